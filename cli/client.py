@@ -1,7 +1,8 @@
 """HTTP client of the Capsule API.
 
-Every change carries an Idempotency-Key. The client retries a request with the same key when its outcome is unknown: after 503 and 504 (as long
-as Retry-After says) and after a connection that broke mid-request. A refused connection fails at once.
+Every change carries an Idempotency-Key. The client repeats a request with the same key after 429, 503 and 504, as long after them as Retry-After
+says, and after a connection that broke mid-request. A server that asks for more than MAX_WAIT_SECONDS is not waited for. A refused connection fails
+at once.
 """
 
 import uuid
@@ -20,6 +21,9 @@ Json = dict[str, Any]
 MAX_ATTEMPTS = 5
 RETRY_TIMEOUT_SECONDS = 180
 MAX_WAIT_SECONDS = 30.0
+RATE_LIMITED = "/problems/too-many-requests"
+MIN_NOTED_SECONDS = 2
+"""Shorter waits pass without a message."""
 TIMEOUT = httpx.Timeout(45, connect=10)  # longer than the server's deadline for a command
 
 set_on_retry_hooks([])  # stamina logs each retry by default
@@ -60,11 +64,14 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         max_attempts: int = MAX_ATTEMPTS,
         new_idempotency_key: Callable[[], str] = lambda: str(uuid.uuid4()),
+        on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
+        """`on_wait`: receives a message for people before the client waits as long as the server says."""
         self.api = api
         self._tokens = tokens or NoToken()
         self._max_attempts = max_attempts
         self._new_idempotency_key = new_idempotency_key
+        self._on_wait = on_wait
         self._http = httpx.Client(
             base_url=api, timeout=TIMEOUT, transport=transport, trust_env=not is_loopback(api), headers={"User-Agent": "capsule-cli"}
         )
@@ -137,12 +144,23 @@ class Client:
                 on=_retry_delay, attempts=self._max_attempts, timeout=RETRY_TIMEOUT_SECONDS, wait_initial=0.25, wait_max=5
             ):
                 with attempt:
-                    return self._send_once(method, path, body, params, all_headers)
+                    try:
+                        return self._send_once(method, path, body, params, all_headers)
+                    except _RetryableError as error:
+                        if attempt.num < self._max_attempts:
+                            self._note_wait(error)
+                        raise
         except _RetryableError as error:
             if error.response is not None:
                 return error.response
             raise ApiUnreachable(self.api, str(error)) from error
         raise AssertionError("stamina ends with a result or an exception")
+
+    def _note_wait(self, error: _RetryableError) -> None:
+        seconds = _retry_after_seconds(error.response) if error.response is not None else None
+        if error.response is not None and seconds is not None and seconds >= MIN_NOTED_SECONDS:
+            title = str(_problem_document(error.response).get("title") or error).rstrip(".")
+            self._on_wait(f"{title}. Trying again in {seconds} s.")
 
     def _send_once(self, method: str, path: str, body: Mapping[str, Any] | None, params: Json, headers: dict[str, str]) -> httpx.Response:
         try:
@@ -151,7 +169,7 @@ class Client:
             raise ApiUnreachable(self.api, str(error)) from error
         except httpx.TransportError as error:
             raise _RetryableError(None, f"{method} {path}: {error or type(error).__name__}") from error
-        if response.status_code in (503, 504):
+        if _is_retryable(response) and (_retry_after_seconds(response) or 0) <= MAX_WAIT_SECONDS:
             raise _RetryableError(response, f"{response.status_code}")
         return response
 
@@ -168,7 +186,14 @@ def _retry_delay(error: Exception) -> bool | float:
     if error.response is None:
         return True
     seconds = _retry_after_seconds(error.response)
-    return True if seconds is None else min(float(seconds), MAX_WAIT_SECONDS)
+    return True if seconds is None else float(seconds)
+
+
+def _is_retryable(response: httpx.Response) -> bool:
+    """Whether the same request may succeed later. A function's own 429 (an account is locked) is the answer to this key, whenever it is repeated."""
+    if response.status_code == 429:
+        return str(_problem_document(response).get("type")).endswith(RATE_LIMITED)
+    return response.status_code in (503, 504)
 
 
 def _retry_after_seconds(response: httpx.Response) -> int | None:

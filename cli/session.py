@@ -31,7 +31,7 @@ class Session:
     @cached_property
     def anonymous(self) -> Client:
         """A client for requests that need no account."""
-        return Client(self.settings.api)
+        return Client(self.settings.api, on_wait=self.output.note)
 
     @cached_property
     def api(self) -> Client:
@@ -41,10 +41,10 @@ class Session:
             NotSignedIn: there is neither `CAPSULE_TOKEN` nor a stored login.
         """
         if self.settings.token:
-            return Client(self.settings.api, StaticToken(self.settings.token))
+            return Client(self.settings.api, StaticToken(self.settings.token), on_wait=self.output.note)
         if self.credentials.login() is None:
             raise NotSignedIn(f"You are not signed in at {self.settings.api}")
-        return Client(self.settings.api, StoredLogin(self.credentials, self.anonymous))
+        return Client(self.settings.api, StoredLogin(self.credentials, self.anonymous), on_wait=self.output.note)
 
     def environment(self, option: str | None) -> str:
         """Return the environment of `--env`, or the default one."""

@@ -39,9 +39,10 @@ def fresh_home(prefix: str = "capsule-test-") -> Home:
 
 
 def task_environment() -> dict[str, str]:
-    """The environment of `./taskw` in tests: this process's without its own Capsule, and a short observation of releases."""
+    """The environment of `./taskw` in tests: this process's without its own Capsule, a short observation of releases, and no rate
+    limits: all clients of the tests have one address."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")}
-    return inherited | {"CAPSULE_OBSERVATION_SECONDS": "1"}
+    return inherited | {"CAPSULE_OBSERVATION_SECONDS": "1", "CAPSULE_GATEWAY_RATE_LIMITS": "off"}
 
 
 def free_offset() -> int:

@@ -12,6 +12,7 @@ from typing import Any
 from functions.describe.catalog import Catalog
 from functions.describe.shapes import Mode, Schema, Shapes
 from functions.edge.gateway import problems
+from functions.edge.gateway.pagination import is_paginated
 from functions.edge.gateway.responses import location_template
 from functions.edge.gateway.routing import Route, route_of
 from functions.kernel import Caller, Forbidden, Kind
@@ -48,6 +49,7 @@ IDEMPOTENCY_KEY: Schema = {
     "description": "Requests with the same key take effect once. Without an access token the key needs at least 20 characters, such as a UUID.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+LINK: Schema = {"description": "The address of the next page, if there is one (RFC 8288)", "schema": {"type": "string"}}
 OWN_ENDPOINTS = {
     "/livez": ("livez", "Check that this gateway runs", "The process runs"),
     "/readyz": ("readyz", "Check that this gateway accepts requests", "Connected to RabbitMQ"),
@@ -186,7 +188,7 @@ def _responses(route: Route, shapes: Shapes, has_location: bool) -> dict[str, An
         is_file = route.media_type is not None
         success["content"] = {route.media_type: {}} if is_file else {"application/json": {"schema": shapes.of(declaration.output, "serialization")}}
     if declaration.kind is Kind.QUERY:
-        success["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        success["headers"] = {"ETag": {"schema": {"type": "string"}}, **({"Link": LINK} if is_paginated(route) else {})}
         responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
     elif has_location:
         success["headers"] = {"Location": {"description": "The path of the created resource", "schema": {"type": "string"}}}
@@ -201,7 +203,7 @@ def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
     """Return status → slug → title of the gateway's own problems and the declared rejections."""
     declaration = route.declaration
     kinds: list[ProblemType] = [
-        *(problems.INVALID, problems.UNAVAILABLE, problems.FAULT),
+        *(problems.INVALID, problems.TOO_MANY, problems.UNAVAILABLE, problems.FAULT),
         *(problems.TARGET_TOO_LONG, problems.HEADERS_TOO_LARGE),
     ]
     if not declaration.allow.anyone:
@@ -214,8 +216,6 @@ def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
         kinds += [problems.BAD_KEY, problems.OUTCOME_UNKNOWN]
     else:
         kinds.append(problems.NO_ANSWER)
-    if route.mutates and declaration.allow.anyone:
-        kinds.append(problems.TOO_MANY)
     titles: dict[int, dict[str, str]] = {}
     for kind in kinds:
         titles.setdefault(kind.status, {})[kind.slug] = kind.title

@@ -42,6 +42,7 @@ from functions.kernel.outcome import (
     json_pointer,
 )
 from functions.kernel.page import Page
+from functions.kernel.rates import RateClass
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
 from functions.kernel.values import Int32, Number, PositiveInt64, SecretText, Text, Timestamp
@@ -83,6 +84,7 @@ __all__ = [
     "PaymentRequired",
     "Permanent",
     "PositiveInt64",
+    "RateClass",
     "RateLimited",
     "RawRequest",
     "Readdressed",

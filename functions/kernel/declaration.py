@@ -21,6 +21,8 @@ from pydantic import BaseModel, SecretStr
 from functions.kernel.access import SIGNED_IN, Allow, Caller
 from functions.kernel.message import Delayed, Event, OutgoingMessage
 from functions.kernel.outcome import Done, Forbidden, Invalid, Rejected, Rejection, Unauthenticated
+from functions.kernel.rates import RateClass
+from functions.kernel.raw import RawRequest
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -96,6 +98,8 @@ class Declaration:
     """The response contains tokens: it is sent once and never stored."""
     version: int = 1
     """Counts breaking changes of a command's or query's input; each needs `@upcasts` (`kernel.versions`). Events have their own."""
+    rate: RateClass | None = None
+    """Which rate limits apply to its route, where the default is wrong (`rate_class`)."""
 
     @cached_property
     def context(self) -> str:
@@ -203,6 +207,16 @@ class Declaration:
             if name not in fields:
                 raise TypeError(f"{self.name}: {{{name}}} of its route {path} is not a field of its input ({', '.join(fields)})")
         return method, path
+
+    @cached_property
+    def rate_class(self) -> RateClass:
+        """Which rate limits apply to its route. A raw body is signed, as a webhook's is: nothing can be guessed with it."""
+        if self.rate is not None:
+            return self.rate
+        if self.kind is Kind.QUERY:
+            return RateClass.READS
+        is_raw = self.input is not None and issubclass(self.input, RawRequest)
+        return RateClass.CREDENTIALS if self.allow.anyone and not is_raw else RateClass.WRITES
 
     @cached_property
     def secret_fields(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from functions.kernel.access import SIGNED_IN, Allow
 from functions.kernel.declaration import Declaration, Handler, Kind, Order, Retry, Scale
 from functions.kernel.message import Event
 from functions.kernel.outcome import Rejection
+from functions.kernel.rates import RateClass
 
 F = TypeVar("F", bound=Handler)
 
@@ -42,12 +43,13 @@ def command(
     deadline_seconds: float = 10.0,
     has_secret_response: bool = False,
     version: int = 1,
+    rate: RateClass | None = None,
 ) -> Callable[[F], F]:
     """Declare a command.
 
     `http`: "METHOD /path/{field}". `status`: of a successful HTTP response (200, 201, 202 or 204). `rejects`, `emits`: every
     rejection it may answer with and every event it may publish. `has_secret_response`: the response contains tokens; it is sent
-    once and never stored.
+    once and never stored. `rate`: which rate limits apply to its route, where the default is wrong (`RateClass`).
     """
     return _declare(
         Kind.COMMAND,
@@ -61,6 +63,7 @@ def command(
         deadline_seconds=deadline_seconds,
         has_secret_response=has_secret_response,
         version=version,
+        rate=rate,
     )
 
 
@@ -72,10 +75,18 @@ def query(
     scale: Scale | None = None,
     deadline_seconds: float = 10.0,
     version: int = 1,
+    rate: RateClass | None = None,
 ) -> Callable[[F], F]:
     """Declare a query. It runs read-only and stores nothing."""
     return _declare(
-        Kind.QUERY, http=http, allow=allow, rejects=tuple(rejects), scale=scale or Scale(), deadline_seconds=deadline_seconds, version=version
+        Kind.QUERY,
+        http=http,
+        allow=allow,
+        rejects=tuple(rejects),
+        scale=scale or Scale(),
+        deadline_seconds=deadline_seconds,
+        version=version,
+        rate=rate,
     )
 
 

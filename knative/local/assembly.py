@@ -4,7 +4,7 @@ Eventing needs serving to deliver to Services, and serving needs eventing's coll
 connected here and nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from knative.local.api.attach import FindStreams
 from knative.local.api.server import APIServer
@@ -40,23 +40,19 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
-    return [
-        OrphanReaper(),
-        *serving.storage,
-        *_api(store, kinds, settings, tokens, serving.pods.find_streams),
-        *events.runnables,
-        *serving.parts,
-        Controller(store, reconcilers),
-    ]
+    api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition)
+    return [OrphanReaper(), *serving.storage, *api, *events.runnables, *serving.parts, Controller(store, reconcilers)]
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:
     return Tokens(store, settings.state / "tls")
 
 
-def _api(store: Store, kinds: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams) -> list[Runnable]:
+def _api(
+    store: Store, kinds: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams, metrics: Callable[[], bytes] = lambda: b""
+) -> list[Runnable]:
     bootstrap(store)
-    return [APIServer(store, kinds, settings, tokens, find_streams), GarbageCollector(store)]
+    return [APIServer(store, kinds, settings, tokens, find_streams, metrics), GarbageCollector(store)]
 
 
 def _common_reconcilers(store: Store, kinds: Definitions) -> list[Reconciler]:

@@ -18,8 +18,8 @@ HOME = Setting(
 PORT_OFFSET = Setting(
     "CAPSULE_PORT_OFFSET",
     forms.whole_number(0, 58_000),
-    "Added to every port: gateway 3000, RabbitMQ 7010–7012 and 7020, Kubernetes API 7030, ingress 7080, Stripe stand-in 7081, PostgreSQL 7110. "
-    "All commands of an installation need the same one.",
+    "Added to every port: gateway 3000, RabbitMQ 7010–7012, 7020 and 7021, Kubernetes API 7030, ingress 7080, Stripe stand-in 7081, PostgreSQL 7110, "
+    "Redis 7111. All commands of an installation need the same one.",
     default="0",
 )
 DOCKERFILE_BUILDS = Setting(

@@ -33,6 +33,7 @@ class Ports:
     epmd = property(lambda self: 7011 + self.offset)
     distribution = property(lambda self: 7012 + self.offset)
     management = property(lambda self: 7020 + self.offset)
+    broker_metrics = property(lambda self: 7021 + self.offset)
     api = property(lambda self: 7030 + self.offset)
     ingress = property(lambda self: 7080 + self.offset)
     stripe = property(lambda self: 7081 + self.offset)
@@ -40,6 +41,7 @@ class Ports:
     terminal = property(lambda self: 7082 + self.offset)
     """Terminals of one-off commands, as annotated in knative/base/edge.yaml."""
     postgres = property(lambda self: 7110 + self.offset)
+    redis = property(lambda self: 7111 + self.offset)
 
     @property
     def all(self) -> tuple[int, ...]:
@@ -136,6 +138,13 @@ class Home:
     def local_contexts(self) -> tuple[str, ...]:
         """Contexts whose database is on the local PostgreSQL."""
         return tuple(context for context in CONTEXTS if not self.external_database_url(context))
+
+    @property
+    def has_local_redis(self) -> bool:
+        """Whether `up` starts a Redis: the operator sets CAPSULE_REDIS_URL=local."""
+        from functions.edge.gateway.variables import LOCAL_REDIS, REDIS_URL  # loads the gateway, which few tasks need
+
+        return self.environment.get(REDIS_URL.name) == LOCAL_REDIS
 
     def child_environment(self) -> dict[str, str]:
         """Environment of child processes: that of the task, with this state folder and these ports."""

@@ -14,6 +14,7 @@ from functions.deploy.adapters import variables as deploy
 from functions.deploy.adapters.variables import APPLICATION_URL, HEALTH_CHECK_KEY
 from functions.edge.dashboard import variables as dashboard
 from functions.edge.gateway import variables as gateway
+from functions.edge.gateway.variables import REDIS_URL
 from functions.monitor.adapters import variables as monitor
 from functions.runtime.config import variables as runtime
 from functions.runtime.security.encryption import new_private_keys, public_key
@@ -25,6 +26,7 @@ from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.rabbitmq_users import KNATIVE
+from knative.machine.redis_server import Redis
 from knative.machine.secrets import password, stored_secret
 
 Object = dict[str, Any]
@@ -72,7 +74,7 @@ def operator_objects(home: Home) -> list[Object]:
         _config("capsule-jwks", {"jwks.json": json.dumps(public_jwks(signing))}),
         _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()}),
         _secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
-        _secret("edge-settings", settings | operator_settings(home, (*gateway.SECTIONS, *dashboard.SECTIONS))),
+        _secret("edge-settings", settings | operator_settings(home, (*gateway.SECTIONS, *dashboard.SECTIONS)) | redis_settings(home)),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own: dict[str, dict[str, str]] = {
@@ -88,6 +90,11 @@ def operator_objects(home: Home) -> list[Object]:
             _secret(f"{context}-settings", settings | operator_settings(home, CONTEXT_SECTIONS.get(context, ())) | own.get(context, {})),
         ]
     return objects
+
+
+def redis_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_REDIS_URL of the Redis that `up` starts."""
+    return {REDIS_URL.name: Redis(home).url} if home.has_local_redis else {}
 
 
 def administrators(home: Home) -> frozenset[str]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from knative.machine import accounts, leftovers, packages, processes, rabbitmq_users, secrets
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
+from knative.machine.variables import BROKER_METRICS
 
 USER = "capsule"
 
@@ -65,6 +66,8 @@ class RabbitMQ:
         for name in (self.name, self.epmd):
             leftovers.kill_remains(self.home, name)
         processes.require_free_ports({"RabbitMQ": ports.amqp, "RabbitMQ management": ports.management, "Erlang distribution": ports.distribution})
+        if self._has_metrics:
+            processes.require_free_ports({"RabbitMQ metrics": ports.broker_metrics})
         account = accounts.server_account("rabbitmq")
         accounts.own(self.data, account)
         self._start_epmd()
@@ -126,9 +129,14 @@ class RabbitMQ:
     def node(self) -> str:
         return "capsule@localhost"
 
+    @property
+    def _has_metrics(self) -> bool:
+        return BROKER_METRICS.read(self.home.environment)
+
     def _configure(self, account: accounts.Account | None) -> None:
         """Write the configuration files."""
         ports, configuration = self.home.ports, self.data / "rabbitmq.conf"
+        metrics = f"prometheus.tcp.ip = {LOOPBACK}\nprometheus.tcp.port = {ports.broker_metrics}\n" if self._has_metrics else ""
         configuration.touch(mode=0o600)
         configuration.write_text(
             f"""listeners.tcp.default = {LOOPBACK}:{ports.amqp}
@@ -145,10 +153,10 @@ collect_statistics_interval = 30000
 management.rates_mode = none
 disk_free_limit.absolute = 200MB
 vm_memory_high_watermark.relative = 0.3
-"""
+{metrics}"""
         )
         plugins = self.data / "enabled_plugins"
-        plugins.write_text("[rabbitmq_management].\n")
+        plugins.write_text("[rabbitmq_management,rabbitmq_prometheus].\n" if self._has_metrics else "[rabbitmq_management].\n")
         empty = self.data / "rabbitmq-env.conf"
         empty.write_text("# replaces /etc/rabbitmq/rabbitmq-env.conf, which is not read\n")
         for file in (configuration, plugins, empty):

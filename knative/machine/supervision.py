@@ -15,6 +15,7 @@ from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress
 from knative.machine.rabbitmq import RabbitMQ
+from knative.machine.redis_server import Redis
 from knative.machine.up import KNATIVE
 
 CHECK_SECONDS = 1.0
@@ -29,6 +30,8 @@ def find_ended(home: Home) -> list[str]:
         names.append(RabbitMQ.name)
     if home.local_contexts:
         names.append(PostgreSQL.name)
+    if home.has_local_redis:
+        names.append(Redis.name)
     return [name for name in names if processes.find_running(home, name) is None]
 
 

@@ -25,6 +25,7 @@ from knative.machine.preloaded_modules import PRELOADED_MODULES
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, Step
 from knative.machine.rabbitmq import RabbitMQ
+from knative.machine.redis_server import Redis
 
 KNATIVE = "knative"
 SAMPLE = "hello"
@@ -93,18 +94,22 @@ def install_packages(home: Home, progress: Progress, step: Step) -> None:
         tools.append(packages.RABBITMQ)
     if home.local_contexts:
         tools.append(packages.POSTGRES)
+    if home.has_local_redis:
+        tools.append(packages.REDIS)
     packages.install(tools, progress.print)
     step.detail = f"{len(tools)} programs installed"
 
 
 def start_servers(home: Home, progress: Progress) -> None:
-    """Start RabbitMQ and PostgreSQL, at the same time: RabbitMQ takes several seconds."""
+    """Start RabbitMQ, PostgreSQL and, if configured, Redis, at the same time: RabbitMQ takes several seconds."""
     starts: list[Callable[[], None]] = []
     if not home.external_amqp_url:
         starts.append(lambda: _start_rabbitmq(home, progress))
     if home.local_contexts:
         starts.append(lambda: _start_postgres(home, progress))
-    with ThreadPoolExecutor(2) as pool:
+    if home.has_local_redis:
+        starts.append(lambda: _start_redis(home, progress))
+    with ThreadPoolExecutor(3) as pool:
         for future in [pool.submit(start) for start in starts]:
             future.result()
 
@@ -123,6 +128,12 @@ def _start_postgres(home: Home, progress: Progress) -> None:
         server.start()
         server.create_databases()
         step.detail = f"{LOOPBACK}:{home.ports.postgres}, {len(home.local_contexts)} databases"
+
+
+def _start_redis(home: Home, progress: Progress) -> None:
+    with progress.step("Redis") as step:
+        Redis(home).start()
+        step.detail = f"{LOOPBACK}:{home.ports.redis}"
 
 
 def migrate_databases(home: Home) -> str:

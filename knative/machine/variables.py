@@ -28,6 +28,12 @@ REGISTRY_MIRROR = Setting(
     forms.text("URLs separated by spaces"),
     "Mirrors for images: of docker.io, or `registry=URL` of another. See [Dockerfiles and images](builds-dockerfile.md#for-operators).",
 )
+BROKER_METRICS = Setting(
+    "CAPSULE_BROKER_METRICS",
+    forms.switch(),
+    "Whether the local RabbitMQ serves metrics, see [Metrics for Prometheus](operations.md#metrics-for-prometheus). Takes effect when it starts.",
+    default="off",
+)
 REPO = Setting("REPO", forms.text("a URL"), "The repository that `./taskw demo` deploys.", default_note="the bundled sample")
 
 GIT_ROOT = Setting("CAPSULE_GIT_ROOT", forms.path(), "The folder of the bundled repositories.", default=None)
@@ -61,7 +67,19 @@ SECTIONS = (
         "Servers and tasks of one machine",
         READER,
         PLACE,
-        (HOME, PORT_OFFSET, AMQP_URL, USER_AMQP_URL, DATABASE_URL, MIGRATION_URL, READER_URL, DISK_RESERVE_GIB, REGISTRY_MIRROR, REPO),
+        (
+            HOME,
+            PORT_OFFSET,
+            AMQP_URL,
+            USER_AMQP_URL,
+            DATABASE_URL,
+            MIGRATION_URL,
+            READER_URL,
+            DISK_RESERVE_GIB,
+            REGISTRY_MIRROR,
+            BROKER_METRICS,
+            REPO,
+        ),
     ),
     Section(
         "Proxies, certificate authorities and mirrors of builds",

@@ -38,6 +38,8 @@ PASSWORD_HASH = (
     """The hash of no password: users of the bench do not sign in."""
 )
 APPLICATION_QUOTA = 1_000_000
+LIMITS = {"CAPSULE_GATEWAY_RATE_LIMITS": "requests.address=1000000/second"}
+"""All load comes from one address. Every limit is counted."""
 
 
 class System(Protocol):
@@ -142,7 +144,7 @@ class Capsule:
         result = subprocess.run(
             [sys.executable, "-m", "knative.machine", *arguments],
             cwd=PROJECT,
-            env=self.home.child_environment(),
+            env={**self.home.child_environment(), **LIMITS},
             capture_output=True,
             text=True,
             check=False,

@@ -10,6 +10,7 @@ from tests.cli.scripted import Request, Response, ScriptedServer, problem
 
 StartServer = Callable[[Callable[[Request], Response]], ScriptedServer]
 BUSY = problem(503, "unavailable", "Not available right now", headers={"Retry-After": "0"})
+LIMITED = problem(429, "too-many-requests", "Too many requests", headers={"Retry-After": "0"})
 UNKNOWN = problem(504, "outcome-unknown", "The outcome is unknown", headers={"Retry-After": "0"})
 
 
@@ -19,7 +20,7 @@ def in_turn(responses: list[Response]) -> Callable[[Request], Response]:
     return lambda request: remaining.pop(0) if len(remaining) > 1 else remaining[0]
 
 
-@pytest.mark.parametrize("failure", [BUSY, UNKNOWN, Response(is_cut=True)], ids=["503", "504", "broken connection"])
+@pytest.mark.parametrize("failure", [LIMITED, BUSY, UNKNOWN, Response(is_cut=True)], ids=["429", "503", "504", "broken connection"])
 def test_a_change_is_retried_with_the_same_key(scripted: StartServer, failure: Response) -> None:
     server = scripted(in_turn([failure, failure, Response(201, {"id": "1"})]))
     assert Client(server.url).post("/v1/apps", {"name": "hello"}) == {"id": "1"}
@@ -52,6 +53,22 @@ def test_other_error_statuses_are_not_retried(scripted: StartServer, status: int
     with pytest.raises(ApiError):
         Client(server.url).post("/v1/apps", {})
     assert len(server.requests) == 1
+
+
+def test_a_wait_is_announced(scripted: StartServer) -> None:
+    limited = problem(429, "too-many-requests", "Too many requests", headers={"Retry-After": "2"})
+    server = scripted(in_turn([limited, Response(200, {})]))
+    notes: list[str] = []
+    Client(server.url, on_wait=notes.append).get("/v1/apps")
+    assert notes == ["Too many requests. Trying again in 2 s."]
+
+
+@pytest.mark.parametrize(("slug", "seconds"), [("too-many-requests", "31"), ("account-locked", "1")])
+def test_a_long_wait_and_a_refusal_of_a_function_end_at_once(scripted: StartServer, slug: str, seconds: str) -> None:
+    server = scripted(lambda request: problem(429, slug, "No", headers={"Retry-After": seconds}))
+    with pytest.raises(ApiError) as error:
+        Client(server.url).post("/v1/sessions", {})
+    assert len(server.requests) == 1 and f"Try again in {seconds} s." in error.value.hint
 
 
 def test_a_refused_connection_fails_at_once() -> None:

@@ -89,11 +89,12 @@ class Browser:
 
     capsule: Capsule = field(default_factory=Capsule)
     public_url: str = ""
+    options: Options = field(default_factory=Options)
 
     def __post_init__(self) -> None:
         self.tokens = MemoryTokens()
         self.requester = MemoryRequester(self.capsule, self.tokens)
-        dashboard = Dashboard(Registry.load(), self.requester, self.tokens, PlainEncryptor(), self.capsule.clock, Options(), self.public_url)
+        dashboard = Dashboard(Registry.load(), self.requester, self.tokens, PlainEncryptor(), self.capsule.clock, self.options, self.public_url)
         app = Starlette()
         app.router.default = request_response(dashboard.handle)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}")

@@ -3,6 +3,9 @@
 import pytest
 
 from functions.edge.dashboard.cookies import local_path
+from functions.edge.gateway.options import Options
+from functions.edge.gateway.rates.limits import Limits
+from functions.edge.gateway.variables import TRUSTED_PROXIES
 from functions.runtime.messaging.bus import BrokerUnavailable
 from tests.dashboard.browser import ADDRESS, HOST, PASSWORD, Browser, text_of
 
@@ -72,6 +75,33 @@ async def test_a_refresh_token_that_is_refused_signs_out(browser: Browser) -> No
     browser.client.cookies.set("capsule_refresh", "cpr_unknown")
     response = await browser.open("/account")
     assert response.headers["location"] == "/sign-in?next=%2Faccount"
+
+
+async def test_an_address_may_try_to_sign_in_as_often_as_at_the_gateway(browser: Browser) -> None:
+    options = Options(rate_limits=Limits.parse("credentials.address=3/minute"), trusted_proxies=TRUSTED_PROXIES.form.parse("127.0.0.1"))
+    limited = Browser(browser.capsule, options=options)
+    forms: list[tuple[str, dict[str, str]]] = [
+        ("/sign-in", {"password": "wrong"}),
+        ("/sign-up", {"password": PASSWORD}),
+        ("/sign-up/resend", {}),
+        ("/sign-in", {"password": PASSWORD}),
+    ]
+    responses = [await limited.send(path, {"x-forwarded-for": "192.0.2.7"}, email=ADDRESS, **fields) for path, fields in forms]
+    assert [response.status_code for response in responses] == [401, 200, 200, 429]
+    assert "Too many requests" in text_of(responses[-1]) and "more than 3 requests in 60 s" in text_of(responses[-1])
+    assert limited.requester.sent == ["auth.login", "auth.register", "auth.resend_verification"]
+    elsewhere = await limited.send("/sign-in", {"x-forwarded-for": "192.0.2.8"}, email=ADDRESS, password=PASSWORD)
+    assert elsewhere.status_code == 303
+
+
+async def test_a_session_stays_when_its_address_sends_too_many_requests(browser: Browser) -> None:
+    limited = Browser(browser.capsule, options=Options(rate_limits=Limits.parse("writes.address=1/minute")))
+    await limited.sign_in()
+    limited.expire()
+    assert (await limited.open("/account")).status_code == 200
+    limited.expire()
+    response = await limited.open("/account")
+    assert response.status_code == 429 and "set-cookie" not in response.headers
 
 
 async def test_without_the_broker_the_session_stays_and_the_page_says_so(browser: Browser) -> None:

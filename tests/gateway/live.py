@@ -34,6 +34,8 @@ class Live:
     folder: Path
     output: IO[bytes] | None = None
     """Where the processes write, instead of a file for each."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """More settings of the processes."""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     pumps: list[Pump] = field(default_factory=list)
 
@@ -41,10 +43,14 @@ class Live:
         self.mount_keys()
         self.declare()
         self.functions = self.start_process(",".join(f"{context}.*" for context in self.databases), "/healthz")
-        self.gateway = self.start_process("edge.gateway", "/readyz")
+        self.gateway = self.start_gateway()
         self.pumps.append(Pump(self.amqp, lambda: self.functions))
         self.pumps[-1].thread.start()
         self.client = httpx.Client(base_url=self.url, timeout=30)
+
+    def start_gateway(self) -> int:
+        """Start one more gateway, the last of `processes`. Returns its port."""
+        return self.start_process("edge.gateway", "/readyz")
 
     def mount_keys(self) -> None:
         signing, private = tokens.new_signing_jwks(), encryption.new_private_keys()
@@ -86,6 +92,8 @@ class Live:
             "CAPSULE_STRIPE_API_KEY": "sk_test_none",
             "CAPSULE_STRIPE_API_BASE": "http://127.0.0.1:9",
             "CAPSULE_STRIPE_WEBHOOK_SECRET": "whsec_none",
+            "CAPSULE_GATEWAY_RATE_LIMITS": "off",  # all clients of the tests have one address
+            **self.settings,
             "PORT": str(port),
         }
 
@@ -103,7 +111,7 @@ class Live:
                 start_new_session=True,
             )
         self.processes.append(process)
-        until(lambda: self._answers(process, port, probe, log), 30, f"for {function}:\n{log.read_text()}")
+        until(lambda: self._answers(process, port, probe, log), wait_limit(120), f"for {function}:\n{log.read_text()}")
         return port
 
     @staticmethod
@@ -127,7 +135,7 @@ class Live:
     @contextmanager
     def another_gateway(self) -> Iterator[httpx.Client]:
         """A gateway that starts now."""
-        with httpx.Client(base_url=f"http://127.0.0.1:{self.start_process('edge.gateway', '/readyz')}", timeout=30) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{self.start_gateway()}", timeout=30) as client:
             yield client
         process = self.processes.pop()
         process.terminate()
@@ -150,8 +158,10 @@ class Live:
 
 
 @contextmanager
-def running(amqp: str, databases: Mapping[str, Database], folder: Path, output: IO[bytes] | None = None) -> Iterator[Live]:
-    live = Live(amqp, databases, folder, output)
+def running(
+    amqp: str, databases: Mapping[str, Database], folder: Path, output: IO[bytes] | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Live]:
+    live = Live(amqp, databases, folder, output, settings or {})
     try:
         live.start()
         yield live

@@ -1,6 +1,6 @@
 """A small context for tests, and a gateway in front of a bus with scripted replies."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, ClassVar
@@ -203,20 +203,30 @@ def done(output: Any, status: int = 200) -> Reply:
 class ScriptedBus:
     """Records every message and returns, or raises, what `reply` does."""
 
-    reply: Callable[[SentMessage], Reply] = lambda message: done({})
+    reply: Callable[[SentMessage], Reply | Awaitable[Reply]] = lambda message: done({})
     connected: bool = True
     sent: list[SentMessage] = field(default_factory=list)
 
     async def request(self, routing_key: str, headers: Mapping[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
         self.sent.append(SentMessage(routing_key, headers, body, timeout))
-        return self.reply(self.sent[-1])
+        reply = self.reply(self.sent[-1])
+        return reply if isinstance(reply, Reply) else await reply
 
     async def close(self) -> None:
         self.connected = False
 
 
+OTHER_USER = UUID("0190f0a0-0000-7000-8000-000000000002")
+SESSIONS = {f"session-{number}": UUID(int=number) for number in (1, 2)}
+"""Access tokens of two sessions of USER."""
+
+
 class StaticVerifier:
     async def verify(self, token: str, at: datetime) -> Caller:
+        if token in SESSIONS:
+            return Caller(USER, session_id=SESSIONS[token])
+        if token == "other-user":
+            return Caller(OTHER_USER)
         if token != TOKEN:
             raise Unauthenticated("The access token has expired: refresh the session.")
         return Caller(USER)
@@ -261,7 +271,12 @@ def signed_in(**headers: str) -> dict[str, str]:
 def open_shop(options: Options | None = None, peer: str = "192.0.2.7", registry: Registry | None = None) -> Shop:
     bus = ScriptedBus()
     gateway = Gateway(registry or Registry(declarations()), bus, StaticVerifier(), MarkingEncryptor(), FixedClock(), options or Options())
+    return Shop(client_of(gateway, peer), bus, gateway)
+
+
+def client_of(gateway: Gateway, peer: str) -> httpx.AsyncClient:
+    """A client with this address."""
     methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     app = Starlette(routes=[StarletteRoute("/{path:path}", gateway.handle, methods=methods)])
     transport = httpx.ASGITransport(app, client=(peer, 4711))
-    return Shop(httpx.AsyncClient(transport=transport, base_url="http://capsule.test"), bus, gateway)
+    return httpx.AsyncClient(transport=transport, base_url="http://capsule.test")

@@ -71,6 +71,7 @@ async def test_polling_health_asks_the_contexts_only_once(advance: Callable[[flo
         "check": "pass",
         "ageSeconds": 0.0,
         "lastAnswerSeconds": 0.0,
+        "gateway": {"circuit": "closed", "inProgress": 0, "waiting": 0},
     }
     for _ in range(5):
         advance(50)

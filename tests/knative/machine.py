@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import yaml
 from kubernetes import client, config
 
 from knative.local.processes.procfs import stat_fields
@@ -162,6 +164,14 @@ class Machine:
         """Return the first process of each pod, as this machine numbers them."""
         records = (self.home / "knative" / "pods" / namespace).glob(f"{prefix}*/process.json")
         return [json.loads(record.read_text())["pid"] for record in records]
+
+    def metrics(self) -> str:
+        """Return what the API serves to the administrator's Prometheus."""
+        [user] = yaml.safe_load((self.home / "kubeconfig").read_text())["users"]
+        configuration, headers = self.api.configuration, {"Authorization": f"Bearer {user['user']['token']}"}
+        response = httpx.get(f"{configuration.host}/metrics", headers=headers, verify=ssl.create_default_context(cafile=configuration.ssl_ca_cert))
+        assert response.status_code == 200, response.text
+        return response.text
 
     @contextmanager
     def http(self, service: Object, timeout: float = 30.0) -> Iterator[httpx.Client]:

@@ -50,6 +50,8 @@ PROOFS = {
             "tests/deploy/test_private_repositories_through_runtime.py",
         ),
     ),
+    "circuits": Proof("A context that hangs does not take the gateway with it", ("tests/gateway/test_circuits.py",)),
+    "three-gateways": Proof("Three gateways behind one balancer act as one", ("tests/gateway/test_three_gateways.py",)),
     "tenant-isolation": Proof(
         "Applications and builds cannot reach others", ("tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py")
     ),

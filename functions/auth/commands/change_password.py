@@ -13,7 +13,7 @@ from functions.auth.domain.password import Password
 from functions.auth.domain.rejections import AccountLocked, UnknownUser, WeakPassword, WrongPassword
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import Hasher, LoginFailures, Sessions, Users
-from functions.kernel import Caller, Clock, Done, Model, Rejected, SecretText, command
+from functions.kernel import Caller, Clock, Done, Model, RateClass, Rejected, SecretText, command
 
 
 class ChangePassword(Model):
@@ -26,6 +26,7 @@ class ChangePassword(Model):
     status=204,
     rejects=[UnknownUser, WrongPassword, WeakPassword, AccountLocked],
     emits=[SessionEnded],
+    rate=RateClass.CREDENTIALS,
 )
 async def change_password(
     request: ChangePassword, users: Users, sessions: Sessions, failures: LoginFailures, hasher: Hasher, caller: Caller, clock: Clock

@@ -11,7 +11,7 @@ from functions.auth.domain.session import Device
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import AccessTokenIssuer, Sessions, Users
-from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, SecretText, command
+from functions.kernel import ANYONE, Client, Clock, Done, Model, RateClass, Rejected, SecretText, command
 
 
 class Refresh(Model):
@@ -24,6 +24,7 @@ class Refresh(Model):
     rejects=[InvalidRefreshToken, RefreshTokenReused, SessionExpired],
     emits=[SessionEnded],
     has_secret_response=True,
+    rate=RateClass.WRITES,  # a refresh token cannot be guessed, and many sessions of one address refresh
 )
 async def refresh(
     request: Refresh, sessions: Sessions, users: Users, access_tokens: AccessTokenIssuer, client: Client, clock: Clock

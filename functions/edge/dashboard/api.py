@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 
 from functions.edge.gateway import envelope, parsing
-from functions.edge.gateway.gateway import Encryptor, Requester
+from functions.edge.gateway.ports import Encryptor, Requester
 from functions.edge.gateway.problems import FAULT, NO_ANSWER, OUTCOME_UNKNOWN, UNAVAILABLE, Problem
+from functions.edge.gateway.rates.limiter import RateLimiter
 from functions.edge.gateway.routing import Route, Table
 from functions.kernel import Caller, Client, Clock, new_id
 from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
@@ -56,11 +57,14 @@ class ApiProblem(Exception):
 
 
 class Api:
-    def __init__(self, table: Table, requester: Requester, encryptor: Encryptor, clock: Clock) -> None:
+    """`limiter`: counts calls of visitors who have not signed in, by address, as the gateway does."""
+
+    def __init__(self, table: Table, requester: Requester, encryptor: Encryptor, clock: Clock, limiter: RateLimiter) -> None:
         self._routes: Mapping[str, Route] = {route.name: route for route in table.routes}
         self._requester = requester
         self._encrypt = encryptor.seal
         self._clock = clock
+        self._limiter = limiter
 
     async def call(self, function: str, visitor: Visitor, fields: Mapping[str, Any], key: str | None = None) -> Any:
         """Call a function that has a route and return its result; None for an empty one. `key`: makes a repeated command take effect once.
@@ -81,6 +85,8 @@ class Api:
         path_values = [str(fields[name]) for name in route.path_names]
         payload = {name: value for name, value in fields.items() if name not in route.path_names and (value is not None or route.takes_body)}
         try:
+            if visitor.caller is None:
+                await self._limiter.count(route.declaration.rate_class, None, None, visitor.client.address)
             parsed = parsing.parse_request(route, payload, path_values, self._encrypt)
             message = envelope.build_message(
                 route,

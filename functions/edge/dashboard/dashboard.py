@@ -21,8 +21,11 @@ from functions.edge.dashboard.variables import PUBLIC_URL
 from functions.edge.dashboard.visit import Visit
 from functions.edge.gateway import envelope
 from functions.edge.gateway.ended_sessions import Verifier
-from functions.edge.gateway.gateway import Encryptor, Requester
 from functions.edge.gateway.options import Options
+from functions.edge.gateway.ports import Encryptor, Requester
+from functions.edge.gateway.problems import TOO_MANY
+from functions.edge.gateway.rates.counters import open_counters
+from functions.edge.gateway.rates.limiter import RateLimiter
 from functions.edge.gateway.routing import Table
 from functions.kernel import Client, Clock, Unauthenticated, Unavailable
 from functions.runtime.config.clock import SystemClock
@@ -69,7 +72,8 @@ class Dashboard:
         self._clock = clock
         self._options = options
         self._is_secure = public_url.startswith("https://")
-        self._api = Api(Table(registry.declarations), requester, encryptor, clock)
+        limiter = RateLimiter(options.rate_limits, open_counters(options.redis_url, is_fail_open=options.is_rate_limit_fail_open))
+        self._api = Api(Table(registry.declarations), requester, encryptor, clock, limiter)
         self._templates = _templates()
         self._refreshes: dict[bytes, asyncio.Task[cookies.Tokens]] = {}
         """Refreshes that run now, by the hash of their token: pages that load at the same time share one."""
@@ -128,7 +132,7 @@ class Dashboard:
         return visit.redirect(SIGN_IN, next=visit.path) if visit.request.method == "GET" and visit.path != "/" else visit.redirect(SIGN_IN)
 
     async def _sign_in(self, visit: Visit) -> None:
-        """Take the session from the cookies, refreshing it when its access token has expired. Raises ApiProblem 503."""
+        """Take the session from the cookies, refreshing it when its access token has expired. Raises ApiProblem 429, 503."""
         access, refresh = (visit.request.cookies.get(name, "") for name in (cookies.ACCESS, cookies.REFRESH))
         is_valid = bool(access) and self._use(visit, access)
         if refresh and not is_valid:
@@ -146,7 +150,7 @@ class Dashboard:
         return True
 
     async def _refresh(self, visit: Visit, token: str) -> None:
-        """Raises ApiProblem if auth does not answer. A session that has ended leaves the visitor signed out."""
+        """Raises ApiProblem 429, 503 or 504, which keep the session. A session that has ended leaves the visitor signed out."""
         digest = sha256(token.encode()).digest()
         running = self._refreshes.get(digest)
         if running is None:
@@ -155,7 +159,7 @@ class Dashboard:
         try:
             tokens = await asyncio.shield(running)
         except ApiProblem as problem:
-            if problem.status >= 500:
+            if problem.status >= 500 or problem.slug == TOO_MANY.slug:
                 raise
             visit.has_signed_out = True
             return

@@ -1,4 +1,4 @@
-"""The environment variables that the dashboard reads, beside those of every function and the gateway's trusted proxies."""
+"""The environment variables that the dashboard reads, beside those of every function and, of the gateway's, trusted proxies and rate limits."""
 
 from functions.runtime.config.variables import PLACE
 from functions.wire.settings import Section, Setting, forms

@@ -6,7 +6,7 @@ The API uses no cookies, so no credentials are allowed.
 from functions.edge.gateway.responses import BytesResponse
 
 REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id, Traceparent, Tracestate"
-EXPOSED_HEADERS = "ETag, Location, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id"
+EXPOSED_HEADERS = "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id"
 MAX_AGE_SECONDS = 600
 
 

@@ -8,26 +8,27 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
-from typing import Protocol
 
 from starlette.requests import Request
 
-from functions.edge.gateway import envelope, parsing, responses
+from functions.edge.gateway import envelope, pagination, parsing, responses
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.options import Options
-from functions.edge.gateway.pages import Pages
-from functions.edge.gateway.problems import FAULT, NO_ANSWER, NO_METHOD, NO_ROUTE, OUTCOME_UNKNOWN, UNAVAILABLE, Problem, challenge
+from functions.edge.gateway.pages import METRICS, PROBES, Pages
+from functions.edge.gateway.ports import Encryptor, Requester, TokenVerifier
+from functions.edge.gateway.problems import FAULT, NO_METHOD, NO_ROUTE, UNAVAILABLE, Problem, challenge
 from functions.edge.gateway.responses import BytesResponse, ReplyConverter
 from functions.edge.gateway.routing import Route, Table
-from functions.edge.gateway.throttle import Throttle
+from functions.edge.gateway.scrape import metrics_response
+from functions.edge.gateway.traffic import Traffic
 from functions.kernel import Caller, Client, Clock, Unauthenticated, Unavailable, new_id
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import AMQP_URL
-from functions.runtime.messaging.bus import BrokerUnavailable, Bus, NoReply, Reply, Unroutable
+from functions.runtime.messaging.bus import Bus, Reply
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
 from functions.runtime.serving.fault_responses import log_fault
@@ -37,45 +38,21 @@ from functions.wire.trace_context import new_span
 
 HEALTH_TIMEOUT_SECONDS = 10.0
 MAX_FORM_BYTES = 4096
-BUS_RETRY_SECONDS = 5
-NO_REPLY_RETRY_SECONDS = 2
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-UNLOGGED_PATHS = frozenset({"/livez", "/readyz", "/health", "/healthz"})
+UNLOGGED_PATHS = frozenset(PROBES)
 """Probes poll them without end."""
 
 
-class Requester(Protocol):
-    """Publishes a message and waits for its reply. `functions.runtime.messaging.bus.Bus` is one."""
-
-    @property
-    def connected(self) -> bool: ...
-
-    async def request(self, routing_key: str, headers: dict[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply: ...
-
-    async def close(self) -> None: ...
-
-
-class TokenVerifier(Protocol):
-    async def verify(self, token: str, at: datetime) -> Caller:
-        """Return the caller of an access token. Raises Unauthenticated, Unavailable."""
-        ...
-
-
-class Encryptor(Protocol):
-    def seal(self, context: str, secret: str) -> str:
-        """Encrypt a secret for a context (RFC 9180)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
-    """What the gateway knows about one request before it parses it."""
+    """What the gateway knows about one request before it parses it. `route`: as soon as it is found."""
 
     request: Request
     path: str
     method: str
     correlation_id: str
     at: datetime
+    route: Route | None = None
 
 
 class Gateway:
@@ -89,13 +66,14 @@ class Gateway:
         self._options = options
         self._table = Table(registry.declarations)
         self._converter = ReplyConverter(self._table)
-        self._throttle = Throttle(options.anonymous_mutations)
+        self._paginated = frozenset(route.name for route in self._table.routes if pagination.is_paginated(route))
         self._cors = Cors(options.cors_origins)
         contexts = [name.removesuffix(".health") for name in registry.by_name if name.endswith(".health")]
         self._health = Health(contexts, self._ask_health, lambda: requester.connected, version("capsule"), options.service)
         self._pages = Pages(registry, self._table)
         self._in_progress: set[str] = set()
         """Correlation ids."""
+        self._traffic = Traffic(requester, self._health, clock, options, registry.by_name, lambda: len(self._in_progress))
 
     async def close(self) -> None:
         await self._requester.close()
@@ -117,6 +95,7 @@ class Gateway:
         finally:
             self._in_progress.discard(correlation_id)
         duration_ms = (time.perf_counter() - started) * 1000
+        self._traffic.metrics.record_request(exchange.route, exchange.method, response.status_code, duration_ms / 1000)
         response.raw_headers.extend(responses.SECURITY)
         response.add("x-request-id", correlation_id)
         response.add("server-timing", f"total;dur={duration_ms:.1f}")
@@ -137,16 +116,22 @@ class Gateway:
             if method == "OPTIONS":
                 return self._cors.preflight(methods), None
             raise Problem(NO_METHOD, f"{exchange.path} supports {methods}.", headers={"allow": methods})
-        token, caller = await self._authenticate(route, request.headers.get("authorization"), exchange.at)
-        if len(self._in_progress) > self._options.concurrency:
-            raise Problem(UNAVAILABLE, "Too many requests are in progress. Nothing was changed.", retry_after=1)
+        exchange.route = route
+        authorization = request.headers.get("authorization")
+        self._traffic.shed(route, has_token=authorization is not None)
         client = self._client(request)
-        limit_headers = await self._throttle.count(client.address) if caller is None and route.mutates else {}
-        parsed = await self._parse(route, request, path_values)
-        reply = await self._request(route, exchange, parsed, token, caller, client)
+        await self._traffic.count_address(client.address)
+        token, caller = await self._authenticate(route, authorization, exchange.at)
+        limit_headers = await self._traffic.count(route.declaration.rate_class, caller, token, client.address)
+        with self._traffic.place_of(caller, client.address):
+            parsed = await self._parse(route, request, path_values)
+            reply = await self._request(route, exchange, parsed, token, caller, client)
         if_none_match = request.headers.get("if-none-match")
         response = self._converter.to_response(route, reply, path_values, if_none_match, exchange.path, exchange.correlation_id)
         response.add_all(limit_headers)
+        if route.name in self._paginated and reply.outcome == "done":
+            link = pagination.next_link(responses.path_reference(exchange.path), request.scope["query_string"], reply.body)
+            response.add_all({"link": link} if link else {})
         return response, caller
 
     async def _parse(self, route: Route, request: Request, path_values: tuple[str, ...]) -> parsing.ParsedRequest:
@@ -199,20 +184,7 @@ class Gateway:
             client=client,
             trace=new_span(headers.get("traceparent"), headers.get("tracestate")),
         )
-        context = route.declaration.context
-        try:
-            reply = await self._requester.request(route.name, message.headers(), message.body, route.declaration.deadline_seconds, keep=route.mutates)
-        except BrokerUnavailable:
-            raise Problem(UNAVAILABLE, "RabbitMQ is not reachable. Nothing was changed.", retry_after=BUS_RETRY_SECONDS) from None
-        except Unroutable:
-            self._health.record_missing_reply(context)
-            detail = f"The function {route.name} is not deployed yet. Nothing was changed."
-            raise Problem(UNAVAILABLE, detail, retry_after=BUS_RETRY_SECONDS) from None
-        except NoReply:
-            self._health.record_missing_reply(context)
-            raise Problem(OUTCOME_UNKNOWN if route.mutates else NO_ANSWER, retry_after=NO_REPLY_RETRY_SECONDS) from None
-        self._health.record_reply(context, reply.status)
-        return reply
+        return await self._traffic.call(route, message)
 
     async def _ask_health(self, context: str) -> Reply:
         message = new_message(f"{context}.health", envelope.SOURCE, b"{}", self._clock.now(), correlationid=str(new_id()))
@@ -237,12 +209,16 @@ class Gateway:
         if path == "/health":
             status, document = await self._health.report("fresh" in request.query_params)
             return responses.json_response(document, status)
+        if path == METRICS:
+            return metrics_response(self._traffic.metrics, self._options, request)
         return self._pages.response(path, request.query_params, request.headers)
 
     async def _handle_form(self, exchange: Exchange, route: Route) -> BytesResponse:
         """Handle a form of the verification pages: the same command as in the API, its response as a page."""
         client = self._client(exchange.request)
-        limit_headers = await self._throttle.count(client.address)
+        exchange.route = route
+        self._traffic.shed(route, has_token=False)
+        limit_headers = await self._traffic.count(route.declaration.rate_class, None, None, client.address)
         raw = await parsing.read_body(exchange.request, MAX_FORM_BYTES)
         try:
             parsed = parsing.parse_request(route, parsing.parse_query(raw, frozenset()), (), self._encrypt)

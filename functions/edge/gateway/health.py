@@ -12,7 +12,7 @@ makes it suspect. A poll asks
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -66,6 +66,16 @@ class _ContextState:
         return is_fresh or self.check() != PASS or now - max(self.asked_at, self.replied_at) > MAX_AGE_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The last report of a context. `age_seconds`: None before the first one. `messages`: its backlog."""
+
+    context: str
+    check: str
+    age_seconds: float | None
+    messages: Mapping[str, Any]
+
+
 @dataclass
 class Health:
     contexts: Sequence[str]
@@ -75,10 +85,16 @@ class Health:
     service: str = "capsule-gateway"
     now: Callable[[], float] = lambda: time.monotonic()
     _states: dict[str, _ContextState] = field(default_factory=dict)
+    _details: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
+    """What the gateway itself knows about the contexts, for their entries."""
     _round: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
         self._states = {context: _ContextState() for context in self.contexts}
+
+    def add_details(self, details: Callable[[], Mapping[str, Mapping[str, Any]]]) -> None:
+        """Set what the entries of the contexts have in addition: context → fields."""
+        self._details = details
 
     def record_reply(self, context: str, status: int) -> None:
         """Note that a function of the context replied. `status`: the HTTP status of the reply."""
@@ -100,6 +116,13 @@ class Health:
             is_first = any(not state.asked_at for state in self._states.values())
             await asyncio.wait({self._round}, timeout=None if is_first or is_fresh else MAX_WAIT_SECONDS)
         return self._document()
+
+    def reports(self) -> Iterator[Report]:
+        """What is known about each context. Asks none."""
+        now = self.now()
+        for context, state in self._states.items():
+            metadata = (state.report or {}).get("metadata") or {}
+            yield Report(context, state.check(), now - state.asked_at if state.asked_at else None, metadata.get("messages") or {})
 
     async def _ask_all(self, contexts: Sequence[str]) -> None:
         await asyncio.gather(*(self._ask_one(context) for context in contexts))
@@ -124,6 +147,7 @@ class Health:
         is_connected = self.is_bus_connected()
         checks = {context: state.check() for context, state in self._states.items()}
         worst = FAIL if not is_connected or FAIL in checks.values() else WARN if WARN in checks.values() else PASS
+        details = self._details()
         memory_bytes = psutil.Process().memory_info().rss
         document = {
             "status": STATUS_BY_CHECK[worst],
@@ -136,11 +160,11 @@ class Health:
                 "bus": {"connected": is_connected},
             },
             "checks": checks,
-            "services": [self._service(context, state, now) for context, state in self._states.items()],
+            "services": [self._service(context, state, now, details.get(context)) for context, state in self._states.items()],
         }
         return (503 if worst == FAIL else 200), document
 
-    def _service(self, context: str, state: _ContextState, now: float) -> dict[str, Any]:
+    def _service(self, context: str, state: _ContextState, now: float, details: Mapping[str, Any] | None) -> dict[str, Any]:
         default = {"status": STATUS_BY_CHECK[state.check()], "service": f"{context}-service"}
         return {
             **(state.report if state.report is not None else default),
@@ -148,4 +172,5 @@ class Health:
             "ageSeconds": round(now - state.asked_at, 1) if state.asked_at else None,
             "lastAnswerSeconds": round(now - state.replied_at, 1) if state.replied_at else None,
             **({"detail": state.error} if state.error else {}),
+            **({"gateway": details} if details else {}),
         }

@@ -38,7 +38,8 @@ from functions.edge.gateway.responses import (
 from functions.edge.gateway.routing import Route, Table
 from functions.runtime.config.registry import Registry
 
-PROBES = ("/livez", "/readyz", "/health", "/healthz")
+METRICS = "/metrics"
+PROBES = ("/livez", "/readyz", "/health", "/healthz", METRICS)
 VERIFY_PATH = "/v1/users/verify"
 RESEND_PATH = "/v1/users/verification-emails"
 VERIFY_FORM, RESEND_FORM = "/verify", "/verify/resend"

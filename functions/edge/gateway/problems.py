@@ -111,8 +111,8 @@ INVALID = ProblemType(
 )  # fmt: skip
 TOO_MANY = ProblemType(
     "too-many-requests", 429, "Too many requests",
-    "The client's address sent too many requests without an access token.",
-    "Wait as many seconds as the header Retry-After says. Requests with an access token do not count.",
+    "An address, an account or a session sent more requests than a rate limit allows, or has too many in progress. `detail` names the limit.",
+    "Wait as many seconds as the header Retry-After says. `RateLimit` says how many requests are left, `RateLimit-Policy` how many there are.",
 )  # fmt: skip
 FAULT = INTERNAL_ERROR
 UNAVAILABLE = ProblemType(

@@ -27,10 +27,20 @@ class DatabaseHealthView(Model):
     response_time: float
 
 
+class MessageBacklogView(Model):
+    """Events in the outbox, with the age of the oldest, early events that are parked, and open dead letters."""
+
+    outbox: int
+    outbox_oldest_seconds: float
+    parked: int
+    dead_letters: int
+
+
 class HealthMetadataView(Model):
     version: str
     memory: MemoryView
     database: DatabaseHealthView
+    messages: MessageBacklogView
 
 
 class HealthView(Model):
@@ -42,7 +52,7 @@ class HealthView(Model):
 
 @query(allow=ANYONE, scale=Scale(max=1, pool=1))
 async def health(request: GetHealth, health_info: HealthInfo, clock: Clock) -> HealthView:
-    memory, database = health_info.memory(), await health_info.database()
+    memory, database, backlog = health_info.memory(), await health_info.database(), await health_info.backlog()
     return HealthView(
         status="healthy" if database.is_connected else "unhealthy",
         service=health_info.service,
@@ -51,5 +61,11 @@ async def health(request: GetHealth, health_info: HealthInfo, clock: Clock) -> H
             version=health_info.version(),
             memory=MemoryView(used=memory.used, total=memory.total),
             database=DatabaseHealthView(connected=database.is_connected, response_time=database.response_ms),
+            messages=MessageBacklogView(
+                outbox=backlog.outbox,
+                outbox_oldest_seconds=backlog.outbox_oldest_seconds,
+                parked=backlog.parked,
+                dead_letters=backlog.dead_letters,
+            ),
         ),
     )

@@ -27,6 +27,23 @@ class DatabaseStatus:
     response_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class MessageBacklog:
+    """Messages of a context that wait: events in its outbox, early events that are parked, and open dead letters."""
+
+    outbox: int
+    outbox_oldest_seconds: float
+    parked: int
+    dead_letters: int
+
+
+BACKLOG = """
+    SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8,
+        (SELECT count(*) FROM parked), (SELECT count(*) FROM dead_letters WHERE state = 'open')
+    FROM outbox
+"""
+
+
 class HealthInfo:
     def __init__(self, database: Database, context: str) -> None:
         self._database = database
@@ -46,6 +63,13 @@ class HealthInfo:
         except DatabaseUnavailable:
             return DatabaseStatus(False, 0.0)
         return DatabaseStatus(True, round((time.perf_counter() - started) * 1000, 2))
+
+    async def backlog(self) -> MessageBacklog:
+        """Count what waits, in the transaction of the query. Raises DatabaseUnavailable."""
+        cursor = await self._database.connection.execute(BACKLOG)
+        row = await cursor.fetchone()
+        assert row is not None
+        return MessageBacklog(row[0], round(row[1], 1), row[2], row[3])
 
 
 def _resident_bytes() -> int:

@@ -59,7 +59,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class API:
     """`closing`: set it to end watches and followed logs."""
 
-    def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams) -> None:
+    def __init__(
+        self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams, metrics: Callable[[], bytes]
+    ) -> None:
+        self._metrics = metrics
         self.closing = asyncio.Event()
         self._store, self._definitions, self._tokens = store, definitions, tokens
         self._authorizer = Authorizer(store)
@@ -89,6 +92,7 @@ class API:
             routes=[
                 *(Route(path, _healthy) for path in ("/livez", "/readyz", "/healthz")),
                 *(Route(path, self._authenticated(self._document(make))) for path, make in documents.items()),
+                Route("/metrics", self._authenticated(self._scrape)),
                 Route("/openapi/v2", self._authenticated(self._openapi_v2)),
                 Route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._authenticated(self._review_access), methods=["POST"]),
                 WebSocketRoute("/api/{version}/{rest:path}", self._handle_websocket),
@@ -139,6 +143,12 @@ class API:
             return json_response(content)
 
         return document
+
+    async def _scrape(self, request: Request, identity: Identity) -> Response:
+        """Metrics for Prometheus, for the administrator, as a cluster's API server has its own there."""
+        if not identity.is_administrator:
+            raise StatusError(403, "Forbidden", f'forbidden: User "{identity.name}" cannot get path "/metrics"')
+        return Response(self._metrics(), media_type="text/plain; version=0.0.4")
 
     async def _openapi_v2(self, request: Request, identity: Identity) -> Response:
         """`kubectl` requests it as protobuf to look up kinds that version 3 lacks. All kinds are in version 3, so an empty document is correct."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
@@ -36,10 +36,13 @@ class _Server(uvicorn.Server):
 class APIServer:
     """A Runnable."""
 
-    def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams) -> None:
+    def __init__(
+        self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams, metrics: Callable[[], bytes]
+    ) -> None:
+        """`metrics` returns them in Prometheus' text format."""
         self._settings = settings
         self._tokens = tokens
-        self._api = API(store, definitions, settings, tokens, find_streams)
+        self._api = API(store, definitions, settings, tokens, find_streams, metrics)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 

@@ -38,7 +38,8 @@ from knative.local.tokens import Tokens
 class Serving:
     """The assembled package.
 
-    `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector.
+    `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector,
+    `metrics` for the API.
     """
 
     def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path) -> None:
@@ -53,6 +54,7 @@ class Serving:
         """Started before the API, so that remains of a previous run are gone when it answers."""
         self.services: Services = ServiceCaller(routing, upstreams)
         self.is_consuming = routing.is_consuming
+        self.metrics = revisions.metrics
         ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_key)
         ports = LoopbackPorts(ingress, table, settings.port_offset)
         self._node.pod_networks.ingress, self._node.pod_networks.allowed_networks = ingress, settings.egress_allow

@@ -10,6 +10,7 @@ from typing import Any
 from knative.local.images import PLATFORM
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition, summarize
+from knative.local.serving.metrics import ServingMetrics
 from knative.local.serving.pods.registry import SHUTDOWN_GRACE_SECONDS, Pods
 from knative.local.serving.pods.state import StartFailure
 from knative.local.serving.scaler import Scaler
@@ -67,6 +68,7 @@ class Revisions:
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
         self._stopping: set[asyncio.Task[None]] = set()
+        self.metrics = ServingMetrics(self._scalers.values)
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="autoscaler")
@@ -143,7 +145,9 @@ class Revisions:
         metadata = object["metadata"]
         key = metadata["namespace"], metadata["name"]
         if key in self._scalers and self._scalers[key].uid == metadata["uid"]:
-            task = asyncio.create_task(self._scalers.pop(key).stop(), name=f"stop revision {key[1]}")
+            scaler = self._scalers.pop(key)
+            self.metrics.forget(scaler)
+            task = asyncio.create_task(scaler.stop(), name=f"stop revision {key[1]}")
             self._stopping.add(task)  # not awaited: an application may take its whole timeout to end, and a new one of its name must not wait
             task.add_done_callback(self._stopping.discard)
 
@@ -167,6 +171,7 @@ class Revisions:
 
     def _on_scaler_change(self, scaler: Scaler) -> None:
         """Publish the changes of one iteration of the event loop as one status."""
+        self.metrics.observe(scaler)
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self._publish_dirty)
         self._dirty.add(scaler)

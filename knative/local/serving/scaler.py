@@ -102,6 +102,10 @@ class Scaler:
         return self._consumption.in_flight + sum(pod.in_flight for pod in self._running.values())
 
     @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    @property
     def is_consuming(self) -> bool:
         """Whether a ready pod consumes its messages from the queue itself."""
         return self._consumption.is_active(uid for uid, pod in self._running.items() if pod.state.is_ready)
@@ -114,10 +118,7 @@ class Scaler:
     # --- requests
 
     async def acquire(self, timeout_seconds: float) -> Pod:
-        """Return a pod with capacity, starting one if necessary.
-
-        Call `release` with it afterwards. Raises Unavailable.
-        """
+        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable."""
         self._meter.change(+1, self._loop.time())
         pod = self._find_pod() if not self._queue else None
         if pod is not None:
@@ -168,7 +169,7 @@ class Scaler:
             stable=meter.mean(scale.window_seconds, now),
             panic=meter.mean(scale.window_seconds * PANIC_WINDOW_FRACTION, now),
             in_flight=self.in_flight,
-            waiting=len(self._queue) + self._consumption.pods_at_capacity,
+            waiting=self.waiting + self._consumption.pods_at_capacity,
             idle_seconds=meter.idle_seconds(now),
         )
         count = desired_pods(scale if self.is_reachable else replace(scale, min_pods=0), load)
@@ -209,10 +210,9 @@ class Scaler:
             self._on_change(self)
             return
         port = listening.getsockname()[1] if listening is not None else free_port(self._pods.node.pod_networks)
-        metadata = self.revision["metadata"]
-        labels = metadata.get("labels") or {}
+        labels = self.revision["metadata"].get("labels") or {}
         pod_labels = {"app": self.name, "serving.knative.dev/revision": self.name, "serving.knative.dev/revisionUID": self.uid}
-        template = {"metadata": metadata, "spec": pod_spec(self.revision["spec"])}
+        template = {"metadata": self.revision["metadata"], "spec": pod_spec(self.revision["spec"])}
         object = self._pods.create(self.revision, f"{self.name}-deployment", template, pod_labels)
         env = {
             PORT.name: str(port), BIND.name: LOOPBACK, "K_REVISION": self.name,

@@ -20,8 +20,13 @@ def any_running(home: Home) -> bool:
 
 
 def servers(home: Home) -> Row:
-    """RabbitMQ, PostgreSQL and the one-machine Knative, with their memory. Servers named in the environment are not checked."""
-    ports = {"postgres": home.ports.postgres, "rabbitmq": home.ports.amqp, KNATIVE: home.ports.api}
+    """RabbitMQ, PostgreSQL, the one-machine Knative and, if configured, Redis, with their memory. External servers are not checked."""
+    ports = {
+        "postgres": home.ports.postgres,
+        "rabbitmq": home.ports.amqp,
+        KNATIVE: home.ports.api,
+        **({"redis": home.ports.redis} if home.has_local_redis else {}),
+    }
     external = {"postgres": not home.local_contexts, "rabbitmq": bool(home.external_amqp_url)}
     summaries, failures = [], []
     for name, port in ports.items():

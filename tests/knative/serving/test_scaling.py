@@ -26,6 +26,14 @@ def test_a_service_scales_to_zero_and_back_without_losing_requests(machine: Mach
         answers = list(threads.map(lambda _: http.get("/"), range(20)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["run"] for answer in answers}) == 1
+    labels = f'{{namespace="{namespace}",service="sample"}}'
+    lines = machine.metrics().splitlines()
+    for line in (
+        f"capsule_knative_cold_starts_total{labels} 2.0",
+        f"capsule_knative_ready_pods{labels} 1.0",
+        f"capsule_knative_requests_waiting{labels} 0.0",
+    ):
+        assert line in lines
     assert condition(machine.get("revisions", namespace, "sample-00001"), "Active")["status"] == "True"
 
 
