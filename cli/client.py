@@ -4,8 +4,10 @@ Every change carries an Idempotency-Key. The client retries a request with the s
 as Retry-After says) and after a connection that broke mid-request. A refused connection fails at once.
 """
 
+import platform
 import uuid
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -20,6 +22,8 @@ Json = dict[str, Any]
 MAX_ATTEMPTS = 5
 RETRY_TIMEOUT_SECONDS = 180
 MAX_WAIT_SECONDS = 30.0
+USER_AGENT = f"capsule-cli/{version('capsule')} ({platform.system()})"
+"""The list of sessions shows it."""
 TIMEOUT = httpx.Timeout(45, connect=10)  # longer than the server's deadline for a command
 
 set_on_retry_hooks([])  # stamina logs each retry by default
@@ -66,7 +70,7 @@ class Client:
         self._max_attempts = max_attempts
         self._new_idempotency_key = new_idempotency_key
         self._http = httpx.Client(
-            base_url=api, timeout=TIMEOUT, transport=transport, trust_env=not is_loopback(api), headers={"User-Agent": "capsule-cli"}
+            base_url=api, timeout=TIMEOUT, transport=transport, trust_env=not is_loopback(api), headers={"User-Agent": USER_AGENT}
         )
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from cli.commands import (
     repository_access,
     run,
     running,
+    sessions,
     status,
     subscription,
 )
@@ -36,7 +37,7 @@ RootGroup.panels = {
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
-    "Account": ("whoami", "password", "logout"),
+    "Account": ("whoami", "sessions", "password", "logout"),
 }
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ app = typer.Typer(
 
 TOPICS = (
     account,
+    sessions,
     apps,
     status,
     deploy,

@@ -131,7 +131,7 @@ class SessionEnded(Event, type="session.ended", subject="session_id"):
     """A session was ended before its expiry.
 
     Its access tokens are refused from now on: every context and the gateway keep a list of these sessions.
-    `reason`: `logged-out`, `refresh-token-reused` or `password-changed`.
+    `reason`: `logged-out`, `refresh-token-reused`, `password-changed`, `revoked`, `second-factor-enabled` or `token-revoked`.
     """
 
     session_id: UUID

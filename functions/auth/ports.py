@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
@@ -84,6 +85,10 @@ class Sessions(Protocol):
 
     async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
         """Update the session and, with `token`, add a refresh token of its newest generation. Access tokens of an ended session are refused."""
+        ...
+
+    async def list_active(self, user_id: UUID, now: datetime, *, before: UUID | None, limit: int) -> Sequence[Session]:
+        """A user's sessions that have neither ended nor expired, with an id below `before`, the last one that started first."""
         ...
 
     async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
@@ -190,7 +195,7 @@ class AccessToken:
 
 
 class AccessTokenIssuer(Protocol):
-    def issue(self, user: User, session_id: UUID, now: datetime) -> AccessToken: ...
+    def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken: ...
 
 
 class PublicKeys(Protocol):

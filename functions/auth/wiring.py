@@ -8,6 +8,9 @@ from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
+from functions.auth.adapters.session_limits import session_limits
+from functions.auth.domain.session import SessionLimits
+from functions.auth.services.session_tokens import SessionTokens
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping
@@ -38,6 +41,8 @@ wiring = Wiring(
         ports.PublicKeys: MountedPublicKeys,
         ports.Mailer: EmailMailer,
         ports.Housekeeping: housekeeping,
+        SessionLimits: session_limits,
+        SessionTokens: SessionTokens,
         SigningKeys: SigningKeys,
         EmailTransport: email_transport,
     },

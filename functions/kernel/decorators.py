@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from functions.kernel.access import SIGNED_IN, Allow
 from functions.kernel.declaration import Declaration, Handler, Kind, Order, Retry, Scale
 from functions.kernel.message import Event
-from functions.kernel.outcome import Rejection
+from functions.kernel.outcome import RecentLoginRequired, Rejection
 
 F = TypeVar("F", bound=Handler)
 
@@ -41,25 +41,29 @@ def command(
     retry: Retry | None = None,
     deadline_seconds: float = 10.0,
     has_secret_response: bool = False,
+    is_session_only: bool = False,
+    needs_recent_login: bool = False,
     version: int = 1,
 ) -> Callable[[F], F]:
     """Declare a command.
 
     `http`: "METHOD /path/{field}". `status`: of a successful HTTP response (200, 201, 202 or 204). `rejects`, `emits`: every
     rejection it may answer with and every event it may publish. `has_secret_response`: the response contains tokens; it is sent
-    once and never stored.
+    once and never stored. `is_session_only`: API tokens cannot call it. `needs_recent_login`: it changes the account's security.
     """
     return _declare(
         Kind.COMMAND,
         http=http,
         status=status,
         allow=allow,
-        rejects=tuple(rejects),
+        rejects=(*rejects, *((RecentLoginRequired,) if needs_recent_login else ())),
         emits=tuple(emits),
         scale=scale or Scale(),
         retry=retry or Retry(),
         deadline_seconds=deadline_seconds,
         has_secret_response=has_secret_response,
+        is_session_only=is_session_only,
+        needs_recent_login=needs_recent_login,
         version=version,
     )
 
@@ -71,11 +75,19 @@ def query(
     rejects: Sequence[type[Rejection]] = (),
     scale: Scale | None = None,
     deadline_seconds: float = 10.0,
+    is_session_only: bool = False,
     version: int = 1,
 ) -> Callable[[F], F]:
-    """Declare a query. It runs read-only and stores nothing."""
+    """Declare a query. It runs read-only and stores nothing. `is_session_only`: API tokens cannot call it."""
     return _declare(
-        Kind.QUERY, http=http, allow=allow, rejects=tuple(rejects), scale=scale or Scale(), deadline_seconds=deadline_seconds, version=version
+        Kind.QUERY,
+        http=http,
+        allow=allow,
+        rejects=tuple(rejects),
+        scale=scale or Scale(),
+        deadline_seconds=deadline_seconds,
+        is_session_only=is_session_only,
+        version=version,
     )
 
 

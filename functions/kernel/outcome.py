@@ -78,6 +78,13 @@ class Forbidden(Rejection):
     status = 403
 
 
+class RecentLoginRequired(Forbidden):
+    """This needs a recent sign-in. Confirm your identity with `POST /v1/sessions/current/confirmation`, then repeat the request.
+
+    The request changes the security of the account, and the last password or code of its session is more than 10 minutes old.
+    """
+
+
 class NotFound(Rejection):
     """It does not exist, or you do not have access to it."""
 

@@ -61,6 +61,7 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own = {
+        "auth": session_settings(home),
         "deploy": mirrors.build_settings(home)
         | egress_settings(home)
         | application_urls(home)
@@ -113,7 +114,15 @@ def egress_settings(home: Home) -> dict[str, str]:
 
 def observation_settings(home: Home) -> dict[str, str]:
     """CAPSULE_OBSERVATION_SECONDS and CAPSULE_READY_SECONDS: how long a release is observed, and how long it may take to become ready."""
-    names = ("CAPSULE_OBSERVATION_SECONDS", "CAPSULE_READY_SECONDS")
+    return _from_environment(home, "CAPSULE_OBSERVATION_SECONDS", "CAPSULE_READY_SECONDS")
+
+
+def session_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_SESSION_IDLE_DAYS and CAPSULE_SESSION_MAX_DAYS: when sessions expire."""
+    return _from_environment(home, "CAPSULE_SESSION_IDLE_DAYS", "CAPSULE_SESSION_MAX_DAYS")
+
+
+def _from_environment(home: Home, *names: str) -> dict[str, str]:
     return {name: home.environment[name] for name in names if home.environment.get(name)}
 
 

@@ -10,7 +10,7 @@ from events.auth import SessionEnded
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
-from functions.auth.domain.session import Device, EndReason, Session
+from functions.auth.domain.session import WITH_CODE, Device, EndReason, Session
 from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
 from functions.auth.domain.user import Role
 from functions.auth.ports import EmailTaken
@@ -154,6 +154,23 @@ class TestSessions:
         async with stores.transaction():
             assert [await stores.sessions.lock(each.id) for each in (kept, other, second, third)] == [kept, other, second, third]
             assert {second.id, third.id} <= set(await stores.revoked.list_page(after=None, limit=1_000))
+
+    async def test_active_sessions_are_listed_by_page_with_their_factors(self, stores: Stores) -> None:
+        first, _ = await stored_session(stores)
+        more = [Session.start(first.user_id, first.device, NOW, methods=WITH_CODE)[0] for _ in range(3)]
+        more[1].end(EndReason.REVOKED, NOW)
+        async with stores.transaction():
+            for each in more:
+                await stores.sessions.add(each, OpaqueToken.for_refresh())
+            await stores.sessions.save(more[1])
+            first.confirm_identity(WITH_CODE, NOW + timedelta(minutes=1))
+            await stores.sessions.save(first)
+        async with stores.transaction(read_only=True):
+            page = await stores.sessions.list_active(first.user_id, NOW, before=None, limit=2)
+            rest = await stores.sessions.list_active(first.user_id, NOW, before=page[-1].id, limit=2)
+            assert [*page, *rest] == [more[2], more[0], first]
+            assert await stores.sessions.list_active(first.user_id, first.expires_at, before=None, limit=2) == []
+            assert await stores.sessions.list_active(new_id(), NOW, before=None, limit=2) == []
 
     async def test_old_sessions_are_pruned(self, stores: Stores) -> None:
         alive, alive_token = await stored_session(stores)

@@ -10,6 +10,7 @@ import pytest
 from functions.auth import ports as auth
 from functions.auth.adapters.argon2 import Argon2Hasher
 from functions.auth.adapters.keys import SIGNING_KEYS, DerivedEmailTokens, JwtIssuer, SigningKeys
+from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
 from functions.auth.domain.user import User
@@ -85,7 +86,7 @@ def issuer(request: pytest.FixtureRequest, settings: Callable[[str], Settings]) 
 
 def test_an_access_token_belongs_to_a_user_and_a_session(issuer: auth.AccessTokenIssuer) -> None:
     user: User = new_user()
-    token, other = issuer.issue(user, uuid4(), NOW), issuer.issue(user, uuid4(), NOW)
+    token, other = (issuer.issue(user, AccessGrant(uuid4()), NOW) for _ in range(2))
     assert token.expires_in_seconds == other.expires_in_seconds == 900
     assert token.text != other.text and HASH not in token.text
 

@@ -1,5 +1,6 @@
 """The auth context in memory, with the requests of its users. Events of other contexts are published by the test."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -31,8 +32,8 @@ E = TypeVar("E", bound=Event)
 
 
 class World(Capsule):
-    def __init__(self) -> None:
-        super().__init__("auth")
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__("auth", settings=settings)
         self.users: memory.MemoryUsers = self.port(ports.Users)
         self.registrations: memory.MemoryRegistrations = self.port(ports.Registrations)
         self.sessions: memory.MemorySessions = self.port(ports.Sessions)

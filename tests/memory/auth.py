@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FAILURE_RETENTION, FailedLogins
@@ -115,6 +116,10 @@ class MemorySessions:
             await self.revoked.add(session.id, session.ended_at)
         if token is not None:
             self.tokens[token.hash] = (session.id, session.generation)
+
+    async def list_active(self, user_id: UUID, now: datetime, *, before: UUID | None, limit: int) -> Sequence[Session]:
+        own = [each for each in self.rows.values() if each.user_id == user_id and each.is_active(now) and (before is None or each.id < before)]
+        return deepcopy(sorted(own, key=lambda each: each.id, reverse=True)[:limit])
 
     async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
         events: Events = ()
@@ -243,5 +248,5 @@ class MemoryMailer:
 
 
 class PlainAccessTokens:
-    def issue(self, user: User, session_id: UUID, now: datetime) -> AccessToken:
-        return AccessToken(f"access of {user.id} in {session_id}", 900)
+    def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken:
+        return AccessToken(f"access of {user.id} in {grant.session_id}", 900)

@@ -6,7 +6,7 @@ redeployment.
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ import jwt
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.tokens import VERIFICATION_PREFIX, OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import AccessToken
@@ -64,20 +65,25 @@ class JwtIssuer:
         self._keys = keys
         self._issuer = settings.text(ISSUER_VARIABLE, DEFAULT_ISSUER)
 
-    def issue(self, user: User, session_id: UUID, now: datetime) -> AccessToken:
+    def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken:
         kid, key = self._keys.current()
-        claims = {
+        expires_at = min(now + ACCESS_TOKEN_LIFETIME, grant.expires_at or datetime.max.replace(tzinfo=UTC))
+        claims: dict[str, Any] = {
             "iss": self._issuer,
             "aud": AUDIENCE,
             "sub": str(user.id),
-            "sid": str(session_id),
-            "roles": sorted(user.roles),
+            "sid": str(grant.session_id),
+            "roles": grant.roles(user.roles),
             "iat": int(now.timestamp()),
-            "exp": int((now + ACCESS_TOKEN_LIFETIME).timestamp()),
+            "exp": int(expires_at.timestamp()),
             "jti": str(new_id()),
         }
+        if grant.authenticated_at is not None:
+            claims |= {"auth_time": int(grant.authenticated_at.timestamp()), "amr": list(grant.methods)}
+        if grant.scopes is not None:
+            claims["scope"] = " ".join(sorted(grant.scopes))
         text = jwt.encode(claims, key.key, algorithm=ALGORITHM, headers={"kid": kid, "typ": TYPE})
-        return AccessToken(text, int(ACCESS_TOKEN_LIFETIME.total_seconds()))
+        return AccessToken(text, int((expires_at - now).total_seconds()))
 
 
 class DerivedEmailTokens:

@@ -12,10 +12,10 @@ from pydantic import Field, SecretStr
 from events.auth import UserLoggedIn
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, WrongCredentials
-from functions.auth.domain.session import Device, Session
-from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.domain.session import PASSWORD_ONLY
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import AccessTokenIssuer, Hasher, LoginFailures, Sessions, Users
+from functions.auth.ports import Hasher, LoginFailures, Users
+from functions.auth.services.session_tokens import SessionTokens
 from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, command
 
 
@@ -38,8 +38,7 @@ async def login(
     users: Users,
     failures: LoginFailures,
     hasher: Hasher,
-    sessions: Sessions,
-    access_tokens: AccessTokenIssuer,
+    tokens: SessionTokens,
     client: Client,
     clock: Clock,
 ) -> Done[SessionView] | Rejected:
@@ -64,11 +63,5 @@ async def login(
     if hasher.needs_rehash(user.password_hash):
         await users.rehash(user.id, user.password_hash, await hasher.rehash(password))
 
-    session, events = Session.start(user.id, Device.of(client), now)
-    token = OpaqueToken.for_refresh()
-    await sessions.add(session, token)
-    access = access_tokens.issue(user, session.id, now)
-    return Done(
-        SessionView(session_id=str(session.id), access_token=access.text, expires_in=access.expires_in_seconds, refresh_token=token.text),
-        *events,
-    )
+    view, events = await tokens.start(user, client, PASSWORD_ONLY, now)
+    return Done(view, *events)

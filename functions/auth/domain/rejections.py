@@ -55,6 +55,10 @@ class SessionExpired(Unauthenticated):
     """The session has ended or expired. Sign in again."""
 
 
+class SessionNotFound(NotFound):
+    """The account has no session with this id. `GET /v1/sessions` lists its sessions."""
+
+
 class UnknownUser(NotFound):
     """The user of this access token no longer exists. Register or sign in with another account."""
 

@@ -26,12 +26,10 @@ from functions.kernel import (
     Declaration,
     Done,
     Events,
-    Forbidden,
     Kind,
     Origin,
     Rejected,
     Rejection,
-    Unauthenticated,
     Work,
 )
 from functions.runtime.execution import contracts, failures, responses
@@ -147,11 +145,8 @@ class Function:
         else:
             token = message.get("token")
             caller = self._context.tokens.verify(token, self._context.clock.now()) if token else None
-        if self.declaration.allow.admits(caller):
-            return caller
-        if caller is None:
-            raise Unauthenticated()
-        raise Forbidden(f"This needs the role {' or '.join(sorted(self.declaration.allow.roles))}.")
+        self.declaration.authorize(caller, self._context.clock.now())
+        return caller
 
     def _arguments(self, message: Message, caller: Caller | None, work: Work | None) -> dict[str, Any]:
         arguments = dict(self._fixed)
