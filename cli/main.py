@@ -22,6 +22,7 @@ from cli.commands import (
     sessions,
     status,
     subscription,
+    tokens,
 )
 from cli.help import RootGroup
 
@@ -37,7 +38,7 @@ RootGroup.panels = {
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
-    "Account": ("whoami", "sessions", "password", "logout"),
+    "Account": ("whoami", "sessions", "tokens", "password", "logout"),
 }
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ app = typer.Typer(
 TOPICS = (
     account,
     sessions,
+    tokens,
     apps,
     status,
     deploy,

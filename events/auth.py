@@ -138,3 +138,29 @@ class SessionEnded(Event, type="session.ended", subject="session_id"):
     user_id: UUID
     reason: str
     at: datetime
+
+
+class ApiTokenCreated(Event, type="api-token.created"):
+    """A user created an API token.
+
+    `scopes`: what it may do.
+    """
+
+    token_id: UUID
+    user_id: UUID
+    name: str
+    scopes: tuple[str, ...]
+    expires_at: datetime
+    at: datetime
+
+
+class ApiTokenRevoked(Event, type="api-token.revoked"):
+    """A user revoked an API token.
+
+    `session.ended` with the token's id as its session is published with it, and has its access tokens refused.
+    """
+
+    token_id: UUID
+    user_id: UUID
+    name: str
+    at: datetime

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from functions.auth.domain.access_grant import AccessGrant
+from functions.auth.domain.api_token import ApiToken
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
@@ -97,6 +98,32 @@ class Sessions(Protocol):
 
     async def prune(self, now: datetime) -> int:
         """Delete sessions that ended or expired before the retention time. Returns their number."""
+        ...
+
+
+class ApiTokens(Protocol):
+    async def add(self, token: ApiToken) -> None:
+        """Insert the token. Raises TokenNameTaken if a token of the user that is not revoked has its name, TooManyTokens beyond MAX_TOKENS."""
+        ...
+
+    async def lock(self, token_id: UUID) -> ApiToken | None:
+        """Read the token and lock its row until the transaction ends."""
+        ...
+
+    async def lock_by_hash(self, token: OpaqueToken) -> ApiToken | None:
+        """Read the token by its hash and lock its row until the transaction ends."""
+        ...
+
+    async def save(self, token: ApiToken) -> None:
+        """Store use and revocation. Access tokens of a revoked token are refused."""
+        ...
+
+    async def list_for_user(self, user_id: UUID) -> Sequence[ApiToken]:
+        """The tokens that are not revoked, newest first. Expired ones are among them until they are pruned."""
+        ...
+
+    async def prune(self, now: datetime) -> int:
+        """Delete tokens that expired or were revoked before the retention time. Returns their number."""
         ...
 
 

@@ -4,6 +4,7 @@ from functions.auth import ports
 from functions.auth.adapters.argon2 import Argon2Hasher
 from functions.auth.adapters.emails import EmailMailer
 from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SigningKeys
+from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
@@ -32,6 +33,7 @@ wiring = Wiring(
         ports.Registrations: PostgresRegistrations,
         ports.Sessions: PostgresSessions,
         ports.RevokedSessions: revoked_sessions,
+        ports.ApiTokens: PostgresApiTokens,
         ports.VerificationTokens: PostgresVerificationTokens,
         ports.SentEmails: PostgresSentEmails,
         ports.LoginFailures: PostgresLoginFailures,

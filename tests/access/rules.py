@@ -18,13 +18,14 @@ RULES: dict[Access, str] = {
     """,
     Access.ACCOUNT: """
         auth.change_password auth.logout auth.profile auth.registration auth.revoke_sessions auth.sessions
+        auth.create_token auth.tokens
         billing.cancel_subscription billing.current_bill billing.customer billing.invoices billing.resume_subscription billing.subscribe
         billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.quota
         monitor.alerts
     """,
     Access.OBJECT: """
-        auth.revoke_session
+        auth.revoke_session auth.revoke_token
         billing.credit_note_pdf billing.invoice billing.invoice_pdf billing.pay_invoice
         deploy.application deploy.application_configuration deploy.cancel_deployment deploy.cancel_run deploy.change_application
         deploy.configure_application deploy.configure_environment deploy.create_deploy_key deploy.create_environment

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from events.auth import UserCreated
 from functions.auth import ports as auth
+from functions.auth.commands.create_token import CreatedTokenView, CreateToken
 from functions.auth.domain.email import Email
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.session import Device, Session
@@ -43,8 +44,8 @@ RUNTIME_FUNCTIONS = ("dead_letters", "settle_dead_letters")
 """Their store is the runtime's, which does not exist in memory."""
 
 LAST = (
-    *("deploy.delete_environment", "deploy.delete_application", "auth.change_password", "auth.revoke_session", "auth.revoke_sessions"),
-    "auth.logout",
+    *("deploy.delete_environment", "deploy.delete_application", "auth.change_password"),
+    *("auth.revoke_token", "auth.revoke_session", "auth.revoke_sessions", "auth.logout"),
 )
 """What the owner does last, in this order."""
 
@@ -105,6 +106,7 @@ class Walk(DeployCapsule):
             "userId": OWNER.user_id,
             "correlationId": "request-of-the-owner",
             "sessionId": await self._session(OWNER),
+            "tokenId": await self._token(OWNER),
         }
         done: dict[str, Any] = {"name": "deploy.deploy", "context": "deploy", "kind": "command", "type": "deploy.deploy", "outcome": "done"}
         done |= {"message": "m-1", "correlation": "request-of-the-owner", "actor": OWNER.user_id, "duration_ms": 1.0, "detail": "", "trace": None}
@@ -133,6 +135,12 @@ class Walk(DeployCapsule):
         session, _ = Session.start(caller.user_id, Device.of(CLIENT), self.clock.now())
         await self.port(auth.Sessions).add(session, OpaqueToken.for_refresh())
         return session.id
+
+    async def _token(self, caller: Caller) -> UUID:
+        request = CreateToken(name="of-the-owner", scopes=[Scope.READ])
+        created = await self.call(request, caller=replace(caller, authenticated_at=self.clock.now()))
+        assert isinstance(created, CreatedTokenView)
+        return created.id
 
     async def _register(self, caller: Caller, email: str) -> None:
         hasher = self.port(auth.Hasher)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
@@ -14,11 +15,12 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
-from functions.auth.ports import LoginFailures, Registrations, RevokedSessions, SentEmails, Sessions, Users, VerificationTokens
+from functions.auth.ports import ApiTokens, LoginFailures, Registrations, RevokedSessions, SentEmails, Sessions, Users, VerificationTokens
 from functions.kernel import new_id
 from functions.runtime.reliability.revoked_sessions import RevokedSessions as PostgresRevokedSessions
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
+from tests.memory.auth_tokens import MemoryApiTokens
 from tests.memory.runtime import MemoryRevokedSessions
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -34,6 +36,7 @@ class Stores:
     failures: LoginFailures
     registrations: Registrations
     revoked: RevokedSessions
+    api_tokens: ApiTokens
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
@@ -50,6 +53,7 @@ def in_memory() -> Stores:
         memory.MemoryLoginFailures(),
         memory.MemoryRegistrations(),
         revoked,
+        MemoryApiTokens(revoked),
     )
 
 
@@ -70,6 +74,7 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresLoginFailures(database, lock_timeout=timedelta(milliseconds=300)),
             PostgresRegistrations(database),
             PostgresRevokedSessions(database),
+            PostgresApiTokens(database),
             database,
         )
     finally:

@@ -92,7 +92,7 @@ async def test_a_foreign_or_unknown_session_is_not_found(world: World) -> None:
 
 @pytest.mark.parametrize(("request_body", "revoked"), [({"except": "current"}, 2), ({}, 3)])
 async def test_all_sessions_are_revoked_or_all_others(world: World, request_body: dict[str, str], revoked: int) -> None:
-    _, sessions, caller = await signed_in(world, 3)
+    _, _, caller = await signed_in(world, 3)
     view = await world.call(RevokeSessions.model_validate(request_body), caller=caller)
     assert view.revoked == revoked == len(world.events(SessionEnded))
     assert (caller.session_id in world.sessions.revoked.rows) == (not request_body)

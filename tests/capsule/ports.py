@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.auth import RegistrationCompleted, UserExpired, UserLoggedIn
+from events.auth import ApiTokenCreated, ApiTokenRevoked, RegistrationCompleted, UserExpired, UserLoggedIn
 from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
@@ -14,8 +14,8 @@ from functions.kernel import Event
 from functions.monitor import ports as monitor
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
-from tests.memory import billing as memory_billing
 from tests.memory import (
+    auth_tokens,
     billing_methods,
     billing_money,
     billing_provider,
@@ -25,6 +25,7 @@ from tests.memory import (
     deploy_runs,
     monitor_alerts,
 )
+from tests.memory import billing as memory_billing
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
 from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
@@ -56,6 +57,11 @@ def sessions(revoked: RevokedSessions) -> memory_auth.MemorySessions:
     return memory_auth.MemorySessions(revoked)
 
 
+def api_tokens(revoked: RevokedSessions) -> auth_tokens.MemoryApiTokens:
+    assert isinstance(revoked, MemoryRevokedSessions)
+    return auth_tokens.MemoryApiTokens(revoked)
+
+
 def revoked_sessions(revoked: RevokedSessions) -> MemoryRevokedSessions:
     assert isinstance(revoked, MemoryRevokedSessions)
     return revoked
@@ -64,6 +70,7 @@ def revoked_sessions(revoked: RevokedSessions) -> MemoryRevokedSessions:
 PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
     "auth": {
         auth.AccessTokenIssuer: memory_auth.PlainAccessTokens,
+        auth.ApiTokens: api_tokens,
         auth.Hasher: memory_auth.PlainHasher,
         auth.Housekeeping: MemoryHousekeeping,
         auth.LoginFailures: memory_auth.MemoryLoginFailures,
@@ -143,6 +150,8 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
     {
         AlertFired,
         AlertResolved,
+        ApiTokenCreated,
+        ApiTokenRevoked,
         BuildFailed,
         BuildSucceeded,
         PaymentProcessed,

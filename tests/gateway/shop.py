@@ -216,10 +216,10 @@ class ScriptedBus:
 
 
 class StaticVerifier:
-    async def verify(self, token: str, at: datetime) -> Caller:
+    async def verify(self, token: str, at: datetime) -> tuple[str, Caller]:
         if token != TOKEN:
             raise Unauthenticated("The access token has expired: refresh the session.")
-        return Caller(USER)
+        return token, Caller(USER)
 
 
 class MarkingEncryptor:

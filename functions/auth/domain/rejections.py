@@ -59,6 +59,26 @@ class SessionNotFound(NotFound):
     """The account has no session with this id. `GET /v1/sessions` lists its sessions."""
 
 
+class InvalidApiToken(Unauthenticated):
+    """The API token is unknown, expired or revoked. Create another one: `capsule tokens create`."""
+
+
+class InvalidTokenScopes(Invalid):
+    """The API token cannot have these scopes. Choose scopes that your account may use."""
+
+
+class TokenNameTaken(Conflict):
+    """Another API token of the account has this name. Choose another name, or revoke that token first."""
+
+
+class TooManyTokens(Conflict):
+    """The account has as many API tokens as it may have. Revoke one that is not used: `capsule tokens list`."""
+
+
+class TokenNotFound(NotFound):
+    """The account has no API token with this id. `GET /v1/tokens` lists its tokens."""
+
+
 class UnknownUser(NotFound):
     """The user of this access token no longer exists. Register or sign in with another account."""
 

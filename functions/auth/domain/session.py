@@ -26,6 +26,8 @@ class EndReason(StrEnum):
     PASSWORD_CHANGED = "password-changed"
     REVOKED = "revoked"
     SECOND_FACTOR_ENABLED = "second-factor-enabled"
+    TOKEN_REVOKED = "token-revoked"
+    """Of an API token, whose id its access tokens carry in place of a session's."""
 
 
 class Method(StrEnum):

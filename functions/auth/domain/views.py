@@ -1,4 +1,4 @@
-"""What the auth context answers: a registration and a signed-in session."""
+"""What the auth context answers: a registration, a signed-in session, an API token."""
 
 from datetime import datetime
 from typing import Self
@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import Field
 
+from functions.auth.domain.api_token import ApiToken
 from functions.auth.domain.registration import REFUSED, Registration
-from functions.kernel import Model
+from functions.kernel import Model, Scope
 
 NO_ANSWER = "No answer."
 """Replaces the errors of internal systems for users; they may contain addresses and configuration."""
@@ -21,6 +22,28 @@ class SessionView(Model):
     token_type: str = "Bearer"
     expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
     refresh_token: str = Field(description="Valid for one refresh. Using it again ends the session.")
+
+
+class ApiTokenView(Model):
+    id: UUID
+    name: str
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime
+    is_expired: bool
+    last_used_at: datetime | None = Field(description="At most 25 minutes before the last use; null if it was never used.")
+
+    @classmethod
+    def of(cls, token: ApiToken, now: datetime) -> "ApiTokenView":
+        return cls(
+            id=token.id,
+            name=token.name,
+            scopes=sorted(token.scopes),
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+            is_expired=not token.is_valid(now),
+            last_used_at=token.last_used_at,
+        )
 
 
 class RegistrationStepView(Model):

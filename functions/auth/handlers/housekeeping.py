@@ -7,7 +7,7 @@ and sends reminders again that were lost.
 from events.auth import UserExpired
 from functions.auth.domain.registration import RegistrationTimedOut
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
-from functions.auth.ports import Housekeeping, LoginFailures, Registrations, SentEmails, Sessions, Users, VerificationTokens
+from functions.auth.ports import ApiTokens, Housekeeping, LoginFailures, Registrations, SentEmails, Sessions, Users, VerificationTokens
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
@@ -19,6 +19,7 @@ async def housekeeping(
     housekeeping: Housekeeping,
     users: Users,
     sessions: Sessions,
+    api_tokens: ApiTokens,
     verifications: VerificationTokens,
     failures: LoginFailures,
     sent_emails: SentEmails,
@@ -30,6 +31,7 @@ async def housekeeping(
     await housekeeping.sweep()
     async with work.recording() as record:
         await sessions.prune(now)
+        await api_tokens.prune(now)
         await verifications.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)

@@ -17,6 +17,7 @@ import orjson
 from starlette.requests import Request
 
 from functions.edge.gateway import envelope, parsing, responses
+from functions.edge.gateway.api_tokens import ApiTokenExchange
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
 from functions.edge.gateway.health import Health
@@ -58,8 +59,8 @@ class Requester(Protocol):
 
 
 class TokenVerifier(Protocol):
-    async def verify(self, token: str, at: datetime) -> Caller:
-        """Return the caller of an access token. Raises Unauthenticated, Unavailable."""
+    async def verify(self, token: str, at: datetime) -> tuple[str, Caller]:
+        """Return the access token, which an API token is exchanged for, and its caller. Raises Unauthenticated, Unavailable."""
         ...
 
 
@@ -170,7 +171,7 @@ class Gateway:
                 return None, None
             challenge("The request has no access token.")
         try:
-            return token, await self._verifier.verify(token, at)
+            return await self._verifier.verify(token, at)
         except Unauthenticated as rejection:
             if route.declaration.allow.anyone:
                 return None, None
@@ -290,5 +291,6 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     sessions = EndedSessions(bus, clock)
     sessions.follow()
     bus.open()
-    verifier = SessionVerifier(AccessTokens(settings), sessions)
-    return Gateway(Registry.load(), bus, verifier, Sealer(settings), clock, Options.read(settings))
+    sealer = Sealer(settings)
+    verifier = SessionVerifier(AccessTokens(settings), sessions, ApiTokenExchange(bus, sealer.seal, clock))
+    return Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings))
