@@ -15,6 +15,7 @@ from cli.commands import (
     environments,
     observe,
     operator,
+    passwords,
     releases,
     repository_access,
     run,
@@ -52,6 +53,7 @@ app = typer.Typer(
 
 TOPICS = (
     account,
+    passwords,
     apps,
     status,
     deploy,

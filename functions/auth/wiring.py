@@ -8,6 +8,7 @@ from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
+from functions.auth.services.password_check import PasswordCheck
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping
@@ -38,6 +39,7 @@ wiring = Wiring(
         ports.PublicKeys: MountedPublicKeys,
         ports.Mailer: EmailMailer,
         ports.Housekeeping: housekeeping,
+        PasswordCheck: PasswordCheck,
         SigningKeys: SigningKeys,
         EmailTransport: email_transport,
     },
