@@ -11,7 +11,7 @@ from cli.credentials import Credentials, Login
 from cli.failures import NotFound, NotSignedIn, UsageError
 from cli.lookup import is_full_id, match_prefix, resolve_id
 from cli.output import Output
-from cli.settings import Settings, read
+from cli.settings import Settings, is_loopback, read
 from cli.tokens import StaticToken, StoredLogin
 
 
@@ -72,6 +72,10 @@ class Session:
         if application is None or self.settings.app in (application["name"], application["id"]):
             return f"capsule {words}"
         return f"capsule {words} --app {shlex.quote(application['name'])}"
+
+    def open_mail(self) -> list[str]:
+        """The next step after an e-mail: a Capsule on one machine stores e-mails as files unless an SMTP server is configured."""
+        return ["./taskw mail   (prints the newest e-mail if this machine stores e-mails as files)"] if is_loopback(self.settings.api) else []
 
     def sign_in(self, email: str, password: str) -> Login:
         """Start a session and store its tokens."""

@@ -109,6 +109,27 @@ class EmailVerified(Event, type="email.verified", subject="user_id"):
     at: datetime
 
 
+class PasswordResetRequested(Event, type="password-reset.requested"):
+    """A link to reset a password was requested.
+
+    The handler looks up whether the address has an account, so that the response does not reveal it.
+    """
+
+    email: str
+    at: datetime
+
+
+class PasswordChanged(Event, type="password.changed", subject="user_id"):
+    """A user set a new password.
+
+    `email`: gets a notice.
+    """
+
+    user_id: UUID
+    email: str
+    at: datetime
+
+
 class UserExpired(Event, type="user.expired", subject="user_id"):
     """An account that nobody verified was deleted.
 

@@ -14,7 +14,7 @@ from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.password import Password
 from functions.auth.domain.registration import Registration, Stage
 from functions.auth.domain.session import EndReason, Session
-from functions.auth.domain.tokens import OpaqueToken, VerificationToken
+from functions.auth.domain.tokens import OpaqueToken, TokenPurpose, VerificationToken
 from functions.auth.domain.user import User
 from functions.kernel import Events
 
@@ -140,12 +140,16 @@ class VerificationTokens(Protocol):
         """Insert the token. Idempotent by intent."""
         ...
 
-    async def lock(self, token: OpaqueToken) -> VerificationToken | None:
-        """Read the token by its hash and lock its row until the transaction ends."""
+    async def lock(self, token: OpaqueToken, purpose: TokenPurpose) -> VerificationToken | None:
+        """Read the token of that purpose by its hash and lock its row until the transaction ends."""
         ...
 
     async def use_all(self, user_id: UUID, now: datetime) -> None:
-        """Mark the user's tokens as used."""
+        """Mark the user's tokens of all purposes as used."""
+        ...
+
+    async def use_older(self, user_id: UUID, purpose: TokenPurpose, now: datetime) -> None:
+        """Mark the user's tokens of that purpose as used, except the newest one."""
         ...
 
     async def prune(self, now: datetime) -> int:
@@ -209,6 +213,10 @@ class Mailer(Protocol):
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
 
     async def send_registration_repeated(self, intent: UUID, to: str) -> None: ...
+
+    async def send_password_reset(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
+
+    async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None: ...
 
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
         """Sent to an administrator."""

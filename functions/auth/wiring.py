@@ -12,6 +12,7 @@ from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.auth.adapters.session_limits import session_limits
 from functions.auth.domain.session import SessionLimits
 from functions.auth.services.session_tokens import SessionTokens
+from functions.auth.services.password_check import PasswordCheck
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping
@@ -45,6 +46,7 @@ wiring = Wiring(
         ports.Housekeeping: housekeeping,
         SessionLimits: session_limits,
         SessionTokens: SessionTokens,
+        PasswordCheck: PasswordCheck,
         SigningKeys: SigningKeys,
         EmailTransport: email_transport,
     },

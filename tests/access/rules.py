@@ -13,7 +13,8 @@ class Access(Enum):
 
 RULES: dict[Access, str] = {
     Access.ANYONE: """
-        auth.jwks auth.login auth.refresh auth.register auth.resend_verification auth.verify_email
+        auth.jwks auth.login auth.refresh auth.register auth.request_password_reset auth.resend_verification auth.reset_password
+        auth.verify_email
         billing.handle_stripe_webhook billing.plans
     """,
     Access.ACCOUNT: """

@@ -16,7 +16,7 @@ from functions.auth.domain.lockout import FAILURE_RETENTION, FailedLogins
 from functions.auth.domain.password import Password, normalize
 from functions.auth.domain.registration import Registration, Stage
 from functions.auth.domain.session import EndReason, Session
-from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
+from functions.auth.domain.tokens import RETENTION, OpaqueToken, TokenPurpose, VerificationToken
 from functions.auth.domain.user import Role, User
 from functions.auth.ports import AccessToken, EmailTaken
 from functions.kernel import Events, Transient
@@ -143,8 +143,15 @@ class MemoryVerificationTokens:
     async def add(self, token: VerificationToken) -> None:
         self.rows.setdefault(token.id, deepcopy(token))
 
-    async def lock(self, token: OpaqueToken) -> VerificationToken | None:
-        return next((deepcopy(row) for row in self.rows.values() if row.token_hash == token.hash), None)
+    async def lock(self, token: OpaqueToken, purpose: TokenPurpose) -> VerificationToken | None:
+        return next((deepcopy(row) for row in self.rows.values() if row.token_hash == token.hash and row.purpose is purpose), None)
+
+    async def use_older(self, user_id: UUID, purpose: TokenPurpose, now: datetime) -> None:
+        rows = [row for row in self.rows.values() if row.user_id == user_id and row.purpose is purpose]
+        newest_at = max(row.created_at for row in rows)
+        for row in rows:
+            if row.used_at is None and row.created_at < newest_at:
+                self.rows[row.id] = replace(row, used_at=now)
 
     async def use_all(self, user_id: UUID, now: datetime) -> None:
         for row in self.rows.values():
@@ -229,7 +236,23 @@ class MemoryMailer:
     """(intent, recipient)"""
     failed: list[tuple[UUID, str, str]] = field(default_factory=list)
     """(intent, recipient, address of the registration)"""
+    notices: list[tuple[EmailKind, str, str]] = field(default_factory=list)
+    """(kind, recipient, token or detail)"""
     failure: Exception | None = None
+
+    async def _notify(self, kind: EmailKind, to: str, detail: str = "") -> None:
+        if self.failure:
+            raise self.failure
+        self.notices.append((kind, to, detail))
+
+    def tokens(self, kind: EmailKind) -> list[str]:
+        return [detail for each, _, detail in self.notices if each is kind]
+
+    async def send_password_reset(self, intent: UUID, to: str, token: OpaqueToken) -> None:
+        await self._notify(EmailKind.PASSWORD_RESET, to, token.text)
+
+    async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None:
+        await self._notify(EmailKind.PASSWORD_CHANGED, to)
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
         if self.failure:

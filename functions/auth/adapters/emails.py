@@ -3,11 +3,12 @@
 import json
 import shlex
 from collections.abc import Sequence
+from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID
 
 from functions.auth.domain.registration import Registration
-from functions.auth.domain.tokens import VERIFICATION_LIFETIME, OpaqueToken
+from functions.auth.domain.tokens import PASSWORD_RESET_LIFETIME, VERIFICATION_LIFETIME, OpaqueToken
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
 from functions.runtime.config.settings import Settings
 from functions.runtime.email.message import OutgoingEmail
@@ -48,6 +49,37 @@ class EmailMailer:
         ]
         await self._send(intent, to, "You already have a Capsule account", blocks)
 
+    async def send_password_reset(self, intent: UUID, to: str, token: OpaqueToken) -> None:
+        link = f"{self._url}/reset-password?token={quote(token.text)}"
+        minutes = round(PASSWORD_RESET_LIFETIME.total_seconds() / 60)
+        body = json.dumps({"token": token.text, "password": "YOUR NEW PASSWORD"})
+        blocks: list[Block] = [
+            f"Someone requested a new password for the Capsule account of {to}. If it was you, choose one:",
+            Link("Choose a new password", link),
+            "Or in a terminal:",
+            Command(f"capsule password reset {shlex.quote(link)}"),
+            "Without the CLI:",
+            Command(f"curl -X POST {self._url}/v1/password-resets/complete -H 'Content-Type: application/json' -d '{body}'"),
+            f"The link works once, for {minutes} minutes, until you request another one. The new password signs you out everywhere.",
+            "If it was not you, ignore this e-mail: nothing has changed.",
+        ]
+        await self._send(intent, to, "Reset your Capsule password", blocks)
+
+    async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None:
+        blocks: list[Block] = [
+            f"The password of the Capsule account of {to} was changed on {_moment(at)}. Other sessions of the account are signed out.",
+            "If it was you, there is nothing to do. If it was not you, set a new password at once:",
+            *self._reset_commands(to),
+        ]
+        await self._send(intent, to, "Your Capsule password was changed", blocks)
+
+    def _reset_commands(self, to: str) -> list[Block]:
+        return [
+            Link("Request a link", f"{self._url}/reset-password"),
+            "Or in a terminal:",
+            Command(f"capsule password reset --email {shlex.quote(to)}"),
+        ]
+
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
         facts = [
             f"User: {registration.email} ({registration.id})",
@@ -69,3 +101,7 @@ class EmailMailer:
 
     async def _send(self, intent: UUID, to: str, subject: str, blocks: Sequence[Block]) -> None:
         await self._transport.send(OutgoingEmail(intent, to, subject, *render(blocks)))
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%d %B %Y at %H:%M} UTC"

@@ -5,8 +5,6 @@ counted and lock the address in the same way. Only whoever knows the password le
 failure is stored although the request is rejected (`Rejected`); a login during a lock does not extend the lock.
 """
 
-import math
-
 from pydantic import Field, SecretStr
 
 from events.auth import UserLoggedIn
@@ -14,7 +12,8 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, WrongCredentials
 from functions.auth.domain.session import PASSWORD_ONLY
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import Hasher, LoginFailures, Users
+from functions.auth.ports import Hasher, Users
+from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.session_tokens import SessionTokens
 from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, command
 
@@ -36,7 +35,7 @@ class Login(Model):
 async def login(
     request: Login,
     users: Users,
-    failures: LoginFailures,
+    check: PasswordCheck,
     hasher: Hasher,
     tokens: SessionTokens,
     client: Client,
@@ -44,19 +43,10 @@ async def login(
 ) -> Done[SessionView] | Rejected:
     email, password, now = Email(request.email), request.password.get_secret_value(), clock.now()
 
-    failed_logins = await failures.lock(email)
-    if remaining := failed_logins.remaining_lock(now):
-        raise AccountLocked(retry_after=math.ceil(remaining.total_seconds()))
-
+    failed_logins = await check.lock(email, now)
     user = await users.get_by_email(email)
-    matches = await hasher.matches(user.password_hash if user else None, password)
-    if user is None or not matches:
-        failed_logins.add(now)
-        await failures.save(failed_logins)
+    if not await check.matches(user, password, failed_logins, now) or user is None:
         return Rejected(WrongCredentials())
-
-    failed_logins.clear()
-    await failures.save(failed_logins)
     if not user.is_verified:
         return Rejected(EmailNotVerified())
 

@@ -16,6 +16,8 @@ class EmailKind(StrEnum):
     VERIFICATION = "verification"
     REGISTRATION_REPEATED = "registration-repeated"
     REGISTRATION_FAILED = "registration-failed"
+    PASSWORD_RESET = "password-reset"
+    PASSWORD_CHANGED = "password-changed"
 
 
 @dataclass(frozen=True, slots=True)

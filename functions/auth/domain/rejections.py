@@ -43,6 +43,18 @@ class ExpiredVerificationToken(Gone):
     """The verification link has expired. Request another e-mail."""
 
 
+class UnknownLink(NotFound):
+    """The token of the link is unknown. Copy the complete link, or request another e-mail."""
+
+
+class UsedLink(Gone):
+    """The link has been used, or a newer one replaces it. Use the newest e-mail, or request another one."""
+
+
+class ExpiredLink(Gone):
+    """The link has expired. Request another e-mail."""
+
+
 class InvalidRefreshToken(Unauthenticated):
     """The refresh token is unknown. Sign in again."""
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from events.auth import EmailVerified, UserCreated, UserExpired
+from events.auth import EmailVerified, PasswordChanged, UserCreated, UserExpired
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import UsedVerificationToken
 from functions.kernel import Events, new_id
@@ -53,8 +53,14 @@ class User:
         self.email_verified_at = self.updated_at = now
         return (EmailVerified(user_id=self.id, email=self.email, at=now),)
 
-    def change_password(self, password_hash: str, now: datetime) -> None:
+    def change_password(self, password_hash: str, now: datetime) -> Events:
         self.password_hash, self.updated_at = password_hash, now
+        return (PasswordChanged(user_id=self.id, email=self.email, at=now),)
+
+    def reset_password(self, password_hash: str, now: datetime) -> Events:
+        """Set the password of whoever reads the e-mail of the address, which verifies it too."""
+        verified = () if self.is_verified else self.verify_email(password_hash, now)
+        return (*verified, *self.change_password(password_hash, now))
 
     def expire(self, now: datetime) -> Events:
         """Return the event of the deletion of an account that nobody verified."""

@@ -20,6 +20,7 @@ from functions.edge.gateway import envelope, parsing, responses
 from functions.edge.gateway.api_tokens import ApiTokenExchange
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
+from functions.edge.gateway.forms import BoundForm
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.options import Options
 from functions.edge.gateway.pages import Pages
@@ -222,7 +223,7 @@ class Gateway:
         return await self._requester.request(message.type, message.headers(), message.body, HEALTH_TIMEOUT_SECONDS)
 
     async def _respond_itself(self, exchange: Exchange) -> BytesResponse:
-        """Respond to paths that no function has: probes, pages, the verification form."""
+        """Respond to paths that no function has: probes, pages, forms."""
         request, path, method = exchange.request, exchange.path, exchange.method
         if method == "POST" and path in self._pages.forms:
             return await self._handle_form(exchange, self._pages.forms[path])
@@ -242,8 +243,9 @@ class Gateway:
             return responses.json_response(document, status)
         return self._pages.response(path, request.query_params, request.headers)
 
-    async def _handle_form(self, exchange: Exchange, route: Route) -> BytesResponse:
-        """Handle a form of the verification pages: the same command as in the API, its response as a page."""
+    async def _handle_form(self, exchange: Exchange, bound: BoundForm) -> BytesResponse:
+        """Handle a form: the same command as in the API, its response as a page."""
+        route = bound.route
         client = self._client(exchange.request)
         limit_headers = await self._throttle.count(client.address)
         raw = await parsing.read_body(exchange.request, MAX_FORM_BYTES, self._options.body_seconds)
@@ -253,7 +255,7 @@ class Gateway:
             response = self._converter.to_response(route, reply, (), None, exchange.path, exchange.correlation_id)
         except Problem as problem:
             response = responses.problem_response(problem, exchange.path, exchange.correlation_id)
-        page = self._pages.form_result(exchange.path, response)
+        page = self._pages.form_result(bound, response)
         page.add_all(limit_headers)
         return page
 
