@@ -20,6 +20,7 @@ from cli.commands import (
     repository_access,
     run,
     running,
+    second_factor,
     sessions,
     status,
     subscription,
@@ -39,7 +40,7 @@ RootGroup.panels = {
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
-    "Account": ("whoami", "sessions", "tokens", "password", "logout"),
+    "Account": ("whoami", "sessions", "tokens", "account", "password", "logout"),
 }
 
 app = typer.Typer(
@@ -57,6 +58,7 @@ TOPICS = (
     account,
     sessions,
     tokens,
+    second_factor,
     passwords,
     apps,
     status,

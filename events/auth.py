@@ -185,3 +185,38 @@ class ApiTokenRevoked(Event, type="api-token.revoked"):
     user_id: UUID
     name: str
     at: datetime
+
+
+class SecondFactorEnabled(Event, type="second-factor.enabled"):
+    """A user turned the second factor on.
+
+    Signing in asks for a code from now on; all other sessions have ended.
+    """
+
+    user_id: UUID
+    at: datetime
+
+
+class SecondFactorDisabled(Event, type="second-factor.disabled"):
+    """A user turned the second factor off."""
+
+    user_id: UUID
+    at: datetime
+
+
+class RecoveryCodesReplaced(Event, type="recovery-codes.replaced"):
+    """A user replaced the recovery codes of the second factor."""
+
+    user_id: UUID
+    at: datetime
+
+
+class RecoveryCodeUsed(Event, type="recovery-code.used"):
+    """A user used a recovery code in place of a code of the second factor.
+
+    `left`: unused recovery codes.
+    """
+
+    user_id: UUID
+    left: int
+    at: datetime

@@ -8,7 +8,7 @@ from cli.declaration import command
 from cli.failures import ApiError, UsageError
 from cli.links import token_of
 from cli.options import Email, PasswordStdin
-from cli.prompts import ask_email, ask_password
+from cli.prompts import ask_code, ask_email, ask_password
 from cli.render import account as render
 from cli.session import Session
 
@@ -57,11 +57,14 @@ def verify(
 
 
 def login(session: Session, email: Email = None, password_stdin: PasswordStdin = False) -> None:
-    """Sign in on this machine."""
+    """Sign in on this machine.
+
+    Asks for a code too if the second factor is on. With --password-stdin the code is the second line.
+    """
     address = ask_email(email)
     password = ask_password(from_stdin=password_stdin, confirm=False)
     with session.output.progress("signing in"):
-        stored = session.sign_in(address, password)
+        stored = session.sign_in(address, password, lambda: ask_code(from_stdin=password_stdin))
     session.output.show({"email": stored.email, "api": session.settings.api}, render.signed_in(stored.email, session.settings.api))
     session.output.next_step("capsule apps create NAME REPOSITORY", "capsule apps list")
 

@@ -20,11 +20,13 @@ def declare(app: typer.Typer) -> None:
 def change(session: Session, password_stdin: PasswordStdin = False) -> None:
     """Change your password and sign out everywhere else.
 
-    With --password-stdin, the first line is the current password, the second the new one.
+    With --password-stdin, the first line is the current password, the second the new one. With a second factor and an
+    older sign-in, the third is a code.
     """
     current = ask_password(from_stdin=password_stdin, confirm=False, label="Current password")
     new = ask_password(from_stdin=password_stdin, confirm=True, label="New password")
-    session.api.put("/v1/users/me/password", {"currentPassword": current, "password": new})
+    body = {"currentPassword": current, "password": new}
+    session.confirmed(lambda: session.api.put("/v1/users/me/password", body), from_stdin=password_stdin)
     session.output.show({"api": session.settings.api}, "✓ Password changed. All other sessions are signed out.")
     session.output.next_step("capsule whoami")
 

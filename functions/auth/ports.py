@@ -13,6 +13,7 @@ from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.password import Password
 from functions.auth.domain.registration import Registration, Stage
+from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.domain.session import EndReason, Session
 from functions.auth.domain.tokens import OpaqueToken, TokenPurpose, VerificationToken
 from functions.auth.domain.user import User
@@ -127,6 +128,22 @@ class ApiTokens(Protocol):
         ...
 
 
+class SecondFactors(Protocol):
+    async def get(self, user_id: UUID) -> SecondFactor | None: ...
+
+    async def lock(self, user_id: UUID) -> SecondFactor | None:
+        """Read the second factor and lock its row until the transaction ends, so that a code is accepted once."""
+        ...
+
+    async def save(self, factor: SecondFactor) -> None:
+        """Insert or replace the second factor of its user."""
+        ...
+
+    async def delete(self, user_id: UUID) -> None:
+        """Idempotent."""
+        ...
+
+
 class RevokedSessions(Protocol):
     """Sessions that ended while their access tokens are valid. `Sessions.save` adds those that it ends."""
 
@@ -205,6 +222,24 @@ class EmailTokens(Protocol):
     def mint(self, intent: UUID) -> OpaqueToken:
         """The secret token of a verification link: unguessable, and the same for the same intent."""
         ...
+
+
+class LoginChallenges(Protocol):
+    """Prove that a user has entered the password, until CHALLENGE_LIFETIME has passed. Nothing is stored."""
+
+    def issue(self, user_id: UUID, now: datetime) -> OpaqueToken: ...
+
+    def verify(self, challenge: OpaqueToken, now: datetime) -> UUID | None:
+        """Return the user; None for a challenge that was not issued here or has expired."""
+        ...
+
+
+class Vault(Protocol):
+    """Secrets that a person's device needs again: sealed at rest with the context's key."""
+
+    def seal(self, secret: str) -> str: ...
+
+    def open(self, sealed: str) -> str: ...
 
 
 class Mailer(Protocol):

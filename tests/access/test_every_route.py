@@ -49,6 +49,9 @@ LAST = (
 )
 """What the owner does last, in this order."""
 
+OF_A_SESSION = ("auth.confirm_identity",)
+"""What needs a session; the callers of the other routes have none."""
+
 READABLE_BY_TOKENS = ("auth.profile", "auth.registration")
 """What an API token reads of its account. Nothing else of auth is open to it: a token cannot change or list what signs the account in."""
 
@@ -119,7 +122,8 @@ class Walk(DeployCapsule):
         A caller without scopes has just signed in.
         """
         if caller is not None and caller.scopes is None:
-            caller = replace(caller, authenticated_at=self.clock.now())
+            session_id = self.ids["sessionId"] if route.name in OF_A_SESSION and caller == OWNER else None
+            caller = replace(caller, authenticated_at=self.clock.now(), session_id=session_id)
         request = route.input.model_validate(valid_input(route, ids or self.ids))
         try:
             output = await self.call(request, caller=caller, client=CLIENT)

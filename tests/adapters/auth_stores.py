@@ -8,6 +8,7 @@ from typing import Any
 
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
+from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
@@ -15,12 +16,22 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
-from functions.auth.ports import ApiTokens, LoginFailures, Registrations, RevokedSessions, SentEmails, Sessions, Users, VerificationTokens
+from functions.auth.ports import (
+    ApiTokens,
+    LoginFailures,
+    Registrations,
+    RevokedSessions,
+    SecondFactors,
+    SentEmails,
+    Sessions,
+    Users,
+    VerificationTokens,
+)
 from functions.kernel import new_id
 from functions.runtime.reliability.revoked_sessions import RevokedSessions as PostgresRevokedSessions
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
-from tests.memory.auth_tokens import MemoryApiTokens
+from tests.memory.auth_tokens import MemoryApiTokens, MemorySecondFactors
 from tests.memory.runtime import MemoryRevokedSessions
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -37,6 +48,7 @@ class Stores:
     registrations: Registrations
     revoked: RevokedSessions
     api_tokens: ApiTokens
+    factors: SecondFactors
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
@@ -54,6 +66,7 @@ def in_memory() -> Stores:
         memory.MemoryRegistrations(),
         revoked,
         MemoryApiTokens(revoked),
+        MemorySecondFactors(),
     )
 
 
@@ -75,6 +88,7 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresRegistrations(database),
             PostgresRevokedSessions(database),
             PostgresApiTokens(database),
+            PostgresSecondFactors(database),
             database,
         )
     finally:

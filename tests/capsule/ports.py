@@ -3,7 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.auth import ApiTokenCreated, ApiTokenRevoked, RegistrationCompleted, UserExpired, UserLoggedIn
+from events.auth import (
+    ApiTokenCreated,
+    ApiTokenRevoked,
+    RecoveryCodesReplaced,
+    RecoveryCodeUsed,
+    RegistrationCompleted,
+    SecondFactorDisabled,
+    SecondFactorEnabled,
+    UserExpired,
+    UserLoggedIn,
+)
 from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
@@ -71,6 +81,9 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
     "auth": {
         auth.AccessTokenIssuer: memory_auth.PlainAccessTokens,
         auth.ApiTokens: api_tokens,
+        auth.LoginChallenges: auth_tokens.PlainLoginChallenges,
+        auth.SecondFactors: auth_tokens.MemorySecondFactors,
+        auth.Vault: memory_deploy.PlainVault,
         auth.Hasher: memory_auth.PlainHasher,
         auth.Housekeeping: MemoryHousekeeping,
         auth.LoginFailures: memory_auth.MemoryLoginFailures,
@@ -155,6 +168,10 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         BuildFailed,
         BuildSucceeded,
         PaymentProcessed,
+        RecoveryCodeUsed,
+        RecoveryCodesReplaced,
+        SecondFactorDisabled,
+        SecondFactorEnabled,
         RegistrationCompleted,
         UserExpired,
         UserLoggedIn,

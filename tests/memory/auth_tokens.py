@@ -1,4 +1,4 @@
-"""In-memory API tokens of the auth context."""
+"""In-memory API tokens, second factors and challenges of the auth context."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -8,7 +8,8 @@ from uuid import UUID
 
 from functions.auth.domain.api_token import MAX_TOKENS, ApiToken
 from functions.auth.domain.rejections import TokenNameTaken, TooManyTokens
-from functions.auth.domain.tokens import RETENTION, OpaqueToken
+from functions.auth.domain.second_factor import SecondFactor
+from functions.auth.domain.tokens import CHALLENGE_LIFETIME, RETENTION, OpaqueToken
 from tests.memory.runtime import MemoryRevokedSessions
 
 
@@ -44,3 +45,29 @@ class MemoryApiTokens:
         for token_id in old:
             del self.rows[token_id]
         return len(old)
+
+
+@dataclass
+class MemorySecondFactors:
+    rows: dict[UUID, SecondFactor] = field(default_factory=dict)
+
+    async def get(self, user_id: UUID) -> SecondFactor | None:
+        return deepcopy(self.rows.get(user_id))
+
+    async def lock(self, user_id: UUID) -> SecondFactor | None:
+        return await self.get(user_id)
+
+    async def save(self, factor: SecondFactor) -> None:
+        self.rows[factor.user_id] = deepcopy(factor)
+
+    async def delete(self, user_id: UUID) -> None:
+        self.rows.pop(user_id, None)
+
+
+class PlainLoginChallenges:
+    def issue(self, user_id: UUID, now: datetime) -> OpaqueToken:
+        return OpaqueToken(f"{user_id}|{(now + CHALLENGE_LIFETIME).isoformat()}")
+
+    def verify(self, challenge: OpaqueToken, now: datetime) -> UUID | None:
+        user_id, _, expires_at = challenge.text.partition("|")
+        return UUID(user_id) if expires_at and now < datetime.fromisoformat(expires_at) else None

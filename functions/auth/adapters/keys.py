@@ -11,11 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import jwt
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from functions.auth.domain.access_grant import AccessGrant
-from functions.auth.domain.tokens import VERIFICATION_PREFIX, OpaqueToken
+from functions.auth.domain.tokens import CHALLENGE_LIFETIME, CHALLENGE_PREFIX, VERIFICATION_PREFIX, OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import AccessToken
 from functions.kernel import new_id
@@ -31,6 +32,8 @@ from functions.runtime.security.tokens import (
     current_signing_key,
 )
 
+CHALLENGE_CONTENT_LENGTH = 24
+"""A UUID and a Unix time of 8 bytes."""
 SIGNING_KEYS = "/etc/capsule/signing/jwks.json"
 
 
@@ -96,6 +99,32 @@ class DerivedEmailTokens:
         mac = hmac.HMAC(self._keys.derive("capsule: tokens of verification mails, 1"), hashes.SHA256())
         mac.update(intent.bytes)
         return OpaqueToken(VERIFICATION_PREFIX + base64.urlsafe_b64encode(mac.finalize()).rstrip(b"=").decode())
+
+
+class SignedLoginChallenges:
+    """User id, time of expiry, and their HMAC."""
+
+    def __init__(self, keys: SigningKeys) -> None:
+        self._keys = keys
+
+    def issue(self, user_id: UUID, now: datetime) -> OpaqueToken:
+        content = user_id.bytes + int((now + CHALLENGE_LIFETIME).timestamp()).to_bytes(8, "big")
+        return OpaqueToken(CHALLENGE_PREFIX + base64.urlsafe_b64encode(content + self._mac(content).finalize()).rstrip(b"=").decode())
+
+    def verify(self, challenge: OpaqueToken, now: datetime) -> UUID | None:
+        text = challenge.text.removeprefix(CHALLENGE_PREFIX)
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            content, signature = raw[:CHALLENGE_CONTENT_LENGTH], raw[CHALLENGE_CONTENT_LENGTH:]
+            self._mac(content).verify(signature)
+        except (ValueError, InvalidSignature):
+            return None
+        return UUID(bytes=content[:16]) if int.from_bytes(content[16:], "big") > now.timestamp() else None
+
+    def _mac(self, content: bytes) -> hmac.HMAC:
+        mac = hmac.HMAC(self._keys.derive("capsule: challenges of sign-ins, 1"), hashes.SHA256())
+        mac.update(content)
+        return mac
 
 
 class MountedPublicKeys:

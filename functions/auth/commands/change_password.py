@@ -1,7 +1,7 @@
 """Change the password of your account.
 
 Ends all other sessions and their access tokens, and sends a notice to the address. A wrong current password counts as a
-failed login of the address.
+failed login of the address. With a second factor the sign-in must be recent, so that a stolen session does not suffice.
 """
 
 from pydantic import Field, SecretStr
@@ -12,8 +12,9 @@ from functions.auth.domain.password import Password
 from functions.auth.domain.rejections import AccountLocked, UnknownUser, WeakPassword, WrongPassword
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import Hasher, Sessions, Users
+from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, Model, Rejected, command
+from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, command
 
 
 class ChangePassword(Model):
@@ -24,16 +25,25 @@ class ChangePassword(Model):
 @command(
     http="PUT /v1/users/me/password",
     status=204,
-    rejects=[UnknownUser, WrongPassword, WeakPassword, AccountLocked],
+    rejects=[UnknownUser, WrongPassword, WeakPassword, AccountLocked, RecentLoginRequired],
     emits=[PasswordChanged, SessionEnded],
 )
 async def change_password(
-    request: ChangePassword, users: Users, sessions: Sessions, check: PasswordCheck, hasher: Hasher, caller: Caller, clock: Clock
+    request: ChangePassword,
+    users: Users,
+    sessions: Sessions,
+    check: PasswordCheck,
+    codes: CodeCheck,
+    hasher: Hasher,
+    caller: Caller,
+    clock: Clock,
 ) -> Done[None] | Rejected:
     now = clock.now()
     user = await users.get(caller.user_id)
     if user is None:
         raise UnknownUser
+    if await codes.is_required(user) and not caller.has_recent_login(now):
+        raise RecentLoginRequired
     password = Password(request.password.get_secret_value(), owner=Email(user.email))
 
     if not await check.confirms(user, request.current_password.get_secret_value(), now):

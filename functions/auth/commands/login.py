@@ -1,5 +1,7 @@
 """Sign in with e-mail address and password.
 
+An account with a second factor gets a challenge, for the second step at `POST /v1/sessions/second-factor`.
+
 The answer does not reveal whether an address has an account: without one a password is hashed too, and failures are
 counted and lock the address in the same way. Only whoever knows the password learns that an address is not verified. A
 failure is stored although the request is rejected (`Rejected`); a login during a lock does not extend the lock.
@@ -9,10 +11,11 @@ from pydantic import Field, SecretStr
 
 from events.auth import UserLoggedIn
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, WrongCredentials
+from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, SecondFactorRequired, WrongCredentials
 from functions.auth.domain.session import PASSWORD_ONLY
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import Hasher, Users
+from functions.auth.ports import Hasher, LoginChallenges, Users
+from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.session_tokens import SessionTokens
 from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, command
@@ -27,7 +30,7 @@ class Login(Model):
     http="POST /v1/sessions",
     status=201,
     allow=ANYONE,
-    rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified],
+    rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified, SecondFactorRequired],
     emits=[UserLoggedIn],
     scale=Scale(max=20),
     has_secret_response=True,
@@ -36,6 +39,8 @@ async def login(
     request: Login,
     users: Users,
     check: PasswordCheck,
+    codes: CodeCheck,
+    challenges: LoginChallenges,
     hasher: Hasher,
     tokens: SessionTokens,
     client: Client,
@@ -48,10 +53,14 @@ async def login(
     if not await check.matches(user, password, failed_logins, now) or user is None:
         return Rejected(WrongCredentials())
     if not user.is_verified:
+        await check.clear(failed_logins)
         return Rejected(EmailNotVerified())
 
     if hasher.needs_rehash(user.password_hash):
         await users.rehash(user.id, user.password_hash, await hasher.rehash(password))
 
+    if await codes.is_required(user):
+        return Rejected(SecondFactorRequired(secret_members={"challenge": challenges.issue(user.id, now).text}))
+    await check.clear(failed_logins)
     view, events = await tokens.start(user, client, PASSWORD_ONLY, now)
     return Done(view, *events)

@@ -91,6 +91,33 @@ class TokenNotFound(NotFound):
     """The account has no API token with this id. `GET /v1/tokens` lists its tokens."""
 
 
+class SecondFactorRequired(Forbidden):
+    """The account has a second factor. Send a code with the `challenge` of this answer to `POST /v1/sessions/second-factor`.
+
+    The password is right. The challenge is valid for five minutes.
+    """
+
+
+class InvalidChallenge(Unauthenticated):
+    """The challenge of this sign-in is unknown or has expired. Sign in again."""
+
+
+class WrongCode(Invalid):
+    """The code is wrong or was used before. Enter the next code of your application, or a recovery code."""
+
+
+class FactorRequired(Invalid):
+    """The password or the code is missing. Send `code` if the account has a second factor, and `password` if it has none."""
+
+
+class SecondFactorAlreadyEnabled(Conflict):
+    """The second factor is on. Turn it off first to use another application."""
+
+
+class SecondFactorNotEnabled(Conflict):
+    """The second factor is off. Turn it on: `capsule account 2fa on`."""
+
+
 class UnknownUser(NotFound):
     """The user of this access token no longer exists. Register or sign in with another account."""
 

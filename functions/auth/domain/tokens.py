@@ -14,6 +14,9 @@ from functions.auth.domain.rejections import ExpiredLink, ExpiredVerificationTok
 
 REFRESH_PREFIX = "cpr_"
 VERIFICATION_PREFIX = "cpv_"
+CHALLENGE_PREFIX = "cpc_"
+CHALLENGE_LIFETIME = timedelta(minutes=5)
+"""How long after the password the second factor may be entered."""
 VERIFICATION_LIFETIME = timedelta(hours=24)
 PASSWORD_RESET_LIFETIME = timedelta(hours=1)
 RETENTION = timedelta(days=7)

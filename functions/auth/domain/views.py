@@ -46,6 +46,10 @@ class ApiTokenView(Model):
         )
 
 
+class RecoveryCodesView(Model):
+    codes: list[str] = Field(description="Each works once in place of a code of the second factor. They are not stored: keep them safe.")
+
+
 class RegistrationStepView(Model):
     step: str
     started_at: datetime

@@ -26,15 +26,21 @@ class PasswordCheck:
         return failed_logins
 
     async def matches(self, user: User | None, text: str, failed_logins: FailedLogins, now: datetime) -> bool:
-        """Whether `text` is the user's password. False without a user, after the same work."""
+        """Whether `text` is the user's password. False without a user, after the same work. `clear` ends a successful sign-in."""
         matches = await self.hasher.matches(user.password_hash if user else None, text)
-        if matches:
-            failed_logins.clear()
-        else:
+        if not matches:
             failed_logins.add(now)
-        await self.failures.save(failed_logins)
+            await self.failures.save(failed_logins)
         return matches
+
+    async def clear(self, failed_logins: FailedLogins) -> None:
+        failed_logins.clear()
+        await self.failures.save(failed_logins)
 
     async def confirms(self, user: User, text: str, now: datetime) -> bool:
         """Whether `text` is the password of a user who is signed in. A stolen session does not allow guessing. Raises AccountLocked."""
-        return await self.matches(user, text, await self.lock(Email(user.email), now), now)
+        failed_logins = await self.lock(Email(user.email), now)
+        matches = await self.matches(user, text, failed_logins, now)
+        if matches:
+            await self.clear(failed_logins)
+        return matches

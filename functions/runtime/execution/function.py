@@ -239,7 +239,7 @@ class Function:
         outgoing = (*events, *await ordering.release_successor(connection, declaration, message))
         pending = outbox.enqueue_events(connection, outgoing, message, actor, context.event_routing, context.clock.now())
         if declaration.kind is Kind.COMMAND:
-            is_secret = declaration.has_secret_response and response.outcome == "done"
+            is_secret = response.is_secret or (declaration.has_secret_response and response.outcome == "done")
             inbox.queue_reply(connection, message, self.name, response.outcome, response.status, None if is_secret else response.body)
         return response, pending
 
