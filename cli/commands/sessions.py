@@ -53,5 +53,5 @@ def revoke_sessions(session: Session, id: SessionId = None, others: Others = Fal
         revoked = session.api.call("DELETE", "/v1/sessions", query={"except": "current"} if others else {})
         if everything:
             session.credentials.clear()
-        session.output.show(revoked, f"✓ Revoked {revoked['revoked']} sessions.")
+        session.output.show(revoked, f"✓ Revoked {revoked['revoked']} session{'' if revoked['revoked'] == 1 else 's'}.")
     session.output.next_step("capsule login" if everything else "capsule sessions list")

@@ -85,10 +85,10 @@ def test_signing_in_asks_for_the_code_when_the_api_does(terminal: Terminal, api:
 
 def test_sessions_are_listed_and_revoked_by_the_beginning_of_an_id_or_together(terminal: Terminal, api: ScriptedServer) -> None:
     listed = terminal.invoke("sessions", "list", code=0).out
-    assert "Firefox 127 on Linux (this one)" in listed and "203.0.113.7" in listed and "5 min ago" in listed
+    assert "Firefox 127 on Linux (this one)" in listed and "203.0.113.7" in listed and "min ago" in listed
     terminal.invoke("sessions", "revoke", "0290f0a0", code=0)
     assert api.requests[-1].path == f"/v1/sessions/{IDS[1]}"
-    assert "Revoked 1 sessions" in terminal.invoke("sessions", "revoke", "--others", code=0).out
+    assert "Revoked 1 session." in terminal.invoke("sessions", "revoke", "--others", code=0).out
     assert api.requests[-1].path == "/v1/sessions?except=current"
     assert terminal.invoke("sessions", "revoke", code=2).err and terminal.invoke("sessions", "revoke", "--all", "--others", code=2).err
     terminal.invoke("sessions", "revoke", "--all", code=0)
