@@ -11,4 +11,4 @@ CREATE TABLE api_tokens (
     revoked_at   timestamptz
 );
 CREATE UNIQUE INDEX api_tokens_user_id_name ON api_tokens (user_id, name) WHERE revoked_at IS NULL;
-CREATE INDEX api_tokens_over ON api_tokens (least(expires_at, revoked_at));
+CREATE INDEX api_tokens_over ON api_tokens (LEAST(expires_at, revoked_at));

@@ -65,8 +65,8 @@ async def confirm_identity(
     return Done(ConfirmedIdentityView(access_token=access.text, expires_in=access.expires_in_seconds), *used)
 
 
-def _value(given: SecretStr | None, name: str) -> str:
+def _value(field: SecretStr | None, name: str) -> str:
     """Raises FactorRequired."""
-    if given is None or not given.get_secret_value():
+    if field is None or not field.get_secret_value():
         raise FactorRequired(errors=[FieldError(f"/{name}", "is required")])
-    return given.get_secret_value()
+    return field.get_secret_value()
