@@ -1,6 +1,5 @@
 """The contract of `ApiTokens`, on memory and on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,22 +9,7 @@ from functions.auth.domain.rejections import TokenNameTaken, TooManyTokens
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.auth.domain.user import User
 from functions.kernel import Scope, new_id
-from tests.adapters.auth_stores import NOW, Stores, in_memory, in_postgres, stored_user
-from tests.servers import Databases
-
-
-@pytest.fixture(scope="module")
-def url(postgres: Databases) -> Iterator[str]:
-    yield postgres.database("auth").functions_url
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    if request.param == "memory":
-        yield in_memory()
-        return
-    async with in_postgres(request.getfixturevalue("url")) as stores:
-        yield stores
+from tests.adapters.auth_stores import NOW, Stores, stored_user
 
 
 async def added(stores: Stores, user: User, name: str) -> tuple[ApiToken, OpaqueToken]:

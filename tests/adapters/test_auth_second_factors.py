@@ -1,28 +1,10 @@
 """The contract of `SecondFactors`, on memory and on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
-
-import pytest
 
 from functions.auth.domain.second_factor import SecondFactor, hash_recovery_code
 from functions.kernel import new_id
-from tests.adapters.auth_stores import NOW, Stores, in_memory, in_postgres, stored_user
-from tests.servers import Databases
-
-
-@pytest.fixture(scope="module")
-def url(postgres: Databases) -> Iterator[str]:
-    yield postgres.database("auth").functions_url
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    if request.param == "memory":
-        yield in_memory()
-        return
-    async with in_postgres(request.getfixturevalue("url")) as stores:
-        yield stores
+from tests.adapters.auth_stores import NOW, Stores, stored_user
 
 
 async def test_a_second_factor_is_stored_completely_replaced_and_deleted(stores: Stores) -> None:

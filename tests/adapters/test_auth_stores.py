@@ -1,6 +1,5 @@
 """Contracts of the auth context's stores, on memory and PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,22 +14,7 @@ from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationTok
 from functions.auth.domain.user import Role
 from functions.auth.ports import EmailTaken
 from functions.kernel import Transient, new_id
-from tests.adapters.auth_stores import HASH, NOW, Stores, in_memory, in_postgres, new_user, stored_session, stored_user
-from tests.servers import Databases
-
-
-@pytest.fixture(scope="module")
-def url(postgres: Databases) -> Iterator[str]:
-    yield postgres.database("auth").functions_url
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    if request.param == "memory":
-        yield in_memory()
-        return
-    async with in_postgres(request.getfixturevalue("url")) as stores:
-        yield stores
+from tests.adapters.auth_stores import HASH, NOW, Stores, new_user, stored_session, stored_user
 
 
 class TestUsers:
