@@ -10,7 +10,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.session import WITH_CODE, Device, EndReason, Session
-from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
+from functions.auth.domain.tokens import RETENTION, OpaqueToken, TokenPurpose, VerificationToken
 from functions.auth.domain.user import Role
 from functions.auth.ports import EmailTaken
 from functions.kernel import Transient, new_id
@@ -177,7 +177,7 @@ class TestVerificationTokens:
         async with stores.transaction():
             await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW))
             await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW + timedelta(hours=1)))
-            stored = await stores.verifications.lock(token)
+            stored = await stores.verifications.lock(token, TokenPurpose.VERIFICATION)
         assert stored == VerificationToken.for_intent(intent, user.id, token, NOW)
 
     async def test_use_is_stored_and_old_tokens_are_pruned(self, stores: Stores) -> None:
@@ -188,11 +188,11 @@ class TestVerificationTokens:
             await stores.verifications.use_all(user.id, NOW)
             await stores.verifications.use_all(user.id, NOW + timedelta(minutes=1))
             verification = replace(verification, used_at=NOW)
-            assert await stores.verifications.lock(token) == verification
+            assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) == verification
             await stores.verifications.prune(verification.expires_at + RETENTION)
-            assert await stores.verifications.lock(token) == verification
+            assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) == verification
             await stores.verifications.prune(verification.expires_at + RETENTION + timedelta(seconds=1))
-            assert await stores.verifications.lock(token) is None
+            assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) is None
 
 
 class TestSentEmails:
