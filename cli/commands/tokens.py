@@ -11,6 +11,7 @@ from cli.completion import token_names
 from cli.declaration import command, subcommands
 from cli.failures import NotFound, UsageError
 from cli.lookup import is_full_id, match_prefix
+from cli.options import PasswordStdin
 from cli.render import api_tokens as render
 from cli.session import Session
 
@@ -42,7 +43,7 @@ def declare(app: typer.Typer) -> None:
     command(tokens, "revoke")(revoke_token)
 
 
-def create_token(session: Session, name: Name, scope: Scopes = None, expires: Expires = "90d") -> None:
+def create_token(session: Session, name: Name, scope: Scopes = None, expires: Expires = "90d", password_stdin: PasswordStdin = False) -> None:
     """Create an API token and print it once.
 
     A program passes it in CAPSULE_TOKEN. `capsule deploy` needs the scopes read and deploy.
@@ -50,7 +51,7 @@ def create_token(session: Session, name: Name, scope: Scopes = None, expires: Ex
     Example: capsule tokens create ci --scope read --scope deploy --expires 90d
     """
     body = {"name": name, "scopes": scope or [Scope.READ], "expiresInDays": parse_days(expires)}
-    created = session.confirmed(lambda: session.api.post("/v1/tokens", body))
+    created = session.confirmed(lambda: session.api.post("/v1/tokens", body), from_stdin=password_stdin)
     session.output.show(created, created["token"])
     session.output.note(f"✓ Created. It is not shown again. It expires on {created['expiresAt'][:10]} and may: {', '.join(created['scopes'])}.")
     session.output.next_step("capsule tokens list", f"CAPSULE_TOKEN={created['token'][:16]}… capsule whoami")

@@ -72,14 +72,14 @@ def api(terminal: Terminal, scripted: Start) -> ScriptedServer:
     """An API, and a terminal that has signed in with a code."""
     server = scripted(Api().respond)
     terminal.api = server.url
-    terminal.run("login", "--email", "ada@example.org", "--password-stdin", stdin="password\n123456\n")
+    terminal.invoke("login", "--email", "ada@example.org", "--password-stdin", stdin="password\n123456\n", code=0)
     return server
 
 
 def test_signing_in_asks_for_the_code_when_the_api_does(terminal: Terminal, api: ScriptedServer) -> None:
     stored = Credentials(terminal.config, api.url).login()
     assert stored is not None and (stored.email, stored.access_token) == ("ada@example.org", "access-1")
-    wrong = terminal.run("login", "--email", "ada@example.org", "--password-stdin", stdin="password\n000000\n", code=2)
+    wrong = terminal.invoke("login", "--email", "ada@example.org", "--password-stdin", stdin="password\n000000\n", code=2)
     assert "The code is wrong" in wrong.err
 
 
@@ -98,7 +98,7 @@ def test_sessions_are_listed_and_revoked_by_the_beginning_of_an_id_or_together(t
 def test_a_token_is_created_after_the_identity_is_confirmed_and_only_the_token_is_printed(terminal: Terminal, api: ScriptedServer) -> None:
     terminal.invoke("tokens", "create", "ci", "--scope", "read", code=2)  # without a terminal there is no prompt
     assert terminal.invoke("tokens", "list", code=0).out.split()[:2] == ["name", "scopes"]
-    terminal.run("account", "2fa", "off", "--password-stdin", stdin="123456\n")
+    terminal.invoke("account", "2fa", "off", "--password-stdin", stdin="123456\n", code=0)
     created = terminal.invoke("tokens", "create", "ci", "--scope", "read", "--scope", "deploy", "--expires", "2w", code=0)
     assert created.out == "capsule_pat_secret\n" and "not shown again" in created.err
     assert api.requests[-1].body == {"name": "ci", "scopes": ["read", "deploy"], "expiresInDays": 14}
@@ -108,10 +108,10 @@ def test_a_token_is_created_after_the_identity_is_confirmed_and_only_the_token_i
 
 
 def test_the_second_factor_is_turned_on_with_a_qr_code_and_a_first_code(terminal: Terminal, api: ScriptedServer) -> None:
-    result = terminal.run("account", "2fa", "on", "--password-stdin", stdin="123456\n654321\n")
+    result = terminal.invoke("account", "2fa", "on", "--password-stdin", stdin="123456\n654321\n", code=0)
     assert "abcd-efgh-ijkl-mnop" in result.out and "A" * 32 in result.err and "█" in result.err
     assert api.requests[-1].body == {"code": "654321"}
-    assert terminal.run("account", "2fa", "recovery-codes", "--json").document == {"codes": ["abcd-efgh-ijkl-mnop"]}
+    assert terminal.invoke("account", "2fa", "recovery-codes", "--json", code=0).document == {"codes": ["abcd-efgh-ijkl-mnop"]}
     assert "Recovery codes left: 9" in terminal.invoke("account", "2fa", "status", code=0).out
 
 
