@@ -11,7 +11,9 @@ from cli.commands import (
     alerts,
     apps,
     billing,
+    deletion,
     deploy,
+    email_address,
     environments,
     observe,
     operator,
@@ -37,7 +39,7 @@ RootGroup.panels = {
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
-    "Account": ("whoami", "password", "logout"),
+    "Account": ("whoami", "profile", "password", "email", "account", "logout"),
 }
 
 app = typer.Typer(
@@ -54,6 +56,8 @@ app = typer.Typer(
 TOPICS = (
     account,
     passwords,
+    email_address,
+    deletion,
     apps,
     status,
     deploy,

@@ -77,12 +77,12 @@ class Session:
         """The next step after an e-mail: a Capsule on one machine stores e-mails as files unless an SMTP server is configured."""
         return ["./taskw mail   (prints the newest e-mail if this machine stores e-mails as files)"] if is_loopback(self.settings.api) else []
 
-    def sign_in(self, email: str, password: str) -> Login:
-        """Start a session and store its tokens."""
+    def sign_in(self, email: str, password: str) -> tuple[Login, str | None]:
+        """Start a session and store its tokens. Returns also when the account is deleted."""
         response = self.anonymous.post("/v1/sessions", {"email": email, "password": password})
         login = Login.from_response(email, response, time.time())
         self.credentials.store(login)
-        return login
+        return login, response.get("deletesAt")
 
     def _ids(self, path: str) -> list[str]:
         return [str(each["id"]) for each in self.api.items(path, limit=100)]

@@ -4,10 +4,12 @@ from functions.auth import ports
 from functions.auth.adapters.argon2 import Argon2Hasher
 from functions.auth.adapters.emails import EmailMailer
 from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SigningKeys
+from functions.auth.adapters.postgres_email_changes import PostgresEmailChanges
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
+from functions.auth.adapters.settings import ConfiguredDeletion
 from functions.auth.services.password_check import PasswordCheck
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
@@ -31,6 +33,8 @@ wiring = Wiring(
         ports.Sessions: PostgresSessions,
         ports.RevokedSessions: revoked_sessions,
         ports.VerificationTokens: PostgresVerificationTokens,
+        ports.EmailChanges: PostgresEmailChanges,
+        ports.DeletionPolicy: ConfiguredDeletion,
         ports.SentEmails: PostgresSentEmails,
         ports.LoginFailures: PostgresLoginFailures,
         ports.Hasher: Argon2Hasher,

@@ -157,10 +157,29 @@ class Addresses(Protocol):
     """E-mail addresses of users."""
 
     async def keep(self, user_id: UUID, email: str, at: datetime) -> None:
-        """Events arrive in any order: the newest address is kept."""
+        """Events arrive in any order: the newest address is kept, and none of a deleted user."""
         ...
 
     async def of(self, user_id: UUID) -> str | None: ...
+
+
+class Erasures(Protocol):
+    """Deletion of what is stored about deleted users."""
+
+    async def add(self, user_id: UUID, at: datetime) -> None:
+        """Record that the user was deleted, and delete the e-mail address. Idempotent."""
+        ...
+
+    async def list_since(self, since: datetime) -> Sequence[UUID]:
+        """Users that were deleted since then."""
+        ...
+
+    async def erase(self, application_id: UUID) -> None:
+        """Delete logs, metrics, alerts, rules, channels and the name of an application. Its owner stays known, for usage that is not billed
+        yet. Idempotent."""
+        ...
+
+    async def forget(self, before: datetime) -> int: ...
 
 
 class Operators(Protocol):

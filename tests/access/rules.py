@@ -14,11 +14,12 @@ class Access(Enum):
 RULES: dict[Access, str] = {
     Access.ANYONE: """
         auth.jwks auth.login auth.refresh auth.register auth.request_password_reset auth.resend_verification auth.reset_password
-        auth.verify_email
+        auth.confirm_email_change auth.verify_email
         billing.handle_stripe_webhook billing.plans
     """,
     Access.ACCOUNT: """
-        auth.change_password auth.logout auth.profile auth.registration
+        auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.logout auth.profile auth.registration
+        auth.request_email_change auth.restore_account auth.update_profile
         billing.cancel_subscription billing.current_bill billing.customer billing.invoices billing.resume_subscription billing.subscribe
         billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.quota

@@ -69,6 +69,11 @@ class World(Capsule):
         await self.verify(token)
         return created
 
+    async def signed_in_user(self) -> tuple[Caller, SessionView]:
+        created = await self.verified_user()
+        session = await self.login()
+        return self.caller(created, session), session
+
     async def resend(self, email: str = ADDRESS) -> None:
         await self.call(ResendVerification(email=email))
         await self.settle()

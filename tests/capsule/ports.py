@@ -27,6 +27,7 @@ from tests.memory import (
 )
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
+from tests.memory.monitor_erasures import erasures
 from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 
 SETTINGS: Mapping[str, str] = {
@@ -68,6 +69,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.Housekeeping: MemoryHousekeeping,
         auth.LoginFailures: memory_auth.MemoryLoginFailures,
         auth.EmailTokens: memory_auth.PlainEmailTokens,
+        auth.EmailChanges: memory_auth.MemoryEmailChanges,
         auth.Mailer: memory_auth.MemoryMailer,
         auth.Registrations: memory_auth.MemoryRegistrations,
         auth.SentEmails: memory_auth.MemorySentEmails,
@@ -117,6 +119,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.DeadLetters: monitor_alerts.MemoryDeadLetters,
         monitor.Deliveries: monitor_alerts.MemoryDeliveries,
         monitor.DiskUsages: memory_monitor.MemoryDiskUsages,
+        monitor.Erasures: erasures,
         monitor.Executions: memory_monitor.MemoryExecutions,
         monitor.Housekeeping: MemoryHousekeeping,
         monitor.Logs: memory_monitor.MemoryLogs,

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.auth.domain.email import Email
+from functions.auth.domain.email_change import EmailChange
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FAILURE_RETENTION, FailedLogins
 from functions.auth.domain.password import Password, normalize
@@ -44,6 +45,8 @@ class MemoryUsers:
         stored = self.rows.get(user.id)
         if stored is None or stored.version != user.version:
             raise Transient(f"user {user.id} has changed since it was read")
+        if any(other.email == user.email and other.id != user.id for other in self.rows.values()):
+            raise EmailTaken(user.email)
         user.version += 1
         self.rows[user.id] = deepcopy(user)
 
@@ -52,6 +55,12 @@ class MemoryUsers:
         for user in expired:
             del self.rows[user.id]
         return expired
+
+    async def list_due_deletions(self, now: datetime, limit: int) -> Sequence[User]:
+        return deepcopy([user for user in self.rows.values() if user.deletes_at and user.deletes_at <= now][:limit])
+
+    async def delete(self, user_id: UUID) -> None:
+        self.rows.pop(user_id, None)
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
         stored = self.rows.get(user_id)
@@ -160,6 +169,32 @@ class MemoryVerificationTokens:
 
 
 @dataclass
+class MemoryEmailChanges:
+    rows: dict[UUID, EmailChange] = field(default_factory=dict)
+
+    async def replace(self, change: EmailChange) -> None:
+        self.rows[change.user_id] = deepcopy(change)
+
+    async def get(self, user_id: UUID) -> EmailChange | None:
+        return deepcopy(self.rows.get(user_id))
+
+    async def lock_by_token(self, token: OpaqueToken) -> EmailChange | None:
+        return next((deepcopy(row) for row in self.rows.values() if token.hash in (row.current_token_hash, row.new_token_hash)), None)
+
+    async def save(self, change: EmailChange) -> None:
+        if change.user_id in self.rows and self.rows[change.user_id].id == change.id:
+            self.rows[change.user_id] = deepcopy(change)
+
+    async def delete(self, user_id: UUID) -> None:
+        self.rows.pop(user_id, None)
+
+    async def prune(self, now: datetime) -> int:
+        before = len(self.rows)
+        self.rows = {key: row for key, row in self.rows.items() if row.expires_at >= now - RETENTION}
+        return before - len(self.rows)
+
+
+@dataclass
 class MemorySentEmails:
     rows: dict[UUID, SentEmail] = field(default_factory=dict)
 
@@ -248,6 +283,21 @@ class MemoryMailer:
 
     async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None:
         await self._notify(EmailKind.PASSWORD_CHANGED, to)
+
+    async def send_email_change(self, intent: UUID, to: str, email: str, token: OpaqueToken) -> None:
+        await self._notify(EmailKind.EMAIL_CHANGE, to, token.text)
+
+    async def send_address_in_use(self, intent: UUID, to: str) -> None:
+        await self._notify(EmailKind.ADDRESS_IN_USE, to)
+
+    async def send_email_changed(self, intent: UUID, to: str, email: str, at: datetime) -> None:
+        await self._notify(EmailKind.EMAIL_CHANGED, to, email)
+
+    async def send_deletion_requested(self, intent: UUID, to: str, deletes_at: datetime) -> None:
+        await self._notify(EmailKind.DELETION_REQUESTED, to, deletes_at.isoformat())
+
+    async def send_account_restored(self, intent: UUID, to: str, at: datetime) -> None:
+        await self._notify(EmailKind.ACCOUNT_RESTORED, to)
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
         if self.failure:

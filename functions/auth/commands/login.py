@@ -59,6 +59,12 @@ async def login(
     await sessions.add(session, token)
     access = access_tokens.issue(user, session.id, now)
     return Done(
-        SessionView(session_id=str(session.id), access_token=access.text, expires_in=access.expires_in_seconds, refresh_token=token.text),
+        SessionView(
+            session_id=str(session.id),
+            access_token=access.text,
+            expires_in=access.expires_in_seconds,
+            refresh_token=token.text,
+            deletes_at=user.deletes_at,
+        ),
         *events,
     )

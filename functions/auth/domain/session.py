@@ -25,6 +25,8 @@ class EndReason(StrEnum):
     LOGGED_OUT = "logged-out"
     REFRESH_TOKEN_REUSED = "refresh-token-reused"
     PASSWORD_CHANGED = "password-changed"
+    EMAIL_CHANGED = "email-changed"
+    ACCOUNT_DELETED = "account-deleted"
 
 
 @dataclass(frozen=True, slots=True)
