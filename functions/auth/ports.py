@@ -96,6 +96,10 @@ class Sessions(Protocol):
         """Update the session and, with `token`, add a refresh token of its newest generation. Access tokens of an ended session are refused."""
         ...
 
+    async def list_active(self, user_id: UUID, now: datetime, *, before: UUID | None, limit: int) -> Sequence[Session]:
+        """A user's sessions that have neither ended nor expired, with an id below `before`, the last one that started first."""
+        ...
+
     async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
         """End a user's sessions except `kept`, as `Session.end` and `save` do. Returns their events."""
         ...

@@ -66,6 +66,7 @@ def operator_objects(home: Home) -> list[Object]:
         | application_urls(home)
         | observation_settings(home)
         | health_check_settings(home),
+        "auth": account_settings(home),
         "billing": payment_settings(home),
     }
     for context in CONTEXTS:
@@ -115,6 +116,12 @@ def observation_settings(home: Home) -> dict[str, str]:
     """CAPSULE_OBSERVATION_SECONDS and CAPSULE_READY_SECONDS: how long a release is observed, and how long it may take to become ready."""
     names = ("CAPSULE_OBSERVATION_SECONDS", "CAPSULE_READY_SECONDS")
     return {name: home.environment[name] for name in names if home.environment.get(name)}
+
+
+def account_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_DELETION_GRACE_DAYS: how long a deleted account can be restored."""
+    days = home.environment.get("CAPSULE_DELETION_GRACE_DAYS", "")
+    return {"CAPSULE_DELETION_GRACE_DAYS": days} if days else {}
 
 
 def health_check_settings(home: Home) -> dict[str, str]:

@@ -18,12 +18,12 @@ RULES: dict[Access, str] = {
         billing.handle_stripe_webhook billing.plans
     """,
     Access.ACCOUNT: """
-        auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.logout auth.profile auth.registration
+        auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile auth.registration
         auth.request_email_change auth.restore_account auth.update_profile
-        billing.cancel_subscription billing.current_bill billing.customer billing.invoices billing.resume_subscription billing.subscribe
-        billing.payment_method billing.set_payment_method billing.subscription
-        deploy.applications deploy.create_application deploy.quota
-        monitor.alerts
+        billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
+        billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
+        deploy.applications deploy.create_application deploy.export deploy.quota
+        monitor.alerts monitor.export
     """,
     Access.OBJECT: """
         billing.credit_note_pdf billing.invoice billing.invoice_pdf billing.pay_invoice

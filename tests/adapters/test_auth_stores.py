@@ -11,7 +11,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.session import Device, EndReason, Session
-from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
+from functions.auth.domain.tokens import RETENTION, OpaqueToken, TokenPurpose, VerificationToken
 from functions.auth.domain.user import Role
 from functions.auth.ports import EmailTaken
 from functions.kernel import Transient, new_id
@@ -176,7 +176,7 @@ class TestVerificationTokens:
         async with stores.transaction():
             await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW))
             await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW + timedelta(hours=1)))
-            stored = await stores.verifications.lock(token)
+            stored = await stores.verifications.lock(token, TokenPurpose.VERIFICATION)
         assert stored == VerificationToken.for_intent(intent, user.id, token, NOW)
 
     async def test_use_is_stored_and_old_tokens_are_pruned(self, stores: Stores) -> None:
@@ -187,11 +187,24 @@ class TestVerificationTokens:
             await stores.verifications.use_all(user.id, NOW)
             await stores.verifications.use_all(user.id, NOW + timedelta(minutes=1))
             verification = replace(verification, used_at=NOW)
-            assert await stores.verifications.lock(token) == verification
+            assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) == verification
             await stores.verifications.prune(verification.expires_at + RETENTION)
-            assert await stores.verifications.lock(token) == verification
+            assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) == verification
             await stores.verifications.prune(verification.expires_at + RETENTION + timedelta(seconds=1))
-            assert await stores.verifications.lock(token) is None
+            assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) is None
+
+    async def test_tokens_have_a_purpose_and_a_newer_one_replaces_older_ones(self, stores: Stores) -> None:
+        user = await stored_user(stores)
+        verification, first, second = (OpaqueToken(f"cpv_{new_id()}") for _ in range(3))
+        async with stores.transaction():
+            await stores.verifications.add(VerificationToken.for_intent(new_id(), user.id, verification, NOW))
+            for token, at in ((second, NOW + timedelta(minutes=1)), (first, NOW)):  # the older e-mail is sent later
+                await stores.verifications.add(VerificationToken.for_intent(new_id(), user.id, token, at, TokenPurpose.PASSWORD_RESET))
+                await stores.verifications.use_older(user.id, TokenPurpose.PASSWORD_RESET, NOW)
+            rows = [await stores.verifications.lock(token, TokenPurpose.PASSWORD_RESET) for token in (first, second, verification)]
+            kept = await stores.verifications.lock(verification, TokenPurpose.VERIFICATION)
+        assert [row and row.used_at for row in rows] == [NOW, None, None]
+        assert rows[2] is None and kept is not None and kept.used_at is None
 
 
 class TestSentEmails:

@@ -125,6 +125,10 @@ class MemorySessions:
         if token is not None:
             self.tokens[token.hash] = (session.id, session.generation)
 
+    async def list_active(self, user_id: UUID, now: datetime, *, before: UUID | None, limit: int) -> Sequence[Session]:
+        own = [each for each in self.rows.values() if each.user_id == user_id and each.is_active(now) and (before is None or each.id < before)]
+        return deepcopy(sorted(own, key=lambda each: each.id, reverse=True)[:limit])
+
     async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
         events: Events = ()
         for session in [deepcopy(each) for each in self.rows.values() if each.user_id == user_id and each.id != kept]:

@@ -79,6 +79,14 @@ class PostgresSessions:
         if token is not None:
             await self._issue(session, token)
 
+    async def list_active(self, user_id: UUID, now: datetime, *, before: UUID | None, limit: int) -> Sequence[Session]:
+        cursor = await self._database.connection.execute(
+            f"SELECT {COLUMNS} FROM sessions s WHERE user_id = %s AND ended_at IS NULL AND expires_at > %s AND (%s::uuid IS NULL OR s.id < %s)"
+            " ORDER BY s.id DESC LIMIT %s",
+            (user_id, now, before, before, limit),
+        )
+        return [_session(row) for row in await cursor.fetchall()]
+
     async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
         cursor = await self._database.connection.execute(
             f"SELECT {COLUMNS} FROM sessions s WHERE user_id = %s AND s.ended_at IS NULL AND s.id IS DISTINCT FROM %s ORDER BY s.id FOR UPDATE",

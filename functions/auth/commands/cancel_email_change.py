@@ -1,4 +1,7 @@
-"""Cancel the pending change of your e-mail address. Idempotent."""
+"""Cancel the pending change of your e-mail address.
+
+Idempotent.
+"""
 
 from functions.auth.ports import EmailChanges
 from functions.kernel import Caller, Done, Model, command

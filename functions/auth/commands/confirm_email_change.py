@@ -1,7 +1,8 @@
-"""Confirm the change of an e-mail address with the link of an e-mail.
+"""Confirm the change of an e-mail address.
 
-The change takes place when both addresses have confirmed it. All sessions and all other links of the account end. An
-account that nobody verified loses the address: whoever confirms the change reads its e-mail.
+Takes the token of the link in an e-mail. The change takes place when both addresses have confirmed it. All sessions and all
+other links of the account end. An account that nobody verified loses the address: whoever confirms the change reads its
+e-mail.
 """
 
 from pydantic import Field, SecretStr

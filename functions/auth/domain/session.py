@@ -77,9 +77,12 @@ class Session:
     def generation(self) -> int:
         return self.family.generation
 
+    def is_active(self, now: datetime) -> bool:
+        return self.ended_at is None and now < self.expires_at
+
     def require_active(self, now: datetime) -> None:
         """Raises SessionExpired."""
-        if self.ended_at is not None or now >= self.expires_at:
+        if not self.is_active(now):
             raise SessionExpired
 
     def refresh(self, generation: int, device: Device, now: datetime) -> Events:

@@ -1,4 +1,4 @@
-"""Send a notice that the account will be deleted, with the way to keep it."""
+"""Send a notice that the account will be deleted."""
 
 from events.auth import AccountDeletionRequested
 from functions.auth.domain.email_limits import EmailKind, derive_intent

@@ -1,4 +1,4 @@
-"""End the plan of a deleted user, and charge the final invoice.
+"""End the plan of a deleted user and charge what is owed.
 
 Housekeeping publishes the event again until the customer is closed. It waits for payments without an outcome and for retries; an
 invoice that stays open keeps the customer until an operator has voided it or it is paid.

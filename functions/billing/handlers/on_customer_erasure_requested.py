@@ -1,6 +1,7 @@
-"""Close the account of a deleted user at the payment provider, and erase the customer's data.
+"""Erase the data of a deleted user's customer.
 
-Invoices, credit notes, payments and the ledger stay: the law asks for them. Each invoice has its buyer's address.
+Closes the account at the payment provider first. Invoices, credit notes, payments and the ledger stay: the law asks for
+them. Each invoice has its buyer's address.
 """
 
 from functions.billing.domain.customers import CustomerErasureRequested

@@ -1,4 +1,7 @@
-"""Replace the e-mail address of a customer. Issued invoices keep the address of their buyer."""
+"""Replace the e-mail address of a customer.
+
+Issued invoices keep the address of their buyer.
+"""
 
 from events.auth import EmailChanged
 from functions.billing.ports import Customers

@@ -1,4 +1,7 @@
-"""Resume stuck deployments, erase deleted applications and sweep the runtime's tables."""
+"""Resume stuck deployments and sweep tables.
+
+Erases applications a week after their deletion, and runs the runtime's clean-up.
+"""
 
 from datetime import timedelta
 

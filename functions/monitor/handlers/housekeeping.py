@@ -1,4 +1,7 @@
-"""Roll up metrics, create partitions, drop expired data and that of deleted users."""
+"""Roll up metrics, create partitions and drop expired data.
+
+Erases again what has arrived for deleted users.
+"""
 
 from datetime import timedelta
 

@@ -1,6 +1,7 @@
-"""Delete the address, logs, metrics and alerts of a deleted user.
+"""Delete what is stored about a deleted user.
 
-Housekeeping repeats it for what arrives while the applications are being deleted.
+That is the address, and logs, metrics and alerts of the applications. Housekeeping repeats it for what arrives while the
+applications are being deleted.
 """
 
 from events.auth import UserDeleted
