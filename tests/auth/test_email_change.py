@@ -84,9 +84,9 @@ async def test_the_answer_does_not_tell_whether_the_new_address_has_an_account(w
     _, token = await world.registered(NEW)
     await world.verify(token)
     verified_before = world.hasher.verified
-    taken = await request_change(world, caller)
+    in_use = await request_change(world, caller)
     free = await request_change(world, caller, "free@example.com")
-    assert (taken.unconfirmed, taken.expires_at) == (free.unconfirmed, free.expires_at)
+    assert (in_use.unconfirmed, in_use.expires_at) == (free.unconfirmed, free.expires_at)
     assert world.hasher.verified == verified_before + 2
     assert set(links(world)) == {ADDRESS, "free@example.com"}
     assert [to for kind, to, _ in world.mailer.notices if kind is EmailKind.ADDRESS_IN_USE] == [NEW]

@@ -236,12 +236,14 @@ class MemoryLoginFailures:
 
 @dataclass
 class PlainHasher:
-    """Replaces argon2. Counts verifications; hashes of another `strength` need a rehash."""
+    """Replaces argon2. Counts hashes and verifications; hashes of another `strength` need a rehash."""
 
     strength: int = 2
     verified: int = 0
+    hashed: int = 0
 
     async def hash(self, password: Password) -> str:
+        self.hashed += 1
         return f"{self.strength}${password.text}"
 
     async def rehash(self, text: str) -> str:

@@ -77,13 +77,13 @@ class Session:
     def generation(self) -> int:
         return self.family.generation
 
-    def is_active(self, now: datetime) -> bool:
-        return self.ended_at is None and now < self.expires_at
-
     def require_active(self, now: datetime) -> None:
         """Raises SessionExpired."""
         if not self.is_active(now):
             raise SessionExpired
+
+    def is_active(self, now: datetime) -> bool:
+        return self.ended_at is None and now < self.expires_at
 
     def refresh(self, generation: int, device: Device, now: datetime) -> Events:
         """Extend the session with a refresh token of that generation, or end it if the token is reused.
