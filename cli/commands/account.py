@@ -63,7 +63,9 @@ def login(session: Session, email: Email = None, password_stdin: PasswordStdin =
     password = ask_password(from_stdin=password_stdin, confirm=False)
     with session.output.progress("signing in"):
         stored, deletes_at = session.sign_in(address, password)
-    session.output.show({"email": stored.email, "api": session.settings.api}, render.signed_in(stored.email, session.settings.api))
+    session.output.show(
+        {"email": stored.email, "api": session.settings.api, "deletesAt": deletes_at}, render.signed_in(stored.email, session.settings.api)
+    )
     if deletes_at:
         session.output.note(render.deletion(deletes_at))
         session.output.next_step("capsule account restore")

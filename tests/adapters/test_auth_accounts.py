@@ -15,7 +15,8 @@ from functions.auth.domain.user import User
 from functions.auth.ports import EmailChanges, EmailTaken
 from functions.kernel import new_id
 from tests.adapters.auth_stores import NOW, Stores, in_memory, in_postgres, new_user, stored_session, stored_user
-from tests.memory.auth import MemoryEmailChanges, PlainEmailTokens
+from tests.memory.auth import PlainEmailTokens
+from tests.memory.auth_accounts import MemoryEmailChanges
 from tests.servers import Databases
 
 TOKENS = PlainEmailTokens()

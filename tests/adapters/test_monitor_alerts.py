@@ -297,23 +297,3 @@ async def test_with_an_application_goes_what_its_owner_wanted_to_be_told(databas
         assert await applications.forget_deleted(long_ago + MINUTE) == 1
         assert len(await rules.of([gone.id])) == 0 and len(await channels.of(gone.id)) == 0
         assert len(await rules.of([alive.id])) == 3 and len(await channels.of(alive.id)) == 1
-
-
-async def test_what_is_stored_about_a_deleted_user_is_erased_and_late_addresses_are_ignored(store: Store) -> None:
-    user, application, other = new_id(), new_id(), new_id()
-    async with store.transaction():
-        await store.addresses.keep(user, "ada@example.org", NOW)
-        for each in (application, other):
-            await store.applications.keep(Application(each, user, "shop"))
-            await store.rules.add(measured(each))
-        for _ in range(2):
-            await store.erasures.add(user, NOW)
-            await store.erasures.erase(application)
-        await store.addresses.keep(user, "ada@example.org", NOW + MINUTE)
-        assert await store.addresses.of(user) is None
-        assert [rule.application_id for rule in await store.rules.of([application, other])] == [other]
-        assert await store.applications.get(application) == Application(application, user, "")
-        assert user in await store.erasures.list_since(NOW)
-        assert user not in await store.erasures.list_since(NOW + MINUTE)
-        await store.erasures.forget(NOW + MINUTE)
-        assert user not in await store.erasures.list_since(NOW)

@@ -14,8 +14,8 @@ from functions.kernel import Event
 from functions.monitor import ports as monitor
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
-from tests.memory import billing as memory_billing
 from tests.memory import (
+    auth_accounts,
     billing_methods,
     billing_money,
     billing_provider,
@@ -25,6 +25,7 @@ from tests.memory import (
     deploy_runs,
     monitor_alerts,
 )
+from tests.memory import billing as memory_billing
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
 from tests.memory.monitor_erasures import erasures
@@ -69,8 +70,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.Housekeeping: MemoryHousekeeping,
         auth.LoginFailures: memory_auth.MemoryLoginFailures,
         auth.EmailTokens: memory_auth.PlainEmailTokens,
-        auth.EmailChanges: memory_auth.MemoryEmailChanges,
-        auth.Mailer: memory_auth.MemoryMailer,
+        auth.EmailChanges: auth_accounts.MemoryEmailChanges,
+        auth.Mailer: auth_accounts.MemoryMailer,
         auth.Registrations: memory_auth.MemoryRegistrations,
         auth.SentEmails: memory_auth.MemorySentEmails,
         auth.RevokedSessions: revoked_sessions,

@@ -19,6 +19,7 @@ from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.rules import Rule, RuleKind
 from functions.monitor.domain.timeline import Execution
 from functions.monitor.domain.usage import MeasuredUse
+from functions.monitor.ports.erasures import Erasures as Erasures
 
 
 class Applications(Protocol):
@@ -161,25 +162,6 @@ class Addresses(Protocol):
         ...
 
     async def of(self, user_id: UUID) -> str | None: ...
-
-
-class Erasures(Protocol):
-    """Deletion of what is stored about deleted users."""
-
-    async def add(self, user_id: UUID, at: datetime) -> None:
-        """Record that the user was deleted, and delete the e-mail address. Idempotent."""
-        ...
-
-    async def list_since(self, since: datetime) -> Sequence[UUID]:
-        """Users that were deleted since then."""
-        ...
-
-    async def erase(self, application_id: UUID) -> None:
-        """Delete logs, metrics, alerts, rules, channels and the name of an application. Its owner stays known, for usage that is not billed
-        yet. Idempotent."""
-        ...
-
-    async def forget(self, before: datetime) -> int: ...
 
 
 class Operators(Protocol):
