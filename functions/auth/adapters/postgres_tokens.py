@@ -34,7 +34,7 @@ class PostgresVerificationTokens:
                 (token.hash, purpose),
             )
         ).fetchone()
-        return None if row is None else VerificationToken(*row, purpose=purpose)
+        return None if row is None else VerificationToken(*row, purpose)
 
     async def use_all(self, user_id: UUID, now: datetime) -> None:
         await self._database.connection.execute("UPDATE verification_tokens SET used_at = %s WHERE user_id = %s AND used_at IS NULL", (now, user_id))

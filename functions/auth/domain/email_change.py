@@ -52,8 +52,8 @@ class EmailChange:
         if email.address == user.email:
             raise EmailUnchanged
         change_id = new_id()
-        hashes = [mint(link_intent(change_id, side)).hash for side in (Side.CURRENT, Side.NEW)]
-        change = cls(user.id, change_id, email.address, *hashes, now, now + EMAIL_CHANGE_LIFETIME)
+        current_hash, new_hash = (mint(link_intent(change_id, side)).hash for side in (Side.CURRENT, Side.NEW))
+        change = cls(user.id, change_id, email.address, current_hash, new_hash, now, now + EMAIL_CHANGE_LIFETIME)
         return change, (EmailChangeRequested(user_id=user.id, change_id=change_id, at=now),)
 
     def is_pending(self, now: datetime) -> bool:

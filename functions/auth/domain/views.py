@@ -39,9 +39,9 @@ class ProfileView(Model):
     deletes_at: datetime | None
 
     @classmethod
-    def of(cls, user: User) -> Self:
+    def of(cls, user: User) -> "ProfileView":
         # Not validated again, because the row is trusted and this is the most frequent request.
-        return cls.model_construct(
+        return ProfileView.model_construct(
             id=user.id,
             email=user.email,
             email_verified=user.is_verified,
