@@ -11,7 +11,9 @@ from cli.commands import (
     alerts,
     apps,
     billing,
+    deletion,
     deploy,
+    email_address,
     environments,
     observe,
     operator,
@@ -40,7 +42,7 @@ RootGroup.panels = {
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
-    "Account": ("whoami", "sessions", "tokens", "account", "password", "logout"),
+    "Account": ("whoami", "profile", "sessions", "tokens", "account", "password", "email", "logout"),
 }
 
 app = typer.Typer(
@@ -60,6 +62,8 @@ TOPICS = (
     tokens,
     second_factor,
     passwords,
+    email_address,
+    deletion,
     apps,
     status,
     deploy,

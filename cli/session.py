@@ -79,8 +79,8 @@ class Session:
         """The next step after an e-mail: a Capsule on one machine stores e-mails as files unless an SMTP server is configured."""
         return ["./taskw mail   (prints the newest e-mail if this machine stores e-mails as files)"] if is_loopback(self.settings.api) else []
 
-    def sign_in(self, email: str, password: str, ask_code: Callable[[], str]) -> Login:
-        """Start a session and store its tokens. `ask_code` is called if the account has a second factor."""
+    def sign_in(self, email: str, password: str, ask_code: Callable[[], str]) -> tuple[Login, str | None]:
+        """Start a session and store its tokens. `ask_code` is called if the account has a second factor. Returns also when the account is deleted."""
         try:
             response = self.anonymous.post("/v1/sessions", {"email": email, "password": password})
         except ApiError as error:
@@ -90,7 +90,7 @@ class Session:
             response = self.anonymous.post("/v1/sessions/second-factor", body)
         login = Login.from_response(email, response, time.time())
         self.credentials.store(login)
-        return login
+        return login, response.get("deletesAt")
 
     def confirmed(self, action: Callable[[], Json], *, from_stdin: bool = False) -> Json:
         """Run an action that needs a recent sign-in. If the sign-in is older, ask for the code or the password, and run it again."""

@@ -130,10 +130,60 @@ class PasswordChanged(Event, type="password.changed", subject="user_id"):
     at: datetime
 
 
-class UserExpired(Event, type="user.expired", subject="user_id"):
-    """An account that nobody verified was deleted.
+class EmailChangeRequested(Event, type="email-change.requested"):
+    """A user requested another e-mail address for the account.
 
-    Its address may be registered again.
+    Both addresses get a link; the change waits for both.
+    """
+
+    user_id: UUID
+    change_id: UUID
+    at: datetime
+
+
+class EmailChanged(Event, type="email.changed", subject="user_id"):
+    """The e-mail address of an account changed, confirmed at both addresses."""
+
+    user_id: UUID
+    former_email: str
+    email: str
+    at: datetime
+
+
+class AccountDeletionRequested(Event, type="account-deletion.requested"):
+    """A user requested the deletion of the account.
+
+    It takes place at `deletes_at`, unless the user restores the account.
+    """
+
+    user_id: UUID
+    email: str
+    deletes_at: datetime
+    at: datetime
+
+
+class AccountRestored(Event, type="account.restored"):
+    """A user kept an account that was to be deleted."""
+
+    user_id: UUID
+    email: str
+    at: datetime
+
+
+class UserDeleted(Event, type="user.deleted", subject="user_id"):
+    """An account was deleted: every context deletes what it holds of it.
+
+    Published at the end of the grace period, and with `user.expired`. Its address may be registered again.
+    """
+
+    user_id: UUID
+    at: datetime
+
+
+class UserExpired(Event, type="user.expired", subject="user_id"):
+    """An account that nobody verified has expired.
+
+    `user.deleted` is published with it: contexts that hold data of the user follow that event.
     """
 
     user_id: UUID
@@ -152,7 +202,8 @@ class SessionEnded(Event, type="session.ended", subject="session_id"):
     """A session was ended before its expiry.
 
     Its access tokens are refused from now on: every context and the gateway keep a list of these sessions.
-    `reason`: `logged-out`, `refresh-token-reused`, `password-changed`, `revoked`, `second-factor-enabled` or `token-revoked`.
+    `reason`: `logged-out`, `refresh-token-reused`, `password-changed`, `email-changed`, `account-deleted`, `revoked`,
+    `second-factor-enabled` or `token-revoked`.
     """
 
     session_id: UUID

@@ -19,6 +19,7 @@ def declare(app: typer.Typer) -> None:
     command(app, "login")(login)
     command(app, "logout")(logout)
     command(app, "whoami")(whoami)
+    command(app, "profile")(update_profile)
 
 
 def register(session: Session, email: Email = None, password_stdin: PasswordStdin = False) -> None:
@@ -64,8 +65,14 @@ def login(session: Session, email: Email = None, password_stdin: PasswordStdin =
     address = ask_email(email)
     password = ask_password(from_stdin=password_stdin, confirm=False)
     with session.output.progress("signing in"):
-        stored = session.sign_in(address, password, lambda: ask_code(from_stdin=password_stdin))
-    session.output.show({"email": stored.email, "api": session.settings.api}, render.signed_in(stored.email, session.settings.api))
+        stored, deletes_at = session.sign_in(address, password, lambda: ask_code(from_stdin=password_stdin))
+    session.output.show(
+        {"email": stored.email, "api": session.settings.api, "deletesAt": deletes_at}, render.signed_in(stored.email, session.settings.api)
+    )
+    if deletes_at:
+        session.output.note(render.deletion(deletes_at))
+        session.output.next_step("capsule account restore")
+        return
     session.output.next_step("capsule apps create NAME REPOSITORY", "capsule apps list")
 
 
@@ -87,3 +94,10 @@ def whoami(session: Session) -> None:
     profile = session.api.get("/v1/users/me")
     session.output.show(profile, render.profile(profile, session.settings.api))
     session.output.next_step("capsule apps list", "capsule subscription show")
+
+
+def update_profile(session: Session, name: Annotated[str, typer.Option("--name", metavar="NAME", help="The name to show; empty for none.")]) -> None:
+    """Change the name of your account: capsule profile --name "Ada Lovelace"."""
+    view = session.api.patch("/v1/users/me", {"name": name})
+    session.output.show(view, render.profile(view, session.settings.api))
+    session.output.next_step("capsule whoami")

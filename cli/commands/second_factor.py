@@ -10,7 +10,7 @@ from cli.session import Session
 
 
 def declare(app: typer.Typer) -> None:
-    account = subcommands(app, "account", "Manage your account.")
+    account = subcommands(app, "account", "Secure, delete, restore or export your account.")
     factor = subcommands(account, "2fa", "Ask for a code when you sign in.")
     command(factor, "on")(turn_on)
     command(factor, "off")(turn_off)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.api_token import ApiToken
 from functions.auth.domain.email import Email
+from functions.auth.domain.email_change import EmailChange
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.password import Password
@@ -38,7 +39,16 @@ class Users(Protocol):
         ...
 
     async def save(self, user: User) -> None:
-        """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
+        """Update by compare-and-set on `version`. Raises EmailTaken (the transaction stays usable), and Transient if the row has changed
+        since it was read."""
+        ...
+
+    async def list_due_deletions(self, now: datetime, limit: int) -> Sequence[User]:
+        """Users with `deletes_at` in the past, locked until the transaction ends."""
+        ...
+
+    async def delete(self, user_id: UUID) -> None:
+        """Delete the user with all that belongs to them. Idempotent."""
         ...
 
     async def delete_unverified(self, registered_before: datetime, limit: int) -> Sequence[User]:
@@ -174,6 +184,39 @@ class VerificationTokens(Protocol):
         ...
 
 
+class EmailChanges(Protocol):
+    """One for each user."""
+
+    async def replace(self, change: EmailChange) -> None:
+        """Insert the change in place of the user's former one, whose links are unknown from now on."""
+        ...
+
+    async def get(self, user_id: UUID) -> EmailChange | None: ...
+
+    async def lock_by_token(self, token: OpaqueToken) -> EmailChange | None:
+        """The change that one of the two links belongs to. Locks its row until the transaction ends."""
+        ...
+
+    async def save(self, change: EmailChange) -> None:
+        """Store confirmations and completion."""
+        ...
+
+    async def delete(self, user_id: UUID) -> None:
+        """Idempotent."""
+        ...
+
+    async def prune(self, now: datetime) -> int:
+        """Delete changes that expired before the retention time. Returns their number."""
+        ...
+
+
+class DeletionPolicy(Protocol):
+    @property
+    def grace(self) -> timedelta:
+        """How long a deleted account can be restored."""
+        ...
+
+
 class LoginFailures(Protocol):
     async def lock(self, email: Email) -> FailedLogins:
         """Read the failures of an address and lock them until the transaction ends, so that logins for one address run
@@ -252,6 +295,22 @@ class Mailer(Protocol):
     async def send_password_reset(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
 
     async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None: ...
+
+    async def send_email_change(self, intent: UUID, to: str, email: str, token: OpaqueToken) -> None:
+        """Sent to both addresses. `email`: the new one."""
+        ...
+
+    async def send_address_in_use(self, intent: UUID, to: str) -> None:
+        """Sent in place of `send_email_change` to a new address that has an account."""
+        ...
+
+    async def send_email_changed(self, intent: UUID, to: str, email: str, at: datetime) -> None:
+        """Sent to both addresses."""
+        ...
+
+    async def send_deletion_requested(self, intent: UUID, to: str, deletes_at: datetime) -> None: ...
+
+    async def send_account_restored(self, intent: UUID, to: str, at: datetime) -> None: ...
 
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
         """Sent to an administrator."""

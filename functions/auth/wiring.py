@@ -5,12 +5,14 @@ from functions.auth.adapters.argon2 import Argon2Hasher
 from functions.auth.adapters.emails import EmailMailer
 from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SignedLoginChallenges, SigningKeys
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
+from functions.auth.adapters.postgres_email_changes import PostgresEmailChanges
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.auth.adapters.session_limits import session_limits
+from functions.auth.adapters.settings import ConfiguredDeletion
 from functions.auth.adapters.vault import vault
 from functions.auth.domain.session import SessionLimits
 from functions.auth.services.code_check import CodeCheck
@@ -42,6 +44,8 @@ wiring = Wiring(
         ports.LoginChallenges: SignedLoginChallenges,
         ports.Vault: vault,
         ports.VerificationTokens: PostgresVerificationTokens,
+        ports.EmailChanges: PostgresEmailChanges,
+        ports.DeletionPolicy: ConfiguredDeletion,
         ports.SentEmails: PostgresSentEmails,
         ports.LoginFailures: PostgresLoginFailures,
         ports.Hasher: Argon2Hasher,

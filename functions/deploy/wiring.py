@@ -29,6 +29,7 @@ from functions.deploy.ports import (
     Runs,
     Vault,
 )
+from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.renderings import Renderings
@@ -44,6 +45,7 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 wiring = Wiring(
     database="deploy",
     ports={
+        ApplicationDeletion: ApplicationDeletion,
         ApplicationRequests: HttpApplicationRequests,
         ApplicationUrls: application_urls,
         Applications: PostgresApplications,

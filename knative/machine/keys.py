@@ -61,7 +61,7 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own = {
-        "auth": session_settings(home),
+        "auth": session_settings(home) | account_settings(home),
         "deploy": mirrors.build_settings(home)
         | egress_settings(home)
         | application_urls(home)
@@ -124,6 +124,12 @@ def session_settings(home: Home) -> dict[str, str]:
 
 def _from_environment(home: Home, *names: str) -> dict[str, str]:
     return {name: home.environment[name] for name in names if home.environment.get(name)}
+
+
+def account_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_DELETION_GRACE_DAYS: how long a deleted account can be restored."""
+    days = home.environment.get("CAPSULE_DELETION_GRACE_DAYS", "")
+    return {"CAPSULE_DELETION_GRACE_DAYS": days} if days else {}
 
 
 def health_check_settings(home: Home) -> dict[str, str]:

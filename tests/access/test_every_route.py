@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from events.auth import UserCreated
 from functions.auth import ports as auth
 from functions.auth.commands.create_token import CreatedTokenView, CreateToken
+from functions.auth.commands.request_email_change import RequestEmailChange
 from functions.auth.domain.email import Email
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.session import Device, Session
@@ -44,7 +45,8 @@ RUNTIME_FUNCTIONS = ("dead_letters", "settle_dead_letters")
 """Their store is the runtime's, which does not exist in memory."""
 
 LAST = (
-    *("deploy.delete_environment", "deploy.delete_application", "auth.change_password"),
+    *("deploy.delete_environment", "deploy.delete_application"),
+    *("auth.delete_account", "auth.cancel_email_change", "auth.change_password"),
     *("auth.revoke_token", "auth.revoke_session", "auth.revoke_sessions", "auth.logout"),
 )
 """What the owner does last, in this order."""
@@ -79,6 +81,7 @@ class Walk(DeployCapsule):
             await self._register(caller, email)
         first = await self.first_release()
         run = await self.call(StartRun(application_id=first.application_id, environment=EnvironmentName("staging"), command="true"), caller=OWNER)
+        await self.call(RequestEmailChange(email="owner-4712@example.org", password=SecretStr(PASSWORD)), caller=OWNER)
         await self.call(Subscribe(plan="pro", payment_method="pm_card_visa"), caller=OWNER)
         await self.settle()
         application = first.application_id

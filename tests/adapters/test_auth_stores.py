@@ -194,6 +194,19 @@ class TestVerificationTokens:
             await stores.verifications.prune(verification.expires_at + RETENTION + timedelta(seconds=1))
             assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) is None
 
+    async def test_tokens_have_a_purpose_and_a_newer_one_replaces_older_ones(self, stores: Stores) -> None:
+        user = await stored_user(stores)
+        verification, first, second = (OpaqueToken(f"cpv_{new_id()}") for _ in range(3))
+        async with stores.transaction():
+            await stores.verifications.add(VerificationToken.for_intent(new_id(), user.id, verification, NOW))
+            for token, at in ((second, NOW + timedelta(minutes=1)), (first, NOW)):  # the older e-mail is sent later
+                await stores.verifications.add(VerificationToken.for_intent(new_id(), user.id, token, at, TokenPurpose.PASSWORD_RESET))
+                await stores.verifications.use_older(user.id, TokenPurpose.PASSWORD_RESET, NOW)
+            rows = [await stores.verifications.lock(token, TokenPurpose.PASSWORD_RESET) for token in (first, second, verification)]
+            kept = await stores.verifications.lock(verification, TokenPurpose.VERIFICATION)
+        assert [row and row.used_at for row in rows] == [NOW, None, None]
+        assert rows[2] is None and kept is not None and kept.used_at is None
+
 
 class TestSentEmails:
     async def test_emails_are_counted_by_user_kind_and_time(self, stores: Stores) -> None:

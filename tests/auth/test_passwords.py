@@ -129,8 +129,7 @@ async def test_an_address_is_not_flooded(world: World) -> None:
 
 
 async def test_a_changed_password_is_notified(world: World) -> None:
-    created = await world.verified_user()
-    caller = world.caller(created, await world.login())
+    caller, _ = await world.signed_in_user()
     await world.call(ChangePassword(current_password=SecretStr(PASSWORD), password=SecretStr(NEW)), caller=caller)
     await world.settle()
     assert world.mailer.notices == [(EmailKind.PASSWORD_CHANGED, ADDRESS, "")]

@@ -25,6 +25,7 @@ from functions.auth.queries.registrations import ListRegistrations
 from functions.kernel import Caller, Client, Event
 from tests.capsule import Capsule
 from tests.memory import auth as memory
+from tests.memory import auth_accounts
 
 ADDRESS, PASSWORD = "ada@example.org", "correct horse battery staple"
 ADMIN = Caller(UUID(int=3), frozenset({"user", "admin"}))
@@ -41,7 +42,7 @@ class World(Capsule):
         self.sent_emails: memory.MemorySentEmails = self.port(ports.SentEmails)
         self.failures: memory.MemoryLoginFailures = self.port(ports.LoginFailures)
         self.hasher: memory.PlainHasher = self.port(ports.Hasher)
-        self.mailer: memory.MemoryMailer = self.port(ports.Mailer)
+        self.mailer: auth_accounts.MemoryMailer = self.port(ports.Mailer)
         self.client = Client("203.0.113.7", "curl/8")
 
     # -- accounts -----------------------------------------------------------------------------------------------------
@@ -69,6 +70,11 @@ class World(Capsule):
         created, token = await self.registered()
         await self.verify(token)
         return created
+
+    async def signed_in_user(self) -> tuple[Caller, SessionView]:
+        created = await self.verified_user()
+        session = await self.login()
+        return self.caller(created, session), session
 
     async def resend(self, email: str = ADDRESS) -> None:
         await self.call(ResendVerification(email=email))

@@ -25,6 +25,7 @@ from functions.monitor import ports as monitor
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
 from tests.memory import (
+    auth_accounts,
     auth_tokens,
     billing_methods,
     billing_money,
@@ -38,6 +39,7 @@ from tests.memory import (
 from tests.memory import billing as memory_billing
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
+from tests.memory.monitor_erasures import erasures
 from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 
 SETTINGS: Mapping[str, str] = {
@@ -88,7 +90,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.Housekeeping: MemoryHousekeeping,
         auth.LoginFailures: memory_auth.MemoryLoginFailures,
         auth.EmailTokens: memory_auth.PlainEmailTokens,
-        auth.Mailer: memory_auth.MemoryMailer,
+        auth.EmailChanges: auth_accounts.MemoryEmailChanges,
+        auth.Mailer: auth_accounts.MemoryMailer,
         auth.Registrations: memory_auth.MemoryRegistrations,
         auth.SentEmails: memory_auth.MemorySentEmails,
         auth.RevokedSessions: revoked_sessions,
@@ -137,6 +140,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.DeadLetters: monitor_alerts.MemoryDeadLetters,
         monitor.Deliveries: monitor_alerts.MemoryDeliveries,
         monitor.DiskUsages: memory_monitor.MemoryDiskUsages,
+        monitor.Erasures: erasures,
         monitor.Executions: memory_monitor.MemoryExecutions,
         monitor.Housekeeping: MemoryHousekeeping,
         monitor.Logs: memory_monitor.MemoryLogs,

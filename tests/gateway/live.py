@@ -32,6 +32,8 @@ class Live:
     owner_url: str
     folder: Path
     reader_url: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+    """Settings of the processes, in addition."""
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     pumps: list[Pump] = field(default_factory=list)
 
@@ -78,6 +80,7 @@ class Live:
             "CAPSULE_MAIL_URL": f"maildir://{self.folder}/mail",
             "CAPSULE_PUBLIC_URL": "http://capsule.test",
             "PORT": str(port),
+            **self.variables,
         }
         log = self.folder / f"{function.replace('*', 'all')}.log"
         with log.open("wb") as output:

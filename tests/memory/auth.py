@@ -45,6 +45,8 @@ class MemoryUsers:
         stored = self.rows.get(user.id)
         if stored is None or stored.version != user.version:
             raise Transient(f"user {user.id} has changed since it was read")
+        if any(other.email == user.email and other.id != user.id for other in self.rows.values()):
+            raise EmailTaken(user.email)
         user.version += 1
         self.rows[user.id] = deepcopy(user)
 
@@ -53,6 +55,12 @@ class MemoryUsers:
         for user in expired:
             del self.rows[user.id]
         return expired
+
+    async def list_due_deletions(self, now: datetime, limit: int) -> Sequence[User]:
+        return deepcopy([user for user in self.rows.values() if user.deletes_at and user.deletes_at <= now][:limit])
+
+    async def delete(self, user_id: UUID) -> None:
+        self.rows.pop(user_id, None)
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
         stored = self.rows.get(user_id)
@@ -202,12 +210,14 @@ class MemoryLoginFailures:
 
 @dataclass
 class PlainHasher:
-    """Replaces argon2. Counts verifications; hashes of another `strength` need a rehash."""
+    """Replaces argon2. Counts hashes and verifications; hashes of another `strength` need a rehash."""
 
     strength: int = 2
     verified: int = 0
+    hashed: int = 0
 
     async def hash(self, password: Password) -> str:
+        self.hashed += 1
         return f"{self.strength}${password.text}"
 
     async def rehash(self, text: str) -> str:
@@ -224,50 +234,6 @@ class PlainHasher:
 class PlainEmailTokens:
     def mint(self, intent: UUID) -> OpaqueToken:
         return OpaqueToken(f"token-of-{intent}")
-
-
-@dataclass
-class MemoryMailer:
-    """Records sent e-mails, or raises `failure`."""
-
-    verifications: list[tuple[UUID, str, str]] = field(default_factory=list)
-    """(intent, recipient, token)"""
-    repeated: list[tuple[UUID, str]] = field(default_factory=list)
-    """(intent, recipient)"""
-    failed: list[tuple[UUID, str, str]] = field(default_factory=list)
-    """(intent, recipient, address of the registration)"""
-    notices: list[tuple[EmailKind, str, str]] = field(default_factory=list)
-    """(kind, recipient, token or detail)"""
-    failure: Exception | None = None
-
-    async def _notify(self, kind: EmailKind, to: str, detail: str = "") -> None:
-        if self.failure:
-            raise self.failure
-        self.notices.append((kind, to, detail))
-
-    def tokens(self, kind: EmailKind) -> list[str]:
-        return [detail for each, _, detail in self.notices if each is kind]
-
-    async def send_password_reset(self, intent: UUID, to: str, token: OpaqueToken) -> None:
-        await self._notify(EmailKind.PASSWORD_RESET, to, token.text)
-
-    async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None:
-        await self._notify(EmailKind.PASSWORD_CHANGED, to)
-
-    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
-        if self.failure:
-            raise self.failure
-        self.verifications.append((intent, to, token.text))
-
-    async def send_registration_repeated(self, intent: UUID, to: str) -> None:
-        if self.failure:
-            raise self.failure
-        self.repeated.append((intent, to))
-
-    async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
-        if self.failure:
-            raise self.failure
-        self.failed.append((intent, to, registration.email))
 
 
 class PlainAccessTokens:

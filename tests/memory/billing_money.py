@@ -60,8 +60,13 @@ class MemorySubscriptions:
     async def save(self, subscription: Subscription) -> None:
         self.subscriptions.update_row(subscription)
 
+    async def end(self, subscription: Subscription, at: datetime) -> None:
+        self.subscriptions[subscription.id].status = SubscriptionStatus.ENDED
+        self.subscriptions[subscription.id].suspended_at = None
+
     async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
-        return self.subscriptions.where(lambda row: row.billed_until <= before, lambda row: row.billed_until)[:limit]
+        ended = self.subscriptions.where(lambda row: row.billed_until <= before, lambda row: row.billed_until)
+        return [row for row in ended if row.status is not SubscriptionStatus.ENDED][:limit]
 
 
 class MemoryRatedPeriods:

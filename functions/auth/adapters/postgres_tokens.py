@@ -1,5 +1,6 @@
 """Verification tokens, sent e-mails and failed logins in PostgreSQL."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -34,7 +35,7 @@ class PostgresVerificationTokens:
                 (token.hash, purpose),
             )
         ).fetchone()
-        return None if row is None else VerificationToken(*row, purpose=purpose)
+        return None if row is None else replace(VerificationToken(*row), purpose=purpose)
 
     async def use_all(self, user_id: UUID, now: datetime) -> None:
         await self._database.connection.execute("UPDATE verification_tokens SET used_at = %s WHERE user_id = %s AND used_at IS NULL", (now, user_id))

@@ -42,8 +42,7 @@ async def change_password(
     user = await users.get(caller.user_id)
     if user is None:
         raise UnknownUser
-    if await codes.is_required(user) and not caller.has_recent_login(now):
-        raise RecentLoginRequired
+    await codes.require_recent_login(user, caller, now)
     password = Password(request.password.get_secret_value(), owner=Email(user.email))
 
     if not await check.confirms(user, request.current_password.get_secret_value(), now):

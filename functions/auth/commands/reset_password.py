@@ -1,7 +1,7 @@
 """Set a new password with the link of an e-mail.
 
 The link proves who reads the address, so it verifies the address too. All sessions and all other links of the account end,
-and a lock after failed logins is lifted. The address gets a notice.
+a pending change of the address is cancelled, and a lock after failed logins is lifted. The address gets a notice.
 """
 
 from pydantic import Field, SecretStr
@@ -12,7 +12,7 @@ from functions.auth.domain.password import Password
 from functions.auth.domain.rejections import AccountLocked, ExpiredLink, UnknownLink, UsedLink, WeakPassword
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken, TokenPurpose
-from functions.auth.ports import Hasher, LoginFailures, Sessions, Users, VerificationTokens
+from functions.auth.ports import EmailChanges, Hasher, LoginFailures, Sessions, Users, VerificationTokens
 from functions.kernel import ANYONE, Clock, Done, Model, command
 
 
@@ -37,6 +37,7 @@ async def reset_password(
     users: Users,
     sessions: Sessions,
     failures: LoginFailures,
+    changes: EmailChanges,
     hasher: Hasher,
     clock: Clock,
 ) -> Done[PasswordResetView]:
@@ -55,5 +56,6 @@ async def reset_password(
     events = user.reset_password(await hasher.hash(password), now)
     await users.save(user)
     await tokens.use_all(user.id, now)
+    await changes.delete(user.id)
     ended = await sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, now)
     return Done(PasswordResetView(email=user.email), *events, *ended)

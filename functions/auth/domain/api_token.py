@@ -69,12 +69,12 @@ class ApiToken:
     def grant(self) -> AccessGrant:
         return AccessGrant(self.id, scopes=sorted(self.scopes), expires_at=self.expires_at)
 
-    def revoke(self, now: datetime) -> Events:
+    def revoke(self, now: datetime, reason: EndReason = EndReason.TOKEN_REVOKED) -> Events:
         """Idempotent."""
         if self.revoked_at is not None:
             return ()
         self.revoked_at = now
         return (
             ApiTokenRevoked(token_id=self.id, user_id=self.user_id, name=self.name, at=now),
-            SessionEnded(session_id=self.id, user_id=self.user_id, reason=EndReason.TOKEN_REVOKED, at=now),
+            SessionEnded(session_id=self.id, user_id=self.user_id, reason=reason, at=now),
         )

@@ -18,6 +18,11 @@ class EmailKind(StrEnum):
     REGISTRATION_FAILED = "registration-failed"
     PASSWORD_RESET = "password-reset"
     PASSWORD_CHANGED = "password-changed"
+    EMAIL_CHANGE = "email-change"
+    EMAIL_CHANGED = "email-changed"
+    ADDRESS_IN_USE = "address-in-use"
+    DELETION_REQUESTED = "deletion-requested"
+    ACCOUNT_RESTORED = "account-restored"
 
 
 @dataclass(frozen=True, slots=True)

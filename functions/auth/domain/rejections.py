@@ -43,6 +43,22 @@ class ExpiredVerificationToken(Gone):
     """The verification link has expired. Request another e-mail."""
 
 
+class EmailUnchanged(Conflict):
+    """This is the address of the account already. Name another one."""
+
+
+class EmailUnavailable(Conflict):
+    """The address has another account. Delete that account first, or request a change to another address."""
+
+
+class NoEmailChange(NotFound):
+    """There is no pending change of the e-mail address. Request one first."""
+
+
+class LastAdministrator(Conflict):
+    """This is the only account with the role admin. Make another account administrator first."""
+
+
 class UnknownLink(NotFound):
     """The token of the link is unknown. Copy the complete link, or request another e-mail."""
 

@@ -24,6 +24,8 @@ class EndReason(StrEnum):
     LOGGED_OUT = "logged-out"
     REFRESH_TOKEN_REUSED = "refresh-token-reused"
     PASSWORD_CHANGED = "password-changed"
+    EMAIL_CHANGED = "email-changed"
+    ACCOUNT_DELETED = "account-deleted"
     REVOKED = "revoked"
     SECOND_FACTOR_ENABLED = "second-factor-enabled"
     TOKEN_REVOKED = "token-revoked"

@@ -9,7 +9,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from events.auth import EmailVerified, PasswordChanged, UserCreated, UserExpired
+from events.auth import (
+    AccountDeletionRequested,
+    AccountRestored,
+    EmailChanged,
+    EmailVerified,
+    PasswordChanged,
+    UserCreated,
+    UserDeleted,
+    UserExpired,
+)
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import UsedVerificationToken
 from functions.kernel import Events, new_id
@@ -32,6 +41,10 @@ class User:
     registered_at: datetime
     updated_at: datetime
     version: int = 1
+    name: str = ""
+    """To show; may be empty."""
+    deletes_at: datetime | None = None
+    """When the account is deleted, at the request of its user."""
 
     @classmethod
     def register(cls, email: Email, password_hash: str, now: datetime) -> tuple["User", Events]:
@@ -62,6 +75,32 @@ class User:
         verified = () if self.is_verified else self.verify_email(password_hash, now)
         return (*verified, *self.change_password(password_hash, now))
 
+    def change_email(self, email: str, now: datetime) -> Events:
+        """Both addresses have confirmed the change."""
+        former_email, self.email, self.updated_at = self.email, email, now
+        return (EmailChanged(user_id=self.id, former_email=former_email, email=email, at=now),)
+
+    def rename(self, name: str, now: datetime) -> None:
+        self.name, self.updated_at = name, now
+
+    def request_deletion(self, grace: timedelta, now: datetime) -> Events:
+        """Delete the account after a grace period. A second request does not prolong it."""
+        if self.deletes_at is not None:
+            return ()
+        self.deletes_at, self.updated_at = now + grace, now
+        return (AccountDeletionRequested(user_id=self.id, email=self.email, deletes_at=self.deletes_at, at=now),)
+
+    def restore(self, now: datetime) -> Events:
+        """Keep an account that was to be deleted. Idempotent."""
+        if self.deletes_at is None:
+            return ()
+        self.deletes_at, self.updated_at = None, now
+        return (AccountRestored(user_id=self.id, email=self.email, at=now),)
+
+    def delete(self, now: datetime) -> Events:
+        """Return the event of the deletion of the account."""
+        return (UserDeleted(user_id=self.id, at=now),)
+
     def expire(self, now: datetime) -> Events:
-        """Return the event of the deletion of an account that nobody verified."""
-        return (UserExpired(user_id=self.id, at=now),)
+        """Return the events of the deletion of an account that nobody verified."""
+        return (UserExpired(user_id=self.id, at=now), *self.delete(now))

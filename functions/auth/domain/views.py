@@ -1,4 +1,4 @@
-"""What the auth context answers: a registration, a signed-in session, an API token."""
+"""What the auth context answers: a registration, a signed-in session, an API token, a change of the e-mail address."""
 
 from datetime import datetime
 from typing import Self
@@ -7,7 +7,9 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.auth.domain.api_token import ApiToken
+from functions.auth.domain.email_change import EmailChange, Side
 from functions.auth.domain.registration import REFUSED, Registration
+from functions.auth.domain.user import Role, User
 from functions.kernel import Model, Scope
 
 NO_ANSWER = "No answer."
@@ -22,6 +24,47 @@ class SessionView(Model):
     token_type: str = "Bearer"
     expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
     refresh_token: str = Field(description="Valid for one refresh. Using it again ends the session.")
+    deletes_at: datetime | None = Field(default=None, description="When the account is deleted, unless its user restores it.")
+
+
+class ProfileView(Model):
+    """`name`: to show; may be empty. `deletes_at`: when the account is deleted, unless its user restores it."""
+
+    id: UUID
+    email: str
+    email_verified: bool
+    roles: list[Role]
+    created_at: datetime
+    updated_at: datetime
+    name: str
+    deletes_at: datetime | None
+
+    @classmethod
+    def of(cls, user: User) -> "ProfileView":
+        # Not validated again, because the row is trusted and this is the most frequent request.
+        return ProfileView.model_construct(
+            id=user.id,
+            email=user.email,
+            email_verified=user.is_verified,
+            roles=sorted(user.roles),
+            created_at=user.registered_at,
+            updated_at=user.updated_at,
+            name=user.name,
+            deletes_at=user.deletes_at,
+        )
+
+
+class EmailChangeView(Model):
+    """`unconfirmed`: which of the addresses, `current` and `new`, have not confirmed the change. Empty: it took place."""
+
+    email: str
+    requested_at: datetime
+    expires_at: datetime
+    unconfirmed: list[Side]
+
+    @classmethod
+    def of(cls, change: EmailChange) -> Self:
+        return cls(email=change.email, requested_at=change.requested_at, expires_at=change.expires_at, unconfirmed=change.unconfirmed)
 
 
 class ApiTokenView(Model):

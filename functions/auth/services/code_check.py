@@ -11,7 +11,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.user import User
 from functions.auth.ports import LoginFailures, SecondFactors, Vault
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Events
+from functions.kernel import Caller, Events, RecentLoginRequired
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,11 @@ class CodeCheck:
         """Whether the account has a second factor."""
         factor = await self.factors.get(user.id)
         return factor is not None and factor.is_enabled
+
+    async def require_recent_login(self, user: User, caller: Caller, now: datetime) -> None:
+        """Of an account with a second factor, so that a stolen session and the password do not suffice. Raises RecentLoginRequired."""
+        if not caller.has_recent_login(now) and await self.is_required(user):
+            raise RecentLoginRequired
 
     async def confirms(self, user: User, code: str, now: datetime) -> Events | None:
         """Use up a code. Returns the events; None if the code is wrong or was used, or the second factor is off. Raises AccountLocked."""

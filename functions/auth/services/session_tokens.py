@@ -31,4 +31,10 @@ class SessionTokens:
 
     def _view(self, user: User, session: Session, token: OpaqueToken, now: datetime) -> SessionView:
         access = self._access_tokens.issue(user, session.grant, now)
-        return SessionView(session_id=str(session.id), access_token=access.text, expires_in=access.expires_in_seconds, refresh_token=token.text)
+        return SessionView(
+            session_id=str(session.id),
+            access_token=access.text,
+            expires_in=access.expires_in_seconds,
+            refresh_token=token.text,
+            deletes_at=user.deletes_at,
+        )

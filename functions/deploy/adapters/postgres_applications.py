@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -44,8 +45,19 @@ class PostgresQuotas:
             INSERT INTO quotas (user_id, applications, memory_mib, granted_at, is_suspended) VALUES (%s, %s, %s, %s, %s)
             ON CONFLICT (user_id) DO UPDATE SET applications = excluded.applications, memory_mib = excluded.memory_mib,
                 granted_at = excluded.granted_at, is_suspended = excluded.is_suspended, version = quotas.version + 1
+            WHERE quotas.deleted_at IS NULL
             """,
             (quota.user_id, quota.applications, quota.memory_mib, quota.granted_at, quota.is_suspended),
+        )
+
+    async def close(self, user_id: UUID, at: datetime) -> None:
+        await self._database.connection.execute(
+            """
+            INSERT INTO quotas AS stored (user_id, applications, memory_mib, granted_at, deleted_at) VALUES (%(user)s, 0, 0, %(at)s, %(at)s)
+            ON CONFLICT (user_id) DO UPDATE SET applications = 0, memory_mib = 0, deleted_at = coalesce(stored.deleted_at, excluded.deleted_at),
+                version = stored.version + 1
+            """,
+            {"user": user_id, "at": at},
         )
 
     async def find(self, user_id: UUID) -> Quota | None:
@@ -167,6 +179,22 @@ class PostgresApplications:
                 {"user_id": user_id, "before": before, "limit": limit},
             )
             return [_read(row) for row in await cursor.fetchall()]
+
+    async def erase_deleted(self, before: datetime, limit: int) -> int:
+        connection = self._database.connection
+        rows = await connection.execute(
+            "SELECT id FROM applications WHERE status = 'deleted' AND deleted_at < %s ORDER BY deleted_at LIMIT %s FOR UPDATE SKIP LOCKED",
+            (before, limit),
+        )
+        ids = [row[0] for row in await rows.fetchall()]
+        if not ids:
+            return 0
+        steps = "DELETE FROM saga_steps WHERE saga_id IN (SELECT id FROM deployments WHERE application_id = ANY(%s))"
+        tables = ("runs", "deployments", "releases", "config_entries", "environments", "repository_access")
+        for statement in (steps, *(f"DELETE FROM {table} WHERE application_id = ANY(%s)" for table in tables)):
+            await connection.execute(statement, (ids,))
+        await connection.execute("DELETE FROM applications WHERE id = ANY(%s)", (ids,))
+        return len(ids)
 
 
 def _name_taken(application: Application, violation: errors.UniqueViolation) -> Exception:

@@ -21,7 +21,11 @@ class Quotas(Protocol):
         ...
 
     async def set(self, quota: Quota) -> None:
-        """Replace the limits of the user. Usage stays."""
+        """Replace the limits of the user. Usage stays. Does nothing for a deleted user."""
+        ...
+
+    async def close(self, user_id: UUID, at: datetime) -> None:
+        """Allow a deleted user nothing, for good. Idempotent."""
         ...
 
     async def find(self, user_id: UUID) -> Quota | None: ...
@@ -76,6 +80,11 @@ class Applications(Protocol):
 
     async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
         """Active applications of the user, newest first."""
+        ...
+
+    async def erase_deleted(self, before: datetime, limit: int) -> int:
+        """Delete the rows of applications that were deleted before that time: releases, deployments, configuration, runs. Returns the
+        number of applications."""
         ...
 
 

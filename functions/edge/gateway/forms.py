@@ -26,6 +26,7 @@ FORMS = (
     Form("/verify/resend", "/v1/users/verification-emails", result="resent.html"),
     Form("/reset-password", "/v1/password-resets/complete", result="password_reset.html", page="reset_password.html"),
     Form("/reset-password/request", "/v1/password-resets", result="reset_requested.html"),
+    Form("/confirm-email", "/v1/email-changes/confirm", result="email_confirmed.html", page="confirm_email.html"),
 )
 
 

@@ -1,4 +1,7 @@
-"""Roll up metrics, create partitions and drop expired data."""
+"""Roll up metrics, create partitions and drop expired data.
+
+Erases again what has arrived for deleted users.
+"""
 
 from datetime import timedelta
 
@@ -9,6 +12,7 @@ from functions.monitor.ports import (
     Channels,
     DeadLetters,
     Deliveries,
+    Erasures,
     Housekeeping,
     Markers,
     Retention,
@@ -16,6 +20,7 @@ from functions.monitor.ports import (
     UnownedUsage,
     Vault,
 )
+from functions.monitor.services.erasure import Erasure
 
 RAW_RETENTION = timedelta(days=3)
 RETENTION = {
@@ -32,6 +37,8 @@ UNOWNED_USAGE_RETENTION = timedelta(days=40)
 """As long as billing takes use that is late."""
 ALERT_RETENTION = timedelta(days=90)
 DELIVERY_RETENTION = timedelta(days=30)
+ERASURE_PERIOD = timedelta(days=2)
+"""How long data of a deleted user may still arrive: the applications are being deleted."""
 CREATED_AHEAD = timedelta(days=8)
 
 
@@ -47,6 +54,8 @@ async def housekeeping(
     deliveries: Deliveries,
     letters: DeadLetters,
     channels: Channels,
+    erasures: Erasures,
+    erasure: Erasure,
     vault: Vault,
     work: Work,
     clock: Clock,
@@ -55,6 +64,10 @@ async def housekeeping(
     now = clock.now()
     async with work.preparing():  # summed up before the raw rows go; done again, it changes nothing
         await rollups.roll(since=now - RAW_RETENTION + timedelta(hours=1))
+    async with work.reading():
+        deleted_users = await erasures.list_since(now - ERASURE_PERIOD)
+    for user_id in deleted_users:
+        await erasure.erase(user_id, work)
     async with work.recording():
         await retention.create_partitions(now - timedelta(days=1), now + CREATED_AHEAD)
         for series, age in RETENTION.items():
@@ -65,4 +78,5 @@ async def housekeeping(
         await alerts.forget(now - ALERT_RETENTION)
         await deliveries.forget(now - DELIVERY_RETENTION)
         await letters.forget(now - ALERT_RETENTION)
+        await erasures.forget(now - ALERT_RETENTION)
         await channels.seal(vault.seal)

@@ -19,6 +19,7 @@ from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.rules import Rule, RuleKind
 from functions.monitor.domain.timeline import Execution
 from functions.monitor.domain.usage import MeasuredUse
+from functions.monitor.ports.erasures import Erasures as Erasures
 
 
 class Applications(Protocol):
@@ -157,7 +158,7 @@ class Addresses(Protocol):
     """E-mail addresses of users."""
 
     async def keep(self, user_id: UUID, email: str, at: datetime) -> None:
-        """Events arrive in any order: the newest address is kept."""
+        """Events arrive in any order: the newest address is kept, and none of a deleted user."""
         ...
 
     async def of(self, user_id: UUID) -> str | None: ...
