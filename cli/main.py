@@ -22,6 +22,7 @@ from cli.commands import (
     repository_access,
     run,
     running,
+    runs,
     second_factor,
     sessions,
     status,
@@ -38,7 +39,7 @@ EXIT_CODES = (
 
 RootGroup.panels = {
     "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
-    "Run": ("status", "ps", "restart", "stop", "start", "run", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
+    "Run": ("status", "ps", "restart", "stop", "start", "run", "runs", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
@@ -70,6 +71,7 @@ TOPICS = (
     environments,
     running,
     run,
+    runs,
     releases,
     repository_access,
     observe,

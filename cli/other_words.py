@@ -170,7 +170,7 @@ OPTIONS: Mapping[tuple[str, str], str] = {
     ("deploy", "--environment"): "capsule deploy --env NAME",
     ("deploy", "--build-arg"): "capsule env set NAME=VALUE",
     ("deploy", "--dockerfile"): "capsule apps update --builder dockerfile",
-    ("run", "--no-tty"): "capsule run COMMAND",
+    ("run", "--no-tty"): "capsule run --no-terminal COMMAND",
     ("run", "--size"): "capsule scale --memory MIB",
 }
 """(command, option) → what to type instead."""

@@ -16,6 +16,9 @@ from cli.prompts import ask_code, ask_password
 from cli.settings import Settings, is_loopback, read
 from cli.tokens import StaticToken, StoredLogin
 
+MAX_NAMES = 8
+"""Of applications that an error lists."""
+
 
 class Session:
     def __init__(self, settings: Settings, output: Output) -> None:
@@ -49,11 +52,20 @@ class Session:
         """Return the environment of `--env`, or the default one."""
         return option or self.settings.environment
 
+    def _own_applications(self) -> str:
+        """Return a sentence with the names that can be selected; empty if they are unknown."""
+        if not self.settings.token and self.credentials.login() is None:
+            return ""
+        names = [str(each["name"]) for each in self.api.items("/v1/apps", limit=100)]
+        if not names:
+            return "Create one: capsule apps create NAME REPOSITORY"
+        return f"Your applications: {', '.join(names[:MAX_NAMES])}{' …' if len(names) > MAX_NAMES else ''}"
+
     def application(self, option: str | None) -> Json:
         """Return the selected application by name, id or the beginning of its id: an object with `id` and `name`."""
         selected = option or self.settings.app
         if not selected:
-            raise UsageError("No application selected", hint="Use --app NAME, or run `capsule link NAME` once.")
+            raise UsageError("No application selected", hint=f"Use --app NAME, or run `capsule link NAME` once. {self._own_applications()}".rstrip())
         if is_full_id(selected):
             return self.api.get(f"/v1/apps/{selected}")
         applications = self.api.items("/v1/apps", limit=100)

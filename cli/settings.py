@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from cli import variables
 from cli.failures import UsageError
 
 DEFAULT_API = "http://127.0.0.1:3000"
@@ -50,15 +51,15 @@ def resolve(folder: Path, api: str | None, environ: Mapping[str, str], user: Map
     """Combine the sources by precedence. Pure."""
     return Settings(
         folder=folder,
-        api=api_address(api or environ.get("CAPSULE_API") or _text(user, "api") or DEFAULT_API),
-        token=environ.get("CAPSULE_TOKEN") or None,
-        app=environ.get("CAPSULE_APP") or _text(project, "app"),
-        environment=environ.get("CAPSULE_ENVIRONMENT") or _text(project, "environment") or _text(user, "environment") or DEFAULT_ENVIRONMENT,
+        api=api_address(api or variables.API.read(environ) or _text(user, "api") or DEFAULT_API),
+        token=variables.TOKEN.read(environ) or None,
+        app=variables.APP.read(environ) or _text(project, "app"),
+        environment=variables.ENVIRONMENT.read(environ) or _text(project, "environment") or _text(user, "environment") or DEFAULT_ENVIRONMENT,
     )
 
 
 def config_folder(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("CAPSULE_CONFIG") or platformdirs.user_config_dir("capsule", appauthor=False))
+    return Path(variables.CONFIG.read(environ) or platformdirs.user_config_dir("capsule", appauthor=False))
 
 
 def project_file(cwd: Path) -> Path | None:

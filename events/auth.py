@@ -17,6 +17,17 @@ class UserCreated(Event, type="user.created", subject="user_id"):
     at: datetime
 
 
+class AdministratorGranted(Event, type="administrator.granted"):
+    """A user became an administrator.
+
+    The operator's setting names the address. Access tokens that are issued from now on have the role.
+    """
+
+    user_id: UUID
+    email: str
+    at: datetime
+
+
 class CustomerRequested(Event, type="customer.requested"):
     """A registration asks again for the customer of its user.
 

@@ -65,6 +65,45 @@ class SubscriptionChanged(Event, type="subscription.changed", subject="subscript
     at: datetime
 
 
+class MeterAllowance(Part):
+    """What a plan includes of a meter in a period."""
+
+    meter: str
+    included: int
+
+
+class UsageAllowanceChanged(Event, type="usage-allowance.changed", subject="customer_id"):
+    """What a plan includes is used up, or is available again.
+
+    Only for plans that charge nothing beyond what they include. `exhausted`: the meters of which all is used; empty: none.
+    `period_end`: when they are available again.
+    """
+
+    customer_id: UUID
+    user_id: UUID
+    plan: str
+    exhausted: list[MeterAllowance]
+    period_end: datetime
+    at: datetime
+
+
+class UsageThresholdReached(Event, type="usage-threshold.reached"):
+    """A customer has used a share of what the plan includes of a meter.
+
+    Once for each meter, period and threshold. `percent`: 80 or 100. `used`: in the period so far.
+    """
+
+    customer_id: UUID
+    user_id: UUID
+    plan: str
+    meter: str
+    percent: int
+    used: int
+    included: int
+    period_end: datetime
+    at: datetime
+
+
 class InvoiceIssued(Event, type="invoice.issued", subject="invoice_id"):
     """An invoice was issued: it has its number and is open or paid.
 

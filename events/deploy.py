@@ -18,6 +18,31 @@ class QuotaGranted(Event, type="quota.granted", subject="user_id"):
     at: datetime
 
 
+class AccountStandingChanged(Event, type="account-standing.changed", subject="user_id"):
+    """Whether an account may start new work has changed.
+
+    `standing`: `good`; `restricted` (nothing new starts, and what runs goes on until `pauses_at`); `paused` (what runs beyond
+    the limits is scaled to zero until the restriction ends). `restriction`: `subscription-suspended`, `usage-exhausted` or
+    `over-quota`. `detail`: for people.
+    """
+
+    user_id: UUID
+    standing: str
+    restriction: str | None = None
+    detail: str = ""
+    pauses_at: datetime | None = None
+    at: datetime
+
+
+class AccountReviewRequested(Event, type="account.review-requested"):
+    """The standing of an account may have changed.
+
+    Review it, and pause or resume what it runs.
+    """
+
+    user_id: UUID
+
+
 class ApplicationCreated(Event, type="application.created", subject="application_id"):
     """An application was created."""
 
@@ -45,6 +70,19 @@ class ApplicationDeleted(Event, type="application.deleted", subject="application
     at: datetime
 
 
+class EnvironmentCreated(Event, type="environment.created"):
+    """A user created an environment.
+
+    The two that every application has are not announced.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    at: datetime
+
+
 class EnvironmentDeleted(Event, type="environment.deleted"):
     """An environment was deleted; its application stays."""
 
@@ -57,6 +95,30 @@ class EnvironmentDeleted(Event, type="environment.deleted"):
 
 class EnvironmentStopped(Event, type="environment.stopped"):
     """An environment was stopped: it runs nothing until it is started."""
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    at: datetime
+
+
+class EnvironmentPaused(Event, type="environment.paused"):
+    """An environment was scaled to zero, since its account is restricted.
+
+    `reason`: the restriction of the account.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    reason: str
+    at: datetime
+
+
+class EnvironmentResumed(Event, type="environment.resumed"):
+    """A paused environment runs again: its account is not restricted."""
 
     application_id: UUID
     user_id: UUID

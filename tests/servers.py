@@ -20,7 +20,7 @@ import psycopg
 from filelock import FileLock
 from psycopg import sql
 
-from knative.machine import migrations, packages, processes
+from knative.machine import leftovers, migrations, packages, processes
 from knative.machine.home import CONTEXTS, Home, Ports
 from knative.machine.postgres import Database, PostgreSQL, grant_connect
 from knative.machine.rabbitmq import RabbitMQ
@@ -53,9 +53,7 @@ def free_offset() -> int:
     blocks = list(range(2, 31))
     random.shuffle(blocks)
     for offset in (block * 130 for block in blocks):
-        ports = Ports(offset)
-        needed = (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres)
-        if all(processes.find_port_holder(port) is None for port in needed) and _reserve(RESERVED / str(offset)):
+        if all(processes.find_port_holder(port) is None for port in Ports(offset).all) and _reserve(RESERVED / str(offset)):
             return offset
     raise RuntimeError(f"every block of ports is taken; reservations are in {RESERVED}")
 
@@ -70,8 +68,9 @@ def _reserve(mark: Path) -> bool:
 
 def discard(home: Home) -> None:
     """Nothing in it is needed any more: no need to wait for an orderly end."""
-    processes.terminate(processes.find_leftovers(home), timeout_seconds=0)
-    processes.terminate(processes.find_leftovers(home), timeout_seconds=2)
+    processes.terminate(leftovers.find_leftovers(home), timeout_seconds=0)
+    processes.terminate(leftovers.find_leftovers(home), timeout_seconds=2)
+    leftovers.remove_control_groups(home)
     shutil.rmtree(home.path, ignore_errors=True)
     (RESERVED / str(home.ports.offset)).unlink(missing_ok=True)
 

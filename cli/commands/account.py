@@ -22,13 +22,18 @@ def declare(app: typer.Typer) -> None:
     command(app, "profile")(update_profile)
 
 
-def register(session: Session, email: Email = None, password_stdin: PasswordStdin = False) -> None:
+def register(
+    session: Session,
+    email: Email = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Send a password from standard input; not needed.")] = False,
+) -> None:
     """Create an account and receive a link by e-mail.
 
-    The link verifies the address: pass it to `capsule verify`.
+    The link verifies the address and sets the password: pass it to `capsule verify`.
     """
-    address = ask_email(email)
-    body = {"email": address, "password": ask_password(from_stdin=password_stdin, confirm=True)}
+    body = {"email": ask_email(email)}
+    if password_stdin:
+        body["password"] = ask_password(from_stdin=True, confirm=True)
     accepted = session.anonymous.post("/v1/users", body)
     session.output.show(accepted, accepted["message"])
     session.output.next_step(*session.open_mail(), "capsule verify LINK")
@@ -42,7 +47,7 @@ def verify(
 ) -> None:
     """Verify your address and set the password.
 
-    The password is the account's from now on: the one of the registration, or another one.
+    The password is the account's from now on.
     """
     if resend:
         accepted = session.anonymous.post("/v1/users/verification-emails", {"email": resend})

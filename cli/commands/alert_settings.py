@@ -21,6 +21,12 @@ class RuleKind(StrEnum):
     LATENCY = "latency"
 
 
+class NoData(StrEnum):
+    KEEP = "keep"
+    RESOLVE = "resolve"
+    FIRE = "fire"
+
+
 RuleId = Annotated[str, typer.Argument(metavar="ID", help="The beginning of its id.", autocompletion=alert_rule_ids)]
 ChannelId = Annotated[str, typer.Argument(metavar="ID", help="The beginning of its id.", autocompletion=alert_channel_ids)]
 
@@ -56,9 +62,18 @@ def create_rule(
     ] = None,
     window_seconds: Annotated[int, typer.Option("--window", metavar="SECONDS", help="Length of the measured period.")] = 300,
     for_seconds: Annotated[int, typer.Option("--for", metavar="SECONDS", help="How long the condition must hold.")] = 0,
-    min_requests: Annotated[int, typer.Option(metavar="N", help="Minimum requests in the window (fewer: no alert).")] = 1,
+    min_requests: Annotated[int, typer.Option(metavar="N", help="Minimum requests in the window (fewer: no data).")] = 1,
+    no_data: Annotated[
+        NoData | None,
+        typer.Option(
+            "--no-data", metavar="ACTION", help="What no data does to the alert: keep its state (default), resolve it, or fire (with --env)."
+        ),
+    ] = None,
 ) -> None:
-    """Create an alert rule."""
+    """Create an alert rule.
+
+    Example: capsule alert-rules create error-rate --threshold 0.02 --env production --no-data fire
+    """
     application = session.application(app)
     body = {
         "kind": kind,
@@ -67,7 +82,7 @@ def create_rule(
         "window": window_seconds,
         "for": for_seconds,
         "minRequests": min_requests,
-    }
+    } | ({"noData": no_data} if no_data else {})
     created = session.api.post(f"/v1/apps/{application['id']}/alert-rules", body)
     session.output.show(created, f"✓ Created alert rule {created['id']}.")
     session.output.next_step(session.command("alert-rules list", application))

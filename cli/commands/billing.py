@@ -8,7 +8,7 @@ import typer
 from cli.client import Json, segment
 from cli.completion import invoice_numbers
 from cli.declaration import command, subcommands
-from cli.failures import NotFound
+from cli.failures import ApiError, ExitCode, NotFound
 from cli.help import default
 from cli.lookup import is_full_id, match_prefix
 from cli.options import PaymentMethod
@@ -44,6 +44,7 @@ def bill(session: Session) -> None:
         session.output.show(view)
         return
     session.output.show(view, *render.bill(view, _application_names(session, view)))
+    show_warnings(session, render.warnings(session.api.get("/v1/quota"), view))
     session.output.next_step("capsule usage", "capsule invoices list")
 
 
@@ -102,8 +103,31 @@ def usage(session: Session) -> None:
 def quota(session: Session) -> None:
     """Show limits of your plan and what is used."""
     view = session.api.get("/v1/quota")
-    session.output.show(view, render.quota(view))
-    session.output.next_step("capsule plans")
+    current = None if session.output.as_json else _current_bill(session)
+    session.output.show(view, render.quota(view, current))
+    show_warnings(session, render.warnings(view, current))
+    is_suspended = view["standing"]["restriction"] == "subscription-suspended"
+    session.output.next_step("capsule invoices list" if is_suspended else "capsule plans")
+
+
+def account_warnings(session: Session) -> list[str]:
+    """Return why nothing new starts in this account, or soon will not."""
+    return render.warnings(session.api.get("/v1/quota"), _current_bill(session))
+
+
+def show_warnings(session: Session, warnings: list[str]) -> None:
+    for each in warnings:
+        session.output.note(f"! {each}")
+
+
+def _current_bill(session: Session) -> Json | None:
+    """Return the current bill; None before there is a customer, or while billing is unavailable."""
+    try:
+        return session.api.get("/v1/billing/current")
+    except ApiError as error:
+        if error.exit_code not in (ExitCode.NOT_FOUND, ExitCode.UNAVAILABLE):
+            raise
+        return None
 
 
 def _invoices(session: Session) -> list[Json]:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.client import Json, segment
+from cli.commands.billing import account_warnings, show_warnings
 from cli.commands.running import read_disk
 from cli.completion import deployment_ids
 from cli.declaration import command
@@ -36,8 +37,10 @@ def status(
         return
     view, latest = session.api.get(base), session.api.page(f"{base}/deployments", limit=5)
     disk = read_disk(session, base)
-    document = {"application": view, "deployments": latest, "disk": disk}
+    warnings = account_warnings(session)
+    document = {"application": view, "deployments": latest, "disk": disk, "warnings": warnings}
     session.output.show(document, render.application(view), "", render.disk(disk), "", render_deployments.deployments(latest))
+    show_warnings(session, warnings)
     if latest:
         session.output.next_step(session.command("status DEPLOYMENT", view), session.command("logs --follow", view))
     else:

@@ -54,13 +54,16 @@ def rules(items: list[Json]) -> RenderableType:
         Column("threshold", is_right=True),
         Column("window", drop=2, is_right=True),
         Column("for", drop=3, is_right=True),
-        Column("preset", drop=4),
+        Column("no data", drop=4),
+        Column("preset", drop=5),
         Column("id"),
     )
     for each in items:
         spans = [f"{each[name]} s" if each[name] is not None else NONE for name in ("window", "for")]
         preset = "yes" if each["preset"] else "no"
-        table.add_row(Text(each["kind"], "bold"), each["environment"] or "all", threshold(each), *spans, preset, ids[each["id"]])
+        table.add_row(
+            Text(each["kind"], "bold"), each["environment"] or "all", threshold(each), *spans, each["noData"] or NONE, preset, ids[each["id"]]
+        )
     return table
 
 

@@ -81,7 +81,7 @@ def environment(view: Json) -> Text:
     serving, separator, last_deployment = view["summary"].partition(" · ")
     commit = f" ({short_commit(view['commit'])})" if view["commit"] else ""
     since = f", since {age(view['servingSince'])}" if view.get("servingSince") else ""
-    style = "green" if view["release"] and not view["stoppedAt"] else "yellow"
+    style = "green" if view["release"] and not view["stoppedAt"] and not view["pausedAt"] else "yellow"
     return Text.assemble((serving, style), commit, since, separator, last_deployment, f"\n{view['url']}" if view["url"] else "")
 
 

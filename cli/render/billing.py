@@ -162,17 +162,54 @@ def usage(view: Json) -> Table:
     )  # fmt: skip
     for charge in view["charges"]:
         meter = charge["meter"]
-        values = [cpu_seconds(value) if meter == "cpu_milliseconds" else count(value) for value in (charge[name] for name in CHARGE_FIELDS)]
-        table.add_row(METER_NAMES.get(meter, meter.replace("_", " ")), *values, money(charge["amount"]))
+        table.add_row(_meter_name(meter), *(_units(meter, charge[name]) for name in CHARGE_FIELDS), money(charge["amount"]))
     return table
 
 
 CHARGE_FIELDS = ("quantity", "included", "billable")
 
 
-def quota(view: Json) -> RenderableType:
+WARNING_PERCENT = 80
+
+
+def warnings(quota: Json, bill: Json | None) -> list[str]:
+    """Return why nothing new starts, and what will soon be the reason; empty if all is well. `bill` None: not known yet."""
+    found = []
+    if (standing := quota["standing"])["status"] != "good":
+        found.append(standing["detail"])
+        if standing["status"] == "paused":
+            found.append("Nothing new starts, and environments are paused. They run again by themselves when the reason ends.")
+        else:
+            until = f" What runs goes on until {time_and_age(standing['pausesAt'])}, then it is paused." if standing["pausesAt"] else ""
+            found.append(f"Nothing new starts.{until}")
+    for charge in bill["charges"] if bill else []:
+        if charge["isLimit"] and WARNING_PERCENT * charge["included"] <= 100 * charge["quantity"] < 100 * charge["included"]:
+            name, share = _meter_name(charge["meter"]), 100 * charge["quantity"] // charge["included"]
+            found.append(f"You have used {share} % of the {name} that your plan includes. Nothing new starts when all of it is used.")
+    return found
+
+
+def quota(view: Json, bill: Json | None) -> RenderableType:
+    """Return the limits with what is used. `bill` None: there is none yet."""
     applications, memory = view["applications"], view["memoryMib"]
+    charges = bill["charges"] if bill else []
     return Facts(
+        ("plan", Text(view["plan"], "bold")),
+        ("status", status_text(view["standing"]["status"])),
         ("applications", f"{count(applications['used'])} of {count(applications['limit'])}"),
         ("memory", f"{count(memory['used'])} of {count(memory['limit'])} MiB"),
+        *((_meter_name(charge["meter"]), _included_use(charge, bill["period"])) for charge in charges if bill and charge["isLimit"]),
     )
+
+
+def _included_use(charge: Json, billed: Json) -> str:
+    used, included = _units(charge["meter"], charge["quantity"]), _units(charge["meter"], charge["included"])
+    return f"{used} of {included}, {period(billed)}"
+
+
+def _units(meter: str, value: int) -> str:
+    return cpu_seconds(value) if meter == "cpu_milliseconds" else count(value)
+
+
+def _meter_name(meter: str) -> str:
+    return METER_NAMES.get(meter, meter.replace("_", " "))

@@ -26,6 +26,8 @@ FAULTS_OF_THE_COMMIT = (
 """Reasons whose detail says what to change in the repository."""
 FAULTS_OF_THE_PLATFORM = ("cluster-refused", "not-ready", "removed", "image-not-kept")
 """Reasons that another deployment of the same commit may not have."""
+RESTRICTIONS = ("subscription-suspended", "usage-exhausted", "over-quota")
+"""Of the account."""
 UNHEALTHY = ("unhealthy", "does-not-answer")
 
 
@@ -42,6 +44,8 @@ def failure_hint(application: str, view: Json) -> str:
         return _fix_commit(application)
     if reason in FAULTS_OF_THE_PLATFORM:
         return f"Try again: capsule deploy --env {view['environment']} {app}"
+    if reason in RESTRICTIONS:
+        return f"capsule quota, and when the restriction has ended: capsule deploy --env {view['environment']} {app}"
     if reason in UNHEALTHY:
         return f"See why: {_logs(application, view)}; another path: capsule apps update {application} --health-path PATH"
     if (hint := HINTS.get(reason)) is not None:

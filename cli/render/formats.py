@@ -8,7 +8,7 @@ from rich.text import Text
 NONE = "–"
 STYLES = {
     "succeeded": "green", "failed": "red", "rolled-back": "yellow", "cancelled": "yellow", "firing": "red", "resolved": "green", "paid": "green",
-    "open": "yellow", "active": "green", "past_due": "yellow", "suspended": "red",
+    "open": "yellow", "active": "green", "past_due": "yellow", "suspended": "red", "good": "green", "restricted": "yellow", "paused": "red",
 }  # fmt: skip
 CURRENCIES_WITHOUT_MINOR_UNIT = frozenset({"JPY", "KRW", "CLP", "VND"})
 MAX_RELATIVE_DAYS = 30

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
-from cli.render.formats import NONE, age, count, cpu_seconds
+from cli.render.formats import NONE, age, count, cpu_seconds, local_time
 from cli.render.printable import printable
 from cli.render.tables import Column, Prose, Table, wrap_words
 
@@ -31,9 +31,12 @@ def metrics(view: Json, minutes: int) -> RenderableType:
     latency = f"p50 {milliseconds(total['p50LatencyMs'])}, p95 {milliseconds(total['p95LatencyMs'])}"
     summary = Text(f"{count(total['requests'])} requests", "bold")
     summary = Text.assemble(summary, f" in the last {span(minutes)}, {latency}, CPU {cpu_seconds(total['cpuMilliseconds'])} s  ")
+    until = view["measuredUntil"]
+    measured = f"Measured until {local_time(until)}." if until else "Nothing was measured yet."
     table = _points(view["points"])
     markers = [Prose(marker(each)) for each in view["markers"]]
-    return Group(Prose(Text.assemble(summary, statuses(total["byStatus"]))), *([table] if table.rows else []), *markers)
+    newest = Prose(f"{measured} Requests appear within seconds.")
+    return Group(Prose(Text.assemble(summary, statuses(total["byStatus"]))), newest, *([table] if table.rows else []), *markers)
 
 
 def span(minutes: int) -> str:

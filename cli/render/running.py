@@ -5,11 +5,13 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, size
+from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, size, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
 Json = dict[str, Any]
-STYLES = {"ready": "green", "crashed": "red", "starting": "yellow", "stopping": "yellow"}
+RUN_STYLES = {"running": "yellow", "succeeded": "green", "failed": "red", "cancelled": "dim"}
+MAX_COMMAND_LENGTH = 60
+STYLES = {"ready": "green", "crashed": "red", "starting": "yellow", "stopping": "yellow", "draining": "yellow"}
 
 
 def instances(application: str, items: list[Json], used: dict[str, int]) -> RenderableType:
@@ -34,6 +36,34 @@ def ended(run: Json) -> Text:
     return Text.assemble(("✗ ", "bold red"), f"The command exited with code {run['exitCode']} after {took}.")
 
 
+def runs(items: list[Json]) -> RenderableType:
+    if not items:
+        return Text("No one-off commands yet.")
+    table = Table(
+        Column("run"), Column("environment", drop=1), Column("status"), Column("exit code", is_right=True), Column("started"), Column("command")
+    )
+    for each in items:
+        status = Text(each["status"], RUN_STYLES[each["status"]])
+        command = each["command"] if len(each["command"]) <= MAX_COMMAND_LENGTH else each["command"][: MAX_COMMAND_LENGTH - 1] + "…"
+        table.add_row(each["id"], each["environment"], status, or_none(each["exitCode"]), age(each["requestedAt"]), command)
+    return table
+
+
+def run(view: Json) -> RenderableType:
+    return Facts(
+        ("run", Text(view["id"], "bold")),
+        ("command", view["command"]),
+        ("environment", view["environment"]),
+        ("status", Text(view["status"], RUN_STYLES[view["status"]])),
+        ("exit code", or_none(view["exitCode"])),
+        *((("detail", view["detail"]),) if view["detail"] else ()),
+        ("streams", view["streams"]),
+        ("started", time_and_age(view["requestedAt"])),
+        ("attached", time_and_age(view["attachedAt"]) if view["attachedAt"] else NONE),
+        ("ended", time_and_age(view["finishedAt"]) if view["finishedAt"] else NONE),
+    )
+
+
 def disk(usage: Json | None) -> RenderableType:
     if usage is None:
         return Prose("The disk usage is not measured yet. It is measured on one machine only, about once a minute.")
@@ -46,15 +76,26 @@ def disk(usage: Json | None) -> RenderableType:
 
 
 def _headline(environment: Json, used_bytes: int | None) -> Text:
-    name, running = Text(environment["name"], "bold"), len(environment["instances"])
+    name, draining = Text(environment["name"], "bold"), sum(_is_draining(each, environment) for each in environment["instances"])
+    running = len(environment["instances"]) - draining
     if environment["stoppedAt"]:
         return Text.assemble(name, f": stopped {age(environment['stoppedAt'])} ({release_name(environment['release'])})")
+    if environment["pausedAt"]:
+        return Text.assemble(name, f": paused {age(environment['pausedAt'])} ({environment['pauseReason']}); see `capsule quota`")
     if environment["release"] is None:
         return Text.assemble(name, ": not deployed")
+    ending = f", {draining} draining" if draining else ""
     if not running:
-        return Text.assemble(name, f": {release_name(environment['release'])} at zero instances; the next request starts one")
+        return Text.assemble(name, f": {release_name(environment['release'])} at zero instances{ending}; the next request starts one")
     memory = f"{size(used_bytes)} of {environment['memoryMib']} MiB" if used_bytes is not None else f"{environment['memoryMib']} MiB"
-    return Text.assemble(name, f": {running} of {environment['maxScale']} instances, memory {memory}")
+    return Text.assemble(name, f": {running} of {environment['maxScale']} instances{ending}, memory {memory}")
+
+
+def _is_draining(instance: Json, environment: Json) -> bool:
+    """Whether an instance is ending: it stops, or it is of an earlier release than the one that serves."""
+    release = (instance["release"] or "").removeprefix("r")
+    is_earlier = release.isdigit() and environment["release"] is not None and int(release) < environment["release"]
+    return bool(instance["state"] == "stopping" or is_earlier)
 
 
 def _table(environment: Json) -> Table:
@@ -63,7 +104,8 @@ def _table(environment: Json) -> Table:
         Column("last exit code", drop=2, is_right=True),
     )  # fmt: skip
     for each in environment["instances"]:
-        state = Text(each["state"], STYLES[each["state"]])
+        label = "draining" if each["state"] == "ready" and _is_draining(each, environment) else each["state"]
+        state = Text(label, STYLES[label])
         exit_code = or_none(each["lastExitCode"])
         table.add_row(each["name"], state, str(each["restarts"]), age(each["createdAt"]), each["release"] or NONE, exit_code)
     return table

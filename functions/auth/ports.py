@@ -60,6 +60,12 @@ class Users(Protocol):
         ...
 
 
+class Administrators(Protocol):
+    def includes(self, email: str) -> bool:
+        """Whether the operator names this address an administrator."""
+        ...
+
+
 class Registrations(Protocol):
     async def add(self, registration: Registration) -> None: ...
 

@@ -1,6 +1,8 @@
 """Adapters of the auth context's ports."""
 
 from functions.auth import ports
+from functions.auth.adapters import variables
+from functions.auth.adapters.administrators import SettingsAdministrators
 from functions.auth.adapters.argon2 import Argon2Hasher
 from functions.auth.adapters.emails import EmailMailer
 from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SignedLoginChallenges, SigningKeys
@@ -34,7 +36,9 @@ def revoked_sessions(revoked_sessions: RevokedSessions) -> ports.RevokedSessions
 
 wiring = Wiring(
     database="auth",
+    settings=variables.SECTIONS,
     ports={
+        ports.Administrators: SettingsAdministrators,
         ports.Users: PostgresUsers,
         ports.Registrations: PostgresRegistrations,
         ports.Sessions: PostgresSessions,

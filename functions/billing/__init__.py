@@ -20,6 +20,11 @@ the same invoice as the next fee. Usage that arrives later is on the invoice aft
 record can arrive for it and all of it is on an invoice (`RatedPeriod`). An upgrade is paid immediately, for the rest
 of the period.
 
+Limits of use. A plan that charges nothing beyond what it includes sells no more than that. Each record of usage is added
+under the lock of the subscription and compared with what is included. `usage-threshold.reached` is published once for each
+meter, period and threshold, `usage-allowance.changed` when the exhausted meters change. Deploy decides what stops. The next
+period is noticed by the next record or by housekeeping, another plan by `subscription.changed`.
+
 What is owed after a suspension. A plan is suspended when the last retry of an invoice fails. If it ends then, by a
 cancellation or with its period, the open invoice becomes void, and a final one has the time that was served and the
 usage. It is not charged automatically. If the customer pays in time, the time without service is credited to the next

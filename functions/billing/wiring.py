@@ -1,5 +1,6 @@
 """Adapters of the billing context's ports."""
 
+from functions.billing.adapters import variables
 from functions.billing.adapters.emails import EmailMailer
 from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
@@ -7,7 +8,7 @@ from functions.billing.adapters.postgres_details import PostgresApplications, Po
 from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
-from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions
+from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions, PostgresUsageNotices
 from functions.billing.ports import (
     Applications,
     CreditNoteRenderer,
@@ -27,10 +28,13 @@ from functions.billing.ports import (
     Subscribers,
     Subscriptions,
     Usage,
+    UsageNotices,
     WebhookEvents,
     WebhookVerifier,
 )
+from functions.billing.services.credit_note_sender import CreditNoteSender
 from functions.billing.services.invoicing import Invoicing
+from functions.billing.services.usage_limits import UsageLimits
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
@@ -55,11 +59,13 @@ def webhook_verifier(settings: Settings) -> WebhookVerifier:
 
 wiring = Wiring(
     database="billing",
+    settings=variables.SECTIONS,
     ports={
         Applications: PostgresApplications,
         PaymentMethodChanges: PostgresPaymentMethodChanges,
         CreditNoteRenderer: PdfCreditNoteRenderer,
         Disputes: PostgresDisputes,
+        CreditNoteSender: CreditNoteSender,
         CreditNotes: PostgresCreditNotes,
         Customers: PostgresCustomers,
         Housekeeping: housekeeping,
@@ -76,6 +82,8 @@ wiring = Wiring(
         Subscribers: Subscribers,
         Subscriptions: PostgresSubscriptions,
         Usage: PostgresUsage,
+        UsageLimits: UsageLimits,
+        UsageNotices: PostgresUsageNotices,
         WebhookEvents: PostgresWebhookEvents,
         WebhookVerifier: webhook_verifier,
     },

@@ -17,6 +17,11 @@ only the timing.
 
 Promotion, rollback, configuration and scaling start at preparing or releasing, without a build.
 
+Accounts. A quota has the limits of the plan, what is used, and what billing reports: a suspension and exhausted meters. Work
+is admitted under the lock of the quota. `on_account_review_requested` is the one place that restricts an account, pauses
+its environments after the grace period and resumes them; commands, events of billing, its own reminder and housekeeping
+publish `account.review-requested`.
+
 `services/` holds what several use cases share: starting a deployment, rendering its manifests, transitions after
 cluster calls.
 """

@@ -1,18 +1,22 @@
 """Which adapter implements which port of the deploy context."""
 
+from functions.deploy.adapters import variables
 from functions.deploy.adapters.application_requests import HttpApplicationRequests
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.kubernetes import KubernetesCluster
-from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
+from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
-from functions.deploy.adapters.settings import MountedBuilds, application_urls, observation_policy, repository_policy
+from functions.deploy.adapters.settings import MountedBuilds, application_urls, grace_policy, observation_policy, repository_policy, terminal_address
 from functions.deploy.adapters.vault import SealedVault
+from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.domain.standing import GracePolicy
 from functions.deploy.ports import (
     ApplicationRequests,
     Applications,
@@ -29,11 +33,13 @@ from functions.deploy.ports import (
     Runs,
     Vault,
 )
+from functions.deploy.services.account_reviewer import AccountReviewer
 from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
+from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 
@@ -44,8 +50,10 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 
 wiring = Wiring(
     database="deploy",
+    settings=variables.SECTIONS,
     ports={
         ApplicationDeletion: ApplicationDeletion,
+        AccountReviewer: AccountReviewer,
         ApplicationRequests: HttpApplicationRequests,
         ApplicationUrls: application_urls,
         Applications: PostgresApplications,
@@ -57,6 +65,7 @@ wiring = Wiring(
         DeploymentStarter: DeploymentStarter,
         Deployments: PostgresDeployments,
         Environments: PostgresEnvironments,
+        GracePolicy: grace_policy,
         Housekeeping: housekeeping,
         ObservationPolicy: observation_policy,
         Quotas: PostgresQuotas,
@@ -66,6 +75,8 @@ wiring = Wiring(
         RepositoryPolicy: repository_policy,
         RunRecorder: RunRecorder,
         Runs: PostgresRuns,
+        ServiceRefresher: ServiceRefresher,
+        TerminalAddress: terminal_address,
         Vault: SealedVault,
     },
 )

@@ -8,6 +8,8 @@ not widen them.
 The CEL expressions use the subset that Kubernetes and the one-machine API share: no optional types, no extension libraries.
 """
 
+from collections.abc import Mapping
+
 from functions.describe.services import NAMESPACE, Manifest
 
 APPLICATION = "capsule.dev/application"
@@ -21,25 +23,29 @@ REVIEWS = {**EVERYTHING, "apiGroups": ["authentication.k8s.io", "authorization.k
 """Reviews of an account's own permissions. Creating one stores nothing."""
 
 
-def application_policies(account: str, tenant_role: str) -> list[Manifest]:
-    """Return both policies and their bindings for an account in the platform's namespace."""
+def application_policies(account: str, grants: Mapping[str, str]) -> list[Manifest]:
+    """Return both policies and their bindings for an account in the platform's namespace.
+
+    `grants`: the ClusterRoles that it binds, and the account to which it binds each.
+    """
     return [
-        *_policy(account, f"{account}-objects", "Namespaced", _objects(account, tenant_role)),
+        *_policy(account, f"{account}-objects", "Namespaced", _objects(account, grants)),
         *_policy(account, f"{account}-namespaces", "Cluster", _namespaces(account)),
     ]
 
 
-def _objects(account: str, tenant_role: str) -> list[Manifest]:
+def _objects(account: str, grants: Mapping[str, str]) -> list[Manifest]:
+    allowed_bindings = " || ".join(f"({_is_binding(role, subject)})" for role, subject in grants.items())
     own_binding = (
         "request.resource.resource == 'rolebindings' && request.operation != 'DELETE'"
-        f" && object.roleRef.kind == 'ClusterRole' && object.roleRef.name == '{tenant_role}' && has(object.subjects)"
-        f" && object.subjects.all(s, s.kind == 'ServiceAccount' && s.name == '{account}' && has(s.namespace) && s.namespace == '{NAMESPACE}')"
+        f" && object.roleRef.kind == 'ClusterRole' && has(object.subjects) && ({allowed_bindings})"
     )
+    granted = ", ".join(f"the ClusterRole {role} to {subject}" for role, subject in grants.items())
     return [
         _validation(_is_application("namespaceObject"), f"{account} writes only in namespaces of applications: {DESCRIPTION}"),
         _validation(
             f"request.resource.group != 'rbac.authorization.k8s.io' || ({own_binding})",
-            f"{account} grants only the ClusterRole {tenant_role}, and only to itself",
+            f"{account} grants only {granted}",
         ),
     ]
 
@@ -69,6 +75,11 @@ def _namespaces(account: str) -> list[Manifest]:
             f"a Namespace of an application has the label {POD_SECURITY}=restricted",
         ),
     ]
+
+
+def _is_binding(role: str, account: str) -> str:
+    subject = f"s.kind == 'ServiceAccount' && s.name == '{account}' && has(s.namespace) && s.namespace == '{NAMESPACE}'"
+    return f"object.roleRef.name == '{role}' && object.subjects.all(s, {subject})"
 
 
 def _is_application(namespace: str) -> str:

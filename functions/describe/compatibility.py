@@ -10,10 +10,14 @@ do not fit: jsoncompat is alpha and misses changes, jsonsubschema supports only 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from functions.kernel.values import MAX_INT32, MAX_TEXT_LENGTH, MIN_INT32
+
 Schema = Mapping[str, Any]
 
 LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+TECHNICAL = {"minimum": MIN_INT32, "maximum": MAX_INT32, "maxLength": MAX_TEXT_LENGTH}
+"""Bounds of `functions.kernel.values`. Values beyond them fit no column and no arithmetic: they failed before there was a bound."""
 SAME_OR_NONE = ("format", "pattern", "multipleOf", "uniqueItems", "contentMediaType", "contentEncoding")
 STRUCTURE = frozenset(("type", "enum", "const", "properties", "required", "additionalProperties", "items", "prefixItems", "anyOf", "oneOf", "$ref"))
 ANNOTATIONS = frozenset(
@@ -147,11 +151,22 @@ def _values(writer: Schema, reader: Schema, where: str) -> Iterator[str]:
 
 def _bounds(writer: Schema, reader: Schema, where: str) -> Iterator[str]:
     for keyword in LOWER:
+        if _is_technical(writer, reader, keyword):
+            continue
         if keyword in reader and not _is_enumerated(writer) and writer.get(keyword, float("-inf")) < reader[keyword]:
             yield f"{where}: {keyword} is {reader[keyword]}, and was {writer.get(keyword, 'none')}"
     for keyword in UPPER:
+        if _is_technical(writer, reader, keyword):
+            continue
         if keyword in reader and not _is_enumerated(writer) and writer.get(keyword, float("inf")) > reader[keyword]:
             yield f"{where}: {keyword} is {reader[keyword]}, and was {writer.get(keyword, 'none')}"
+
+
+def _is_technical(writer: Schema, reader: Schema, keyword: str) -> bool:
+    """Whether the first bound of a field excludes only what no function could ever accept."""
+    if keyword not in TECHNICAL or keyword in writer or keyword not in reader:
+        return False
+    return bool(reader[keyword] <= TECHNICAL[keyword] if keyword in LOWER else reader[keyword] >= TECHNICAL[keyword])
 
 
 def _type_name(schema: Schema) -> str:

@@ -15,7 +15,7 @@ from functions.edge.gateway import problems
 from functions.edge.gateway.responses import location_template
 from functions.edge.gateway.routing import Route, route_of
 from functions.kernel import Caller, Forbidden, Kind
-from functions.runtime.execution.function import AnswerNotKept, KeyReused
+from functions.runtime.execution.results import AnswerNotKept, KeyReused
 from functions.wire.problems import ProblemType, type_uri
 
 PROBLEM: Schema = {
@@ -200,7 +200,10 @@ def _responses(route: Route, shapes: Shapes, has_location: bool) -> dict[str, An
 def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
     """Return status → slug → title of the gateway's own problems and the declared rejections."""
     declaration = route.declaration
-    kinds: list[ProblemType] = [problems.INVALID, problems.UNAVAILABLE, problems.FAULT]
+    kinds: list[ProblemType] = [
+        *(problems.INVALID, problems.UNAVAILABLE, problems.FAULT),
+        *(problems.TARGET_TOO_LONG, problems.HEADERS_TOO_LARGE),
+    ]
     if not declaration.allow.anyone:
         kinds.append(problems.UNAUTHENTICATED)
     if route.takes_body:

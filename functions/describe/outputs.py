@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from functions.describe import asyncapi, jsonschema, openapi, pools, rabbitmq, rabbitmq_permissions
+from functions.describe import asyncapi, jsonschema, openapi, pools, rabbitmq, rabbitmq_permissions, settings
 from functions.describe.catalog import Catalog
 from functions.describe.knative import GROUPING, WiringOf, context_manifests, group_manifests
 from functions.describe.platform import cluster_manifests, edge_manifests
@@ -18,6 +18,7 @@ def documents(catalog: Catalog, wiring_of: WiringOf) -> dict[str, str]:
     """Return path from the project's root → text. Raises PoolsTooLarge."""
     pools.check(catalog)
     files = {
+        settings.PAGE: settings.page(),
         "schemas/openapi.yaml": to_yaml(openapi.document(catalog)),
         "schemas/asyncapi.yaml": to_yaml(asyncapi.document(catalog)),
         f"{BASE}/edge.yaml": to_yaml_stream(edge_manifests()),

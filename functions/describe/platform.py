@@ -1,8 +1,8 @@
 """Generate the Services that belong to no context, and the permissions of the deploy context in the cluster.
 
-`edge.yaml` has the gateway (the only public Service, always on) and the dead-letter router. `deploy.yaml` has, beside the
-functions, the permissions of their account, and the source that reports changes of builds and applications to the Broker
-with a read-only account of its own.
+`edge.yaml` has the gateway (always on), the dashboard and the Service of terminals, which are public, and the dead-letter router.
+`deploy.yaml` has, beside the functions, the permissions of their account, and the source that reports changes of builds and
+applications to the Broker with a read-only account of its own.
 
 The account creates a namespace for every application, so it may create Namespaces and RoleBindings in the whole cluster.
 It may also read a Namespace by name, to tell a missing one from one without a RoleBinding. All other permissions are in a
@@ -14,9 +14,11 @@ from functions.describe.admission_policies import APPLICATION, application_polic
 from functions.describe.grants import Grants
 from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, service
 
-GATEWAY_PORT = "3000"
+GATEWAY_PORT, TERMINAL_PORT = "3000", "7082"
 WATCHER = "capsule-deployments"
 MANAGED = "capsule.dev/managed"
+ATTACH_ROLE = "edge-attach"
+"""The role by which `edge.terminal` attaches to pods in the namespace of an application."""
 TENANT_ROLE = "deploy-tenant"
 """The role in the namespace of an application. Kubernetes authorizes requests about a Namespace in that namespace."""
 
@@ -26,7 +28,7 @@ def edge_manifests() -> list[Manifest]:
         name="edge-gateway",
         functions=["edge.gateway"],
         component="edge",
-        summary="Serve the HTTP API: the only public entrance.",
+        summary="Serve the HTTP API.",
         kind="gateway",
         min_scale=1,
         max_scale=10,
@@ -38,6 +40,21 @@ def edge_manifests() -> list[Manifest]:
         probe="/readyz",
         annotations={"local.capsule.dev/host-port": GATEWAY_PORT},
     )
+    dashboard = Workload(
+        name="dashboard",
+        functions=["edge.dashboard"],
+        component="edge",
+        summary="Serve the dashboard: pages for everything that the API does.",
+        kind="dashboard",
+        min_scale=0,
+        max_scale=5,
+        concurrency=0,  # a page that follows a log keeps its request open
+        grants=Grants(verifies_tokens=True),
+        seals=True,
+        public=True,
+        collected=True,
+        probe="/readyz",
+    )
     dead_letters = Workload(
         name="dead-letters",
         functions=["runtime.dead_letters"],
@@ -48,7 +65,34 @@ def edge_manifests() -> list[Manifest]:
         max_scale=2,
         concurrency=20,
     )
-    return [service(gateway), service(dead_letters)]
+    terminals = Workload(
+        name="edge-terminal",
+        functions=["edge.terminal"],
+        component="edge",
+        summary="Attach clients to one-off commands over WebSockets.",
+        kind="terminal",
+        min_scale=0,
+        max_scale=5,
+        concurrency=0,  # it limits itself: connections of an account, and in all
+        grants=Grants(cluster=True),
+        public=True,
+        collected=True,
+        probe="/readyz",
+        timeout_seconds=600,
+        annotations={"local.capsule.dev/host-port": TERMINAL_PORT},
+    )
+    return [service(gateway), service(dashboard), service(terminals), service(dead_letters), *_terminal_permissions()]
+
+
+def _terminal_permissions() -> list[Manifest]:
+    """Return the account of `edge.terminal` and a role without a binding: deploy binds it in the namespaces of applications.
+
+    Opening a WebSocket is `get`, and `create` from Kubernetes 1.35 on.
+    """
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": cluster_account("edge"), "namespace": NAMESPACE}},
+        _cluster_role(ATTACH_ROLE, [_rule([""], ["pods/attach"], ["get", "create"])]),
+    ]
 
 
 def cluster_manifests(context: str) -> list[Manifest]:
@@ -56,13 +100,13 @@ def cluster_manifests(context: str) -> list[Manifest]:
     account = cluster_account(context)
     rbac = "rbac.authorization.k8s.io"
     return [
-        *application_policies(account, TENANT_ROLE),
+        *application_policies(account, {TENANT_ROLE: account, ATTACH_ROLE: cluster_account("edge")}),
         _cluster_role(
             account,
             [
                 _rule([""], ["namespaces"], ["get", "create"]),
                 _rule([rbac], ["rolebindings"], ["create"]),
-                {**_rule([rbac], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE]},
+                {**_rule([rbac], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE, ATTACH_ROLE]},
             ],
         ),
         _cluster_role_binding(account, account),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.describe.grants import Grants
+from functions.runtime.config import variables
 
 Manifest = dict[str, Any]
 
@@ -56,6 +57,7 @@ class Workload:
     collected: bool = False
     public: bool = False
     probe: str = "/healthz"
+    timeout_seconds: int = 60
     annotations: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -112,7 +114,7 @@ def _pod(workload: Workload) -> Manifest:
     }
     pod: Manifest = {
         "containerConcurrency": workload.concurrency,
-        "timeoutSeconds": 60,
+        "timeoutSeconds": workload.timeout_seconds,
         "enableServiceLinks": False,
         **({} if workload.grants.cluster else {"automountServiceAccountToken": False}),  # Knative rejects `true`
         "containers": [container],
@@ -137,14 +139,14 @@ def amqp_secret(user: str) -> str:
 
 def _environment(workload: Workload) -> list[Manifest]:
     environment: list[Manifest] = [
-        {"name": "CAPSULE_FUNCTION", "value": ",".join(workload.functions)},
-        _from_secret("CAPSULE_AMQP_URL", amqp_secret(workload.component)),
+        {"name": variables.FUNCTION.name, "value": ",".join(workload.functions)},
+        _from_secret(variables.AMQP_URL.name, amqp_secret(workload.component)),
     ]
     if workload.database:
-        environment.append(_from_secret(f"CAPSULE_{workload.database.upper()}_DATABASE_URL", f"{workload.database}-database"))
+        environment.append(_from_secret(variables.DATABASE_URL.of(workload.database).name, f"{workload.database}-database"))
     if workload.database and workload.kind in READING:
         reader: Manifest = {"secretKeyRef": {"name": f"{workload.database}-database", "key": "reader", "optional": True}}
-        environment.append({"name": f"CAPSULE_{workload.database.upper()}_READER_URL", "valueFrom": reader})
+        environment.append({"name": variables.READER_URL.of(workload.database).name, "valueFrom": reader})
     return environment
 
 

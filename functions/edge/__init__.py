@@ -1,1 +1,1 @@
-"""Functions that HTTP triggers, not messages: the entrance of the platform. No business rules."""
+"""Functions that HTTP triggers, not messages: the entrance of the platform, and the terminals of one-off commands. No business rules."""

@@ -40,10 +40,12 @@ from functions.kernel.outcome import (
     Transient,
     Unauthenticated,
     Unavailable,
+    json_pointer,
 )
 from functions.kernel.page import Page
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
+from functions.kernel.values import Int32, Number, PositiveInt64, SecretText, Text, Timestamp
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
 from functions.kernel.work import Record, Work
 
@@ -66,12 +68,14 @@ __all__ = [
     "File",
     "Forbidden",
     "Gone",
+    "Int32",
     "Invalid",
     "Kind",
     "Location",
     "MissingUpcaster",
     "Model",
     "NotFound",
+    "Number",
     "Order",
     "Origin",
     "OutgoingMessage",
@@ -80,6 +84,7 @@ __all__ = [
     "Payload",
     "PaymentRequired",
     "Permanent",
+    "PositiveInt64",
     "RateLimited",
     "RawRequest",
     "Readdressed",
@@ -90,6 +95,9 @@ __all__ = [
     "Retry",
     "Scale",
     "Scope",
+    "SecretText",
+    "Text",
+    "Timestamp",
     "TooManyRequests",
     "Transient",
     "Unauthenticated",
@@ -99,6 +107,7 @@ __all__ = [
     "command",
     "effect",
     "every",
+    "json_pointer",
     "missing_steps",
     "new_id",
     "on",

@@ -241,7 +241,7 @@ class Declaration:
         if self.input is None:
             return frozenset()
         secret = (SecretStr, SecretStr | None, dict[str, SecretStr])
-        return frozenset(name for name, info in self.input.model_fields.items() if info.annotation in secret)
+        return frozenset(name for name, info in self.input.model_fields.items() if _without_bounds(info.annotation) in secret)
 
     def undeclared_events(self, messages: Iterable[OutgoingMessage]) -> list[type[Event]]:
         """Return the event types among `messages`, delayed ones included, that `emits` does not name."""
@@ -250,6 +250,16 @@ class Declaration:
 
     def is_declared_rejection(self, rejection: Rejection) -> bool:
         return isinstance(rejection, (*self.rejects, *IMPLICIT_REJECTIONS))
+
+
+def _without_bounds(annotation: Any) -> Any:
+    """Return a type without the `Annotated` inside it: `SecretText | None` is `SecretStr | None`."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        return _without_bounds(typing.get_args(annotation)[0])
+    arguments = tuple(_without_bounds(each) for each in typing.get_args(annotation))
+    if typing.get_origin(annotation) in (UnionType, typing.Union):
+        return typing.Union[arguments]  # noqa: UP007  of a tuple
+    return typing.get_origin(annotation)[arguments] if typing.get_origin(annotation) is dict else annotation
 
 
 def handler_name(event: type[Event]) -> str:

@@ -6,7 +6,7 @@ each into a problem document (RFC 9457). `type` is the class name in kebab-case.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
 
@@ -19,9 +19,17 @@ Location = Literal["body", "path", "query", "header"]
 _SENTENCE_END = re.compile(r"\.(?:\s|$)")
 
 
+def json_pointer(path: Iterable[str | int]) -> str:
+    """Return the JSON pointer to a place in a document (RFC 6901 section 3); empty for the whole document.
+
+    It is plain, not percent-encoded: that is for pointers in URI fragments (section 6).
+    """
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """An invalid field of the input: a JSON pointer to it (RFC 6901) and what is wrong."""
+    """An invalid field of the input: a JSON pointer to it (`json_pointer`) and what is wrong."""
 
     pointer: str
     detail: str

@@ -1,6 +1,7 @@
 """What stands behind monitor's ports."""
 
 from functions.monitor import ports
+from functions.monitor.adapters import variables
 from functions.monitor.adapters.alerts import PostgresAddresses, PostgresAlerts, PostgresRules
 from functions.monitor.adapters.dead_letters import PostgresDeadLetters, SettingsOperators
 from functions.monitor.adapters.disk import PostgresDiskUsages
@@ -17,7 +18,6 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping as Sweeper
-from functions.wire.addresses import parse_allowed_hosts
 
 
 def housekeeping(sweeper: Sweeper) -> ports.Housekeeping:
@@ -31,11 +31,12 @@ def webhooks(settings: Settings) -> ports.Webhooks:
 
 
 def webhook_policy(settings: Settings) -> WebhookPolicy:
-    return WebhookPolicy(parse_allowed_hosts(settings.text("CAPSULE_WEBHOOK_HOSTS", "")))
+    return WebhookPolicy(settings.value(variables.WEBHOOK_HOSTS))
 
 
 wiring = Wiring(
     database="monitor",
+    settings=variables.SECTIONS,
     ports={
         ports.Addresses: PostgresAddresses,
         ports.Alerts: PostgresAlerts,

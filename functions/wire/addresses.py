@@ -75,3 +75,17 @@ def is_listed(host: str, port: int, allowed_hosts: Collection[str]) -> bool:
 def parse_allowed_hosts(text: str) -> frozenset[str]:
     """Read an operator's list of `host` and `host:port`, separated by commas or spaces."""
     return frozenset(each.lower().rstrip(".") for each in text.replace(",", " ").split())
+
+
+def parse_private_networks(text: str) -> tuple[str, ...]:
+    """Read an operator's list of private networks in CIDR notation, separated by commas or spaces. Raises ValueError."""
+    networks = []
+    for word in text.replace(",", " ").split():
+        try:
+            network = ipaddress.IPv4Network(word)
+        except ValueError as error:
+            raise ValueError(f"{word!r} is not an IPv4 network in CIDR notation such as 10.1.0.0/16: {error}") from error
+        if not any(network.subnet_of(ipaddress.IPv4Network(each)) for each in PRIVATE):
+            raise ValueError(f"{word} is not a private network. Private networks: {', '.join(PRIVATE)} and their subnets")
+        networks.append(str(network))
+    return tuple(networks)

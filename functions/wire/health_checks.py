@@ -40,7 +40,7 @@ def is_health_check(key: str, host: str, target: str, value: str, now: float) ->
 def require_key(key: str) -> str:
     """Raises ValueError."""
     if len(key) < MIN_KEY_LENGTH:
-        raise ValueError(f"CAPSULE_HEALTH_CHECK_KEY has {len(key)} characters; it must have at least {MIN_KEY_LENGTH}, chosen at random")
+        raise ValueError(f"the key has {len(key)} characters; it must have at least {MIN_KEY_LENGTH}, chosen at random")
     return key
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from functions.kernel import FieldError, Invalid, Location, Rejection
+from functions.kernel import FieldError, Invalid, Location, Rejection, json_pointer
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -56,13 +56,15 @@ class ProblemType:
         return cls(rejection.slug(), rejection.status, title, " ".join(rest.split()), fix or _FIX_BY_STATUS.get(rejection.status, ""))
 
 
+INTERNAL_ERROR = ProblemType(
+    "internal-error", 500, "Internal error",
+    "The request failed because of an error in Capsule. It is logged under the request id.",
+    "Repeat the request with the same Idempotency-Key. If it fails again, give `requestId` to your operator.",
+)  # fmt: skip
+
+
 def type_uri(slug: str) -> str:
     return f"/problems/{slug}"
-
-
-def json_pointer(path: Iterable[str | int]) -> str:
-    """Return the JSON pointer to a place in a document (RFC 6901 section 3); empty for the whole document."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def document(slug: str, title: str, status: int, detail: str, errors: Sequence[FieldError] = ()) -> dict[str, Any]:
@@ -88,9 +90,14 @@ def field_errors(error: ValidationError, location: Callable[[str | int], Locatio
     """
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        FieldError(json_pointer(fault["loc"]), _PYDANTIC_PREFIX.sub("", fault["msg"]), location(fault["loc"][0] if fault["loc"] else ""))
+        FieldError(json_pointer(_place(fault["loc"])), _PYDANTIC_PREFIX.sub("", fault["msg"]), location(fault["loc"][0] if fault["loc"] else ""))
         for fault in faults
     ]
+
+
+def _place(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Without the last step by which pydantic says that the name of a member is at fault, not its value: it is not in the document."""
+    return path[:-1] if path and path[-1] == "[key]" else path
 
 
 def invalid_input(error: ValidationError) -> Invalid:

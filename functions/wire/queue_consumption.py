@@ -20,10 +20,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-QUEUES_VARIABLE = "CAPSULE_CONSUMES"
-"""A JSON list of ConsumedQueue. Unset: the process does not consume; its messages are pushed to it."""
-ACTIVITY_VARIABLE = "CAPSULE_ACTIVITY"
-"""The path of the mapped file."""
+from functions.wire.settings import Setting, forms
+
+CONSUMES = Setting(
+    "CAPSULE_CONSUMES",
+    forms.text("a JSON list of queues"),
+    "The queues that a warm function takes messages from itself. Empty: they are pushed to it.",
+)
+ACTIVITY = Setting("CAPSULE_ACTIVITY", forms.path(), "The file by which such a function reports that it is alive.", default=None)
 
 HEARTBEAT_SECONDS = 1.0
 STALE_AFTER_SECONDS = 4.0
@@ -50,7 +54,7 @@ class ConsumedQueue:
 
 def consumed_queues(environment: Mapping[str, str]) -> list[ConsumedQueue]:
     """Return the queues that this process is configured to consume; empty where messages are pushed."""
-    text = environment.get(QUEUES_VARIABLE)
+    text = CONSUMES.read(environment)
     return [ConsumedQueue(**queue) for queue in json.loads(text)] if text else []
 
 

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from functions.runtime.config.variables import ROOT
+from functions.wire.settings import Setting
+from knative.builder import parameter_variables as variables
 from knative.builder.planning.plan import BuildSettings
 
 MIB = 1024 * 1024
@@ -64,32 +67,37 @@ class Parameters:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        root = Path(environment.get("CAPSULE_ROOT", "/"))
-        names = environment.get("BUILD_ENVIRONMENT", "").split()
+        """Raises MissingSetting and InvalidSetting."""
+        root = ROOT.read(environment)
+        names = variables.BUILD_ENVIRONMENT.read(environment)
+
+        def below_root(setting: Setting[str]) -> Path:
+            return root / setting.read(environment).lstrip("/")
+
         return cls(
             root=root,
-            repository=environment.get("REPOSITORY", ""),
-            ref=environment.get("REF", ""),
-            application=environment.get("APPLICATION", ""),
-            image=environment["IMAGE"],
-            allowed_hosts=frozenset(environment.get("REPOSITORY_HOSTS", "").split()),
+            repository=variables.REPOSITORY.read(environment),
+            ref=variables.REF.read(environment),
+            application=variables.APPLICATION.read(environment),
+            image=variables.IMAGE.read(environment),
+            allowed_hosts=frozenset(variables.REPOSITORY_HOSTS.read(environment)),
             environment=without_missing_paths({name: environment[name] for name in names if name in environment}),
-            base_directory=environment.get("BASE_DIRECTORY", "").strip().strip("/"),
-            cache=root / environment.get("CACHE", "/cache").lstrip("/"),
-            workspace=root / environment.get("WORKSPACE", "/workspace").lstrip("/"),
+            base_directory=variables.BASE_DIRECTORY.read(environment).strip().strip("/"),
+            cache=below_root(variables.CACHE),
+            workspace=below_root(variables.WORKSPACE),
             credentials=root / "run/capsule/repository",
-            clone_folder=root / environment.get("CLONE_FOLDER", "/tmp/clone").lstrip("/"),
-            termination_log=root / environment.get("TERMINATION_LOG", "/dev/termination-log").lstrip("/"),
-            source_bytes=int(environment.get("LIMIT_SOURCE_MIB", "256")) * MIB,
-            image_bytes=int(environment.get("LIMIT_IMAGE_MIB", "1024")) * MIB,
-            root_image_bytes=int(environment.get("LIMIT_ROOT_IMAGE_MIB", "3072")) * MIB,
-            cache_bytes=int(environment.get("LIMIT_CACHE_MIB", "1024")) * MIB,
-            timeout_seconds=float(environment.get("LIMIT_SECONDS", "600")),
-            builder=environment.get("BUILDER", ""),
-            start_command=environment.get("START_COMMAND", ""),
-            build_command=environment.get("BUILD_COMMAND", ""),
-            release_command=environment.get("RELEASE_COMMAND", ""),
-            image_reference=environment.get("IMAGE_REFERENCE", "").strip(),
+            clone_folder=below_root(variables.CLONE_FOLDER),
+            termination_log=below_root(variables.TERMINATION_LOG),
+            source_bytes=variables.SOURCE_MIB.read(environment) * MIB,
+            image_bytes=variables.IMAGE_MIB.read(environment) * MIB,
+            root_image_bytes=variables.ROOT_IMAGE_MIB.read(environment) * MIB,
+            cache_bytes=variables.CACHE_MIB.read(environment) * MIB,
+            timeout_seconds=variables.SECONDS.read(environment),
+            builder=variables.BUILDER.read(environment),
+            start_command=variables.START_COMMAND.read(environment),
+            build_command=variables.BUILD_COMMAND.read(environment),
+            release_command=variables.RELEASE_COMMAND.read(environment),
+            image_reference=variables.IMAGE_REFERENCE.read(environment).strip(),
         )
 
     @property

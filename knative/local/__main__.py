@@ -19,7 +19,8 @@ from pathlib import Path
 
 import uvloop
 
-from knative.local import definitions
+from functions.wire.settings import InvalidSetting, check, settings_of
+from knative.local import definitions, variables
 from knative.local.assembly import api_only, everything
 from knative.local.controller import Runnable
 from knative.local.settings import Settings
@@ -37,15 +38,17 @@ def main() -> int:
     serve = commands.add_parser("serve", help="run until SIGTERM")
     serve.add_argument("--parts", choices=("all", "api"), default="all")
     arguments = parser.parse_args()
-    logging.basicConfig(stream=sys.stderr, level=os.environ.get("CAPSULE_LOG_LEVEL", "INFO"), format=LOG_FORMAT)
+    logging.basicConfig(stream=sys.stderr, format=LOG_FORMAT)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    settings = Settings.from_environment()
-    settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        check(settings_of(variables.SECTIONS), os.environ)
+        logging.getLogger().setLevel(variables.LOG_LEVEL.read(os.environ))
+        settings = Settings.from_environment()
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _exclusive(settings.state / "lock"):
             uvloop.run(run(settings, arguments.parts == "api"))
             return 0
-    except StartupError as error:
+    except (StartupError, InvalidSetting) as error:
         log.error("%s", error)
         return 1
 

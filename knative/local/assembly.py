@@ -6,6 +6,7 @@ connected here and nowhere else.
 
 from collections.abc import Sequence
 
+from knative.local.api.attach import FindStreams
 from knative.local.api.server import APIServer
 from knative.local.controller import Controller, Reconciler, Runnable
 from knative.local.definitions import Definitions
@@ -21,7 +22,10 @@ from knative.local.tokens import Tokens
 
 def api_only(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
     """Return the API with what applies to all objects: namespaces, quotas, garbage collection."""
-    return [*_api(store, kinds, settings, _tokens(store, settings)), Controller(store, _common_reconcilers(store, kinds))]
+    return [
+        *_api(store, kinds, settings, _tokens(store, settings), lambda namespace, pod: None),
+        Controller(store, _common_reconcilers(store, kinds)),
+    ]
 
 
 def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
@@ -37,17 +41,22 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     events.collector.set_sources(serving.pods, serving.disks)
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
     return [
-        OrphanReaper(), *serving.storage, *_api(store, kinds, settings, tokens), *events.runnables, *serving.parts, Controller(store, reconcilers),
-    ]  # fmt: skip
+        OrphanReaper(),
+        *serving.storage,
+        *_api(store, kinds, settings, tokens, serving.pods.find_streams),
+        *events.runnables,
+        *serving.parts,
+        Controller(store, reconcilers),
+    ]
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:
     return Tokens(store, settings.state / "tls")
 
 
-def _api(store: Store, kinds: Definitions, settings: Settings, tokens: Tokens) -> list[Runnable]:
+def _api(store: Store, kinds: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams) -> list[Runnable]:
     bootstrap(store)
-    return [APIServer(store, kinds, settings, tokens), GarbageCollector(store)]
+    return [APIServer(store, kinds, settings, tokens, find_streams), GarbageCollector(store)]
 
 
 def _common_reconcilers(store: Store, kinds: Definitions) -> list[Reconciler]:

@@ -28,6 +28,7 @@ CLUSTER_ROLES: Mapping[str, list[Object]] = {
         {"apiGroups": ["batch", *KNATIVE], "resources": ["*"], "verbs": [*READ, *WRITE]},
         {"apiGroups": [""], "resources": ["configmaps", "events", "pods", "secrets", "serviceaccounts", "services"], "verbs": [*READ, *WRITE]},
         {"apiGroups": [""], "resources": ["pods/log", "namespaces", "resourcequotas", "limitranges"], "verbs": READ},
+        {"apiGroups": [""], "resources": ["pods/attach"], "verbs": [*READ, *WRITE]},
     ],
     "view": [
         {"apiGroups": ["batch", *KNATIVE], "resources": ["*"], "verbs": READ},

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from functions.wire.health_checks import require_key
-from knative.local.processes.network.routes import parse_allowed_networks
+from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
+from functions.runtime.config.variables import AMQP_URL
+from knative.local import variables
 
 LOOPBACK = "127.0.0.1"
 
@@ -57,27 +58,16 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Raises ValueError when a setting has no acceptable value."""
-        offset = int(environment.get("CAPSULE_PORT_OFFSET", "0"))
+        """Raises InvalidSetting."""
+        offset = variables.PORT_OFFSET.read(environment)
         return cls(
-            home=Path(environment.get("CAPSULE_HOME", ".capsule")).absolute(),
+            home=variables.HOME.read(environment).absolute(),
             port_offset=offset,
-            shared_folders=_folders(environment.get("CAPSULE_SHARED_FOLDERS", "")),
-            readable_folders=_folders(environment.get("CAPSULE_READABLE_FOLDERS", "")),
-            amqp_url=environment.get("CAPSULE_AMQP_URL", f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F"),
-            egress_allow=parse_allowed_networks(environment.get("CAPSULE_EGRESS_ALLOW", "")),
-            allows_dockerfiles=_is_on("CAPSULE_DOCKERFILE_BUILDS", environment.get("CAPSULE_DOCKERFILE_BUILDS", "on")),
-            health_check_key=require_key(key) if (key := environment.get("CAPSULE_HEALTH_CHECK_KEY", "")) else "",
-            preload_modules=tuple(filter(None, environment.get("CAPSULE_PRELOAD_MODULES", "").split(","))),
+            shared_folders=variables.SHARED_FOLDERS.read(environment),
+            readable_folders=variables.READABLE_FOLDERS.read(environment),
+            amqp_url=replace(AMQP_URL, default=f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F").read(environment),
+            egress_allow=EGRESS_ALLOW.read(environment),
+            allows_dockerfiles=variables.DOCKERFILE_BUILDS.read(environment),
+            health_check_key=HEALTH_CHECK_KEY.read(environment),
+            preload_modules=variables.PRELOAD_MODULES.read(environment),
         )
-
-
-def _is_on(name: str, text: str) -> bool:
-    """Raises ValueError."""
-    if text not in ("on", "off"):
-        raise ValueError(f"{name} is {text!r}; it must be on or off")
-    return text == "on"
-
-
-def _folders(text: str) -> tuple[Path, ...]:
-    return tuple(Path(each) for each in text.split(os.pathsep) if each)

@@ -6,6 +6,7 @@ import sys
 import psycopg
 from rich.console import Console
 
+from functions.wire.settings import InvalidSetting
 from knative.machine.home import Home
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, show_problem
@@ -20,6 +21,8 @@ def main(arguments: list[str]) -> int:
         return run(options, Home.from_environment(), console)
     except Problem as problem:
         show_problem(problem, console)
+    except InvalidSetting as error:
+        show_problem(Problem(str(error), "All settings and their values: docs/settings.md"), console)
     except psycopg.OperationalError as error:
         remedy = "See what runs: ./taskw status. Start everything: ./taskw up"
         show_problem(Problem(f"PostgreSQL does not answer: {error}".strip(), remedy), console)
@@ -36,9 +39,13 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
     progress = Progress(console)
     match options.task:
         case "up":
+            from knative.machine.supervision import supervise
             from knative.machine.up import up
 
-            up(home, progress, options.grouping)
+            if options.foreground:
+                supervise(home, progress, lambda: up(home, progress, options.grouping))
+            else:
+                up(home, progress, options.grouping)
         case "down":
             from knative.machine.down import down
 
@@ -69,6 +76,10 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             start_servers(home, progress)
             with progress.step("Migrations") as step:
                 step.detail = migrate_databases(home)
+        case "admin":
+            from knative.machine.administrators import add
+
+            add(home, options.address, console)
         case "demo":
             from knative.machine.demo import demo
 
@@ -89,6 +100,8 @@ def parser() -> argparse.ArgumentParser:
     grouped, ungrouped = "one Service and Trigger per context; remembered", "one Service and Trigger per function (default); remembered"
     shape.add_argument("--grouped", dest="grouping", action="store_const", const="context", help=grouped)
     shape.add_argument("--ungrouped", dest="grouping", action="store_const", const="function", help=ungrouped)
+    foreground = "stay, start again what ends, and stop everything on SIGTERM; for service managers"
+    up.add_argument("--foreground", action="store_true", help=foreground)
     tasks.add_parser("down", help="stop everything; data stays")
     status = tasks.add_parser("status", help="show what runs")
     status.add_argument("-a", "--all", action="store_true", help="list every function and application")
@@ -102,6 +115,8 @@ def parser() -> argparse.ArgumentParser:
     mail = tasks.add_parser("mail", help="print the newest e-mail")
     mail.add_argument("--to", default="", metavar="ADDRESS", help="the newest e-mail to this address")
     mail.add_argument("--link", action="store_true", help="print only its link")
+    admin = tasks.add_parser("admin", help="make an account an administrator: ./taskw admin you@example.com")
+    admin.add_argument("address", metavar="ADDRESS", help="the account's e-mail address")
     demo = tasks.add_parser("demo", help="deploy a sample, from registration to the bill")
     demo.add_argument("repository", nargs="?", metavar="REPOSITORY", help="deploy this git repository instead (or REPO=…)")
     return top

@@ -3,7 +3,7 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
-from knative.machine import processes
+from knative.machine import leftovers, processes
 from knative.machine.home import Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.progress import Progress
@@ -23,7 +23,7 @@ def down(home: Home, progress: Progress) -> None:
         if processes.find_running(home, KNATIVE):
             with progress.step("Knative"):
                 is_stopped = processes.stop(home, KNATIVE, timeout_seconds=30)
-        orphaned_pods = processes.find_pods(home)
+        orphaned_pods = leftovers.find_pods(home)
         if orphaned_pods:
             with progress.step("Pods") as step:
                 processes.terminate(orphaned_pods, timeout_seconds=10)
@@ -34,11 +34,12 @@ def down(home: Home, progress: Progress) -> None:
                 step.detail = ", ".join(type(server).__name__ for server in servers)
                 list(pool.map(lambda server: server.stop(), servers))
         RabbitMQ(home).stop()  # its epmd, when the server itself was killed
-        left = processes.wait_until_ended(processes.find_leftovers(home), 1)  # helpers of a server end shortly after it
+        left = processes.wait_until_ended(leftovers.find_leftovers(home), 1)  # helpers of a server end shortly after it
         if left:
             with progress.step("Leftovers") as step:
                 step.detail = ", ".join(sorted({process.name() for process in left}))
                 processes.terminate(left, timeout_seconds=10)
+        leftovers.remove_control_groups(home)
     progress.print("Capsule is stopped. Data stays. Start it: ./taskw up" if is_stopped or servers or left else NOT_RUNNING)
 
 

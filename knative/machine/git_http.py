@@ -22,7 +22,10 @@ from urllib.parse import unquote
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-ROOT = "CAPSULE_GIT_ROOT"
+from functions.runtime.config.variables import PORT
+from functions.wire.settings import InvalidSetting, MissingSetting
+from knative.machine.variables import GIT_ROOT
+
 CHUNK_BYTES = 64 * 1024
 MAX_REQUEST_BYTES = 1 << 20
 """A fetch lists the commits that the client has and wants: 50 bytes each, compressed by git."""
@@ -213,10 +216,11 @@ async def _answer(send: Send, status: int, text: str) -> None:
 
 
 def main() -> None:
-    root = os.environ.get(ROOT)
-    if not root:
-        sys.exit(f"{ROOT} is not set. It names the folder of the bare repositories.")
-    uvicorn.run(GitHttp(Path(root)), host="127.0.0.1", port=int(os.environ.get("PORT", "8080")), log_level="warning", access_log=False)
+    try:
+        root, port = GIT_ROOT.read(os.environ), PORT.read(os.environ)
+    except (MissingSetting, InvalidSetting) as error:
+        sys.exit(str(error))
+    uvicorn.run(GitHttp(root), host="127.0.0.1", port=port, log_level="warning", access_log=False)
 
 
 if __name__ == "__main__":

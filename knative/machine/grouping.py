@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 import pika
 
+from knative.local.files import write_private
 from knative.machine import keys
 from knative.machine.cluster import Cluster, Object
 from knative.machine.home import Home
@@ -32,7 +33,7 @@ DRAIN_TIMEOUT_SECONDS = 60.0
 def choose(home: Home, requested: Grouping | None) -> Grouping:
     """Store and return the requested grouping; without a request, return the stored one (default: per function). Raises: Problem."""
     if requested is not None:
-        home.grouping.write_text(requested)
+        write_private(home.grouping, requested.encode())
         return requested
     stored = home.grouping.read_text().strip() if home.grouping.exists() else "function"
     for grouping in get_args(Grouping):

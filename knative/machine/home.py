@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL
+from knative.local.variables import HOME, PORT_OFFSET
+from knative.machine.variables import MIGRATION_URL, USER_AMQP_URL
+
 LOOPBACK = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]
 CONTEXTS = ("auth", "billing", "deploy", "monitor")
@@ -15,7 +19,7 @@ AMQP_USERS = (*CONTEXTS, "edge", "runtime", "topology")
 
 def amqp_variable(user: str) -> str:
     """The environment variable with the AMQP URL of a RabbitMQ user."""
-    return f"CAPSULE_{user.upper()}_AMQP_URL"
+    return USER_AMQP_URL.of(user).name
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,14 @@ class Ports:
     ingress = property(lambda self: 7080 + self.offset)
     stripe = property(lambda self: 7081 + self.offset)
     """The Stripe stand-in, as annotated in knative/overlays/local/stripe-stand-in.yaml."""
+    terminal = property(lambda self: 7082 + self.offset)
+    """Terminals of one-off commands, as annotated in knative/base/edge.yaml."""
     postgres = property(lambda self: 7110 + self.offset)
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Every port that `up` listens on."""
+        return tuple(getattr(self, name) for name, value in vars(type(self)).items() if isinstance(value, property) and name != "all")
 
 
 @dataclass(frozen=True)
@@ -47,8 +58,8 @@ class Home:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         environment = dict(os.environ if environment is None else environment)
-        path = Path(environment.get("CAPSULE_HOME") or PROJECT / ".capsule").absolute()
-        return cls(path, Ports(int(environment.get("CAPSULE_PORT_OFFSET") or 0)), environment)
+        path = HOME.read({HOME.name: str(PROJECT / ".capsule"), **{name: value for name, value in environment.items() if value}})
+        return cls(path.absolute(), Ports(PORT_OFFSET.read(environment)), environment)
 
     @property
     def run(self) -> Path:
@@ -91,9 +102,14 @@ class Home:
         return self.path / "grouping"
 
     @property
+    def administrators(self) -> Path:
+        """The file with the addresses of administrators, one in a line."""
+        return self.path / "administrators"
+
+    @property
     def external_amqp_url(self) -> str | None:
         """URL of an external RabbitMQ (CAPSULE_AMQP_URL). When it is set, no local server is started."""
-        return self.environment.get("CAPSULE_AMQP_URL") or None
+        return self.environment.get(AMQP_URL.name) or None
 
     def external_user_amqp_url(self, user: str) -> str | None:
         """URL of the external RabbitMQ for one user, when the operator created that user."""
@@ -106,15 +122,15 @@ class Home:
 
     def external_database_url(self, context: str) -> str | None:
         """URL of an external database, as the role of the functions."""
-        return self.environment.get(f"CAPSULE_{context.upper()}_DATABASE_URL") or None
+        return self.environment.get(DATABASE_URL.of(context).name) or None
 
     def external_reader_url(self, context: str) -> str | None:
         """URL of the same database as the read-only role."""
-        return self.environment.get(f"CAPSULE_{context.upper()}_READER_URL") or None
+        return self.environment.get(READER_URL.of(context).name) or None
 
     def external_migration_url(self, context: str) -> str | None:
         """URL of the same database as its owner, who migrates. Defaults to the role of the functions."""
-        return self.environment.get(f"CAPSULE_{context.upper()}_MIGRATION_URL") or self.external_database_url(context)
+        return self.environment.get(MIGRATION_URL.of(context).name) or self.external_database_url(context)
 
     @property
     def local_contexts(self) -> tuple[str, ...]:
@@ -123,7 +139,7 @@ class Home:
 
     def child_environment(self) -> dict[str, str]:
         """Environment of child processes: that of the task, with this state folder and these ports."""
-        return {**self.environment, "CAPSULE_HOME": str(self.path), "CAPSULE_PORT_OFFSET": str(self.ports.offset)}
+        return {**self.environment, HOME.name: str(self.path), PORT_OFFSET.name: str(self.ports.offset)}
 
     def create(self) -> None:
         """Create the folders. Idempotent. Mode 0711 lets the accounts of the servers pass through; each secret has mode 0600 itself."""

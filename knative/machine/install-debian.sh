@@ -1,7 +1,12 @@
 #!/bin/sh
 # Install Debian or Ubuntu packages (arguments) as root without starting or enabling their daemons, and without creating a PostgreSQL cluster.
-# Temporary configuration for that is removed at the end. Daemons that were installed before keep running. Used by ./taskw and `up`.
+# Temporary configuration for that is removed at the end. Daemons that were installed before keep running. Used by ./taskw, `up` and the tests.
+# One installation runs at a time: this script waits for another of its own, and up to five minutes for another program's apt or dpkg.
 set -eu
+
+mkdir -p /run/lock
+exec 9>/run/lock/capsule-install
+flock 9
 
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
@@ -32,8 +37,20 @@ fi
 created_cluster=yes
 echo 'create_main_cluster = false' >"$cluster/capsule.conf"
 
-apt-get update -q
-apt-get install -q -y --no-install-recommends "$@"
+updated=
+for _ in $(seq 60); do # apt-get does not wait for the lock of the package lists, whatever DPkg::Lock::Timeout says
+    if output=$(apt-get update -q 2>&1); then
+        updated=yes
+        break
+    fi
+    case "$output" in
+        *"Could not get lock"*) sleep 5 ;;
+        *) break ;;
+    esac
+done
+printf '%s\n' "$output"
+[ -n "$updated" ] || exit 100
+apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends "$@" 9>&-
 
 disable_new_service() { # a service that was there before is left alone
     case "$2" in

@@ -2,12 +2,25 @@
 
 import base64
 import json
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from functions.auth.adapters import variables as auth
+from functions.auth.adapters.variables import ADMINISTRATORS
+from functions.billing.adapters import variables as billing
+from functions.billing.adapters.variables import STRIPE_API_BASE, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET
+from functions.deploy.adapters import variables as deploy
+from functions.deploy.adapters.variables import APPLICATION_URL, HEALTH_CHECK_KEY
+from functions.edge.dashboard import variables as dashboard
+from functions.edge.gateway import variables as gateway
+from functions.monitor.adapters import variables as monitor
+from functions.runtime.config import variables as runtime
 from functions.runtime.security.encryption import new_private_keys, public_key
 from functions.runtime.security.tokens import new_signing_jwks, public_jwks
-from knative.machine import mirrors
+from functions.wire.settings import Section, Setting, settings_of
+from knative.local import variables as local
+from knative.machine import mirrors, variables
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
@@ -16,6 +29,7 @@ from knative.machine.secrets import password, stored_secret
 
 Object = dict[str, Any]
 NAMESPACE = "capsule"
+CONTEXT_SECTIONS = {"auth": auth.SECTIONS, "billing": billing.SECTIONS, "deploy": deploy.SECTIONS, "monitor": monitor.SECTIONS}
 PAYMENTS_FILE = "stripe-stand-in.pickle"
 """File with the state of the Stripe stand-in."""
 
@@ -49,39 +63,58 @@ def operator_objects(home: Home) -> list[Object]:
     """The objects that `knative/base/kustomization.yaml` requires of an operator."""
     signing = json.loads(stored_secret(home, "auth-signing.json", lambda: json.dumps(new_signing_jwks())))
     sealing = {context: json.loads(stored_secret(home, f"{context}-sealing.json", lambda: json.dumps(new_private_keys()))) for context in CONTEXTS}
-    settings = {"CAPSULE_MAIL_URL": f"maildir://{home.mail}", "CAPSULE_PUBLIC_URL": f"http://{LOOPBACK}:{home.ports.gateway}"}
+    defaults = {runtime.MAIL_URL.name: f"maildir://{home.mail}", runtime.PUBLIC_URL.name: home.gateway_url}
+    settings = defaults | operator_settings(home, [runtime.FUNCTIONS])
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}}},
         *(_secret(f"{user}-amqp", _amqp(user_amqp_url(home, user))) for user in AMQP_USERS),
         _secret("auth-signing", {"jwks.json": json.dumps(signing)}),
         _config("capsule-jwks", {"jwks.json": json.dumps(public_jwks(signing))}),
         _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()}),
-        _secret("samples-settings", {"CAPSULE_GIT_ROOT": str(home.git)}),
-        _secret("edge-settings", settings),
+        _secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
+        _secret("edge-settings", settings | operator_settings(home, (*gateway.SECTIONS, *dashboard.SECTIONS))),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
-    own = {
-        "auth": session_settings(home) | account_settings(home),
-        "deploy": mirrors.build_settings(home)
-        | egress_settings(home)
-        | application_urls(home)
-        | observation_settings(home)
-        | health_check_settings(home),
+    own: dict[str, dict[str, str]] = {
+        "deploy": mirrors.build_settings(home) | application_urls(home) | terminal_address(home) | health_check_settings(home),
         "billing": payment_settings(home),
+        "auth": administrator_settings(home),
     }
     for context in CONTEXTS:
         objects += [
             _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)}),
             _secret(f"{context}-migration", {"url": migration_url(home, context)}),
             _secret(f"{context}-sealing", {"keys.json": json.dumps(sealing[context])}),
-            _secret(f"{context}-settings", settings | own.get(context, {})),
+            _secret(f"{context}-settings", settings | operator_settings(home, CONTEXT_SECTIONS.get(context, ())) | own.get(context, {})),
         ]
     return objects
 
 
+def administrators(home: Home) -> frozenset[str]:
+    """Addresses of administrators: those that `./taskw admin` stored, and those of the environment."""
+    stored = home.administrators.read_text() if home.administrators.exists() else ""
+    return ADMINISTRATORS.read({ADMINISTRATORS.name: stored}) | ADMINISTRATORS.read(home.environment)
+
+
+def administrator_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_ADMINISTRATORS: who becomes an administrator."""
+    addresses = administrators(home)
+    return {ADMINISTRATORS.name: ",".join(sorted(addresses))} if addresses else {}
+
+
+def administrators_secret(home: Home) -> Object:
+    """The part of the Secret `auth-settings` that `./taskw admin` changes."""
+    return _secret("auth-settings", administrator_settings(home))
+
+
 def application_urls(home: Home) -> dict[str, str]:
     """The form of application URLs, as config-network and config-domain of this machine make them (`knative/overlays/local`)."""
-    return {"CAPSULE_APPLICATION_URL": f"http://{{name}}.localhost:{home.ports.ingress}"}
+    return {APPLICATION_URL.name: f"http://{{name}}.localhost:{home.ports.ingress}"}
+
+
+def terminal_address(home: Home) -> dict[str, str]:
+    """Where clients attach to one-off commands."""
+    return {deploy.TERMINAL_URL.name: f"ws://{LOOPBACK}:{home.ports.terminal}"}
 
 
 def _amqp(url: str) -> dict[str, str]:
@@ -97,53 +130,38 @@ def _reader(home: Home, context: str) -> dict[str, str]:
 
 
 def payment_settings(home: Home) -> dict[str, str]:
-    """Settings for Stripe when CAPSULE_STRIPE_API_KEY is set, for the stand-in otherwise, which moves no money."""
-    if key := home.environment.get("CAPSULE_STRIPE_API_KEY"):
-        names = ("CAPSULE_STRIPE_API_BASE", "CAPSULE_STRIPE_WEBHOOK_SECRET")
-        return {"CAPSULE_STRIPE_API_KEY": key, **{name: home.environment[name] for name in names if name in home.environment}}
+    """Settings of the stand-in, which moves no money. None when CAPSULE_STRIPE_API_KEY names a Stripe account."""
+    if home.environment.get(STRIPE_API_KEY.name):
+        return {}
     own = stand_in_settings(home)
-    shared = ("CAPSULE_STRIPE_API_KEY", "CAPSULE_STRIPE_WEBHOOK_SECRET")
-    return {"CAPSULE_STRIPE_API_BASE": f"http://{LOOPBACK}:{home.ports.stripe}", **{name: own[name] for name in shared}}
+    shared = (STRIPE_API_KEY.name, STRIPE_WEBHOOK_SECRET.name)
+    return {STRIPE_API_BASE.name: f"http://{LOOPBACK}:{home.ports.stripe}", **{name: own[name] for name in shared}}
 
 
-def egress_settings(home: Home) -> dict[str, str]:
-    """CAPSULE_EGRESS_ALLOW: private networks that builds and applications may reach."""
-    allowed = home.environment.get("CAPSULE_EGRESS_ALLOW", "")
-    return {"CAPSULE_EGRESS_ALLOW": allowed} if allowed else {}
+def all_settings() -> list[Setting[object]]:
+    """The settings of functions and of this machine, for a check before anything starts."""
+    of_contexts = [each for sections in CONTEXT_SECTIONS.values() for each in sections]
+    return settings_of([*runtime.SECTIONS, *gateway.SECTIONS, *dashboard.SECTIONS, *of_contexts, *local.SECTIONS, *variables.SECTIONS])
 
 
-def observation_settings(home: Home) -> dict[str, str]:
-    """CAPSULE_OBSERVATION_SECONDS and CAPSULE_READY_SECONDS: how long a release is observed, and how long it may take to become ready."""
-    return _from_environment(home, "CAPSULE_OBSERVATION_SECONDS", "CAPSULE_READY_SECONDS")
-
-
-def session_settings(home: Home) -> dict[str, str]:
-    """CAPSULE_SESSION_IDLE_DAYS and CAPSULE_SESSION_MAX_DAYS: when sessions expire."""
-    return _from_environment(home, "CAPSULE_SESSION_IDLE_DAYS", "CAPSULE_SESSION_MAX_DAYS")
-
-
-def _from_environment(home: Home, *names: str) -> dict[str, str]:
+def operator_settings(home: Home, sections: Iterable[Section]) -> dict[str, str]:
+    """The settings of functions that the environment of this task has. Servers have Secrets of their own."""
+    names = [each.name for each in settings_of(sections) if each is not runtime.AMQP_URL and each.name.startswith("CAPSULE_")]
     return {name: home.environment[name] for name in names if home.environment.get(name)}
-
-
-def account_settings(home: Home) -> dict[str, str]:
-    """CAPSULE_DELETION_GRACE_DAYS: how long a deleted account can be restored."""
-    days = home.environment.get("CAPSULE_DELETION_GRACE_DAYS", "")
-    return {"CAPSULE_DELETION_GRACE_DAYS": days} if days else {}
 
 
 def health_check_settings(home: Home) -> dict[str, str]:
     """CAPSULE_HEALTH_CHECK_KEY: deploy signs its requests to applications, and the ingress does not measure them."""
-    return {"CAPSULE_HEALTH_CHECK_KEY": password(home, "health-check")}
+    return {HEALTH_CHECK_KEY.name: password(home, "health-check")}
 
 
 def stand_in_settings(home: Home) -> dict[str, str]:
     """Settings of the Stripe stand-in."""
     return {
-        "CAPSULE_STRIPE_API_KEY": f"sk_test_{password(home, 'stripe-stand-in')}",
-        "CAPSULE_STRIPE_WEBHOOK_SECRET": f"whsec_{password(home, 'stripe-stand-in-webhook')}",
-        "CAPSULE_STRIPE_WEBHOOK_URL": f"http://{LOOPBACK}:{home.ports.gateway}/v1/billing/webhooks/stripe",
-        "CAPSULE_STRIPE_STATE": str(home.payments / PAYMENTS_FILE),
+        STRIPE_API_KEY.name: f"sk_test_{password(home, 'stripe-stand-in')}",
+        STRIPE_WEBHOOK_SECRET.name: f"whsec_{password(home, 'stripe-stand-in-webhook')}",
+        variables.STRIPE_WEBHOOK_URL.name: f"http://{LOOPBACK}:{home.ports.gateway}/v1/billing/webhooks/stripe",
+        variables.STRIPE_STATE.name: str(home.payments / PAYMENTS_FILE),
     }
 
 

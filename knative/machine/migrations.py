@@ -23,6 +23,7 @@ from yoyo.connections import parse_uri
 
 from knative.machine.home import CONTEXTS, PROJECT
 from knative.machine.problems import Problem
+from knative.machine.variables import MIGRATION_URL
 
 FOLDER = PROJECT / "sql"
 HISTORY = "schema_history"
@@ -139,9 +140,9 @@ def _revoke_history(backend: Backend) -> None:
 def main(arguments: list[str]) -> int:
     """The migration Job of a cluster: the owner's URL comes from the context's Secret. Returns the exit code."""
     for context in arguments:
-        url = os.environ.get(f"CAPSULE_{context.upper()}_MIGRATION_URL")
+        url = os.environ.get(MIGRATION_URL.of(context).name)
         if context not in CONTEXTS or not url:
-            print(f"usage: CAPSULE_<CONTEXT>_MIGRATION_URL=… python -m knative.machine.migrations {'|'.join(CONTEXTS)}", file=sys.stderr)
+            print(f"usage: {MIGRATION_URL.name}=… python -m knative.machine.migrations {'|'.join(CONTEXTS)}", file=sys.stderr)
             return 2
         try:
             for file_name in migrate(url, context):

@@ -13,6 +13,7 @@ CAPSULE = ".venv/bin/capsule"
 
 def next_steps(home: Home, sample_url: str) -> Iterator[str]:
     """Lines of Rich markup, at most 80 columns except for long paths."""
+    yield f"Dashboard    http://dashboard.localhost:{home.ports.ingress}"
     yield f"API          {home.gateway_url}, documentation at /docs"
     yield f"E-mails      {_short(home)}: print the newest with ./taskw mail"
     yield f"RabbitMQ     http://{LOOPBACK}:{home.ports.management}, user capsule"

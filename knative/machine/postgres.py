@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from functions.runtime.storage.database import LOCK_TIMEOUT
-from knative.machine import accounts, packages, processes, secrets
+from knative.machine import accounts, leftovers, packages, processes, secrets
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
 from knative.machine.problems import Problem
 
@@ -58,27 +58,40 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start the server, creating its data folder at first use, and wait until it is ready. Idempotent. Raises: Problem."""
-        if not self.is_running():
-            folder = packages.find_postgres()
-            if folder is None:
-                raise Problem("PostgreSQL is not installed.", "./taskw up installs it.")
-            processes.require_free_ports({"PostgreSQL": self.home.ports.postgres})
-            account = accounts.server_account("postgres")
-            accounts.own(self.data.parent, None, 0o711)
-            accounts.own(self.data, account)
-            if not (self.data / "PG_VERSION").exists():
-                self._create(folder, account)
-            self._require_version(folder)
-            self._configure(folder, account)
-            processes.start(
-                self.home,
-                self.name,
-                [str(folder / "postgres"), "-D", str(self.data)],
-                environment=self._environment(),
-                account=account,
-                folder=self.data,
-            )
-        processes.wait_until_ready(self.home, self.name, self.is_ready, 60)
+        processes.ensure_ready(self.home, self.name, self._start, self.is_ready)
+
+    def _start(self) -> None:
+        folder = packages.find_postgres()
+        if folder is None:
+            raise Problem("PostgreSQL is not installed.", "./taskw up installs it.")
+        leftovers.kill_remains(self.home, self.name)
+        processes.require_free_ports({"PostgreSQL": self.home.ports.postgres})
+        account = accounts.server_account("postgres")
+        accounts.own(self.data.parent, None, 0o711)
+        accounts.own(self.data, account)
+        if not (self.data / "PG_VERSION").exists():
+            self._create(folder, account)
+        self._require_version(folder)
+        self._configure(folder, account)
+        self._remove_stale_lock()
+        processes.start(
+            self.home,
+            self.name,
+            [str(folder / "postgres"), "-D", str(self.data)],
+            environment=self._environment(),
+            account=account,
+            folder=self.data,
+        )
+
+    def _remove_stale_lock(self) -> None:
+        """Remove the lock file of a server that was killed. PostgreSQL refuses to start when its pid now belongs to any process of the same user.
+
+        Raises: Problem when a server that Capsule has not started uses the data.
+        """
+        pid = leftovers.find_locking_pid(self.home)
+        if any(process.pid == pid for process in leftovers.find_postgres(self.home)):
+            raise Problem(f"Another PostgreSQL (pid {pid}) uses the data in {self.data}.", f"Stop it: kill {pid}")
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def is_ready(self) -> bool:
         """Whether the superuser can connect."""
@@ -143,32 +156,14 @@ class PostgreSQL:
             opened.write(secrets.password(self.home, SUPERUSER))
         if account:
             shutil.chown(file, account.uid, account.gid)
-        command = [
-            folder / "initdb",
-            "-D",
-            temporary,
-            "-U",
-            SUPERUSER,
-            "--pwfile",
-            file,
-            "--auth",
-            "scram-sha-256",
-            "--encoding",
-            "UTF8",
-            "--no-locale",
-            "--data-checksums",
-        ]
+        options = ("--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--data-checksums")
+        command = [folder / "initdb", "-D", temporary, "-U", SUPERUSER, "--pwfile", file, *options]
         try:
-            options = account.popen_options() if account else {}
             with processes.log_path(self.home, self.name).open("ab") as log:
                 result = subprocess.run(
-                    list(map(str, command)),
-                    cwd=temporary,
-                    stdout=log,
-                    stderr=log,
-                    env=self._environment(),
-                    **options,
-                )
+                    list(map(str, command)), cwd=temporary, stdout=log, stderr=log, env=self._environment(),
+                    **(account.popen_options() if account else {}),
+                )  # fmt: skip
         finally:
             file.unlink()
         if result.returncode != 0:

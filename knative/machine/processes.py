@@ -1,49 +1,73 @@
 """Long-lived processes: started detached, recorded with pid and start time (pids are reused), found again and stopped.
 
-Every process carries the path of its state folder in its environment (`MARK`), and children inherit it. Processes that outlive their parent, for
-example after `kill -9`, are found by it. The mark is read from the process; processes are never matched by name.
+Every process carries the path of its state folder (`MARK`) and its name here (`NAME_MARK`) in its environment, and children inherit both. Processes
+that outlive their parent, for example after `kill -9`, or that lost their record, are found by them (`leftovers`). The marks are read from the
+process; processes are never matched by the name of their program.
 """
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import psutil
 
-from knative.local.processes.procfs import boot_id, session_members, start_time_ticks
+from knative.local.files import write_private
+from knative.local.processes.procfs import boot_id, start_time_ticks
+from knative.local.variables import STARTED_AS, STARTED_FOR
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
-MARK = "CAPSULE_STARTED_FOR"
+MARK = STARTED_FOR.name
+NAME_MARK = STARTED_AS.name
 UNKNOWN_HOLDER = "a process that does not listen, or of another user"
 PORT_RELEASE_SECONDS = 3.0
 KILL_WAIT_SECONDS = 5.0
+START_SECONDS = 300.0
+"""How long a server may take until it is ready: after a crash it reads its log first. One that ends is reported at once."""
+
+
+class Ended(Problem):
+    """A process ended before it was ready."""
 
 
 @dataclass(frozen=True)
 class ProcessRecord:
-    """A process that was started. A process with this pid and another start time is a different one."""
+    """A process that was started. A process with this pid and another start time is a different one.
+
+    The start is in clock ticks of this boot (`procfs`): a clock that is set changes the time of day at which a process seems to have started.
+    """
 
     name: str
     pid: int
     started: float
+    """Seconds since the epoch. Records of version 0.2.0 have only this."""
+    started_ticks: int = 0
+    boot: str = ""
+
+    @classmethod
+    def of(cls, name: str, process: psutil.Process) -> Self:
+        return cls(name, process.pid, process.create_time(), start_time_ticks(process.pid), boot_id())
 
     def process(self) -> psutil.Process | None:
         """The process, or None when it has ended."""
         try:
             process = psutil.Process(self.pid)
-            is_alive = abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            is_same = self._is_start_of(process)
+            return process if is_same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.NoSuchProcess:
             return None
-        return process if is_alive else None
+
+    def _is_start_of(self, process: psutil.Process) -> bool:
+        if self.boot:
+            return self.boot == boot_id() and self.started_ticks == start_time_ticks(self.pid)
+        return abs(process.create_time() - self.started) < 1.0
 
 
 def record_path(home: Home, name: str) -> Path:
@@ -53,7 +77,7 @@ def record_path(home: Home, name: str) -> Path:
 def read_record(home: Home, name: str) -> ProcessRecord | None:
     try:
         return ProcessRecord(**json.loads(record_path(home, name).read_text()))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, TypeError):  # TypeError: JSON of another shape
         return None
 
 
@@ -73,7 +97,7 @@ def start(
     folder: Path | None = None,
 ) -> psutil.Process:
     """Start `command` in its own session and record it. Its output is appended to `log/<name>.log`."""
-    env = {**(home.child_environment() if environment is None else environment), MARK: str(home.path)}
+    env = {**(home.child_environment() if environment is None else environment), MARK: str(home.path), NAME_MARK: name}
     with log_path(home, name).open("ab") as log:
         child = subprocess.Popen(
             list(command),
@@ -81,10 +105,8 @@ def start(
             **(account.popen_options() if account else {}),
         )  # fmt: skip
     process = psutil.Process(child.pid)
-    record = ProcessRecord(name, process.pid, process.create_time())
-    temporary = record_path(home, name).with_suffix(".new")
-    temporary.write_text(json.dumps(asdict(record)))
-    temporary.replace(record_path(home, name))
+    record = ProcessRecord.of(name, process)
+    write_private(record_path(home, name), json.dumps(asdict(record)).encode())
     return process
 
 
@@ -101,18 +123,32 @@ def log_tail(home: Home, name: str, lines: int = 12) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-def wait_until_ready(home: Home, name: str, is_ready: Callable[[], bool], timeout_seconds: float) -> None:
-    """Poll until `is_ready` returns True. Raises: Problem with the end of the log when the process ends first or the time is over."""
+def wait_until_ready(home: Home, name: str, is_ready: Callable[[], bool], timeout_seconds: float = START_SECONDS) -> None:
+    """Poll until `is_ready` returns True. Raises: Ended or Problem (the time is over), with the end of the log."""
     deadline = time.monotonic() + timeout_seconds
     log = log_path(home, name)
     while not is_ready():
         if find_running(home, name) is None:
-            raise Problem(f"{name} ended while it was starting:\n{log_tail(home, name)}", f"See {log}. Fix the cause, then ./taskw up")
+            raise Ended(f"{name} ended while it was starting:\n{log_tail(home, name)}", f"See {log}. Fix the cause, then ./taskw up")
         if time.monotonic() > deadline:
             raise Problem(
                 f"{name} is not ready after {timeout_seconds:.0f} s:\n{log_tail(home, name)}", f"See {log}. Then ./taskw down and ./taskw up"
             )
         time.sleep(0.05)
+
+
+def ensure_ready(home: Home, name: str, start: Callable[[], None], is_ready: Callable[[], bool]) -> None:
+    """Call `start` unless the process runs, and wait until it is ready.
+
+    A process that is being killed still runs for a moment: one that ends before it is ready is started as if it had not run.
+    """
+    if find_running(home, name) is not None:
+        try:
+            return wait_until_ready(home, name, is_ready)
+        except Ended:
+            record_path(home, name).unlink(missing_ok=True)
+    start()
+    wait_until_ready(home, name, is_ready)
 
 
 def stop(home: Home, name: str, *, timeout_seconds: float = 20, signal_number: int = signal.SIGTERM) -> bool:
@@ -155,41 +191,6 @@ def _is_alive(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def find_leftovers(home: Home) -> list[psutil.Process]:
-    """Processes with the mark of this state folder, whoever their parent is, except this one and its parent."""
-    own = {os.getpid(), os.getppid()}
-    leftovers = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid not in own and process.environ().get(MARK) == str(home.path) and process.status() != psutil.STATUS_ZOMBIE:
-                leftovers.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-    return leftovers + find_pods(home)
-
-
-def find_pods(home: Home) -> list[psutil.Process]:
-    """Processes that the one-machine Knative recorded. They have an empty environment and no mark; Knative ends them unless it was killed."""
-    pods = []
-    for file in (home.path / "knative" / "pods").glob("*/*/process.json"):
-        try:
-            record = json.loads(file.read_text())
-            if record["boot"] == boot_id() and start_time_ticks(record["pid"]) == record["started"]:
-                pods += [psutil.Process(pid) for pid in {record["pid"], *session_members(record["pid"])}]
-        except (ValueError, KeyError, FileNotFoundError, psutil.NoSuchProcess):
-            continue  # an incomplete record, or a process that has just ended
-    return pods
-
-
-def terminate_pods(home: Home) -> None:
-    """Kill the pods of a one-machine Knative that was killed: some hold its ports. Call it only while no Knative runs."""
-    left = find_pods(home)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    wait_until_ended(left, KILL_WAIT_SECONDS)
 
 
 def accepts_connections(port: int) -> bool:

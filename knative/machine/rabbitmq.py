@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from knative.machine import accounts, packages, processes, rabbitmq_users, secrets
+from knative.machine import accounts, leftovers, packages, processes, rabbitmq_users, secrets
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
@@ -19,6 +19,7 @@ USER = "capsule"
 # Schedulers do not busy-wait while idle (+sbwt none); few async threads; distribution on loopback only.
 ERLANG = "+sbwt none +sbwtdcpu none +sbwtdio none +A 4 -kernel inet_dist_use_interface {127,0,0,1}"
 VHOST_TIMEOUT_SECONDS = 10
+COOKIE_BYTES = 20
 
 
 class RabbitMQ:
@@ -49,28 +50,35 @@ class RabbitMQ:
         return processes.find_running(self.home, self.name) is not None
 
     def start(self) -> None:
-        """Start epmd and the server and wait until they are ready. Idempotent. Raises: Problem."""
-        if self.is_running():
-            return self.wait_until_ready()
+        """Start epmd and the server and wait until they are ready. Idempotent. Raises: Problem.
+
+        A server that runs replaces an epmd that has ended (rabbit_epmd_monitor).
+        """
+        processes.ensure_ready(self.home, self.name, self._start, self.is_ready)
+
+    def _start(self) -> None:
         sbin = packages.find_rabbitmq()
         if sbin is None:
             raise Problem("RabbitMQ is not installed.", "./taskw up installs it.")
         ports = self.home.ports
         processes.stop(self.home, self.epmd)
-        processes.require_free_ports(
-            {"RabbitMQ": ports.amqp, "RabbitMQ management": ports.management, "epmd": ports.epmd, "Erlang distribution": ports.distribution}
-        )
+        for name in (self.name, self.epmd):
+            leftovers.kill_remains(self.home, name)
+        processes.require_free_ports({"RabbitMQ": ports.amqp, "RabbitMQ management": ports.management, "Erlang distribution": ports.distribution})
         account = accounts.server_account("rabbitmq")
         accounts.own(self.data, account)
-        environment = self._configure(account)
-        epmd = packages.on_path("epmd")() or Path("/usr/bin/epmd")
-        processes.start(self.home, self.epmd, [str(epmd), "-address", LOOPBACK, "-port", str(ports.epmd)], environment=environment, account=account)
-        processes.wait_until_ready(self.home, self.epmd, lambda: processes.accepts_connections(ports.epmd), 10)
-        processes.start(self.home, self.name, [str(sbin / "rabbitmq-server")], environment=environment, account=account, folder=self.data)
-        return self.wait_until_ready()
+        self._start_epmd()
+        self._configure(account)
+        command = [str(sbin / "rabbitmq-server")]
+        processes.start(self.home, self.name, command, environment=self.environment(), account=account, folder=self.data)
 
-    def wait_until_ready(self) -> None:
-        processes.wait_until_ready(self.home, self.name, self.is_ready, 60)
+    def _start_epmd(self) -> None:
+        port = self.home.ports.epmd
+        processes.require_free_ports({"epmd": port})
+        program = packages.on_path("epmd")() or Path("/usr/bin/epmd")
+        command, account = [str(program), "-address", LOOPBACK, "-port", str(port)], accounts.server_account("rabbitmq")
+        processes.start(self.home, self.epmd, command, environment=self.environment(), account=account)
+        processes.wait_until_ready(self.home, self.epmd, lambda: processes.accepts_connections(port), 10)
 
     def is_ready(self) -> bool:
         """Whether the management API answers. It starts last, after the AMQP listener and the default user."""
@@ -118,10 +126,9 @@ class RabbitMQ:
     def node(self) -> str:
         return "capsule@localhost"
 
-    def _configure(self, account: accounts.Account | None) -> dict[str, str]:
-        """Write the configuration files and return the server's environment."""
-        ports = self.home.ports
-        configuration = self.data / "rabbitmq.conf"
+    def _configure(self, account: accounts.Account | None) -> None:
+        """Write the configuration files."""
+        ports, configuration = self.home.ports, self.data / "rabbitmq.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(
             f"""listeners.tcp.default = {LOOPBACK}:{ports.amqp}
@@ -147,22 +154,28 @@ vm_memory_high_watermark.relative = 0.3
         for file in (configuration, plugins, empty):
             if account:
                 shutil.chown(file, account.uid, account.gid)
+        cookie = self.data / ".erlang.cookie"
+        if cookie.exists() and cookie.stat().st_size < COOKIE_BYTES:
+            cookie.unlink()  # Erlang was killed while it wrote the file, and would refuse to start
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the server and of its tools."""
         inherited = {name: value for name, value in self.home.environment.items() if not name.startswith(("RABBITMQ_", "ERL_", "CAPSULE_"))}
         return {
             **inherited,
             "HOME": str(self.data),
             "RUNNING_UNDER_SYSTEMD": "true",  # the script then execs the Erlang VM: the recorded pid is the server's
-            "RABBITMQ_CONF_ENV_FILE": str(empty),
-            "RABBITMQ_CONFIG_FILE": str(configuration),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
+            "RABBITMQ_CONF_ENV_FILE": str(self.data / "rabbitmq-env.conf"),
+            "RABBITMQ_CONFIG_FILE": str(self.data / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.data / "enabled_plugins"),
             "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_MNESIA_BASE": str(self.data / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.data / "log"),
             "RABBITMQ_GENERATED_CONFIG_DIR": str(self.data / "config"),
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.data / "advanced.config"),
-            "RABBITMQ_DIST_PORT": str(ports.distribution),
+            "RABBITMQ_DIST_PORT": str(self.home.ports.distribution),
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
             "ERL_EPMD_ADDRESS": LOOPBACK,
-            "ERL_EPMD_PORT": str(ports.epmd),
+            "ERL_EPMD_PORT": str(self.home.ports.epmd),
         }

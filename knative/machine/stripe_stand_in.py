@@ -18,7 +18,11 @@ from aiohttp import web
 from localstripe import resources, server
 from localstripe.webhooks import register_webhook
 
+from functions.billing.adapters.variables import STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET
+from functions.runtime.config.variables import BIND, PORT
 from knative.machine import stripe_disputes
+from knative.machine.home import LOOPBACK
+from knative.machine.variables import STRIPE_STATE, STRIPE_WEBHOOK_URL
 
 PAYMENT_EVENTS = ["payment_intent.succeeded", "payment_intent.payment_failed"]
 IDEMPOTENCY_PREFIX = "idempotency:"
@@ -99,10 +103,11 @@ def application(key: str, webhook_url: str, secret: str) -> web.Application:
 
 
 def main() -> None:
-    persist_state(Path(os.environ["CAPSULE_STRIPE_STATE"]))
-    app = application(os.environ["CAPSULE_STRIPE_API_KEY"], os.environ["CAPSULE_STRIPE_WEBHOOK_URL"], os.environ["CAPSULE_STRIPE_WEBHOOK_SECRET"])
-    host = os.environ.get("CAPSULE_BIND", "127.0.0.1")
-    web.run_app(app, host=host, port=int(os.environ["PORT"]), print=None, handle_signals=True, shutdown_timeout=2.0)
+    environment = {BIND.name: LOOPBACK, **os.environ}
+    persist_state(STRIPE_STATE.read(environment))
+    (secret,) = STRIPE_WEBHOOK_SECRET.read(environment)
+    app = application(STRIPE_API_KEY.read(environment), STRIPE_WEBHOOK_URL.read(environment), secret)
+    web.run_app(app, host=BIND.read(environment), port=PORT.read(environment), print=None, handle_signals=True, shutdown_timeout=2.0)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from knative.local.processes.network.routes import parse_allowed_networks
-from knative.machine import grouping, keys, kustomize, packages, processes, rabbitmq_users, repositories
+from functions.runtime.config.variables import AMQP_URL
+from functions.wire.settings import check as check_settings
+from knative.local.variables import PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
+from knative.machine import grouping, keys, kustomize, leftovers, packages, processes, rabbitmq_users, repositories
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
@@ -69,13 +71,10 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
 
 
 def check(home: Home) -> None:
-    """Check what can be checked before anything is started. Raises: Problem."""
+    """Check what can be checked before anything is started. Raises: Problem, InvalidSetting."""
     if not os.access(home.path, os.W_OK):
         raise Problem(f"{home.path} is not writable.", "Does it belong to another user? Use another folder: CAPSULE_HOME=…")
-    try:
-        parse_allowed_networks(home.environment.get("CAPSULE_EGRESS_ALLOW", ""))
-    except ValueError as error:
-        raise Problem(str(error), "Example: CAPSULE_EGRESS_ALLOW=10.1.2.0/24 ./taskw up") from error
+    check_settings(keys.all_settings(), home.environment)
     if variables := [amqp_variable(user) for user in AMQP_USERS if home.external_user_amqp_url(user) and not home.external_amqp_url]:
         raise Problem(
             f"{', '.join(variables)} without CAPSULE_AMQP_URL: these users would connect to another RabbitMQ than the Broker.",
@@ -146,20 +145,28 @@ def start_knative(home: Home) -> bool:
     must_restart = is_running and digest_file.exists() and digest_file.read_text() != digest
     if must_restart:
         processes.stop(home, KNATIVE, timeout_seconds=30)
-    if must_restart or not is_running:
+
+    def start() -> None:
         ports = home.ports
-        processes.terminate_pods(home)
-        titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway, "Stripe stand-in": ports.stripe}
+        leftovers.kill_pods(home)
+        leftovers.kill_remains(home, KNATIVE)
+        titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway}
+        titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe}
         processes.require_free_ports(titles)
         _create_shared_folders(home)
-        folders = {"CAPSULE_SHARED_FOLDERS": f"{home.mail}{os.pathsep}{home.payments}", "CAPSULE_READABLE_FOLDERS": str(home.git)}
-        preloaded = {"CAPSULE_PRELOAD_MODULES": ",".join(PRELOADED_MODULES)}
-        own = {"CAPSULE_AMQP_URL": keys.knative_amqp_url(home), **keys.health_check_settings(home)}
-        environment = {**home.child_environment(), **own, **folders, **preloaded}
-        processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
-        digest_file.write_text(digest)
-    processes.wait_until_ready(home, KNATIVE, lambda: processes.accepts_connections(home.ports.api) and reachable(home), 30)
+        digest_file.write_text(digest)  # before the start: `up` may be killed between both
+        _start_knative_process(home)
+
+    processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and reachable(home))
     return must_restart
+
+
+def _start_knative_process(home: Home) -> None:
+    folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: str(home.git)}
+    preloaded = {PRELOAD_MODULES.name: ",".join(PRELOADED_MODULES)}
+    own = {AMQP_URL.name: keys.knative_amqp_url(home), **keys.health_check_settings(home)}
+    environment = {**home.child_environment(), **own, **folders, **preloaded}
+    processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
 
 
 def _create_shared_folders(home: Home) -> None:

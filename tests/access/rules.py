@@ -35,7 +35,7 @@ RULES: dict[Access, str] = {
         deploy.delete_application deploy.delete_environment deploy.delete_repository_token deploy.deploy deploy.deployment
         deploy.deployments deploy.environment_configuration deploy.environments deploy.instances deploy.promote deploy.release
         deploy.releases deploy.rename_application deploy.repository_access deploy.restart_environment deploy.roll_back
-        deploy.rotate_deploy_key deploy.run deploy.scale_environment deploy.set_host_keys deploy.set_repository_token
+        deploy.attach_run deploy.rotate_deploy_key deploy.run deploy.runs deploy.scale_environment deploy.set_host_keys deploy.set_repository_token
         deploy.start_environment deploy.start_run deploy.stop_environment
     """,
     Access.OBJECT_OR_ADMIN: """

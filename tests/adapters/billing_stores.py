@@ -1,14 +1,17 @@
 """Billing's stores of money on memory or PostgreSQL, with sample rows."""
 
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 
-from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans
+import pytest
+
+from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
 from functions.billing.adapters.postgres_details import PostgresApplications, PostgresPaymentMethodChanges
 from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
-from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions
+from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions, PostgresUsageNotices
 from functions.billing.domain import charges
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, Purpose
@@ -26,11 +29,13 @@ from functions.billing.ports import (
     Plans,
     RatedPeriods,
     Subscriptions,
+    Usage,
+    UsageNotices,
     WebhookEvents,
 )
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
-from tests.memory.billing import SEEDED, MemoryApplications, MemoryCustomers, MemoryPlans
+from tests.memory.billing import SEEDED, MemoryApplications, MemoryCustomers, MemoryPlans, MemoryUsage
 from tests.memory.billing_methods import MemoryPaymentMethodChanges
 from tests.memory.billing_money import (
     MemoryInvoices,
@@ -38,9 +43,11 @@ from tests.memory.billing_money import (
     MemoryPayments,
     MemoryRatedPeriods,
     MemorySubscriptions,
+    MemoryUsageNotices,
     MemoryWebhookEvents,
 )
 from tests.memory.billing_reversals import MemoryCreditNotes, MemoryDisputes
+from tests.servers import Databases
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 FREE_PLAN, PRO, BUSINESS = SEEDED
@@ -57,6 +64,8 @@ class Store:
         self.method_changes: PaymentMethodChanges = PostgresPaymentMethodChanges(database) if database else MemoryPaymentMethodChanges()
         self.plans: Plans = PostgresPlans(database) if database else MemoryPlans()
         self.subscriptions: Subscriptions = PostgresSubscriptions(database) if database else MemorySubscriptions()
+        self.usage: Usage = PostgresUsage(database) if database else MemoryUsage()
+        self.usage_notices: UsageNotices = PostgresUsageNotices(database) if database else MemoryUsageNotices()
         self.rated_periods: RatedPeriods = PostgresRatedPeriods(database) if database else MemoryRatedPeriods()
         memory = MemoryInvoices()
         self.invoices: Invoices = PostgresInvoices(database) if database else memory
@@ -99,6 +108,21 @@ class Store:
                 payment.settle(result, at)
                 await self.payments.save(payment)
         return payment
+
+
+@pytest.fixture(scope="module")
+def url(postgres: Databases) -> str:
+    return postgres.database("billing").functions_url
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield Store(None)
+        return
+    database = Database(request.getfixturevalue("url"))
+    yield Store(database)
+    await database.close()
 
 
 def new_number() -> str:

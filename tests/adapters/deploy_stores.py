@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from functions.deploy.adapters.postgres_applications import PostgresApplications, PostgresQuotas
+from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.deployment import Deployment
@@ -119,7 +120,7 @@ async def observe(stores: Stores, deployment: Deployment, *observations: Any, at
     for each in observations:
         async with stores.transaction():
             locked = await stores.deployments.lock(deployment.id)
-            await apply_observation(locked, locked.watched_object, each, stores.releases, at)
+            await apply_observation(locked, locked.watched_object, each, stores.releases, stores.quotas, at)
             await stores.deployments.save(locked)
     async with stores.transaction():
         return await stores.deployments.get(deployment.id)

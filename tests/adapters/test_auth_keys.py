@@ -18,7 +18,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.user import Role, User
 from functions.auth.queries.jwks import ShowKeys, jwks
 from functions.kernel import Unauthenticated, Unavailable, new_id
-from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.config.settings import Settings
 from functions.runtime.security.tokens import (
     ALGORITHM,
     PUBLIC_KEYS,
@@ -31,6 +31,7 @@ from functions.runtime.security.tokens import (
     rotated_signing_jwks,
     thumbprint,
 )
+from functions.wire.settings import MissingSetting
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 USER, _ = User.register(Email("ada@example.org"), "hash", NOW)

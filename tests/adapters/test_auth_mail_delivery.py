@@ -22,10 +22,11 @@ from cryptography.x509.oid import NameOID
 from functions.auth.adapters.emails import EmailMailer
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import Permanent, Transient, new_id
-from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.config.settings import Settings
 from functions.runtime.email.transport import email_transport
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.external_call import CalledInsideTransaction
+from functions.wire.settings import MissingSetting
 from tests.capsule import FixedClock
 from tests.servers import Databases
 

@@ -1,6 +1,5 @@
 """Contracts of what operators list, of changes of payment methods, and of the names of applications."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,24 +12,9 @@ from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.payments import PaymentStatus, ProviderResult
 from functions.billing.domain.rejections import ChangeInProgress
 from functions.kernel import Transient, new_id
-from functions.runtime.storage.database import Database
-from tests.adapters.billing_stores import FAILED, NOW, Store, new_number
-from tests.servers import Databases
+from tests.adapters.billing_stores import FAILED, NOW, Store, new_number, store, url
 
-
-@pytest.fixture(scope="module")
-def url(postgres: Databases) -> str:
-    return postgres.database("billing").functions_url
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield Store(None)
-        return
-    database = Database(request.getfixturevalue("url"))
-    yield Store(database)
-    await database.close()
+__all__ = ["store", "url"]
 
 
 async def test_a_change_of_a_payment_method_is_stored_and_a_customer_has_one_pending(store: Store) -> None:

@@ -69,6 +69,8 @@ async def test_money_of_the_former_release_keeps_its_amounts_and_its_protection(
     async with store.transaction():
         assert (await store.customers.get(refused)).account_refusal_reason == "no"
         assert list(await store.plans.list_offered(THEN)) == [FREE_PLAN, PRO, BUSINESS]
+        to_review = await store.subscriptions.list_to_review(THEN, 10)
+        assert [(each.id, each.is_announced, each.exhausted) for each in to_review] == [(subscription, False, ())]
         period = await store.rated_periods.get(subscription, THEN)
         assert period is not None and period.is_open
         assert period.billed == {Meter.REQUESTS: BilledUsage(0, Money(120, "EUR")), Meter.CPU_MILLISECONDS: BilledUsage(0, Money(0, "EUR"))}

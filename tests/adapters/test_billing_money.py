@@ -1,6 +1,5 @@
 """Contracts of the stores of subscriptions, invoices, payments, credit notes, ledger and webhook events."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -17,24 +16,9 @@ from functions.billing.domain.plans import Meter
 from functions.billing.domain.rated_periods import BilledUsage, RatedPeriod
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.kernel import Transient, new_id
-from functions.runtime.storage.database import Database
-from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, new_number
-from tests.servers import Databases
+from tests.adapters.billing_stores import BUSINESS, FAILED, FREE_PLAN, NOW, PRO, Store, new_number, store, url
 
-
-@pytest.fixture(scope="module")
-def url(postgres: Databases) -> str:
-    return postgres.database("billing").functions_url
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield Store(None)
-        return
-    database = Database(request.getfixturevalue("url"))
-    yield Store(database)
-    await database.close()
+__all__ = ["store", "url"]
 
 
 async def test_the_newest_version_of_each_plan_is_offered_cheapest_first(store: Store) -> None:
@@ -62,6 +46,8 @@ async def test_a_subscription_is_stored_completely_and_a_stale_one_is_rejected(s
     subscription.schedule_plan(FREE_PLAN)
     subscription.suspend(NOW)
     subscription.credit_minor = 17
+    subscription.set_exhausted((Meter.CPU_MILLISECONDS, Meter.REQUESTS), NOW + timedelta(days=3))
+    subscription.is_announced = False
     async with store.transaction():
         await store.subscriptions.save(subscription)
         assert await store.subscriptions.get_current(customer.id) == subscription
@@ -69,6 +55,33 @@ async def test_a_subscription_is_stored_completely_and_a_stale_one_is_rejected(s
     with pytest.raises(Transient):
         async with store.transaction():
             await store.subscriptions.save(stale)
+
+
+async def test_subscriptions_to_review_are_those_not_announced_and_those_exhausted_before(store: Store) -> None:
+    _, unannounced = await store.customer()
+    _, exhausted = await store.customer()
+    _, neither = await store.customer()
+    unannounced.is_announced = False
+    exhausted.set_exhausted((Meter.REQUESTS,), NOW)
+    async with store.transaction():
+        await store.subscriptions.save(unannounced)
+        await store.subscriptions.save(exhausted)
+        ids = [each.id for each in await store.subscriptions.list_to_review(NOW, 1000)]
+        earlier = [each.id for each in await store.subscriptions.list_to_review(NOW - timedelta(seconds=1), 1000)]
+    assert {unannounced.id, exhausted.id} <= set(ids) and neither.id not in ids
+    assert unannounced.id in earlier and exhausted.id not in earlier
+
+
+async def test_a_threshold_is_recorded_once_in_a_period_and_never_backwards(store: Store) -> None:
+    _, subscription = await store.customer()
+    steps = [(NOW, 80), (NOW, 80), (NOW, 100), (NOW, 80), (NOW + timedelta(days=31), 80), (NOW, 100)]
+    recorded = []
+    for period_begin, percent in steps:
+        async with store.transaction():
+            recorded.append(await store.usage_notices.record(subscription.id, Meter.REQUESTS, period_begin, percent))
+    assert recorded == [True, False, True, False, True, False]
+    async with store.transaction():
+        assert await store.usage_notices.record(subscription.id, Meter.CPU_MILLISECONDS, NOW, 80)
 
 
 async def test_ended_subscriptions_are_listed_oldest_first(store: Store) -> None:

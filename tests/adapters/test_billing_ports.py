@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -16,45 +15,16 @@ from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.periods import Period
 from functions.billing.domain.subscriptions import Subscription
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
-from functions.billing.ports import Customers, Plans, Subscriptions, Usage
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
-from tests.memory.billing import SEEDED, MemoryCustomers, MemoryPlans, MemoryUsage
-from tests.memory.billing_money import MemorySubscriptions
+from tests.adapters.billing_stores import NOW, Store, store, url
+from tests.memory.billing import SEEDED
 from tests.servers import Databases
 
-NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
+__all__ = ["store", "url"]
+
 MAY = Period(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC))
 APP = UUID(int=10)
-
-
-class Store:
-    """Billing's ports on one kind of storage. Users have random ids, so tests can share a database."""
-
-    def __init__(self, database: Database | None) -> None:
-        self.database = database
-        self.customers: Customers = PostgresCustomers(database) if database else MemoryCustomers()
-        self.plans: Plans = PostgresPlans(database) if database else MemoryPlans()
-        self.subscriptions: Subscriptions = PostgresSubscriptions(database) if database else MemorySubscriptions()
-        self.usage: Usage = PostgresUsage(database) if database else MemoryUsage()
-
-    def transaction(self) -> AbstractAsyncContextManager[object]:
-        return self.database.transaction() if self.database else nullcontext()
-
-
-@pytest.fixture(scope="module")
-def url(postgres: Databases) -> str:
-    return postgres.database("billing").functions_url
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield Store(None)
-        return
-    database = Database(request.getfixturevalue("url"))
-    yield Store(database)
-    await database.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Contracts of the stores of credit notes and disputes."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,24 +10,9 @@ from functions.billing.domain.disputes import Dispute, DisputeStatus, ProviderDi
 from functions.billing.domain.money import Money
 from functions.billing.domain.payments import PaymentStatus, ProviderResult
 from functions.kernel import Transient, new_id
-from functions.runtime.storage.database import Database
-from tests.adapters.billing_stores import NOW, Store, new_number
-from tests.servers import Databases
+from tests.adapters.billing_stores import NOW, Store, new_number, store, url
 
-
-@pytest.fixture(scope="module")
-def url(postgres: Databases) -> str:
-    return postgres.database("billing").functions_url
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield Store(None)
-        return
-    database = Database(request.getfixturevalue("url"))
-    yield Store(database)
-    await database.close()
+__all__ = ["store", "url"]
 
 
 async def test_a_credit_note_is_stored_completely(store: Store) -> None:

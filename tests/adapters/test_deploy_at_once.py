@@ -11,8 +11,9 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.quota import Quota
-from functions.deploy.domain.rejections import ApplicationQuotaExceeded, DeploymentInProgress
+from functions.deploy.domain.rejections import ApplicationQuotaExceeded, DeploymentInProgress, OverQuota
 from functions.deploy.domain.release import Release
+from functions.deploy.services.work_admission import admit_work
 from functions.runtime.storage.database import Database
 from tests.adapters.deploy_stores import BUILT, NOW, Stores, add_application, add_deployment, new_application, on_postgres
 from tests.servers import Databases
@@ -98,3 +99,23 @@ async def test_an_inconsistent_row_is_refused(stored: Stores, change: str) -> No
     with pytest.raises(psycopg.errors.CheckViolation):
         async with stored.transaction():
             await stored.database.connection.execute(f"UPDATE deployments SET {change} WHERE id = %s", (deployment.id,))
+
+
+async def test_work_that_is_admitted_while_the_quota_shrinks_sees_the_new_limits(stored: Stores) -> None:
+    owner = uuid4()
+    for _ in range(2):
+        await add_application(stored, owner)
+    shrunk = asyncio.Event()
+
+    async def shrink() -> None:
+        async with stored.transaction():
+            await stored.quotas.set(Quota(owner, 1, 512, NOW))
+            shrunk.set()
+
+    async def admit() -> None:
+        await shrunk.wait()
+        async with stored.transaction():
+            await admit_work(stored.quotas, owner)
+
+    results = await asyncio.gather(shrink(), admit(), return_exceptions=True)
+    assert isinstance(results[1], OverQuota)

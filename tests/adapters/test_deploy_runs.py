@@ -6,10 +6,12 @@ from uuid import uuid4
 import pytest
 
 from functions.deploy.domain.application_settings import ApplicationSettings
+from functions.deploy.domain.attach_ticket import LIFETIME, AttachTicket
 from functions.deploy.domain.names import STAGING, ApplicationName
-from functions.deploy.domain.rejections import ApplicationNameTaken, RunNotFound
+from functions.deploy.domain.rejections import ApplicationNameTaken, RunNotFound, TicketNotFound
 from functions.deploy.domain.release import Release
-from functions.deploy.domain.run import Run, RunOutcome
+from functions.deploy.domain.run import Run, RunOutcome, RunStreams
+from functions.kernel import Caller
 from tests.adapters.deploy_stores import BUILT, NOW, Stores, add_application, stores, url
 
 __all__ = ["stores", "url"]
@@ -73,3 +75,38 @@ async def test_runs_are_found_counted_finished_and_deleted(stores: Stores) -> No
         with pytest.raises(RunNotFound):
             await stores.runs.get(application.id, first.id)
         assert await stores.runs.get(application.id, second.id) == second
+
+
+async def test_attachable_runs_are_counted_for_an_account_and_attached_once(stores: Stores) -> None:
+    application = await add_application(stores)
+    async with stores.transaction():
+        environment = await stores.environments.get(application, STAGING)
+        release = await stores.releases.add(Release(uuid4(), application.id, BUILT.image, BUILT.commit, "python", NOW))
+        runs = [Run.request(application, environment, release, "true", NOW, streams)[0] for streams in RunStreams]
+        for each in runs:
+            await stores.runs.add(each)
+        assert await stores.runs.count_attachable(application.user_id, NOW) == 2
+        assert await stores.runs.count_attachable(uuid4(), NOW) == 0
+        newest_first = sorted(runs, key=lambda run: run.id, reverse=True)
+        assert await stores.runs.page(application.id, before=None, limit=2) == newest_first[:2]
+        assert await stores.runs.page(application.id, before=newest_first[1].id, limit=2) == newest_first[2:]
+
+        assert {each.id for each in await stores.runs.lock_waiting(LATER, 10)} == {each.id for each in runs[1:]}
+        assert await stores.runs.lock_waiting(NOW, 10) == []
+        runs[2].attach(NOW)
+        runs[2].attach(LATER)
+        await stores.runs.save(runs[2])
+        assert (await stores.runs.get(application.id, runs[2].id)).attached_at == NOW
+        assert await stores.runs.lock_waiting(LATER, 10) == [runs[1]]
+
+        caller = Caller(application.user_id, session_id=uuid4())
+        ticket, text = AttachTicket.issue(runs[2], caller, NOW)
+        late, _ = AttachTicket.issue(runs[2], caller, NOW)
+        for each_ticket in (ticket, late):
+            await stores.runs.add_ticket(each_ticket)
+        assert text.encode() not in ticket.token_hash
+        assert await stores.runs.redeem_ticket(ticket.token_hash, NOW) == ticket
+        with pytest.raises(TicketNotFound):
+            await stores.runs.redeem_ticket(ticket.token_hash, NOW)
+        with pytest.raises(TicketNotFound):
+            await stores.runs.redeem_ticket(late.token_hash, NOW + LIFETIME)

@@ -6,16 +6,19 @@ from uuid import uuid4
 
 import pytest
 
-from functions.deploy.domain.quota import Quota
+from functions.deploy.domain.names import STAGING
+from functions.deploy.domain.quota import ExhaustedMeter, Quota
 from functions.deploy.domain.rejections import (
     ApplicationNameTaken,
     ApplicationNotFound,
     ApplicationQuotaExceeded,
 )
+from functions.deploy.domain.standing import Restriction, Standing
 from functions.kernel import Transient
 from tests.adapters.deploy_stores import BUILT, NOW, Stores, add_application, add_deployment, new_application, observe, stores, url
 
 __all__ = ["stores", "url"]
+LATER = NOW + timedelta(minutes=5)
 
 
 async def test_a_stored_application_is_read_unchanged(stores: Stores) -> None:
@@ -131,3 +134,54 @@ async def test_deleted_applications_are_erased_with_all_their_rows(stores: Store
         with pytest.raises(ApplicationNotFound):
             await stores.applications.get(application.id)
         assert await stores.applications.get(kept.id) == kept
+
+
+async def test_plan_suspension_exhausted_meters_and_standing_are_stored_beside_the_usage(stores: Stores) -> None:
+    owner, pauses_at = uuid4(), NOW + timedelta(hours=24)
+    exhausted = (ExhaustedMeter("cpu_milliseconds", 3_600_000), ExhaustedMeter("requests", 100_000))
+    standing = Standing(Restriction.USAGE_EXHAUSTED, NOW, pauses_at)
+    await add_application(stores, owner)
+    async with stores.transaction():
+        await stores.quotas.set(Quota(owner, 2, 512, NOW, is_suspended=True, plan="pro"))
+        await stores.quotas.set_exhausted(owner, exhausted, pauses_at)
+        await stores.quotas.save_standing(owner, standing)
+    expected = Quota(owner, 2, 512, NOW, 1, 0, True, "pro", exhausted, pauses_at, standing)
+    async with stores.transaction():
+        assert await stores.quotas.find(owner) == await stores.quotas.lock(owner) == expected
+        assert owner in await stores.quotas.list_to_pause(pauses_at + timedelta(seconds=1), 1000)
+        assert owner not in await stores.quotas.list_to_pause(pauses_at, 1000)
+        await stores.quotas.set(Quota(owner, 25, 1024, LATER))
+        assert await stores.quotas.find(owner) == replace(
+            expected, applications=25, memory_mib=1024, granted_at=LATER, is_suspended=False, plan="free"
+        )
+        await stores.quotas.save_standing(owner, replace(standing, is_paused=True))
+        assert owner not in await stores.quotas.list_to_pause(pauses_at + timedelta(seconds=1), 1000)
+        await stores.quotas.set_exhausted(owner, (), pauses_at)
+        await stores.quotas.save_standing(owner, Standing())
+        stored = await stores.quotas.lock(owner)
+        assert stored is not None and (stored.exhausted, stored.standing, stored.applications_used) == ((), Standing(), 1)
+        assert await stores.quotas.lock(uuid4()) is None
+
+
+async def test_all_applications_of_a_user_are_locked_oldest_first(stores: Stores) -> None:
+    owner = uuid4()
+    first, deleted, last = [await add_application(stores, owner) for _ in range(3)]
+    await add_application(stores)
+    deleted.delete(NOW)
+    async with stores.transaction():
+        await stores.applications.save(deleted)
+        assert list(await stores.applications.lock_all(owner)) == [first, last]
+
+
+async def test_a_paused_environment_is_stored(stores: Stores) -> None:
+    application = await add_application(stores)
+    async with stores.transaction():
+        assert await stores.environments.find(application.id, STAGING) is None
+        environment = await stores.environments.get(application, STAGING)
+        environment.pause(application, Restriction.OVER_QUOTA, NOW)
+        await stores.environments.save(environment)
+        assert await stores.environments.find(application.id, STAGING) == await stores.environments.get(application, STAGING) == environment
+        environment.resume(application, LATER)
+        environment.delete(application, LATER)
+        await stores.environments.save(environment)
+        assert await stores.environments.find(application.id, STAGING) is None

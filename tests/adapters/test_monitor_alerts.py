@@ -16,13 +16,14 @@ from functions.monitor.adapters.postgres import PostgresApplications
 from functions.monitor.domain.alerts import Alert, Notice, State, incident_of, incident_of_deployment
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.notifications import Channel, Delivery, DeliveryState, notification
-from functions.monitor.domain.rules import Rule, RuleKind, presets
+from functions.monitor.domain.rules import NoData, Observation, Rule, RuleKind, Verdict, presets
 from functions.runtime.storage.database import Database
 from tests.adapters.monitor_databases import Store, stored
 from tests.servers import Databases
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 MINUTE = timedelta(minutes=1)
+BREACH, HEALTHY = Observation(Verdict.BREACHED, 0.5, 20), Observation(Verdict.HEALTHY, 0.0, 20)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ async def database(urls: dict[str, str], postgres: Databases) -> AsyncIterator[D
 
 
 def measured(application: UUID) -> Rule:
-    return Rule(new_id(), application, RuleKind.ERROR_RATE, NOW, "staging", 0.25, 7 * MINUTE, MINUTE, 12)
+    return Rule(new_id(), application, RuleKind.ERROR_RATE, NOW, "staging", 0.25, 7 * MINUTE, MINUTE, 12, no_data=NoData.FIRE)
 
 
 def failed(application: UUID, deployment: UUID | None = None, at: datetime = NOW) -> Alert:
@@ -75,7 +76,7 @@ async def test_rules_come_back_as_they_were_and_go(store: Store) -> None:
     async with store.transaction():
         assert list(await store.rules.of([application])) == [rule, later]
         assert list(await store.rules.of([application, new_id()], [RuleKind.ERROR_RATE])) == [rule]
-        assert await store.rules.get(rule.id) == rule and await store.rules.get(new_id()) is None
+        assert await store.rules.get(rule.id) == rule in await store.rules.firing_without_data() and await store.rules.get(new_id()) is None
         await store.rules.delete(rule.id, NOW)
         assert await store.rules.get(rule.id) is None and list(await store.rules.of([application])) == [later]
 
@@ -96,15 +97,15 @@ async def test_presets_are_made_once_even_after_one_was_deleted(store: Store) ->
 async def test_alerts_come_back_as_they_were_at_every_turn(store: Store) -> None:
     application = new_id()
     rule = measured(application)
-    alert, _ = Alert.of_condition(rule, "staging", 0.5, NOW)
+    alert, _ = Alert.of_condition(rule, "staging", BREACH, NOW)
     async with store.transaction():
         await store.alerts.save(alert)
         assert await store.alerts.get(alert.id) == alert
     for move in (
-        lambda: alert.observe(rule, 0.4, NOW + MINUTE),
+        lambda: alert.observe(rule, BREACH, NOW + MINUTE),
         lambda: alert.notify(Notice.FIRING, NOW + MINUTE),
         lambda: alert.acknowledge(UUID(int=1), NOW + MINUTE),
-        lambda: alert.observe(rule, None, NOW + 2 * MINUTE),
+        lambda: alert.observe(rule, HEALTHY, NOW + 2 * MINUTE),
         lambda: alert.end(NOW + 3 * MINUTE),
     ):
         move()
@@ -137,9 +138,9 @@ async def test_alerts_are_listed_newest_first_without_those_that_came_to_nothing
     application, other = new_id(), new_id()
     rule = measured(application)
     alerts = [failed(application), failed(other), failed(application)]
-    pending, _ = Alert.of_condition(rule, "staging", 0.5, NOW)
-    nothing, _ = Alert.of_condition(rule, "production", 0.5, NOW)
-    nothing.observe(rule, None, NOW)
+    pending, _ = Alert.of_condition(rule, "staging", BREACH, NOW)
+    nothing, _ = Alert.of_condition(rule, "production", BREACH, NOW)
+    nothing.observe(rule, HEALTHY, NOW)
     alerts[0].resolve(NOW)
     async with store.transaction():
         for alert in (*alerts, pending, nothing):
@@ -211,8 +212,8 @@ async def test_a_delivery_is_frozen_and_its_end_is_final(store: Store) -> None:
 async def test_one_incident_has_one_open_alert(database: Database) -> None:
     alerts, application = PostgresAlerts(database), new_id()
     rule = measured(application)
-    first, _ = Alert.of_condition(rule, "staging", 0.5, NOW)
-    second, _ = Alert.of_condition(rule, "staging", 0.5, NOW)
+    first, _ = Alert.of_condition(rule, "staging", BREACH, NOW)
+    second, _ = Alert.of_condition(rule, "staging", BREACH, NOW)
     async with database.transaction():
         await alerts.save(first)
     with pytest.raises(psycopg.errors.UniqueViolation):
@@ -236,7 +237,7 @@ async def test_two_who_see_the_same_condition_at_once_begin_one_alert(database: 
             if incident in await alerts.lock([incident, f"other-{new_id()}"]):
                 return False
             await asyncio.sleep(0.1)
-            alert, _ = Alert.of_condition(rule, "staging", 0.5, NOW)
+            alert, _ = Alert.of_condition(rule, "staging", BREACH, NOW)
             await alerts.save(alert)
             return True
 

@@ -16,7 +16,8 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.messaging.exchanges import EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
-from tests.runtime.harness import Worker, World, request, until
+from tests.runtime.harness import Worker, World, until
+from tests.runtime.messages import request
 
 HANDLED_TYPES = (UserCreated.type, RegistrationRepeated.type, EmailVerificationRequested.type)
 PASSWORD = "correct horse battery staple"

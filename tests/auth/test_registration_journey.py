@@ -18,7 +18,8 @@ from functions.runtime.config.registry import find
 from functions.runtime.messaging.exchanges import COMMANDS, EVENTS
 from tests.auth.running_context import AuthWorld, Visitor
 from tests.billing.stripe_stand_in import KEY, SECRET, StandIn, stand_in
-from tests.runtime.harness import Worker, free_port, message, request, until
+from tests.runtime.harness import Worker, free_port, until
+from tests.runtime.messages import message, request
 
 AUTH_FUNCTIONS = (
     *("register", "verify_email", "login", "registration", "registrations", "resume_registration", "on_user_created", "on_customer_created"),

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from events.auth import SessionEnded, UserCreated
-from functions.auth.adapters.session_limits import InvalidSetting, session_limits
+from functions.auth.adapters.session_limits import session_limits
 from functions.auth.commands.revoke_session import RevokeSession
 from functions.auth.commands.revoke_sessions import RevokeSessions
 from functions.auth.domain.rejections import SessionExpired, SessionNotFound
@@ -14,6 +14,7 @@ from functions.auth.domain.views import SessionView
 from functions.auth.queries.sessions import ActiveSessionView, ListSessions
 from functions.kernel import Caller, Client, Page, new_id
 from functions.runtime.config.settings import Settings
+from functions.wire.settings import InvalidSetting
 from tests.auth.world import World
 
 
@@ -112,7 +113,7 @@ async def test_settings_shorten_sessions_at_their_next_refresh() -> None:
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "soon", "99999"])
 def test_a_limit_that_is_no_number_of_days_is_refused(value: str) -> None:
-    with pytest.raises(InvalidSetting, match=f"CAPSULE_SESSION_MAX_DAYS is '{value}'"):
+    with pytest.raises(InvalidSetting, match=f'CAPSULE_SESSION_MAX_DAYS is "{value}"'):
         session_limits(Settings({"CAPSULE_SESSION_MAX_DAYS": value}))
 
 

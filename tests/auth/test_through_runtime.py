@@ -15,7 +15,8 @@ import pytest
 
 from events.auth import UserCreated
 from tests.auth.running_context import PASSWORD, AuthWorld, Visitor, auth_worlds
-from tests.runtime.harness import Worker, message, request, until
+from tests.runtime.harness import Worker, until
+from tests.runtime.messages import message, request
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,7 @@ class World(Capsule):
         self.failures: memory.MemoryLoginFailures = self.port(ports.LoginFailures)
         self.hasher: memory.PlainHasher = self.port(ports.Hasher)
         self.mailer: auth_accounts.MemoryMailer = self.port(ports.Mailer)
+        self.administrators: memory.MemoryAdministrators = self.port(ports.Administrators)
         self.client = Client("203.0.113.7", "curl/8")
 
     # -- accounts -----------------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ from functions.runtime.messaging.exchanges import COMMANDS, EVENTS
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.billing.stripe_stand_in import StandIn, stand_in
-from tests.runtime.harness import ROOT, Worker, World, free_port, message, until
+from tests.runtime.harness import ROOT, Worker, World, free_port, until
+from tests.runtime.messages import message
 from tests.waiting import wait_limit
 
 OTHER_FUNCTIONS = ("deploy.on_subscription_changed", "deploy.quota", "auth.revoked_sessions")

@@ -1,11 +1,15 @@
 """A payment method is replaced without a payment, and later charges use it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from functions.billing.commands.pay_invoice import PayInvoice
 from functions.billing.commands.set_payment_method import SetPaymentMethod
+from functions.billing.commands.subscribe import Subscribe
 from functions.billing.domain.payment_methods import PaymentMethodChangeRequested
 from functions.billing.domain.rejections import ChangeInProgress
 from functions.billing.queries.payment_method import PaymentMethodView, ShowPaymentMethod
@@ -83,3 +87,17 @@ async def test_one_change_at_a_time_and_repeating_changes_nothing(world: World) 
         await world.publish(event)
     await world.settle()
     assert (await read_method(world)).payment_method == "pm_third_attached"
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda text: SetPaymentMethod(payment_method=text),
+        lambda text: Subscribe(plan="pro", payment_method=text),
+        lambda text: PayInvoice(invoice_id=USER, payment_method=text),
+    ],
+)
+def test_the_number_of_a_card_is_refused_before_it_is_stored(build: Callable[[str], Any]) -> None:
+    with pytest.raises(ValidationError, match="looks like the number of a card"):
+        build("4242424242424241")
+    assert build("pm_card_visa").payment_method == "pm_card_visa"

@@ -11,7 +11,8 @@ from stripe import WebhookSignature
 
 from tests.billing.running_system import Customer, RunningSystem, running_system
 from tests.billing.stripe_stand_in import KEY, SECRET
-from tests.runtime.harness import message, until
+from tests.runtime.harness import until
+from tests.runtime.messages import message
 from tests.waiting import wait_limit
 
 WEBHOOKS = "/v1/billing/webhooks/stripe"

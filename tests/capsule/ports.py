@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from events.auth import (
+    AdministratorGranted,
     ApiTokenCreated,
     ApiTokenRevoked,
     RecoveryCodesReplaced,
@@ -44,6 +45,7 @@ from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 
 SETTINGS: Mapping[str, str] = {
     "CAPSULE_PUBLIC_URL": "http://capsule.localhost",
+    "CAPSULE_TERMINAL_URL": "ws://terminal.localhost",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
 }
 """Environment variables of every function."""
@@ -81,6 +83,7 @@ def revoked_sessions(revoked: RevokedSessions) -> MemoryRevokedSessions:
 
 PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
     "auth": {
+        auth.Administrators: memory_auth.MemoryAdministrators,
         auth.AccessTokenIssuer: memory_auth.PlainAccessTokens,
         auth.ApiTokens: api_tokens,
         auth.LoginChallenges: auth_tokens.PlainLoginChallenges,
@@ -116,6 +119,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         billing.RatedPeriods: billing_money.MemoryRatedPeriods,
         billing.Subscriptions: billing_money.MemorySubscriptions,
         billing.Usage: memory_billing.MemoryUsage,
+        billing.UsageNotices: billing_money.MemoryUsageNotices,
     },
     "deploy": {
         deploy.ApplicationRequests: deploy_cluster.MemoryApplicationRequests,
@@ -177,6 +181,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         SecondFactorDisabled,
         SecondFactorEnabled,
         RegistrationCompleted,
+        AdministratorGranted,
         UserExpired,
         UserLoggedIn,
     }

@@ -11,6 +11,7 @@ import pytest
 
 from knative.machine import mailbox, repositories
 from tests.cli.schemas import assert_matches
+from tests.cli.screen import use_shell
 from tests.cli.terminal import Result, Terminal
 from tests.journeys.whole import Json, Whole, until
 
@@ -215,6 +216,9 @@ def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole
 
     failed = home.run("run", "sh", "-c", "echo to stdout; echo to stderr >&2; exit 7", code=7)
     assert failed.out == "to stdout\n" and "to stderr\n" in failed.err and "exited with code 7" in failed.err
+    reversed_input = home.run("run", "python -c 'import sys; sys.stdout.write(sys.stdin.read()[::-1])'", stdin="abc\n" * 20_000, code=None)
+    assert reversed_input.exit_code == 0 and reversed_input.out == "\ncba" * 20_000
+    use_shell(home)
     document = home.run("run", "--json", "pwd", code=0).document
     assert_matches("RunView", document)
     assert (document["status"], document["exitCode"], document["command"]) == ("succeeded", 0, "pwd")

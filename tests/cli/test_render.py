@@ -118,6 +118,36 @@ def test_a_bill_says_what_is_due_what_was_paid_and_what_comes() -> None:
         assert line in lines, (line, lines)
 
 
+def quota_view(status: str, detail: str = "", pauses_at: str | None = None) -> dict[str, Any]:
+    standing = {"status": status, "restriction": None, "detail": detail, "pausesAt": pauses_at}
+    return {"plan": "free", "standing": standing, "applications": {"limit": 5, "used": 1}, "memoryMib": {"limit": 2560, "used": 512}}
+
+
+def requests(quantity: int, *, is_limit: bool = True) -> dict[str, Any]:
+    charge = {"meter": "requests", "quantity": quantity, "included": 100_000, "billable": 0, "amount": EUR, "isLimit": is_limit}
+    return {**bill_view(), "charges": [charge]}
+
+
+def test_the_quota_shows_the_plan_the_limits_and_the_included_use() -> None:
+    text = render(billing.quota(quota_view("good"), requests(79_999)))
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert lines == [
+        *("plan free", "status good", "applications 1 of 5", "memory 512 of 2,560 MiB"),
+        "requests 79,999 of 100,000, 2026-01-01 to 2026-01-31",
+    ]
+    assert "requests" not in render(billing.quota(quota_view("good"), requests(5, is_limit=False)))
+
+
+def test_warnings_say_from_80_percent_on_what_comes_and_later_what_stops_and_when() -> None:
+    assert billing.warnings(quota_view("good"), None) == billing.warnings(quota_view("good"), requests(79_999)) == []
+    assert billing.warnings(quota_view("good"), requests(90_000, is_limit=False)) == []
+    (soon,) = billing.warnings(quota_view("good"), requests(85_500))
+    assert "85 % of the requests" in soon
+    why, until = billing.warnings(quota_view("restricted", "All of it is used.", "2026-01-03T10:00:00Z"), requests(100_000))
+    assert why == "All of it is used." and until.startswith("Nothing new starts. What runs goes on until 2026-01-0")
+    assert "are paused" in billing.warnings(quota_view("paused", "Why."), None)[1]
+
+
 def test_a_cancellation_says_what_is_owed() -> None:
     owed = {"plan": "free", "takesEffectAt": None, "openInvoices": [{"number": "2026-000003", "total": {"amount": 733, "currency": "EUR"}}]}
     assert "You owe 7.33 EUR: capsule invoices pay 2026-000003" in render(*billing.cancelled(owed))
@@ -147,7 +177,8 @@ def test_operators_see_disputes_with_their_payment() -> None:
 
 def test_metrics_without_requests_have_no_table() -> None:
     none = {"requests": 0, "byStatus": {}, "p50LatencyMs": None, "p95LatencyMs": None, "cpuMilliseconds": 0, "memoryMaxBytes": None}
-    view = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "step": 60, "total": none, "points": [none], "markers": []}
+    view = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T01:00:00Z", "step": 60, "total": none, "points": [none], "markers": [],
+            "measuredUntil": None}  # fmt: skip
     text = render(observe.metrics(view, 60))
     assert "0 requests in the last 60 minutes" in text and "statuses" not in text
 
@@ -195,7 +226,7 @@ def test_quantities_are_written_out_and_cpu_time_is_in_seconds() -> None:
 
 def test_an_environment_names_what_serves_the_last_deployment_and_the_url() -> None:
     summary = "r1 serving · last deployment (r3) rolled back (failing-requests)"
-    view = {"name": "staging", "url": "http://x", "release": 1, "commit": "0123456789abcdef", "stoppedAt": None, "summary": summary}
+    view = {"name": "staging", "url": "http://x", "release": 1, "commit": "0123456789abcdef", "stoppedAt": None, "pausedAt": None, "summary": summary}
     expected = "r1 serving (0123456789ab) · last deployment (r3) rolled back (failing-requests)\nhttp://x"
     assert apps.environment(view).plain == expected
     assert (

@@ -43,7 +43,7 @@ def alert(id: str) -> dict[str, Any]:
 
 SERVING = {
     "name": "production", "url": URL, "release": 11, "commit": "c" * 40,
-    "stoppedAt": None, "summary": "r11 serving · last deployment (r12) rolled back (failing-requests)",
+    "stoppedAt": None, "pausedAt": None, "pauseReason": None, "summary": "r11 serving · last deployment (r12) rolled back (failing-requests)",
 }  # fmt: skip
 SIZE = {"minScale": 0, "maxScale": 10, "memoryMib": 512, "cpuMillis": 1000, "observationSeconds": 60}
 POINT = {
@@ -75,7 +75,7 @@ DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
     "alerts": (alerts.alerts([alert(each) for each in IDS]), ["firing", "a-rather-long-name", "01a20315-d", "deployment-rolled-back:", "times)"]),
     "alert rules": (
         alerts.rules([{"id": IDS[0], "kind": "deployment-rolled-back", "environment": None, "threshold": 0.05, "window": 300, "for": 0,
-                       "preset": True}]), ["deployment-rolled-back", "01a20315"],
+                       "noData": "keep", "preset": True}]), ["deployment-rolled-back", "01a20315"],
     ),
     "alert channels": (alerts.channels([{"id": IDS[0], "url": URL, "createdAt": AT}]), [URL, "01a20315"]),
     "deliveries": (
@@ -112,7 +112,7 @@ DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
         ["CPU seconds", "1,000,000", "20.00 EUR"],
     ),
     "metrics": (
-        observe.metrics({"total": POINT, "points": [POINT], "markers": []}, 60), ["1,234 requests", "1,234.5 ms", "5xx 34"],
+        observe.metrics({"total": POINT, "points": [POINT], "markers": [], "measuredUntil": AT}, 60), ["1,234 requests", "1,234.5 ms", "5xx 34"],
     ),
     "timeline": (
         observe.Timeline({"correlationId": IDS[0], "begin": AT, "entries": [ENTRY]}),

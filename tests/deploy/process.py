@@ -28,7 +28,8 @@ from tests.builder.repositories import Repositories, Repository, serving
 from tests.deploy import account
 from tests.deploy.deploy_capsule import TEMPLATE
 from tests.knative.machine import Machine, free_offset
-from tests.runtime.harness import Worker, World, message, request, until
+from tests.runtime.harness import Worker, World, until
+from tests.runtime.messages import message, request
 
 APP = """
 import http.server, os

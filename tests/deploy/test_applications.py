@@ -61,7 +61,7 @@ async def test_an_application_over_the_quota_is_not_stored(capsule: DeployCapsul
     await capsule.create("one")
     with pytest.raises(ApplicationQuotaExceeded) as rejection:
         await capsule.create("two")
-    assert "Your quota is 1 applications" in rejection.value.detail
+    assert "You use 1 of 1 applications of your free plan, and ask for one more." in rejection.value.detail
     assert [each.name for each in (await list_applications(capsule)).items] == ["one"]
 
 

@@ -5,7 +5,7 @@ import pytest
 from events.billing import Allowed, SubscriptionChanged
 from events.deploy import QuotaGranted
 from functions.deploy.domain.quota import Quota
-from functions.deploy.domain.rejections import ApplicationQuotaExceeded
+from functions.deploy.domain.rejections import ApplicationQuotaExceeded, OverQuota
 from functions.kernel import new_id
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
 
@@ -41,7 +41,7 @@ async def test_a_larger_plan_raises_the_quota_and_a_smaller_one_keeps_existing_a
     await capsule.publish(subscription_changed(capsule, 1))
     quota = await capsule.quotas.find(OWNER.user_id)
     assert quota is not None and (quota.applications, quota.applications_used) == (1, 3)
-    with pytest.raises(ApplicationQuotaExceeded):
+    with pytest.raises(OverQuota, match=r"You use 3 of 1 applications and 0 of 512 MiB of your pro plan\."):
         await capsule.create("four")
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from functions.deploy.adapters.variables import EGRESS_ALLOW
 from functions.deploy.domain import names, tenancy
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.cluster_readings import read_service
@@ -15,6 +16,7 @@ from functions.deploy.domain.names import ApplicationName, check_host_name
 from functions.deploy.domain.observation import ServiceFailed
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName
+from functions.wire.settings import InvalidSetting
 from knative.local.processes.network import routes
 from tests.deploy.deploy_capsule import IMAGE, OWNER, DeployCapsule
 from tests.generated.kinds import PROJECT
@@ -135,12 +137,11 @@ def egress(*allowed: str) -> list[dict[str, object]]:
 def test_one_machine_and_a_cluster_exclude_the_same_networks() -> None:
     (everywhere,) = [block for block in egress() if block["cidr"] == "0.0.0.0/0"]
     assert sorted(everywhere["except"]) == sorted(routes.REFUSED)  # type: ignore[call-overload]
-    assert routes.PRIVATE == tenancy.PRIVATE and routes.SPECIAL == tenancy.SPECIAL
 
 
 def test_networks_that_the_operator_allows_are_open_on_both() -> None:
     text = "10.1.0.0/16, 192.168.7.7"
-    assert tenancy.egress_networks(text) == routes.parse_allowed_networks(text) == ("10.1.0.0/16", "192.168.7.7/32")
+    assert EGRESS_ALLOW.read({EGRESS_ALLOW.name: text}) == ("10.1.0.0/16", "192.168.7.7/32")
     assert {"cidr": "10.1.0.0/16"} in egress("10.1.0.0/16", "192.168.7.7/32")
     plan = routes.RoutePlan.of(["10.1.2.3", "8.8.8.8"], ["10.1.0.0/16", "192.168.0.0/16"], ["172.16.5.5", "8.8.4.4", "10.1.2.3"])
     assert plan.through_gateway == ("10.1.0.0/16", "172.16.5.5/32"), "public networks need no route, and this machine is never reachable"
@@ -149,7 +150,6 @@ def test_networks_that_the_operator_allows_are_open_on_both() -> None:
 
 @pytest.mark.parametrize("text", ["0.0.0.0/0", "169.254.169.254", "127.0.0.0/8", "8.8.8.8", "10.0.0.1/8", "shop.internal", "fd00::/8", "10.0.0.0/7"])
 def test_only_private_networks_can_be_allowed(text: str) -> None:
-    for parse in (tenancy.egress_networks, routes.parse_allowed_networks):
-        with pytest.raises(ValueError, match="CAPSULE_EGRESS_ALLOW") as rejection:
-            parse(text)
-        assert text in str(rejection.value)
+    with pytest.raises(InvalidSetting, match="CAPSULE_EGRESS_ALLOW") as rejection:
+        EGRESS_ALLOW.read({EGRESS_ALLOW.name: text})
+    assert text in str(rejection.value)

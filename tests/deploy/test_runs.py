@@ -12,7 +12,8 @@ from functions.deploy.commands.start_run import RunAccepted, StartRun
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidCommand, NothingReleased, RunNotFound, TooManyRuns
 from functions.deploy.domain.run import JOB_PREFIX
-from functions.deploy.queries.run import RunView, ShowRun
+from functions.deploy.domain.run_views import RunView
+from functions.deploy.queries.run import ShowRun
 from functions.kernel import Caller
 from tests.deploy.deploy_capsule import OWNER, STRANGER, DeployCapsule
 

@@ -1,27 +1,10 @@
 """A session that has ended, or an API token that is revoked, takes its access tokens with it: at the gateway, at once and after a restart."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import httpx
-import pytest
 
-from tests.gateway.live import Live
-from tests.gateway.test_live import PASSWORD, sign_in
+from tests.gateway.live import PASSWORD, Live, sign_in
 from tests.runtime.harness import until
 from tests.runtime.pump import Pump
-
-
-@pytest.fixture(scope="module")
-def live(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    database = postgres.database("auth")
-    folder = tmp_path_factory.mktemp("ended")
-    live = Live(rabbitmq.vhost(), database.functions_url, database.owner_url, folder, reader_url=database.reader_url)
-    try:
-        live.start()
-        yield live
-    finally:
-        live.stop()
 
 
 def bearer(token: str) -> dict[str, str]:

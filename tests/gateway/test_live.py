@@ -2,49 +2,19 @@
 
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 import jwt
-import psycopg
 import pytest
 
 from functions.runtime.security import tokens
 from tests import sentinels
-from tests.gateway.live import Live
+from tests.gateway.live import PASSWORD, Live, register, running, sign_in
 from tests.proof import proof
 from tests.runtime.harness import until
 from tests.sentinels import Sentinels
-
-PASSWORD = "correct horse battery staple 9"
-
-
-@pytest.fixture(scope="module")
-def live(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    database = postgres.database("auth")
-    live = Live(rabbitmq.vhost(), database.functions_url, database.owner_url, tmp_path_factory.mktemp("live"))
-    try:
-        live.start()
-        yield live
-    finally:
-        live.stop()
-
-
-def register(live: Live, email: str, **headers: str) -> Any:
-    return live.client.post("/v1/users", json={"email": email, "password": PASSWORD}, headers=headers)
-
-
-def sign_in(live: Live) -> tuple[str, str]:
-    """Register a new user. Returns e-mail address and access token."""
-    email = f"{uuid4().hex[:12]}@example.org"
-    assert register(live, email).is_success
-    with psycopg.connect(live.owner_url, autocommit=True) as connection:
-        connection.execute("UPDATE users SET email_verified_at = now() WHERE email = %s", (email,))
-    answer = live.client.post("/v1/sessions", json={"email": email, "password": PASSWORD})
-    assert answer.is_success, answer.text
-    return email, answer.json()["accessToken"]
 
 
 def test_a_registered_user_reads_their_profile(live: Live) -> None:
@@ -162,10 +132,8 @@ def test_gateway_and_function_log_the_same_correlation_id(live: Live) -> None:
 
 @proof("recovery")
 def test_the_gateway_recovers_after_an_outage_of_rabbitmq(own_rabbitmq: Any, postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
-    database = postgres.database("auth")
-    live = Live(own_rabbitmq.url, database.functions_url, database.owner_url, tmp_path_factory.mktemp("away"))
-    try:
-        live.start()
+    databases = {"auth": postgres.database("auth")}
+    with running(own_rabbitmq.url, databases, tmp_path_factory.mktemp("away")) as live:
         headers = {"Authorization": f"Bearer {sign_in(live)[1]}"}
         own_rabbitmq.stop()
         until(lambda: live.client.get("/readyz").status_code == 503)
@@ -175,5 +143,3 @@ def test_the_gateway_recovers_after_an_outage_of_rabbitmq(own_rabbitmq: Any, pos
         assert int(away.headers["retry-after"]) > 0
         own_rabbitmq.start()
         until(lambda: live.client.get("/v1/users/me", headers=headers).status_code == 200, 30, "for RabbitMQ")
-    finally:
-        live.stop()

@@ -1,54 +1,24 @@
 """Requests that no client of ours sends: each gets a problem document that says what is wrong, and nothing becomes a fault of the server."""
 
-import re
-import socket
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
 import orjson
 import pytest
 
+from tests.fuzz.client import Request, send
+from tests.fuzz.verdict import fault
 from tests.gateway.live import Live
-from tests.waiting import wait_limit
 
-PATH_REFERENCE = re.compile(r"/(?!/)(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-F]{2})*")
-"""RFC 3986 section 4.2: a relative reference that is a path, without an authority."""
 EMAIL = b'{"email": "%s", "password": "correct horse battery staple 9"}'
 
 
-@pytest.fixture(scope="module")
-def live(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    database = postgres.database("auth")
-    live = Live(rabbitmq.vhost(), database.functions_url, database.owner_url, tmp_path_factory.mktemp("live"))
-    try:
-        live.start()
-        yield live
-    finally:
-        live.stop()
-
-
-def send(live: Live, first: bytes, *headers: bytes, body: bytes = b"") -> tuple[int, dict[bytes, bytes], bytes]:
-    """Send the bytes of a request. Returns status, headers and body of the response."""
-    lines = [first + b" HTTP/1.1", b"Host: capsule.test", b"Connection: close", *headers]
-    if body:
-        lines += [b"Content-Type: application/json", b"Content-Length: %d" % len(body)]
-    with socket.create_connection(("127.0.0.1", live.gateway), wait_limit(60)) as connection:
-        connection.sendall(b"\r\n".join([*lines, b"", body]))
-        answer = b""
-        while chunk := connection.recv(65536):
-            answer += chunk
-    head, _, content = answer.partition(b"\r\n\r\n")
-    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
-    return int(head.split(b" ")[1]), fields, content
-
-
-def problem(live: Live, first: bytes, *headers: bytes, body: bytes = b"") -> dict[str, Any]:
-    status, fields, content = send(live, first, *headers, body=body)
-    assert fields.get(b"content-type") == b"application/problem+json", (status, fields, content[:300])
-    document: dict[str, Any] = orjson.loads(content)
-    assert document["status"] == status
-    assert all(PATH_REFERENCE.fullmatch(document.get(name, "/")) for name in ("type", "instance")), document
+def problem(live: Live, first: bytes, *headers: bytes, body: bytes | None = None) -> dict[str, Any]:
+    """Send method and target, and return the problem document of the answer."""
+    method, _, target = first.partition(b" ")
+    answer = send(live.url, Request(method.decode(), target, headers, body))
+    assert fault(answer) == "" and answer is not None and answer.status >= 400, answer
+    document: dict[str, Any] = orjson.loads(answer.body)
     return document
 
 

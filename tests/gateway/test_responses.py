@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from functions.edge.gateway.options import Options
+from functions.edge.gateway.responses import BytesResponse
 from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
 from tests.gateway.shop import NOW, USER, SentMessage, done, open_shop, signed_in
 
@@ -179,3 +180,16 @@ async def test_successful_reads_are_logged_only_if_configured_and_probes_never(c
     assert [line["path"] for line in lines(capfd)] == ["/v1/orders"]
     await quiet.client.get("/v1/orders")
     assert [line["status"] for line in lines(capfd)] == [401]
+
+
+async def test_the_instance_of_a_functions_refusal_is_a_uri_reference() -> None:
+    shop = open_shop()
+    shop.bus.reply = lambda message: Reply("rejected", 404, {}, b'{"type": "/problems/x", "title": "X", "status": 404, "detail": "x"}')
+    response = await shop.client.get("/v1/orders/%22%20%E2%82%AC%0A", headers=signed_in())
+    assert response.json()["instance"] in ("/v1/orders/%22%20%E2%82%AC%0A",), response.text
+
+
+async def test_a_header_has_no_control_characters() -> None:
+    response = BytesResponse(200)
+    response.add("location", "/a\r\nX: b\x00\x7fé")
+    assert response.raw_headers[-1] == (b"location", b"/a??X: b??\xe9")

@@ -9,9 +9,10 @@ import signal
 from dataclasses import dataclass, field
 
 import httpx
+import psutil
 import pytest
 
-from knative.machine import processes
+from knative.machine import leftovers, processes
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from tests.journeys.people import Person
@@ -153,6 +154,20 @@ def test_postgresql_is_away_for_a_while(own_whole: Whole, grace: Person, url: st
     assert refused.status_code == 401, "what was refused was done"
 
 
+def test_the_controller_alone_is_killed_and_up_replaces_what_it_left(own_whole: Whole, grace: Person, url: str) -> None:
+    """The gateway keeps its port, and the record of its process is lost."""
+    orphans = own_whole.pods()[f"capsule/{GATEWAY}"]
+    controller = processes.find_running(own_whole.home, "knative")
+    assert controller is not None
+    controller.kill()
+    for record in (own_whole.home.path / "knative" / "pods" / "capsule").glob(f"{GATEWAY}-*/process.json"):
+        record.unlink()
+    assert "Capsule is up" in own_whole.up()
+    assert orphans.isdisjoint(psutil.pids())
+    assert grace.get("/v1/users/me")["email"] == grace.email
+    assert own_whole.visit(url).text == "here"
+
+
 def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, grace: Person, url: str) -> None:
     gate = Gated(own_whole)
     accepted = gate.building(grace)
@@ -162,7 +177,7 @@ def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, g
     visitor.register()
 
     assert own_whole.kill_everything() > 5
-    assert processes.find_leftovers(own_whole.home) == []
+    assert leftovers.find_leftovers(own_whole.home) == []
     with pytest.raises(httpx.TransportError):
         own_whole.send("GET", "/livez")
     assert "Capsule is up" in own_whole.up()
@@ -187,10 +202,24 @@ def test_left_alone_everything_goes_to_zero(own_whole: Whole, url: str) -> None:
 
 
 def test_down_leaves_no_process(own_whole: Whole) -> None:
-    mine = processes.find_leftovers(own_whole.home)
+    mine = leftovers.find_leftovers(own_whole.home)
     assert len(mine) > 5, "the test looks in the wrong place"
     assert "Capsule is stopped" in own_whole.task("down")
-    assert processes.find_leftovers(own_whole.home) == []
-    ports = own_whole.home.ports
-    for port in (ports.gateway, ports.amqp, ports.epmd, ports.distribution, ports.management, ports.api, ports.ingress, ports.stripe, ports.postgres):
+    assert leftovers.find_leftovers(own_whole.home) == []
+    for port in own_whole.home.ports.all:
         assert processes.find_port_holder(port) is None
+
+
+def test_in_the_foreground_up_starts_again_what_ends_and_stops_everything_on_sigterm(own_whole: Whole) -> None:
+    supervisor = own_whole.start_task("up", "--foreground")
+    try:
+        until(own_whole.is_ready, 120, "for the gateway")
+        controller = processes.find_running(own_whole.home, "knative")
+        assert controller is not None
+        controller.kill()
+        until(lambda: processes.find_running(own_whole.home, "knative") not in (None, controller) and own_whole.is_ready(), 120, "for its successor")
+        supervisor.terminate()
+        assert supervisor.wait(120) == 0
+    finally:
+        supervisor.kill()
+    assert leftovers.find_leftovers(own_whole.home) == []

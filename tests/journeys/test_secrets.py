@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from knative.machine import keys, mailbox, processes
+from knative.machine import keys, leftovers, mailbox
 from knative.machine.home import CONTEXTS
 from tests import sentinels
 from tests.journeys.people import Person
@@ -101,7 +101,7 @@ def test_no_secret_is_where_it_must_not_be(own_whole: Whole, planted: Sentinels)
     applications = sentinels.with_descendants(pid for name, pids in whole.pods().items() if not name.startswith("capsule/") for pid in pids)
     seen = planted.search(sentinels.processes(applications))
     assert set().union(*seen.values()) == {OF_APPLICATIONS[1]}, "the environment's value wins over the application's"
-    assert planted.search(sentinels.processes(set(processes.find_leftovers(whole.home)) - applications)) == {}
+    assert planted.search(sentinels.processes(set(leftovers.find_leftovers(whole.home)) - applications)) == {}
 
     assert "auth.verify_email.token" in set().union(*planted.search(sentinels.files(whole.home.mail)).values()), "the search finds what is there"
     del planted.values["the access token"]  # it travels with a command, which RabbitMQ stores

@@ -20,13 +20,14 @@ import httpx
 import psutil
 from filelock import FileLock
 
-from knative.machine import kustomize, processes, repositories
+from knative.machine import kustomize, leftovers, processes, repositories
 from knative.machine.cluster import Cluster
 from knative.machine.home import LOOPBACK, PROJECT, Home
 from tests.servers import HOME
 from tests.waiting import wait_limit
 
 WINDOW = "6s"
+TASK_SECONDS = 600
 SERVICE = "serving.knative.dev/service"
 GATEWAY = "edge-gateway"
 Json = dict[str, Any]
@@ -50,11 +51,22 @@ class Whole:
 
     def task(self, *words: str) -> str:
         """Runs what `./taskw` runs; its output. The test fails with it when it ends with another code than 0."""
-        environment = {**self.home.child_environment(), "PATH": f"{kubectl_folder()}:{os.environ['PATH']}"}
         command = [sys.executable, "-m", "knative.machine", *words]
-        done = subprocess.run(command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240)
+        done = subprocess.run(
+            command, cwd=PROJECT, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=wait_limit(600)
+        )
         assert done.returncode == 0, done.stdout
         return done.stdout
+
+    def start_task(self, *words: str, output: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Starts what `./taskw` runs, in a session of its own. Its output goes to `output`."""
+        command = [sys.executable, "-m", "knative.machine", *words]
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
+        return subprocess.Popen(command, cwd=PROJECT, env=self.environment(), start_new_session=True, **streams)
+
+    def environment(self) -> dict[str, str]:
+        """Of a task: with the kubectl of this run."""
+        return {**self.home.child_environment(), "PATH": f"{kubectl_folder()}:{os.environ['PATH']}"}
 
     def up(self, *words: str) -> str:
         output = self.task("up", *words)
@@ -68,7 +80,7 @@ class Whole:
     def kill_everything(self) -> int:
         """SIGKILL to every process at once, until none is left: a power failure, but for the disk. How many there were."""
         killed = 0
-        while left := processes.find_leftovers(self.home):
+        while left := leftovers.find_leftovers(self.home):
             for process in left:
                 try:
                     process.send_signal(signal.SIGKILL)
@@ -113,6 +125,13 @@ class Whole:
         options = {"json": body} if body is not None else {}
         with httpx.Client(base_url=self.gateway, timeout=40, trust_env=False, verify=False) as client:
             return client.request(method, path, headers=headers, content=content, **options)
+
+    def is_ready(self) -> bool:
+        """Whether the gateway answers and is ready."""
+        try:
+            return self.send("GET", "/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
 
     def visit(self, url: str, path: str = "/", **query: str) -> httpx.Response:
         """Opens an application's address; *.localhost is this machine, whatever its resolver says."""

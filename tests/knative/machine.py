@@ -216,7 +216,7 @@ def free_offset() -> int:
             probe.bind(("127.0.0.1", 0))
             offset = int(probe.getsockname()[1]) - 7080
         try:
-            for port in (7030, 7080, 7081, 3000):
+            for port in (7030, 7080, 7081, 7082, 3000):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port + offset))
         except OSError:

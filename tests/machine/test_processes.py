@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from knative.machine import processes
+from knative.machine import leftovers, processes
 from knative.machine.accounts import Account
 from knative.machine.home import Home, Ports
 from knative.machine.problems import Problem
@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path, Ports(), dict(os.environ))
     home.create()
     yield home
-    processes.terminate(processes.find_leftovers(home), timeout_seconds=0)
+    processes.terminate(leftovers.find_leftovers(home), timeout_seconds=0)
 
 
 def test_a_process_is_started_found_and_stopped(home: Home) -> None:
@@ -78,9 +78,9 @@ def test_an_orphaned_child_is_found_by_its_mark(home: Home) -> None:
         time.sleep(0.02)
     parent.kill()
     parent.wait(5)
-    assert {process.pid for process in processes.find_leftovers(home)} == {child.pid for child in children} != set()
-    processes.terminate(processes.find_leftovers(home), timeout_seconds=5)
-    assert processes.find_leftovers(home) == []
+    assert {process.pid for process in leftovers.find_leftovers(home)} == {child.pid for child in children} != set()
+    processes.terminate(leftovers.find_leftovers(home), timeout_seconds=5)
+    assert leftovers.find_leftovers(home) == []
 
 
 def test_a_process_that_ends_while_starting_is_reported_with_its_log(home: Home) -> None:

@@ -6,7 +6,7 @@ import pika
 import psutil
 import pytest
 
-from knative.machine import processes
+from knative.machine import leftovers, processes
 from knative.machine.rabbitmq import RabbitMQ
 from tests.servers import Brokers
 
@@ -23,7 +23,7 @@ def test_virtual_hosts_are_separate(rabbitmq: Brokers) -> None:
 def test_the_server_listens_on_loopback_and_keeps_messages_after_a_kill(own_rabbitmq: RabbitMQ) -> None:
     listening = {
         connection.laddr.ip
-        for process in processes.find_leftovers(own_rabbitmq.home)
+        for process in leftovers.find_leftovers(own_rabbitmq.home)
         for connection in process.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN
     }
@@ -35,7 +35,7 @@ def test_the_server_listens_on_loopback_and_keeps_messages_after_a_kill(own_rabb
     channel.queue_declare("durable", durable=True, arguments={"x-queue-type": "quorum"})
     time.sleep(1)  # RabbitMQ 3.10 stores the location of a new quorum queue within half a second; a kill before that loses the queue
     channel.basic_publish("", "durable", b"accepted", pika.BasicProperties(delivery_mode=2))
-    processes.terminate(processes.find_leftovers(own_rabbitmq.home), timeout_seconds=0)
+    processes.terminate(leftovers.find_leftovers(own_rabbitmq.home), timeout_seconds=0)
 
     own_rabbitmq.start()
     channel = pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url)).channel()
@@ -46,3 +46,16 @@ def test_the_process_that_holds_a_port_is_found(own_rabbitmq: RabbitMQ) -> None:
     holder = processes.find_port_holder(own_rabbitmq.home.ports.amqp)
     assert holder and "beam.smp" in holder
     assert processes.find_port_holder(own_rabbitmq.home.ports.gateway) is None
+
+
+def test_rabbitmq_starts_after_a_kill_with_a_torn_cookie_and_an_epmd_that_is_not_recorded(own_rabbitmq: RabbitMQ) -> None:
+    server = processes.find_running(own_rabbitmq.home, "rabbitmq")
+    assert server is not None
+    server.kill()
+    processes.record_path(own_rabbitmq.home, "epmd").unlink()
+    cookie = own_rabbitmq.data / ".erlang.cookie"
+    cookie.chmod(0o600)
+    cookie.write_text("")
+    own_rabbitmq.start()
+    assert own_rabbitmq.management("GET", "/api/whoami")["name"] == "capsule"
+    assert processes.wait_until_ended([server], 0) == []

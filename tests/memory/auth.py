@@ -24,6 +24,14 @@ from tests.memory.runtime import MemoryRevokedSessions
 
 
 @dataclass
+class MemoryAdministrators:
+    addresses: set[str] = field(default_factory=set)
+
+    def includes(self, email: str) -> bool:
+        return email in self.addresses
+
+
+@dataclass
 class MemoryUsers:
     rows: dict[UUID, User] = field(default_factory=dict)
 

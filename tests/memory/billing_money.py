@@ -14,6 +14,7 @@ from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose, f
 from functions.billing.domain.ledger import Transaction
 from functions.billing.domain.payments import Payment, PaymentStatus
 from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import Meter
 from functions.billing.domain.rated_periods import RatedPeriod
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
 from functions.billing.domain.subscriptions import Subscription, SubscriptionStatus
@@ -67,6 +68,21 @@ class MemorySubscriptions:
     async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
         ended = self.subscriptions.where(lambda row: row.billed_until <= before, lambda row: row.billed_until)
         return [row for row in ended if row.status is not SubscriptionStatus.ENDED][:limit]
+
+    async def list_to_review(self, now: datetime, limit: int) -> Sequence[Subscription]:
+        return self.subscriptions.where(lambda row: not row.is_announced or (row.exhausted_until is not None and row.exhausted_until <= now))[:limit]
+
+
+class MemoryUsageNotices:
+    def __init__(self) -> None:
+        self.last: dict[tuple[UUID, Meter], tuple[datetime, int]] = {}
+
+    async def record(self, subscription_id: UUID, meter: Meter, period_begin: datetime, percent: int) -> bool:
+        last = self.last.get((subscription_id, meter))
+        if last is not None and last >= (period_begin, percent):
+            return False
+        self.last[subscription_id, meter] = period_begin, percent
+        return True
 
 
 class MemoryRatedPeriods:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from events.billing import UsageThresholdReached
+from events.deploy import AccountStandingChanged
 from functions.billing.domain.credit_notes import CreditNote, ProviderRefund
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.disputes import Dispute, ProviderDispute
@@ -154,3 +156,9 @@ class MemoryMailer:
 
     async def send_dispute(self, dispute: Dispute, invoice: Invoice, customer: Customer) -> None:
         self.sent.append((f"dispute-{dispute.status}", dispute.id))
+
+    async def send_usage_threshold(self, reached: UsageThresholdReached, customer: Customer) -> None:
+        self.sent.append((f"usage-{reached.meter}-{reached.percent}", customer.user_id))
+
+    async def send_account_standing(self, changed: AccountStandingChanged, customer: Customer) -> None:
+        self.sent.append((f"standing-{changed.standing}", customer.user_id))

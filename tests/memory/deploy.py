@@ -17,7 +17,7 @@ import yaml
 from functions.deploy.domain.application import ACTIVE, DELETED, Application
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS, Environment
-from functions.deploy.domain.quota import Quota
+from functions.deploy.domain.quota import ExhaustedMeter, Quota
 from functions.deploy.domain.rejections import (
     ApplicationNameTaken,
     ApplicationNotFound,
@@ -27,6 +27,7 @@ from functions.deploy.domain.rejections import (
     MemoryQuotaExceeded,
 )
 from functions.deploy.domain.repository_access import RepositoryAccess
+from functions.deploy.domain.standing import Standing
 from functions.deploy.ports import BuildSettings
 from functions.kernel import Transient
 
@@ -50,8 +51,26 @@ class MemoryQuotas:
     async def set(self, quota: Quota) -> None:
         if quota.user_id in self.closed:
             return
-        before = self.granted.get(quota.user_id)
-        self.granted[quota.user_id] = replace(quota, applications_used=before.applications_used if before else 0)
+        former = self.granted.setdefault(quota.user_id, quota)
+        kept = {name: getattr(former, name) for name in ("applications_used", "exhausted", "renews_at", "standing")}
+        self.granted[quota.user_id] = replace(quota, **kept)
+
+    async def set_exhausted(self, user_id: UUID, exhausted: Sequence[ExhaustedMeter], renews_at: datetime) -> None:
+        self.granted[user_id] = replace(self.granted[user_id], exhausted=tuple(exhausted), renews_at=renews_at)
+
+    async def save_standing(self, user_id: UUID, standing: Standing) -> None:
+        self.granted[user_id] = replace(self.granted[user_id], standing=standing)
+
+    async def lock(self, user_id: UUID) -> Quota | None:
+        return await self.find(user_id)
+
+    async def list_to_pause(self, due_before: datetime, limit: int) -> Sequence[UUID]:
+        found = [
+            (each.standing.pauses_at, each.user_id)
+            for each in self.granted.values()
+            if each.standing.pauses_at is not None and each.standing.pauses_at < due_before and not each.standing.is_paused
+        ]
+        return [user_id for _, user_id in sorted(found)][:limit]
 
     async def find(self, user_id: UUID) -> Quota | None:
         quota = self.granted.get(user_id)
@@ -62,7 +81,8 @@ class MemoryQuotas:
         key = (application.id, environment)
         before = self._memory.get(key, (application.user_id, 0))[1]
         if memory_mib > before and self._memory_of(application.user_id) - before + memory_mib > quota.memory_mib:
-            raise MemoryQuotaExceeded.of(quota.memory_mib, environment, memory_mib)
+            used = self._memory_of(application.user_id)
+            raise MemoryQuotaExceeded.of(used, quota.memory_mib, quota.plan, environment, memory_mib, before)
         self._memory[key] = (application.user_id, memory_mib)
 
     async def release_memory(self, application_id: UUID, environment: str | None = None) -> None:
@@ -78,7 +98,7 @@ class MemoryQuotas:
     def count_application(self, user_id: UUID, default_quota: Quota) -> None:
         quota = self.granted.setdefault(user_id, default_quota)
         if quota.applications_used >= quota.applications:
-            raise ApplicationQuotaExceeded.of(quota.applications)
+            raise ApplicationQuotaExceeded.of(quota.applications_used, quota.applications, quota.plan)
         self._count(user_id, 1)
 
     def _count(self, user_id: UUID, step: int) -> None:
@@ -107,6 +127,10 @@ class MemoryApplications:
 
     async def get_owned(self, application_id: UUID, user_id: UUID) -> Application:
         return (await self.get(application_id)).owned_by(user_id)
+
+    async def lock_all(self, user_id: UUID) -> Sequence[Application]:
+        rows = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE]
+        return deepcopy(sorted(rows, key=lambda each: each.id))
 
     async def lock_owned(self, application_id: UUID, user_id: UUID) -> Application:
         return await self.get_owned(application_id, user_id)
@@ -148,6 +172,10 @@ class MemoryEnvironments:
             if each.name == name:
                 return each
         raise EnvironmentNotFound.of(application.name, name, [each.name for each in environments])
+
+    async def find(self, application_id: UUID, name: str) -> Environment | None:
+        found = self._rows.get((application_id, name))
+        return deepcopy(found) if found is not None and found.deleted_at is None else None
 
     async def save(self, environment: Environment) -> None:
         self._rows[environment.application_id, environment.name] = deepcopy(environment)

@@ -14,7 +14,7 @@ from functions.deploy.domain.deployment import WatchedObject
 from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
-from functions.deploy.domain.run import RunOutcome, read_run
+from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 
 Key = tuple[str, str, str]
@@ -93,6 +93,10 @@ class MemoryCluster:
         self._reach()
         key = ("Job", namespace, job)
         return read_run(self.objects.get(key), self._pods.get(key, []))
+
+    async def find_running_pod(self, namespace: str, job: str) -> str | None:
+        self._reach()
+        return read_running_pod(self._pods.get(("Job", namespace, job), []))
 
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         self._reach()

@@ -1,11 +1,13 @@
 """One-off commands in memory."""
 
+from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.rejections import RunNotFound
-from functions.deploy.domain.run import Run
+from functions.deploy.domain.attach_ticket import AttachTicket
+from functions.deploy.domain.rejections import RunNotFound, TicketNotFound
+from functions.deploy.domain.run import Run, RunStreams
 from tests.memory.deploy import MemoryApplications
 
 
@@ -13,6 +15,7 @@ class MemoryRuns:
     def __init__(self, applications: MemoryApplications) -> None:
         self._applications = applications
         self._rows: dict[UUID, Run] = {}
+        self._tickets: dict[bytes, AttachTicket] = {}
 
     async def add(self, run: Run) -> None:
         self._rows[run.id] = deepcopy(run)
@@ -30,8 +33,31 @@ class MemoryRuns:
         self._rows[run.id] = deepcopy(run)
 
     async def count_active(self, application_id: UUID, since: datetime) -> int:
-        rows = [each for each in self._rows.values() if each.application_id == application_id]
-        return sum(each.finished_at is None and each.requested_at >= since for each in rows)
+        return sum(each.application_id == application_id for each in self._active(since))
+
+    async def count_attachable(self, user_id: UUID, since: datetime) -> int:
+        attachable = [each for each in self._active(since) if each.streams is not RunStreams.LOGGED]
+        return sum([(await self._applications.get(each.application_id)).user_id == user_id for each in attachable])
+
+    async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
+        active = [each for each in self._rows.values() if each.finished_at is None and each.requested_at < requested_before]
+        return deepcopy([each for each in active if each.streams is not RunStreams.LOGGED and each.attached_at is None][:limit])
+
+    async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
+        rows = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.id < before)]
+        return deepcopy(sorted(rows, key=lambda row: row.id, reverse=True)[:limit])
+
+    async def add_ticket(self, ticket: AttachTicket) -> None:
+        self._tickets[ticket.token_hash] = ticket
+
+    async def redeem_ticket(self, token_hash: bytes, now: datetime) -> AttachTicket:
+        ticket = self._tickets.pop(token_hash, None)
+        if ticket is None or ticket.expires_at <= now:
+            raise TicketNotFound
+        return ticket
+
+    def _active(self, since: datetime) -> list[Run]:
+        return [each for each in self._rows.values() if each.finished_at is None and each.requested_at >= since]
 
     async def find_active(self, application: str, job: str) -> Run | None:
         for each in self._rows.values():

@@ -23,6 +23,7 @@ from functions.monitor.domain.usage import MeasuredUse
 class MemoryApplications:
     def __init__(self) -> None:
         self.applications: dict[UUID, Application] = {PLATFORM.id: PLATFORM}
+        self.environment_names: set[tuple[UUID, str]] = set()
 
     async def get(self, application_id: UUID) -> Application | None:
         return self.applications.get(application_id)
@@ -49,6 +50,12 @@ class MemoryApplications:
     async def rename(self, application: Application) -> None:
         known = self.applications.get(application.id, application)
         self.applications[application.id] = replace(known, name=application.name)
+
+    async def keep_environment(self, application_id: UUID, name: str) -> None:
+        self.environment_names.add((application_id, name))
+
+    async def environments(self, application_id: UUID) -> Collection[str]:
+        return [name for known, name in self.environment_names if known == application_id]
 
     async def forget_deleted(self, before: datetime) -> int:
         old = [key for key, known in self.applications.items() if known.deleted_at is not None and known.deleted_at < before]
@@ -137,6 +144,14 @@ class MemoryRequests:
         errors = sum(window.requests for window in windows if window.status >= 500)
         return Health(sum(window.requests for window in windows), errors, _added(windows))
 
+    async def measured_until(self, application_id: UUID, environment: str | None) -> datetime | None:
+        return _measured_until(self.windows, application_id, environment)
+
+
+def _measured_until(windows: Sequence[Window | ResourceWindow], application_id: UUID, environment: str | None) -> datetime | None:
+    found = [each for each in windows if each.application_id == application_id and environment in (None, each.environment)]
+    return max(found, key=lambda each: each.begin).end if found else None
+
 
 def _added(windows: Sequence[Window]) -> Mapping[int, int]:
     total: Counter[int] = Counter()
@@ -165,6 +180,9 @@ class MemoryResources:
         for window in self._within(application_id, over):
             found[window.service].append(window)
         return {service: _tally(over.begin, "", windows) for service, windows in found.items()}
+
+    async def measured_until(self, application_id: UUID, environment: str | None) -> datetime | None:
+        return _measured_until(self.windows, application_id, environment)
 
     def _within(self, application_id: UUID, over: Range) -> list[ResourceWindow]:
         end = over.steps()[-1] + over.step

@@ -10,7 +10,7 @@ from functions.kernel import Permanent
 from functions.monitor.domain.alerts import Alert, State
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
 from functions.monitor.domain.notifications import SECRET, Channel, Delivery, DeliveryState, Notification
-from functions.monitor.domain.rules import Rule, RuleKind
+from functions.monitor.domain.rules import NoData, Rule, RuleKind
 
 
 class MemoryAddresses:
@@ -51,6 +51,9 @@ class MemoryRules:
             rule for rule in self.rules.values() if rule.application_id in application_ids and rule.kind in kinds and rule.id not in self.deleted
         ]
         return sorted(found, key=lambda rule: (rule.created_at, rule.id))
+
+    async def firing_without_data(self) -> Sequence[Rule]:
+        return [rule for rule in self.rules.values() if rule.no_data is NoData.FIRE and rule.id not in self.deleted]
 
     async def delete(self, rule_id: UUID, at: datetime) -> None:
         self.deleted.add(rule_id)

@@ -14,7 +14,8 @@ from functions.kernel import new_id
 from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
-from tests.runtime.harness import Worker, World, message, request
+from tests.runtime.harness import Worker, World
+from tests.runtime.messages import message, request
 
 NOW = datetime.now(UTC)
 FUNCTIONS = "billing.on_user_created,billing.on_usage_measured,billing.current_bill,billing.customer,billing.health,monitor.*"

@@ -108,16 +108,20 @@ async def test_an_application_of_which_nothing_is_known_yet_has_its_rules_and_it
 # --- conditions
 
 
-async def test_errors_over_the_threshold_fire_and_end_when_no_more_requests_come(monitor: Monitor) -> None:
+async def test_errors_over_the_threshold_fire_and_end_when_requests_succeed(monitor: Monitor) -> None:
     await traffic(monitor, 95, 5)
     assert monitor.open_alerts() == [], "5 % is not over 5 %"
     await traffic(monitor, 0, 1)
     (alert,) = monitor.open_alerts()
     assert (alert.state, alert.kind, alert.environment) == ("firing", "error-rate", "staging")
     assert alert.value == pytest.approx(6 / 101) and "5.9% of requests to staging failed with 5xx in 5 min" in alert.summary
+    await traffic(monitor, 0, 99)
+    (alert,) = monitor.open_alerts()
+    assert alert.value == pytest.approx(105 / 200) and "52.5% of requests" in alert.summary, "the summary follows the value"
     await monitor.advance(monitor.clock.now() + 6 * MINUTE)
+    await traffic(monitor, 10, 0)
     assert alert.id == monitor.open_alerts()[0].id and monitor.open_alerts()[0].state == "resolved"
-    await monitor.advance(monitor.clock.now() + SETTLE)
+    await monitor.advance(monitor.clock.now() + SETTLE + 5 * MINUTE)
     assert monitor.open_alerts() == [] and monitor.mails() == ["alert.fired: error-rate", "alert.resolved: error-rate"]
     assert [name for name in monitor.event_types if name.startswith("alert.")][-2:] == ["alert.fired", "alert.resolved"]
     assert all(due > monitor.clock.at + REPEAT / 2 for due, _ in monitor.reminders()), "no check is left"
@@ -145,6 +149,8 @@ async def test_what_goes_on_is_one_incident_told_again_after_hours_until_somebod
         await traffic(monitor, 1, 19)
         await monitor.advance(monitor.clock.now() + MINUTE)
     assert len(monitor.mails()) == 2 and len(monitor.alerts.alerts) == 1
+    await monitor.advance(monitor.clock.now() + 6 * MINUTE)
+    await traffic(monitor, 20, 0)
     await monitor.advance(monitor.clock.now() + timedelta(hours=1))
     assert monitor.mails()[2:] == ["alert.resolved: error-rate"]
 
@@ -197,6 +203,8 @@ async def test_latency_is_of_all_requests_of_the_window(monitor: Monitor) -> Non
 async def test_a_check_that_comes_late_or_twice_changes_nothing(monitor: Monitor) -> None:
     await traffic(monitor, 0, 20)
     stale = [event for _, event in monitor.reminders()]
+    await monitor.advance(monitor.clock.now() + 6 * MINUTE)
+    await traffic(monitor, 20, 0)
     await monitor.advance(monitor.clock.now() + 30 * MINUTE)
     assert monitor.open_alerts() == []
     published = len(monitor.published)

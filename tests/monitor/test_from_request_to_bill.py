@@ -12,7 +12,8 @@ import pytest
 
 from tests.adapters.monitor_databases import monitor_database
 from tests.monitor.platform import NOW, Platform, Story
-from tests.runtime.harness import Worker, message, until
+from tests.runtime.harness import Worker, until
+from tests.runtime.messages import message
 
 
 @pytest.fixture(scope="module")

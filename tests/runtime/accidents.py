@@ -19,7 +19,8 @@ import pika
 
 from functions.runtime.messaging import delays
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
-from tests.runtime.harness import Worker, World, deposit, request, until
+from tests.runtime.harness import Worker, World, until
+from tests.runtime.messages import deposit, request
 
 MESSAGES = 50
 CELLS = {
@@ -148,10 +149,9 @@ class Progress:
         return time.monotonic() - self._last[1] > self._seconds
 
 
-def settle(world: World, sent: Sent, seconds: float = 40, replies: Replies | None = None) -> Replies:
-    """Waits until every command has one outcome, asking again under the same id, as a client does, where the answer was 503. `replies`: what was
-    gathered before."""
-    replies = defaultdict(list) if replies is None else replies
+def settle(world: World, sent: Sent, seconds: float = 40) -> Replies:
+    """Waits until every command has one outcome, asking again under the same id, as a client does, where the answer was 503."""
+    replies: Replies = defaultdict(list)
     end = time.monotonic() + seconds
     progress = Progress()
 
@@ -183,10 +183,10 @@ def _refused(world: World, sent: Sent, replies: Replies) -> bool:
     return bool(open) and all(len(replies[id]) > before.get(id, 0) and replies[id][-1][1] == "503" for id in open)
 
 
-def audit(world: World, sent: Sent, seconds: float = 40, replies: Replies | None = None) -> dict[str, Any]:
+def audit(world: World, sent: Sent, seconds: float = 40) -> dict[str, Any]:
     """One effect and one outcome for each command, one effect at each subscriber for each event, nothing left over. Answers the sums."""
     account, amount = sent.account, len(sent.cents)
-    replies = settle(world, sent, seconds, replies)
+    replies = settle(world, sent, seconds)
 
     def noted(what: str) -> int:
         return world.count("notes n JOIN deposits d ON n.text = d.id::text WHERE n.what = %s AND d.account = %s", what, account)

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REPLIES
 from functions.runtime.security import encryption, tokens
 from functions.runtime.serving import topology
 from tests.runtime.forks import Forked, Forks
+from tests.runtime.messages import deposit, request
 from tests.runtime.pump import Pump, event_headers
 from tests.waiting import wait_limit
 
@@ -266,31 +266,6 @@ class World:
             pump.stop()
         if self._connection is not None:
             self._connection.close()
-
-
-def message(type: str, id: str | None = None, **attributes: str) -> dict[str, str]:
-    return {
-        "specversion": "1.0",
-        "id": id or str(uuid.uuid4()),
-        "source": "/test",
-        "type": type,
-        "time": "2026-01-01T00:00:00Z",
-        **attributes,
-    }
-
-
-def request(type: str, id: str | None = None, **attributes: str) -> dict[str, str]:
-    """A command or query whose sender waits for the reply."""
-    return message(type, id, **{"replyto": "replies", "correlationid": str(uuid.uuid4()), "deadline": "2099-01-01T00:00:00Z", **attributes})
-
-
-def deposited(account: str, id: str = "") -> bytes:
-    """What the event `probe.deposited` says."""
-    return json.dumps({"depositId": id or str(uuid.uuid4()), "account": account, "cents": 1}).encode()
-
-
-def deposit(cents: int = 100, account: str = "a", how: str = "") -> bytes:
-    return json.dumps({"account": account, "cents": cents, "how": how}).encode()
 
 
 def worlds(postgres: Any, amqp: str, folder: Path) -> Iterator[World]:

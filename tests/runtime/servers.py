@@ -22,7 +22,7 @@ def control(server: Any, *words: str) -> str:
     """`rabbitmqctl`; answers what it prints."""
     folder = packages.find_rabbitmq()
     assert folder is not None
-    done = subprocess.run([folder / "rabbitmqctl", *words], env=server._configure(None), check=True, capture_output=True, timeout=60, text=True)
+    done = subprocess.run([folder / "rabbitmqctl", *words], env=server.environment(), check=True, capture_output=True, timeout=60, text=True)
     return done.stdout
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.proof import proof
 from tests.runtime.accidents import CELLS, MESSAGES, Line, audit, nothing_is_left, send
-from tests.runtime.harness import World, deposit, request, until
+from tests.runtime.harness import World, until
+from tests.runtime.messages import deposit, request
 
 
 @pytest.mark.parametrize(("function", "point"), [(function, point) for function, points in CELLS.items() for point in points])

@@ -11,7 +11,8 @@ from functions.runtime.messaging import delays
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
 from functions.wire.cloudevents import stamp
 from tests.runtime.accidents import Line, nothing_is_left, send
-from tests.runtime.harness import HTTP_PATIENCE, Worker, World, deposit, deposited, message, request, until
+from tests.runtime.harness import HTTP_PATIENCE, Worker, World, until
+from tests.runtime.messages import deposit, deposited, message, request
 
 
 def test_a_clock_that_is_behind_delays_in_legs_and_loses_nothing(fresh_world: World) -> None:

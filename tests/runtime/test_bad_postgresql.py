@@ -14,7 +14,8 @@ import pytest
 from knative.machine import migrations
 from tests.proof import proof
 from tests.runtime.accidents import Line, audit, nothing_is_left, send
-from tests.runtime.harness import HTTP_PATIENCE, World, deposit, deposited, message, request, until
+from tests.runtime.harness import HTTP_PATIENCE, World, until
+from tests.runtime.messages import deposit, deposited, message, request
 from tests.runtime.servers import Standby, kill, standby_of
 from tests.servers import Brokers, discard, fresh_home
 

@@ -21,7 +21,8 @@ from functions.wire.cloudevents import stamp
 from knative.machine.status import messages
 from knative.machine.status.row import Row, State
 from tests.proof import proof
-from tests.runtime.harness import HTTP_PATIENCE, World, deposit, deposited, message, request, until, worlds
+from tests.runtime.harness import HTTP_PATIENCE, World, until, worlds
+from tests.runtime.messages import deposit, deposited, message, request
 from tests.runtime.servers import control
 from tests.servers import Brokers
 

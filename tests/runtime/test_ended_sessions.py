@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.wire.cloudevents import stamp
-from tests.runtime.harness import Worker, World, message, request
+from tests.runtime.harness import Worker, World
+from tests.runtime.messages import message, request
 from tests.runtime.test_execution import token
 
 FUNCTIONS = "probe.enter,probe.dead_letters,probe.on_session_ended"

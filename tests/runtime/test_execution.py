@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import jwt
 
-from tests.runtime.harness import Worker, World, deposit, message, request, until
+from tests.runtime.harness import Worker, World, until
+from tests.runtime.messages import deposit, message, request
 
 
 def test_a_command_changes_state_answers_and_states_an_event(world: World, worker: Worker) -> None:

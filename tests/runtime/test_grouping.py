@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from functions.runtime.serving import topology
 from functions.runtime.serving.topology import Binding
-from tests.runtime.harness import World, message, until
+from tests.runtime.harness import World, until
+from tests.runtime.messages import message
 from tests.runtime.test_pure import _cluster, _object
 
 

@@ -4,7 +4,8 @@ import json
 import uuid
 from typing import Any
 
-from tests.runtime.harness import Worker, World, message, request, until
+from tests.runtime.harness import Worker, World, until
+from tests.runtime.messages import message, request
 from tests.runtime.test_execution import token
 
 

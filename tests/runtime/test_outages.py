@@ -13,7 +13,8 @@ from tests.knative.conformance.cluster import Cluster
 from tests.knative.conformance.one_machine import one_machine_cluster
 from tests.proof import proof
 from tests.runtime.accidents import MESSAGES, Line, Sent, audit, nothing_is_left, send
-from tests.runtime.harness import EVENT_TYPES, World, deposit, deposited, message, request, until, worlds
+from tests.runtime.harness import EVENT_TYPES, World, until, worlds
+from tests.runtime.messages import deposit, deposited, message, request
 from tests.runtime.servers import kill
 from tests.servers import Brokers, discard, fresh_home
 

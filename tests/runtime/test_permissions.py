@@ -14,7 +14,8 @@ from events.auth import UserCreated
 from events.billing import InvoiceIssued
 from functions.describe.rabbitmq_permissions import TO_FUNCTIONS, exactly
 from functions.runtime.execution.context import FunctionContext, UndeclaredEvent
-from tests.runtime.harness import Worker, World, deposited, message, until, worlds
+from tests.runtime.harness import Worker, World, until, worlds
+from tests.runtime.messages import deposited, message
 
 EVENTS_OF_PROBE = ("probe.deposited", "probe.noted", "probe.renamed", "probe.check-later")
 

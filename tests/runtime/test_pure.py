@@ -7,7 +7,7 @@ import pytest
 
 from functions.kernel import ADMIN, ANYONE, Allow, Caller, Conflict, FieldError, Model, query
 from functions.kernel.decorators import declarations_of
-from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Container, NothingProvides, Wiring
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.bus import Unroutable
@@ -16,6 +16,7 @@ from functions.runtime.serving import topology
 from functions.runtime.serving.topology import Binding, NotReady
 from functions.wire.cloudevents import InvalidMessage, Message, stamp
 from functions.wire.problems import rejection_document
+from functions.wire.settings import MissingSetting
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -18,7 +18,8 @@ from functions.runtime.execution.input_decoder import InputDecoder
 from functions.runtime.security import encryption
 from functions.wire.cloudevents import Message
 from tests.generated.examples import example
-from tests.runtime.harness import ROOT, Worker, World, deposit, message, request, until
+from tests.runtime.harness import ROOT, Worker, World, until
+from tests.runtime.messages import deposit, message, request
 from tests.runtime.test_operations import ask
 
 V1 = json.dumps({"account": "a", "to": "Bonn"}).encode()

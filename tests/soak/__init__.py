@@ -1,4 +1,4 @@
-"""`./taskw soak`: run thousands of commands in real processes while these, RabbitMQ and PostgreSQL are killed at random, then check the sums.
+"""`./taskw soak`: use a whole Capsule over HTTP while its processes are killed at random, bring it back with `up` alone, then check the sums.
 
-The same seed gives the same amounts and the same faults in the same order. `./taskw test` leaves it out: it takes minutes.
+The same seed gives the same messages in the same order to each client, and the same kinds of faults. `./taskw test` leaves it out: it takes minutes.
 """

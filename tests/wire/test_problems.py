@@ -1,14 +1,17 @@
 """Problem documents, JSON pointers and problem types."""
 
-import pytest
-from pydantic import BaseModel, ValidationError
+from typing import Annotated
 
-from functions.kernel import Conflict, FieldError, NotFound
-from functions.wire.problems import ProblemType, document, field_errors, invalid_input, json_pointer
+import pytest
+from pydantic import BaseModel, Field, ValidationError
+
+from functions.kernel import Conflict, FieldError, NotFound, json_pointer
+from functions.wire.problems import ProblemType, document, field_errors, invalid_input
 
 
 @pytest.mark.parametrize(
-    ("path", "pointer"), [([], ""), (["item"], "/item"), (["tags", 1], "/tags/1"), (["a/b~c"], "/a~1b~0c"), (["~1"], "/~01"), ([""], "/")]
+    ("path", "pointer"),
+    [([], ""), (["item"], "/item"), (["tags", 1], "/tags/1"), (["a/b~c"], "/a~1b~0c"), (["~1"], "/~01"), ([""], "/"), (["a b%é"], "/a b%é")],
 )
 def test_a_json_pointer_escapes_tilde_and_slash(path: list[str | int], pointer: str) -> None:
     assert json_pointer(path) == pointer
@@ -57,3 +60,13 @@ def test_every_fault_of_an_input_is_named_without_its_value() -> None:
     assert [error.pointer for error in rejection.errors] == ["/count", "/name"]
     assert "secret" not in str([error.detail for error in rejection.errors])
     assert {error.location for error in field_errors(caught.value, lambda name: "path" if name == "count" else "query")} == {"path", "query"}
+
+
+class Named(BaseModel):
+    values: dict[Annotated[str, Field(max_length=3)], int]
+
+
+def test_a_pointer_leads_to_a_member_of_the_document() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Named.model_validate({"values": {"long/~name": 1, "a/b": "x"}})
+    assert {error.pointer for error in field_errors(caught.value)} == {"/values/long~1~0name", "/values/a~1b"}

@@ -12,17 +12,16 @@ from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import PASSWORD_RESET_LIFETIME, VERIFICATION_LIFETIME, OpaqueToken
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import PUBLIC_URL
 from functions.runtime.email.message import OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, Lines, Link, render
-
-DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
 
 
 class EmailMailer:
     def __init__(self, transport: EmailTransport, settings: Settings) -> None:
         self._transport = transport
-        self._url = settings.text("CAPSULE_PUBLIC_URL", DEFAULT_PUBLIC_URL).rstrip("/")
+        self._url = settings.value(PUBLIC_URL).rstrip("/")
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
         link = f"{self._url}/verify?token={quote(token.text)}"

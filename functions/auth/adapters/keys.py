@@ -21,12 +21,11 @@ from functions.auth.domain.user import User
 from functions.auth.ports import AccessToken
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import ISSUER
 from functions.runtime.security.tokens import (
     ACCESS_TOKEN_LIFETIME,
     ALGORITHM,
     AUDIENCE,
-    DEFAULT_ISSUER,
-    ISSUER_VARIABLE,
     PUBLIC_KEYS,
     TYPE,
     current_signing_key,
@@ -66,7 +65,7 @@ class SigningKeys:
 class JwtIssuer:
     def __init__(self, keys: SigningKeys, settings: Settings) -> None:
         self._keys = keys
-        self._issuer = settings.text(ISSUER_VARIABLE, DEFAULT_ISSUER)
+        self._issuer = settings.value(ISSUER)
 
     def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken:
         kid, key = self._keys.current()

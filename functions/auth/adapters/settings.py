@@ -2,10 +2,8 @@
 
 from datetime import timedelta
 
+from functions.auth.adapters.variables import DELETION_GRACE_DAYS
 from functions.runtime.config.settings import Settings
-
-GRACE_VARIABLE = "CAPSULE_DELETION_GRACE_DAYS"
-DEFAULT_GRACE_DAYS = 14
 
 
 class ConfiguredDeletion:
@@ -14,4 +12,4 @@ class ConfiguredDeletion:
 
     @property
     def grace(self) -> timedelta:
-        return timedelta(days=int(self._settings.text(GRACE_VARIABLE, str(DEFAULT_GRACE_DAYS))))
+        return timedelta(days=self._settings.value(DELETION_GRACE_DAYS))

@@ -4,7 +4,7 @@ Ends all other sessions and their access tokens, and sends a notice to the addre
 failed login of the address. With a second factor the sign-in must be recent, so that a stolen session does not suffice.
 """
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import PasswordChanged, SessionEnded
 from functions.auth.domain.email import Email
@@ -14,12 +14,12 @@ from functions.auth.domain.session import EndReason
 from functions.auth.ports import Hasher, Sessions, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, command
+from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
 
 
 class ChangePassword(Model):
-    current_password: SecretStr = Field(examples=["correct horse battery staple"])
-    password: SecretStr = Field(examples=["a longer and better staple"], description="The new password. 8 to 128 characters of any kind.")
+    current_password: SecretText = Field(examples=["correct horse battery staple"])
+    password: SecretText = Field(examples=["a longer and better staple"], description="The new password. 8 to 128 characters of any kind.")
 
 
 @command(

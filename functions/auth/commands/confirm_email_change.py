@@ -5,7 +5,7 @@ other links of the account end. An account that nobody verified loses the addres
 e-mail.
 """
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import EmailChanged, SessionEnded, UserDeleted, UserExpired
 from functions.auth.domain.email import Email
@@ -14,11 +14,11 @@ from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import EmailChangeView
 from functions.auth.ports import EmailChanges, EmailTaken, Sessions, Users, VerificationTokens
-from functions.kernel import ANYONE, Clock, Done, Events, Model, command
+from functions.kernel import ANYONE, Clock, Done, Events, Model, SecretText, command
 
 
 class ConfirmEmailChange(Model):
-    token: SecretStr = Field(description="The value of `token=` in the e-mailed link.")
+    token: SecretText = Field(description="The value of `token=` in the e-mailed link.")
 
 
 @command(

@@ -12,12 +12,12 @@ from functions.auth.domain.session import PASSWORD_ONLY, WITH_CODE
 from functions.auth.ports import AccessTokenIssuer, Sessions, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, FieldError, Model, Rejected, command
+from functions.kernel import Caller, Clock, Done, FieldError, Model, Rejected, SecretText, command
 
 
 class ConfirmIdentity(Model):
-    password: SecretStr | None = None
-    code: SecretStr | None = Field(default=None, examples=["123456"], description="Of the authenticator application, or a recovery code.")
+    password: SecretText | None = None
+    code: SecretText | None = Field(default=None, examples=["123456"], description="Of the authenticator application, or a recovery code.")
 
 
 class ConfirmedIdentityView(Model):

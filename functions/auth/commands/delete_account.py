@@ -6,7 +6,7 @@ is deleted, its user can sign in again and restore it. Everything keeps running 
 
 from datetime import datetime
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import AccountDeletionRequested, SessionEnded
 from functions.auth.domain.rejections import AccountLocked, LastAdministrator, UnknownUser, WrongPassword
@@ -14,11 +14,11 @@ from functions.auth.domain.session import EndReason
 from functions.auth.ports import DeletionPolicy, Sessions, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, command
+from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
 
 
 class DeleteAccount(Model):
-    password: SecretStr = Field(examples=["correct horse battery staple"], description="The current password.")
+    password: SecretText = Field(examples=["correct horse battery staple"], description="The current password.")
 
 
 class AccountDeletionAccepted(Model):

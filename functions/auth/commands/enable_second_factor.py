@@ -3,18 +3,18 @@
 The answer has the recovery codes, which are shown once. All other sessions end, because they have not shown a second factor.
 """
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import SecondFactorEnabled, SessionEnded
 from functions.auth.domain.rejections import SecondFactorAlreadyEnabled, SecondFactorNotEnabled, WrongCode
 from functions.auth.domain.session import WITH_CODE, EndReason
 from functions.auth.domain.views import RecoveryCodesView
 from functions.auth.ports import SecondFactors, Sessions, Vault
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Clock, Done, Model, SecretText, command
 
 
 class EnableSecondFactor(Model):
-    code: SecretStr = Field(examples=["123456"], description="Of the authenticator application.")
+    code: SecretText = Field(examples=["123456"], description="Of the authenticator application.")
 
 
 @command(

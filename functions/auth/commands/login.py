@@ -7,23 +7,23 @@ counted and lock the address in the same way. Only whoever knows the password le
 failure is stored although the request is rejected (`Rejected`); a login during a lock does not extend the lock.
 """
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
-from events.auth import UserLoggedIn
+from events.auth import AdministratorGranted, UserLoggedIn
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, SecondFactorRequired, WrongCredentials
 from functions.auth.domain.session import PASSWORD_ONLY
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import Hasher, LoginChallenges, Users
+from functions.auth.ports import Administrators, Hasher, LoginChallenges, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, command
+from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, SecretText, command
 
 
 class Login(Model):
     email: str = Field(examples=["ada@example.org"], max_length=320)
-    password: SecretStr = Field(examples=["correct horse battery staple"])
+    password: SecretText = Field(examples=["correct horse battery staple"])
 
 
 @command(
@@ -31,13 +31,14 @@ class Login(Model):
     status=201,
     allow=ANYONE,
     rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified, SecondFactorRequired],
-    emits=[UserLoggedIn],
+    emits=[AdministratorGranted, UserLoggedIn],
     scale=Scale(max=20),
     has_secret_response=True,
 )
 async def login(
     request: Login,
     users: Users,
+    administrators: Administrators,
     check: PasswordCheck,
     codes: CodeCheck,
     challenges: LoginChallenges,
@@ -62,5 +63,8 @@ async def login(
     if await codes.is_required(user):
         return Rejected(SecondFactorRequired(secret_members={"challenge": challenges.issue(user.id, now).text}))
     await check.clear(failed_logins)
+    granted = user.grant_administrator(now) if administrators.includes(user.email) else ()
+    if granted:
+        await users.save(user)
     view, events = await tokens.start(user, client, PASSWORD_ONLY, now)
-    return Done(view, *events)
+    return Done(view, *granted, *events)

@@ -3,7 +3,7 @@
 The refresh token is used up. Using it a second time ends the session.
 """
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import SessionEnded
 from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired
@@ -12,11 +12,11 @@ from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Sessions, Users
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, command
+from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, SecretText, command
 
 
 class Refresh(Model):
-    refresh_token: SecretStr = Field(description="The refresh token from the last sign-in or refresh of this session.")
+    refresh_token: SecretText = Field(description="The refresh token from the last sign-in or refresh of this session.")
 
 
 @command(

@@ -5,7 +5,9 @@ password). The owner of an existing account gets an e-mail. Creating a user star
 continues in other contexts.
 """
 
-from pydantic import Field, SecretStr
+import secrets
+
+from pydantic import Field
 
 from events.auth import RegistrationRepeated, UserCreated
 from functions.auth.domain.email import Email
@@ -14,14 +16,18 @@ from functions.auth.domain.registration import Registration, RegistrationTimedOu
 from functions.auth.domain.rejections import InvalidEmail, WeakPassword
 from functions.auth.domain.user import User
 from functions.auth.ports import EmailTaken, Hasher, Registrations, Users
-from functions.kernel import ANYONE, Clock, Done, Model, Origin, Scale, command
+from functions.kernel import ANYONE, Clock, Done, Model, Origin, Scale, SecretText, command
+
+UNKNOWN_PASSWORD_BYTES = 32
+"""Of the random password of an account that was registered without one: nobody knows it, and hashing it takes the same time."""
 
 
 class Register(Model):
     email: str = Field(examples=["ada@example.org"], max_length=320)
-    password: SecretStr = Field(
+    password: SecretText | None = Field(
+        default=None,
         examples=["correct horse battery staple"],
-        description="8 to 128 characters of any kind. Passwords that are easy to guess are rejected.",
+        description="Not needed: the password is set with the link in the e-mail. 8 to 128 characters of any kind.",
     )
 
 
@@ -41,7 +47,8 @@ async def register(
     request: Register, users: Users, registrations: Registrations, hasher: Hasher, origin: Origin, clock: Clock
 ) -> Done[RegistrationAccepted]:
     email = Email(request.email)
-    password = Password(request.password.get_secret_value(), owner=email)
+    chosen = request.password.get_secret_value() if request.password else secrets.token_urlsafe(UNKNOWN_PASSWORD_BYTES)
+    password = Password(chosen, owner=email)
 
     user, user_events = User.register(email, await hasher.hash(password), now=clock.now())
     try:

@@ -5,7 +5,7 @@ for both for a day; another request replaces it. Neither the answer nor its time
 account: then no link is sent to it.
 """
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import EmailChangeRequested
 from functions.auth.domain.email import Email
@@ -15,12 +15,12 @@ from functions.auth.domain.views import EmailChangeView
 from functions.auth.ports import EmailChanges, EmailTokens, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, command
+from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
 
 
 class RequestEmailChange(Model):
     email: str = Field(examples=["ada@example.com"], max_length=320)
-    password: SecretStr = Field(examples=["correct horse battery staple"], description="The current password.")
+    password: SecretText = Field(examples=["correct horse battery staple"], description="The current password.")
 
 
 class EmailChangeAccepted(EmailChangeView):

@@ -4,7 +4,7 @@ The link proves who reads the address, so it verifies the address too. All sessi
 a pending change of the address is cancelled, and a lock after failed logins is lifted. The address gets a notice.
 """
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from events.auth import EmailVerified, PasswordChanged, SessionEnded
 from functions.auth.domain.email import Email
@@ -13,12 +13,12 @@ from functions.auth.domain.rejections import AccountLocked, ExpiredLink, Unknown
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken, TokenPurpose
 from functions.auth.ports import EmailChanges, Hasher, LoginFailures, Sessions, Users, VerificationTokens
-from functions.kernel import ANYONE, Clock, Done, Model, command
+from functions.kernel import ANYONE, Clock, Done, Model, SecretText, command
 
 
 class ResetPassword(Model):
-    token: SecretStr = Field(description="The value of `token=` in the e-mailed link.")
-    password: SecretStr = Field(examples=["a longer and better staple"], description="The new password. 8 to 128 characters of any kind.")
+    token: SecretText = Field(description="The value of `token=` in the e-mailed link.")
+    password: SecretText = Field(examples=["a longer and better staple"], description="The new password. 8 to 128 characters of any kind.")
 
 
 class PasswordResetView(Model):

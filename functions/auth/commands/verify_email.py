@@ -6,7 +6,7 @@ the registration again, or another one. Earlier links and sessions of the accoun
 
 from pydantic import Field, SecretStr
 
-from events.auth import EmailVerified, SessionEnded
+from events.auth import AdministratorGranted, EmailVerified, SessionEnded
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
 from functions.auth.domain.rejections import (
@@ -18,13 +18,13 @@ from functions.auth.domain.rejections import (
 )
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken, TokenPurpose
-from functions.auth.ports import Hasher, Sessions, Users, VerificationTokens
-from functions.kernel import ANYONE, Clock, Done, FieldError, Model, command
+from functions.auth.ports import Administrators, Hasher, Sessions, Users, VerificationTokens
+from functions.kernel import ANYONE, Clock, Done, FieldError, Model, SecretText, command
 
 
 class VerifyEmail(Model):
-    token: SecretStr = Field(description="The value of `token=` in the e-mailed link.")
-    password: SecretStr = Field(
+    token: SecretText = Field(description="The value of `token=` in the e-mailed link.")
+    password: SecretText = Field(
         default=SecretStr(""),  # clients of 0.2 do not send it: they are told what is missing
         examples=["correct horse battery staple"],
         description="Required. The account's password from now on, whatever was entered at registration. 8 to 128 characters of any kind.",
@@ -40,10 +40,16 @@ class VerifiedEmailView(Model):
     http="POST /v1/users/verify",
     allow=ANYONE,
     rejects=[UnknownVerificationToken, UsedVerificationToken, ExpiredVerificationToken, PasswordRequired, WeakPassword],
-    emits=[EmailVerified, SessionEnded],
+    emits=[EmailVerified, AdministratorGranted, SessionEnded],
 )
 async def verify_email(
-    request: VerifyEmail, verifications: VerificationTokens, users: Users, sessions: Sessions, hasher: Hasher, clock: Clock
+    request: VerifyEmail,
+    verifications: VerificationTokens,
+    users: Users,
+    administrators: Administrators,
+    sessions: Sessions,
+    hasher: Hasher,
+    clock: Clock,
 ) -> Done[VerifiedEmailView]:
     now = clock.now()
     token = await verifications.lock(OpaqueToken(request.token.get_secret_value().strip()), TokenPurpose.VERIFICATION)
@@ -56,6 +62,8 @@ async def verify_email(
         raise PasswordRequired(errors=[FieldError("/password", "is required")])
     password = Password(request.password.get_secret_value(), owner=Email(user.email))
     events = user.verify_email(await hasher.hash(password), now)
+    if administrators.includes(user.email):
+        events = (*events, *user.grant_administrator(now))
     await users.save(user)
     await verifications.use_all(user.id, now)
     ended = await sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, now)

@@ -12,6 +12,7 @@ from uuid import UUID
 from events.auth import (
     AccountDeletionRequested,
     AccountRestored,
+    AdministratorGranted,
     EmailChanged,
     EmailVerified,
     PasswordChanged,
@@ -65,6 +66,13 @@ class User:
         self.password_hash = password_hash
         self.email_verified_at = self.updated_at = now
         return (EmailVerified(user_id=self.id, email=self.email, at=now),)
+
+    def grant_administrator(self, now: datetime) -> Events:
+        """Make the owner of a verified address an administrator. Nothing happens if it is one already, or not verified."""
+        if Role.ADMIN in self.roles or not self.is_verified:
+            return ()
+        self.roles, self.updated_at = self.roles | {Role.ADMIN}, now
+        return (AdministratorGranted(user_id=self.id, email=self.email, at=now),)
 
     def change_password(self, password_hash: str, now: datetime) -> Events:
         self.password_hash, self.updated_at = password_hash, now

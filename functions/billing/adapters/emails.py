@@ -2,12 +2,16 @@
 
 from uuid import UUID, uuid5
 
+from events.billing import UsageThresholdReached
+from events.deploy import AccountStandingChanged
+from functions.billing.adapters.account_emails import account_standing_email, usage_threshold_email
 from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.disputes import Dispute, DisputeStatus
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, Purpose
 from functions.billing.domain.payments import Payment
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import GRACE_HOURS, OPERATORS
 from functions.runtime.email.message import Attachment, OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, render
@@ -18,7 +22,8 @@ class EmailMailer:
 
     def __init__(self, transport: EmailTransport, settings: Settings) -> None:
         self._transport = transport
-        self._operators = [address.strip() for address in settings.text("CAPSULE_OPERATORS", "").split(",") if address.strip()]
+        self._grace_hours = float(settings.value(GRACE_HOURS))
+        self._operators = settings.value(OPERATORS)
 
     async def send_invoice(self, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
         payment = "Your card is charged automatically. You do not need to do anything."
@@ -105,6 +110,12 @@ class EmailMailer:
             f"Dispute of {dispute.amount} by {_recipient(invoice, customer)} is {dispute.status}",
             [f"Dispute {dispute.provider_id} of invoice {invoice.number}, reason {dispute.reason}. Answer it in the dashboard of Stripe."],
         )
+
+    async def send_usage_threshold(self, reached: UsageThresholdReached, customer: Customer) -> None:
+        await self._transport.send(usage_threshold_email(reached, customer, self._grace_hours))
+
+    async def send_account_standing(self, changed: AccountStandingChanged, customer: Customer) -> None:
+        await self._transport.send(account_standing_email(changed, customer))
 
     async def _tell_operators(self, intent: UUID, subject: str, blocks: list[Block]) -> None:
         for address in self._operators:

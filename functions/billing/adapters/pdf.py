@@ -4,13 +4,6 @@ An invoice shows what EU law requires of a simplified invoice (Directive 2006/11
 services with their period, the total and its VAT. It also shows the buyer's e-mail address and the state of the
 payment. Full invoices (above 250 EUR in Germany, § 33 UStDV) need the buyer's postal address, which Capsule does not
 store.
-
-Settings:
-
-    CAPSULE_INVOICE_FROM          name and address of the seller, lines separated by `|`
-    CAPSULE_INVOICE_VAT_ID        VAT or tax number of the seller
-    CAPSULE_INVOICE_VAT_PERCENT   VAT rate in percent; plan prices include it. Without it the invoice shows no VAT
-    CAPSULE_INVOICE_VAT_NOTE      reason why no VAT is charged (default: `No VAT is charged.`)
 """
 
 import asyncio
@@ -20,6 +13,7 @@ from datetime import datetime
 from fractions import Fraction
 from io import BytesIO
 
+from functions.billing.adapters import variables
 from functions.billing.adapters.pdf_page import LABEL_WIDTH, LEFT, LINE_HEIGHT, RIGHT, Page
 from functions.billing.domain.credit_notes import CreditNote, RefundStatus
 from functions.billing.domain.customers import Customer
@@ -32,11 +26,11 @@ class _Document:
     """What invoices and credit notes share: seller, buyer and VAT."""
 
     def __init__(self, settings: Settings) -> None:
-        self._seller = [line.strip() for line in settings.text("CAPSULE_INVOICE_FROM", "Capsule").split("|")]
-        if vat_id := settings.text("CAPSULE_INVOICE_VAT_ID", ""):
+        self._seller = [*settings.value(variables.INVOICE_FROM)]
+        if vat_id := settings.value(variables.INVOICE_VAT_ID):
             self._seller.append(f"VAT ID {vat_id}")
-        self._vat_percent = Fraction(settings.text("CAPSULE_INVOICE_VAT_PERCENT", "0"))
-        self._vat_note = settings.text("CAPSULE_INVOICE_VAT_NOTE", "No VAT is charged.")
+        self._vat_percent = settings.value(variables.INVOICE_VAT_PERCENT)
+        self._vat_note = settings.value(variables.INVOICE_VAT_NOTE)
 
     @contextmanager
     def _page(self, file: BytesIO, title: str, number: str, invoice: Invoice, customer: Customer) -> Iterator[Page]:

@@ -19,7 +19,7 @@ from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
 COLUMNS: LiteralString = """id, customer_id, plan_code, plan_version, status, anchored_at, started_at, billed_until, next_plan_code,
-    next_plan_version, suspended_at, credit_minor, version"""
+    next_plan_version, suspended_at, credit_minor, exhausted_meters, exhausted_until, is_announced, version"""
 
 
 class PostgresSubscriptions:
@@ -28,7 +28,7 @@ class PostgresSubscriptions:
 
     async def add(self, subscription: Subscription) -> None:
         await self._database.connection.execute(
-            f"INSERT INTO subscriptions ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            f"INSERT INTO subscriptions ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 subscription.id,
                 subscription.customer_id,
@@ -42,6 +42,9 @@ class PostgresSubscriptions:
                 subscription.next_plan_version,
                 subscription.suspended_at,
                 subscription.credit_minor,
+                list(subscription.exhausted),
+                subscription.exhausted_until,
+                subscription.is_announced,
                 subscription.version,
             ),
         )
@@ -62,6 +65,14 @@ class PostgresSubscriptions:
     async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
         return await self._select("WHERE status <> 'ended' AND billed_until <= %s ORDER BY billed_until LIMIT %s", before, limit)
 
+    async def list_to_review(self, now: datetime, limit: int) -> Sequence[Subscription]:
+        return await self._select(
+            "WHERE (NOT is_announced OR exhausted_until IS NOT NULL) AND (NOT is_announced OR exhausted_until <= %s) AND status <> 'ended'"
+            " ORDER BY id LIMIT %s",
+            now,
+            limit,
+        )
+
     async def _select(self, where: LiteralString, *arguments: object) -> list[Subscription]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(f"SELECT {COLUMNS} FROM subscriptions {where}", arguments)
@@ -71,7 +82,8 @@ class PostgresSubscriptions:
         updated = await self._database.connection.execute(
             """
             UPDATE subscriptions SET plan_code = %s, plan_version = %s, status = %s, anchored_at = %s, started_at = %s, billed_until = %s,
-                next_plan_code = %s, next_plan_version = %s, suspended_at = %s, credit_minor = %s, version = version + 1
+                next_plan_code = %s, next_plan_version = %s, suspended_at = %s, credit_minor = %s, exhausted_meters = %s, exhausted_until = %s,
+                is_announced = %s, version = version + 1
             WHERE id = %s AND version = %s
             """,
             (
@@ -85,6 +97,9 @@ class PostgresSubscriptions:
                 subscription.next_plan_version,
                 subscription.suspended_at,
                 subscription.credit_minor,
+                list(subscription.exhausted),
+                subscription.exhausted_until,
+                subscription.is_announced,
                 subscription.id,
                 subscription.version,
             ),
@@ -92,6 +107,22 @@ class PostgresSubscriptions:
         if updated.rowcount != 1:
             raise Transient(f"subscription {subscription.id} has changed since it was read")
         subscription.version += 1
+
+
+class PostgresUsageNotices:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, subscription_id: UUID, meter: Meter, period_begin: datetime, percent: int) -> bool:
+        recorded = await self._database.connection.execute(
+            """
+            INSERT INTO usage_notices AS last (subscription_id, meter, period_begin, percent) VALUES (%s, %s, %s, %s)
+            ON CONFLICT (subscription_id, meter) DO UPDATE SET period_begin = excluded.period_begin, percent = excluded.percent
+            WHERE (last.period_begin, last.percent) < (excluded.period_begin, excluded.percent)
+            """,
+            (subscription_id, meter, period_begin, percent),
+        )
+        return recorded.rowcount == 1
 
 
 class PostgresRatedPeriods:
@@ -146,4 +177,5 @@ class PostgresRatedPeriods:
 
 
 def _subscription(row: dict[str, Any]) -> Subscription:
-    return Subscription(**{**row, "status": SubscriptionStatus(row["status"])})
+    exhausted = tuple(Meter(meter) for meter in row.pop("exhausted_meters"))
+    return Subscription(**{**row, "status": SubscriptionStatus(row["status"]), "exhausted": exhausted})

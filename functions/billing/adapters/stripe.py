@@ -14,6 +14,7 @@ from uuid import UUID
 import httpx
 import stripe
 
+from functions.billing.adapters.variables import STRIPE_API_BASE, STRIPE_API_KEY
 from functions.billing.domain.credit_notes import CreditNote, ProviderRefund
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.disputes import DisputeStatus, ProviderDispute
@@ -45,9 +46,9 @@ DECLINED = ("canceled", "requires_payment_method")
 
 class StripeProvider:
     def __init__(self, settings: Settings) -> None:
-        base = settings.text("CAPSULE_STRIPE_API_BASE", "https://api.stripe.com")
+        base = settings.value(STRIPE_API_BASE)
         self._client = stripe.StripeClient(
-            settings.text("CAPSULE_STRIPE_API_KEY"),
+            settings.value(STRIPE_API_KEY),
             stripe_version=API_VERSION,
             base_addresses={"api": base},
             http_client=_http_client(base),

@@ -6,6 +6,7 @@ from uuid import UUID
 import stripe
 from pydantic import BaseModel, StringConstraints, ValidationError
 
+from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
 from functions.billing.domain.rejections import InvalidWebhook, InvalidWebhookSignature
 from functions.billing.ports import WebhookEvent
 from functions.runtime.config.settings import Settings
@@ -47,7 +48,7 @@ class StripeWebhookVerifier:
     """`CAPSULE_STRIPE_WEBHOOK_SECRET` may hold several secrets, separated by commas, so that a rotation loses no webhook."""
 
     def __init__(self, settings: Settings) -> None:
-        self._secrets = [secret.strip() for secret in settings.text("CAPSULE_STRIPE_WEBHOOK_SECRET").split(",") if secret.strip()]
+        self._secrets = settings.value(STRIPE_WEBHOOK_SECRET)
 
     def parse(self, body: bytes, signature: str) -> WebhookEvent:
         self._verify(body, signature)

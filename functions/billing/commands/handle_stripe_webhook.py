@@ -7,13 +7,13 @@ Stripe. https://docs.stripe.com/webhooks
 from functions.billing.domain.payments import PaymentRequested, PaymentReviewRequested
 from functions.billing.domain.rejections import InvalidWebhook, InvalidWebhookSignature
 from functions.billing.ports import Payments, WebhookEvents, WebhookVerifier
-from functions.kernel import ANYONE, Clock, Done, RawRequest, command
+from functions.kernel import ANYONE, Clock, Done, RawRequest, Text, command
 
 
 class StripeWebhook(RawRequest):
     """The request as Stripe sends it: a JSON event, signed over its exact bytes."""
 
-    stripe_signature: str = ""
+    stripe_signature: Text = ""
 
 
 @command(

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.billing.domain.invoices import InvoiceStatus
+from functions.billing.domain.payment_methods import PaymentMethodId
 from functions.billing.domain.payments import Payment, PaymentRequested
 from functions.billing.domain.rejections import (
     ChangeInProgress,
@@ -26,13 +27,7 @@ from functions.kernel import Caller, Clock, Done, FieldError, Model, command
 class PayInvoice(Model):
     invoice_id: UUID
     payment_method: Annotated[
-        str | None,
-        Field(
-            min_length=3,
-            max_length=255,
-            pattern=r"^[A-Za-z0-9_]+$",
-            description="Id of a payment method at the provider (`pm_…`). Default: the one that was charged last.",
-        ),
+        PaymentMethodId | None, Field(description="Id of a payment method at the provider (`pm_…`). Default: the one that was charged last.")
     ] = None
 
 

@@ -13,12 +13,12 @@ from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.rejections import InvoiceNotFound, InvoiceNotPaid, RefundTooLarge
 from functions.billing.domain.views import Amount
 from functions.billing.ports import CreditNotes, Invoices, Ledger, Subscriptions
-from functions.kernel import ADMIN, Clock, Done, Model, command
+from functions.kernel import ADMIN, Clock, Done, Model, PositiveInt64, command
 
 
 class RefundInvoice(Model):
     invoice_id: UUID
-    amount: Annotated[int | None, Field(gt=0, description="Minor units. Default: everything that has not been refunded.")] = None
+    amount: Annotated[PositiveInt64 | None, Field(description="Minor units. Default: everything that has not been refunded.")] = None
     reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 

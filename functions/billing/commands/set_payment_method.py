@@ -8,16 +8,14 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.billing.domain.payment_methods import PaymentMethodChange, PaymentMethodChangeRequested
+from functions.billing.domain.payment_methods import PaymentMethodChange, PaymentMethodChangeRequested, PaymentMethodId
 from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, PaymentAccountMissing
 from functions.billing.ports import PaymentMethodChanges, Subscribers
 from functions.kernel import Caller, Clock, Done, Model, command
 
 
 class SetPaymentMethod(Model):
-    payment_method: Annotated[
-        str, Field(min_length=3, max_length=255, pattern=r"^[A-Za-z0-9_]+$", description="Id of a payment method at the provider (`pm_…`).")
-    ]
+    payment_method: Annotated[PaymentMethodId, Field(description="Id of a payment method at the provider (`pm_…`).")]
 
 
 class PaymentMethodAccepted(Model):

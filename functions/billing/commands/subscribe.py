@@ -10,6 +10,7 @@ from pydantic import Field
 from events.billing import SubscriptionChanged
 from functions.billing.domain import charges
 from functions.billing.domain.invoices import Invoice, Purpose
+from functions.billing.domain.payment_methods import PaymentMethodId
 from functions.billing.domain.payments import MIN_CHARGE_MINOR, Payment, PaymentRequested
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import (
@@ -25,19 +26,13 @@ from functions.billing.domain.rejections import (
 from functions.billing.domain.subscriptions import ChangeTiming
 from functions.billing.domain.views import SubscriptionChangeView
 from functions.billing.ports import Invoices, Payments, Plans, Subscribers, Subscriptions
-from functions.kernel import Caller, Clock, Done, FieldError, Model, command
+from functions.kernel import Caller, Clock, Done, FieldError, Model, Text, command
 
 
 class Subscribe(Model):
-    plan: str
+    plan: Text
     payment_method: Annotated[
-        str | None,
-        Field(
-            min_length=3,
-            max_length=255,
-            pattern=r"^[A-Za-z0-9_]+$",
-            description="Id of a payment method at the provider (`pm_…`). Default: the one that was charged last.",
-        ),
+        PaymentMethodId | None, Field(description="Id of a payment method at the provider (`pm_…`). Default: the one that was charged last.")
     ] = None
 
 

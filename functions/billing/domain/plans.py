@@ -55,6 +55,11 @@ class Price:
         if None in ends or any(low >= high for low, high in pairwise(end for end in ends if end is not None)):
             raise ValueError("tiers must be in ascending order")
 
+    @property
+    def is_limit(self) -> bool:
+        """Whether more than the included quantity is not sold: it costs nothing, and stops work."""
+        return all(tier.amount.amount == 0 for tier in self.tiers)
+
     def billable(self, quantity: int) -> int:
         return max(0, quantity - self.included)
 
@@ -93,6 +98,10 @@ class Plan:
     fee: Money
     prices: Mapping[Meter, Price]
     entitlements: Entitlements
+
+    @property
+    def has_limits(self) -> bool:
+        return any(price.is_limit for price in self.prices.values())
 
     def __post_init__(self) -> None:
         if set(self.prices) != set(Meter):

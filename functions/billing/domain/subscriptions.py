@@ -14,7 +14,7 @@ from uuid import UUID
 
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.periods import Period, day_start
-from functions.billing.domain.plans import FREE, Plan
+from functions.billing.domain.plans import FREE, Meter, Plan
 from functions.billing.domain.rejections import (
     AlreadySubscribed,
     NothingToCancel,
@@ -36,6 +36,12 @@ class PeriodEnded(Event, type="period.ended"):
     period_end: datetime
 
 
+class SubscriptionReviewRequested(Event, type="subscription.review-requested"):
+    """A subscription may not be reported, or its period is over in which a meter was exhausted: review it."""
+
+    customer_id: UUID
+
+
 class SubscriptionStatus(StrEnum):
     ACTIVE = "active"
     PAST_DUE = "past_due"
@@ -55,7 +61,8 @@ class Subscription:
     """`plan_version` is the version that was agreed on. `billed_until` is the end of the current period.
 
     `credit_minor`: what the next invoices are reduced by, for paid time in which the subscription was suspended. Minor
-    units of the plans' currency.
+    units of the plans' currency. `exhausted`: the meters of which all that the plan includes is used until `exhausted_until`.
+    `is_announced`: whether `subscription.changed` has been published for it since there are limits of usage.
     """
 
     id: UUID
@@ -70,6 +77,9 @@ class Subscription:
     next_plan_version: int | None = None
     suspended_at: datetime | None = None
     credit_minor: int = 0
+    exhausted: tuple[Meter, ...] = ()
+    exhausted_until: datetime | None = None
+    is_announced: bool = True
     version: int = 1
 
     @classmethod
@@ -159,6 +169,14 @@ class Subscription:
         self.billed_until = self.next_period.end
         if self.next_plan_code is not None and self.next_plan_version is not None:
             self._set_plan(self.next_plan_code, self.next_plan_version, now)
+
+    def set_exhausted(self, meters: tuple[Meter, ...], period_end: datetime) -> bool:
+        """Set the meters of which all is used until the end of the period. Returns whether that is new."""
+        until = period_end if meters else None
+        if (meters, until) == (self.exhausted, self.exhausted_until):
+            return False
+        self.exhausted, self.exhausted_until = meters, until
+        return True
 
     def mark_past_due(self) -> None:
         if self.status is SubscriptionStatus.ACTIVE:

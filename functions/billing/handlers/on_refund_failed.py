@@ -4,26 +4,10 @@ It stays valid: the operator pays it in another way.
 """
 
 from events.billing import RefundFailed
-from functions.billing.ports import CreditNoteRenderer, CreditNotes, Customers, Invoices, Mailer
+from functions.billing.services.credit_note_sender import CreditNoteSender
 from functions.kernel import Work, effect
 
 
 @effect()
-async def on_refund_failed(
-    event: RefundFailed,
-    credit_notes: CreditNotes,
-    invoices: Invoices,
-    customers: Customers,
-    renderer: CreditNoteRenderer,
-    mailer: Mailer,
-    work: Work,
-) -> None:
-    async with work.reading():
-        note = await credit_notes.get(event.credit_note_id)
-        invoice = await invoices.get(note.invoice_id)
-        customer = await customers.get(note.customer_id)
-
-    await mailer.send_credit_note(note, invoice, customer, await renderer.render_pdf(note, invoice, customer))
-
-    async with work.recording():
-        pass  # claims the message, so that a redelivery sends no second e-mail
+async def on_refund_failed(event: RefundFailed, sender: CreditNoteSender, work: Work) -> None:
+    await sender.send(event.credit_note_id, work)

@@ -1,16 +1,21 @@
 """Add measured usage to the hour in which its window began.
 
-Each record counts once, however often it is delivered.
+Each record counts once, however often it is delivered. If the plan charges nothing beyond what it includes, its thresholds
+are checked.
 """
 
+from events.billing import UsageAllowanceChanged, UsageThresholdReached
 from events.monitor import UsageMeasured
 from functions.billing.domain.usage import UsageRecord
-from functions.billing.ports import Usage
+from functions.billing.ports import Customers, Subscriptions, Usage
+from functions.billing.services.usage_limits import UsageLimits
 from functions.kernel import Clock, Done, Order, on
 
 
-@on(order=Order.ANY)
-async def on_usage_measured(event: UsageMeasured, usage: Usage, clock: Clock) -> Done[None]:
+@on(emits=[UsageAllowanceChanged, UsageThresholdReached], order=Order.ANY)
+async def on_usage_measured(
+    event: UsageMeasured, customers: Customers, subscriptions: Subscriptions, usage: Usage, limits: UsageLimits, clock: Clock
+) -> Done[None]:
     record = UsageRecord(
         id=event.usage_id,
         user_id=event.user_id,
@@ -21,6 +26,11 @@ async def on_usage_measured(event: UsageMeasured, usage: Usage, clock: Clock) ->
         requests=event.requests,
         cpu_milliseconds=event.cpu_milliseconds,
     )
-    record.check(clock.now())
-    await usage.record(record)
-    return Done(None)
+    now = clock.now()
+    record.check(now)
+    customer = await customers.get_by_user(event.user_id)
+    # the lock comes before the record: of two records at once, the second one sees the sum of both
+    subscription = await subscriptions.lock(customer.id) if customer is not None else None
+    if not await usage.record(record) or customer is None or subscription is None:
+        return Done(None)
+    return Done(None, *await limits.review(customer, subscription, now))

@@ -28,6 +28,7 @@ from functions.billing.ports.stores import (
     Subscribers,
     Subscriptions,
     Usage,
+    UsageNotices,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Subscribers",
     "Subscriptions",
     "Usage",
+    "UsageNotices",
     "WebhookEvent",
     "WebhookEvents",
     "WebhookVerifier",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from events.billing import UsageThresholdReached
+from events.deploy import AccountStandingChanged
 from functions.billing.domain.credit_notes import CreditNote, ProviderRefund
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.disputes import Dispute, ProviderDispute
@@ -109,3 +111,7 @@ class Mailer(Protocol):
         ...
 
     async def send_dispute(self, dispute: Dispute, invoice: Invoice, customer: Customer) -> None: ...
+
+    async def send_usage_threshold(self, reached: UsageThresholdReached, customer: Customer) -> None: ...
+
+    async def send_account_standing(self, changed: AccountStandingChanged, customer: Customer) -> None: ...

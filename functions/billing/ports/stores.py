@@ -10,7 +10,7 @@ from functions.billing.domain.applications import Application
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.periods import Period
-from functions.billing.domain.plans import Plan
+from functions.billing.domain.plans import Meter, Plan
 from functions.billing.domain.rated_periods import RatedPeriod
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.subscribers import Subscriber
@@ -125,6 +125,18 @@ class Subscriptions(Protocol):
 
     async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
         """Subscriptions whose current period ended at or before that time, oldest first."""
+        ...
+
+    async def list_to_review(self, now: datetime, limit: int) -> Sequence[Subscription]:
+        """Subscriptions that are not announced, and those that were exhausted in a period that is over."""
+        ...
+
+
+class UsageNotices(Protocol):
+    """Which thresholds of what a plan includes a customer was notified about."""
+
+    async def record(self, subscription_id: UUID, meter: Meter, period_begin: datetime, percent: int) -> bool:
+        """Record that a share of the meter is used. Returns False if that or more was recorded in this period, or a later one."""
         ...
 
 

@@ -33,13 +33,17 @@ class BillPlanView(Model):
 
 
 class BillChargeView(Model):
-    """One meter over all applications. The included quantity counts once."""
+    """One meter over all applications. The included quantity counts once.
+
+    `is_limit`: more than that is not sold, and nothing new starts when it is used.
+    """
 
     meter: Meter
     quantity: int
     included: int
     billable: int
     amount: Amount
+    is_limit: bool
 
 
 class BillLineView(Model):
@@ -175,6 +179,7 @@ def _charge_views(bill: Bill) -> list[BillChargeView]:
             included=charge.included,
             billable=charge.billable,
             amount=Amount.of(charge.amount),
+            is_limit=bill.plan.prices[charge.meter].is_limit,
         )
         for charge in bill.charges
     ]

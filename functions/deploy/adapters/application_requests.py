@@ -12,10 +12,11 @@ import time
 
 import httpx
 
+from functions.deploy.adapters.variables import HEALTH_CHECK_KEY
 from functions.deploy.domain.observation import DOES_NOT_ANSWER, FAILING_REQUESTS, ServiceFailed
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
-from functions.wire.health_checks import HEADER, require_key, sign_health_check
+from functions.wire.health_checks import HEADER, sign_health_check
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +31,8 @@ FROM_THE_INGRESS = (502, 503, 504)
 
 class HttpApplicationRequests:
     def __init__(self, settings: Settings) -> None:
-        """Raises ValueError when CAPSULE_HEALTH_CHECK_KEY is set and too short."""
-        key = settings.text("CAPSULE_HEALTH_CHECK_KEY", "")
-        self._key = require_key(key) if key else ""
+        """Raises InvalidSetting when CAPSULE_HEALTH_CHECK_KEY is set and too short."""
+        self._key = settings.value(HEALTH_CHECK_KEY)
 
     @external_call
     async def find_failure(self, url: str, path: str) -> ServiceFailed | None:

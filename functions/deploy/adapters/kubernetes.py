@@ -17,7 +17,7 @@ from functions.deploy.domain.deployment import WatchedObject
 from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted
-from functions.deploy.domain.run import RunOutcome, read_run
+from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.runtime.storage.external_call import external_call
 
@@ -72,6 +72,12 @@ class KubernetesCluster(KubernetesClient):
     async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
         with suppress(NotFound):
             return await asyncio.to_thread(self._observe_run, namespace, job)
+        return None
+
+    @external_call
+    async def find_running_pod(self, namespace: str, job: str) -> str | None:
+        with suppress(NotFound):
+            return read_running_pod(await asyncio.to_thread(self._pods_of_job, namespace, job))
         return None
 
     @external_call
@@ -193,8 +199,8 @@ class KubernetesCluster(KubernetesClient):
     def _observe(self, watched: WatchedObject) -> Observation | None:
         if watched.kind == "Job":
             job = self._within(watched.namespace, self._batch().read_namespaced_job, watched.name, watched.namespace)
-            pods = self._within(watched.namespace, self._core().list_namespaced_pod, watched.namespace, label_selector=f"job-name={watched.name}")
-            return (read_release_job if watched.is_release_phase else read_build_job)(job, pods["items"])
+            pods = self._pods_of_job(watched.namespace, watched.name)
+            return (read_release_job if watched.is_release_phase else read_build_job)(job, pods)
         service = self._service(watched)
         latest = service.get("status", {}).get("latestCreatedRevisionName")
         revision = self._revision(watched.namespace, latest) if latest else None
@@ -208,8 +214,10 @@ class KubernetesCluster(KubernetesClient):
 
     def _observe_run(self, namespace: str, name: str) -> RunOutcome | None:
         job = self._within(namespace, self._batch().read_namespaced_job, name, namespace)
-        pods = self._within(namespace, self._core().list_namespaced_pod, namespace, label_selector=f"job-name={name}")
-        return read_run(job, pods["items"])
+        return read_run(job, self._pods_of_job(namespace, name))
+
+    def _pods_of_job(self, namespace: str, name: str) -> Any:
+        return self._within(namespace, self._core().list_namespaced_pod, namespace, label_selector=f"job-name={name}")["items"]
 
     def _delete_environment(self, namespace: str, service: str, selector: str) -> None:
         resource = {**SERVING, "namespace": namespace, "plural": "services", "name": service}

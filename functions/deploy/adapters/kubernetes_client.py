@@ -11,6 +11,7 @@ from typing import Any
 from functions.deploy.adapters.kubernetes_errors import Forbidden, NotFound, translate
 from functions.deploy.ports import ClusterUnavailable
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import KUBECONFIG
 
 REQUEST_TIMEOUT_SECONDS = (3.0, 15.0)
 """To connect, and to read the response."""
@@ -49,7 +50,7 @@ class KubernetesClient:
             from kubernetes.client import ApiClient, Configuration
 
             configuration = Configuration()
-            if kubeconfig := self._settings.text("KUBECONFIG", ""):
+            if kubeconfig := self._settings.value(KUBECONFIG):
                 config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
             else:
                 config.load_incluster_config(client_configuration=configuration)

@@ -1,6 +1,7 @@
 """Environments and configurations in PostgreSQL."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,13 +12,16 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS, Environment, Size
 from functions.deploy.domain.rejections import EnvironmentNameTaken, EnvironmentNotFound
+from functions.deploy.domain.standing import Restriction
 from functions.runtime.storage.database import Database
 
-COLUMNS = "application_id, name, created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, deleted_at, stopped_at"
-VALUES = """%(application_id)s, %(name)s, %(created_at)s, %(min_scale)s, %(max_scale)s, %(memory_mib)s, %(cpu_millis)s, %(observation_seconds)s,
-            %(deleted_at)s, %(stopped_at)s"""
-ALL = "(created_at, min_scale, max_scale, memory_mib, cpu_millis, observation_seconds, deleted_at, stopped_at)"
-NEW = ALL.replace("(", "(excluded.").replace(", ", ", excluded.")
+STORED = (
+    *("created_at", "min_scale", "max_scale", "memory_mib", "cpu_millis"),
+    *("observation_seconds", "deleted_at", "stopped_at", "paused_at", "pause_reason"),
+)
+COLUMNS = ", ".join(("application_id", "name", *STORED))
+VALUES = ", ".join(f"%({name})s" for name in ("application_id", "name", *STORED))
+UPDATES = ", ".join(f"{name} = excluded.{name}" for name in STORED)
 
 
 class PostgresEnvironments:
@@ -42,27 +46,19 @@ class PostgresEnvironments:
                 return each
         raise EnvironmentNotFound.of(application.name, name, [each.name for each in environments])
 
+    async def find(self, application_id: UUID, name: str) -> Environment | None:
+        return next((each for each in await self._rows(application_id, name) if each.deleted_at is None), None)
+
     async def list_all(self, application: Application) -> Sequence[Environment]:
         by_name = {name: Environment(application.id, name, application.created_at) for name in DEFAULT_ENVIRONMENTS}
         by_name |= {each.name: each for each in await self._rows(application.id)}
         return [each for _, each in sorted(by_name.items()) if each.deleted_at is None]
 
     async def _write(self, environment: Environment, condition: str) -> bool:
-        size = environment.size
+        row = asdict(environment)
         cursor = await self._database.connection.execute(
-            f"INSERT INTO environments ({COLUMNS}) VALUES ({VALUES}) ON CONFLICT (application_id, name) DO UPDATE SET {ALL} = {NEW} {condition}",
-            {
-                "application_id": environment.application_id,
-                "name": environment.name,
-                "created_at": environment.created_at,
-                "min_scale": size.min_scale,
-                "max_scale": size.max_scale,
-                "memory_mib": size.memory_mib,
-                "cpu_millis": size.cpu_millis,
-                "observation_seconds": environment.observation_seconds,
-                "deleted_at": environment.deleted_at,
-                "stopped_at": environment.stopped_at,
-            },
+            f"INSERT INTO environments ({COLUMNS}) VALUES ({VALUES}) ON CONFLICT (application_id, name) DO UPDATE SET {UPDATES} {condition}",
+            {**row, **row.pop("size")},
         )
         return cursor.rowcount == 1
 
@@ -108,4 +104,5 @@ class PostgresConfigurations:
 
 def _read_environment(row: dict[str, Any]) -> Environment:
     size = Size(*(row.pop(name) for name in ("min_scale", "max_scale", "memory_mib", "cpu_millis")))
-    return Environment(**row, size=size)
+    reason = row.pop("pause_reason")
+    return Environment(**row, size=size, pause_reason=Restriction(reason) if reason else None)

@@ -1,38 +1,42 @@
 """The operator's settings of repositories, observation and builds, and the mounted template of the build Job."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import yaml
 
+from functions.deploy.adapters import variables
+from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
-from functions.deploy.domain.tenancy import egress_networks
+from functions.deploy.domain.standing import GracePolicy
 from functions.deploy.ports import BuildSettings
 from functions.runtime.config.settings import Settings
-from functions.wire.addresses import parse_allowed_hosts
-
-TEMPLATE = "/etc/capsule/build/job.yaml"
-DEFAULT_BUILD_VARIABLES = (
-    "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE GIT_SSL_CAINFO "
-    "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS "
-    "NPM_CONFIG_REGISTRY NPM_CONFIG_CAFILE NODE_EXTRA_CA_CERTS REGISTRY_MIRROR GOPROXY GOSUMDB UV_PYTHON_INSTALL_MIRROR "
-    "UV_PYTHON_DOWNLOADS_JSON_URL MAVEN_MIRROR_URL COMPOSER_MIRROR_URL BUNDLE_MIRROR__ALL"
-)
-"""Variables of the operator's environment that builds get by default: proxies, certificate authorities, mirrors."""
+from functions.runtime.config.variables import GRACE_HOURS
 
 
 def repository_policy(settings: Settings) -> RepositoryPolicy:
-    return RepositoryPolicy(parse_allowed_hosts(settings.text("CAPSULE_REPOSITORY_HOSTS", "")))
+    return RepositoryPolicy(settings.value(variables.REPOSITORY_HOSTS))
 
 
 def application_urls(settings: Settings) -> ApplicationUrls:
-    return ApplicationUrls(settings.text("CAPSULE_APPLICATION_URL", ""))
+    return settings.value(variables.APPLICATION_URL)
+
+
+def terminal_address(settings: Settings) -> TerminalAddress:
+    return settings.value(variables.TERMINAL_URL)
 
 
 def observation_policy(settings: Settings) -> ObservationPolicy:
     return ObservationPolicy(
-        seconds=int(settings.text("CAPSULE_OBSERVATION_SECONDS", "10")),
-        ready_timeout_seconds=int(settings.text("CAPSULE_READY_SECONDS", "120")),
+        seconds=settings.value(variables.OBSERVATION_SECONDS),
+        ready_timeout_seconds=settings.value(variables.READY_SECONDS),
     )
+
+
+def grace_policy(settings: Settings) -> GracePolicy:
+    return GracePolicy(timedelta(hours=float(settings.value(GRACE_HOURS))))
 
 
 class MountedBuilds:
@@ -42,21 +46,20 @@ class MountedBuilds:
         self._settings = settings
 
     def settings(self) -> BuildSettings:
-        template = yaml.safe_load(self._settings.file(self._settings.text("CAPSULE_BUILD_TEMPLATE", TEMPLATE)))
+        template = yaml.safe_load(self._settings.file(self._settings.value(variables.BUILD_TEMPLATE)))
         inherited = self._inherited_variables()
-        hosts = " ".join(_words(self._settings.text("CAPSULE_REPOSITORY_HOSTS", "")))
+        hosts = " ".join(sorted(self._settings.value(variables.REPOSITORY_HOSTS)))
         environment = {**inherited, "BUILD_ENVIRONMENT": " ".join(sorted(inherited)), "REPOSITORY_HOSTS": hosts}
-        known_hosts = self._settings.text("CAPSULE_SSH_KNOWN_HOSTS", "")
-        egress_allow = egress_networks(self._settings.text("CAPSULE_EGRESS_ALLOW", ""))
-        return BuildSettings(template, self._settings.text("CAPSULE_IMAGES", "capsule.local/apps"), environment, known_hosts, egress_allow)
+        known_hosts = self._settings.value(variables.SSH_KNOWN_HOSTS)
+        egress_allow = self._settings.value(variables.EGRESS_ALLOW)
+        return BuildSettings(template, self._settings.value(variables.IMAGES), environment, known_hosts, egress_allow)
 
     def _inherited_variables(self) -> dict[str, str]:
         """The variables that CAPSULE_BUILD_ENV names: as set for builds (CAPSULE_BUILD_<NAME>), or else as set for this
         function."""
-        names = _words(self._settings.text("CAPSULE_BUILD_ENV", DEFAULT_BUILD_VARIABLES))
-        values = {name: self._settings.text(f"CAPSULE_BUILD_{name}", "") or self._settings.text(name, "") for name in names}
+        names = self._settings.value(variables.BUILD_ENV)
+        values = {name: self._build_variable(name) or self._settings.text(name, "") for name in names}
         return {name: value for name, value in values.items() if value}
 
-
-def _words(text: str) -> list[str]:
-    return text.replace(",", " ").split()
+    def _build_variable(self, name: str) -> str:
+        return self._settings.value(replace(variables.BUILD_VARIABLE, name=f"CAPSULE_BUILD_{name}"))

@@ -13,33 +13,33 @@ from functions.deploy.domain.image_reference import admit_image
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidImage, InvalidRepository, InvalidSettings, RepositoryNotAllowed
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import Applications
-from functions.kernel import Caller, Done, Model, command
+from functions.kernel import Caller, Done, Int32, Model, Text, command
 
 
 class ChangeApplication(Model):
     """Omitted fields keep their value; `null` clears a field."""
 
     application_id: UUID
-    repository: str | None = None
+    repository: Text | None = None
     """Replaces the image of an application that has one."""
-    image: str | None = None
+    image: Text | None = None
     """Reference of an image to deploy instead of a repository. Replaces the repository, and clears the settings that
     only builds from source have."""
-    branch: str | None = None
+    branch: Text | None = None
     """What a deployment without a ref deploys. Default: the repository's default branch."""
-    directory: str | None = None
+    directory: Text | None = None
     """Folder of the application in the repository."""
     builder: Builder | None = None
     """`null` is `auto`: by language, or the Dockerfile if no language is recognized."""
-    build_command: str | None = None
+    build_command: Text | None = None
     """Runs in the build after the dependencies are installed, instead of the detected command."""
-    start_command: str | None = None
+    start_command: Text | None = None
     """Starts the application, instead of the Procfile's `web:` line."""
-    release_command: str | None = None
+    release_command: Text | None = None
     """Runs before a release takes traffic. Takes precedence over the Procfile's `release:` line."""
-    health_path: str | None = None
+    health_path: Text | None = None
     """HTTP path that returns 2xx or 3xx when an instance is healthy."""
-    port: int | None = None
+    port: Int32 | None = None
     """The port that the application listens on, if it does not read PORT. Default: that of capsule.toml or the image, else 8080."""
 
 

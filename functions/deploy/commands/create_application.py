@@ -19,30 +19,32 @@ from functions.deploy.domain.rejections import (
     InvalidImage,
     InvalidRepository,
     InvalidSettings,
+    OverQuota,
     RepositoryNotAllowed,
     SubscriptionSuspended,
+    UsageExhausted,
 )
 from functions.deploy.domain.repository import Repository, RepositoryPolicy
 from functions.deploy.ports import Applications, Quotas
 from functions.deploy.services.work_admission import admit_work
-from functions.kernel import Caller, Clock, Done, FieldError, Model, Scale, command
+from functions.kernel import Caller, Clock, Done, FieldError, Int32, Model, Scale, Text, command
 
 
 class CreateApplication(Model):
     """With `repository` or with `image`. The other fields are optional settings, which PATCH changes."""
 
-    name: str
-    repository: str | None = None
-    image: str | None = None
+    name: Text
+    repository: Text | None = None
+    image: Text | None = None
     """Reference of an image to deploy instead of a repository."""
-    branch: str | None = None
-    directory: str | None = None
+    branch: Text | None = None
+    directory: Text | None = None
     builder: Builder | None = None
-    build_command: str | None = None
-    start_command: str | None = None
-    release_command: str | None = None
-    health_path: str | None = None
-    port: int | None = None
+    build_command: Text | None = None
+    start_command: Text | None = None
+    release_command: Text | None = None
+    health_path: Text | None = None
+    port: Int32 | None = None
 
 
 class CreatedApplicationView(ApplicationSettingsView):
@@ -54,7 +56,7 @@ class CreatedApplicationView(ApplicationSettingsView):
     status=201,
     rejects=[
         *(InvalidApplicationName, InvalidRepository, InvalidImage, InvalidSettings, RepositoryNotAllowed),
-        *(ApplicationQuotaExceeded, ApplicationNameTaken, SubscriptionSuspended),
+        *(ApplicationQuotaExceeded, ApplicationNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted),
     ],
     emits=[ApplicationCreated],
     scale=Scale(max=10, concurrency=64, pool=4),
@@ -65,7 +67,7 @@ async def create_application(
     name, source = ApplicationName(request.name), _source(request, policy)
     settings = ApplicationSettings.of(**request.model_dump(exclude_none=True, exclude={"name", "repository", "image"}))
 
-    await admit_work(quotas, caller.user_id, is_growth=False)
+    await admit_work(quotas, caller.user_id)
     now = clock.now()
     application, events = Application.create(name, source, owner=caller.user_id, at=now, settings=settings)
     await applications.add(application, default_quota=Quota.default(caller.user_id, now))

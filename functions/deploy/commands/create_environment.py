@@ -3,9 +3,17 @@
 from datetime import datetime
 from uuid import UUID
 
+from events.deploy import EnvironmentCreated
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.names import EnvironmentName, check_host_name
-from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNameTaken, HostNameReserved, OverQuota, SubscriptionSuspended
+from functions.deploy.domain.rejections import (
+    ApplicationNotFound,
+    EnvironmentNameTaken,
+    HostNameReserved,
+    OverQuota,
+    SubscriptionSuspended,
+    UsageExhausted,
+)
 from functions.deploy.ports import Applications, Environments, Quotas
 from functions.deploy.services.work_admission import admit_work
 from functions.kernel import Caller, Clock, Done, Model, command
@@ -24,7 +32,8 @@ class CreatedEnvironmentView(Model):
 @command(
     http="POST /v1/apps/{application_id}/environments",
     status=201,
-    rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken, OverQuota, SubscriptionSuspended],
+    rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted],
+    emits=[EnvironmentCreated],
 )
 async def create_environment(
     request: CreateEnvironment, applications: Applications, environments: Environments, quotas: Quotas, caller: Caller, clock: Clock
@@ -36,4 +45,11 @@ async def create_environment(
     environment = Environment(application.id, request.name, clock.now())
     await environments.add(environment)
 
-    return Done(CreatedEnvironmentView(name=environment.name, created_at=environment.created_at))
+    created = EnvironmentCreated(
+        application_id=application.id,
+        user_id=application.user_id,
+        application=application.name,
+        environment=environment.name,
+        at=environment.created_at,
+    )
+    return Done(CreatedEnvironmentView(name=environment.name, created_at=environment.created_at), created)

@@ -5,13 +5,14 @@ Deletes what runs there, its configuration and its memory reservation. Its relea
 
 from uuid import UUID
 
-from events.deploy import BuildFailed, DeploymentFailed, EnvironmentDeleted
+from events.deploy import AccountReviewRequested, BuildFailed, DeploymentFailed, EnvironmentDeleted
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.observation import ENVIRONMENT_DELETED
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas
+from functions.deploy.services.work_admission import review_events
 from functions.kernel import Caller, Clock, Done, Model, OutgoingMessage, command
 
 
@@ -30,7 +31,7 @@ class EnvironmentDeletionAccepted(Model):
     http="DELETE /v1/apps/{application_id}/environments/{environment}",
     status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound],
-    emits=[EnvironmentDeleted, BuildFailed, DeploymentFailed],
+    emits=[AccountReviewRequested, EnvironmentDeleted, BuildFailed, DeploymentFailed],
 )
 async def delete_environment(
     request: DeleteEnvironment,
@@ -60,6 +61,7 @@ async def delete_environment(
     events.extend(environment.delete(application, now))
     await environments.save(environment)
 
+    events.extend(await review_events(quotas, caller.user_id))
     return Done(EnvironmentDeletionAccepted(name=environment.name, warning=_warning(application.name, environment.name)), *events)
 
 

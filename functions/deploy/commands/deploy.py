@@ -18,13 +18,13 @@ from functions.deploy.domain.rejections import (
 )
 from functions.deploy.ports import Applications, Environments
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Done, Model, Origin, command
+from functions.kernel import Caller, Done, Model, Origin, Text, command
 
 
 class Deploy(Model):
     application_id: UUID
     environment: EnvironmentName
-    ref: str | None = None
+    ref: Text | None = None
     """A branch, tag or commit. Default: the application's branch, or else the repository's default branch."""
 
 

@@ -23,14 +23,14 @@ from functions.deploy.domain.rejections import (
 )
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Clock, Done, Model, Origin, command
+from functions.kernel import Caller, Clock, Done, Int32, Model, Origin, command
 
 
 class Promote(Model):
     application_id: UUID
     from_: EnvironmentName = Field(alias="from")
     to: EnvironmentName
-    release: int | None = None
+    release: Int32 | None = None
     """Default: the release that serves in `from`."""
 
 

@@ -11,12 +11,12 @@ from functions.deploy.domain.application_views import ApplicationSettingsView
 from functions.deploy.domain.names import ApplicationName
 from functions.deploy.domain.rejections import ApplicationIsDeployed, ApplicationNameTaken, ApplicationNotFound, InvalidApplicationName
 from functions.deploy.ports import Applications, Deployments
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Clock, Done, Model, Text, command
 
 
 class RenameApplication(Model):
     application_id: UUID
-    name: str
+    name: Text
 
 
 @command(

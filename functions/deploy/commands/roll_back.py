@@ -20,13 +20,13 @@ from functions.deploy.domain.rejections import (
 )
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Done, Model, Origin, command
+from functions.kernel import Caller, Done, Int32, Model, Origin, command
 
 
 class RollBack(Model):
     application_id: UUID
     environment: EnvironmentName
-    release: int | None = None
+    release: Int32 | None = None
     """Default: the release that served here before the current one."""
 
 

@@ -1,6 +1,7 @@
 """Change instances, memory and CPU of an environment.
 
-A change creates a deployment of the release that serves there. Omitted fields keep their value.
+A change creates a deployment of the release that serves there. Omitted fields keep their value. A paused environment gets
+the size when it is resumed.
 """
 
 from dataclasses import replace
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.deploy import DeploymentReleaseStarted, DeploymentRequested
+from events.deploy import AccountReviewRequested, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.deployment import Cause, Deployment, DeploymentTimedOut
 from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
@@ -20,9 +21,10 @@ from functions.deploy.domain.rejections import (
     HostNameReserved,
     InvalidScale,
 )
-from functions.deploy.ports import Applications, Deployments, Environments, Releases
+from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Done, Events, Model, Origin, command
+from functions.deploy.services.work_admission import review_events
+from functions.kernel import Caller, Done, Events, Int32, Model, Origin, command
 
 
 class ScaleEnvironment(Model):
@@ -30,10 +32,10 @@ class ScaleEnvironment(Model):
 
     application_id: UUID
     environment: EnvironmentName
-    min_scale: int | None = None
-    max_scale: int | None = None
-    memory_mib: int | None = None
-    cpu_millis: int | None = None
+    min_scale: Int32 | None = None
+    max_scale: Int32 | None = None
+    memory_mib: Int32 | None = None
+    cpu_millis: Int32 | None = None
     observation_seconds: Annotated[int, Field(ge=0, le=MAX_OBSERVATION_SECONDS)] | None = None
 
 
@@ -46,14 +48,14 @@ class ScaleAccepted(Model):
     observation_seconds: int | None
     """None: the installation's default."""
     deployment: DeploymentAccepted | None
-    """None if nothing serves there, if it is stopped, or if the size has not changed."""
+    """None if nothing serves there, if it is stopped or paused, or if the size has not changed."""
 
 
 @command(
     http="PUT /v1/apps/{application_id}/environments/{environment}/scale",
     status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidScale, *REJECTIONS],
-    emits=[DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
+    emits=[AccountReviewRequested, DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
 )
 async def scale_environment(
     request: ScaleEnvironment,
@@ -61,6 +63,7 @@ async def scale_environment(
     environments: Environments,
     deployments: Deployments,
     releases: Releases,
+    quotas: Quotas,
     starter: DeploymentStarter,
     caller: Caller,
     origin: Origin,
@@ -79,8 +82,13 @@ async def scale_environment(
     events: Events = ()
     serving = await deployments.find_serving(environment)
     if serving is not None and serving.release_id is not None and size != old_size and not environment.is_stopped:
-        release = await releases.get(serving.release_id)
-        deployment, events = await starter.deploy_release(application, environment, release, Cause.SCALE, origin)
+        is_larger = size.exceeds(old_size)
+        if environment.is_paused:
+            await starter.reserve(application, environment, is_growth=is_larger)
+        else:
+            release = await releases.get(serving.release_id)
+            deployment, events = await starter.deploy_release(application, environment, release, Cause.SCALE, origin, is_larger=is_larger)
+        events += await review_events(quotas, caller.user_id)
 
     answer = ScaleAccepted(
         name=environment.name,

@@ -11,12 +11,12 @@ from pydantic import Field
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidHostKeys
 from functions.deploy.domain.repository_access_views import RepositoryAccessView
 from functions.deploy.ports import Applications, RepositoryAccesses
-from functions.kernel import Caller, Done, Model, command
+from functions.kernel import Caller, Done, Model, Text, command
 
 
 class SetHostKeys(Model):
     application_id: UUID
-    host_keys: Annotated[list[str], Field(max_length=100)]
+    host_keys: Annotated[list[Text], Field(max_length=100)]
     """Lines of known_hosts, or type and key only for the host of the repository. They replace all stored keys."""
 
 

@@ -5,21 +5,21 @@ Write-only: no endpoint returns it. Only the server of the application's present
 
 from uuid import UUID
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidAccessToken
 from functions.deploy.domain.repository import Repository, RepositoryPolicy
 from functions.deploy.domain.repository_access import AccessToken
 from functions.deploy.domain.repository_access_views import RepositoryTokenView
 from functions.deploy.ports import Applications, RepositoryAccesses, Vault
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Clock, Done, Model, SecretText, Text, command
 
 
 class SetRepositoryToken(Model):
     application_id: UUID
-    token: SecretStr = Field(json_schema_extra={"writeOnly": True})
+    token: SecretText = Field(json_schema_extra={"writeOnly": True})
     """A token with read access to the repository, such as a fine-grained token of GitHub or a deploy token of GitLab."""
-    user: str | None = None
+    user: Text | None = None
     """The user name of the token. Omitted: a name that GitHub, GitLab, Gitea and Bitbucket accept with any token."""
 
 

@@ -1,33 +1,39 @@
 """Run a one-off command in an environment.
 
-A shell runs it in the image, configuration and size of the release that serves, without a terminal and without standard
-input. Returns 202: read its log by its id, and its exit code from the run.
+A shell runs it in the image, configuration and size of the release that serves. Returns 202: read its log by its id, and
+its exit code from the run. With `streams` other than `logged` it waits for a client that attaches, and nothing is logged.
 """
 
 from datetime import datetime
 from uuid import UUID
 
 from events.deploy import RunRequested
+from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     EnvironmentNotFound,
     InvalidCommand,
     NothingReleased,
+    OverQuota,
     SubscriptionSuspended,
+    TerminalsUnavailable,
     TooManyRuns,
+    UsageExhausted,
 )
-from functions.deploy.domain.run import MAX_ACTIVE_RUNS, TIMEOUT, Run, RunStatus
+from functions.deploy.domain.run import MAX_ACTIVE_RUNS, MAX_ATTACHABLE_RUNS, TIMEOUT, Run, RunStatus, RunStreams
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases, Runs
 from functions.deploy.services.work_admission import admit_work
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Clock, Done, Model, Text, command
 
 
 class StartRun(Model):
     application_id: UUID
     environment: EnvironmentName
-    command: str
+    command: Text
     """A shell command line."""
+    streams: RunStreams = RunStreams.LOGGED
+    """`logged`, `pipes` or `terminal`."""
 
 
 class RunAccepted(Model):
@@ -41,7 +47,10 @@ class RunAccepted(Model):
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/runs",
     status=202,
-    rejects=[ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns, SubscriptionSuspended],
+    rejects=[
+        *(ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns),
+        *(OverQuota, SubscriptionSuspended, UsageExhausted, TerminalsUnavailable),
+    ],
     emits=[RunRequested],
 )
 async def start_run(
@@ -52,12 +61,13 @@ async def start_run(
     releases: Releases,
     runs: Runs,
     quotas: Quotas,
+    terminal_address: TerminalAddress,
     caller: Caller,
     clock: Clock,
 ) -> Done[RunAccepted]:
     application = await applications.lock_owned(request.application_id, caller.user_id)
     environment = await environments.get(application, request.environment)
-    await admit_work(quotas, caller.user_id, is_growth=False)
+    await admit_work(quotas, caller.user_id)
     serving = await deployments.find_serving(environment)
     if serving is None or serving.release_id is None:
         raise NothingReleased.of(application.name, environment.name)
@@ -65,8 +75,13 @@ async def start_run(
     now = clock.now()
     if await runs.count_active(application.id, since=now - TIMEOUT) >= MAX_ACTIVE_RUNS:
         raise TooManyRuns.of(application.name, MAX_ACTIVE_RUNS)
+    if request.streams is not RunStreams.LOGGED:
+        if not terminal_address.url:
+            raise TerminalsUnavailable
+        if await runs.count_attachable(caller.user_id, since=now - TIMEOUT) >= MAX_ATTACHABLE_RUNS:
+            raise TooManyRuns.of_account(MAX_ATTACHABLE_RUNS)
     release = await releases.get(serving.release_id)
-    run, events = Run.request(application, environment, release, request.command, now)
+    run, events = Run.request(application, environment, release, request.command, now, request.streams)
     await runs.add(run)
 
     return Done(RunAccepted(id=run.id, environment=run.environment, release=release.number, status=run.status, requested_at=now), *events)

@@ -7,10 +7,11 @@ Idempotent.
 from datetime import datetime
 from uuid import UUID
 
-from events.deploy import EnvironmentStopped
+from events.deploy import AccountReviewRequested, EnvironmentStopped
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, NothingReleased
-from functions.deploy.ports import Applications, Deployments, Environments
+from functions.deploy.ports import Applications, Deployments, Environments, Quotas
+from functions.deploy.services.work_admission import review_events
 from functions.kernel import Caller, Clock, Done, Model, command
 
 
@@ -30,10 +31,16 @@ class EnvironmentStopAccepted(Model):
     http="POST /v1/apps/{application_id}/environments/{environment}/stop",
     status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, NothingReleased, DeploymentInProgress],
-    emits=[EnvironmentStopped],
+    emits=[AccountReviewRequested, EnvironmentStopped],
 )
 async def stop_environment(
-    request: StopEnvironment, applications: Applications, environments: Environments, deployments: Deployments, caller: Caller, clock: Clock
+    request: StopEnvironment,
+    applications: Applications,
+    environments: Environments,
+    deployments: Deployments,
+    quotas: Quotas,
+    caller: Caller,
+    clock: Clock,
 ) -> Done[EnvironmentStopAccepted]:
     application = await applications.lock_owned(request.application_id, caller.user_id)
     environment = await environments.get(application, request.environment)
@@ -45,5 +52,6 @@ async def stop_environment(
         raise DeploymentInProgress.of(application.name, environment.name)
     events = environment.stop(application, clock.now())
     await environments.save(environment)
+    events += await review_events(quotas, caller.user_id)
 
     return Done(EnvironmentStopAccepted(name=environment.name, release=serving.release, stopped_at=environment.stopped_at), *events)

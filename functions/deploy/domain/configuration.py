@@ -12,7 +12,7 @@ from datetime import datetime
 
 from functions.deploy.domain import release_facts
 from functions.deploy.domain.rejections import InvalidConfiguration
-from functions.kernel import FieldError
+from functions.kernel import FieldError, json_pointer
 
 ALL_ENVIRONMENTS = ""
 """Scope of the entries that apply wherever an environment does not override them."""
@@ -57,12 +57,12 @@ class Change:
         """Validate a request. Raises InvalidConfiguration with every fault."""
         names_to_unset = frozenset(unset)
         errors = [
-            FieldError(f"/{field}/{_pointer_token(name)}", fault)
+            FieldError(json_pointer([field, name]), fault)
             for field, values in (("variables", variables), ("secrets", secrets))
             for name, value in values.items()
             if (fault := _find_fault(name, value))
         ]
-        errors += [FieldError(f"/secrets/{name}", f"{name} is also set as a variable") for name in secrets.keys() & variables.keys()]
+        errors += [FieldError(json_pointer(["secrets", name]), f"{name} is also set as a variable") for name in secrets.keys() & variables.keys()]
         in_conflict = sorted(names_to_unset & (variables.keys() | secrets.keys()))
         errors += [FieldError("/unset", f"{name} is set and unset by the same request") for name in in_conflict]
         count = len(variables) + len(secrets) + len(names_to_unset)
@@ -112,8 +112,3 @@ def _find_fault(name: str, value: str) -> str | None:
     if size > MAX_VALUE_BYTES:
         return f"{name} has {size} bytes: use at most {MAX_VALUE_BYTES}"
     return None
-
-
-def _pointer_token(name: str) -> str:
-    """Escape a name for a JSON pointer (RFC 6901, section 3)."""
-    return name.replace("~", "~0").replace("/", "~1")

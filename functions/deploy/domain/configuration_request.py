@@ -3,20 +3,20 @@
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from functions.deploy.domain.configuration import Change
-from functions.kernel import Model
+from functions.kernel import Model, SecretText, Text
 
 
 class ConfigurationRequest(Model):
     """Entries that are neither set nor unset keep their value."""
 
     application_id: UUID
-    variables: dict[str, str] = Field(default_factory=dict)
-    secrets: dict[str, SecretStr] = Field(default_factory=dict, json_schema_extra={"writeOnly": True})
+    variables: dict[str, Text] = Field(default_factory=dict)
+    secrets: dict[str, SecretText] = Field(default_factory=dict, json_schema_extra={"writeOnly": True})
     """Write-only: no endpoint returns their values."""
-    unset: Annotated[list[str], Field(max_length=200)] = Field(default_factory=list)
+    unset: Annotated[list[Text], Field(max_length=200)] = Field(default_factory=list)
     deploy: bool = True
     """Whether to redeploy what serves now. If false, the change takes effect at the next deployment."""
 

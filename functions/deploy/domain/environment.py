@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from events.deploy import EnvironmentDeleted, EnvironmentStopped
+from events.deploy import EnvironmentDeleted, EnvironmentPaused, EnvironmentResumed, EnvironmentStopped
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.names import PRODUCTION, STAGING
 from functions.deploy.domain.rejections import InvalidScale
+from functions.deploy.domain.standing import Restriction
 from functions.kernel import Events, FieldError
 
 DEFAULT_ENVIRONMENTS = (STAGING, PRODUCTION)
@@ -50,6 +51,13 @@ class Size:
     def max_memory_mib(self) -> int:
         """Memory with all instances: the amount reserved from the quota."""
         return self.max_scale * self.memory_mib
+
+    def exceeds(self, other: Self) -> bool:
+        """Whether more may run than with the other size, in any respect."""
+        mine, others = [
+            (each.max_scale, each.max_memory_mib, each.max_scale * each.cpu_millis, each.min_scale * each.memory_mib) for each in (self, other)
+        ]
+        return any(one > two for one, two in zip(mine, others, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,9 @@ class Environment:
     deleted_at: datetime | None = None
     stopped_at: datetime | None = None
     """Since when it runs nothing, by its user's choice."""
+    paused_at: datetime | None = None
+    """Since when it runs nothing because its account is restricted."""
+    pause_reason: Restriction | None = None
 
     @property
     def is_stopped(self) -> bool:
@@ -108,14 +119,40 @@ class Environment:
         if self.is_stopped:
             return ()
         self.stopped_at = at
-        return (
-            EnvironmentStopped(
-                application_id=application.id, user_id=application.user_id, application=application.name, environment=self.name, at=at
-            ),
-        )
+        return (EnvironmentStopped(**self._names(application), at=at),)
 
     def start(self) -> None:
         self.stopped_at = None
+
+    @property
+    def is_paused(self) -> bool:
+        return self.paused_at is not None
+
+    @property
+    def runs_nothing(self) -> bool:
+        return self.is_stopped or self.is_paused
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why it runs nothing: `stopped`, or the restriction of its account."""
+        return "stopped" if self.is_stopped else self.pause_reason
+
+    def pause(self, application: Application, reason: Restriction, at: datetime) -> Events:
+        """Run nothing until `resume`. Idempotent."""
+        if self.pause_reason is reason:
+            return ()
+        self.paused_at, self.pause_reason = self.paused_at or at, reason
+        return (EnvironmentPaused(**self._names(application), reason=reason, at=at),)
+
+    def resume(self, application: Application, at: datetime) -> Events:
+        """Run again, unless its user has stopped it. Idempotent."""
+        if not self.is_paused:
+            return ()
+        self.paused_at = self.pause_reason = None
+        return (EnvironmentResumed(**self._names(application), at=at),)
+
+    def _names(self, application: Application) -> dict[str, Any]:
+        return {"application_id": application.id, "user_id": application.user_id, "application": application.name, "environment": self.name}
 
     def resize(self, size: Size, observation_seconds: int | None) -> None:
         """Raises InvalidScale."""
@@ -126,11 +163,7 @@ class Environment:
 
     def delete(self, application: Application, at: datetime) -> Events:
         self.deleted_at = at
-        return (
-            EnvironmentDeleted(
-                application_id=application.id, user_id=application.user_id, application=application.name, environment=self.name, at=at
-            ),
-        )
+        return (EnvironmentDeleted(**self._names(application), at=at),)
 
     def terms(self, policy: ObservationPolicy, application: Application) -> Terms:
         own_seconds = self.observation_seconds

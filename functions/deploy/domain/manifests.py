@@ -24,7 +24,11 @@ APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/e
 RUN = "capsule.dev/run"
 """Label with the id of a one-off command."""
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
+AWAIT_CLIENT = 'IFS= read -r _ && exec sh -c "$0"'
+"""The shell script of an attachable command: `read` takes the line and not a byte more (POSIX, read)."""
 STOPPED = "capsule.dev/stopped"
+STOPPED_BY_USER = "true"
+"""Other values are restrictions of the account."""
 VISIBILITY = "networking.knative.dev/visibility"
 """Knative's label for a Service without a public address: "cluster-local"."""
 RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.dev/config-version"
@@ -156,15 +160,15 @@ def pin_traffic(service: Manifest, revision: str) -> Manifest:
     return {**service, "spec": {**service["spec"], "traffic": [{"revisionName": revision, "latestRevision": False, "percent": 100}]}}
 
 
-def stop(service: Manifest) -> Manifest:
-    """Return the Service of a stopped environment: no address leads to it from outside, and it scales to zero.
+def stop(service: Manifest, reason: str) -> Manifest:
+    """Return the Service of a stopped or paused environment: no address leads to it from outside, and it scales to zero.
 
     The template changes only if the environment has minimum instances: another template creates a revision. The
     one-machine Knative reads the annotation too: it ends the instances at once and answers 503 instead of 404.
     """
     stopped = copy.deepcopy(service)
     metadata = stopped["metadata"]
-    metadata["annotations"] = {**metadata.get("annotations", {}), STOPPED: "true"}
+    metadata["annotations"] = {**metadata.get("annotations", {}), STOPPED: STOPPED_BY_USER if reason == "stopped" else reason}
     metadata["labels"][VISIBILITY] = "cluster-local"
     stopped["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "0"
     return stopped
@@ -195,9 +199,21 @@ def one_off_job(
     variables: Sequence[Manifest],
     timeout_seconds: int,
     kept_seconds: int,
+    is_attachable: bool = False,
+    has_terminal: bool = False,
 ) -> Manifest:
-    """Render the Job of a one-off command, with the image and configuration of a release. `kept_seconds`: after its end."""
-    return _job(name, application, labels, "run", command, pod, size, variables, timeout_seconds=timeout_seconds, kept_seconds=kept_seconds)
+    """Render the Job of a one-off command, with the image and configuration of a release. `kept_seconds`: after its end.
+
+    `is_attachable`: it has standard input and its output is not collected. Kubernetes passes on only what is written while
+    a client is attached, so the command starts when the first line of its input arrives.
+    """
+    job = _job(name, application, labels, "run", command, pod, size, variables, timeout_seconds=timeout_seconds, kept_seconds=kept_seconds)
+    if is_attachable:
+        template = job["spec"]["template"]
+        template["metadata"]["labels"][COLLECT] = "false"
+        (container,) = template["spec"]["containers"]
+        container |= {"stdin": True, "stdinOnce": not has_terminal, "tty": has_terminal, "command": ["sh", "-c", AWAIT_CLIENT, command]}
+    return job
 
 
 def _job(

@@ -20,7 +20,7 @@ RESERVED_NAMES = frozenset({"capsule", "default", "kube", "kubernetes", "knative
 """Names that no application may have or begin with (`knative-…`): Capsule's own, and those reserved by Kubernetes,
 Knative and RFC 6761. In a URL or a list of namespaces they would look like the system. `www` and `api` are allowed:
 the host of an application always contains its environment."""
-PLATFORM_WORDS = frozenset({"auth", "billing", "dead", "deploy", "edge", "monitor", "runtime", "samples", "stripe"})
+PLATFORM_WORDS = frozenset({"auth", "billing", "dashboard", "dead", "deploy", "edge", "monitor", "runtime", "samples", "stripe"})
 """First words of the platform's Services (`auth-register`, `edge-gateway`, `stripe-stand-in`). They share one space of
 host names with applications where config-network sets `{{.Name}}.{{.Domain}}`, as on one machine. No Service of the
 platform ends in `-staging` or `-production`, so `billing-staging` is free for an application. A test compares this

@@ -1,12 +1,29 @@
-"""How many applications and how much memory a user may run."""
+"""How many applications and how much memory a user may run, and why an account starts nothing new."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from events.deploy import QuotaGranted
-from functions.deploy.domain.rejections import OverQuota, SubscriptionSuspended
+from events.deploy import AccountStandingChanged, QuotaGranted
+from functions.deploy.domain.rejections import OverQuota, SubscriptionSuspended, UsageExhausted
+from functions.deploy.domain.standing import GracePolicy, Restriction, Standing
+from functions.kernel import Events
+
+CPU_MILLISECONDS_PER_HOUR = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExhaustedMeter:
+    """A meter of which all that the plan includes is used."""
+
+    meter: str
+    included: int
+
+    def __str__(self) -> str:
+        if self.meter == "cpu_milliseconds":
+            return f"{self.included / CPU_MILLISECONDS_PER_HOUR:,g} CPU hours"
+        return f"{self.included:,} {self.meter.replace('_', ' ')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +38,68 @@ class Quota:
     memory_used_mib: int = 0
     is_suspended: bool = False
     """The subscription is suspended, since an invoice is overdue."""
+    plan: str = "free"
+    exhausted: tuple[ExhaustedMeter, ...] = ()
+    renews_at: datetime | None = None
+    """When what is exhausted is available again."""
+    standing: Standing = field(default_factory=Standing)
 
     @classmethod
     def default(cls, user_id: UUID, at: datetime) -> Self:
         return cls(user_id=user_id, applications=5, memory_mib=2560, granted_at=at)
 
-    def check_subscription(self) -> None:
-        """Raises SubscriptionSuspended."""
+    @property
+    def restriction(self) -> Restriction | None:
+        """Why the account starts nothing new, as of now. `standing` has what was announced."""
         if self.is_suspended:
-            raise SubscriptionSuspended(
-                "Your subscription is suspended, since an invoice is overdue. Pay it to deploy again; what runs is not changed by this request."
+            return Restriction.SUSPENDED
+        if self.exhausted:
+            return Restriction.USAGE_EXHAUSTED
+        if self.applications_used > self.applications or self.memory_used_mib > self.memory_mib:
+            return Restriction.OVER_QUOTA
+        return None
+
+    def describe(self, restriction: Restriction | None) -> str:
+        """The reason as a sentence for the account's owner; empty without a restriction."""
+        match restriction:
+            case Restriction.SUSPENDED:
+                return f"Your {self.plan} subscription is suspended, since an invoice is overdue."
+            case Restriction.USAGE_EXHAUSTED:
+                until = f" until {self.renews_at.day} {self.renews_at:%B %Y}" if self.renews_at else ""
+                return f"Your {self.plan} plan includes {' and '.join(str(each) for each in self.exhausted)}{until}, and all of it is used."
+            case Restriction.OVER_QUOTA:
+                return (
+                    f"You use {self.applications_used} of {self.applications} applications and {self.memory_used_mib} of {self.memory_mib} MiB "
+                    f"of your {self.plan} plan."
+                )
+        return ""
+
+    def check_work(self, *, is_growth: bool) -> None:
+        """`is_growth`: more may run afterwards than before. Raises SubscriptionSuspended; for growth, also UsageExhausted and OverQuota."""
+        reason = self.describe(self.restriction)
+        if self.restriction is Restriction.SUSPENDED:
+            raise SubscriptionSuspended(f"{reason} Pay it to deploy again.")
+        if is_growth and self.restriction is Restriction.USAGE_EXHAUSTED:
+            raise UsageExhausted(f"{reason} Nothing new starts until then: change to a larger plan, or wait.")
+        if is_growth and self.restriction is Restriction.OVER_QUOTA:
+            raise OverQuota(
+                f"{reason} Nothing new starts while that is too much: delete applications or environments, scale down, or change your plan."
             )
 
-    def check_limits(self) -> None:
-        """Raises OverQuota if more is in use than the limits allow, as after a change to a smaller plan."""
-        if self.applications_used > self.applications or self.memory_used_mib > self.memory_mib:
-            raise OverQuota.of(self.applications_used, self.applications, self.memory_used_mib, self.memory_mib)
+    def review(self, policy: GracePolicy, now: datetime) -> tuple[Standing, Events]:
+        """Return the standing of now, with an event if it has changed."""
+        standing = self.standing.review(self.restriction, policy, now)
+        if (standing.restriction, standing.is_paused) == (self.standing.restriction, self.standing.is_paused):
+            return standing, ()
+        changed = AccountStandingChanged(
+            user_id=self.user_id,
+            standing=standing.status,
+            restriction=standing.restriction,
+            detail=self.describe(standing.restriction),
+            pauses_at=standing.pauses_at,
+            at=now,
+        )
+        return standing, (changed,)
 
     def granted_event(self) -> QuotaGranted:
         return QuotaGranted(user_id=self.user_id, applications=self.applications, memory_mib=self.memory_mib, at=self.granted_at)

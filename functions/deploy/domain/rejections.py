@@ -60,8 +60,8 @@ class ApplicationQuotaExceeded(Forbidden):
     """Application quota exceeded. Delete an application, or change to a larger plan."""
 
     @classmethod
-    def of(cls, limit: int) -> Self:
-        return cls(f"Your quota is {limit} applications, and all are in use. Delete one or change your plan.")
+    def of(cls, used: int, limit: int, plan: str) -> Self:
+        return cls(f"You use {used} of {limit} applications of your {plan} plan, and ask for one more. Delete one or change your plan.")
 
 
 class ApplicationNotFound(NotFound):
@@ -170,6 +170,37 @@ class TooManyRuns(Conflict):
     def of(cls, application: str, limit: int) -> Self:
         return cls(f"{limit} one-off commands of {application} run already. Wait until one ends, or cancel one.")
 
+    @classmethod
+    def of_account(cls, limit: int) -> Self:
+        return cls(f"{limit} one-off commands with standard input or a terminal run already in your account. Wait until one ends, or cancel one.")
+
+
+class RunIsLogged(Conflict):
+    """The one-off command has no standard input and no terminal: its output is in the log."""
+
+    @classmethod
+    def of(cls, run_id: UUID) -> Self:
+        return cls(f"The one-off command {run_id} runs without standard input and terminal. Read its log: capsule logs --deployment {run_id}")
+
+
+class RunHasEnded(Conflict):
+    """The one-off command has ended. Read its exit code instead."""
+
+    @classmethod
+    def of(cls, run_id: UUID) -> Self:
+        return cls(f"The one-off command {run_id} has ended. See its result: capsule runs show {run_id}")
+
+
+class TerminalsUnavailable(Conflict):
+    """This installation has no address for terminals. An operator sets CAPSULE_TERMINAL_URL.
+
+    Until then, start the command with its output in the log: `capsule run --detach`.
+    """
+
+
+class TicketNotFound(NotFound):
+    """The ticket is unknown, used or expired. Request another one."""
+
 
 class InvalidConfiguration(InvalidFields):
     """Invalid variables or secrets."""
@@ -194,30 +225,43 @@ class InvalidSettings(InvalidFields):
 class OverQuota(Forbidden):
     """More is in use than your plan allows. Delete applications or environments, scale down, or change to a larger plan.
 
-    After a change to a smaller plan, what runs stays, and nothing new is deployed until the use is within the limits.
+    After a change to a smaller plan nothing new starts until the use is within the limits. When the grace period is over,
+    the newest environments are paused.
     """
 
-    @classmethod
-    def of(cls, applications_used: int, applications: int, memory_used_mib: int, memory_mib: int) -> Self:
-        return cls(
-            f"You use {applications_used} of {applications} applications and {memory_used_mib} of {memory_mib} MiB of your plan. "
-            "Nothing new is deployed while that is too much: delete applications or environments, scale down, or change your plan."
-        )
+
+class UsageExhausted(Forbidden):
+    """All that your plan includes in this period is used. Change to a larger plan, or wait for the next period.
+
+    Nothing new starts until then. When the grace period is over, what runs is paused.
+    """
 
 
 class SubscriptionSuspended(PaymentRequired):
     """Your subscription is suspended. Pay the overdue invoice.
 
-    Nothing new is deployed while an invoice is overdue.
+    Nothing new starts while an invoice is overdue. When the grace period is over, what runs is paused.
     """
+
+
+class EnvironmentIsPaused(Conflict):
+    """The environment is paused, since your account is restricted. It runs again when the restriction ends."""
+
+    @classmethod
+    def of(cls, application: str, environment: str, reason: str) -> Self:
+        return cls(
+            f"Environment {environment} of {application} is paused ({reason}). It runs again by itself when the restriction ends: capsule quota"
+        )
 
 
 class MemoryQuotaExceeded(Forbidden):
     """Memory quota exceeded. Scale down or delete an environment, or change to a larger plan."""
 
     @classmethod
-    def of(cls, limit_mib: int, environment: str, requested_mib: int) -> Self:
+    def of(cls, used_mib: int, limit_mib: int, plan: str, environment: str, requested_mib: int, reserved_mib: int) -> Self:
+        """`reserved_mib`: what the environment has of `used_mib`."""
         return cls(
-            f"Your quota is {limit_mib} MiB over all environments. {environment} needs {requested_mib} MiB with all its instances. "
+            f"You use {used_mib} of {limit_mib} MiB of your {plan} plan over all environments. {environment} needs {requested_mib} MiB with all its "
+            f"instances and has {reserved_mib} MiB now, which makes {used_mib - reserved_mib + requested_mib} MiB. "
             "Scale an environment down or change your plan."
         )

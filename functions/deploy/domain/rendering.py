@@ -22,8 +22,14 @@ class Rendering:
     """The configuration of the release, all scopes."""
     url: str = ""
     """Of the application in this environment; empty: not known before it serves."""
+    stop_reason: str | None = None
+    """Why the environment runs nothing; None: it runs."""
 
     def service(self) -> Manifest:
+        service = self._running_service()
+        return service if self.stop_reason is None else manifests.stop(service, self.stop_reason)
+
+    def _running_service(self) -> Manifest:
         return manifests.service(
             application=self.deployment.application,
             labels=self.deployment.labels,

@@ -10,7 +10,7 @@ from uuid import UUID
 from events.deploy import RunCancelled, RunRequested
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.environment import Environment
-from functions.deploy.domain.rejections import InvalidCommand
+from functions.deploy.domain.rejections import InvalidCommand, RunHasEnded, RunIsLogged
 from functions.deploy.domain.release import Release
 from functions.kernel import Events, FieldError, new_id
 
@@ -19,11 +19,28 @@ Object = Mapping[str, Any]
 MAX_COMMAND_LENGTH = 4000
 MAX_ACTIVE_RUNS = 3
 """Of one application. They are not part of the memory quota."""
+MAX_ATTACHABLE_RUNS = 5
+"""Of one account, with standard input or a terminal."""
 TIMEOUT = timedelta(hours=1)
 """Kubernetes ends the Job then."""
+CLIENT_TIMEOUT = timedelta(minutes=5)
+"""How long a command waits for its first client before it is cancelled."""
 KEPT = timedelta(hours=1)
 """How long the cluster keeps an ended Job."""
 JOB_PREFIX = "run-"
+COMPONENT = "run"
+"""The name of its container."""
+
+
+class RunStreams(StrEnum):
+    """Where the standard streams of a command lead."""
+
+    LOGGED = "logged"
+    """No standard input; output goes to the log."""
+    PIPES = "pipes"
+    """A client attaches once: standard input, output and error are its own. Nothing is logged."""
+    TERMINAL = "terminal"
+    """A client attaches to a pseudo-terminal, again after an interruption. Nothing is logged."""
 
 
 class RunStatus(StrEnum):
@@ -54,15 +71,26 @@ class Run:
     finished_at: datetime | None = None
     exit_code: int | None = None
     detail: str | None = None
+    streams: RunStreams = RunStreams.LOGGED
+    attached_at: datetime | None = None
+    """When the first client was attached; the command starts then."""
 
     @classmethod
-    def request(cls, application: Application, environment: Environment, release: Release, command: str, at: datetime) -> tuple[Self, Events]:
+    def request(
+        cls,
+        application: Application,
+        environment: Environment,
+        release: Release,
+        command: str,
+        at: datetime,
+        streams: RunStreams = RunStreams.LOGGED,
+    ) -> tuple[Self, Events]:
         """Raises InvalidCommand."""
         if not command.strip() or len(command) > MAX_COMMAND_LENGTH or "\x00" in command:
             detail = f"command: use 1–{MAX_COMMAND_LENGTH} characters without U+0000"
             raise InvalidCommand(f"{detail}.", errors=[FieldError("/command", detail)])
         size = environment.size
-        run = cls(new_id(), application.id, environment.name, release.id, command, size.memory_mib, size.cpu_millis, at)
+        run = cls(new_id(), application.id, environment.name, release.id, command, size.memory_mib, size.cpu_millis, at, streams=streams)
         return run, (RunRequested(run_id=run.id, application_id=application.id, user_id=application.user_id, environment=environment.name, at=at),)
 
     @property
@@ -77,6 +105,23 @@ class Run:
         if self.finished_at is None:
             return RunStatus.RUNNING
         return RunStatus.SUCCEEDED if self.exit_code == 0 else RunStatus.FAILED
+
+    @property
+    def ends_at(self) -> datetime:
+        """When Kubernetes ends it at the latest."""
+        return self.requested_at + TIMEOUT
+
+    def require_attachable(self) -> None:
+        """Raises RunIsLogged, RunHasEnded."""
+        if self.streams is RunStreams.LOGGED:
+            raise RunIsLogged.of(self.id)
+        if self.finished_at is not None:
+            raise RunHasEnded.of(self.id)
+
+    def attach(self, at: datetime) -> None:
+        """Record the first attachment. Idempotent."""
+        if self.attached_at is None:
+            self.attached_at = at
 
     def finish(self, outcome: RunOutcome, at: datetime) -> None:
         """Record the outcome. The first one counts."""
@@ -107,3 +152,12 @@ def read_run(job: Object | None, pods: Iterable[Object]) -> RunOutcome | None:
             if (terminated := container.get("state", {}).get("terminated")) and terminated.get("exitCode") is not None:
                 return RunOutcome(int(terminated["exitCode"]))
     return RunOutcome(None, "The command was stopped from outside, or its image is no longer stored.")
+
+
+def read_running_pod(pods: Iterable[Object]) -> str | None:
+    """Return the name of the pod of a run's Job whose container runs."""
+    for pod in pods:
+        containers = pod.get("status", {}).get("containerStatuses", [])
+        if any("running" in each.get("state", {}) for each in containers if each.get("name") == COMPONENT):
+            return str(pod["metadata"]["name"])
+    return None

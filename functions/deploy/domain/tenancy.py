@@ -6,21 +6,20 @@ read or write in the platform's namespaces.
 """
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network
 from uuid import UUID
 
 from functions.deploy.domain.manifests import APPLICATION, MANAGED, Manifest
 from functions.deploy.domain.names import namespace_of
+from functions.wire.addresses import PRIVATE, SPECIAL
 
 PLATFORM = "capsule"
 ACCOUNT = "deploy-cluster"
 TENANT_ROLE = "deploy-tenant"
 """ClusterRole with the account's permissions in a tenant's namespace; defined in knative/base."""
-PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15")
-"""Private networks (RFC 1918, RFC 6598, RFC 2544). An operator opens parts of them with CAPSULE_EGRESS_ALLOW."""
-SPECIAL = ("0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/4", "240.0.0.0/4")
-"""Not unicast addresses of the internet (RFC 6890). The metadata services of clouds are at 169.254.169.254 and
-192.0.0.192. The one-machine Knative refuses the same networks."""
+TERMINALS = "edge-cluster"
+"""The account of the function that attaches clients to one-off commands."""
+ATTACH_ROLE = "edge-attach"
+"""ClusterRole with its permissions in a tenant's namespace; defined in knative/base."""
 SYSTEM = ("knative-serving", "kourier-system", "istio-system", "contour-external", "contour-internal")
 DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 HARD = {"pods": "60", "count/jobs.batch": "1000", "secrets": "1200", "configmaps": "50", "services.nodeports": "0", "services.loadbalancers": "0"}
@@ -36,7 +35,7 @@ def tenancy(application: str, application_id: UUID, egress_allow: Sequence[str] 
     """
     return (
         namespace(application, application_id),
-        _binding(application),
+        _binding(application, TENANT_ROLE, ACCOUNT),
         _quota(application),
         _policy(application, egress_allow),
     )
@@ -54,13 +53,18 @@ def namespace(application: str, application_id: UUID) -> Manifest:
     }
 
 
-def _binding(application: str) -> Manifest:
+def attach_binding(application: str) -> Manifest:
+    """Render the RoleBinding by which clients attach to one-off commands. Only namespaces with such commands have it."""
+    return _binding(application, ATTACH_ROLE, TERMINALS)
+
+
+def _binding(application: str, role: str, account: str) -> Manifest:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
-        "metadata": _metadata(TENANT_ROLE, application),
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": TENANT_ROLE},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": PLATFORM}],
+        "metadata": _metadata(role, application),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": PLATFORM}],
     }
 
 
@@ -68,20 +72,6 @@ def _quota(application: str) -> Manifest:
     """Limits numbers of objects only. The size of an environment bounds memory and CPU: a ResourceQuota on those would
     require limits of every sidecar that the cluster injects."""
     return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": _metadata("capsule", application), "spec": {"hard": dict(HARD)}}
-
-
-def egress_networks(text: str) -> tuple[str, ...]:
-    """Parse CAPSULE_EGRESS_ALLOW: networks in CIDR notation, separated by commas or spaces. Raises ValueError."""
-    networks = []
-    for word in text.replace(",", " ").split():
-        try:
-            network = IPv4Network(word)
-        except ValueError as error:
-            raise ValueError(f"CAPSULE_EGRESS_ALLOW: {word!r} is not an IPv4 network in CIDR notation, such as 10.1.0.0/16: {error}") from error
-        if not any(network.subnet_of(IPv4Network(each)) for each in PRIVATE):
-            raise ValueError(f"CAPSULE_EGRESS_ALLOW: {word} is not a private network. Use a network within {', '.join(PRIVATE)}")
-        networks.append(str(network))
-    return tuple(networks)
 
 
 def _policy(application: str, egress_allow: Sequence[str]) -> Manifest:

@@ -1,14 +1,22 @@
-"""Resume stuck deployments and sweep tables.
+"""Resume stuck deployments, cancel commands without a client.
 
-Erases applications a week after their deletion, and runs the runtime's clean-up.
+Ends grace periods with a lost reminder, erases applications a week after their deletion, and runs the runtime's clean-up.
 """
 
 from datetime import timedelta
 
-from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
+from events.deploy import (
+    AccountReviewRequested,
+    DeploymentPreparationStarted,
+    DeploymentReleaseStarted,
+    DeploymentRequested,
+    DeploymentRollbackStarted,
+    RunCancelled,
+)
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
-from functions.deploy.ports import Applications, Deployments, Housekeeping, Runs
+from functions.deploy.domain.run import CLIENT_TIMEOUT
+from functions.deploy.ports import Applications, Deployments, Housekeeping, Quotas, Runs
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
@@ -19,18 +27,27 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
 
 
 @every(
-    "*/10 * * * *", emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut]
+    "*/10 * * * *",
+    emits=[
+        *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
+        *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled),
+    ],
 )
 async def housekeeping(
-    housekeeping: Housekeeping, applications: Applications, deployments: Deployments, runs: Runs, clock: Clock, work: Work
+    housekeeping: Housekeeping, applications: Applications, deployments: Deployments, quotas: Quotas, runs: Runs, clock: Clock, work: Work
 ) -> None:
     await housekeeping.sweep()
 
     async with work.reading():
         stuck = await deployments.list_stuck(due_before=clock.now() - STUCK_AFTER, limit=BATCH_SIZE)
+        to_pause = await quotas.list_to_pause(clock.now(), BATCH_SIZE)
 
     async with work.recording() as record:
         await runs.delete_before(clock.now() - RUN_RETENTION)
         await applications.erase_deleted(clock.now() - DELETED_APPLICATION_RETENTION, BATCH_SIZE)
         for deployment in stuck:
             record.emit(*resent_events(deployment))
+        record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))
+        for run in await runs.lock_waiting(clock.now() - CLIENT_TIMEOUT, BATCH_SIZE):
+            record.emit(*run.cancel(clock.now()))
+            await runs.save(run)

@@ -4,16 +4,17 @@ Stops Jobs that still run, and applies the previous Service again; without a pre
 its memory.
 """
 
-from events.deploy import DeploymentFailed
+from events.deploy import AccountReviewRequested, DeploymentFailed
 from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, ENVIRONMENT_DELETED, TIMED_OUT
 from functions.deploy.ports import Cluster, Deployments, Quotas
 from functions.deploy.services.renderings import Renderings
+from functions.deploy.services.work_admission import review_events
 from functions.kernel import Work, effect
 
 REASONS_WITH_RUNNING_JOBS = frozenset({TIMED_OUT, CANCELLED, ENVIRONMENT_DELETED})
 
 
-@effect()
+@effect(emits=[AccountReviewRequested])
 async def on_deployment_failed(
     event: DeploymentFailed, deployments: Deployments, renderings: Renderings, quotas: Quotas, cluster: Cluster, work: Work
 ) -> None:
@@ -28,7 +29,8 @@ async def on_deployment_failed(
     if deployment.release_id is not None:
         await cluster.replace_service(deployment.own_service, previous.service() if previous else None)
 
-    async with work.recording():
+    async with work.recording() as record:
         latest = {each.environment: each.id for each in await deployments.list_latest(deployment.application_id)}
         if deployment.previous_id is None and latest[deployment.environment] == deployment.id:
             await quotas.release_memory(deployment.application_id, deployment.environment)
+            record.emit(*await review_events(quotas, deployment.user_id))

@@ -18,7 +18,7 @@ from events.deploy import (
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.manifests import health_path_of
 from functions.deploy.domain.observation import Observation, ServiceReady
-from functions.deploy.ports import ApplicationRequests, Applications, Cluster, Deployments, Releases, RepositoryAccesses
+from functions.deploy.ports import ApplicationRequests, Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
 from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.kernel import Clock, Work, effect
 
@@ -34,6 +34,7 @@ async def on_deployment_timed_out(
     applications: Applications,
     deployments: Deployments,
     releases: Releases,
+    quotas: Quotas,
     accesses: RepositoryAccesses,
     cluster: Cluster,
     requests: ApplicationRequests,
@@ -58,7 +59,7 @@ async def on_deployment_timed_out(
         now = clock.now()
         if observation:
             await learn_host_keys(observation, deployment.application_id, applications, accesses)
-        events = await apply_observation(deployment, watched, observation, releases, now) if observation else ()
+        events = await apply_observation(deployment, watched, observation, releases, quotas, now) if observation else ()
         if not events:
             events = deployment.expire(now)
         await deployments.save(deployment)

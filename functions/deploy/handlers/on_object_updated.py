@@ -16,7 +16,7 @@ from events.deploy import (
     DeploymentSucceeded,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
-from functions.deploy.ports import Applications, Cluster, Deployments, Releases, RepositoryAccesses
+from functions.deploy.ports import Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.kernel import Clock, Origin, Work, effect
@@ -33,6 +33,7 @@ async def on_object_updated(
     applications: Applications,
     deployments: Deployments,
     releases: Releases,
+    quotas: Quotas,
     accesses: RepositoryAccesses,
     runs: RunRecorder,
     cluster: Cluster,
@@ -55,6 +56,6 @@ async def on_object_updated(
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
         await learn_host_keys(observation, deployment.application_id, applications, accesses)
-        events = await apply_observation(deployment, watched, observation, releases, clock.now())
+        events = await apply_observation(deployment, watched, observation, releases, quotas, clock.now())
         await deployments.save(deployment)
         record.emit(*events)

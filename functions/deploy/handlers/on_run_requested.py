@@ -5,7 +5,8 @@ from functions.deploy.domain import manifests
 from functions.deploy.domain.configuration import merge
 from functions.deploy.domain.environment import Size
 from functions.deploy.domain.names import secret_of
-from functions.deploy.domain.run import KEPT, TIMEOUT, RunOutcome
+from functions.deploy.domain.run import KEPT, TIMEOUT, RunOutcome, RunStreams
+from functions.deploy.domain.tenancy import attach_binding
 from functions.deploy.ports import Applications, Cluster, ClusterRefused, Configurations, Releases, Runs, Vault
 from functions.kernel import Clock, Work, effect
 
@@ -44,9 +45,12 @@ async def on_run_requested(
         variables=manifests.container_env(entries, name),
         timeout_seconds=TIMEOUT.seconds,
         kept_seconds=KEPT.seconds,
+        is_attachable=run.streams is not RunStreams.LOGGED,
+        has_terminal=run.streams is RunStreams.TERMINAL,
     )
+    bindings = [] if run.streams is RunStreams.LOGGED else [attach_binding(application.name)]
     try:
-        await cluster.apply(*secrets, job)
+        await cluster.apply(*bindings, *secrets, job)
     except ClusterRefused as refused:
         async with work.recording():
             run = await runs.lock(run.application_id, run.id)

@@ -1,19 +1,19 @@
 """Set a user's quota to the limits of the subscription.
 
-What already runs is not stopped. Nothing new is deployed while the use is above the limits, or the subscription suspended.
+Nothing new starts while the use is above the limits, or the subscription suspended.
 """
 
 from events.billing import SubscriptionChanged
-from events.deploy import QuotaGranted
+from events.deploy import AccountReviewRequested, QuotaGranted
 from functions.deploy.domain.quota import Quota
 from functions.deploy.ports import Quotas
 from functions.kernel import Clock, Done, on
 
 
-@on(emits=[QuotaGranted])
+@on(emits=[AccountReviewRequested, QuotaGranted])
 async def on_subscription_changed(event: SubscriptionChanged, quotas: Quotas, clock: Clock) -> Done[None]:
-    is_suspended = event.status == "suspended"
-    quota = Quota(event.user_id, event.allowed.applications, event.allowed.memory_mib, clock.now(), is_suspended=is_suspended)
+    allowed, is_suspended = event.allowed, event.status == "suspended"
+    quota = Quota(event.user_id, allowed.applications, allowed.memory_mib, clock.now(), is_suspended=is_suspended, plan=event.plan)
     await quotas.set(quota)
 
-    return Done(None, quota.granted_event())
+    return Done(None, quota.granted_event(), AccountReviewRequested(user_id=event.user_id))

@@ -47,6 +47,10 @@ class Cluster(Protocol):
         """The outcome of a one-off command; None while it runs, or if its Job does not exist."""
         ...
 
+    async def find_running_pod(self, namespace: str, job: str) -> str | None:
+        """The pod of a one-off command whose container runs."""
+        ...
+
     async def replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None = None) -> None:
         """Replace the Service of this deployment with the manifest, or delete it (None). Does nothing if the Service
         belongs to another deployment.

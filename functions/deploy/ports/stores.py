@@ -6,13 +6,15 @@ from typing import Protocol
 from uuid import UUID
 
 from functions.deploy.domain.application import Application
+from functions.deploy.domain.attach_ticket import AttachTicket
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Environment
-from functions.deploy.domain.quota import Quota
+from functions.deploy.domain.quota import ExhaustedMeter, Quota
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.run import Run
+from functions.deploy.domain.standing import Standing
 
 
 class Quotas(Protocol):
@@ -21,14 +23,33 @@ class Quotas(Protocol):
         ...
 
     async def set(self, quota: Quota) -> None:
-        """Replace the limits of the user. Usage stays. Does nothing for a deleted user."""
+        """Replace the plan, the limits and the suspension of the user. What is used, exhausted and announced stays.
+
+        Does nothing for a deleted user.
+        """
         ...
 
     async def close(self, user_id: UUID, at: datetime) -> None:
         """Allow a deleted user nothing, for good. Idempotent."""
         ...
 
+    async def set_exhausted(self, user_id: UUID, exhausted: Sequence[ExhaustedMeter], renews_at: datetime) -> None:
+        """Replace the meters of which all that the plan includes is used. The user has a quota."""
+        ...
+
+    async def save_standing(self, user_id: UUID, standing: Standing) -> None:
+        """Replace what was announced. Callers hold the lock of the quota."""
+        ...
+
     async def find(self, user_id: UUID) -> Quota | None: ...
+
+    async def lock(self, user_id: UUID) -> Quota | None:
+        """`find`, with the quota locked until the transaction ends. Lock applications first."""
+        ...
+
+    async def list_to_pause(self, due_before: datetime, limit: int) -> Sequence[UUID]:
+        """Users with a grace period that ended before then and that are not paused yet."""
+        ...
 
     async def reserve_memory(self, application: Application, environment: str, memory_mib: int, default_quota: Quota) -> None:
         """Set how much of the owner's memory this environment reserves. `default_quota` is granted first if the owner
@@ -73,6 +94,10 @@ class Applications(Protocol):
         """`get_owned` with `lock`."""
         ...
 
+    async def lock_all(self, user_id: UUID) -> Sequence[Application]:
+        """Read and lock the active applications of the user, oldest first."""
+        ...
+
     async def save(self, application: Application) -> None:
         """Compare-and-set by version. Raises ApplicationNameTaken, and Transient if the row has changed since it was
         read."""
@@ -97,6 +122,10 @@ class Environments(Protocol):
 
     async def get(self, application: Application, name: str) -> Environment:
         """Raises EnvironmentNotFound, also for a deleted environment."""
+        ...
+
+    async def find(self, application_id: UUID, name: str) -> Environment | None:
+        """An environment that has a row and is not deleted."""
         ...
 
     async def save(self, environment: Environment) -> None: ...
@@ -231,6 +260,27 @@ class Runs(Protocol):
 
     async def count_active(self, application_id: UUID, since: datetime) -> int:
         """Count runs that have not ended and were requested since then."""
+        ...
+
+    async def count_attachable(self, user_id: UUID, since: datetime) -> int:
+        """Count runs with standard input or a terminal, in all applications of a user, that have not ended and were
+        requested since then."""
+        ...
+
+    async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
+        """Lock runs that have waited for their first client since then."""
+        ...
+
+    async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
+        """The runs of an application, newest first. `before`: the id of the last one of the previous page."""
+        ...
+
+    async def add_ticket(self, ticket: AttachTicket) -> None:
+        """Store a ticket, and delete those that expired before its run was requested."""
+        ...
+
+    async def redeem_ticket(self, token_hash: bytes, now: datetime) -> AttachTicket:
+        """Delete the ticket: it is used once. Raises TicketNotFound, also for an expired one."""
         ...
 
     async def find_active(self, application: str, job: str) -> Run | None:

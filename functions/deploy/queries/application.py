@@ -30,6 +30,9 @@ class DeployedEnvironmentView(Model):
     """What serves, and the outcome of the last deployment: `r1 serving · last deployment (r3) rolled back
     (failing-requests)`."""
     stopped_at: datetime | None
+    paused_at: datetime | None
+    """Since when it is scaled to zero because the account is restricted."""
+    pause_reason: str | None
     url: str | None
     release: int | None
     """The release that serves now, also while it is observed and after a rollback. Null: nothing serves."""
@@ -62,8 +65,10 @@ async def application(
         views.append(
             DeployedEnvironmentView(
                 name=environment.name,
-                summary=summarize_environment(serving, latest, is_stopped=environment.is_stopped),
+                summary=summarize_environment(serving, latest, stop_reason=environment.stop_reason),
                 stopped_at=environment.stopped_at,
+                paused_at=environment.paused_at,
+                pause_reason=environment.pause_reason,
                 url=serving.deployment.url if serving else None,
                 release=serving.deployment.release if serving else None,
                 commit=serving.deployment.commit if serving else None,

@@ -24,6 +24,8 @@ class EnvironmentView(Model):
     cpu_millis: int
     observation_seconds: int
     stopped_at: datetime | None
+    paused_at: datetime | None
+    pause_reason: str | None
     url: str | None
     release: int | None
     commit: str | None
@@ -56,6 +58,8 @@ async def environments(
                 cpu_millis=each.size.cpu_millis,
                 observation_seconds=terms.observation_seconds,
                 stopped_at=each.stopped_at,
+                paused_at=each.paused_at,
+                pause_reason=each.pause_reason,
                 url=serving.url if serving else None,
                 release=serving.release if serving else None,
                 commit=serving.commit if serving else None,

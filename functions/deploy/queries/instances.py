@@ -35,6 +35,8 @@ class RunningEnvironmentView(Model):
     release: int | None
     """The release that serves; null if nothing does."""
     stopped_at: datetime | None
+    paused_at: datetime | None
+    pause_reason: str | None
     min_scale: int
     max_scale: int
     memory_mib: int
@@ -75,6 +77,8 @@ def _view(environment: Environment, release: int | None, found: list[Instance]) 
         name=environment.name,
         release=release,
         stopped_at=environment.stopped_at,
+        paused_at=environment.paused_at,
+        pause_reason=environment.pause_reason,
         min_scale=environment.size.min_scale,
         max_scale=environment.size.max_scale,
         memory_mib=environment.size.memory_mib,

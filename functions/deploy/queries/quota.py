@@ -1,6 +1,9 @@
-"""Show your quota and how much of it is used."""
+"""Show your quota, what is used, and why nothing new starts."""
+
+from datetime import datetime
 
 from functions.deploy.domain.quota import Quota
+from functions.deploy.domain.standing import Restriction, Status
 from functions.deploy.ports import Quotas
 from functions.kernel import Caller, Clock, Model, query
 
@@ -14,7 +17,22 @@ class LimitView(Model):
     used: int
 
 
+class StandingView(Model):
+    """`restricted`: nothing new starts, and what runs goes on until `pauses_at`. `paused`: it is scaled to zero.
+
+    `restriction`: why, in one word; `detail`: in a sentence.
+    """
+
+    status: Status
+    restriction: Restriction | None
+    detail: str
+    restricted_at: datetime | None
+    pauses_at: datetime | None
+
+
 class QuotaView(Model):
+    plan: str
+    standing: StandingView
     applications: LimitView
     memory_mib: LimitView
     """Reserved by all environments with a deployment, for the maximum number of their instances."""
@@ -23,7 +41,16 @@ class QuotaView(Model):
 @query(http="GET /v1/quota")
 async def quota(request: ShowQuota, quotas: Quotas, caller: Caller, clock: Clock) -> QuotaView:
     quota = await quotas.find(caller.user_id) or Quota.default(caller.user_id, clock.now())
+    standing, restriction = quota.standing, quota.restriction
     return QuotaView(
+        plan=quota.plan,
+        standing=StandingView(
+            status=standing.status if standing.restriction is restriction else Status.RESTRICTED if restriction else Status.GOOD,
+            restriction=restriction,
+            detail=quota.describe(restriction),
+            restricted_at=standing.restricted_at,
+            pauses_at=standing.pauses_at,
+        ),
         applications=LimitView(limit=quota.applications, used=quota.applications_used),
         memory_mib=LimitView(limit=quota.memory_mib, used=quota.memory_used_mib),
     )

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from functions.deploy.domain.rejections import ApplicationNotFound, ReleaseNotFound
 from functions.deploy.ports import Applications, Releases
-from functions.kernel import Caller, Model, query
+from functions.kernel import Caller, Int32, Model, query
 
 
 class ShowRelease(Model):
     application_id: UUID
-    number: int
+    number: Int32
 
 
 class ReleaseView(Model):

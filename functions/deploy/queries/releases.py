@@ -10,13 +10,13 @@ from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.release import Release
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
-from functions.kernel import Caller, Model, Page, query
+from functions.kernel import Caller, Int32, Model, Page, query
 
 
 class ListReleases(Model):
     application_id: UUID
     limit: Annotated[int, Field(ge=1, le=100)] = 50
-    cursor: int | None = None
+    cursor: Int32 | None = None
     """`next` of the previous page."""
 
 

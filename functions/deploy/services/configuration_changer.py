@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from functions.deploy.domain.application import Application
-from functions.deploy.domain.configuration import Change
+from functions.deploy.domain.configuration import Change, merge
 from functions.deploy.domain.configuration_size import check_size
 from functions.deploy.domain.deployment import Cause, Deployment
 from functions.deploy.domain.environment import Environment
@@ -48,12 +48,12 @@ class ConfigurationChanger:
         """Redeploy what serves in the environments with the newest configuration. Skips environments without a release.
         A stopped environment starts with the newest configuration.
 
-        Raises HostNameReserved, MemoryQuotaExceeded, DeploymentInProgress.
+        A paused one gets it when it is resumed. Raises HostNameReserved and what DeploymentStarter raises.
         """
         started: list[Deployment] = []
         published: list[OutgoingMessage] = []
         for environment in environments:
-            if environment.is_stopped:
+            if environment.runs_nothing:
                 continue
             serving = await self._deployments.find_serving(environment)
             if serving is None or serving.release_id is None:
@@ -65,3 +65,16 @@ class ConfigurationChanger:
             started.append(deployment)
             published.extend(events)
         return started, tuple(published)
+
+    async def catch_up(self, application: Application, environment: Environment, origin: Origin) -> Events:
+        """Deploy the configuration and the size that have changed while the environment was paused."""
+        serving = await self._deployments.find_serving(environment)
+        if serving is None or serving.release_id is None:
+            return ()
+        release = await self._releases.get(serving.release_id)
+        versions = (release.config_version, application.config_version)
+        former, newest = [merge(await self._configurations.at(application.id, each), environment.name) for each in versions]
+        if former == newest and serving.terms.size == environment.size:
+            return ()
+        _, events = await self.redeploy(application, [environment], origin)
+        return events

@@ -3,22 +3,27 @@
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.rendering import Rendering
-from functions.deploy.ports import Configurations, Deployments, Releases
+from functions.deploy.ports import Configurations, Deployments, Environments, Releases
 
 
 class Renderings:
-    def __init__(self, deployments: Deployments, releases: Releases, configurations: Configurations, urls: ApplicationUrls) -> None:
+    def __init__(
+        self, deployments: Deployments, environments: Environments, releases: Releases, configurations: Configurations, urls: ApplicationUrls
+    ) -> None:
         self._deployments = deployments
+        self._environments = environments
         self._releases = releases
         self._configurations = configurations
         self._urls = urls
 
     async def read(self, deployment: Deployment) -> Rendering:
-        """Read the release and configuration of a deployment that has a release."""
+        """Read the release and configuration of a deployment that has a release, and whether its environment runs nothing."""
         assert deployment.release_id is not None, "only a deployment with a release is rendered"
         release = await self._releases.get(deployment.release_id)
         entries = await self._configurations.at(deployment.application_id, release.config_version)
-        return Rendering(deployment, release, entries, self._urls.url_of(deployment.application, deployment.environment))
+        environment = await self._environments.find(deployment.application_id, deployment.environment)
+        url = self._urls.url_of(deployment.application, deployment.environment)
+        return Rendering(deployment, release, entries, url, environment.stop_reason if environment else None)
 
     async def read_previous(self, deployment: Deployment) -> Rendering | None:
         """Read the deployment that served before this one; None if nothing did."""

@@ -6,12 +6,17 @@ from uuid import UUID
 
 from functions.deploy.domain.deployment import Deployment, WatchedObject
 from functions.deploy.domain.observation import BuildJobFailed, BuildJobSucceeded, Observation
-from functions.deploy.ports import Applications, ClusterRefused, Deployments, Releases, RepositoryAccesses
+from functions.deploy.ports import Applications, ClusterRefused, Deployments, Quotas, Releases, RepositoryAccesses
+from functions.deploy.services.work_admission import find_restriction
 from functions.kernel import Clock, Events, Work
 
 
-async def apply_observation(deployment: Deployment, watched: WatchedObject, observation: Observation, releases: Releases, at: datetime) -> Events:
+async def apply_observation(
+    deployment: Deployment, watched: WatchedObject, observation: Observation, releases: Releases, quotas: Quotas, at: datetime
+) -> Events:
     """Move a locked deployment on, and store the release of a successful build. Returns the events to publish.
+
+    A build that was accepted before its account was restricted does not release: the deployment fails with the restriction.
 
     `watched`: what was observed, before the lock. If another handler has moved the deployment on since then, the observation
     says nothing about its present step.
@@ -19,6 +24,8 @@ async def apply_observation(deployment: Deployment, watched: WatchedObject, obse
     if watched != deployment.watched_object:
         return ()
     if release := deployment.release_from(observation, at):
+        if restricted := await find_restriction(quotas, deployment.user_id):
+            return deployment.fail(*restricted, at)
         return deployment.attach_release(await releases.add(release), at)
     return deployment.observe(observation, at)
 

@@ -1,4 +1,4 @@
-"""The only public entrance: an HTTP request becomes one message to `capsule.commands`, its reply becomes the response.
+"""The API's entrance: an HTTP request becomes one message to `capsule.commands`, its reply becomes the response.
 
 Invariants:
 

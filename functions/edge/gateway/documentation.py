@@ -7,7 +7,7 @@ from typing import Any
 from functions.edge.gateway.problems import OWN
 from functions.edge.gateway.samples import curl, fill_path, resolve, sample
 from functions.kernel import Forbidden
-from functions.runtime.execution.function import KeyReused
+from functions.runtime.execution.results import KeyReused
 from functions.wire.problems import ProblemType
 
 Document = Mapping[str, Any]

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from uuid import UUID, uuid5
 
-from functions.edge.gateway.options import Network
 from functions.edge.gateway.parsing import ParsedRequest
 from functions.edge.gateway.problems import BAD_KEY, Problem
 from functions.edge.gateway.routing import Route
+from functions.edge.gateway.variables import Network
 from functions.kernel import Caller, Client, new_id
 from functions.wire.cloudevents import Message, new_message, stamp
 from functions.wire.trace_context import TraceContext

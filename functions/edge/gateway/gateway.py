@@ -4,16 +4,12 @@ Cheap checks that refuse most come first. The gateway reads a body only for a ca
 nothing before it has checked all that it can check.
 """
 
-import sys
 import time
-import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from typing import Protocol
 
-import orjson
 from starlette.requests import Request
 
 from functions.edge.gateway import envelope, parsing, responses
@@ -32,14 +28,16 @@ from functions.kernel import Caller, Client, Clock, Unauthenticated, Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import AMQP_URL
 from functions.runtime.messaging.bus import BrokerUnavailable, Bus, NoReply, Reply, Unroutable
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
+from functions.runtime.serving.fault_responses import log_fault
 from functions.wire.cloudevents import new_message, stamp
+from functions.wire.log_output import write_log_line
 from functions.wire.trace_context import new_span
 
 HEALTH_TIMEOUT_SECONDS = 10.0
-MAX_STACK_LENGTH = 8000
 MAX_FORM_BYTES = 4096
 BUS_RETRY_SECONDS = 5
 NO_REPLY_RETRY_SECONDS = 2
@@ -116,7 +114,7 @@ class Gateway:
         except Problem as problem:
             response = responses.problem_response(problem, exchange.path, correlation_id)
         except Exception as error:  # noqa: BLE001  any fault becomes a problem document for the client and a stack trace in the log
-            _log_fault(error, correlation_id)
+            log_fault(error, correlation_id)
             response = responses.problem_response(Problem(FAULT), exchange.path, correlation_id)
         finally:
             self._in_progress.discard(correlation_id)
@@ -157,7 +155,7 @@ class Gateway:
         if not route.takes_body:
             query = parsing.parse_query(request.scope["query_string"], route.repeatable)
             return parsing.parse_request(route, query, path_values, self._encrypt)
-        raw = await parsing.read_body(request, self._options.body_limit, self._options.body_seconds)
+        raw = await parsing.read_body(request, self._options.body_limit)
         if route.raw is not None:
             return parsing.parse_raw_request(route, raw, request.headers, path_values)
         payload = parsing.parse_json(raw, request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
@@ -248,7 +246,7 @@ class Gateway:
         route = bound.route
         client = self._client(exchange.request)
         limit_headers = await self._throttle.count(client.address)
-        raw = await parsing.read_body(exchange.request, MAX_FORM_BYTES, self._options.body_seconds)
+        raw = await parsing.read_body(exchange.request, MAX_FORM_BYTES)
         try:
             parsed = parsing.parse_request(route, parsing.parse_query(raw, frozenset()), (), self._encrypt)
             reply = await self._request(route, exchange, parsed, None, None, client)
@@ -262,7 +260,7 @@ class Gateway:
 
 def _log_request(exchange: Exchange, status: int, duration_ms: float, caller: Caller | None) -> None:
     """Write the first line of a request's timeline. Without the query string: it may contain personal data."""
-    _log(
+    write_log_line(
         {
             "log": "request",
             "at": stamp(exchange.at),
@@ -276,19 +274,9 @@ def _log_request(exchange: Exchange, status: int, duration_ms: float, caller: Ca
     )
 
 
-def _log_fault(error: Exception, correlation_id: str) -> None:
-    stack = "".join(traceback.format_exception(error))[-MAX_STACK_LENGTH:]
-    _log({"log": "fault", "correlation": correlation_id, "error": type(error).__name__, "stack": stack})
-
-
-def _log(line: Mapping[str, object]) -> None:
-    sys.stderr.buffer.write(orjson.dumps(line) + b"\n")
-    sys.stderr.buffer.flush()
-
-
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Open the gateway. It connects to RabbitMQ in the background and responds with 503 until it is connected."""
-    bus = Bus(settings.text("CAPSULE_AMQP_URL"), name="edge.gateway", timeout_seconds=2.0, replies=True)
+    bus = Bus(settings.value(AMQP_URL), name="edge.gateway", timeout_seconds=2.0, replies=True)
     clock = clock or SystemClock()
     sessions = EndedSessions(bus, clock)
     sessions.follow()

@@ -1,19 +1,16 @@
 """Settings of the gateway. Every default suits one machine."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from functions.edge.gateway import variables
+from functions.edge.gateway.variables import Network
 from functions.runtime.config.settings import Settings
-
-Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
 class Options:
     body_limit: int = 1024 * 1024
     """Bytes."""
-    body_seconds: float = 30.0
-    """Time for a body to arrive."""
     concurrency: int = 512
     """Requests in progress in one gateway. Beyond it, requests get 503 with Retry-After."""
     anonymous_mutations: str = "600/minute"
@@ -29,14 +26,10 @@ class Options:
     @classmethod
     def read(cls, settings: Settings) -> "Options":
         return cls(
-            body_limit=int(settings.text("CAPSULE_GATEWAY_BODY_LIMIT", str(cls.body_limit))),
-            concurrency=int(settings.text("CAPSULE_GATEWAY_CONCURRENCY", str(cls.concurrency))),
-            anonymous_mutations=settings.text("CAPSULE_GATEWAY_ANONYMOUS_LIMIT", cls.anonymous_mutations),
-            cors_origins=frozenset(_split(settings.text("CAPSULE_CORS_ORIGINS", ","))),
-            log_reads=settings.text("CAPSULE_GATEWAY_LOG_READS", "no") == "yes",
-            trusted_proxies=tuple(ip_network(text, strict=False) for text in _split(settings.text("CAPSULE_TRUSTED_PROXIES", ","))),
+            body_limit=settings.value(variables.BODY_LIMIT),
+            concurrency=settings.value(variables.CONCURRENCY),
+            anonymous_mutations=settings.value(variables.ANONYMOUS_LIMIT),
+            cors_origins=frozenset(settings.value(variables.CORS_ORIGINS)),
+            log_reads=settings.value(variables.LOG_READS),
+            trusted_proxies=settings.value(variables.TRUSTED_PROXIES),
         )
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]

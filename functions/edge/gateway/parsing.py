@@ -5,7 +5,6 @@ document again, and nothing is lost or added in between. Names are those of the 
 parameters only in the path.
 """
 
-import asyncio
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from functions.edge.gateway.problems import INVALID, INVALID_JSON, NOT_JSON, SLOW_BODY, TOO_LARGE, Problem
 from functions.edge.gateway.routing import Route
-from functions.kernel import FieldError, Location
-from functions.wire.problems import field_errors, invalid_detail, json_pointer
+from functions.kernel import FieldError, Location, json_pointer
+from functions.wire.problems import field_errors, invalid_detail
 
 MAX_DEPTH = 100
 """Levels of objects and arrays in a body. orjson writes up to 254, pydantic reads up to about 200."""
@@ -41,24 +40,24 @@ class ParsedRequest:
     fingerprint: str | None = None
 
 
-async def read_body(request: Request, limit: int, seconds: float) -> bytes:
-    """Read the body, at most `limit` bytes. Raises Problem 413, 408."""
+async def read_body(request: Request, limit: int) -> bytes:
+    """Read the body, at most `limit` bytes. Raises Problem 413, 408.
+
+    The server answers a body that arrives too slowly itself, and ends the stream (`functions.runtime.serving.http_protocol`).
+    """
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise Problem(TOO_LARGE, f"The body has {length} bytes. The limit is {limit} bytes.", headers={"connection": "close"})
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
-                    raise Problem(TOO_LARGE, f"The body has more than {limit} bytes.", headers={"connection": "close"})
-                chunks.append(chunk)
-    except TimeoutError:
-        raise Problem(SLOW_BODY, f"The body was not complete after {seconds:g} s.", headers={"connection": "close"}) from None
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise Problem(TOO_LARGE, f"The body has more than {limit} bytes.", headers={"connection": "close"})
+            chunks.append(chunk)
     except ClientDisconnect:
-        raise Problem(SLOW_BODY, "The client closed the connection before the body was complete.") from None
+        raise Problem(SLOW_BODY, "The connection ended before the body was complete.") from None
     return b"".join(chunks)
 
 

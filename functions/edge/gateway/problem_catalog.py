@@ -9,7 +9,7 @@ from functions.edge.gateway.problems import INVALID, OWN
 from functions.edge.gateway.routing import route_of
 from functions.kernel import Conflict, Declaration, FieldError, Forbidden, Gone, NotFound, PaymentRequired, Rejection
 from functions.runtime.execution.failures import InternalError
-from functions.runtime.execution.function import AnswerNotKept, KeyReused
+from functions.runtime.execution.results import AnswerNotKept, KeyReused
 from functions.wire.problems import ProblemType, document, invalid_detail
 
 COMMON_REJECTIONS: tuple[type[Rejection], ...] = (Conflict, Forbidden, Gone, NotFound, PaymentRequired, InternalError, KeyReused, AnswerNotKept)

@@ -10,8 +10,8 @@ import orjson
 
 from functions.kernel import FieldError
 from functions.wire import problems
-from functions.wire.http_limits import HEAD_SECONDS, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES
-from functions.wire.problems import ProblemType
+from functions.wire.http_limits import BODY_SECONDS, HEAD_SECONDS, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TARGET_BYTES, MIN_BODY_BYTES_PER_SECOND
+from functions.wire.problems import INTERNAL_ERROR, ProblemType
 
 MEDIA_TYPE = problems.MEDIA_TYPE.encode()
 
@@ -90,7 +90,8 @@ HEADERS_TOO_LARGE = ProblemType(
 )  # fmt: skip
 SLOW_BODY = ProblemType(
     "request-timeout", 408, "The request did not arrive in time",
-    f"The headers were not complete after {HEAD_SECONDS:g} seconds, the body after 30 seconds, or the client closed the connection.",
+    f"The headers were not complete after {HEAD_SECONDS:g} seconds. Or nothing of the body arrived for {BODY_SECONDS:g} seconds, or less than"
+    f" {MIN_BODY_BYTES_PER_SECOND} bytes a second after that. Or the client closed the connection.",
     "Send the request again. Behind a proxy, check its timeouts.",
 )  # fmt: skip
 TOO_LARGE = ProblemType(
@@ -113,11 +114,7 @@ TOO_MANY = ProblemType(
     "The client's address sent too many requests without an access token.",
     "Wait as many seconds as the header Retry-After says. Requests with an access token do not count.",
 )  # fmt: skip
-FAULT = ProblemType(
-    "internal-error", 500, "Internal error",
-    "The request failed because of an error in Capsule. It is logged under the request id.",
-    "Repeat the request with the same Idempotency-Key. If it fails again, give `requestId` to your operator.",
-)  # fmt: skip
+FAULT = INTERNAL_ERROR
 UNAVAILABLE = ProblemType(
     "unavailable", 503, "Temporarily unavailable",
     "A part of Capsule is down or overloaded. Nothing was changed.",

@@ -34,6 +34,7 @@ NOTHING_LOADS = (b"content-security-policy", b"default-src 'none'; frame-ancesto
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
+NOT_IN_HEADERS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]")
 RETRY_AFTER_SECONDS = 2
 """Default of a function's 503."""
@@ -53,7 +54,8 @@ class BytesResponse(Response):
             self.raw_headers.append((b"content-length", str(len(body)).encode()))
 
     def add(self, name: str, value: str) -> None:
-        self.raw_headers.append((name.encode(), value.encode("latin-1", "replace")))
+        """Control characters, which a field cannot have (RFC 9110 section 5.5), become question marks."""
+        self.raw_headers.append((name.encode(), NOT_IN_HEADERS.sub(b"?", value.encode("latin-1", "replace"))))
 
     def add_all(self, fields: Mapping[str, str]) -> None:
         for name, value in fields.items():
@@ -133,7 +135,7 @@ def _refusal(reply: Reply, instance: str, request_id: str) -> BytesResponse:
     except ValueError:
         return problem_response(Problem(FAULT), instance, request_id)
     retry_after = members.pop("retryAfter", None)
-    body = orjson.dumps({"type": "about:blank", "status": reply.status, **members, "instance": instance, "requestId": request_id})
+    body = orjson.dumps({"type": "about:blank", "status": reply.status, **members, "instance": path_reference(instance), "requestId": request_id})
     response = BytesResponse(reply.status, body, [(b"content-type", MEDIA_TYPE), PRIVATE, NOTHING_LOADS])
     if retry_after is not None:
         response.add("retry-after", str(retry_after))
@@ -177,4 +179,4 @@ def _fill(template: str, path_values: Mapping[str, str], body: bytes) -> str | N
     values = {**result, **path_values, id_name: result.get(id_name, result.get("id"))}
     if any(values.get(name) is None for name in PARAMETER.findall(template)):
         return None
-    return PARAMETER.sub(lambda match: str(values[match[1]]), template)
+    return PARAMETER.sub(lambda match: quote(str(values[match[1]]), safe=""), template)

@@ -9,13 +9,13 @@ from uuid import UUID
 from psycopg.sql import SQL, Identifier, Placeholder
 
 from functions.monitor.domain.alerts import Alert, Notice, State
-from functions.monitor.domain.rules import Rule, RuleKind
+from functions.monitor.domain.rules import NoData, Rule, RuleKind
 from functions.runtime.storage.database import Database
 
 INCIDENT = 4
 """First key of the advisory locks on incidents."""
 
-RULE = "id, application_id, kind, created_at, environment, threshold, window_length, pending_period, min_requests, preset"
+RULE = "id, application_id, kind, created_at, environment, threshold, window_length, pending_period, min_requests, preset, no_data"
 COLUMNS = [field.name for field in fields(Alert)]
 ALERT = SQL(", ").join(Identifier(name) for name in COLUMNS)
 UPSERT = SQL("INSERT INTO alerts ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}").format(
@@ -58,7 +58,7 @@ class PostgresRules:
 
     async def _insert(self, rule: Rule, on_conflict: SQL) -> None:
         await self._database.connection.execute(
-            SQL("INSERT INTO alert_rules ({}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) {}").format(SQL(RULE), on_conflict),
+            SQL("INSERT INTO alert_rules ({}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) {}").format(SQL(RULE), on_conflict),
             (
                 rule.id,
                 rule.application_id,
@@ -70,6 +70,7 @@ class PostgresRules:
                 rule.pending_period,
                 rule.min_requests,
                 rule.preset,
+                rule.no_data,
             ),
         )
 
@@ -81,10 +82,13 @@ class PostgresRules:
         parameters = {"applications": list(application_ids), "kinds": [str(kind) for kind in kinds]}
         return await self._read(SQL("application_id = ANY(%(applications)s) AND kind = ANY(%(kinds)s)"), parameters)
 
+    async def firing_without_data(self) -> Sequence[Rule]:
+        return await self._read(SQL("no_data = 'fire'"), {})
+
     async def _read(self, condition: SQL, parameters: Mapping[str, object]) -> list[Rule]:
         query = SQL("SELECT {} FROM alert_rules WHERE deleted_at IS NULL AND {} ORDER BY created_at, id").format(SQL(RULE), condition)
         rows = await (await self._database.connection.execute(query, parameters)).fetchall()
-        return [Rule(id, application, RuleKind(kind), *rest) for id, application, kind, *rest in rows]
+        return [Rule(*(id, application, RuleKind(kind), *rest, NoData(no_data))) for id, application, kind, *rest, no_data in rows]
 
     async def delete(self, rule_id: UUID, at: datetime) -> None:
         await self._database.connection.execute("UPDATE alert_rules SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL", (at, rule_id))

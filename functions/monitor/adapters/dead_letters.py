@@ -5,10 +5,10 @@ from datetime import datetime
 
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import OPERATORS
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 10_000
-OPERATORS = "CAPSULE_OPERATORS"
 
 
 class SettingsOperators:
@@ -16,7 +16,7 @@ class SettingsOperators:
         self._settings = settings
 
     def addresses(self) -> Sequence[str]:
-        return [address for address in (part.strip() for part in self._settings.text(OPERATORS, "").split(",")) if address]
+        return self._settings.value(OPERATORS)
 
 
 class PostgresDeadLetters:

@@ -5,11 +5,11 @@ from uuid import UUID
 from functions.monitor.domain.applications import PLATFORM
 from functions.monitor.domain.notifications import Notification, NotifiedAlert
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import PUBLIC_URL
 from functions.runtime.email.message import OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, Lines, render
 
-DEFAULT_PUBLIC_URL = "http://127.0.0.1:3000"
 TITLES = {
     "deployment-failed": "deployment failed",
     "deployment-rolled-back": "deployment rolled back",
@@ -24,7 +24,7 @@ TITLES = {
 class EmailNotifier:
     def __init__(self, transport: EmailTransport, settings: Settings) -> None:
         self._transport = transport
-        self._url = settings.text("CAPSULE_PUBLIC_URL", DEFAULT_PUBLIC_URL).rstrip("/")
+        self._url = settings.value(PUBLIC_URL).rstrip("/")
 
     async def send(self, intent: UUID, to: str, content: Notification) -> None:
         await self._transport.send(OutgoingEmail(intent, to, _subject(content), *render(self._blocks(content))))

@@ -101,6 +101,18 @@ class PostgresRequests:
         assert row is not None
         return Health(row[0], row[1], dict(zip(row[2] or (), row[3] or (), strict=True)))
 
+    async def measured_until(self, application_id: UUID, environment: str | None) -> datetime | None:
+        return await _measured_until(self._database, "request_windows", application_id, environment)
+
+
+async def _measured_until(database: Database, table: str, application_id: UUID, environment: str | None) -> datetime | None:
+    query = SQL(
+        "SELECT until FROM {} WHERE application_id = %(application)s AND (%(environment)s::text IS NULL OR environment = %(environment)s)"
+        " ORDER BY at DESC LIMIT 1"
+    ).format(Identifier(table))
+    row = await (await database.connection.execute(query, {"application": application_id, "environment": environment})).fetchone()
+    return row[0] if row else None
+
 
 class PostgresResources:
     def __init__(self, database: Database) -> None:
@@ -133,6 +145,9 @@ class PostgresResources:
             ),
         )
         await mark_stale(connection, "resource", (part.begin for part in parts))
+
+    async def measured_until(self, application_id: UUID, environment: str | None) -> datetime | None:
+        return await _measured_until(self._database, "resource_windows", application_id, environment)
 
     async def tallies(self, application_id: UUID, environment: str | None, over: Range) -> Sequence[ResourceTally]:
         query = SQL(

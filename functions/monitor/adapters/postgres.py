@@ -67,11 +67,27 @@ class PostgresApplications:
             (application.id, application.user_id, application.name),
         )
 
+    async def keep_environment(self, application_id: UUID, name: str) -> None:
+        await self._database.connection.execute(
+            "INSERT INTO environments (application_id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (application_id, name)
+        )
+
+    async def environments(self, application_id: UUID) -> Collection[str]:
+        rows = await self._database.connection.execute(
+            """
+            SELECT name FROM environments WHERE application_id = %(id)s
+            UNION SELECT environment FROM markers WHERE application_id = %(id)s
+            """,
+            {"id": application_id},
+        )
+        return [str(name) for (name,) in await rows.fetchall()]
+
     async def forget_deleted(self, before: datetime) -> int:
         """Together with their rules."""
         rows = await self._database.connection.execute(
             """
             WITH gone AS (DELETE FROM applications WHERE deleted_at < %s RETURNING id),
+            names AS (DELETE FROM environments USING gone WHERE application_id = gone.id),
             rules AS (DELETE FROM alert_rules USING gone WHERE application_id = gone.id),
             channels AS (DELETE FROM alert_channels USING gone WHERE application_id = gone.id),
             disks AS (DELETE FROM disk_usage USING gone WHERE application_id = gone.id)

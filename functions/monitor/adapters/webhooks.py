@@ -13,10 +13,11 @@ from uuid import UUID
 import httpx
 
 from functions.kernel import Permanent, Transient
+from functions.monitor.adapters.variables import WEBHOOK_HOSTS
 from functions.monitor.domain.notifications import signature
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
-from functions.wire.addresses import is_listed, is_public, parse_address, parse_allowed_hosts
+from functions.wire.addresses import is_listed, is_public, parse_address
 
 TIMEOUT_SECONDS = 10.0
 PORTS = {"http": 80, "https": 443}
@@ -26,7 +27,7 @@ RETRYABLE = frozenset({408, 409, 425, 429})
 
 class HttpWebhooks:
     def __init__(self, settings: Settings) -> None:
-        self._listed = parse_allowed_hosts(settings.text("CAPSULE_WEBHOOK_HOSTS", ""))
+        self._listed = settings.value(WEBHOOK_HOSTS)
 
     @external_call
     async def post(self, url: str, secret: str, delivery_id: UUID, body: bytes, at: datetime) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.kernel import Caller, Clock, Done, Model, Scale, Text, command
 from functions.monitor.domain.notifications import MAX_CHANNELS, Channel, new_secret
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidWebhook, TooManyChannels
 from functions.monitor.domain.webhook_url import WebhookPolicy
@@ -13,7 +13,7 @@ from functions.monitor.services.readable_application import readable_application
 
 class CreateAlertChannel(Model):
     application_id: UUID
-    url: str
+    url: Text
 
 
 class NewAlertChannelView(Model):

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Clock, Done, Model, Scale, command
-from functions.monitor.domain.rejections import ApplicationNotFound, InvalidRule, TooManyRules
-from functions.monitor.domain.rules import MAX_RULES, Rule, RuleKind
+from functions.kernel import Caller, Clock, Done, Int32, Model, Number, Scale, command
+from functions.monitor.domain.rejections import ApplicationNotFound, EnvironmentNotFound, InvalidRule, TooManyRules
+from functions.monitor.domain.rules import MAX_RULES, NoData, Rule, RuleKind
 from functions.monitor.ports import Applications, Rules
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.readable_application import check_environment, readable_application
 
 
 class CreateAlertRule(Model):
@@ -21,10 +21,15 @@ class CreateAlertRule(Model):
     application_id: UUID
     kind: Literal["deployment-failed", "deployment-rolled-back", "error-rate", "latency", "dead-letters", "dead-letter-age", "events-given-up"]
     environment: str | None = Field(default=None, min_length=1, max_length=63)
-    threshold: float | None = Field(default=None, allow_inf_nan=False)
-    window: int = 300
-    for_: int = Field(default=0, alias="for")
+    threshold: Number | None = None
+    window: Int32 = 300
+    for_: Int32 = Field(default=0, alias="for")
     min_requests: int = Field(default=1, ge=1, le=1_000_000)
+    no_data: Literal["keep", "resolve", "fire"] = Field(
+        default="keep",
+        description="What a window with fewer than `minRequests` requests means: the alert keeps its state, is resolved, or fires. "
+        "`fire` needs an `environment` and is noticed within ten minutes.",
+    )
 
 
 class NewAlertRuleView(Model):
@@ -35,13 +40,14 @@ class NewAlertRuleView(Model):
 @command(
     http="POST /v1/apps/{application_id}/alert-rules",
     status=201,
-    rejects=[ApplicationNotFound, InvalidRule, TooManyRules],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidRule, TooManyRules],
     scale=Scale(max=2, pool=1),
 )
 async def create_alert_rule(
     request: CreateAlertRule, caller: Caller, applications: Applications, rules: Rules, clock: Clock
 ) -> Done[NewAlertRuleView]:
     application = await readable_application(applications, request.application_id, caller)
+    await check_environment(applications, application, request.environment)
     await applications.lock([application.id])  # concurrent requests must not exceed the limit together
     if len(await rules.of([application.id])) >= MAX_RULES:
         raise TooManyRules
@@ -55,6 +61,7 @@ async def create_alert_rule(
         window=timedelta(seconds=min(request.window, 10**6)),
         pending_period=timedelta(seconds=min(request.for_, 10**6)),
         min_requests=request.min_requests,
+        no_data=NoData(request.no_data),
     )
     await rules.add(rule)
     return Done(NewAlertRuleView(id=rule.id, created_at=rule.created_at))

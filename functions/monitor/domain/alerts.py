@@ -1,7 +1,8 @@
 """An alert: pending → firing → resolved, one row per incident.
 
     a condition over a window   pending for the rule's `pending_period`, then firing; resolved when the condition no longer holds. A condition that
-                                returns within five minutes continues the same incident and sends no new notification.
+                                returns within five minutes continues the same incident and sends no new notification. A window without data
+                                means what the rule says: by default a firing alert goes on firing.
     a failed deployment         fires at once; the next successful deployment of that environment resolves it. `failed` and `rolled back` of one
                                 deployment are one incident.
 
@@ -16,8 +17,8 @@ from uuid import UUID
 
 from events.monitor import AlertFired, AlertResolved
 from functions.kernel import Delayed, Event, after, new_id
-from functions.monitor.domain.rules import Rule, RuleKind
-from functions.monitor.domain.timers import GROUP_WAIT, REPEAT, SETTLE, SLACK, AlertCheckRequested, AlertDeliveryRequested
+from functions.monitor.domain.rules import Observation, Rule, RuleKind, Verdict
+from functions.monitor.domain.timers import GROUP_WAIT, REPEAT, SETTLE, SILENCE_INTERVAL, SLACK, AlertCheckRequested, AlertDeliveryRequested
 
 Events = tuple[Event | Delayed, ...]
 
@@ -82,47 +83,42 @@ class Alert:
     # --- conditions over a window
 
     @classmethod
-    def of_condition(cls, rule: Rule, environment: str, value: float, now: datetime) -> tuple[Self, Events]:
+    def of_condition(cls, rule: Rule, environment: str, observation: Observation, now: datetime) -> tuple[Self, Events]:
         alert = cls(new_id(), rule.application_id, rule.id, incident_of(rule, environment), rule.kind, environment, State.PENDING, "", now)
         alert.threshold = rule.threshold
-        alert._measure(rule, value)
+        alert._measure(rule, observation)
         if rule.pending_period:
             alert.state_version += 1
             return alert, (after(rule.pending_period, alert._check()),)
         return alert, (*alert._fire(now), after(rule.check_interval, alert._check()))
 
-    def observe(self, rule: Rule, value: float | None, now: datetime) -> Events:
-        """Apply a new observation; return the events to publish. `value`: the value over the threshold, None if it is not exceeded."""
+    def observe(self, rule: Rule, observation: Observation, now: datetime) -> Events:
+        """Apply a new observation; return the events to publish. The value and the summary of a firing alert follow each breach."""
         if self.state is State.PENDING:
-            if value is None:
+            if not observation.is_breach:  # without data nothing shows that the condition lasts
                 self.state_version += 1
                 self.state, self.resolved_at, self.closed = State.RESOLVED, now, True
                 return ()
             if now - self.began_at < rule.pending_period - SLACK:
                 return ()
-            self._measure(rule, value)
+            self._measure(rule, observation)
             return (*self._fire(now), after(rule.check_interval, self._check()))
         if self.state is State.FIRING:
-            return self.resolve(now) if value is None else ()
-        if value is None:
+            if observation.is_breach:
+                self._measure(rule, observation)
+            return self.resolve(now) if observation.verdict is Verdict.HEALTHY else ()
+        if not observation.is_breach:
             return ()
-        self._measure(rule, value)
+        self._measure(rule, observation)
         self.state_version += 1
         self.state, self.resolved_at = State.FIRING, None
         self.occurrences += 1
         return (after(rule.check_interval, self._check()),)
 
-    def update_value(self, rule: Rule, value: float) -> bool:
-        """Update the value of a firing alert; return whether it changed. Only counts of dead letters are updated: an alert about requests keeps the
-        value with which it fired."""
-        if not rule.kind.is_of_platform or value == self.value:
-            return False
-        self._measure(rule, value)
-        return True
-
-    def schedule_check(self, rule: Rule) -> Events:
-        """Schedule the next evaluation of a firing alert, in case no data arrives."""
-        return (after(rule.check_interval, self._check()),) if self.state is State.FIRING else ()
+    def schedule_check(self, rule: Rule, observation: Observation) -> Events:
+        """Schedule the next evaluation of a firing alert, in case no data arrives. Less often while there is none."""
+        interval = rule.check_interval if observation.value is not None else max(rule.window, SILENCE_INTERVAL)
+        return (after(interval, self._check()),) if self.state is State.FIRING else ()
 
     # --- end
 
@@ -189,31 +185,32 @@ class Alert:
     def _check(self) -> AlertCheckRequested:
         return AlertCheckRequested(alert_id=self.id, state_version=self.state_version)
 
-    def _measure(self, rule: Rule, value: float) -> None:
-        self.value, self.threshold = value, rule.threshold
-        self.summary = _summary(rule, self.environment, value, rule.threshold or 0)
+    def _measure(self, rule: Rule, observation: Observation) -> None:
+        self.value, self.threshold = observation.value, rule.threshold
+        self.summary = _summary(rule, self.environment, observation, rule.threshold or 0)
 
 
-def evaluate(known: Alert | None, rule: Rule, environment: str, value: float | None, now: datetime) -> tuple[list[Alert], Events]:
+def evaluate(known: Alert | None, rule: Rule, environment: str, observation: Observation, now: datetime) -> tuple[list[Alert], Events]:
     """Apply an observation of a condition. Returns the alerts that changed and the events to publish."""
     changed: list[Alert] = []
     messages: Events = ()
     if known is not None:
-        state_version = known.state_version
+        before = (known.state_version, known.value, known.summary)
         known.close_if_settled(now)
         if not known.closed:
-            messages = known.observe(rule, value, now)
-        updated = value is not None and known.state is State.FIRING and known.update_value(rule, value)
-        if known.state_version != state_version or known.closed or updated:
+            messages = known.observe(rule, observation, now)
+        if known.closed or before != (known.state_version, known.value, known.summary):
             changed.append(known)
-    if value is not None and (known is None or known.closed):
-        alert, started = Alert.of_condition(rule, environment, value, now)
+    if observation.is_breach and (known is None or known.closed):
+        alert, started = Alert.of_condition(rule, environment, observation, now)
         return [*changed, alert], (*messages, *started)
     return changed, messages
 
 
-def _summary(rule: Rule, environment: str, value: float, limit: float) -> str:
-    minutes = f"{rule.window.total_seconds() / 60:g} min"
+def _summary(rule: Rule, environment: str, observation: Observation, limit: float) -> str:
+    minutes, value = f"{rule.window.total_seconds() / 60:g} min", observation.value
+    if value is None:
+        return _silence(rule, environment, observation.sample, minutes)
     match rule.kind:
         case RuleKind.ERROR_RATE:
             return f"{value:.1%} of requests to {environment} failed with 5xx in {minutes} (threshold {limit:.1%})"
@@ -227,6 +224,14 @@ def _summary(rule: Rule, environment: str, value: float, limit: float) -> str:
             return f"{environment} skipped {value:g} event{'s' * (value > 1)}: the preceding event never arrived"
         case _:
             raise ValueError(f"{rule.kind} is not a condition over a window")
+
+
+def _silence(rule: Rule, environment: str, sample: int, minutes: str) -> str:
+    if rule.kind.is_of_platform:
+        return f"the dead letters of {environment} were not counted in {minutes}"
+    if sample:
+        return f"{environment} got only {sample} request{'s' * (sample > 1)} in {minutes}, fewer than {rule.min_requests}"
+    return f"{environment} got no requests in {minutes}"
 
 
 def incident_of_deployment(deployment_id: UUID) -> str:

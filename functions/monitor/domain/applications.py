@@ -25,5 +25,8 @@ class Application:
         return self.id == PLATFORM_ID
 
 
+DEFAULT_ENVIRONMENTS = ("production", "staging")
+"""Every application has them, also before anything is deployed."""
+
 PLATFORM = Application(PLATFORM_ID, PLATFORM_ID, "capsule")
 """The platform as an application without an owner: admins read its logs, metrics and alerts."""

@@ -1,10 +1,21 @@
 """Rejections of the monitor context. A resource of another user is answered like one that does not exist."""
 
+from collections.abc import Iterable
+from typing import Self
+
 from functions.kernel import Conflict, Invalid, NotFound
 
 
 class ApplicationNotFound(NotFound):
     """No such application, or it is not yours."""
+
+
+class EnvironmentNotFound(NotFound):
+    """The application has no such environment."""
+
+    @classmethod
+    def of(cls, application: str, name: str, existing: Iterable[str]) -> Self:
+        return cls(f'Environment "{name}" of {application} does not exist. Existing environments: {", ".join(sorted(existing))}.')
 
 
 class TimelineNotFound(NotFound):

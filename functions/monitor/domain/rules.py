@@ -47,6 +47,34 @@ class RuleKind(StrEnum):
         return self in OF_DEAD_LETTERS
 
 
+class NoData(StrEnum):
+    """What a measured rule does in a window without data: keep the alert's state, resolve the alert, or fire."""
+
+    KEEP = "keep"
+    RESOLVE = "resolve"
+    FIRE = "fire"
+
+
+class Verdict(StrEnum):
+    BREACHED = "breached"
+    HEALTHY = "healthy"
+    UNKNOWN = "unknown"
+    """No data, and the rule keeps the state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A window as a rule judges it. `value`: as measured; None without data. `sample`: measured requests or dead letters."""
+
+    verdict: Verdict
+    value: float | None = None
+    sample: int = 0
+
+    @property
+    def is_breach(self) -> bool:
+        return self.verdict is Verdict.BREACHED
+
+
 OF_DEAD_LETTERS = (RuleKind.DEAD_LETTERS, RuleKind.DEAD_LETTER_AGE, RuleKind.EVENTS_GIVEN_UP)
 
 
@@ -56,7 +84,8 @@ class Rule:
     `threshold`: ratio of 5xx responses (error-rate), milliseconds at the 95th percentile (latency), number of dead letters of a function
     (dead-letters), skipped events (events-given-up) or seconds since its oldest dead letter (dead-letter-age).
     `pending_period`: how long the condition must hold before the alert fires.
-    `min_requests`: with fewer requests in the window the rule is not evaluated.
+    `min_requests`: with fewer requests the window has no data.
+    `no_data`: what a window without data means. A rule that fires on it names an environment.
     """
 
     id: UUID
@@ -69,6 +98,7 @@ class Rule:
     pending_period: timedelta = timedelta(0)
     min_requests: int = 1
     preset: bool = False
+    no_data: NoData = NoData.KEEP
 
     @classmethod
     def make(
@@ -82,6 +112,7 @@ class Rule:
         window: timedelta,
         pending_period: timedelta,
         min_requests: int,
+        no_data: NoData = NoData.KEEP,
     ) -> Self:
         """Raises InvalidRule."""
         faults = []
@@ -99,10 +130,14 @@ class Rule:
             faults.append(FieldError("/window", f"{window.total_seconds():g} s: use 30 seconds to 6 hours"))
         if not timedelta(0) <= pending_period <= MAX_WINDOW:
             faults.append(FieldError("/for", f"{pending_period.total_seconds():g} s: use 0 to 6 hours"))
+        if no_data is not NoData.KEEP and not kind.is_measured:
+            faults.append(FieldError("/noData", f"{kind} rules have no windows without data: leave noData out"))
+        if no_data is NoData.FIRE and environment is None:
+            faults.append(FieldError("/noData", "a rule that fires without data needs an environment"))
         if faults:
             raise InvalidRule("; ".join(fault.detail for fault in faults), errors=faults)
         window = max(window, COUNT_LIFETIME) if kind.is_of_platform else window
-        return cls(new_id(), application_id, kind, at, environment, threshold, window, pending_period, min_requests)
+        return cls(new_id(), application_id, kind, at, environment, threshold, window, pending_period, min_requests, no_data=no_data)
 
     @property
     def check_interval(self) -> timedelta:
@@ -112,29 +147,40 @@ class Rule:
     def applies_to(self, environment: str) -> bool:
         return self.environment in (None, environment)
 
-    def breach(self, health: Health) -> float | None:
-        """The value over the threshold. None if it is not exceeded, or with fewer than `min_requests` requests."""
+    def judge(self, health: Health) -> Observation:
+        """Judge the requests of a window."""
         if health.requests < max(self.min_requests, 1):
-            return None
-        return self._over(health.errors / health.requests if self.kind is RuleKind.ERROR_RATE else quantile(health.buckets, 0.95))
+            return self._without_data(health.requests)
+        value = health.errors / health.requests if self.kind is RuleKind.ERROR_RATE else quantile(health.buckets, 0.95)
+        return self._without_data(health.requests) if value is None else self._measured(value, health.requests)
 
-    def breach_of(self, waiting: Waiting | None, now: datetime) -> float | None:
-        """As `breach`, for the dead letters of one function."""
-        if waiting is None or not waiting.letters:
-            return None
+    def judge_dead_letters(self, waiting: Waiting | None, now: datetime) -> Observation:
+        """Judge the dead letters of one function. None: they were not counted within the window."""
+        if waiting is None:
+            return self._without_data(0)
+        if not waiting.letters:
+            return Observation(Verdict.HEALTHY, 0.0)
         if self.kind is RuleKind.DEAD_LETTER_AGE:
-            return self._over((now - waiting.oldest_at).total_seconds())
-        return self._over(waiting.skipped_events if self.kind is RuleKind.EVENTS_GIVEN_UP else waiting.letters)
+            return self._measured((now - waiting.oldest_at).total_seconds(), waiting.letters)
+        return self._measured(waiting.skipped_events if self.kind is RuleKind.EVENTS_GIVEN_UP else waiting.letters, waiting.letters)
 
-    def _over(self, value: float | None) -> float | None:
-        return value if value is not None and self.threshold is not None and value > self.threshold else None
+    def _measured(self, value: float, sample: int) -> Observation:
+        is_breach = self.threshold is not None and value > self.threshold
+        return Observation(Verdict.BREACHED if is_breach else Verdict.HEALTHY, value, sample)
+
+    def _without_data(self, sample: int) -> Observation:
+        verdicts = {NoData.KEEP: Verdict.UNKNOWN, NoData.RESOLVE: Verdict.HEALTHY, NoData.FIRE: Verdict.BREACHED}
+        return Observation(verdicts[self.no_data], None, sample)
 
 
 def presets(application_id: UUID, at: datetime) -> Collection[Rule]:
     """Rules that every application starts with. The platform's: over ten dead letters of a function, one older than an hour, a skipped event."""
     if application_id == PLATFORM.id:
         limits = {RuleKind.DEAD_LETTERS: 10.0, RuleKind.DEAD_LETTER_AGE: 3600.0, RuleKind.EVENTS_GIVEN_UP: 0.0}
-        return tuple(Rule(new_id(), application_id, kind, at, threshold=most, window=COUNT_LIFETIME, preset=True) for kind, most in limits.items())
+        return tuple(
+            Rule(new_id(), application_id, kind, at, threshold=most, window=COUNT_LIFETIME, preset=True, no_data=NoData.RESOLVE)
+            for kind, most in limits.items()
+        )
     return (
         Rule(new_id(), application_id, RuleKind.DEPLOYMENT_FAILED, at, preset=True),
         Rule(new_id(), application_id, RuleKind.DEPLOYMENT_ROLLED_BACK, at, preset=True),

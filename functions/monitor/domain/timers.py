@@ -1,4 +1,4 @@
-"""Delayed events that monitor sends to itself. No schedule evaluates alerts: data and these timers do."""
+"""Delayed events that monitor sends to itself. Data and these timers evaluate alerts; housekeeping only rules that fire without data."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -10,6 +10,9 @@ GROUP_WAIT = timedelta(seconds=5)
 
 SETTLE = timedelta(minutes=5)
 """An alert that fires again within this time continues the same incident."""
+
+SILENCE_INTERVAL = timedelta(minutes=10)
+"""How often a firing alert without data is evaluated."""
 
 REPEAT = timedelta(hours=4)
 """Interval between notifications of a firing alert that is not acknowledged."""

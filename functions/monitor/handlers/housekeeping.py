@@ -1,11 +1,14 @@
-"""Roll up metrics, create partitions and drop expired data.
+"""Roll up metrics, drop expired data and evaluate silence.
 
-Erases again what has arrived for deleted users.
+Creates the next partitions, and erases again what has arrived for deleted users. Silence: rules that fire without data,
+which nothing else evaluates.
 """
 
 from datetime import timedelta
 
+from events.monitor import AlertFired, AlertResolved
 from functions.kernel import Clock, Work, every
+from functions.monitor.domain.timers import AlertCheckRequested, AlertDeliveryRequested
 from functions.monitor.ports import (
     Alerts,
     Applications,
@@ -15,12 +18,15 @@ from functions.monitor.ports import (
     Erasures,
     Housekeeping,
     Markers,
+    Requests,
     Retention,
     Rollups,
+    Rules,
     UnownedUsage,
     Vault,
 )
 from functions.monitor.services.erasure import Erasure
+from functions.monitor.services.silence import evaluate_silence
 
 RAW_RETENTION = timedelta(days=3)
 RETENTION = {
@@ -42,7 +48,7 @@ ERASURE_PERIOD = timedelta(days=2)
 CREATED_AHEAD = timedelta(days=8)
 
 
-@every("*/10 * * * *")
+@every("*/10 * * * *", emits=[AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested])
 async def housekeeping(
     housekeeping: Housekeeping,
     retention: Retention,
@@ -51,6 +57,8 @@ async def housekeeping(
     unowned: UnownedUsage,
     markers: Markers,
     alerts: Alerts,
+    rules: Rules,
+    requests: Requests,
     deliveries: Deliveries,
     letters: DeadLetters,
     channels: Channels,
@@ -68,7 +76,7 @@ async def housekeeping(
         deleted_users = await erasures.list_since(now - ERASURE_PERIOD)
     for user_id in deleted_users:
         await erasure.erase(user_id, work)
-    async with work.recording():
+    async with work.recording() as record:
         await retention.create_partitions(now - timedelta(days=1), now + CREATED_AHEAD)
         for series, age in RETENTION.items():
             await retention.drop(series, now - age)
@@ -80,3 +88,4 @@ async def housekeeping(
         await letters.forget(now - ALERT_RETENTION)
         await erasures.forget(now - ALERT_RETENTION)
         await channels.seal(vault.seal)
+        record.emit(*await evaluate_silence(rules, requests, alerts, applications, now))

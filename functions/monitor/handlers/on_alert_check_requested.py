@@ -23,9 +23,9 @@ async def on_alert_check_requested(
         await alerts.save(alert)
         return Done(None)
     if rule.kind.is_of_platform:
-        value = rule.breach_of(await letters.last(alert.environment, now - rule.window), now)
+        observation = rule.judge_dead_letters(await letters.last(alert.environment, now - rule.window), now)
     else:
-        value = rule.breach(await requests.health(alert.application_id, alert.environment, now - rule.window))
-    messages = alert.observe(rule, value, now) or alert.schedule_check(rule)
+        observation = rule.judge(await requests.health(alert.application_id, alert.environment, now - rule.window))
+    messages = alert.observe(rule, observation, now) or alert.schedule_check(rule, observation)
     await alerts.save(alert)
     return Done(None, *messages)

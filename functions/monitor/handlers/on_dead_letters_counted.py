@@ -1,7 +1,7 @@
 """Record dead letters and evaluate the platform's rules.
 
 A context publishes its count while it has dead letters, and whenever an operator has handled some. If its last count is lost, the alert resolves by
-itself: a count older than the rule's window is ignored (on_alert_check_requested).
+itself, as its rule says of windows without data: a count older than the window is ignored (on_alert_check_requested).
 """
 
 from events.monitor import AlertFired, AlertResolved
@@ -32,7 +32,7 @@ async def on_dead_letters_counted(event: DeadLettersCounted, letters: DeadLetter
     known = await alerts.lock(watched)
     messages: list[Event | Delayed] = []
     for incident, (rule, function) in sorted(watched.items()):
-        changed, events = evaluate(known.get(incident), rule, function, rule.breach_of(counts[function], now), now)
+        changed, events = evaluate(known.get(incident), rule, function, rule.judge_dead_letters(counts[function], now), now)
         for alert in changed:
             await alerts.save(alert)
         messages += events

@@ -55,8 +55,8 @@ async def _evaluate_rules(windows: Sequence[Window], rules: Rules, alerts: Alert
     known, now = await alerts.lock(suspected), clock.now()
     messages: list[Event | Delayed] = []
     for incident, (rule, environment) in sorted(suspected.items()):
-        value = rule.breach(await requests.health(rule.application_id, environment, now - rule.window))
-        changed, events = evaluate(known.get(incident), rule, environment, value, now)
+        observation = rule.judge(await requests.health(rule.application_id, environment, now - rule.window))
+        changed, events = evaluate(known.get(incident), rule, environment, observation, now)
         for alert in changed:
             await alerts.save(alert)
         messages += events

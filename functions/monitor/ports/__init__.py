@@ -1,11 +1,10 @@
 """Ports of the monitor context."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from functions.monitor.domain.alerts import Alert
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
 from functions.monitor.domain.disk import DiskUsage
@@ -13,13 +12,37 @@ from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
 from functions.monitor.domain.markers import Marker
 from functions.monitor.domain.metrics import Range
-from functions.monitor.domain.notifications import Channel, Delivery, Notification
 from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow
-from functions.monitor.domain.rules import Rule, RuleKind
 from functions.monitor.domain.timeline import Execution
 from functions.monitor.domain.usage import MeasuredUse
-from functions.monitor.ports.erasures import Erasures as Erasures
+from functions.monitor.ports.alerts import Addresses, Alerts, Channels, Deliveries, Mailer, Operators, Rules, Vault, Webhooks
+from functions.monitor.ports.erasures import Erasures
+
+__all__ = [
+    "Addresses",
+    "Alerts",
+    "Applications",
+    "Channels",
+    "DeadLetters",
+    "Deliveries",
+    "DiskUsages",
+    "Erasures",
+    "Executions",
+    "Housekeeping",
+    "Logs",
+    "Mailer",
+    "Markers",
+    "Operators",
+    "Requests",
+    "Resources",
+    "Retention",
+    "Rollups",
+    "Rules",
+    "UnownedUsage",
+    "Vault",
+    "Webhooks",
+]
 
 
 class Applications(Protocol):
@@ -45,6 +68,14 @@ class Applications(Protocol):
 
     async def rename(self, application: Application) -> None:
         """Set the name. Inserts an application that is not known yet."""
+        ...
+
+    async def keep_environment(self, application_id: UUID, name: str) -> None:
+        """Remember an environment. Idempotent."""
+        ...
+
+    async def environments(self, application_id: UUID) -> Collection[str]:
+        """Names of environments that users created or deployed to, beside those that every application has. Also of deleted ones."""
         ...
 
     async def forget_deleted(self, before: datetime) -> int: ...
@@ -85,12 +116,20 @@ class Requests(Protocol):
 
     async def health(self, application_id: UUID, environment: str, since: datetime) -> Health: ...
 
+    async def measured_until(self, application_id: UUID, environment: str | None) -> datetime | None:
+        """The end of the newest window, within the retention of raw windows."""
+        ...
+
 
 class Resources(Protocol):
     async def add(self, windows: Sequence[ResourceWindow]) -> None: ...
 
     async def tallies(self, application_id: UUID, environment: str | None, over: Range) -> Sequence[ResourceTally]:
         """By step and environment, of running instances without builds."""
+        ...
+
+    async def measured_until(self, application_id: UUID, environment: str | None) -> datetime | None:
+        """As of requests."""
         ...
 
     async def by_service(self, application_id: UUID, over: Range) -> Mapping[str, ResourceTally]:
@@ -152,134 +191,6 @@ class Executions(Protocol):
         ...
 
     async def by_function(self, since: datetime, until: datetime) -> Sequence[FunctionTally]: ...
-
-
-class Addresses(Protocol):
-    """E-mail addresses of users."""
-
-    async def keep(self, user_id: UUID, email: str, at: datetime) -> None:
-        """Events arrive in any order: the newest address is kept, and none of a deleted user."""
-        ...
-
-    async def of(self, user_id: UUID) -> str | None: ...
-
-
-class Operators(Protocol):
-    """The operators of the platform."""
-
-    def addresses(self) -> Sequence[str]:
-        """E-mail addresses for the platform's alerts; may be empty."""
-        ...
-
-
-class Rules(Protocol):
-    async def add_missing_presets(self, rules: Collection[Rule]) -> None:
-        """Insert the presets that the application never had. A deleted preset stays deleted."""
-        ...
-
-    async def add(self, rule: Rule) -> None: ...
-
-    async def get(self, rule_id: UUID) -> Rule | None: ...
-
-    async def of(self, application_ids: Collection[UUID], kinds: Collection[RuleKind] = tuple(RuleKind)) -> Sequence[Rule]:
-        """Oldest first."""
-        ...
-
-    async def delete(self, rule_id: UUID, at: datetime) -> None: ...
-
-
-class Alerts(Protocol):
-    async def lock(self, incidents: Collection[str]) -> Mapping[str, Alert]:
-        """As `open`, locked: until the transaction ends no other one creates or changes an alert of these incidents."""
-        ...
-
-    async def open(self, incidents: Collection[str]) -> Mapping[str, Alert]:
-        """Incident → its alert that is not closed. Not locked."""
-        ...
-
-    async def open_of(self, application_id: UUID) -> Sequence[Alert]:
-        """Alerts that are not closed, oldest first, locked until the transaction ends."""
-        ...
-
-    async def of_deployment(self, deployment_id: UUID) -> Alert | None:
-        """Closed or not, locked until the transaction ends."""
-        ...
-
-    async def get(self, alert_id: UUID) -> Alert | None:
-        """Not locked."""
-        ...
-
-    async def lock_one(self, alert_id: UUID) -> Alert | None:
-        """Locked until the transaction ends."""
-        ...
-
-    async def save(self, alert: Alert) -> None:
-        """Insert or update."""
-        ...
-
-    async def page(self, application_ids: Collection[UUID], states: Collection[str], before: UUID | None, limit: int) -> Sequence[Alert]:
-        """Newest first. Alerts that never fired are left out unless pending."""
-        ...
-
-    async def forget(self, before: datetime) -> int:
-        """Delete closed alerts that were resolved before; return how many."""
-        ...
-
-
-class Channels(Protocol):
-    async def add(self, channel: Channel) -> None: ...
-
-    async def get(self, channel_id: UUID) -> Channel | None: ...
-
-    async def of(self, application_id: UUID) -> Sequence[Channel]: ...
-
-    async def delete(self, channel_id: UUID, at: datetime) -> None: ...
-
-    async def seal(self, seal: Callable[[str], str]) -> int:
-        """Seal secrets that are stored in plain text; return how many."""
-        ...
-
-
-class Vault(Protocol):
-    """Encryption with the keys of this context."""
-
-    def seal(self, secret: str) -> str: ...
-
-    def open(self, sealed: str) -> str:
-        """Raises Permanent if the key is missing."""
-        ...
-
-
-class Deliveries(Protocol):
-    async def add(self, delivery: Delivery) -> None: ...
-
-    async def get(self, delivery_id: UUID) -> Delivery | None: ...
-
-    async def record_attempt(self, delivery_id: UUID, answer: str) -> None:
-        """Record a failed attempt."""
-        ...
-
-    async def finish(self, delivery_id: UUID, delivered: bool, answer: str, at: datetime) -> None: ...
-
-    async def of(self, application_id: UUID, before: UUID | None, limit: int) -> Sequence[Delivery]:
-        """Newest first."""
-        ...
-
-    async def forget(self, before: datetime) -> int: ...
-
-
-class Mailer(Protocol):
-    """A foreign system: not called while a transaction is open. Raises Transient or Permanent."""
-
-    async def send(self, intent: UUID, to: str, content: Notification) -> None: ...
-
-
-class Webhooks(Protocol):
-    """A foreign system: not called while a transaction is open."""
-
-    async def post(self, url: str, secret: str, delivery_id: UUID, body: bytes, at: datetime) -> str:
-        """Return the status line of the response. Raises Transient or Permanent."""
-        ...
 
 
 class Retention(Protocol):

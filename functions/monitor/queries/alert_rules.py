@@ -25,6 +25,7 @@ class AlertRuleView(Model):
     window: int | None
     for_: int | None = Field(alias="for")
     min_requests: int | None
+    no_data: str | None = Field(description="What a window without data means: keep, resolve or fire. Null for rules about deployments.")
     preset: bool
     created_at: datetime
 
@@ -43,6 +44,7 @@ async def alert_rules(request: ListAlertRules, caller: Caller, applications: App
                 window=round(rule.window.total_seconds()) if rule.kind.is_measured else None,
                 for_=round(rule.pending_period.total_seconds()) if rule.kind.is_measured else None,
                 min_requests=rule.min_requests if rule.kind.is_measured else None,
+                no_data=rule.no_data if rule.kind.is_measured else None,
                 preset=rule.preset,
                 created_at=rule.created_at,
             )

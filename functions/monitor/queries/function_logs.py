@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from functions.kernel import ADMIN, Model, Scale, query
+from functions.kernel import ADMIN, Model, Scale, Timestamp, query
 from functions.monitor.domain.labels import PLATFORM_ID
 from functions.monitor.domain.logs import LogFilter, first_within, last_within
 from functions.monitor.domain.rejections import BadSearch
@@ -20,8 +20,8 @@ class ReadFunctionLogs(Model):
     limit: int = Field(default=200, ge=1, le=1000)
     search: str | None = Field(default=None, min_length=1, max_length=200)
     fields: str | None = Field(default=None, min_length=1, max_length=500)
-    from_: AwareDatetime | None = Field(default=None, alias="from")
-    to: AwareDatetime | None = None
+    from_: Timestamp | None = Field(default=None, alias="from")
+    to: Timestamp | None = None
 
 
 class FunctionLine(Model):

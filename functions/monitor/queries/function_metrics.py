@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from functions.kernel import ADMIN, Clock, Model, Scale, query
+from functions.kernel import ADMIN, Clock, Model, Scale, Timestamp, query
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.labels import PLATFORM_ID
 from functions.monitor.domain.metrics import HOUR, MINUTE, Range
@@ -18,8 +18,8 @@ class ReadFunctionMetrics(Model):
     """Without `from` and `to`: the last hour; a week at most."""
 
     context: str | None = Field(default=None, max_length=50)
-    from_: AwareDatetime | None = Field(default=None, alias="from")
-    to: AwareDatetime | None = None
+    from_: Timestamp | None = Field(default=None, alias="from")
+    to: Timestamp | None = None
 
 
 class FunctionMetricsView(Model):

@@ -4,22 +4,22 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from functions.kernel import Caller, Model, query
+from functions.kernel import Caller, Model, Text, Timestamp, query
 from functions.monitor.domain.logs import LogFilter, first_within, last_within
-from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch
+from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch, EnvironmentNotFound
 from functions.monitor.domain.search import Terms, conditions
 from functions.monitor.ports import Applications
 from functions.monitor.ports import Logs as LogStore
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.readable_application import check_environment, readable_application
 
 
 class ReadLogs(Model):
     """Without `after`: the newest lines. `after=0`: from the first that is kept."""
 
     application_id: UUID
-    environment: str | None = None
+    environment: Text | None = None
     deployment: UUID | None = Field(default=None, description="Id of a deployment, or of a one-off command.")
     component: Literal["build", "run"] | None = None
     after: str | None = Field(default=None, pattern=r"^\d{1,18}$")
@@ -36,8 +36,8 @@ class ReadLogs(Model):
         max_length=500,
         description="Fields of lines that are JSON: `level=error,http.status!=200`.",
     )
-    from_: AwareDatetime | None = Field(default=None, alias="from")
-    to: AwareDatetime | None = None
+    from_: Timestamp | None = Field(default=None, alias="from")
+    to: Timestamp | None = None
 
 
 class LogLineView(Model):
@@ -57,9 +57,10 @@ class LogsView(Model):
     cursor: str
 
 
-@query(http="GET /v1/apps/{application_id}/logs", rejects=[ApplicationNotFound, BadSearch])
+@query(http="GET /v1/apps/{application_id}/logs", rejects=[ApplicationNotFound, EnvironmentNotFound, BadSearch])
 async def logs(request: ReadLogs, caller: Caller, applications: Applications, logs: LogStore) -> LogsView:
     application = await readable_application(applications, request.application_id, caller)
+    await check_environment(applications, application, request.environment)
 
     filter = LogFilter(
         application.id,

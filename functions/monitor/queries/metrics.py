@@ -4,26 +4,26 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from functions.kernel import Caller, Clock, Model, query
+from functions.kernel import Caller, Clock, Model, Text, Timestamp, query
 from functions.monitor.domain.disk import DiskUsage
 from functions.monitor.domain.markers import Marker
 from functions.monitor.domain.metrics import HOUR, Point, Range, points, total
-from functions.monitor.domain.rejections import ApplicationNotFound, BadRange
+from functions.monitor.domain.rejections import ApplicationNotFound, BadRange, EnvironmentNotFound
 from functions.monitor.domain.requests import Tally
 from functions.monitor.domain.resources import ResourceTally
 from functions.monitor.ports import Applications, DiskUsages, Markers, Requests, Resources
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.readable_application import check_environment, readable_application
 
 
 class ReadMetrics(Model):
     """Without `from` and `to`: the last hour. `step` in seconds. Steps below a minute reach back three days, below an hour thirty, others a year."""
 
     application_id: UUID
-    environment: str | None = None
-    from_: AwareDatetime | None = Field(default=None, alias="from")
-    to: AwareDatetime | None = None
+    environment: Text | None = None
+    from_: Timestamp | None = Field(default=None, alias="from")
+    to: Timestamp | None = None
     step: int = Field(default=60, ge=1, le=86_400)
 
 
@@ -76,6 +76,7 @@ class MetricsView(Model):
 
     from_: datetime = Field(alias="from")
     to: datetime
+    measured_until: datetime | None = Field(description="The end of the newest measurement; later traffic is not counted yet. Null: none.")
     step: int
     total: MetricsPoint
     points: list[MetricsPoint]
@@ -84,7 +85,7 @@ class MetricsView(Model):
     disk: DiskView | None
 
 
-@query(http="GET /v1/apps/{application_id}/metrics", rejects=[ApplicationNotFound, BadRange])
+@query(http="GET /v1/apps/{application_id}/metrics", rejects=[ApplicationNotFound, EnvironmentNotFound, BadRange])
 async def metrics(
     request: ReadMetrics,
     caller: Caller,
@@ -96,15 +97,18 @@ async def metrics(
     clock: Clock,
 ) -> MetricsView:
     application = await readable_application(applications, request.application_id, caller)
+    await check_environment(applications, application, request.environment)
 
     end = (request.to or clock.now()).astimezone(UTC)
     over = Range.covering((request.from_ or end - HOUR).astimezone(UTC), end, timedelta(seconds=request.step))
     tallies = await requests.tallies(application.id, request.environment, over)
     used = await resources.tallies(application.id, request.environment, over)
     marked = await markers.between(application.id, request.environment, over.begin, end)
+    measured = [await each.measured_until(application.id, request.environment) for each in (requests, resources)]
     return MetricsView(
         from_=over.begin,
         to=end,
+        measured_until=max(filter(None, measured), default=None),
         step=request.step,
         total=_point_view(total(over.begin, tallies, used)),
         points=[_point_view(point) for point in points(over, tallies, used)],

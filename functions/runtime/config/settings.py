@@ -5,12 +5,14 @@ its own; there its mounts are below `CAPSULE_ROOT`.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
+from functions.runtime.config.variables import ROOT
+from functions.wire.settings import MissingSetting, Setting, check
 
-class MissingSetting(Exception):
-    """A required setting is missing. The text names it and where it comes from."""
+T = TypeVar("T")
 
 
 class Settings:
@@ -21,8 +23,16 @@ class Settings:
         self._files: dict[Path, tuple[int, bytes]] = {}
         self._paths: dict[str, Path] = {}
 
+    def value(self, setting: Setting[T]) -> T:
+        """Return the value of a declared variable. Raises MissingSetting and InvalidSetting."""
+        return setting.read(self._environment)
+
+    def check(self, settings: Iterable[Setting[object]]) -> None:
+        """Check the settings that are set. Raises InvalidSetting with one line for each that is not allowed."""
+        check(settings, self._environment)
+
     def text(self, name: str, default: str | None = None) -> str:
-        """Return an environment variable, or `default` if it is unset or empty. Raises MissingSetting without a default."""
+        """Return a variable of another program, or `default` if it is unset or empty. Raises MissingSetting without a default."""
         value = self._environment.get(name) or default
         if value is None:
             raise MissingSetting(f"environment variable {name} is not set; the Service's manifest sets it")
@@ -30,7 +40,7 @@ class Settings:
 
     def path(self, mounted: str) -> Path:
         """Return where the mount with this absolute path is."""
-        return Path(self._environment.get("CAPSULE_ROOT", "/")) / mounted.lstrip("/")
+        return self.value(ROOT) / mounted.lstrip("/")
 
     def has_file(self, mounted: str) -> bool:
         return self.path(mounted).is_file()

@@ -11,13 +11,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions.wire.settings import Section
+
 
 @dataclass(frozen=True)
 class Wiring:
-    """The wiring of one context. `database`: name in `CAPSULE_<NAME>_DATABASE_URL`. `ports`: port → class or factory."""
+    """The wiring of one context.
+
+    `database`: name in `CAPSULE_<NAME>_DATABASE_URL`. `ports`: port → class or factory. `settings`: variables that only its
+    functions read; checked when a process starts.
+    """
 
     database: str
     ports: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
+    settings: tuple[Section, ...] = ()
 
 
 class NothingProvides(Exception):

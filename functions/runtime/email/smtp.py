@@ -14,13 +14,11 @@ SMTPS_PORT, SUBMISSION_PORT = 465, 587
 
 
 class SmtpTransport:
-    """`url`: `smtp://` or `smtps://`, as in `transport`. Raises ValueError for a URL without a host."""
+    """`url`: `smtp://` or `smtps://`, as in `transport`."""
 
     def __init__(self, url: str, sender: str, clock: Clock) -> None:
         parts = urlsplit(url)
-        if not parts.hostname:
-            raise ValueError("CAPSULE_MAIL_URL has no host")
-        self._host = parts.hostname
+        self._host = parts.hostname or ""
         self._has_implicit_tls = parts.scheme == "smtps"
         self._port = parts.port or (SMTPS_PORT if self._has_implicit_tls else SUBMISSION_PORT)
         self._user = unquote(parts.username) if parts.username else None

@@ -14,9 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from functions.kernel import Clock
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import MAIL_FROM, MAIL_URL
 from functions.runtime.email.message import OutgoingEmail
-
-DEFAULT_SENDER = "Capsule <no-reply@capsule.localhost>"
 
 
 class EmailTransport(Protocol):
@@ -26,17 +25,14 @@ class EmailTransport(Protocol):
 
 
 def email_transport(settings: Settings, clock: Clock) -> EmailTransport:
-    """Return the transport that `CAPSULE_MAIL_URL` names. Raises MissingSetting and ValueError."""
-    url = settings.text("CAPSULE_MAIL_URL")
-    sender = settings.text("CAPSULE_MAIL_FROM", DEFAULT_SENDER)
+    """Return the transport that `CAPSULE_MAIL_URL` names. Raises MissingSetting and InvalidSetting."""
+    url, sender = settings.value(MAIL_URL), settings.value(MAIL_FROM)
     parts = urlsplit(url)
     # Imported when chosen: most functions of a context that sends e-mails send none, and a cold start should not pay for it.
     if parts.scheme == "maildir":
         from functions.runtime.email.maildir import MaildirTransport
 
         return MaildirTransport(Path(unquote(parts.path)), sender, clock)
-    if parts.scheme in ("smtp", "smtps"):
-        from functions.runtime.email.smtp import SmtpTransport
+    from functions.runtime.email.smtp import SmtpTransport
 
-        return SmtpTransport(url, sender, clock)
-    raise ValueError(f"CAPSULE_MAIL_URL has the scheme {parts.scheme!r}: use smtp://, smtps:// or maildir:///")
+    return SmtpTransport(url, sender, clock)

@@ -4,14 +4,12 @@ A line contains function, message, cause, actor, outcome and duration, never an 
 succeed write no line, except the first of a process.
 """
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 
-import orjson
-
 from functions.kernel import Declaration
 from functions.wire.cloudevents import Message, stamp
+from functions.wire.log_output import write_log_line
 
 
 class ExecutionLog:
@@ -54,5 +52,4 @@ class ExecutionLog:
             "attempt": message.attempt,
             "cold": is_cold,
         }
-        sys.stderr.buffer.write(orjson.dumps(line) + b"\n")
-        sys.stderr.buffer.flush()
+        write_log_line(line)

@@ -15,14 +15,12 @@
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 from functions.kernel import (
     Caller,
     Client,
     Clock,
-    Conflict,
     Declaration,
     Done,
     Events,
@@ -36,6 +34,7 @@ from functions.runtime.execution import contracts, failures, responses
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.input_decoder import InputDecoder
 from functions.runtime.execution.responses import Response
+from functions.runtime.execution.results import AnswerNotKept, ExecutionResult, KeyReused
 from functions.runtime.execution.unit_of_work import AlreadyRecorded, UnitOfWork
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.exchanges import REPLIES
@@ -52,26 +51,6 @@ CLASH_ATTEMPTS = 4
 SAVEPOINT = Statement("SAVEPOINT handler")  # released by the commit
 FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Work)
 """Types of dependencies that come from the message."""
-
-
-class KeyReused(Rejection):
-    """The idempotency key was used before with another body. Use a new key for each new request."""
-
-    status = 422
-
-
-class AnswerNotKept(Conflict):
-    """This request already succeeded; its response contained a secret and is not stored. Use a new Idempotency-Key."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutionResult:
-    """For the execution log. `message`: as an effect has resumed it."""
-
-    outcome: str
-    detail: str = ""
-    emitted: tuple[str, ...] = ()
-    message: Message | None = None
 
 
 class Function:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from functions.kernel import Declaration, FieldError, Invalid, MissingUpcaster, Permanent, Transient, upcast
+from functions.kernel import Declaration, FieldError, Invalid, MissingUpcaster, Permanent, Transient, json_pointer, upcast
 from functions.runtime.security.encryption import CannotUnseal, Opener
 from functions.wire.cloudevents import Message
 from functions.wire.problems import invalid_input
@@ -65,16 +65,16 @@ class InputDecoder:
     def _open_secrets(self, document: dict[str, Any]) -> Any:
         for alias in self._secret_aliases:
             if alias in document:
-                document[alias] = self._open(document[alias], f"/{alias}")
+                document[alias] = self._open(document[alias], (alias,))
         return document
 
-    def _open(self, value: Any, pointer: str) -> Any:
+    def _open(self, value: Any, path: tuple[str, ...]) -> Any:
         """Open a sealed text, or each value of an object. Other types are left to the validation."""
         if isinstance(value, dict):
-            return {name: self._open(inner, f"{pointer}/{name}") for name, inner in value.items()}
+            return {name: self._open(inner, (*path, name)) for name, inner in value.items()}
         if not isinstance(value, str):
             return value
         try:
             return self._opener.open(value)
         except CannotUnseal as error:
-            raise Invalid(str(error), errors=[FieldError(pointer, str(error))]) from error
+            raise Invalid(str(error), errors=[FieldError(json_pointer(path), str(error))]) from error

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import ADMIN, Model, Scale, query
+from functions.kernel import ADMIN, Model, Scale, Text, query
 from functions.runtime.reliability import dead_letters as store
 from functions.runtime.reliability.dead_letters import DeadLetters, Selection
 
@@ -17,8 +17,8 @@ class ListDeadLetters(Model):
     """`id`: show one letter with payload, headers, stack and history."""
 
     id: UUID | None = None
-    function: str | None = None
-    error: str | None = None
+    function: Text | None = None
+    error: Text | None = None
     state: str = Field(default="open", pattern="^(open|replayed|discarded)$")
     limit: int = Field(default=50, ge=1, le=200)
 

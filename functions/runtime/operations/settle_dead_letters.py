@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from events.platform import DeadLettersCounted
-from functions.kernel import ADMIN, Caller, Clock, Done, Invalid, Model, NotFound, Scale, command
+from functions.kernel import ADMIN, Caller, Clock, Done, Invalid, Model, NotFound, Scale, Text, command
 from functions.runtime.reliability.dead_letters import DeadLetters, Selection, counted_event, replay
 from functions.runtime.security.replay_signing import ReplaySigner
 
@@ -22,8 +22,8 @@ class SettleDeadLetters(Model):
 
     action: Literal["replay", "discard"]
     ids: list[UUID] | None = Field(default=None, max_length=MAX_LETTERS)
-    function: str | None = None
-    error: str | None = None
+    function: Text | None = None
+    error: Text | None = None
     payload: dict[str, Any] | None = None
 
 

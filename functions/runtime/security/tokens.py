@@ -22,12 +22,13 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from functions.kernel import Caller, Unauthenticated, Unavailable
-from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import ISSUER
+from functions.wire.settings import MissingSetting
 
 ALGORITHM = "ES256"
 TYPE = "at+jwt"  # RFC 9068: distinguishes access tokens from other JWTs
 AUDIENCE = "capsule"
-ISSUER_VARIABLE, DEFAULT_ISSUER = "CAPSULE_ISSUER", "capsule"
 PUBLIC_KEYS = "/etc/capsule/jwks/jwks.json"
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 RELOAD_SECONDS = 1.0
@@ -49,7 +50,7 @@ class AccessTokens:
 
     def __init__(self, settings: Settings, *, cache_size: int = MAX_CACHED_TOKENS) -> None:
         self._settings = settings
-        self._issuer = settings.text(ISSUER_VARIABLE, DEFAULT_ISSUER)
+        self._issuer = settings.value(ISSUER)
         self._cache_size = cache_size
         self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
         self._keys: dict[str, jwt.PyJWK] = {}

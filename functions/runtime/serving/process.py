@@ -11,12 +11,14 @@ import importlib
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.websockets import WebSocket
 
 from functions.kernel import Clock, Declaration, Kind
+from functions.runtime.config import variables
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry, find, wiring_of
 from functions.runtime.config.settings import Settings
@@ -40,16 +42,13 @@ from functions.runtime.storage.database import Database
 from functions.runtime.storage.failures import DatabaseUnavailable
 from functions.runtime.storage.health_info import HealthInfo
 from functions.wire.cloudevents import InvalidMessage, Message
+from functions.wire.settings import settings_of
 
 _log = logging.getLogger("capsule.process")
 
 SETTLED = Response(status_code=204)
 FIRST_SWEEP_SECONDS = 1.0
 """After the start: the message that started the process comes first."""
-PREPARED_STATEMENTS_VARIABLE = "CAPSULE_PREPARED_STATEMENTS"
-"""`off` behind PgBouncer before 1.21."""
-STRICT_VARIABLE = "CAPSULE_STRICT"
-"""`1` in tests: undeclared events and rejections are errors."""
 HEALTH_PATHS = ("/healthz", "/healthz/")
 
 
@@ -61,12 +60,18 @@ class Edge(Protocol):
     async def close(self) -> None: ...
 
 
+class WebSocketEdge(Edge, Protocol):
+    """An HTTP function that accepts WebSockets too."""
+
+    async def handle_websocket(self, websocket: WebSocket) -> None: ...
+
+
 class Process:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._execution_log = ExecutionLog()
-        self._names = [name.strip() for name in settings.text("CAPSULE_FUNCTION").split(",") if name.strip()]
+        self._names = settings.value(variables.FUNCTION)
         self._bus: Bus | None = None
         self._contexts: dict[str, FunctionContext] = {}
         self._functions: dict[str, Function] = {}
@@ -80,12 +85,14 @@ class Process:
     # -- start and stop ---------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Compose the functions and connect. Raises UnknownFunction, MissingSetting or NothingProvides; the process does not become ready."""
+        """Compose the functions and connect. Raises UnknownFunction, MissingSetting, InvalidSetting or NothingProvides; the process does not
+        become ready."""
+        self._settings.check(settings_of(variables.SECTIONS))
         if len(self._names) == 1 and self._names[0].startswith("edge."):
             module = importlib.import_module(f"functions.{self._names[0]}")
             self._edge = await module.open_edge(self._settings, self._clock)
             return
-        self._bus = Bus(self._settings.text("CAPSULE_AMQP_URL"), name=",".join(self._names))
+        self._bus = Bus(self._settings.value(variables.AMQP_URL), name=",".join(self._names))
         self._compose(self._bus)
         self._bus.open()
         for context in self._contexts.values():
@@ -115,12 +122,12 @@ class Process:
 
     def _create_context(self, name: str, bus: Bus, pool_size: int) -> FunctionContext:
         settings, wiring = self._settings, wiring_of(name)
-        prefix = f"CAPSULE_{wiring.database.upper()}"
+        settings.check(settings_of(wiring.settings))
         database = Database(
-            settings.text(f"{prefix}_DATABASE_URL"),
+            settings.value(variables.DATABASE_URL.of(wiring.database)),
             pool_size,
-            reader_url=settings.text(f"{prefix}_READER_URL", "") or None,
-            has_prepared_statements=settings.text(PREPARED_STATEMENTS_VARIABLE, "on") != "off",
+            reader_url=settings.value(variables.READER_URL.of(wiring.database)) or None,
+            has_prepared_statements=settings.value(variables.PREPARED_STATEMENTS),
         )
         outbox_publisher = OutboxPublisher(bus, database)
         opener = Opener(settings, name)
@@ -147,7 +154,7 @@ class Process:
             replay_signer,
             self._clock,
             self._execution_log,
-            is_strict=settings.text(STRICT_VARIABLE, "0") == "1",
+            is_strict=settings.value(variables.STRICT),
         )
 
     def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -188,6 +195,14 @@ class Process:
             return Response(f"not a CloudEvent: {error}\n", 400, media_type="text/plain")
         failure = await self._settle(request.url.path, message)
         return SETTLED if failure is None else Response(f"{failure}\n", 503, media_type="text/plain")
+
+    @property
+    def has_websockets(self) -> bool:
+        return hasattr(self._edge, "handle_websocket")
+
+    async def handle_websocket(self, websocket: WebSocket) -> None:
+        """Call it only if `has_websockets`."""
+        await cast(WebSocketEdge, self._edge).handle_websocket(websocket)
 
     async def handle_message(self, path: str, attributes: Mapping[str, str], body: bytes) -> bool:
         """Handle a message that arrived without a request. False where `handle` answers 503."""

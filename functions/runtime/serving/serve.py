@@ -17,7 +17,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -25,14 +24,20 @@ import uvloop
 from functions_framework.aio import create_asgi_app_from_module
 from starlette.applications import Starlette
 from starlette.routing import Route, request_response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from functions.runtime.config.registry import UnknownFunction
-from functions.runtime.config.settings import MissingSetting, Settings
+from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import BIND, PORT
 from functions.runtime.config.wiring import NothingProvides
 from functions.runtime.serving import main
+from functions.runtime.serving.fault_responses import answer_faults
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol
 from functions.runtime.serving.process import Process
-from functions.wire.queue_consumption import ACTIVITY_VARIABLE, PodActivity, consumed_queues
+from functions.wire.attach_channels import MAX_MESSAGE_BYTES
+from functions.wire.queue_consumption import ACTIVITY, PodActivity, consumed_queues
+from functions.wire.settings import InvalidSetting, MissingSetting
 
 if TYPE_CHECKING:
     from functions.runtime.serving.queue_consumer import QueueConsumer
@@ -47,7 +52,7 @@ def listening_socket() -> socket.socket:
     """Return the inherited socket, or a new one on `PORT`. `CAPSULE_BIND` restricts it to an address (one machine: loopback)."""
     if os.environ.get("LISTEN_FDS") == "1":
         return socket.socket(fileno=FIRST_INHERITED_DESCRIPTOR)
-    host, port = os.environ.get("CAPSULE_BIND", "0.0.0.0"), int(os.environ.get("PORT", "8080"))
+    host, port = BIND.read(os.environ), PORT.read(os.environ)
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((host, port))
@@ -78,14 +83,16 @@ async def serve() -> int:
     process = Process(Settings())
     try:
         await process.start()
-    except (UnknownFunction, MissingSetting, NothingProvides) as error:
+    except (UnknownFunction, MissingSetting, InvalidSetting, NothingProvides) as error:
         logging.getLogger("capsule").error("%s", error)
         return 1
     main.set_process(process)
     app = serve_every_path(create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__))
     config = uvicorn.Config(
-        app,
+        with_websockets(app, process) if process.has_websockets else app,
         http=LimitedHttpProtocol,
+        ws="websockets-sansio" if process.has_websockets else "none",
+        ws_max_size=MAX_MESSAGE_BYTES,
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -100,13 +107,26 @@ async def serve() -> int:
     return 0
 
 
-def serve_every_path(app: Starlette) -> Starlette:
-    """Pass every request to the function. The routes of functions-framework answer some themselves, in plain text: other methods than
-    seven, /robots.txt, a path with a line feed."""
+def serve_every_path(app: Starlette) -> ASGIApp:
+    """Return the function of an application of functions-framework as an application that passes every request to it.
+
+    The routes of functions-framework answer some themselves, in plain text: other methods than seven, /robots.txt, a path with a line
+    feed. Its middleware does so for faults.
+    """
     (handler,) = {route.endpoint for route in app.routes if isinstance(route, Route) and route.path == "/{path:path}"}
-    app.router.routes.clear()
-    app.router.default = request_response(handler)
-    return app
+    return answer_faults(request_response(handler))
+
+
+def with_websockets(app: ASGIApp, process: Process) -> ASGIApp:
+    """Pass WebSockets to the function: functions-framework knows HTTP only."""
+
+    async def serve_either(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await process.handle_websocket(WebSocket(scope, receive, send))
+        else:
+            await app(scope, receive, send)
+
+    return serve_either
 
 
 def _start_consumer(app: Any, process: Process) -> "QueueConsumer | None":
@@ -115,7 +135,7 @@ def _start_consumer(app: Any, process: Process) -> "QueueConsumer | None":
         return None
     from functions.runtime.serving.queue_consumer import QueueConsumer  # only where configured
 
-    consumer = QueueConsumer(app, queues, PodActivity(Path(os.environ[ACTIVITY_VARIABLE])), process.handle_message)
+    consumer = QueueConsumer(app, queues, PodActivity(ACTIVITY.read(os.environ)), process.handle_message)
     process.bus.on_connected(consumer.on_connected)
     return consumer
 

@@ -29,6 +29,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker, ProbableAccessDeniedError, ProbableAuthenticationError
 
+from functions.runtime.config.variables import AMQP_URL, BROKER, NAMESPACE
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.exchanges import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
@@ -186,7 +187,7 @@ def wait_for_plan(cluster: Cluster, timeout_seconds: float = WAIT_TIMEOUT_SECOND
 
 
 def main() -> int:
-    parameters = pika.URLParameters(os.environ["CAPSULE_AMQP_URL"])
+    parameters = pika.URLParameters(AMQP_URL.read(os.environ))
     try:
         connection = pika.BlockingConnection(parameters)
     except (ProbableAuthenticationError, ProbableAccessDeniedError) as error:
@@ -219,7 +220,7 @@ def _declare(connection: pika.BlockingConnection) -> int:
         return _fail(
             f"{error.reply_text}\nIt exists with other arguments than this release declares. Let it run empty, delete it and run this job again."
         )
-    cluster = Cluster(os.environ.get("CAPSULE_NAMESPACE", "capsule"), os.environ.get("CAPSULE_BROKER", "capsule"))
+    cluster = Cluster(NAMESPACE.read(os.environ), BROKER.read(os.environ))
     try:
         bindings = wait_for_plan(cluster)
     except NotReady as error:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from knative.builder.containers.request import MAX_BYTES, ContainerBuildNeeded, ContainerRequest
+from knative.builder.parameter_variables import BUILDS_IMAGES
 
-BUILDS_IMAGES = "CAPSULE_BUILDS_IMAGES"
 USER = 1000
 FAILED = 70
 """Exit code of an internal failure (sysexits.h, EX_SOFTWARE)."""
@@ -22,7 +22,7 @@ FAILED = 70
 
 def may_build_images(environment: Mapping[str, str]) -> bool:
     """Return whether the sandbox allows mounts, so that the rest of the build must be separated from them."""
-    return environment.get(BUILDS_IMAGES) == "1"
+    return BUILDS_IMAGES.read(environment)
 
 
 def run_as_ordinary_user(work: Callable[[], int]) -> tuple[int, ContainerRequest | None]:

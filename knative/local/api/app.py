@@ -10,12 +10,14 @@ from typing import Any
 import orjson
 import yaml
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from knative.local.api import protobuf
 from knative.local.api.admission import Admission
+from knative.local.api.attach import Attach, FindStreams
 from knative.local.api.discovery import Discovery
 from knative.local.api.logs import Logs
 from knative.local.api.openapi import OpenAPI
@@ -57,7 +59,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class API:
     """`closing`: set it to end watches and followed logs."""
 
-    def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens) -> None:
+    def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams) -> None:
         self.closing = asyncio.Event()
         self._store, self._definitions, self._tokens = store, definitions, tokens
         self._authorizer = Authorizer(store)
@@ -65,6 +67,7 @@ class API:
         self._admission = Admission(store, definitions, self._authorizer)
         self._writing = Writing(store, self._admission)
         self._logs = Logs(store, settings.state / "pods", self.closing)
+        self._attach = Attach(store, find_streams, self.closing)
         self._discovery, self._openapi = Discovery(definitions, settings), OpenAPI(definitions)
 
     def app(self) -> Starlette:
@@ -88,6 +91,7 @@ class API:
                 *(Route(path, self._authenticated(self._document(make))) for path, make in documents.items()),
                 Route("/openapi/v2", self._authenticated(self._openapi_v2)),
                 Route("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", self._authenticated(self._review_access), methods=["POST"]),
+                WebSocketRoute("/api/{version}/{rest:path}", self._handle_websocket),
                 Route("/api/{version}/{rest:path}", self._authenticated(self._handle_resource), methods=all_methods),
                 Route("/apis/{group}/{version}/{rest:path}", self._authenticated(self._handle_resource), methods=all_methods),
             ],
@@ -108,7 +112,18 @@ class API:
 
         return handle
 
-    def _authenticate(self, request: Request) -> Identity:
+    async def _handle_websocket(self, websocket: WebSocket) -> None:
+        try:
+            identity = self._authenticate(websocket)
+            target = parse(websocket, self._definitions, "GET")
+            self._authorize(target, identity)
+            if target.subresource != "attach":
+                raise bad_request("this resource has no WebSocket")
+            await self._attach.serve(target, websocket)
+        except StatusError as error:
+            await websocket.send_denial_response(error_response(error))
+
+    def _authenticate(self, request: HTTPConnection) -> Identity:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         identity = self._tokens.identify(token.strip()) if scheme.lower() == "bearer" else None
         if identity is None:
@@ -140,10 +155,12 @@ class API:
         return json_response({**review, "status": {"allowed": self._authorizer.allows(identity, attempt)}}, 201)
 
     async def _handle_resource(self, request: Request, identity: Identity) -> Response:
-        target = parse(request, self._definitions)
+        target = parse(request, self._definitions, request.method)
         self._authorize(target, identity)
         if target.subresource == "log":
             return StreamingResponse(self._logs.read(target, request), media_type="text/plain")
+        if target.subresource == "attach":
+            raise bad_request("Upgrade request required")
         if target.subresource == "token":
             return await self._create_token(target, request, identity)
         if target.verb == "get":

@@ -35,7 +35,7 @@ class Logs:
         pod = self._store.find("Pod", target.namespace, target.name)
         if pod is None:
             raise not_found(target.definition, target.name)
-        container = self._container(pod, query.get("container"))
+        container = container_of(pod, query.get("container"))
         if flag(query, "previous"):
             raise bad_request(f'previous terminated container "{container}" in pod "{target.name}" not found')
         path = self._pods / str(target.namespace) / target.name / f"{container}.log"
@@ -44,15 +44,6 @@ class Logs:
         since = _since(query.get("sinceTime"), number(query, "sinceSeconds"))
         lines = self._lines(pod, path, number(query, "tailLines"), flag(query, "follow"))
         return _format(lines, since, flag(query, "timestamps"), number(query, "limitBytes"))
-
-    @staticmethod
-    def _container(pod: Object, name: str | None) -> str:
-        names = [container["name"] for container in pod["spec"]["containers"]]
-        if name and name not in [*names, *(container["name"] for container in pod["spec"].get("initContainers") or [])]:
-            raise bad_request(f"container {name} is not valid for pod {pod['metadata']['name']}")
-        if not name and len(names) > 1:
-            raise bad_request(f"a container name must be specified for pod {pod['metadata']['name']}, choose one of: [{' '.join(names)}]")
-        return name or str(names[0])
 
     async def _lines(self, pod: Object, path: Path, tail: int | None, follow: bool) -> AsyncIterator[list[bytes]]:
         """Yield batches of lines without line ends. With `follow`, until the pod has ended and everything is read."""
@@ -76,6 +67,16 @@ class Logs:
             return True
         current = self._store.get("Pod", pod["metadata"]["namespace"], pod["metadata"]["name"])
         return (current.get("status") or {}).get("phase") in FINISHED
+
+
+def container_of(pod: Object, name: str | None) -> str:
+    """Return the container that a request names, or the only one. Raises StatusError (400)."""
+    names = [container["name"] for container in pod["spec"]["containers"]]
+    if name and name not in [*names, *(container["name"] for container in pod["spec"].get("initContainers") or [])]:
+        raise bad_request(f"container {name} is not valid for pod {pod['metadata']['name']}")
+    if not name and len(names) > 1:
+        raise bad_request(f"a container name must be specified for pod {pod['metadata']['name']}, choose one of: [{' '.join(names)}]")
+    return name or str(names[0])
 
 
 async def _format(batches: AsyncIterator[list[bytes]], since: datetime | None, stamps: bool, limit: int | None) -> AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ RESERVED_VARIABLES = frozenset({"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVIS
 RESERVED_PORTS = frozenset({8008, 8012, 8013, 8022, 9090, 9091})
 RESERVED_PATHS = frozenset({"/", "/dev", "/dev/log"})
 PORT_NAMES = ("", "http1", "h2c")
+STREAM_FIELDS = ("stdin", "stdinOnce", "tty")
 MAX_PORT = 65535
 
 
@@ -30,6 +31,9 @@ def serving_pod(object: dict[str, Any]) -> Iterator[Cause]:
 def _container(container: dict[str, Any], place: str, *, is_serving: bool) -> Iterator[Cause]:
     if container.get("name") == "queue-proxy":
         yield Cause(f"{place}.name", '"queue-proxy" is a reserved container name')
+    for name in STREAM_FIELDS:
+        if container.get(name):
+            yield Cause(f"{place}.{name}", f"must not set the field(s): {place}.{name}")
     reserved = RESERVED_VARIABLES if is_serving else RESERVED_VARIABLES - {"PORT"}
     for index, variable in enumerate(container.get("env") or ()):
         if variable.get("name") in reserved:

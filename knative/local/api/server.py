@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from functions.wire.attach_channels import MAX_MESSAGE_BYTES
 from knative.local.api.app import API
+from knative.local.api.attach import FindStreams
 from knative.local.definitions import Definitions
 from knative.local.settings import LOOPBACK, Settings
 from knative.local.store import Store
@@ -34,10 +36,10 @@ class _Server(uvicorn.Server):
 class APIServer:
     """A Runnable."""
 
-    def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens) -> None:
+    def __init__(self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams) -> None:
         self._settings = settings
         self._tokens = tokens
-        self._api = API(store, definitions, settings, tokens)
+        self._api = API(store, definitions, settings, tokens, find_streams)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -46,7 +48,8 @@ class APIServer:
         files = await asyncio.to_thread(certificates, self._settings.state / "tls")
         config = uvicorn.Config(
             self._api.app(), ssl_certfile=str(files.certificate), ssl_keyfile=str(files.key), lifespan="off", log_config=None, access_log=False,
-            http="httptools", ws="none", timeout_graceful_shutdown=CLOSE_TIMEOUT_SECONDS, timeout_keep_alive=75, server_header=False, backlog=512,
+            http="httptools", ws="websockets-sansio", ws_max_size=MAX_MESSAGE_BYTES,
+            timeout_graceful_shutdown=CLOSE_TIMEOUT_SECONDS, timeout_keep_alive=75, server_header=False, backlog=512,
         )  # fmt: skip
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve([listener]), name="api")

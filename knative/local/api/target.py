@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from knative.local.api.status import bad_request, not_allowed, unknown_path
 from knative.local.definitions import Definition, Definitions
@@ -31,7 +31,7 @@ class Target:
         return Attempt(self.verb, self.definition.group, resource, namespace, self.name)
 
 
-def parse(request: Request, definitions: Definitions) -> Target:
+def parse(request: HTTPConnection, definitions: Definitions, method: str) -> Target:
     """Parse `/api/v1/…` or `/apis/<group>/<version>/…`. Raises StatusError (404, 405)."""
     parts = [part for part in request.path_params["rest"].split("/") if part]
     group, version = request.path_params.get("group", ""), request.path_params["version"]
@@ -44,11 +44,11 @@ def parse(request: Request, definitions: Definitions) -> Target:
     definition = definitions.at(group, version, plural)
     if definition is None or (namespace is not None and not definition.namespaced):
         raise unknown_path()
-    if definition.namespaced and namespace is None and (name or request.method == "POST"):
+    if definition.namespaced and namespace is None and (name or method == "POST"):
         raise unknown_path()
     if subresource and subresource not in (*definition.subresources, *SUBRESOURCES.get(plural, ())):
         raise unknown_path()
-    verb = _verb(request.method, name, flag(request.query_params, "watch"))
+    verb = _verb(method, name, flag(request.query_params, "watch"))
     if verb not in definition.verbs and not subresource:
         raise not_allowed()
     return Target(definition, namespace, name, subresource, verb)

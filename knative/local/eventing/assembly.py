@@ -16,8 +16,8 @@ from knative.local.eventing.sinks import Services, Sinks
 from knative.local.eventing.topology import Topology
 from knative.local.eventing.trigger import TriggerReconciler
 from knative.local.store import Store
+from knative.local.variables import DISPATCHER_STOP
 
-STOP = "CAPSULE_DISPATCHER_STOP"
 DEAD_LETTER = "dead-letter"
 
 
@@ -45,7 +45,7 @@ def assemble(
     topology = Topology(store, rabbit)
     brokers = Brokers(rabbit)
     sinks = Sinks(store, services, brokers)
-    dispatchers = Dispatchers(rabbit, sinks, brokers, topology, environment.get(STOP) == DEAD_LETTER, is_consumed)
+    dispatchers = Dispatchers(rabbit, sinks, brokers, topology, DISPATCHER_STOP.read(environment) == DEAD_LETTER, is_consumed)
     pings = PingSources(store, sinks)
     apiserver_sources = ApiServerSources(store, sinks)
     collector = Collector(brokers)

@@ -16,6 +16,7 @@ from knative.local.images.reference import mentions
 from knative.local.images.retention import Policy, to_remove
 from knative.local.images.store import Images, Key
 from knative.local.store import Store
+from knative.local.variables import IMAGE_STORE_GIB
 
 log = logging.getLogger(__name__)
 
@@ -25,24 +26,17 @@ PODS_ENDING_SECONDS = 2.0
 REFERENCING_KINDS = ("Namespace", "Revision.serving.knative.dev", "Job.batch")
 """Kinds whose deletion may free an image."""
 SHARE_OF_DISK = 4
-LIMIT = "CAPSULE_IMAGE_STORE_GIB"
 STATUS = "images.json"
 
 
 def limit_from(environment: Mapping[str, str], state: Path) -> int:
     """Return the bytes that all images may take: CAPSULE_IMAGE_STORE_GIB, else a quarter of the disk.
 
-    Raises ValueError.
+    Raises InvalidSetting.
     """
-    if not (text := environment.get(LIMIT, "")):
+    if not environment.get(IMAGE_STORE_GIB.name):
         return shutil.disk_usage(state).total // SHARE_OF_DISK
-    try:
-        gib = float(text)
-    except ValueError:
-        gib = 0.0
-    if not 0 < gib < 1 << 20:
-        raise ValueError(f"{LIMIT} is {text!r}; it must be a number of GiB above 0, as in {LIMIT}=20")
-    return int(gib * (1 << 30))
+    return int(IMAGE_STORE_GIB.read(environment) * (1 << 30))
 
 
 class ImageGarbageCollector:
@@ -96,7 +90,7 @@ class ImageGarbageCollector:
         if self.images.bytes + bytes > self.limit_bytes:
             raise BadImage(
                 f"The image store is full: it holds {_mib(self.images.bytes)} of at most {_mib(self.limit_bytes)}, and this image has {_mib(bytes)}. "
-                f"Delete applications or environments that are no longer needed, or ask the operator to raise {LIMIT}."
+                f"Delete applications or environments that are no longer needed, or ask the operator to raise {IMAGE_STORE_GIB.name}."
             )
 
     def schedule(self) -> None:

@@ -5,6 +5,7 @@ the count. Elsewhere rlimits bound each process by itself (`resource_limits`).
 """
 
 import contextlib
+import hashlib
 import os
 import signal
 import time
@@ -20,6 +21,35 @@ CPU_PERIOD_MICROSECONDS = 100_000
 REMOVE_TRIES, REMOVE_PAUSE_SECONDS = 20, 0.05
 
 
+def group_names(home: Path) -> tuple[str, str]:
+    """Return the names of an installation's groups: of tenants, and of the platform."""
+    name = f"capsule-{hashlib.sha256(str(home).encode()).hexdigest()[:10]}"
+    return name, f"{name}-own"
+
+
+def _is_v2() -> bool:
+    return (ROOT / "cgroup.controllers").exists()
+
+
+def _folders(name: str) -> list[Path]:
+    return [ROOT / name] if _is_v2() else [ROOT / controller / name for controller in ("memory", "pids", "cpuacct", "cpu")]
+
+
+def existing_groups(home: Path) -> list[Path]:
+    """Return the folders of an installation's groups, one for each controller with version 1."""
+    return [folder for name in group_names(home) for folder in _folders(name) if folder.is_dir()]
+
+
+def pids_in_groups(home: Path) -> set[int]:
+    """Return every process in the groups of an installation's pods, also of pods that are not recorded."""
+    found: set[int] = set()
+    for parent in existing_groups(home):
+        for folder, _, _ in os.walk(parent):
+            with contextlib.suppress(OSError):  # the group was removed
+                found.update(int(line) for line in Path(folder, "cgroup.procs").read_text().split())
+    return found
+
+
 class ControlGroups:
     """Creates control groups below one of its own.
 
@@ -30,11 +60,11 @@ class ControlGroups:
     """
 
     def __init__(self, name: str, weight: int = 1) -> None:
-        self._is_v2 = (ROOT / "cgroup.controllers").exists()
-        parents = [ROOT / name] if self._is_v2 else [ROOT / controller / name for controller in ("memory", "pids", "cpuacct", "cpu")]
+        self._is_v2 = _is_v2()
         self._parents: list[Path] = []
         if os.geteuid() != 0:
             return
+        parents = _folders(name)
         try:
             for parent in parents:
                 parent.mkdir(exist_ok=True)

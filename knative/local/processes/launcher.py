@@ -12,9 +12,9 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from knative.local import sandbox as sandbox_package
 from knative.local.processes.process import Command, ContainerNamespaces, Process, SignalTarget, StartError, followed_pids, send_signal
@@ -28,6 +28,20 @@ READ_ALL_FILES = 2
 FIRST_INHERITED = 4
 """Descriptors 0 to 3 of the launch program: its specification, stdout, stderr, report."""
 LAUNCH_SECONDS = 30.0
+MAX_REPORTED = 3
+"""Descriptors in a report: the mount and the user namespace, and the master of the container's own terminal."""
+
+
+class Terminal(NamedTuple):
+    """The two ends of a pseudo-terminal."""
+
+    master: int
+    slave: int
+
+
+def _has_own_terminals(sandbox: Sandbox | None) -> bool:
+    """Return whether the container has a /dev/pts of its own in which the launch program opens its terminal."""
+    return sandbox is not None and sandbox.isolation is Isolation.ROOT and sandbox.pid_namespace
 
 
 def launch_spec(command: Command) -> dict[str, Any]:
@@ -47,6 +61,7 @@ def launch_spec(command: Command) -> dict[str, Any]:
         "is_container_ended": False,
         "own_user_namespace": False,
         "own_mounts": False,
+        "terminal": None,
         "seccomp": b"",
     }
 
@@ -100,7 +115,13 @@ class Launcher:
         spec, signal_target = launch_spec(command), SignalTarget.GROUP
         inherited: list[int] = []
         info = ContainerInfo() if sandbox is not None and sandbox.isolation is Isolation.BUBBLEWRAP else None
+        terminal: Terminal | None = None
         try:
+            if command.has_terminal and not _has_own_terminals(sandbox):
+                terminal = Terminal(*os.openpty())
+                command, spec["terminal"] = replace(command, stdin=terminal.slave), "inherited"
+            elif command.has_terminal:
+                spec["terminal"] = "own"
             if sandbox is not None:
                 inherited += [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in sandbox.join]
                 spec["join"] = [FIRST_INHERITED + index for index in range(len(inherited))]
@@ -110,7 +131,7 @@ class Launcher:
                 if sandbox.filter is not None:
                     inherited.append(memory_file(sandbox.filter))
                 spec["keep"] = [FIRST_INHERITED + index for index in range(len(sandbox.join), len(inherited))]
-                spec |= {"argv": bubblewrap(sandbox, command.argv, command.cwd, *spec["keep"]), "cwd": "/"}
+                spec |= {"argv": bubblewrap(sandbox, command.argv, command.cwd, *spec["keep"], has_terminal=command.has_terminal), "cwd": "/"}
                 if sandbox.overlay:
                     spec["overlay"] = dict(zip(("lower", "upper", "work", "merged"), sandbox.overlay, strict=True))
                 spec["own_user_namespace"] = not sandbox.join
@@ -126,7 +147,10 @@ class Launcher:
             _close(inherited)
             if info is not None:
                 info.close()
+            if terminal is not None:
+                os.close(terminal.slave)
         process = Process(pid, signal_target, container_init)
+        process.terminal = terminal.master if terminal is not None else namespaces.pop() if command.has_terminal else None
         process.namespaces = ContainerNamespaces(namespaces)
         process.follow()
         return process
@@ -248,7 +272,7 @@ async def _read_report(channel: socket.socket) -> tuple[str, list[int]]:
         return f"the launch program reported nothing within {LAUNCH_SECONDS:g} s", []
     finally:
         loop.remove_reader(channel)
-    text, descriptors, _, _ = socket.recv_fds(channel, 1000, 2)
+    text, descriptors, _, _ = socket.recv_fds(channel, 1000, MAX_REPORTED)
     for each in descriptors:
         os.set_inheritable(each, False)
     return text.decode(errors="replace"), descriptors

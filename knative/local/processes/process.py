@@ -37,6 +37,8 @@ class Command:
     gid: int | None = None
     stdin: int | None = None
     """A descriptor to read from; None: /dev/null."""
+    has_terminal: bool = False
+    """Whether a new pseudo-terminal is its standard input, output and error, and its controlling terminal (`Process.terminal`)."""
 
 
 class StartError(Exception):
@@ -84,6 +86,8 @@ class Process:
         """Process 1 of a container that bubblewrap made. It ends when no process of the container is left."""
         self.namespaces = ContainerNamespaces()
         """The owner of the process closes them."""
+        self.terminal: int | None = None
+        """The master of its pseudo-terminal; the owner of the process closes it."""
         self.started_ticks = start_time_ticks(pid)
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 

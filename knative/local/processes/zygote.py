@@ -15,17 +15,22 @@ from pathlib import Path
 from knative.local.processes.launcher import Launcher, launch_spec, memory_file
 from knative.local.processes.process import Command, Process, StartError
 from knative.local.sandbox.plan import Sandbox
+from knative.local.variables import STARTED_AS, STARTED_FOR
 
 log = logging.getLogger(__name__)
 
 FORK_SECONDS = 10.0
 READY_SECONDS = 60.0
 STOP_SECONDS = 5.0
+MARKS = frozenset({STARTED_FOR.name, STARTED_AS.name})
+"""Variables by which `up` finds what a platform that was killed has left. Every fork shows them in /proc, whatever its own environment is."""
 
 
 def can_fork(command: Command) -> bool:
-    """Return whether the zygote can run a command: `python -m module …` without a sandbox."""
-    return command.sandbox is None and len(command.argv) > 2 and command.argv[0] == "python" and command.argv[1] == "-m"
+    """Return whether the zygote can run a command: `python -m module …` without a sandbox, a terminal or a standard input."""
+    has_streams = command.stdin is not None or command.has_terminal
+    is_module = len(command.argv) > 2 and command.argv[0] == "python" and command.argv[1] == "-m"
+    return command.sandbox is None and is_module and not has_streams
 
 
 class Zygote:
@@ -89,7 +94,8 @@ class Zygote:
         ours.setblocking(False)
         self._log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         output = os.open(self._log_file, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        env = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": self._project, "PYTHONUNBUFFERED": "1"}
+        marks = {name: value for name, value in os.environ.items() if name in MARKS}
+        env = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": self._project, "PYTHONUNBUFFERED": "1", **marks}
         argv = (sys.executable, "-m", "knative.local.processes.zygote_server", *self._preload_modules)
         try:
             command = Command(argv, env, self._project, sandbox=self.view, listen=(theirs.fileno(),))

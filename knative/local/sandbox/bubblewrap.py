@@ -35,13 +35,14 @@ def program() -> str | None:
     return shutil.which("bwrap", path=os.environ.get("PATH", os.defpath) + ":/usr/local/bin:/usr/bin:/bin")
 
 
-def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str, info: int, filter: int | None = None) -> list[str]:
+def bubblewrap(sandbox: Sandbox, argv: Sequence[str], cwd: str, info: int, filter: int | None = None, *, has_terminal: bool = False) -> list[str]:
     """Return the command line that creates a planned sandbox.
 
     `info`: the descriptor to which bubblewrap writes its child's pid. `filter`: the descriptor from which it reads the
-    system call filter.
+    system call filter. `has_terminal`: its session has a terminal that belongs to this container alone, and keeps it.
     """
-    words = [program() or "bwrap", *NAMESPACES, *IDENTITY, "--hostname", sandbox.hostname, "--die-with-parent", "--new-session"]
+    words = [program() or "bwrap", *NAMESPACES, *IDENTITY, "--hostname", sandbox.hostname, "--die-with-parent"]
+    words += [] if has_terminal else ["--new-session"]
     words += ["--info-fd", str(info)]
     if sandbox.own_network:
         words.append("--unshare-net")

@@ -11,8 +11,10 @@ outlives a start (a volume) is mounted whole, by its top folder, and a mount poi
 link leads there.
 """
 
+import fcntl
 import os
 import stat
+import struct
 
 from knative.local.sandbox.launch_kernel import (
     CLONE_NEWNS,
@@ -29,6 +31,7 @@ from knative.local.sandbox.launch_kernel import (
     kernel,
 )
 
+TIOCSPTLCK, TIOCGPTN = 0x40045431, 0x80045430
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 DEVICE_LINKS = (
     ("fd", "/proc/self/fd"),
@@ -225,6 +228,20 @@ def _mount_devices(root: str) -> None:
         os.mkdir(f"{root}/dev/{name}")
     kernel.mount("tmpfs", root + "/dev/shm", "tmpfs", SAFE | MS_NOEXEC, "mode=1777,size=64m")
     kernel.mount("devpts", root + "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+
+
+def open_terminal(spec: dict) -> tuple[int, int]:  # type: ignore[type-arg]
+    """Open a pseudo-terminal in the container's own /dev/pts, so that programs inside find its name (pts(4), ioctl_tty(2)).
+
+    Returns descriptors of both ends.
+    """
+    folder = f"{spec['root']}/root/dev/pts"
+    master = os.open(f"{folder}/ptmx", os.O_RDWR | os.O_NOCTTY)
+    fcntl.ioctl(master, TIOCSPTLCK, struct.pack("i", 0))
+    (number,) = struct.unpack("i", fcntl.ioctl(master, TIOCGPTN, struct.pack("i", 0)))
+    slave = os.open(f"{folder}/{number}", os.O_RDWR | os.O_NOCTTY)
+    os.fchown(slave, spec["owner"], spec["owner"])
+    return master, slave
 
 
 def enter_root(spec: dict) -> None:  # type: ignore[type-arg]

@@ -25,10 +25,12 @@ everything that a step needs is imported at the top.
 import _signal as signal
 import _socket
 import errno
+import fcntl
 import marshal
 import os
 import resource
 import sys
+import termios
 
 from knative.local.sandbox import launch_mounts as mounts
 from knative.local.sandbox.launch_kernel import CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, kernel
@@ -131,16 +133,22 @@ def run_in_sandbox(spec: dict) -> None:  # type: ignore[type-arg]
     if holder:
         os.kill(holder, signal.SIGKILL)
         os.waitpid(holder, 0)
+    master, slave = mounts.open_terminal(spec) if spec["terminal"] == "own" else (-1, -1)
     gate, gate_end = os.pipe()
     child = os.fork()
     if child:
-        report(child, os.open("/proc/self/ns/mnt", os.O_RDONLY), *([] if user_namespace is None else [user_namespace]))
+        opened = [os.open("/proc/self/ns/mnt", os.O_RDONLY), *([] if user_namespace is None else [user_namespace])]
+        report(child, *opened, *([master] if spec["terminal"] == "own" else []))
         os._exit(0)
     os.close(gate_end)
     try:
         os.read(gate, 1)  # until the launcher has ended: only then is the platform this process's parent and reads its exit status
         os.close(gate)
         os.close(REPORT)
+        if spec["terminal"] == "own":
+            os.dup2(slave, 0)
+            os.close(slave)
+            os.close(master)
         mounts.enter_root(spec)
         drop_privileges(spec, user_namespace)
         execute(spec)
@@ -193,11 +201,22 @@ def execute(spec: dict) -> None:  # type: ignore[type-arg]
         sys.stderr.write(f"cannot run {argv[0]!r}: {os.strerror(program)}\n")
         sys.stderr.flush()
         os._exit(127 if program == errno.ENOENT else 126)
+    if spec["terminal"]:
+        take_terminal()
     if spec["seccomp"]:
         kernel.filter_system_calls(spec["seccomp"])
     if spec["init"] is not None:
         os.execve(spec["init"], ["tini", "-g", "--", *argv], env)
     os.execve(program, argv, env)
+
+
+def take_terminal() -> None:
+    """Make the terminal on standard input the controlling terminal of a session of its own, and write output there too (setsid(2), tty(4))."""
+    if os.getsid(0) != os.getpid():
+        os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for output in (1, 2):
+        os.dup2(0, output)
 
 
 def find_program(name: str, env: dict[str, str]) -> str | int:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from functions.wire.queue_consumption import ACTIVITY_VARIABLE, QUEUES_VARIABLE, ActivityReader
+from functions.wire.queue_consumption import ACTIVITY, CONSUMES, ActivityReader
 from knative.local.objects import Object
 from knative.local.serving.autoscaler import ConcurrencyMeter
 from knative.local.serving.node import Node
@@ -47,7 +47,7 @@ class Consumption:
         for each in settings:
             each["parallelism"] = min(each["parallelism"], max_concurrency // len(settings) or each["parallelism"])
         self._pods[metadata["uid"]] = (reader, sum(each["parallelism"] for each in settings))
-        return {QUEUES_VARIABLE: json.dumps(settings), ACTIVITY_VARIABLE: str(reader.path)}
+        return {CONSUMES.name: json.dumps(settings), ACTIVITY.name: str(reader.path)}
 
     def remove(self, uid: str) -> None:
         self._pods.pop(uid, None)

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from knative.local.serving.request_queue import STOPPED
-from knative.local.serving.routing import Destination, RoutingTable
+from knative.local.serving.routing import Destination, RouteEntry, RoutingTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +19,15 @@ Lookup = Callable[[str], Destination | Refusal]
 UNKNOWN = Refusal(404, "No application has this host name.")
 
 
-STOPPED_REFUSAL = Refusal(503, STOPPED)
-
-
 def public_host(table: RoutingTable, host: str) -> Destination | Refusal:
     found = table.by_host(host)
     if found is None:
         return UNKNOWN
-    return STOPPED_REFUSAL if found[0].is_stopped else found
+    return _refuse_stopped(found[0]) or found
+
+
+def _refuse_stopped(route: RouteEntry) -> Refusal | None:
+    return Refusal(503, route.stop_message) if route.stop_message is not None else None
 
 
 def only_hosts(table: RoutingTable, hosts: Collection[str]) -> Lookup:
@@ -48,6 +48,6 @@ def one_service(table: RoutingTable, namespace: str, name: str) -> Lookup:
         route = table.by_name(namespace, name)
         if route is None:
             return UNKNOWN
-        return STOPPED_REFUSAL if route.is_stopped else (route, None)
+        return _refuse_stopped(route) or (route, None)
 
     return look_up

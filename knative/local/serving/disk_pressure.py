@@ -9,8 +9,9 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from knative.local.variables import DISK_RESERVE_GIB
+
 GIB = 1 << 30
-VARIABLE = "CAPSULE_DISK_RESERVE_GIB"
 MIN_RESERVE_BYTES = 2 * GIB
 """Twice the size of PostgreSQL's write-ahead log (max_wal_size) and the data of a busy minute."""
 RESERVE_PERCENT, MAX_RESERVE_PERCENT = 5, 10
@@ -88,20 +89,14 @@ def decide(was_under_pressure: bool, observation: Observation, reserve: Reserve)
 def reserve_from(environment: Mapping[str, str], total_bytes: int) -> Reserve:
     """Return the reserve: CAPSULE_DISK_RESERVE_GIB, else the larger of 2 GiB and 5 % of the file system, at most 10 %.
 
-    Raises ValueError.
+    Raises InvalidSetting.
     """
-    if not (text := environment.get(VARIABLE, "")):
+    if not (text := environment.get(DISK_RESERVE_GIB.name, "")):
         default = max(MIN_RESERVE_BYTES, total_bytes * RESERVE_PERCENT // 100)
         return Reserve.of(min(default, total_bytes * MAX_RESERVE_PERCENT // 100))
-    try:
-        gib = float(text)
-    except ValueError:
-        gib = -1.0
-    if not 0 <= gib * GIB < total_bytes:
-        raise ValueError(
-            f"{VARIABLE} is {text!r}; it must be a number of GiB from 0 (no reserve) to below the size of the disk, "
-            f"{total_bytes / GIB:.1f} GiB, as in {VARIABLE}=4"
-        )
+    gib = DISK_RESERVE_GIB.read(environment)
+    if gib * GIB >= total_bytes:
+        raise DISK_RESERVE_GIB.invalid(text, f"the disk has {total_bytes / GIB:.1f} GiB")
     return Reserve.of(int(gib * GIB))
 
 

@@ -6,6 +6,14 @@ from typing import Any
 VISIBILITY = "networking.knative.dev/visibility"
 STOPPED = "capsule.dev/stopped"
 """Annotation of a Service."""
+STOP_MESSAGES = {
+    "true": "This application is stopped. Its owner can start it with `capsule start`.",
+    "subscription-suspended": "This application is paused: the subscription of its owner is suspended. Its owner: see `capsule quota`.",
+    "usage-exhausted": "This application is paused: all that the plan of its owner includes in this period is used. "
+    "It runs again in the next period or on a larger plan. Its owner: see `capsule quota`.",
+    "over-quota": "This application is paused: its owner runs more than the plan allows. Its owner: see `capsule quota`.",
+}
+"""By the annotation's value: stopped by its user, or the restriction of the account."""
 DEFAULT_DOMAIN = "localhost"
 DEFAULT_TEMPLATE = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
 DEFAULT_TAG_TEMPLATE = "{{.Tag}}-{{.Name}}"
@@ -21,7 +29,12 @@ def is_private(labels: Mapping[str, str] | None) -> bool:
 
 def is_stopped(annotations: Mapping[str, str] | None) -> bool:
     """Return whether Capsule has stopped the Service: it has no pods, and its host answers 503."""
-    return (annotations or {}).get(STOPPED) == "true"
+    return stop_message(annotations) is not None
+
+
+def stop_message(annotations: Mapping[str, str] | None) -> str | None:
+    """Return what visitors of a stopped Service read; None if it is not stopped."""
+    return STOP_MESSAGES.get((annotations or {}).get(STOPPED, ""))
 
 
 def internal_host(name: str, namespace: str) -> str:

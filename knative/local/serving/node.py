@@ -1,7 +1,6 @@
 """What all pods of this machine share: the store, the images, the sandbox that this machine allows, and the ways to start a process."""
 
 import asyncio
-import hashlib
 import logging
 import os
 import stat
@@ -14,7 +13,7 @@ from knative.local.images.garbage_collection import ImageGarbageCollector
 from knative.local.images.handover import HandOver
 from knative.local.images.migration import Migration
 from knative.local.objects import Object
-from knative.local.processes.control_groups import ControlGroup, ControlGroups
+from knative.local.processes.control_groups import ControlGroup, ControlGroups, group_names
 from knative.local.processes.launcher import Launcher
 from knative.local.processes.network.namespaces import RESOLV_CONF, NetworkSetupError, create_network
 from knative.local.processes.process import Command, Process, StartError
@@ -115,8 +114,8 @@ class Node:
         network_error = self._try_network()
         self.mounting_filter = seccomp.compile_filter(allows_mounts=True) if self.abilities.has_own_roots else None
         self.has_networks = not network_error
-        name = f"capsule-{hashlib.sha256(str(self.settings.home).encode()).hexdigest()[:10]}"
-        self._tenant_groups, self._platform_groups = ControlGroups(name), ControlGroups(f"{name}-own", PLATFORM_WEIGHT)
+        tenants, platform = group_names(self.settings.home)
+        self._tenant_groups, self._platform_groups = ControlGroups(tenants), ControlGroups(platform, PLATFORM_WEIGHT)
         report = report_isolation(self.abilities, network_error, self._tenant_groups.are_available)
         (self.settings.state / "isolation").write_text(report.text + "\n")  # for `up` and `status`
         (log.info if report.is_complete else log.warning)("%s", report.text)

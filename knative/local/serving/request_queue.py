@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from knative.local.serving.pods.pod import Pod
 
-STOPPED = "This application is stopped. Its owner can start it with `capsule start`."
+STOPPED = "This application has just been stopped. Its owner finds out why with `capsule status`."
 
 
 class Unavailable(Exception):

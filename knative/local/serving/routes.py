@@ -133,7 +133,7 @@ class Routes:
             conditions["IngressReady"] = Condition("False", PORT_UNAVAILABLE, str(unavailable))
         conditions["Ready"] = summarize(conditions, ("AllTrafficAssigned", "IngressReady", "CertificateProvisioned"))
         status["conditions"] = condition_entries(conditions, before.get("conditions") or [], now())
-        self._revisions.set_route_targets(namespace, {target.revision for target in entry.targets}, name, is_stopped=entry.is_stopped)
+        self._revisions.set_route_targets(namespace, {target.revision for target in entry.targets}, name, is_stopped=entry.stop_message is not None)
         self._store.set_status(ROUTE, namespace, name, status)
         return affected
 

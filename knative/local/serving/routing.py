@@ -14,7 +14,7 @@ from typing import Protocol
 from knative.local.objects import Object
 from knative.local.serving.host_claims import HostClaims, Precedence
 from knative.local.serving.http.upstreams import Response, Upstreams
-from knative.local.serving.naming import internal_host, is_stopped
+from knative.local.serving.naming import internal_host, stop_message
 from knative.local.serving.node import PLATFORM_NAMESPACES, Node
 from knative.local.serving.pods.pod import Pod
 from knative.local.serving.request_queue import Unavailable
@@ -49,7 +49,8 @@ class RouteEntry:
     service: Object = field(default_factory=dict)
     """The Service's metadata, for the collector."""
     created_at: str = ""
-    is_stopped: bool = False
+    stop_message: str | None = None
+    """What visitors read; None: it is not stopped."""
     claimed_at: Mapping[str, str] = field(default_factory=dict)
     """Host → when it was claimed. Hosts that are not in it were claimed when the Route was created."""
 
@@ -69,7 +70,7 @@ class RouteEntry:
         targets = tuple(targets)
         tag_hosts = {tag_host(target.tag).lower(): target for target in targets if target.tag and host is not None}
         host = host.lower() if host is not None else None
-        created_at, stopped = metadata.get("creationTimestamp", ""), is_stopped(metadata.get("annotations"))
+        created_at, stopped = metadata.get("creationTimestamp", ""), stop_message(metadata.get("annotations"))
         return cls(metadata["namespace"], metadata["name"], metadata["uid"], host, targets, tag_hosts, service, created_at, stopped, claimed_at or {})
 
     @property

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from functions.runtime.config.variables import BIND, PORT
 from knative.local.objects import Object
 from knative.local.serving.autoscaler import PANIC_WINDOW_FRACTION, ConcurrencyMeter, Load, Scale, desired_pods
 from knative.local.serving.consumption import Consumption
@@ -214,7 +215,7 @@ class Scaler:
         template = {"metadata": metadata, "spec": pod_spec(self.revision["spec"])}
         object = self._pods.create(self.revision, f"{self.name}-deployment", template, pod_labels)
         env = {
-            "PORT": str(port), "CAPSULE_BIND": LOOPBACK, "K_REVISION": self.name,
+            PORT.name: str(port), BIND.name: LOOPBACK, "K_REVISION": self.name,
             "K_SERVICE": labels.get("serving.knative.dev/service", ""), "K_CONFIGURATION": labels.get("serving.knative.dev/configuration", ""),
             **self._consumption.environment(object, self.scale.max_concurrency, self._may_consume),
         }  # fmt: skip

@@ -11,18 +11,19 @@ from knative.machine import repositories
 from knative.machine.demo import closing, failures, steps
 from knative.machine.demo.screen import Screen
 from knative.machine.demo.session import Session
-from knative.machine.demo.terminal import Terminal
+from knative.machine.demo.terminal import Terminal, cli_environment
 from knative.machine.home import Home
 from knative.machine.progress import Progress
 from knative.machine.up import up
+from knative.machine.variables import REPO
 
 
 def demo(home: Home, progress: Progress, repository: str | None) -> None:
     """Start Capsule if necessary and run all steps. `repository`: deploy this repository instead of the bundled sample. Raises: Problem."""
     up(home, progress)
     sample = repositories.create(home, "hello", repositories.sample("hello"))
-    terminal = Terminal(progress.console, {"CAPSULE_API": home.gateway_url, "CAPSULE_CONFIG": str(home.path / "demo")})
-    session = Session(home, terminal, Screen(progress.console), sample, repository or os.environ.get("REPO") or None)
+    terminal = Terminal(progress.console, cli_environment(home))
+    session = Session(home, terminal, Screen(progress.console), sample, repository or REPO.read(os.environ) or None)
     steps.create_account(session)
     steps.deploy_first_release(session)
     steps.promote(session)

@@ -8,7 +8,7 @@ from pathlib import Path
 from knative.machine.cluster import Cluster
 from knative.machine.demo.screen import money
 from knative.machine.demo.session import Session
-from knative.machine.demo.terminal import Json, until
+from knative.machine.demo.terminal import Json, cli_environment, until
 from knative.machine.demo.visits import visit
 from knative.machine.keys import NAMESPACE
 from knative.machine.progress import Progress
@@ -44,7 +44,7 @@ def scale_to_zero(session: Session, progress: Progress) -> None:
 def print_summary(session: Session) -> None:
     """Print what was done and how to continue."""
     home, bill = session.home, session.terminal.read_json("bill")
-    settings = {"CAPSULE_API": home.gateway_url, "CAPSULE_CONFIG": str(home.path / "demo")}
+    settings = cli_environment(home)
     exports = " ".join(f"{name}={shlex.quote(value)}" for name, value in settings.items())
     ports = f"-L {home.ports.gateway}:127.0.0.1:{home.ports.gateway} -L {home.ports.ingress}:127.0.0.1:{home.ports.ingress}"
     note = session.screen.note

@@ -15,12 +15,19 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.markup import escape
 
+from cli.variables import API, CONFIG
+from knative.machine.home import Home
 from knative.machine.problems import Problem
 
 Json = dict[str, Any]
 T = TypeVar("T")
 CAPSULE = (sys.executable, "-m", "cli")
 PLAIN_OUTPUT = {"NO_COLOR": "1", "TERM": "dumb"}
+
+
+def cli_environment(home: Home) -> dict[str, str]:
+    """The variables that point the command at this installation, with a login of its own."""
+    return {API.name: home.gateway_url, CONFIG.name: str(home.path / "demo")}
 
 
 class Terminal:

@@ -19,7 +19,6 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pika
@@ -112,7 +111,7 @@ class Server(ThreadingHTTPServer):
 async def consume() -> None:
     from functions.runtime.messaging.bus import Bus
     from functions.runtime.serving.queue_consumer import QueueConsumer
-    from functions.wire.queue_consumption import ACTIVITY_VARIABLE, PodActivity, consumed_queues
+    from functions.wire.queue_consumption import ACTIVITY, PodActivity, consumed_queues
 
     pool = ThreadPoolExecutor(256)
 
@@ -135,7 +134,7 @@ async def consume() -> None:
         status, response_headers, _ = await handle(path, headers, body)
         return 200 <= status < 300 and "ce-type" not in response_headers
 
-    activity = PodActivity(Path(os.environ[ACTIVITY_VARIABLE]))
+    activity = PodActivity(ACTIVITY.read(os.environ))
     consumer = QueueConsumer(application, consumed_queues(os.environ), activity, settle)
     bus = Bus(os.environ["AMQP_URL"], NAME)
     bus.on_connected(consumer.on_connected)

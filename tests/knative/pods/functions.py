@@ -13,7 +13,8 @@ from pathlib import Path
 from kubernetes import client
 
 from tests.knative.conformance.cluster import Cluster, until
-from tests.runtime.harness import World, message
+from tests.runtime.harness import World
+from tests.runtime.messages import message
 
 CONSUMES = "local.capsule.dev/consumes"
 FUNCTION, TYPE = "probe.on_waited", "probe.waited"

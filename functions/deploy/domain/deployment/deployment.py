@@ -186,6 +186,12 @@ class Deployment(DeploymentState):
             return self.roll_back(reasons.CANCELLED, "The deployment was cancelled.", at)
         return self.fail(reasons.CANCELLED, "The deployment was cancelled.", at, status=Status.CANCELLED)
 
+    def interrupt(self, reason: str, detail: str, at: datetime) -> Events:
+        """End a deployment because its environment is paused. What has taken traffic has succeeded; a rollback goes on."""
+        if self.status is Status.OBSERVING:
+            return self._succeed(at)
+        return () if self.status is Status.ROLLING_BACK else self.fail(reason, detail, at)
+
     def refuse(self, message: str, at: datetime) -> Events:
         """Fail because the cluster refused what the current step applied."""
         if self.status is Status.ROLLING_BACK:

@@ -51,20 +51,3 @@ def is_private(address: str) -> bool:
     """Return whether an address is one that an operator can grant to a build."""
     parsed = ipaddress.IPv4Address(address)
     return any(parsed in ipaddress.IPv4Network(each) for each in PRIVATE)
-
-
-def parse_allowed_networks(text: str) -> tuple[str, ...]:
-    """Parse CAPSULE_EGRESS_ALLOW: private networks in CIDR notation, separated by commas or spaces.
-
-    Raises ValueError.
-    """
-    networks = []
-    for word in text.replace(",", " ").split():
-        try:
-            network = ipaddress.IPv4Network(word)
-        except ValueError as error:
-            raise ValueError(f"CAPSULE_EGRESS_ALLOW: {word!r} is not an IPv4 network in CIDR notation such as 10.1.0.0/16: {error}") from error
-        if not any(network.subnet_of(ipaddress.IPv4Network(each)) for each in PRIVATE):
-            raise ValueError(f"CAPSULE_EGRESS_ALLOW: {word} is not a private network. Private networks: {', '.join(PRIVATE)} and their subnets")
-        networks.append(str(network))
-    return tuple(networks)

@@ -11,6 +11,7 @@ from typing import cast
 
 import httptools
 
+from functions.wire.connections import detect_lost_peer
 from functions.wire.http_limits import (
     BODY_SECONDS,
     BODY_TOO_SLOW,
@@ -19,10 +20,11 @@ from functions.wire.http_limits import (
     MAX_TARGET_BYTES,
     TARGET_TOO_LONG,
     TOO_MANY_CONNECTIONS,
-    HeadFault,
+    RequestFault,
     head_fault,
     incomplete_head_fault,
 )
+from functions.wire.http_parsing import parser_of_body
 from knative.local.serving.http.client import Headers
 from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.exchange import Exchange
@@ -34,7 +36,6 @@ LINGER_SECONDS = 10.0
 """How long a client that still sends a request may take to read the answer and close."""
 KEEP_ALIVE_SECONDS = 75.0
 """How long a connection may wait for its next request."""
-FRAMING_HEADERS = (b"content-length", b"transfer-encoding")
 Serve = Callable[[Exchange], Awaitable[None]]
 
 
@@ -110,6 +111,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        detect_lost_peer(transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
         if self._clients.add(self) > self._max_per_address > 0:
@@ -127,10 +129,7 @@ class ClientConnection(asyncio.Protocol):
             self._lingering.cancel()
 
     def eof_received(self) -> bool:
-        """Close the connection: a client that closed its half cannot be distinguished from one that disconnected.
-
-        Go's and nginx' servers do the same.
-        """
+        """Close the connection, as Go's and nginx' servers do: a client that closed its half looks like one that disconnected."""
         return False
 
     def data_received(self, data: bytes) -> None:
@@ -168,11 +167,9 @@ class ClientConnection(asyncio.Protocol):
             self._resume_after_offer()
 
     def _resume_after_offer(self) -> None:
-        """Go on with the body of a request whose offer is ignored: a new parser learns from a head of its own how the body is framed."""
+        """Go on with the body of a request whose offer is ignored."""
         self._ignores_offer, self._is_replaying = False, True
-        self._parser = httptools.HttpRequestParser(self)
-        lines = [name + b": " + value for name, value in self._headers if name in FRAMING_HEADERS]
-        self._parser.feed_data(b"\r\n".join((b"POST / HTTP/1.1", *lines, b"", b"")))
+        self._parser = parser_of_body(self, self._headers)
         self._is_replaying = False
 
     def pause_writing(self) -> None:
@@ -296,5 +293,5 @@ class ClientConnection(asyncio.Protocol):
         self._lingering = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
 
 
-def _bad_request(fault: HeadFault) -> BadRequest:
+def _bad_request(fault: RequestFault) -> BadRequest:
     return BadRequest(fault.status, fault.detail)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from functions.runtime.config.variables import ROOT
+from knative.builder.parameter_variables import BUILDS_IMAGES
 from knative.local.images import MOUNT, Image
 from knative.local.objects import Object
 from knative.local.processes.control_groups import ControlGroup
@@ -23,7 +25,7 @@ from knative.local.serving.node import Node
 from knative.local.serving.pods import volumes
 from knative.local.serving.pods.disk_limits import DiskQuota, largest_quota_bytes
 from knative.local.serving.pods.environment import FindObject, MissingReference, expand_all, resolve
-from knative.local.serving.pods.own_roots import BUILDS_IMAGES, NO_OWN_ROOTS, with_mounting, with_own_root
+from knative.local.serving.pods.own_roots import NO_OWN_ROOTS, with_mounting, with_own_root
 from knative.local.serving.pods.volumes import MountedVolume
 from knative.local.serving.pods.writable import HOME, TERMINATION_LOG, WritableMounts, WritableStorage
 from knative.local.serving.process_records import RECORD
@@ -262,9 +264,9 @@ class ContainerSetup:
         defaults |= image.env
         env = resolve(self.container, self._pod, self._find_object(), {**defaults, **owner_env})
         if not is_sandboxed:
-            env["CAPSULE_ROOT"] = str(root)
+            env[ROOT.name] = str(root)
         if is_sandboxed and self._builds_images:
-            env[BUILDS_IMAGES] = "1"
+            env[BUILDS_IMAGES.name] = "1"
         if has_api_access:
             env["KUBECONFIG"] = KUBECONFIG if is_sandboxed else str(root) + KUBECONFIG
         return env

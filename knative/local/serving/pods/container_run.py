@@ -14,7 +14,8 @@ from typing import Any
 from functions.wire.log_lines import decode_prefix
 from knative.local.objects import now
 from knative.local.processes.control_groups import ControlGroup
-from knative.local.processes.process import Process, SignalTarget, StartError
+from knative.local.processes.process import Command, Process, SignalTarget, StartError
+from knative.local.processes.streams import Streams
 from knative.local.serving.confined_programs import EndedContainer
 from knative.local.serving.node import Node
 from knative.local.serving.pods.container import PreparedContainer
@@ -42,6 +43,8 @@ class ContainerRun:
         self._process: Process | None = None
         self._guard: LimitGuard | None = None
         self._health: HealthCheck | None = None
+        self.streams = _streams_of(container)
+        """The streams that clients may attach to; None: its output goes to the log."""
         self.started_at = ""
         """RFC 3339; empty before the start."""
 
@@ -92,17 +95,30 @@ class ContainerRun:
         command = self._prepared.command
         if listening is not None:
             command = replace(command, listen=(listening.fileno(),))
-        stdout, stderr = self._output.open_pipe("stdout"), self._output.open_pipe("stderr")
+        command, stdout, stderr = self._with_streams(command)
         try:
             self._process = await self._node.start(command, stdout, stderr)
         except StartError as error:
             self._output.write_line(str(error))
+            if self.streams is not None:
+                self.streams.close()
             return Exit(START_ERROR_CODE, "StartError", str(error), now(), now())
         finally:
-            os.close(stdout)
-            os.close(stderr)
+            for descriptor in (stdout, stderr, command.stdin):
+                if descriptor is not None:
+                    os.close(descriptor)
+        if self.streams is not None and self._process.terminal is not None:
+            self.streams.open_terminal(self._process.terminal)
         self.started_at = now()
         return None
+
+    def _with_streams(self, command: Command) -> tuple[Command, int, int]:
+        """Return the command and descriptors of its output. With a terminal, the log gets only why it cannot be started."""
+        if self.streams is None or self.streams.has_terminal:
+            command = replace(command, has_terminal=self.streams is not None)
+            return command, self._output.open_pipe("stdout"), self._output.open_pipe("stderr")
+        stdin, stdout, stderr = self.streams.open_pipes()
+        return replace(command, stdin=stdin), stdout, stderr
 
     def record(self, folder: Path) -> None:
         """Write the process to the pod's folder, so that the next run of the platform can end it if this one is killed."""
@@ -152,6 +168,8 @@ class ContainerRun:
         if self._process.signal_target is not SignalTarget.INIT:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+        if self.streams is not None:
+            await self.streams.finish()
         await self._output.drain()
 
     async def exit(self, violation: LimitViolation | None, is_stopping: bool) -> Exit:
@@ -199,3 +217,10 @@ class ContainerRun:
     async def _execute(self, argv: tuple[str, ...], timeout_seconds: float) -> str:
         assert self._process is not None
         return await execute_in_container(self._node.launcher, self._process, self._prepared.command, argv, timeout_seconds)
+
+
+def _streams_of(container: Mapping[str, Any]) -> Streams | None:
+    has_stdin, has_terminal = bool(container.get("stdin")), bool(container.get("tty"))
+    if not has_stdin and not has_terminal:
+        return None
+    return Streams(has_terminal=has_terminal, has_stdin=has_stdin, is_stdin_once=bool(container.get("stdinOnce")))

@@ -23,7 +23,6 @@ RUN = (CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID)
 """Docker's default without those for devices, raw sockets, audit, chroot and file capabilities. Ports need none here."""
 BUILD = (*RUN, DAC_READ_SEARCH, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, SYS_ADMIN, SETFCAP)
 """What buildah gives to RUN instructions (Docker's default), and SYS_ADMIN to mount."""
-BUILDS_IMAGES = "CAPSULE_BUILDS_IMAGES"
 """Tells the builder that its sandbox allows builds of Dockerfiles (`knative.builder.containers.separation`)."""
 NO_OWN_ROOTS = (
     "an image with a root file system of its own needs a Capsule that root started, on Linux 5.19 or newer with overlay mounts and libseccomp; "

@@ -14,6 +14,7 @@ from knative.local.images import Image, UnknownImage
 from knative.local.objects import Object, now
 from knative.local.processes.control_groups import ControlGroup
 from knative.local.processes.network.namespaces import NetworkSetupError
+from knative.local.processes.streams import Streams
 from knative.local.sandbox.identities import IdentitiesExhausted
 from knative.local.serving.confined_programs import EndedContainer
 from knative.local.serving.node import Node
@@ -101,6 +102,11 @@ class Pod:
     def container_process(self) -> tuple[int, ControlGroup | None] | None:
         """The pid and the control group by which its usage is measured; None when the container does not run."""
         return (self._run.pid, self._run.group) if self._run is not None and self._run.pid is not None else None
+
+    @property
+    def streams(self) -> Streams | None:
+        """What clients may attach to; None when its container does not run, or has neither standard input nor a terminal."""
+        return self._run.streams if self._run is not None and self._run.is_running else None
 
     @property
     def ended_container(self) -> EndedContainer | None:

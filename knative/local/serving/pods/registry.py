@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from knative.local.objects import Object, now, owner_reference
+from knative.local.processes.streams import Streams
 from knative.local.serving.conditions import Condition, condition_entries
 from knative.local.serving.node import PLATFORM_NAMESPACES, Node
 from knative.local.serving.pods.exit import EVICTED
@@ -72,6 +73,10 @@ class Pods:
         pod = Pod(self.node, object, on_change, **options)
         self._pods[pod.uid] = pod
         return pod
+
+    def find_streams(self, namespace: str, name: str) -> Streams | None:
+        """Return the streams of a pod that runs and can be attached to."""
+        return next((pod.streams for pod in self._pods.values() if (pod.namespace, pod.name) == (namespace, name)), None)
 
     async def delete(self, pod: Pod, grace_seconds: float | None = None) -> None:
         """End a pod and delete its files and its object."""

@@ -1,10 +1,11 @@
-"""The account grants only its tenant role, and only to itself."""
+"""The account grants only its tenant role to itself, and the role that attaches to pods to the account of terminals."""
 
 import uuid
 
 import httpx
 import pytest
 
+from functions.deploy.domain import tenancy
 from tests.deploy.account import ACCOUNT
 from tests.knative.api.deploy_account.requests import APPLY, RBAC, TENANT, Object, application, denied, role_binding
 
@@ -19,21 +20,25 @@ EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
         role_binding(TENANT, "Role"),
         role_binding(name="default"),
         role_binding(namespace="default"),
+        role_binding(tenancy.ATTACH_ROLE),
+        role_binding(name=tenancy.TERMINALS),
+        role_binding(tenancy.ATTACH_ROLE, name=tenancy.TERMINALS, namespace="default"),
         {**role_binding(), "subjects": [{"kind": "Group", "name": "system:authenticated", "apiGroup": RBAC}]},
         {**role_binding(), "subjects": [*role_binding()["subjects"], {"kind": "User", "name": "me", "apiGroup": RBAC}]},
         {**role_binding(), "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT}]},
         {key: value for key, value in role_binding().items() if key != "subjects"},
     ],
 )
-def test_only_the_tenant_role_can_be_granted_and_only_to_the_account(all_powerful: None, deploy: httpx.Client, body: Object) -> None:
+def test_only_two_roles_can_be_granted_each_to_its_account(all_powerful: None, deploy: httpx.Client, body: Object) -> None:
     namespace_name, _ = application(deploy)
-    path, message = f"/apis/{RBAC}/v1/namespaces/{namespace_name}/rolebindings", f"grants only the ClusterRole {TENANT}, and only to itself"
+    path, message = f"/apis/{RBAC}/v1/namespaces/{namespace_name}/rolebindings", f"grants only the ClusterRole {TENANT} to {ACCOUNT}"
     assert denied(deploy.post(path, json=body), message)
     applied = {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", **body}
     assert denied(deploy.patch(f"{path}/{body['metadata']['name']}", params={"fieldManager": "t"}, headers=APPLY, json=applied), message)
     role = {"metadata": {"name": "mine"}, "rules": [EVERYTHING]}
     assert denied(deploy.post(f"/apis/{RBAC}/v1/namespaces/{namespace_name}/roles", json=role), message)
     assert denied(deploy.delete(f"{path}/{TENANT}"), message)
+    assert deploy.post(path, json=tenancy.attach_binding(namespace_name.removeprefix("app-"))).status_code == 201
 
 
 def test_the_policies_apply_to_this_account_only(admin: httpx.Client) -> None:

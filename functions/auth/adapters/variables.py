@@ -1,0 +1,44 @@
+"""The environment variables that functions of auth read, beside those of every context."""
+
+from functions.auth.domain.email import Email
+from functions.auth.domain.rejections import InvalidEmail
+from functions.runtime.config.variables import PLACE
+from functions.wire.settings import Section, Setting, forms
+from functions.wire.settings.forms import Form
+
+
+def _addresses(text: str) -> frozenset[str]:
+    words = text.replace(",", " ").split()
+    try:
+        return frozenset(Email(word).address for word in words)
+    except InvalidEmail as error:
+        raise ValueError(str(error)) from error
+
+
+ADMINISTRATORS = Setting(
+    "CAPSULE_ADMINISTRATORS",
+    Form("e-mail addresses separated by commas or spaces", _addresses),
+    "Accounts that become administrators when they verify their address or sign in. Removing an address takes nothing away. On one machine "
+    "`./taskw admin ADDRESS` sets it.",
+)
+
+SESSION_IDLE_DAYS = Setting(
+    "CAPSULE_SESSION_IDLE_DAYS",
+    forms.whole_number(1, 3650, "days"),
+    "Days without a refresh after which a session expires. Takes effect at the next refresh.",
+    default="30",
+)
+SESSION_MAX_DAYS = Setting(
+    "CAPSULE_SESSION_MAX_DAYS",
+    forms.whole_number(1, 3650, "days"),
+    "Days after the sign-in after which a session expires. Takes effect at the next refresh.",
+    default="180",
+)
+DELETION_GRACE_DAYS = Setting(
+    "CAPSULE_DELETION_GRACE_DAYS",
+    forms.whole_number(0, 3650, "days"),
+    "How long a deleted account can be restored. Takes effect at the next request to delete one.",
+    default="14",
+)
+
+SECTIONS = (Section("Accounts", "auth", PLACE, (ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS)),)

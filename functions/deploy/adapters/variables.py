@@ -1,0 +1,101 @@
+"""The environment variables that functions of deploy read, beside those of every context."""
+
+from functions.deploy.domain.attach_ticket import TerminalAddress
+from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
+from functions.deploy.domain.release_facts import ApplicationUrls
+from functions.runtime.config.variables import PLACE
+from functions.wire.addresses import parse_allowed_hosts, parse_private_networks
+from functions.wire.health_checks import MIN_KEY_LENGTH, require_key
+from functions.wire.settings import Section, Setting, forms
+from functions.wire.settings.forms import Form
+
+TEMPLATE = "/etc/capsule/build/job.yaml"
+DEFAULT_BUILD_VARIABLES = (
+    "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE GIT_SSL_CAINFO "
+    "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS "
+    "NPM_CONFIG_REGISTRY NPM_CONFIG_CAFILE NODE_EXTRA_CA_CERTS REGISTRY_MIRROR GOPROXY GOSUMDB UV_PYTHON_INSTALL_MIRROR "
+    "UV_PYTHON_DOWNLOADS_JSON_URL MAVEN_MIRROR_URL COMPOSER_MIRROR_URL BUNDLE_MIRROR__ALL"
+)
+"""Variables of the operator's environment that builds get by default: proxies, certificate authorities, mirrors."""
+
+REPOSITORY_HOSTS = Setting(
+    "CAPSULE_REPOSITORY_HOSTS",
+    Form("hosts as host or host:port, separated by commas or spaces", parse_allowed_hosts),
+    "Private hosts that repositories may be cloned from. Builds reach these and no other private hosts.",
+)
+SSH_KNOWN_HOSTS = Setting(
+    "CAPSULE_SSH_KNOWN_HOSTS",
+    forms.text("lines of known_hosts"),
+    "Host keys of ssh servers for all applications. Without them the first clone of an application trusts what the server presents.",
+)
+APPLICATION_URL = Setting(
+    "CAPSULE_APPLICATION_URL",
+    Form("a URL with {name} and {namespace}, as in https://{name}.apps.example.com", ApplicationUrls),
+    "The form of application URLs, as config-network and config-domain make them. Containers find theirs in `CAPSULE_URL`.",
+    default_note="on one machine: `http://{name}.localhost:7080`, with the port offset",
+)
+TERMINAL_URL = Setting(
+    "CAPSULE_TERMINAL_URL",
+    Form("a WebSocket address, as in wss://terminal.example.com", TerminalAddress),
+    "Where clients attach to one-off commands: the address of the Service `edge-terminal`. Without it, `capsule run` needs `--detach`.",
+    default_note="on one machine: `ws://127.0.0.1:7082`, with the port offset",
+)
+EGRESS_ALLOW = Setting(
+    "CAPSULE_EGRESS_ALLOW",
+    Form("private networks in CIDR notation separated by commas or spaces, as in 10.1.2.0/24", parse_private_networks),
+    "Private networks that builds and applications may reach. The addresses of this machine stay closed. On one machine it takes effect after "
+    "`down` and `up`, on a cluster at an application's next deployment.",
+)
+OBSERVATION_SECONDS = Setting(
+    "CAPSULE_OBSERVATION_SECONDS",
+    forms.whole_number(0, MAX_OBSERVATION_SECONDS, "seconds"),
+    "How long a release that serves is observed, in environments without a value of their own (`capsule scale --observe`). A crash, a restart or "
+    "failing requests roll it back. 0: not observed. Takes effect at the next deployment.",
+    default="10",
+)
+READY_SECONDS = Setting(
+    "CAPSULE_READY_SECONDS",
+    forms.whole_number(1, 3600, "seconds"),
+    "How long a release may take until it serves. Takes effect at the next deployment.",
+    default="120",
+)
+HEALTH_CHECK_KEY = Setting(
+    "CAPSULE_HEALTH_CHECK_KEY",
+    Form(f"at least {MIN_KEY_LENGTH} random characters", lambda key: require_key(key) if key else ""),
+    "Signs the request by which a deployment checks its URL, so that the ingress of one machine neither measures nor bills it. Leave it empty on a "
+    "cluster, see [0015](decisions/0015-a-release-is-ready-when-it-serves.md).",
+    default_note="on one machine: generated",
+    is_secret=True,
+)
+IMAGES = Setting(
+    "CAPSULE_IMAGES",
+    forms.matching("a registry and a path without a tag, as in registry.example.org/apps", r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]"),
+    "Where images of applications are pushed: `<prefix>/<application>`. On one machine the prefix stands for the local image store.",
+    default="capsule.local/apps",
+)
+BUILD_TEMPLATE = Setting("CAPSULE_BUILD_TEMPLATE", forms.text("a path"), "The mounted template of the build Job.", default=TEMPLATE)
+BUILD_ENV = Setting(
+    "CAPSULE_BUILD_ENV",
+    forms.words("names of variables separated by commas or spaces"),
+    "Which variables builds get from `CAPSULE_BUILD_<NAME>`, or else from the functions' own environment.",
+    default=DEFAULT_BUILD_VARIABLES,
+    default_note="proxies, certificate authorities and mirrors, see below",
+)
+BUILD_VARIABLE = Setting(
+    "CAPSULE_BUILD_<NAME>",
+    forms.text("text"),
+    "The value of the variable `<NAME>` in builds. On one machine `up` sets it from your proxies, certificate authorities and mirrors.",
+    is_secret=True,
+)
+SECTIONS = (
+    Section(
+        "Deployments and builds",
+        "deploy",
+        PLACE,
+        (
+            REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, TERMINAL_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, READY_SECONDS,
+            HEALTH_CHECK_KEY, IMAGES,
+            BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,
+        ),
+    ),
+)  # fmt: skip

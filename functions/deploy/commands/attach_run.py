@@ -1,0 +1,46 @@
+"""Request a ticket to attach to a one-off command.
+
+The ticket is used once, within a minute, at the WebSocket `url`: as `Authorization: Bearer <ticket>`. The streams are
+framed as Kubernetes frames them (v5.channel.k8s.io). With a terminal, the client's first message is its size.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from functions.deploy.domain.attach_ticket import AttachTicket, TerminalAddress
+from functions.deploy.domain.rejections import ApplicationNotFound, RunHasEnded, RunIsLogged, RunNotFound, TerminalsUnavailable
+from functions.deploy.domain.run import RunStreams
+from functions.deploy.ports import Applications, Runs
+from functions.kernel import Caller, Clock, Done, Model, command
+
+
+class AttachRun(Model):
+    application_id: UUID
+    run_id: UUID
+
+
+class AttachTicketView(Model):
+    url: str
+    ticket: str
+    streams: RunStreams
+    expires_at: datetime
+
+
+@command(
+    http="POST /v1/apps/{application_id}/runs/{run_id}/attachments",
+    status=201,
+    rejects=[ApplicationNotFound, RunNotFound, RunIsLogged, RunHasEnded, TerminalsUnavailable],
+    has_secret_response=True,
+)
+async def attach_run(
+    request: AttachRun, applications: Applications, runs: Runs, terminal_address: TerminalAddress, caller: Caller, clock: Clock
+) -> Done[AttachTicketView]:
+    application = await applications.get_owned(request.application_id, caller.user_id)
+    run = await runs.get(application.id, request.run_id)
+    run.require_attachable()
+    if not terminal_address.url:
+        raise TerminalsUnavailable
+    ticket, text = AttachTicket.issue(run, caller, clock.now())
+    await runs.add_ticket(ticket)
+
+    return Done(AttachTicketView(url=terminal_address.url, ticket=text, streams=run.streams, expires_at=ticket.expires_at))

@@ -1,0 +1,13 @@
+"""Stop the Service of a paused environment.
+
+Visitors get 503 with the reason. Its release, configuration and size stay.
+"""
+
+from events.deploy import EnvironmentPaused
+from functions.deploy.services.service_refresher import ServiceRefresher
+from functions.kernel import Retry, Work, effect
+
+
+@effect(retry=Retry(attempts=12))
+async def on_environment_paused(event: EnvironmentPaused, refresher: ServiceRefresher, work: Work) -> None:
+    await refresher.refresh(event.application_id, event.user_id, event.environment, work)

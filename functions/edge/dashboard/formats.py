@@ -1,0 +1,86 @@
+"""What people read: times, amounts, sizes and counts."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+MINOR_DIGITS = {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "KWD": 3, "BHD": 3, "OMR": 3, "TND": 3}
+"""Digits after the point, where ISO 4217 has not two."""
+STEPS = ((60, "s", 1), (3600, "min", 60), (86400, "h", 3600), (86400 * 30, "d", 86400))
+
+
+def parse_time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def age(text: str | None, now: datetime | None = None) -> str:
+    """`5 min ago`; a dash without a time."""
+    if not text:
+        return "–"
+    seconds = max(0, ((now or datetime.now(UTC)) - parse_time(text)).total_seconds())
+    if seconds < 5:
+        return "just now"
+    for limit, unit, size in STEPS:
+        if seconds < limit:
+            return f"{int(seconds / size)} {unit} ago"
+    return parse_time(text).strftime("%Y-%m-%d")
+
+
+def exact(text: str | None) -> str:
+    return parse_time(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if text else ""
+
+
+def clock_time(text: str) -> str:
+    return parse_time(text).astimezone(UTC).strftime("%H:%M:%S")
+
+
+def day(text: str | None) -> str:
+    return parse_time(text).strftime("%Y-%m-%d") if text else "–"
+
+
+def duration(begin: str | None, end: str | None) -> str:
+    """`1.8 s` between two times; to now without an end."""
+    if not begin:
+        return ""
+    seconds = ((parse_time(end) if end else datetime.now(UTC)) - parse_time(begin)).total_seconds()
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def money(amount: dict[str, Any] | None) -> str:
+    """An amount in minor units: `20.00 EUR`."""
+    if amount is None:
+        return "–"
+    digits = MINOR_DIGITS.get(amount["currency"], 2)
+    return f"{amount['amount'] / 10**digits:,.{digits}f} {amount['currency']}"
+
+
+def count(number: float | None) -> str:
+    return "–" if number is None else f"{number:,.0f}"
+
+
+def size(number: float | None) -> str:
+    """Bytes: `12.3 MiB`."""
+    if number is None:
+        return "–"
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024 or unit == "GiB":
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return ""
+
+
+def quantity(meter: str, number: int) -> str:
+    """An amount of a meter: `1,200 requests`, `36.0 CPU seconds`."""
+    if meter != "cpu_milliseconds":
+        return f"{number:,} {meter}"
+    seconds = number / 1000
+    return f"{seconds:,.0f} CPU seconds" if seconds >= 1000 or seconds == int(seconds) else f"{seconds:,.1f} CPU seconds"
+
+
+def commit(text: str | None) -> str:
+    return text[:12] if text else ""
+
+
+FILTERS = {
+    "age": age, "exact": exact, "clock_time": clock_time, "day": day, "money": money, "count": count, "size": size, "commit": commit,
+}  # fmt: skip
+FUNCTIONS = {"duration": duration, "quantity": quantity}

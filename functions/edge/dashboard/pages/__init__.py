@@ -1,0 +1,18 @@
+"""The pages, one module for each part of the dashboard."""
+
+from functions.edge.dashboard.pages import access, account, applications, billing, configuration, deployments, observation, running, settings
+from functions.edge.dashboard.pages.page import Page
+
+PAGES: tuple[Page, ...] = (
+    *access.PAGES,
+    *applications.PAGES,
+    *deployments.PAGES,
+    *running.PAGES,
+    *configuration.PAGES,
+    *observation.PAGES,
+    *settings.PAGES,
+    *billing.PAGES,
+    *account.PAGES,
+)
+
+__all__ = ["PAGES", "Page"]

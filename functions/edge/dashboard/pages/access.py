@@ -1,0 +1,61 @@
+"""Sign up, sign in, sign out."""
+
+from starlette.responses import Response
+
+from functions.edge.dashboard.api import ApiProblem
+from functions.edge.dashboard.cookies import Tokens, local_path
+from functions.edge.dashboard.pages.page import Page
+from functions.edge.dashboard.visit import Visit
+
+
+async def sign_in_form(visit: Visit) -> Response:
+    if visit.is_signed_in:
+        return visit.redirect(local_path(visit.query("next")))
+    return visit.render("sign_in.html", next=visit.query("next"), email="", problem=None)
+
+
+async def sign_in(visit: Visit) -> Response:
+    form = await visit.form()
+    try:
+        session = await visit.call("auth.login", email=form.get("email", ""), password=form.get("password", ""))
+    except ApiProblem as problem:
+        return visit.render("sign_in.html", problem.status, next=form.get("next", ""), email=form.get("email", ""), problem=problem)
+    visit.new_tokens = Tokens.of(session)
+    return visit.redirect(local_path(form.get("next", "")))
+
+
+async def sign_up_form(visit: Visit) -> Response:
+    return visit.render("sign_up.html", email="", problem=None)
+
+
+async def sign_up(visit: Visit) -> Response:
+    form = await visit.form()
+    email = form.get("email", "")
+    try:
+        await visit.call("auth.register", email=email, password=form.get("password", ""))
+    except ApiProblem as problem:
+        return visit.render("sign_up.html", problem.status, email=email, problem=problem)
+    return visit.render("check_mail.html", email=email)
+
+
+async def resend(visit: Visit) -> Response:
+    email = (await visit.form()).get("email", "")
+    await visit.call("auth.resend_verification", email=email)
+    return visit.render("check_mail.html", email=email)
+
+
+async def sign_out(visit: Visit) -> Response:
+    await visit.form()
+    await visit.call("auth.logout")
+    visit.has_signed_out = True
+    return visit.redirect("/sign-in", done="signed-out")
+
+
+PAGES = (
+    Page("GET", "/sign-in", sign_in_form, is_for_members=False),
+    Page("POST", "/sign-in", sign_in, is_for_members=False),
+    Page("GET", "/sign-up", sign_up_form, is_for_members=False),
+    Page("POST", "/sign-up", sign_up, is_for_members=False),
+    Page("POST", "/sign-up/resend", resend, is_for_members=False),
+    Page("POST", "/sign-out", sign_out),
+)

@@ -1,0 +1,78 @@
+"""The list of applications, a new application, and the overview of one."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from functions.edge.dashboard.api import ApiProblem, Json
+from functions.edge.dashboard.pages.page import Page
+from functions.edge.dashboard.visit import Form, Visit, optional, together
+
+TEXT_SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
+FIRST = ("staging", "production")
+"""Environments in the order of a release's way; others follow by name."""
+MAX_SHOWN = 20
+"""Applications whose state the first page asks for; the others are listed by name."""
+
+
+async def home(visit: Visit) -> Response:
+    listed, alerts, quota, bill = await together(
+        visit.call("deploy.applications", limit="100"),
+        optional(visit.call("monitor.alerts", state="firing")),
+        optional(visit.call("deploy.quota")),
+        optional(visit.call("billing.current_bill")),
+    )
+    summaries = listed["items"]
+    views = await together(*(optional(visit.call("deploy.application", applicationId=each["id"])) for each in summaries[:MAX_SHOWN]))
+    details = {view["id"]: view for view in views if view}
+    firing = alerts["items"] if alerts else []
+    return visit.render("home.html", summaries=summaries, details=details, alerts=firing, quota=quota, bill=bill)
+
+
+async def new_form(visit: Visit) -> Response:
+    return visit.render("new.html", values={}, problem=None)
+
+
+async def create(visit: Visit) -> Response:
+    form = await visit.form()
+    try:
+        application = await visit.call("deploy.create_application", name=form.get("name", ""), **_given(form))
+    except ApiProblem as problem:
+        return visit.render("new.html", problem.status, values=form, problem=problem)
+    return visit.redirect(f"/apps/{application['id']}", done="created")
+
+
+def _given(form: Form) -> dict[str, Any]:
+    return {name: int(form[name]) if name == "port" and form[name].isdigit() else form[name] for name in TEXT_SETTINGS if form.get(name)}
+
+
+async def overview(visit: Visit) -> Response:
+    application_id = visit.path_value("id")
+    application, environments, deployments, instances = await together(
+        visit.call("deploy.application", applicationId=application_id),
+        visit.call("deploy.environments", applicationId=application_id),
+        visit.call("deploy.deployments", applicationId=application_id, limit="8"),
+        optional(visit.call("deploy.instances", applicationId=application_id)),
+    )
+    return visit.render(
+        "overview.html",
+        application=application,
+        environments=merge(environments["items"], application["environments"], instances["items"] if instances else []),
+        deployments=deployments["items"],
+    )
+
+
+def merge(environments: list[Json], deployed: list[Json], running: list[Json]) -> list[Json]:
+    """Return the environments, each with what serves in it (`deployed`, None before the first deployment) and its `instances`."""
+    by_name = {each["name"]: each for each in deployed}
+    instances = {each["name"]: each["instances"] for each in running}
+    merged = [{**each, "deployed": by_name.get(each["name"]), "instances": instances.get(each["name"])} for each in environments]
+    return sorted(merged, key=lambda each: (FIRST.index(each["name"]) if each["name"] in FIRST else len(FIRST), each["name"]))
+
+
+PAGES = (
+    Page("GET", "/", home),
+    Page("GET", "/new", new_form),
+    Page("POST", "/new", create),
+    Page("GET", "/apps/{id}", overview),
+)

@@ -1,0 +1,114 @@
+"""Logs, metrics and alerts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from functions.edge.dashboard.charts import line_chart
+from functions.edge.dashboard.pages.page import Page
+from functions.edge.dashboard.stream import Event, stream_response
+from functions.edge.dashboard.visit import Visit, together
+
+LINES = "200"
+TAIL_SECONDS = 1.0
+MAX_TAIL_SECONDS = 15 * 60
+RANGES = {"1h": (timedelta(hours=1), 60), "6h": (timedelta(hours=6), 300), "24h": (timedelta(hours=24), 900), "7d": (timedelta(days=7), 3600)}
+"""Name → length, and seconds of a point."""
+FILTERS = ("environment", "component", "search", "fields")
+
+
+def _log_filter(visit: Visit) -> dict[str, str]:
+    return {name: visit.query(name) for name in FILTERS if visit.query(name)}
+
+
+async def logs(visit: Visit) -> Response:
+    application_id = visit.path_value("id")
+    application, environments, log = await together(
+        visit.call("deploy.application", applicationId=application_id),
+        visit.call("deploy.environments", applicationId=application_id),
+        visit.call("monitor.logs", applicationId=application_id, limit=LINES, **_log_filter(visit)),
+    )
+    return visit.render(
+        "logs.html", application=application, environments=[each["name"] for each in environments["items"]], log=log, filter=_log_filter(visit)
+    )
+
+
+async def tail(visit: Visit) -> Response:
+    after = visit.request.headers.get("last-event-id") or visit.query("after") or None
+    return stream_response(_tail(visit, after))
+
+
+async def _tail(visit: Visit, after: str | None) -> AsyncIterator[Event]:
+    async with asyncio.timeout(MAX_TAIL_SECONDS):
+        while True:
+            log = await visit.call("monitor.logs", applicationId=visit.path_value("id"), after=after, limit="1000", **_log_filter(visit))
+            if log["lines"]:
+                after = log["cursor"]
+                yield Event("lines", visit.fragment("log_lines.html", lines=log["lines"], has_environment=True), after)
+            await asyncio.sleep(TAIL_SECONDS)
+
+
+async def metrics(visit: Visit) -> Response:
+    application_id = visit.path_value("id")
+    name = visit.query("range") if visit.query("range") in RANGES else "1h"
+    length, step = RANGES[name]
+    environment = visit.query("environment") or None
+    begin = (visit.now - length).isoformat()
+    application, environments, view = await together(
+        visit.call("deploy.application", applicationId=application_id),
+        visit.call("deploy.environments", applicationId=application_id),
+        visit.call("monitor.metrics", applicationId=application_id, environment=environment, step=str(step), **{"from": begin}),
+    )
+    points = view["points"]
+    charts = [
+        line_chart("Requests", "per point", points, view["markers"], {"requests": lambda point: point["requests"]}),
+        line_chart("Errors", "% of requests answered with 5xx", points, view["markers"], {"errors": lambda point: (point["errorRate"] or 0) * 100}),
+        line_chart(
+            "Latency", "ms", points, view["markers"],
+            {"p50": lambda point: point["p50LatencyMs"], "p95": lambda point: point["p95LatencyMs"], "p99": lambda point: point["p99LatencyMs"]},
+        ),
+        line_chart("CPU", "seconds per point", points, view["markers"], {"cpu": lambda point: point["cpuMilliseconds"] / 1000}),
+        line_chart("Memory", "MiB, highest", points, view["markers"], {"memory": lambda point: _mib(point["memoryMaxBytes"])}),
+    ]  # fmt: skip
+    return visit.render(
+        "metrics.html",
+        application=application,
+        environments=[each["name"] for each in environments["items"]],
+        environment=environment,
+        range=name,
+        ranges=list(RANGES),
+        view=view,
+        charts=charts,
+    )
+
+
+def _mib(size: int | None) -> float | None:
+    return None if size is None else size / 2**20
+
+
+async def alerts(visit: Visit) -> Response:
+    page = await visit.call("monitor.alerts", state=visit.query("state") or None, cursor=visit.query("cursor") or None)
+    return visit.render("alerts.html", alerts=page, state=visit.query("state"))
+
+
+async def acknowledge(visit: Visit) -> Response:
+    await visit.form()
+    await visit.call("monitor.acknowledge_alert", alertId=visit.path_value("alert"))
+    return visit.redirect("/alerts", done="acknowledged")
+
+
+async def timeline(visit: Visit) -> Response:
+    view = await visit.call("monitor.timeline", correlationId=visit.path_value("correlation"))
+    return visit.render("timeline.html", timeline=view)
+
+
+PAGES = (
+    Page("GET", "/apps/{id}/logs", logs),
+    Page("GET", "/apps/{id}/logs/events", tail),
+    Page("GET", "/apps/{id}/metrics", metrics),
+    Page("GET", "/alerts", alerts),
+    Page("POST", "/alerts/{alert}/acknowledgement", acknowledge),
+    Page("GET", "/timeline/{correlation}", timeline),
+)

@@ -1,0 +1,57 @@
+"""Environments: create, scale, restart, stop, start, delete."""
+
+from starlette.responses import Response
+
+from functions.edge.dashboard.pages.page import Page
+from functions.edge.dashboard.visit import Form, Visit
+
+SIZES = ("minScale", "maxScale", "memoryMib", "cpuMillis", "observationSeconds")
+ACTIONS = {"restart": "deploy.restart_environment", "start": "deploy.start_environment", "stop": "deploy.stop_environment"}
+"""Last segment of the path → the function that it calls."""
+
+
+async def create(visit: Visit) -> Response:
+    form = await visit.form()
+    await visit.call("deploy.create_environment", applicationId=visit.path_value("id"), name=form.get("name", ""))
+    return _overview(visit, "environment-created")
+
+
+async def scale(visit: Visit) -> Response:
+    await visit.call("deploy.scale_environment", **_target(visit), **_sizes(await visit.form()))
+    return _overview(visit, "scaled")
+
+
+def _sizes(form: Form) -> dict[str, int | str]:
+    """Numbers as numbers; what is no number is left to the function to refuse."""
+    return {name: int(form[name]) if form[name].isdecimal() else form[name] for name in SIZES if form.get(name)}
+
+
+async def act(visit: Visit) -> Response:
+    await visit.form()
+    action = visit.path.rsplit("/", 1)[-1]
+    accepted = await visit.call(ACTIONS[action], **_target(visit))
+    if action == "stop":
+        return _overview(visit, "stopped")
+    return visit.redirect(f"/apps/{visit.path_value('id')}/deployments/{accepted['id']}")
+
+
+async def delete(visit: Visit) -> Response:
+    await visit.form()
+    await visit.call("deploy.delete_environment", **_target(visit))
+    return _overview(visit, "environment-deleted")
+
+
+def _target(visit: Visit) -> dict[str, str]:
+    return {"applicationId": visit.path_value("id"), "environment": visit.path_value("environment")}
+
+
+def _overview(visit: Visit, done: str) -> Response:
+    return visit.redirect(f"/apps/{visit.path_value('id')}", done=done)
+
+
+PAGES = (
+    Page("POST", "/apps/{id}/environments", create),
+    Page("POST", "/apps/{id}/environments/{environment}/scale", scale),
+    *(Page("POST", f"/apps/{{id}}/environments/{{environment}}/{action}", act) for action in ACTIONS),
+    Page("POST", "/apps/{id}/environments/{environment}/delete", delete),
+)

@@ -1,0 +1,100 @@
+"""One request of a person: who it is, the calls it makes, and the page it ends with."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from functions.edge.dashboard.api import Api, ApiProblem, Download, Visitor
+from functions.edge.dashboard.cookies import Tokens
+from functions.edge.gateway import parsing
+from functions.edge.gateway.problems import Problem
+from functions.kernel import new_id
+
+MAX_FORM_BYTES = 256 * 1024
+KEY_FIELD = "key"
+"""The hidden field of every form: its value makes a form that is sent twice take effect once."""
+
+Form = Mapping[str, str]
+
+
+@dataclass
+class Visit:
+    request: Request
+    api: Api
+    visitor: Visitor
+    templates: Environment
+    now: datetime
+    new_tokens: Tokens | None = None
+    """Cookies to set on the response: a session was started or refreshed."""
+    has_signed_out: bool = False
+    _form: Form | None = field(default=None, repr=False)
+
+    @property
+    def is_signed_in(self) -> bool:
+        return self.visitor.token is not None
+
+    @property
+    def path(self) -> str:
+        return self.request.url.path
+
+    def path_value(self, name: str) -> str:
+        return str(self.request.path_params[name])
+
+    def query(self, name: str) -> str:
+        return self.request.query_params.get(name, "")
+
+    async def form(self) -> Form:
+        """The fields of the posted form; texts are stripped, except those of passwords and secrets. Raises ApiProblem 408, 413, 422."""
+        if self._form is None:
+            try:
+                raw = await parsing.read_body(self.request, MAX_FORM_BYTES)
+                values = parsing.parse_query(raw, frozenset())
+            except Problem as problem:
+                raise ApiProblem(problem.kind.status, problem.kind.title, problem.detail) from None
+            self._form = {name: value if "assword" in name or "ecret" in name else value.strip() for name, value in values.items()}
+        return self._form
+
+    async def call(self, function: str, **fields: Any) -> Any:
+        """Call a function. A posted form's key makes a command take effect once. Raises ApiProblem."""
+        key = self._form.get(KEY_FIELD) if self._form else None
+        return await self.api.call(function, self.visitor, fields, f"{key}-{function}" if key else None)
+
+    async def download(self, function: str, **fields: Any) -> Download:
+        """Raises ApiProblem."""
+        return await self.api.download(function, self.visitor, fields)
+
+    def render(self, template: str, status: int = 200, **values: Any) -> Response:
+        html = self.templates.get_template(template).render(visit=self, path=self.path, form_key=str(new_id()), done=self.query("done"), **values)
+        return HTMLResponse(html, status)
+
+    def fragment(self, template: str, **values: Any) -> str:
+        return self.templates.get_template(template).render(visit=self, form_key=str(new_id()), **values)
+
+    def redirect(self, path: str, **query: str) -> Response:
+        """See Other: what a form changed is shown by another page (RFC 9110 section 15.4.4)."""
+        return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, HTTPStatus.SEE_OTHER)
+
+
+async def together(*calls: Awaitable[Any]) -> list[Any]:
+    """Wait for calls that do not depend on each other. Raises the first ApiProblem, after all have ended."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return list(results)
+
+
+async def optional(call: Awaitable[Any]) -> Any:
+    """The result of a call that a page can do without; None if it is refused."""
+    try:
+        return await call
+    except ApiProblem:
+        return None

@@ -1,0 +1,38 @@
+"""Bounded types for the input of commands and queries: what PostgreSQL and the arithmetic of dates can hold.
+
+They keep out what no function can mean. The rules of a use case, which are narrower and name the fix, belong to its domain.
+A test refuses inputs with numbers, texts and times of other types without bounds of their own.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, Field, SecretStr
+
+MIN_INT32, MAX_INT32 = -(2**31), 2**31 - 1
+MAX_INT64 = 2**63 - 1
+MAX_TEXT_LENGTH = 65_536
+"""Characters."""
+MIN_TIMESTAMP, MAX_TIMESTAMP = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
+"""Far from the ends of `datetime`, so that a time zone or an interval can be added to each."""
+
+
+def _check_timestamp(value: datetime) -> datetime:
+    if not MIN_TIMESTAMP <= value <= MAX_TIMESTAMP:
+        raise ValueError(f"{value.isoformat()} is out of range: use a time from {MIN_TIMESTAMP:%Y-%m-%d} to {MAX_TIMESTAMP:%Y-%m-%d}")
+    return value
+
+
+Int32 = Annotated[int, Field(ge=MIN_INT32, le=MAX_INT32)]
+"""`integer` of PostgreSQL."""
+PositiveInt64 = Annotated[int, Field(gt=0, le=MAX_INT64)]
+"""`bigint` of PostgreSQL: amounts of money."""
+Number = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
+Text = Annotated[str, Field(max_length=MAX_TEXT_LENGTH)]
+SecretText = Annotated[SecretStr, Field(max_length=MAX_TEXT_LENGTH)]
+Timestamp = Annotated[
+    AwareDatetime,
+    AfterValidator(_check_timestamp),
+    Field(json_schema_extra={"x-minimum": MIN_TIMESTAMP.isoformat(), "x-maximum": MAX_TIMESTAMP.isoformat()}),
+]
+"""A point in time with a time zone."""

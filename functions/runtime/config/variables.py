@@ -1,0 +1,139 @@
+"""The environment variables that functions of every context read."""
+
+from urllib.parse import urlsplit
+
+from functions.wire.queue_consumption import ACTIVITY, CONSUMES
+from functions.wire.settings import Section, Setting, forms
+from functions.wire.settings.forms import Form
+
+FUNCTIONS_READER = "functions"
+PLACE = (
+    "On a cluster in the ConfigMap `capsule-settings` or a Secret `<context>-settings` of the namespace `capsule`; on one machine in the "
+    "environment of `./taskw up`. They take effect when an instance starts."
+)
+
+
+def _mail_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme == "maildir":
+        if parts.hostname or not parts.path.strip("/"):
+            raise ValueError("maildir:// needs an absolute path")
+    elif parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0:
+        raise ValueError("it needs a scheme and a host")
+    return text
+
+
+AMQP_URL = Setting(
+    "CAPSULE_AMQP_URL",
+    forms.url("amqp", "amqps", example="amqp://user:password@host:5672/%2F"),
+    "RabbitMQ 3.10 or newer. For `up`: an external server, as a user that may declare exchanges and queues of Brokers and Triggers. "
+    "Functions get it from the Secret `<user>-amqp`.",
+    default=None,
+    default_note="on one machine: a local server",
+    is_secret=True,
+)
+_DATABASE = forms.text("the URL of a PostgreSQL database, as in postgresql://user:password@host:5432/name")
+DATABASE_URL = Setting(
+    "CAPSULE_<CONTEXT>_DATABASE_URL",
+    _DATABASE,
+    "The database of a context (PostgreSQL 15 or newer), as the role of its functions. Functions get it from the Secret `<context>-database`.",
+    default=None,
+    default_note="on one machine: a local server",
+    is_secret=True,
+)
+READER_URL = Setting(
+    "CAPSULE_<CONTEXT>_READER_URL",
+    _DATABASE,
+    "The same database as a role that can only read. Queries save two round trips.",
+    is_secret=True,
+)
+PREPARED_STATEMENTS = Setting(
+    "CAPSULE_PREPARED_STATEMENTS",
+    forms.switch(),
+    "`off` if the database URLs lead to PgBouncer before 1.21. A pooler in transaction mode is supported, see "
+    "[0012](decisions/0012-transaction-pooling-and-a-connection-budget.md).",
+    default="on",
+)
+MAIL_URL = Setting(
+    "CAPSULE_MAIL_URL",
+    Form("a URL as in smtp://user:password@mail.example.org:587, smtps://… or maildir:///folder", _mail_url),
+    "Where e-mails go. `smtp://` uses STARTTLS if the server offers it and sends credentials without TLS to loopback only; `maildir:///folder` "
+    "writes files. `?ca=/path/to/ca.pem` trusts a private certificate authority.",
+    default=None,
+    default_note="on one machine: files in the state folder",
+    is_secret=True,
+)
+MAIL_FROM = Setting(
+    "CAPSULE_MAIL_FROM",
+    forms.matching("a sender as in Capsule <no-reply@example.org>", r"[^\r\n]*[^\s@<>]+@[^\s@<>]+>?"),
+    "The sender of all e-mails.",
+    default="Capsule <no-reply@capsule.localhost>",
+)
+PUBLIC_URL = Setting(
+    "CAPSULE_PUBLIC_URL",
+    forms.url("http", "https", example="https://capsule.example.org"),
+    "The gateway's URL, in e-mails.",
+    default="http://127.0.0.1:3000",
+    default_note="on one machine: `http://127.0.0.1:3000`, with the port offset",
+)
+ISSUER = Setting(
+    "CAPSULE_ISSUER",
+    forms.matching("text without spaces", r"\S+"),
+    "The issuer of access tokens. The same for all functions and the gateway.",
+    "capsule",
+)
+OPERATORS = Setting(
+    "CAPSULE_OPERATORS",
+    forms.items("e-mail addresses separated by commas"),
+    "Who receives alerts about the platform, disputes and failed refunds.",
+)
+GRACE_HOURS = Setting(
+    "CAPSULE_GRACE_HOURS",
+    forms.number("a number of hours from 0 to 8760, as in 24", lambda hours: hours <= 8760),
+    "How long what a restricted account runs goes on before it is paused. Takes effect at the next restriction.",
+    default="24",
+)
+
+FUNCTION = Setting(
+    "CAPSULE_FUNCTION",
+    forms.items("names of functions as in auth.register, or a context as in auth.*, separated by commas"),
+    "Which functions a process serves. Set in each Service's manifest.",
+    default=None,
+)
+NAMESPACE = Setting(
+    "CAPSULE_NAMESPACE",
+    forms.matching("the name of a namespace", r"[a-z0-9-]{1,63}"),
+    "The namespace whose Triggers the topology Job reads.",
+    "capsule",
+)
+BROKER = Setting("CAPSULE_BROKER", forms.matching("the name of a Broker", r"[a-z0-9-]{1,63}"), "The Broker that the topology Job binds.", "capsule")
+ROOT = Setting(
+    "CAPSULE_ROOT",
+    forms.path(),
+    "The folder below which a container's mounts are, where processes have no mount namespace of their own.",
+    default="/",
+)
+BIND = Setting("CAPSULE_BIND", forms.text("an IPv4 address"), "The address to listen on. The one-machine Knative sets loopback.", "0.0.0.0")
+PORT = Setting("PORT", forms.whole_number(1, 65535), "The port to listen on (Knative's contract).", "8080")
+STRICT = Setting("CAPSULE_STRICT", forms.switch("1", "0"), "`1` in tests: undeclared events and rejections are errors.", "0")
+
+KUBECONFIG = Setting(
+    "KUBECONFIG",
+    forms.text("a path"),
+    "The file with the address and credentials of the cluster's API.",
+    default_note="the pod's service account",
+)
+
+FUNCTIONS = Section(
+    "Functions of every context",
+    FUNCTIONS_READER,
+    PLACE,
+    (AMQP_URL, DATABASE_URL, READER_URL, PREPARED_STATEMENTS, MAIL_URL, MAIL_FROM, PUBLIC_URL, ISSUER, OPERATORS, GRACE_HOURS),
+)
+INTERNAL = Section(
+    "Set by Capsule for functions",
+    FUNCTIONS_READER,
+    "Manifests and the one-machine Knative set them. Do not set them yourself.",
+    (FUNCTION, NAMESPACE, BROKER, ROOT, BIND, PORT, CONSUMES, ACTIVITY, STRICT, KUBECONFIG),
+)
+SECTIONS = (FUNCTIONS, INTERNAL)

@@ -1,0 +1,89 @@
+"""The environment variables that the one-machine Knative reads, and that it sets for pods."""
+
+import os
+
+from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
+from functions.runtime.config.variables import AMQP_URL
+from functions.wire.settings import Section, Setting, forms
+
+READER = "one-machine Knative"
+PLACE = "In the environment of `./taskw up`. They take effect after `./taskw down` and `./taskw up`."
+
+HOME = Setting(
+    "CAPSULE_HOME",
+    forms.path(),
+    "The state folder. All commands of an installation need the same one.",
+    default=".capsule",
+)
+PORT_OFFSET = Setting(
+    "CAPSULE_PORT_OFFSET",
+    forms.whole_number(0, 58_000),
+    "Added to every port: gateway 3000, RabbitMQ 7010–7012 and 7020, Kubernetes API 7030, ingress 7080, Stripe stand-in 7081, PostgreSQL 7110. "
+    "All commands of an installation need the same one.",
+    default="0",
+)
+DOCKERFILE_BUILDS = Setting(
+    "CAPSULE_DOCKERFILE_BUILDS",
+    forms.switch(),
+    "`off` forbids builds of Dockerfiles and images of registries.",
+    default="on",
+)
+IMAGE_STORE_GIB = Setting(
+    "CAPSULE_IMAGE_STORE_GIB",
+    forms.number("a number of GiB above 0, as in 20", lambda gib: 0 < gib < 1 << 20),
+    "Space for images of all applications. The oldest that nothing references are deleted first.",
+    default=None,
+    default_note="a quarter of the disk",
+)
+DISK_RESERVE_GIB = Setting(
+    "CAPSULE_DISK_RESERVE_GIB",
+    forms.number("a number of GiB from 0 (no reserve) to below the size of the disk, as in 4", lambda gib: gib < 1 << 20),
+    "Free space below which unused caches and images are deleted, builds wait, and the pod with the most data is evicted.",
+    default=None,
+    default_note="the larger of 2 GiB and 5 % of the disk, at most 10 %",
+)
+LOG_LEVEL = Setting(
+    "CAPSULE_LOG_LEVEL",
+    forms.one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    "What the one-machine Knative logs (`./taskw logs knative`).",
+    default="INFO",
+)
+
+SHARED_FOLDERS = Setting(
+    "CAPSULE_SHARED_FOLDERS",
+    forms.paths(f"folders separated by {os.pathsep}"),
+    "Folders of this machine that pods of the platform may write to.",
+)
+READABLE_FOLDERS = Setting(
+    "CAPSULE_READABLE_FOLDERS",
+    forms.paths(f"folders separated by {os.pathsep}"),
+    "Folders of this machine that pods of the platform may read.",
+)
+PRELOAD_MODULES = Setting(
+    "CAPSULE_PRELOAD_MODULES",
+    forms.items("names of modules separated by commas"),
+    "Modules that are imported before functions are forked. Unknown ones are skipped.",
+)
+DISPATCHER_STOP = Setting(
+    "CAPSULE_DISPATCHER_STOP",
+    forms.one_of("requeue", "dead-letter"),
+    "What a dispatcher does with messages in progress when it stops. `dead-letter` as a cluster does, in the conformance suite.",
+    default="requeue",
+)
+STARTED_AS = Setting("CAPSULE_STARTED_AS", forms.text("a name"), "The name of a process of `up`: its successor ends what it left.")
+STARTED_FOR = Setting("CAPSULE_STARTED_FOR", forms.text("a path"), "The state folder that a process belongs to: `down` ends its processes.")
+
+SECTIONS = (
+    Section(
+        "One-machine Knative",
+        READER,
+        PLACE,
+        (HOME, PORT_OFFSET, AMQP_URL, EGRESS_ALLOW, DOCKERFILE_BUILDS, IMAGE_STORE_GIB, DISK_RESERVE_GIB, LOG_LEVEL, HEALTH_CHECK_KEY),
+    ),
+    Section(
+        "Set by Capsule for the one-machine Knative and its pods",
+        READER,
+        "`./taskw up` and the one-machine Knative set them. Do not set them yourself.",
+        (SHARED_FOLDERS, READABLE_FOLDERS, PRELOAD_MODULES, DISPATCHER_STOP, STARTED_FOR, STARTED_AS),
+    ),
+)

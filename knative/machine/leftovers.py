@@ -1,0 +1,114 @@
+"""Processes of a state folder that nothing follows any more: of servers and of a one-machine Knative that were killed, or that lost their record.
+
+They are found by what no crash can take away: the marks in their environment, the control groups of the pods, and the records of pods' processes.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from knative.local.processes.control_groups import ControlGroups, existing_groups, group_names, pids_in_groups
+from knative.local.processes.procfs import boot_id, session_members, start_time_ticks
+from knative.machine.home import Home
+from knative.machine.processes import KILL_WAIT_SECONDS, MARK, NAME_MARK, wait_until_ended
+
+POSTGRES = "postgres"
+"""Name of the program, of the server and of the folder with its data."""
+
+
+def find_leftovers(home: Home) -> list[psutil.Process]:
+    """All processes of this state folder, whoever their parent is, except this one and its parent."""
+    return list({process.pid: process for process in (*(process for process, _ in _marked(home)), *find_pods(home))}.values())
+
+
+def find_pods(home: Home) -> list[psutil.Process]:
+    """Processes of pods. They have an environment of their own and no mark; Knative ends them unless it was killed."""
+    pids = pids_in_groups(home.path)
+    for file in (home.path / "knative" / "pods").glob("*/*/process.json"):
+        try:
+            record = json.loads(file.read_text())
+            if record["boot"] == boot_id() and start_time_ticks(record["pid"]) == record["started"]:
+                pids |= {record["pid"], *session_members(record["pid"])}
+        except (ValueError, KeyError, TypeError, FileNotFoundError):
+            continue  # an incomplete record, or a pod that has just ended
+    return list(_processes(pids))
+
+
+def kill_pods(home: Home) -> None:
+    """Kill the pods of a one-machine Knative that was killed: some hold its ports. Call it only while no Knative runs."""
+    _kill(find_pods(home))
+
+
+def kill_remains(home: Home, name: str) -> None:
+    """Kill what is left of a server that was killed or lost its record: its successor needs their ports, files and shared memory.
+
+    Call it only while the server does not run.
+    """
+    _kill([process for process, started_as in _marked(home) if started_as == name])
+
+
+def remove_control_groups(home: Home) -> None:
+    """Remove the groups that a one-machine Knative that was killed has left. Call it only while no Knative runs."""
+    if existing_groups(home.path):
+        for name in group_names(home.path):
+            ControlGroups(name).remove()
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    wait_until_ended(processes, KILL_WAIT_SECONDS)
+
+
+def find_postgres(home: Home) -> list[psutil.Process]:
+    """Processes of a PostgreSQL with the data of this state folder, whoever started it. They are known by their program and their folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if Path(process.exe()).name == POSTGRES and process.cwd() == str(home.path / POSTGRES):
+                found.append(process)
+    return found
+
+
+def find_locking_pid(home: Home) -> int:
+    """The pid in PostgreSQL's lock file; 0 when there is none."""
+    try:
+        return int((home.path / POSTGRES / "postmaster.pid").read_text().split()[0])
+    except (OSError, ValueError, IndexError):  # ValueError, IndexError: PostgreSQL was killed while it wrote the file
+        return 0
+
+
+def _marked(home: Home) -> Iterator[tuple[psutil.Process, str]]:
+    """(process, name of the server that it belongs to) of every process with the mark of this state folder.
+
+    PostgreSQL's children overwrite their environment with their title, so they have no mark. They are added, unless they belong to a server that
+    someone else has started on these data.
+    """
+    own, marked = {os.getpid(), os.getppid()}, set()
+    for process in psutil.process_iter():
+        environment = _environment(process)
+        if environment.get(MARK) == str(home.path) and process.pid not in own:
+            marked.add(process.pid)
+            yield process, environment.get(NAME_MARK, "")
+    unmarked = [process for process in find_postgres(home) if process.pid not in marked]
+    if all(process.pid != find_locking_pid(home) for process in unmarked):
+        yield from ((process, POSTGRES) for process in unmarked)
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """Its environment at its start; empty for a process that has ended or belongs to another user."""
+    try:
+        return process.environ() if process.status() != psutil.STATUS_ZOMBIE else {}
+    except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+        return {}
+
+
+def _processes(pids: set[int]) -> Iterator[psutil.Process]:
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            yield psutil.Process(pid)

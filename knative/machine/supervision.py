@@ -1,0 +1,55 @@
+"""`up --foreground`: stay, and run `up` again whenever a server or the one-machine Knative has ended. For service managers, see docs/operations.md.
+
+Knative itself restarts pods. SIGTERM and Ctrl-C stop everything, as `down` does.
+"""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from knative.machine import processes
+from knative.machine.down import down
+from knative.machine.home import Home
+from knative.machine.postgres import PostgreSQL
+from knative.machine.problems import Problem
+from knative.machine.progress import Progress
+from knative.machine.rabbitmq import RabbitMQ
+from knative.machine.up import KNATIVE
+
+CHECK_SECONDS = 1.0
+MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 60.0
+"""Between attempts that fail."""
+
+
+def find_ended(home: Home) -> list[str]:
+    """Names of the servers that should run here and do not."""
+    names = [KNATIVE]
+    if not home.external_amqp_url:
+        names.append(RabbitMQ.name)
+    if home.local_contexts:
+        names.append(PostgreSQL.name)
+    return [name for name in names if processes.find_running(home, name) is None]
+
+
+def supervise(home: Home, progress: Progress, start: Callable[[], None]) -> None:
+    """Call `start` until everything runs, and again after each end of a server. Returns after SIGTERM or SIGINT, when everything is stopped."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    pause_seconds = MIN_PAUSE_SECONDS
+    try:
+        start()
+        while not stopping.wait(CHECK_SECONDS):
+            if not (ended := find_ended(home)):
+                continue
+            progress.print(f"{', '.join(ended)} ended at {time.strftime('%H:%M:%S')}; starting again.")
+            try:
+                start()
+                pause_seconds = MIN_PAUSE_SECONDS
+            except Problem as problem:
+                progress.print(f"{problem} Trying again in {pause_seconds:.0f} s.")
+                stopping.wait(pause_seconds)
+                pause_seconds = min(pause_seconds * 2, MAX_PAUSE_SECONDS)
+    finally:
+        down(home, progress)

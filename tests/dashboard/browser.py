@@ -1,0 +1,140 @@
+"""A browser without JavaScript, in front of a dashboard whose functions run in the in-memory Capsule."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import unescape
+from uuid import UUID, uuid4
+
+import httpx
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.routing import request_response
+
+from functions.auth.commands.verify_email import VerifyEmail
+from functions.auth.ports import Mailer
+from functions.edge.dashboard.dashboard import Dashboard
+from functions.edge.gateway.options import Options
+from functions.kernel import Caller, Client, Rejection, Unauthenticated
+from functions.runtime.config.registry import Registry
+from functions.runtime.execution import responses
+from functions.runtime.messaging.bus import Reply
+from tests.capsule import Capsule
+
+HOST = "dashboard.example"
+ADDRESS, PASSWORD = "ada@example.org", "correct horse battery staple"
+REPOSITORY = "https://git.example.com/hello.git"
+TOKEN = re.compile(r"access of (\S+) in (\S+)")
+
+
+@dataclass
+class MemoryTokens:
+    """Verifies the readable access tokens of `tests.memory`."""
+
+    expired: set[str] = field(default_factory=set)
+
+    def verify(self, token: str, at: datetime) -> Caller:
+        match = TOKEN.fullmatch(token)
+        if match is None or token in self.expired:
+            raise Unauthenticated("The access token has expired: refresh the session.")
+        return Caller(UUID(match[1]), frozenset(), UUID(match[2]))
+
+
+@dataclass
+class MemoryRequester:
+    """Runs the function of each message in memory. `sent`: names of the functions, in order; `ids`: of their messages.
+    `failure`: raised instead of a reply."""
+
+    capsule: Capsule
+    tokens: MemoryTokens
+    sent: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    failure: Exception | None = None
+    connected: bool = True
+
+    async def request(self, routing_key: str, headers: dict[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
+        self.sent.append(routing_key)
+        self.ids.append(headers["id"])
+        if routing_key == "auth.refresh":
+            self.tokens.expired.clear()
+        if self.failure:
+            raise self.failure
+        declaration = Registry.load().by_name[routing_key]
+        assert declaration.input is not None
+        token = headers.get("token")
+        caller = self.tokens.verify(token, self.capsule.clock.now()) if token else None
+        try:
+            output = await self.capsule.call(declaration.input.model_validate_json(body), caller=caller, client=Client("203.0.113.7", "test"))
+            await self.capsule.settle()
+        except Rejection as rejection:
+            refused = responses.rejected(rejection)
+            return Reply(refused.outcome, refused.status, {}, refused.body)
+        if output is None:
+            return Reply("done", 204, {}, b"")
+        done = responses.ResponseEncoder(declaration).done(output)
+        return Reply("done", done.status, {}, done.body)
+
+    async def close(self) -> None:
+        self.connected = False
+
+
+class PlainEncryptor:
+    def seal(self, context: str, secret: str) -> str:
+        return secret
+
+
+@dataclass
+class Browser:
+    """`last`: the page that was opened last."""
+
+    capsule: Capsule = field(default_factory=Capsule)
+    public_url: str = ""
+
+    def __post_init__(self) -> None:
+        self.tokens = MemoryTokens()
+        self.requester = MemoryRequester(self.capsule, self.tokens)
+        dashboard = Dashboard(Registry.load(), self.requester, self.tokens, PlainEncryptor(), self.capsule.clock, Options(), self.public_url)
+        app = Starlette()
+        app.router.default = request_response(dashboard.handle)
+        self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}")
+
+    async def open(self, path: str) -> httpx.Response:
+        return await self.client.get(path)
+
+    async def send(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> httpx.Response:
+        """Send a form as a page of the dashboard does."""
+        data = {"key": uuid4().hex, **fields}
+        return await self.client.post(path, data=data, headers={"origin": f"http://{HOST}", **(headers or {})})
+
+    async def sign_up(self, address: str = ADDRESS) -> None:
+        """Sign up, and follow the link of the e-mail."""
+        response = await self.send("/sign-up", email=address, password=PASSWORD)
+        assert "Check your e-mail" in response.text, text_of(response)
+        token = self.capsule.port(Mailer).verifications[-1][2]
+        await self.capsule.call(VerifyEmail(token=SecretStr(token), password=SecretStr(PASSWORD)))
+        await self.capsule.settle()
+
+    async def sign_in(self, address: str = ADDRESS, **fields: str) -> httpx.Response:
+        response = await self.send("/sign-in", email=address, password=PASSWORD, **fields)
+        assert response.status_code == 303, text_of(response)
+        return response
+
+    async def become_a_user(self, address: str = ADDRESS) -> "Browser":
+        await self.sign_up(address)
+        await self.sign_in(address)
+        return self
+
+    def expire(self) -> None:
+        """The access token's 15 minutes are over; the browser deletes its cookie only later."""
+        self.tokens.expired.add(self.client.cookies["capsule_access"].strip('"'))
+
+    async def create(self, name: str = "hello") -> str:
+        """Create an application and return the path of its page."""
+        response = await self.send("/new", name=name, repository=REPOSITORY)
+        assert response.status_code == 303, text_of(response)
+        return response.headers["location"].partition("?")[0]
+
+
+def text_of(response: httpx.Response) -> str:
+    """What a person reads on a page."""
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.text)))

@@ -1,0 +1,34 @@
+"""Each operation of the API is on a page, or is listed here with the reason why not: a new one brings its page."""
+
+import re
+from pathlib import Path
+
+from functions.edge import dashboard
+from functions.edge.gateway.routing import Table
+from functions.runtime.config.registry import Registry
+
+WITHOUT_PAGE = {
+    "auth.jwks": "for programs",
+    "auth.verify_email": "the gateway's page behind the link of the e-mail",
+    "auth.registration": "the sign-up leads on by itself",
+    "billing.customer": "the billing page shows it",
+    "billing.handle_stripe_webhook": "for Stripe",
+    "deploy.start_run": "a command line: capsule run",
+    "deploy.run": "a command line: capsule run",
+    "deploy.cancel_run": "a command line: capsule run",
+    "deploy.release": "the deployment's page shows it",
+    "deploy.rename_application": "only before the first deployment: capsule apps rename",
+    "deploy.set_host_keys": "rare: capsule apps host-keys",
+    "monitor.application_alerts": "the alerts page has them all",
+    "monitor.alert_deliveries": "capsule alerts deliveries",
+    "monitor.try_alert_channel": "capsule alerts test",
+}
+
+
+def test_every_operation_has_a_page_or_a_reason() -> None:
+    source = "\n".join(path.read_text() for path in Path(dashboard.__file__).parent.rglob("*.py"))
+    called = set(re.findall(r'"((?:auth|billing|deploy|monitor)\.(?!html)\w+)"', source))
+    routes = {route.name: route for route in Table(Registry.load().declarations).routes}
+    assert called <= set(routes), "the dashboard calls functions without a route"
+    without = {name for name, route in routes.items() if name not in called and not route.declaration.allow.roles}
+    assert without == set(WITHOUT_PAGE)

@@ -1,0 +1,156 @@
+"""What a kill leaves does not keep servers from starting: orphans, lost and torn records, stale locks, taken ports."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from knative.local.processes.control_groups import ControlGroups, existing_groups, group_names
+from knative.local.processes.resource_limits import ResourceLimits
+from knative.machine import leftovers, packages, processes
+from knative.machine.home import Home, Ports
+from knative.machine.postgres import PostgreSQL
+from knative.machine.problems import Problem
+from tests.journeys.whole import until
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path, Ports(), dict(os.environ))
+    home.create()
+    yield home
+    processes.terminate(leftovers.find_leftovers(home), timeout_seconds=0)
+
+
+@pytest.mark.parametrize("torn", ["", "{", "[]", '"postgres"', '{"name": "sleeper"}', '{"name": "sleeper", "pid": 1, "started": 0, "more": 1}'])
+def test_a_torn_record_is_no_record(home: Home, torn: str) -> None:
+    processes.record_path(home, "sleeper").write_text(torn)
+    assert processes.find_running(home, "sleeper") is None
+    assert processes.stop(home, "sleeper") is False
+
+
+def test_a_server_is_found_after_the_clock_was_set(home: Home) -> None:
+    started = processes.start(home, "sleeper", SLEEPER)
+    path = processes.record_path(home, "sleeper")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "started": 1.0}))
+    assert (found := processes.find_running(home, "sleeper")) is not None and found.pid == started.pid
+
+
+def test_a_record_of_another_boot_names_no_process(home: Home) -> None:
+    processes.start(home, "sleeper", SLEEPER)
+    path = processes.record_path(home, "sleeper")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "boot": "another"}))
+    assert processes.find_running(home, "sleeper") is None
+
+
+def test_a_record_of_version_0_2_0_is_read(home: Home) -> None:
+    started = processes.start(home, "sleeper", SLEEPER)
+    record = {"name": "sleeper", "pid": started.pid, "started": started.create_time()}
+    processes.record_path(home, "sleeper").write_text(json.dumps(record))
+    assert processes.find_running(home, "sleeper") is not None
+
+
+def test_the_remains_of_one_server_are_killed_and_no_other(home: Home) -> None:
+    lost, kept = (processes.start(home, name, SLEEPER) for name in ("lost", "kept"))
+    processes.record_path(home, "lost").unlink()
+    leftovers.kill_remains(home, "lost")
+    assert lost.wait(5) in (None, -signal.SIGKILL)
+    assert processes.find_running(home, "kept") == kept
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="control groups need root")
+def test_a_pod_without_a_record_is_found_by_its_control_group(home: Home) -> None:
+    groups = ControlGroups(group_names(home.path)[0])
+    if not groups.are_available:
+        pytest.skip("this machine gives no control groups")
+    group = groups.create("pod", ResourceLimits())
+    assert group is not None
+    pod = subprocess.Popen(SLEEPER)
+    try:
+        for folder in group.folders:
+            (folder / "cgroup.procs").write_text(str(pod.pid))
+        assert [process.pid for process in leftovers.find_pods(home)] == [pod.pid]
+        leftovers.kill_pods(home)
+        assert pod.wait(5) == -signal.SIGKILL
+    finally:
+        pod.kill()
+        pod.wait()
+        groups.remove()
+    assert existing_groups(home.path) == []
+
+
+def running(server: PostgreSQL) -> psutil.Process:
+    process = processes.find_running(server.home, server.name)
+    assert process is not None
+    return process
+
+
+def test_postgresql_starts_after_a_kill_that_left_its_children_and_its_lock(own_postgres: PostgreSQL) -> None:
+    """Its record is lost too, so that nothing follows the server that holds the port; the pid in the lock belongs to another process by now."""
+    home = own_postgres.home
+    postmaster = running(own_postgres)
+    processes.record_path(home, "postgres").unlink()
+    own_postgres.start()
+    assert not postmaster.is_running()
+
+    children = running(own_postgres).children()
+    for child in children:
+        child.suspend()  # an orphan that does not notice the end of its parent
+    running(own_postgres).kill()
+    lock = own_postgres.data / "postmaster.pid"
+    account = {"user": lock.stat().st_uid, "group": lock.stat().st_gid} if os.geteuid() == 0 else {}
+    stranger = subprocess.Popen(["/bin/sleep", "60"], **account)
+    try:
+        lock.write_text(lock.read_text().replace(lock.read_text().split()[0], str(stranger.pid), 1))
+        own_postgres.start()
+        assert processes.wait_until_ended(children, 0) == []
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_postgresql_that_someone_else_started_on_the_data_is_named(own_postgres: PostgreSQL) -> None:
+    own_postgres.stop()
+    program, user = packages.find_postgres(), (own_postgres.data / "PG_VERSION").stat().st_uid
+    command = [f"{program}/postgres", "-D", str(own_postgres.data), "-p", str(own_postgres.home.ports.stripe)]
+    other = subprocess.Popen(command, stderr=subprocess.DEVNULL, **({"user": user} if os.geteuid() == 0 else {}))
+    try:
+        until(lambda: leftovers.find_locking_pid(own_postgres.home) == other.pid)
+        with pytest.raises(Problem, match=rf"Another PostgreSQL \(pid {other.pid}\)"):
+            own_postgres.start()
+        assert other.poll() is None
+    finally:
+        other.send_signal(signal.SIGINT)
+        other.wait()
+    own_postgres.start()
+
+
+def test_a_process_that_is_being_killed_while_it_is_found_is_started_again(home: Home) -> None:
+    dying = processes.start(home, "sleeper", SLEEPER)
+    started: list[psutil.Process] = []
+
+    def is_ready() -> bool:
+        if not started:
+            dying.kill()
+            dying.wait(5)
+        return bool(started)
+
+    processes.ensure_ready(home, "sleeper", lambda: started.append(processes.start(home, "sleeper", SLEEPER)), is_ready)
+    assert [processes.find_running(home, "sleeper")] == started
+
+
+def test_down_removes_the_control_groups_of_a_platform_that_was_killed(home: Home) -> None:
+    groups = ControlGroups(group_names(home.path)[0])
+    if groups.are_available:
+        groups.create("pod", ResourceLimits())
+    leftovers.remove_control_groups(home)
+    assert existing_groups(home.path) == []
