@@ -40,5 +40,5 @@ def test_any_other_text_is_refused(value: str) -> None:
 
 
 def test_a_short_key_is_an_error() -> None:
-    with pytest.raises(ValueError, match="CAPSULE_HEALTH_CHECK_KEY has 5 characters; it must have at least 32"):
+    with pytest.raises(ValueError, match="has 5 characters; it must have at least 32"):
         sign_health_check("short", "shop.localhost", "/", NOW)
