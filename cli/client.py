@@ -5,8 +5,10 @@ says, and after a connection that broke mid-request. A server that asks for more
 at once.
 """
 
+import platform
 import uuid
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -24,6 +26,8 @@ MAX_WAIT_SECONDS = 30.0
 RATE_LIMITED = "/problems/too-many-requests"
 MIN_NOTED_SECONDS = 2
 """Shorter waits pass without a message."""
+USER_AGENT = f"capsule-cli/{version('capsule')} ({platform.system()})"
+"""The list of sessions shows it."""
 TIMEOUT = httpx.Timeout(45, connect=10)  # longer than the server's deadline for a command
 
 set_on_retry_hooks([])  # stamina logs each retry by default
@@ -73,7 +77,7 @@ class Client:
         self._new_idempotency_key = new_idempotency_key
         self._on_wait = on_wait
         self._http = httpx.Client(
-            base_url=api, timeout=TIMEOUT, transport=transport, trust_env=not is_loopback(api), headers={"User-Agent": "capsule-cli"}
+            base_url=api, timeout=TIMEOUT, transport=transport, trust_env=not is_loopback(api), headers={"User-Agent": USER_AGENT}
         )
 
     def close(self) -> None:

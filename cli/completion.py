@@ -81,6 +81,14 @@ def invoice_numbers(incomplete: str) -> Completion:
     return _complete(incomplete, lambda client: [(each["number"], each["status"]) for each in client.page("/v1/billing/invoices", limit=50)])
 
 
+def session_ids(incomplete: str) -> Completion:
+    return _complete(incomplete, lambda client: _short(client.page("/v1/sessions"), lambda each: f"{each['program']} {each['address']}"))
+
+
+def token_names(incomplete: str) -> Completion:
+    return _complete(incomplete, lambda client: [(each["name"], ", ".join(each["scopes"])) for each in client.page("/v1/tokens")])
+
+
 def git_refs(incomplete: str) -> Completion:
     """Branches and tags of the git repository in the working folder."""
     try:

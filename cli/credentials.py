@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,12 @@ class Credentials:
         with self._locked():
             if self.login() == login:
                 self._write(None)
+
+    def replace_access_token(self, access_token: str, lifetime_seconds: float) -> None:
+        """Store another access token of the same session."""
+        with self._locked():
+            if login := self.login():
+                self._write(replace(login, access_token=access_token, expires_at=self._clock() + lifetime_seconds))
 
     def refreshed(self, refresh: Callable[[Login], dict[str, Any]], *, rejected: str | None = None) -> Login | None:
         """Return a login with a valid access token, refreshed once for all processes if necessary.

@@ -51,7 +51,10 @@ def command(group: typer.Typer, name: str, context_settings: dict[str, Any] | No
 
 
 def subcommands(app: typer.Typer, name: str, summary: str) -> typer.Typer:
-    """Register a group of commands, such as `capsule apps`."""
+    """Register a group of commands, such as `capsule apps`. A second call with the same name returns the same group."""
+    for known in app.registered_groups:
+        if known.name == name and known.typer_instance is not None:
+            return known.typer_instance
     group = typer.Typer(no_args_is_help=True, help=summary, short_help=summary, cls=CapsuleGroup)
     app.add_typer(group, name=name)
     return group

@@ -11,17 +11,23 @@ from cli.commands import (
     alerts,
     apps,
     billing,
+    deletion,
     deploy,
+    email_address,
     environments,
     observe,
     operator,
+    passwords,
     releases,
     repository_access,
     run,
     running,
     runs,
+    second_factor,
+    sessions,
     status,
     subscription,
+    tokens,
 )
 from cli.help import RootGroup
 
@@ -37,7 +43,7 @@ RootGroup.panels = {
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
-    "Account": ("whoami", "password", "logout"),
+    "Account": ("whoami", "profile", "sessions", "tokens", "account", "password", "email", "logout"),
 }
 
 app = typer.Typer(
@@ -53,6 +59,12 @@ app = typer.Typer(
 
 TOPICS = (
     account,
+    sessions,
+    tokens,
+    second_factor,
+    passwords,
+    email_address,
+    deletion,
     apps,
     status,
     deploy,

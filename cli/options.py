@@ -34,6 +34,8 @@ Release = Annotated[
 Detach = Annotated[bool, typer.Option("--detach", "-d", help="Return at once; do not wait for the result.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return as soon as the release serves; do not wait for the end of its observation.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Delete without a confirmation.")]
+Email = Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Your e-mail address. Prompted for if omitted.")]
+PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 PaymentMethod = Annotated[
     str | None,
     typer.Option("--payment-method", metavar="ID", help=f"Payment method at the provider (pm_…). {default('the one charged last')}"),

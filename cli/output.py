@@ -34,10 +34,14 @@ class Output:
     def show(self, document: Any, *renderables: RenderableType) -> None:
         """Print a result: `document` as JSON with `--json`, the renderables otherwise. A `str` is printed as it is, without markup."""
         if self.as_json:
-            print(to_json(document, indent=2))
+            self.document(document)
             return
         for each in renderables:
             self.out.print(Prose(each) if isinstance(each, (str, Text)) else each, soft_wrap=True)
+
+    def document(self, document: Any) -> None:
+        """Print a document as JSON, with or without `--json`."""
+        print(to_json(document, indent=2))
 
     def line(self, document: Any, text: Text) -> None:
         """Print one line of a stream and flush it."""

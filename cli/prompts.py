@@ -23,6 +23,14 @@ def ask_password(*, from_stdin: bool, confirm: bool, label: str = "Password") ->
     return str(typer.prompt(label, hide_input=True, confirmation_prompt=confirm, err=True))
 
 
+def ask_code(*, from_stdin: bool) -> str:
+    """Return a code of the second factor, or a recovery code, from the next line of standard input or from a prompt."""
+    if from_stdin:
+        return sys.stdin.readline().strip()
+    _require_terminal("--password-stdin, with the code in the second line")
+    return str(typer.prompt("Code of your authenticator application, or a recovery code", err=True)).strip()
+
+
 def ask_token(*, from_stdin: bool) -> str:
     """Return an access token from the first line of standard input, or from a prompt that does not echo it. It is never an argument."""
     if from_stdin:

@@ -3,15 +3,17 @@
 import os
 import shlex
 import time
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 from cli.client import Client, Json
 from cli.credentials import Credentials, Login
-from cli.failures import NotFound, NotSignedIn, UsageError
+from cli.failures import ApiError, NotFound, NotSignedIn, UsageError
 from cli.lookup import is_full_id, match_prefix, resolve_id
 from cli.output import Output
-from cli.settings import Settings, read
+from cli.prompts import ask_code, ask_password
+from cli.settings import Settings, is_loopback, read
 from cli.tokens import StaticToken, StoredLogin
 
 MAX_NAMES = 8
@@ -85,12 +87,38 @@ class Session:
             return f"capsule {words}"
         return f"capsule {words} --app {shlex.quote(application['name'])}"
 
-    def sign_in(self, email: str, password: str) -> Login:
-        """Start a session and store its tokens."""
-        response = self.anonymous.post("/v1/sessions", {"email": email, "password": password})
+    def open_mail(self) -> list[str]:
+        """The next step after an e-mail: a Capsule on one machine stores e-mails as files unless an SMTP server is configured."""
+        return ["./taskw mail   (prints the newest e-mail if this machine stores e-mails as files)"] if is_loopback(self.settings.api) else []
+
+    def sign_in(self, email: str, password: str, ask_code: Callable[[], str]) -> tuple[Login, str | None]:
+        """Start a session and store its tokens. `ask_code` is called if the account has a second factor. Returns also when the account is deleted."""
+        try:
+            response = self.anonymous.post("/v1/sessions", {"email": email, "password": password})
+        except ApiError as error:
+            if error.type != "second-factor-required":
+                raise
+            body = {"challenge": error.problem["challenge"], "code": ask_code()}
+            response = self.anonymous.post("/v1/sessions/second-factor", body)
         login = Login.from_response(email, response, time.time())
         self.credentials.store(login)
-        return login
+        return login, response.get("deletesAt")
+
+    def confirmed(self, action: Callable[[], Json], *, from_stdin: bool = False) -> Json:
+        """Run an action that needs a recent sign-in. If the sign-in is older, ask for the code or the password, and run it again."""
+        try:
+            return action()
+        except ApiError as error:
+            if error.type != "recent-login-required":
+                raise
+        self.output.note("This needs a recent sign-in.")
+        if self.api.get("/v1/users/me/second-factor")["isEnabled"]:
+            body = {"code": ask_code(from_stdin=from_stdin)}
+        else:
+            body = {"password": ask_password(from_stdin=from_stdin, confirm=False)}
+        response = self.api.post("/v1/sessions/current/confirmation", body)
+        self.credentials.replace_access_token(response["accessToken"], float(response["expiresIn"]))
+        return action()
 
     def _ids(self, path: str) -> list[str]:
         return [str(each["id"]) for each in self.api.items(path, limit=100)]

@@ -120,10 +120,81 @@ class EmailVerified(Event, type="email.verified", subject="user_id"):
     at: datetime
 
 
-class UserExpired(Event, type="user.expired", subject="user_id"):
-    """An account that nobody verified was deleted.
+class PasswordResetRequested(Event, type="password-reset.requested"):
+    """A link to reset a password was requested.
 
-    Its address may be registered again.
+    The handler looks up whether the address has an account, so that the response does not reveal it.
+    """
+
+    email: str
+    at: datetime
+
+
+class PasswordChanged(Event, type="password.changed", subject="user_id"):
+    """A user set a new password.
+
+    `email`: gets a notice.
+    """
+
+    user_id: UUID
+    email: str
+    at: datetime
+
+
+class EmailChangeRequested(Event, type="email-change.requested"):
+    """A user requested another e-mail address for the account.
+
+    Both addresses get a link; the change waits for both.
+    """
+
+    user_id: UUID
+    change_id: UUID
+    at: datetime
+
+
+class EmailChanged(Event, type="email.changed", subject="user_id"):
+    """The e-mail address of an account changed, confirmed at both addresses."""
+
+    user_id: UUID
+    former_email: str
+    email: str
+    at: datetime
+
+
+class AccountDeletionRequested(Event, type="account-deletion.requested"):
+    """A user requested the deletion of the account.
+
+    It takes place at `deletes_at`, unless the user restores the account.
+    """
+
+    user_id: UUID
+    email: str
+    deletes_at: datetime
+    at: datetime
+
+
+class AccountRestored(Event, type="account.restored"):
+    """A user kept an account that was to be deleted."""
+
+    user_id: UUID
+    email: str
+    at: datetime
+
+
+class UserDeleted(Event, type="user.deleted", subject="user_id"):
+    """An account was deleted: every context deletes what it holds of it.
+
+    Published at the end of the grace period, and with `user.expired`. Its address may be registered again.
+    """
+
+    user_id: UUID
+    at: datetime
+
+
+class UserExpired(Event, type="user.expired", subject="user_id"):
+    """An account that nobody verified has expired.
+
+    `user.deleted` is published with it: contexts that hold data of the user follow that event.
     """
 
     user_id: UUID
@@ -142,10 +213,72 @@ class SessionEnded(Event, type="session.ended", subject="session_id"):
     """A session was ended before its expiry.
 
     Its access tokens are refused from now on: every context and the gateway keep a list of these sessions.
-    `reason`: `logged-out`, `refresh-token-reused` or `password-changed`.
+    `reason`: `logged-out`, `refresh-token-reused`, `password-changed`, `email-changed`, `account-deleted`, `revoked`,
+    `second-factor-enabled` or `token-revoked`.
     """
 
     session_id: UUID
     user_id: UUID
     reason: str
+    at: datetime
+
+
+class ApiTokenCreated(Event, type="api-token.created"):
+    """A user created an API token.
+
+    `scopes`: what it may do.
+    """
+
+    token_id: UUID
+    user_id: UUID
+    name: str
+    scopes: tuple[str, ...]
+    expires_at: datetime
+    at: datetime
+
+
+class ApiTokenRevoked(Event, type="api-token.revoked"):
+    """A user revoked an API token.
+
+    `session.ended` with the token's id as its session is published with it, and has its access tokens refused.
+    """
+
+    token_id: UUID
+    user_id: UUID
+    name: str
+    at: datetime
+
+
+class SecondFactorEnabled(Event, type="second-factor.enabled"):
+    """A user turned the second factor on.
+
+    Signing in asks for a code from now on; all other sessions have ended.
+    """
+
+    user_id: UUID
+    at: datetime
+
+
+class SecondFactorDisabled(Event, type="second-factor.disabled"):
+    """A user turned the second factor off."""
+
+    user_id: UUID
+    at: datetime
+
+
+class RecoveryCodesReplaced(Event, type="recovery-codes.replaced"):
+    """A user replaced the recovery codes of the second factor."""
+
+    user_id: UUID
+    at: datetime
+
+
+class RecoveryCodeUsed(Event, type="recovery-code.used"):
+    """A user used a recovery code in place of a code of the second factor.
+
+    `left`: unused recovery codes.
+    """
+
+    user_id: UUID
+    left: int
     at: datetime

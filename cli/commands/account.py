@@ -1,20 +1,16 @@
-"""The account: register, verify, login, logout, password, whoami."""
+"""The account: register, verify, login, logout, whoami."""
 
-import re
 from typing import Annotated
 
 import typer
 
 from cli.declaration import command
 from cli.failures import ApiError, UsageError
-from cli.prompts import ask_email, ask_password
+from cli.links import token_of
+from cli.options import Email, PasswordStdin
+from cli.prompts import ask_code, ask_email, ask_password
 from cli.render import account as render
 from cli.session import Session
-from cli.settings import is_loopback
-
-LINK_TOKEN = re.compile(r"[?&]token=([^&\s]+)")
-Email = Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Your e-mail address. Prompted for if omitted.")]
-PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 def declare(app: typer.Typer) -> None:
@@ -22,8 +18,8 @@ def declare(app: typer.Typer) -> None:
     command(app, "verify")(verify)
     command(app, "login")(login)
     command(app, "logout")(logout)
-    command(app, "password")(change_password)
     command(app, "whoami")(whoami)
+    command(app, "profile")(update_profile)
 
 
 def register(
@@ -40,7 +36,7 @@ def register(
         body["password"] = ask_password(from_stdin=True, confirm=True)
     accepted = session.anonymous.post("/v1/users", body)
     session.output.show(accepted, accepted["message"])
-    session.output.next_step(*_open_mail(session), "capsule verify LINK")
+    session.output.next_step(*session.open_mail(), "capsule verify LINK")
 
 
 def verify(
@@ -56,24 +52,32 @@ def verify(
     if resend:
         accepted = session.anonymous.post("/v1/users/verification-emails", {"email": resend})
         session.output.show(accepted, str(accepted.get("message") or f"If {resend} is not verified yet, an e-mail is on its way."))
-        session.output.next_step(*_open_mail(session), "capsule verify LINK")
+        session.output.next_step(*session.open_mail(), "capsule verify LINK")
         return
     if not link:
         raise UsageError("No link given", hint="capsule verify LINK, or for another e-mail: capsule verify --resend ADDRESS")
-    match = LINK_TOKEN.search(link)
-    body = {"token": match[1] if match else link, "password": ask_password(from_stdin=password_stdin, confirm=True)}
+    body = {"token": token_of(link), "password": ask_password(from_stdin=password_stdin, confirm=True)}
     verified = session.anonymous.post("/v1/users/verify", body)
     session.output.show(verified, render.verified(verified))
     session.output.next_step(f"capsule login --email {verified['email']}")
 
 
 def login(session: Session, email: Email = None, password_stdin: PasswordStdin = False) -> None:
-    """Sign in on this machine."""
+    """Sign in on this machine.
+
+    Asks for a code too if the second factor is on. With --password-stdin the code is the second line.
+    """
     address = ask_email(email)
     password = ask_password(from_stdin=password_stdin, confirm=False)
     with session.output.progress("signing in"):
-        stored = session.sign_in(address, password)
-    session.output.show({"email": stored.email, "api": session.settings.api}, render.signed_in(stored.email, session.settings.api))
+        stored, deletes_at = session.sign_in(address, password, lambda: ask_code(from_stdin=password_stdin))
+    session.output.show(
+        {"email": stored.email, "api": session.settings.api, "deletesAt": deletes_at}, render.signed_in(stored.email, session.settings.api)
+    )
+    if deletes_at:
+        session.output.note(render.deletion(deletes_at))
+        session.output.next_step("capsule account restore")
+        return
     session.output.next_step("capsule apps create NAME REPOSITORY", "capsule apps list")
 
 
@@ -90,18 +94,6 @@ def logout(session: Session) -> None:
     session.output.next_step("capsule login")
 
 
-def change_password(session: Session, password_stdin: PasswordStdin = False) -> None:
-    """Change your password and sign out everywhere else.
-
-    With --password-stdin, the first line is the current password, the second the new one.
-    """
-    current = ask_password(from_stdin=password_stdin, confirm=False, label="Current password")
-    new = ask_password(from_stdin=password_stdin, confirm=True, label="New password")
-    session.api.put("/v1/users/me/password", {"currentPassword": current, "password": new})
-    session.output.show({"api": session.settings.api}, "✓ Password changed. All other sessions are signed out.")
-    session.output.next_step("capsule whoami")
-
-
 def whoami(session: Session) -> None:
     """Show the account that is signed in."""
     profile = session.api.get("/v1/users/me")
@@ -109,6 +101,8 @@ def whoami(session: Session) -> None:
     session.output.next_step("capsule apps list", "capsule subscription show")
 
 
-def _open_mail(session: Session) -> list[str]:
-    """A Capsule on one machine stores e-mails as files unless an SMTP server is configured."""
-    return ["./taskw mail   (prints the newest e-mail if this machine stores e-mails as files)"] if is_loopback(session.settings.api) else []
+def update_profile(session: Session, name: Annotated[str, typer.Option("--name", metavar="NAME", help="The name to show; empty for none.")]) -> None:
+    """Change the name of your account: capsule profile --name "Ada Lovelace"."""
+    view = session.api.patch("/v1/users/me", {"name": name})
+    session.output.show(view, render.profile(view, session.settings.api))
+    session.output.next_step("capsule whoami")

@@ -17,6 +17,20 @@ def signed_in(email: str, api: str) -> Text:
     return Text.assemble("✓ Signed in as ", (email, "bold"), f" at {api}.")
 
 
+def email_change(view: dict[str, Any]) -> Text:
+    if not view["unconfirmed"]:
+        return Text.assemble("✓ The address of the account is ", (view["email"], "bold"), ". All sessions have ended.")
+    missing = " and the ".join(view["unconfirmed"])
+    return Text.assemble("Change to ", (view["email"], "bold"), f" waits for the {missing} address until {time_and_age(view['expiresAt'])}.")
+
+
+def deletion(deletes_at: str) -> Text:
+    return Text.assemble("This account will be deleted: ", (time_and_age(deletes_at), "bold"), ".")
+
+
 def profile(view: dict[str, Any], api: str) -> RenderableType:
     address = view["email"] + ("" if view["emailVerified"] else " (not verified)")
-    return Facts(("e-mail", address), ("roles", ", ".join(view["roles"]) or NONE), ("since", time_and_age(view["createdAt"])), ("API", api))
+    name = [("name", view["name"])] if view["name"] else []
+    deletion = [("deleted", time_and_age(view["deletesAt"]))] if view["deletesAt"] else []
+    roles = ", ".join(view["roles"]) or NONE
+    return Facts(*name, ("e-mail", address), *deletion, ("roles", roles), ("since", time_and_age(view["createdAt"])), ("API", api))

@@ -7,6 +7,10 @@ Invariants:
   address.
 - An account belongs to whoever reads the e-mail of its address: the link sets the password, nobody signs in before, and an
   account that nobody verifies is deleted.
+- A new password by a link ends every session and link of an account. Another address is confirmed at both ends. Sensitive
+  changes need the current password and are notified by e-mail.
+- A deleted account can be restored within a grace period. Then its row is deleted, and `user.deleted` tells the other
+  contexts to delete what they hold of the user.
 - Secrets are stored as hashes only (argon2id for passwords, SHA-256 for random tokens) and appear in no event, stored
   reply or log.
 - Access tokens expire after 15 minutes, and are refused once their session has ended. The session behind them is a

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from functions.auth.domain.access_grant import AccessGrant
+from functions.auth.domain.api_token import ApiToken
 from functions.auth.domain.email import Email
+from functions.auth.domain.email_change import EmailChange
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.password import Password
 from functions.auth.domain.registration import Registration, Stage
+from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.domain.session import EndReason, Session
-from functions.auth.domain.tokens import OpaqueToken, VerificationToken
+from functions.auth.domain.tokens import OpaqueToken, TokenPurpose, VerificationToken
 from functions.auth.domain.user import User
 from functions.kernel import Events
 
@@ -35,7 +39,16 @@ class Users(Protocol):
         ...
 
     async def save(self, user: User) -> None:
-        """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
+        """Update by compare-and-set on `version`. Raises EmailTaken (the transaction stays usable), and Transient if the row has changed
+        since it was read."""
+        ...
+
+    async def list_due_deletions(self, now: datetime, limit: int) -> Sequence[User]:
+        """Users with `deletes_at` in the past, locked until the transaction ends."""
+        ...
+
+    async def delete(self, user_id: UUID) -> None:
+        """Delete the user with all that belongs to them. Idempotent."""
         ...
 
     async def delete_unverified(self, registered_before: datetime, limit: int) -> Sequence[User]:
@@ -92,12 +105,58 @@ class Sessions(Protocol):
         """Update the session and, with `token`, add a refresh token of its newest generation. Access tokens of an ended session are refused."""
         ...
 
+    async def list_active(self, user_id: UUID, now: datetime, *, before: UUID | None, limit: int) -> Sequence[Session]:
+        """A user's sessions that have neither ended nor expired, with an id below `before`, the last one that started first."""
+        ...
+
     async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
         """End a user's sessions except `kept`, as `Session.end` and `save` do. Returns their events."""
         ...
 
     async def prune(self, now: datetime) -> int:
         """Delete sessions that ended or expired before the retention time. Returns their number."""
+        ...
+
+
+class ApiTokens(Protocol):
+    async def add(self, token: ApiToken) -> None:
+        """Insert the token. Raises TokenNameTaken if a token of the user that is not revoked has its name, TooManyTokens beyond MAX_TOKENS."""
+        ...
+
+    async def lock(self, token_id: UUID) -> ApiToken | None:
+        """Read the token and lock its row until the transaction ends."""
+        ...
+
+    async def lock_by_hash(self, token: OpaqueToken) -> ApiToken | None:
+        """Read the token by its hash and lock its row until the transaction ends."""
+        ...
+
+    async def save(self, token: ApiToken) -> None:
+        """Store use and revocation. Access tokens of a revoked token are refused."""
+        ...
+
+    async def list_for_user(self, user_id: UUID) -> Sequence[ApiToken]:
+        """The tokens that are not revoked, newest first. Expired ones are among them until they are pruned."""
+        ...
+
+    async def prune(self, now: datetime) -> int:
+        """Delete tokens that expired or were revoked before the retention time. Returns their number."""
+        ...
+
+
+class SecondFactors(Protocol):
+    async def get(self, user_id: UUID) -> SecondFactor | None: ...
+
+    async def lock(self, user_id: UUID) -> SecondFactor | None:
+        """Read the second factor and lock its row until the transaction ends, so that a code is accepted once."""
+        ...
+
+    async def save(self, factor: SecondFactor) -> None:
+        """Insert or replace the second factor of its user."""
+        ...
+
+    async def delete(self, user_id: UUID) -> None:
+        """Idempotent."""
         ...
 
 
@@ -114,16 +173,53 @@ class VerificationTokens(Protocol):
         """Insert the token. Idempotent by intent."""
         ...
 
-    async def lock(self, token: OpaqueToken) -> VerificationToken | None:
-        """Read the token by its hash and lock its row until the transaction ends."""
+    async def lock(self, token: OpaqueToken, purpose: TokenPurpose) -> VerificationToken | None:
+        """Read the token of that purpose by its hash and lock its row until the transaction ends."""
         ...
 
     async def use_all(self, user_id: UUID, now: datetime) -> None:
-        """Mark the user's tokens as used."""
+        """Mark the user's tokens of all purposes as used."""
+        ...
+
+    async def use_older(self, user_id: UUID, purpose: TokenPurpose, now: datetime) -> None:
+        """Mark the user's tokens of that purpose as used, except the newest one."""
         ...
 
     async def prune(self, now: datetime) -> int:
         """Delete tokens that expired before the retention time. Returns their number."""
+        ...
+
+
+class EmailChanges(Protocol):
+    """One for each user."""
+
+    async def replace(self, change: EmailChange) -> None:
+        """Insert the change in place of the user's former one, whose links are unknown from now on."""
+        ...
+
+    async def get(self, user_id: UUID) -> EmailChange | None: ...
+
+    async def lock_by_token(self, token: OpaqueToken) -> EmailChange | None:
+        """The change that one of the two links belongs to. Locks its row until the transaction ends."""
+        ...
+
+    async def save(self, change: EmailChange) -> None:
+        """Store confirmations and completion."""
+        ...
+
+    async def delete(self, user_id: UUID) -> None:
+        """Idempotent."""
+        ...
+
+    async def prune(self, now: datetime) -> int:
+        """Delete changes that expired before the retention time. Returns their number."""
+        ...
+
+
+class DeletionPolicy(Protocol):
+    @property
+    def grace(self) -> timedelta:
+        """How long a deleted account can be restored."""
         ...
 
 
@@ -177,12 +273,50 @@ class EmailTokens(Protocol):
         ...
 
 
+class LoginChallenges(Protocol):
+    """Prove that a user has entered the password, until CHALLENGE_LIFETIME has passed. Nothing is stored."""
+
+    def issue(self, user_id: UUID, now: datetime) -> OpaqueToken: ...
+
+    def verify(self, challenge: OpaqueToken, now: datetime) -> UUID | None:
+        """Return the user; None for a challenge that was not issued here or has expired."""
+        ...
+
+
+class Vault(Protocol):
+    """Secrets that a person's device needs again: sealed at rest with the context's key."""
+
+    def seal(self, secret: str) -> str: ...
+
+    def open(self, sealed: str) -> str: ...
+
+
 class Mailer(Protocol):
     """Sends the e-mails of this context. External: not inside a transaction. `intent` is the idempotency key. Raises Transient or Permanent."""
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
 
     async def send_registration_repeated(self, intent: UUID, to: str) -> None: ...
+
+    async def send_password_reset(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
+
+    async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None: ...
+
+    async def send_email_change(self, intent: UUID, to: str, email: str, token: OpaqueToken) -> None:
+        """Sent to both addresses. `email`: the new one."""
+        ...
+
+    async def send_address_in_use(self, intent: UUID, to: str) -> None:
+        """Sent in place of `send_email_change` to a new address that has an account."""
+        ...
+
+    async def send_email_changed(self, intent: UUID, to: str, email: str, at: datetime) -> None:
+        """Sent to both addresses."""
+        ...
+
+    async def send_deletion_requested(self, intent: UUID, to: str, deletes_at: datetime) -> None: ...
+
+    async def send_account_restored(self, intent: UUID, to: str, at: datetime) -> None: ...
 
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
         """Sent to an administrator."""
@@ -196,7 +330,7 @@ class AccessToken:
 
 
 class AccessTokenIssuer(Protocol):
-    def issue(self, user: User, session_id: UUID, now: datetime) -> AccessToken: ...
+    def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken: ...
 
 
 class PublicKeys(Protocol):

@@ -5,11 +5,21 @@ from functions.auth.adapters import variables
 from functions.auth.adapters.administrators import SettingsAdministrators
 from functions.auth.adapters.argon2 import Argon2Hasher
 from functions.auth.adapters.emails import EmailMailer
-from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SigningKeys
+from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SignedLoginChallenges, SigningKeys
+from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
+from functions.auth.adapters.postgres_email_changes import PostgresEmailChanges
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
+from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
+from functions.auth.adapters.session_limits import session_limits
+from functions.auth.adapters.settings import ConfiguredDeletion
+from functions.auth.adapters.vault import vault
+from functions.auth.domain.session import SessionLimits
+from functions.auth.services.code_check import CodeCheck
+from functions.auth.services.password_check import PasswordCheck
+from functions.auth.services.session_tokens import SessionTokens
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping
@@ -33,7 +43,13 @@ wiring = Wiring(
         ports.Registrations: PostgresRegistrations,
         ports.Sessions: PostgresSessions,
         ports.RevokedSessions: revoked_sessions,
+        ports.ApiTokens: PostgresApiTokens,
+        ports.SecondFactors: PostgresSecondFactors,
+        ports.LoginChallenges: SignedLoginChallenges,
+        ports.Vault: vault,
         ports.VerificationTokens: PostgresVerificationTokens,
+        ports.EmailChanges: PostgresEmailChanges,
+        ports.DeletionPolicy: ConfiguredDeletion,
         ports.SentEmails: PostgresSentEmails,
         ports.LoginFailures: PostgresLoginFailures,
         ports.Hasher: Argon2Hasher,
@@ -42,6 +58,10 @@ wiring = Wiring(
         ports.PublicKeys: MountedPublicKeys,
         ports.Mailer: EmailMailer,
         ports.Housekeeping: housekeeping,
+        SessionLimits: session_limits,
+        SessionTokens: SessionTokens,
+        CodeCheck: CodeCheck,
+        PasswordCheck: PasswordCheck,
         SigningKeys: SigningKeys,
         EmailTransport: email_transport,
     },

@@ -34,5 +34,9 @@ Refunds and disputes. A refund is a credit note with a number, a PDF and an e-ma
 disputes publish `payment.review-requested`: the effect reads all refunds and disputes of the payment and books what is
 new, also those that Capsule did not request. Operators are told about disputes and failed refunds.
 
+Deleted users. `user.deleted` marks the customer. An hour later the plan ends, what is owed is on a final invoice and is
+charged. When nothing is open, the account at the provider is closed and the customer is erased. Housekeeping repeats each
+step. Invoices, payments and the ledger stay: an invoice has its own copy of the buyer's address.
+
 Not owned here: user accounts (auth), what the quotas of a plan prevent (deploy), how usage is measured (monitor).
 """

@@ -34,6 +34,7 @@ from functions.deploy.ports import (
     Vault,
 )
 from functions.deploy.services.account_reviewer import AccountReviewer
+from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.renderings import Renderings
@@ -51,6 +52,7 @@ wiring = Wiring(
     database="deploy",
     settings=variables.SECTIONS,
     ports={
+        ApplicationDeletion: ApplicationDeletion,
         AccountReviewer: AccountReviewer,
         ApplicationRequests: HttpApplicationRequests,
         ApplicationUrls: application_urls,

@@ -17,7 +17,7 @@ changed); a factory returns `(aggregate, events)`. The use case passes them on: 
 `record.emit(*events)`. Aggregates hold no event lists, and ports and adapters know nothing of events.
 """
 
-from functions.kernel.access import ADMIN, ANYONE, SIGNED_IN, Allow, Caller, Client, Origin
+from functions.kernel.access import ADMIN, ANYONE, RECENT_LOGIN, SIGNED_IN, Allow, Caller, Client, Origin, Scope
 from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale
 from functions.kernel.decorators import command, effect, every, on, query, saga
 from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
@@ -33,6 +33,7 @@ from functions.kernel.outcome import (
     PaymentRequired,
     Permanent,
     RateLimited,
+    RecentLoginRequired,
     Rejected,
     Rejection,
     TooManyRequests,
@@ -52,6 +53,7 @@ from functions.kernel.work import Record, Work
 __all__ = [
     "ADMIN",
     "ANYONE",
+    "RECENT_LOGIN",
     "SIGNED_IN",
     "Allow",
     "Caller",
@@ -88,11 +90,13 @@ __all__ = [
     "RateLimited",
     "RawRequest",
     "Readdressed",
+    "RecentLoginRequired",
     "Record",
     "Rejected",
     "Rejection",
     "Retry",
     "Scale",
+    "Scope",
     "SecretText",
     "Text",
     "Timestamp",

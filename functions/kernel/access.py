@@ -1,20 +1,49 @@
 """Callers and permissions. The gateway authenticates, functions authorize."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
+
+RECENT_LOGIN = timedelta(minutes=10)
+"""How long after a sign-in, or a confirmation of the identity, sensitive actions are allowed."""
+
+
+class Scope(StrEnum):
+    """What an API token may do. `Declaration.scope` says which one a function needs."""
+
+    READ = "read"
+    """Every query, except those of administrators and those about the account's security."""
+    DEPLOY = "deploy"
+    """The commands of deploy."""
+    MONITOR = "monitor"
+    """The commands of monitor."""
+    BILLING = "billing"
+    """The commands of billing."""
+    ADMIN = "admin"
+    """What needs the role admin. Without this scope a token does not have the role."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified user. `roles`: role names ("user", "admin"). `session_id`: the session of the access token."""
+    """A verified user. `roles`: role names ("user", "admin"). `session_id`: the session, or the API token, behind the access token.
+
+    `scopes`: those of the API token; None for a session, which may do everything that its user may. `authenticated_at`: when the
+    user last entered a password or code in this session; None for an API token.
+    """
 
     user_id: UUID
     roles: frozenset[str] = frozenset({"user"})
     session_id: UUID | None = None
+    scopes: frozenset[str] | None = None
+    authenticated_at: datetime | None = None
 
     @property
     def is_admin(self) -> bool:
         return "admin" in self.roles
+
+    def has_recent_login(self, now: datetime) -> bool:
+        return self.authenticated_at is not None and now - self.authenticated_at <= RECENT_LOGIN
 
 
 @dataclass(frozen=True, slots=True)

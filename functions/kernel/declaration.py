@@ -11,6 +11,7 @@ import sys
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum, StrEnum
 from functools import cached_property
 from types import UnionType
@@ -18,9 +19,9 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from functions.kernel.access import SIGNED_IN, Allow, Caller
+from functions.kernel.access import SIGNED_IN, Allow, Caller, Scope
 from functions.kernel.message import Delayed, Event, OutgoingMessage
-from functions.kernel.outcome import Done, Forbidden, Invalid, Rejected, Rejection, Unauthenticated
+from functions.kernel.outcome import Done, Forbidden, Invalid, RecentLoginRequired, Rejected, Rejection, Unauthenticated
 from functions.kernel.rates import RateClass
 from functions.kernel.raw import RawRequest
 
@@ -96,6 +97,10 @@ class Declaration:
     """The event, for a function that is derived from a saga."""
     has_secret_response: bool = False
     """The response contains tokens: it is sent once and never stored."""
+    is_session_only: bool = False
+    """API tokens cannot call it, whatever their scopes."""
+    needs_recent_login: bool = False
+    """The caller has entered a password or code within `access.RECENT_LOGIN`."""
     version: int = 1
     """Counts breaking changes of a command's or query's input; each needs `@upcasts` (`kernel.versions`). Events have their own."""
     rate: RateClass | None = None
@@ -154,6 +159,32 @@ class Declaration:
         """Whether the function verifies access tokens. If not, a token in the message is ignored: the function has no keys."""
         has_caller = any(dependency is Caller or Caller in typing.get_args(dependency) for dependency in self.dependencies.values())
         return self.kind in (Kind.COMMAND, Kind.QUERY) and (not self.allow.anyone or has_caller)
+
+    @cached_property
+    def scope(self) -> Scope | None:
+        """The scope that an API token needs: `read` for a query, the context's own for a command. None: API tokens cannot call it."""
+        if self.is_session_only:
+            return None
+        if self.allow.roles:
+            return Scope.ADMIN
+        if self.kind is Kind.QUERY:
+            return Scope.READ
+        return Scope(self.context) if self.context in list(Scope) else None
+
+    def authorize(self, caller: Caller | None, now: datetime) -> None:
+        """Raises Unauthenticated, Forbidden, or RecentLoginRequired if the caller may not call this function."""
+        if self.allow.anyone:
+            return
+        if caller is None:
+            raise Unauthenticated()
+        if caller.scopes is not None and self.scope is None:
+            raise Forbidden("An API token cannot do this. Sign in with a password: capsule login.")
+        if caller.scopes is not None and self.scope not in caller.scopes:
+            raise Forbidden(f"This needs the scope {self.scope}, which the API token does not have: {', '.join(sorted(caller.scopes)) or 'none'}.")
+        if not self.allow.admits(caller):
+            raise Forbidden(f"This needs the role {' or '.join(sorted(self.allow.roles))}.")
+        if self.needs_recent_login and not caller.has_recent_login(now):
+            raise RecentLoginRequired()
 
     @cached_property
     def dependencies(self) -> Mapping[str, Any]:

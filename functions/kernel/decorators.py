@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from functions.kernel.access import SIGNED_IN, Allow
 from functions.kernel.declaration import Declaration, Handler, Kind, Order, Retry, Scale
 from functions.kernel.message import Event
-from functions.kernel.outcome import Rejection
+from functions.kernel.outcome import RecentLoginRequired, Rejection
 from functions.kernel.rates import RateClass
 
 F = TypeVar("F", bound=Handler)
@@ -42,6 +42,8 @@ def command(
     retry: Retry | None = None,
     deadline_seconds: float = 10.0,
     has_secret_response: bool = False,
+    is_session_only: bool = False,
+    needs_recent_login: bool = False,
     version: int = 1,
     rate: RateClass | None = None,
 ) -> Callable[[F], F]:
@@ -49,19 +51,22 @@ def command(
 
     `http`: "METHOD /path/{field}". `status`: of a successful HTTP response (200, 201, 202 or 204). `rejects`, `emits`: every
     rejection it may answer with and every event it may publish. `has_secret_response`: the response contains tokens; it is sent
-    once and never stored. `rate`: which rate limits apply to its route, where the default is wrong (`RateClass`).
+    once and never stored. `is_session_only`: API tokens cannot call it. `needs_recent_login`: it changes the account's security.
+    `rate`: which rate limits apply to its route, where the default is wrong (`RateClass`).
     """
     return _declare(
         Kind.COMMAND,
         http=http,
         status=status,
         allow=allow,
-        rejects=tuple(rejects),
+        rejects=(*rejects, *((RecentLoginRequired,) if needs_recent_login else ())),
         emits=tuple(emits),
         scale=scale or Scale(),
         retry=retry or Retry(),
         deadline_seconds=deadline_seconds,
         has_secret_response=has_secret_response,
+        is_session_only=is_session_only,
+        needs_recent_login=needs_recent_login,
         version=version,
         rate=rate,
     )
@@ -74,10 +79,11 @@ def query(
     rejects: Sequence[type[Rejection]] = (),
     scale: Scale | None = None,
     deadline_seconds: float = 10.0,
+    is_session_only: bool = False,
     version: int = 1,
     rate: RateClass | None = None,
 ) -> Callable[[F], F]:
-    """Declare a query. It runs read-only and stores nothing."""
+    """Declare a query. It runs read-only and stores nothing. `is_session_only`: API tokens cannot call it."""
     return _declare(
         Kind.QUERY,
         http=http,
@@ -85,6 +91,7 @@ def query(
         rejects=tuple(rejects),
         scale=scale or Scale(),
         deadline_seconds=deadline_seconds,
+        is_session_only=is_session_only,
         version=version,
         rate=rate,
     )

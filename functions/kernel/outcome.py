@@ -6,7 +6,7 @@ each into a problem document (RFC 9457). `type` is the class name in kebab-case.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
 
@@ -37,15 +37,19 @@ class FieldError:
 
 
 class Rejection(Exception):
-    """The request was understood and refused. `retry_after`: seconds."""
+    """The request was understood and refused. `retry_after`: seconds. `secret_members`: extension members of the problem document
+    (RFC 9457, 3.2) that are sent once, and neither stored nor logged."""
 
     status: ClassVar[int] = 422
 
-    def __init__(self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None) -> None:
+    def __init__(
+        self, detail: str = "", *, errors: Sequence[FieldError] = (), retry_after: int | None = None, secret_members: Mapping[str, str] | None = None
+    ) -> None:
         self.detail = detail or self._first_line()
         super().__init__(self.detail)
         self.errors = tuple(errors)
         self.retry_after = retry_after
+        self.secret_members = dict(secret_members or {})
 
     @classmethod
     def slug(cls) -> str:
@@ -84,6 +88,13 @@ class Forbidden(Rejection):
     """You do not have permission to do this."""
 
     status = 403
+
+
+class RecentLoginRequired(Forbidden):
+    """This needs a recent sign-in. Confirm your identity with `POST /v1/sessions/current/confirmation`, then repeat the request.
+
+    The request changes the security of the account, and the last password or code of its session is more than 10 minutes old.
+    """
 
 
 class NotFound(Rejection):

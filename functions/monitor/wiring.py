@@ -6,12 +6,14 @@ from functions.monitor.adapters.alerts import PostgresAddresses, PostgresAlerts,
 from functions.monitor.adapters.dead_letters import PostgresDeadLetters, SettingsOperators
 from functions.monitor.adapters.disk import PostgresDiskUsages
 from functions.monitor.adapters.emails import EmailNotifier
+from functions.monitor.adapters.erasures import PostgresErasures
 from functions.monitor.adapters.metrics import PostgresRequests, PostgresResources, PostgresRollups
 from functions.monitor.adapters.notifications import PostgresChannels, PostgresDeliveries
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresMarkers, PostgresUnownedUsage
 from functions.monitor.adapters.sealing import SealedVault
 from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
 from functions.monitor.domain.webhook_url import WebhookPolicy
+from functions.monitor.services.erasure import Erasure
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
@@ -43,6 +45,8 @@ wiring = Wiring(
         ports.DeadLetters: PostgresDeadLetters,
         ports.Deliveries: PostgresDeliveries,
         ports.DiskUsages: PostgresDiskUsages,
+        ports.Erasures: PostgresErasures,
+        Erasure: Erasure,
         ports.Executions: PostgresExecutions,
         ports.Housekeeping: housekeeping,
         ports.Logs: PostgresLogs,

@@ -77,7 +77,7 @@ def document(slug: str, title: str, status: int, detail: str, errors: Sequence[F
 
 def rejection_document(rejection: Rejection) -> dict[str, Any]:
     """Return the problem document of a function's rejection."""
-    members = document(rejection.slug(), rejection.title(), rejection.status, rejection.detail, rejection.errors)
+    members = document(rejection.slug(), rejection.title(), rejection.status, rejection.detail, rejection.errors) | rejection.secret_members
     if rejection.retry_after is not None:
         members["retryAfter"] = rejection.retry_after
     return members

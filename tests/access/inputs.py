@@ -10,6 +10,7 @@ PASSWORD = "correct horse battery staple"
 
 BODIES: dict[str, dict[str, Any]] = {
     "auth.change_password": {"currentPassword": PASSWORD, "password": "another good password 77"},
+    "auth.create_token": {"name": "another", "scopes": ["read"]},
     "billing.refund_invoice": {"reason": "sorry"},
     "billing.set_payment_method": {"paymentMethod": "pm_card_visa"},
     "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},

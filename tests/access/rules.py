@@ -13,17 +13,22 @@ class Access(Enum):
 
 RULES: dict[Access, str] = {
     Access.ANYONE: """
-        auth.jwks auth.login auth.refresh auth.register auth.resend_verification auth.verify_email
+        auth.jwks auth.login auth.refresh auth.register auth.request_password_reset auth.resend_verification auth.reset_password
+        auth.confirm_email_change auth.login_second_factor auth.verify_email
         billing.handle_stripe_webhook billing.plans
     """,
     Access.ACCOUNT: """
-        auth.change_password auth.logout auth.profile auth.registration
-        billing.cancel_subscription billing.current_bill billing.customer billing.invoices billing.resume_subscription billing.subscribe
-        billing.payment_method billing.set_payment_method billing.subscription
-        deploy.applications deploy.create_application deploy.quota
-        monitor.alerts
+        auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile auth.registration
+        auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
+        auth.create_token auth.tokens auth.begin_second_factor auth.confirm_identity auth.disable_second_factor auth.enable_second_factor
+        auth.replace_recovery_codes auth.second_factor
+        billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
+        billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
+        deploy.applications deploy.create_application deploy.export deploy.quota
+        monitor.alerts monitor.export
     """,
     Access.OBJECT: """
+        auth.revoke_session auth.revoke_token
         billing.credit_note_pdf billing.invoice billing.invoice_pdf billing.pay_invoice
         deploy.application deploy.application_configuration deploy.cancel_deployment deploy.cancel_run deploy.change_application
         deploy.configure_application deploy.configure_environment deploy.create_deploy_key deploy.create_environment

@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from events.auth import UserCreated
 from functions.auth import ports as auth
+from functions.auth.commands.create_token import CreatedTokenView, CreateToken
+from functions.auth.commands.request_email_change import RequestEmailChange
 from functions.auth.domain.email import Email
 from functions.auth.domain.registration import Registration
+from functions.auth.domain.session import Device, Session
+from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.billing import ports as billing
 from functions.billing.commands.refund_invoice import RefundInvoice
@@ -21,7 +25,7 @@ from functions.billing.commands.subscribe import Subscribe
 from functions.deploy.commands.start_run import StartRun
 from functions.deploy.domain.names import EnvironmentName
 from functions.edge.gateway.routing import Route, Table
-from functions.kernel import Caller, Client, File, Kind, Rejection
+from functions.kernel import Caller, Client, File, Kind, Rejection, Scope
 from functions.monitor import ports as monitor
 from functions.monitor.commands.create_alert_channel import CreateAlertChannel
 from functions.monitor.commands.create_alert_rule import CreateAlertRule
@@ -40,8 +44,18 @@ EMAIL = "owner-4711@example.org"
 RUNTIME_FUNCTIONS = ("dead_letters", "settle_dead_letters")
 """Their store is the runtime's, which does not exist in memory."""
 
-LAST = ("deploy.delete_environment", "deploy.delete_application", "auth.change_password", "auth.logout")
+LAST = (
+    *("deploy.delete_environment", "deploy.delete_application"),
+    *("auth.delete_account", "auth.cancel_email_change", "auth.change_password"),
+    *("auth.revoke_token", "auth.revoke_session", "auth.revoke_sessions", "auth.logout"),
+)
 """What the owner does last, in this order."""
+
+OF_A_SESSION = ("auth.confirm_identity",)
+"""What needs a session; the callers of the other routes have none."""
+
+READABLE_BY_TOKENS = ("auth.profile", "auth.registration")
+"""What an API token reads of its account. Nothing else of auth is open to it: a token cannot change or list what signs the account in."""
 
 
 @dataclass
@@ -67,6 +81,7 @@ class Walk(DeployCapsule):
             await self._register(caller, email)
         first = await self.first_release()
         run = await self.call(StartRun(application_id=first.application_id, environment=EnvironmentName("staging"), command="true"), caller=OWNER)
+        await self.call(RequestEmailChange(email="owner-4712@example.org", password=SecretStr(PASSWORD)), caller=OWNER)
         await self.call(Subscribe(plan="pro", payment_method="pm_card_visa"), caller=OWNER)
         await self.settle()
         application = first.application_id
@@ -96,6 +111,8 @@ class Walk(DeployCapsule):
             "creditNoteId": credit_note.id,
             "userId": OWNER.user_id,
             "correlationId": "request-of-the-owner",
+            "sessionId": await self._session(OWNER),
+            "tokenId": await self._token(OWNER),
         }
         done: dict[str, Any] = {"name": "deploy.deploy", "context": "deploy", "kind": "command", "type": "deploy.deploy", "outcome": "done"}
         done |= {"message": "m-1", "correlation": "request-of-the-owner", "actor": OWNER.user_id, "duration_ms": 1.0, "detail": "", "trace": None}
@@ -103,7 +120,13 @@ class Walk(DeployCapsule):
         await self.port(monitor.Executions).add([execution])
 
     async def ask(self, route: Route, caller: Caller | None, ids: dict[str, Any] | None = None) -> Outcome:
-        """Call a route's function with valid input: a sample of its schema, and `ids` (default: those of the owner's objects) in its path."""
+        """Call a route's function with valid input: a sample of its schema, and `ids` (default: those of the owner's objects) in its path.
+
+        A caller without scopes has just signed in.
+        """
+        if caller is not None and caller.scopes is None:
+            session_id = self.ids["sessionId"] if route.name in OF_A_SESSION and caller == OWNER else None
+            caller = replace(caller, authenticated_at=self.clock.now(), session_id=session_id)
         request = route.input.model_validate(valid_input(route, ids or self.ids))
         try:
             output = await self.call(request, caller=caller, client=CLIENT)
@@ -114,6 +137,17 @@ class Walk(DeployCapsule):
     async def owners_view(self) -> dict[str, Outcome]:
         """What the owner reads at every route."""
         return {route.name: await self.ask(route, OWNER) for route in ROUTES if is_readable(route)}
+
+    async def _session(self, caller: Caller) -> UUID:
+        session, _ = Session.start(caller.user_id, Device.of(CLIENT), self.clock.now())
+        await self.port(auth.Sessions).add(session, OpaqueToken.for_refresh())
+        return session.id
+
+    async def _token(self, caller: Caller) -> UUID:
+        request = CreateToken(name="of-the-owner", scopes=[Scope.READ])
+        created = await self.call(request, caller=replace(caller, authenticated_at=self.clock.now()))
+        assert isinstance(created, CreatedTokenView)
+        return created.id
 
     async def _register(self, caller: Caller, email: str) -> None:
         hasher = self.port(auth.Hasher)
@@ -208,3 +242,18 @@ async def test_the_owner_and_administrators_are_not_refused() -> None:
     for route in sorted(routes, key=lambda route: (LAST.index(route.name) if route.name in LAST else -1, order[route.method])):
         outcome = await walk.ask(route, OWNER)
         assert outcome.status not in (401, 403, 404), (route.name, outcome)
+
+
+async def test_an_api_token_may_do_what_its_scopes_say_and_no_route_of_the_account() -> None:
+    walk = await prepared()
+    for route in ROUTES:
+        scope = route.declaration.scope
+        if BY_ROUTE[route.name] is Access.ANYONE or not has_store_in_memory(route):
+            continue
+        owner = ADMIN if BY_ROUTE[route.name] is Access.ADMIN else OWNER
+        refused = await walk.ask(route, replace(owner, scopes=frozenset(Scope) - {scope}))
+        assert (refused.status, refused.slug) == (403, "forbidden"), (route.name, refused)
+        assert (scope is None) == (route.declaration.context == "auth" and owner is OWNER and route.name not in READABLE_BY_TOKENS), route.name
+        if scope is not None and route.declaration.kind is Kind.QUERY:
+            allowed = await walk.ask(route, replace(owner, scopes=frozenset({scope})))
+            assert allowed.status not in (401, 403), (route.name, allowed)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
+from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
@@ -14,11 +16,22 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
-from functions.auth.ports import LoginFailures, Registrations, RevokedSessions, SentEmails, Sessions, Users, VerificationTokens
+from functions.auth.ports import (
+    ApiTokens,
+    LoginFailures,
+    Registrations,
+    RevokedSessions,
+    SecondFactors,
+    SentEmails,
+    Sessions,
+    Users,
+    VerificationTokens,
+)
 from functions.kernel import new_id
 from functions.runtime.reliability.revoked_sessions import RevokedSessions as PostgresRevokedSessions
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
+from tests.memory.auth_tokens import MemoryApiTokens, MemorySecondFactors
 from tests.memory.runtime import MemoryRevokedSessions
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -34,6 +47,8 @@ class Stores:
     failures: LoginFailures
     registrations: Registrations
     revoked: RevokedSessions
+    api_tokens: ApiTokens
+    factors: SecondFactors
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
@@ -50,6 +65,8 @@ def in_memory() -> Stores:
         memory.MemoryLoginFailures(),
         memory.MemoryRegistrations(),
         revoked,
+        MemoryApiTokens(revoked),
+        MemorySecondFactors(),
     )
 
 
@@ -70,6 +87,8 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresLoginFailures(database, lock_timeout=timedelta(milliseconds=300)),
             PostgresRegistrations(database),
             PostgresRevokedSessions(database),
+            PostgresApiTokens(database),
+            PostgresSecondFactors(database),
             database,
         )
     finally:

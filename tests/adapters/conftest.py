@@ -1,4 +1,4 @@
-"""A one-machine Knative for the tests of the deploy context's adapter, and builds in it."""
+"""The stores of auth for their contracts; a one-machine Knative for the tests of the deploy context's adapter, and builds in it."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -12,15 +12,31 @@ from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.domain.observation import Observation
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage import database
+from tests.adapters.auth_stores import Stores, in_memory, in_postgres
 from tests.adapters.deploy_applications import App, wait_for_outcome
 from tests.builder.conftest import INHERITED
 from tests.builder.repositories import Repositories, serving
 from tests.deploy.account import give_account
 from tests.knative.machine import Machine, free_offset
-from tests.servers import POOLER_PORT
+from tests.servers import POOLER_PORT, Databases
 
 if os.environ.get(POOLER_PORT):  # as CAPSULE_PREPARED_STATEMENTS=off does for a process
     database.PREPARE_AFTER_EXECUTIONS = None
+
+
+@pytest.fixture(scope="module")
+def auth_url(postgres: Databases) -> str:
+    return postgres.database("auth").functions_url
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    """The stores of auth, on memory and on PostgreSQL."""
+    if request.param == "memory":
+        yield in_memory()
+        return
+    async with in_postgres(request.getfixturevalue("auth_url")) as stores:
+        yield stores
 
 
 @pytest.fixture(scope="module")

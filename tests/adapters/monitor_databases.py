@@ -9,12 +9,13 @@ import psycopg
 import pytest
 
 from functions.monitor import ports
-from functions.monitor.adapters import alerts, dead_letters, disk, metrics, notifications, postgres, series
+from functions.monitor.adapters import alerts, dead_letters, disk, erasures, metrics, notifications, postgres, series
 from functions.runtime.storage.database import Database as Pool
 from knative.machine import migrations
 from knative.machine.postgres import Database
 from tests.memory import monitor as memory
 from tests.memory import monitor_alerts as memory_alerts
+from tests.memory.monitor_erasures import MemoryErasures
 from tests.servers import Databases
 
 KINDS = ("native", "timescale")
@@ -66,6 +67,13 @@ class Store:
         self.letters: ports.DeadLetters = dead_letters.PostgresDeadLetters(database) if database else memory_alerts.MemoryDeadLetters()
         self.channels: ports.Channels = notifications.PostgresChannels(database) if database else memory_alerts.MemoryChannels()
         self.deliveries: ports.Deliveries = notifications.PostgresDeliveries(database) if database else memory_alerts.MemoryDeliveries()
+
+        self.erasures: ports.Erasures = erasures.PostgresErasures(database) if database else self._memory_erasures()
+
+    def _memory_erasures(self) -> ports.Erasures:
+        assert isinstance(self.applications, memory.MemoryApplications) and isinstance(self.addresses, memory_alerts.MemoryAddresses)
+        stores = (self.logs, self.requests, self.resources, self.alerts, self.rules, self.channels, self.deliveries, self.disks)
+        return MemoryErasures(self.applications, self.addresses, stores)
 
     def transaction(self) -> AbstractAsyncContextManager[object]:
         return self.database.transaction() if self.database else nullcontext()

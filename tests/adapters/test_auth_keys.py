@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from functions.auth.adapters.keys import ACCESS_TOKEN_LIFETIME, SIGNING_KEYS, DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SigningKeys
+from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.email import Email
 from functions.auth.domain.user import Role, User
 from functions.auth.queries.jwks import ShowKeys, jwks
@@ -35,6 +36,7 @@ from functions.wire.settings import MissingSetting
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 USER, _ = User.register(Email("ada@example.org"), "hash", NOW)
 SESSION = new_id()
+GRANT = AccessGrant(SESSION, NOW - timedelta(minutes=1), ["otp", "pwd"])
 
 
 class Machine:
@@ -61,7 +63,7 @@ class Machine:
         os.utime(path, (self.writes, self.writes))
 
     def issue(self, at: datetime = NOW, user: User = USER) -> str:
-        return JwtIssuer(SigningKeys(self.settings), self.settings).issue(user, SESSION, at).text
+        return JwtIssuer(SigningKeys(self.settings), self.settings).issue(user, GRANT, at).text
 
     def forge(self, header: dict[str, Any] | None = None, key: Any = None, algorithm: str = ALGORITHM, **claims: Any) -> str:
         """A valid token except for the given header, key, algorithm or claims (None removes a claim)."""
@@ -82,6 +84,7 @@ def test_an_issued_token_names_its_caller(machine: Machine) -> None:
     user.roles = frozenset({Role.USER, Role.ADMIN})
     caller = machine.tokens.verify(machine.issue(user=user), NOW)
     assert (caller.user_id, caller.session_id, caller.roles, caller.is_admin) == (user.id, SESSION, frozenset({"user", "admin"}), True)
+    assert (caller.scopes, caller.authenticated_at) == (None, NOW - timedelta(minutes=1))
 
 
 def test_the_claims_of_a_token(machine: Machine) -> None:
@@ -96,6 +99,8 @@ def test_the_claims_of_a_token(machine: Machine) -> None:
         "sub": str(USER.id),
         "sid": str(SESSION),
         "roles": ["user"],
+        "auth_time": int(NOW.timestamp()) - 60,
+        "amr": ["otp", "pwd"],
         "iat": int(NOW.timestamp()),
         "exp": int((NOW + ACCESS_TOKEN_LIFETIME).timestamp()),
     }
@@ -165,7 +170,7 @@ def test_a_forged_token_is_rejected_with_the_reason(machine: Machine, name: str)
 
 def test_the_issuer_is_configurable(machine: Machine) -> None:
     settings = Settings({"CAPSULE_ROOT": str(machine.root), "CAPSULE_ISSUER": "https://capsule.example"})
-    token = JwtIssuer(SigningKeys(settings), settings).issue(USER, SESSION, NOW).text
+    token = JwtIssuer(SigningKeys(settings), settings).issue(USER, GRANT, NOW).text
     AccessTokens(settings).verify(token, NOW)
     with pytest.raises(Unauthenticated, match="issuer"):
         machine.tokens.verify(token, NOW)
@@ -173,7 +178,7 @@ def test_the_issuer_is_configurable(machine: Machine) -> None:
 
 def test_a_key_rotation_signs_nobody_out(machine: Machine) -> None:
     issuer = JwtIssuer(SigningKeys(machine.settings), machine.settings)
-    before = issuer.issue(USER, SESSION, NOW).text
+    before = issuer.issue(USER, GRANT, NOW).text
     former, following = machine.private["keys"]
     machine.tokens.verify(before, NOW)
 
@@ -182,7 +187,7 @@ def test_a_key_rotation_signs_nobody_out(machine: Machine) -> None:
     assert len({key["kid"] for key in rotated["keys"]}) == 3
     # The next key was published before it signs: a reader that still has the former public set knows it.
     machine.mount(rotated, public=public_jwks({"keys": [former, following]}))
-    after = issuer.issue(USER, SESSION, NOW).text
+    after = issuer.issue(USER, GRANT, NOW).text
     assert jwt.get_unverified_header(after)["kid"] == following["kid"]
     at = NOW
     for public in (None, public_jwks(rotated)):

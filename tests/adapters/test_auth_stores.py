@@ -1,6 +1,5 @@
 """Contracts of the auth context's stores, on memory and PostgreSQL."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,27 +9,12 @@ from events.auth import SessionEnded
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FailedLogins
-from functions.auth.domain.session import Device, EndReason, Session
-from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
+from functions.auth.domain.session import WITH_CODE, Device, EndReason, Session
+from functions.auth.domain.tokens import RETENTION, OpaqueToken, TokenPurpose, VerificationToken
 from functions.auth.domain.user import Role
 from functions.auth.ports import EmailTaken
 from functions.kernel import Transient, new_id
-from tests.adapters.auth_stores import HASH, NOW, Stores, in_memory, in_postgres, new_user, stored_session, stored_user
-from tests.servers import Databases
-
-
-@pytest.fixture(scope="module")
-def url(postgres: Databases) -> Iterator[str]:
-    yield postgres.database("auth").functions_url
-
-
-@pytest.fixture(params=["memory", "postgres"])
-async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
-    if request.param == "memory":
-        yield in_memory()
-        return
-    async with in_postgres(request.getfixturevalue("url")) as stores:
-        yield stores
+from tests.adapters.auth_stores import HASH, NOW, Stores, new_user, stored_session, stored_user
 
 
 class TestUsers:
@@ -155,6 +139,23 @@ class TestSessions:
             assert [await stores.sessions.lock(each.id) for each in (kept, other, second, third)] == [kept, other, second, third]
             assert {second.id, third.id} <= set(await stores.revoked.list_page(after=None, limit=1_000))
 
+    async def test_active_sessions_are_listed_by_page_with_their_factors(self, stores: Stores) -> None:
+        first, _ = await stored_session(stores)
+        more = [Session.start(first.user_id, first.device, NOW, methods=WITH_CODE)[0] for _ in range(3)]
+        more[1].end(EndReason.REVOKED, NOW)
+        async with stores.transaction():
+            for each in more:
+                await stores.sessions.add(each, OpaqueToken.for_refresh())
+            await stores.sessions.save(more[1])
+            first.confirm_identity(WITH_CODE, NOW + timedelta(minutes=1))
+            await stores.sessions.save(first)
+        async with stores.transaction(read_only=True):
+            page = await stores.sessions.list_active(first.user_id, NOW, before=None, limit=2)
+            rest = await stores.sessions.list_active(first.user_id, NOW, before=page[-1].id, limit=2)
+            assert [*page, *rest] == [more[2], more[0], first]
+            assert await stores.sessions.list_active(first.user_id, first.expires_at, before=None, limit=2) == []
+            assert await stores.sessions.list_active(new_id(), NOW, before=None, limit=2) == []
+
     async def test_old_sessions_are_pruned(self, stores: Stores) -> None:
         alive, alive_token = await stored_session(stores)
         ended, ended_token = await stored_session(stores)
@@ -176,7 +177,7 @@ class TestVerificationTokens:
         async with stores.transaction():
             await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW))
             await stores.verifications.add(VerificationToken.for_intent(intent, user.id, token, NOW + timedelta(hours=1)))
-            stored = await stores.verifications.lock(token)
+            stored = await stores.verifications.lock(token, TokenPurpose.VERIFICATION)
         assert stored == VerificationToken.for_intent(intent, user.id, token, NOW)
 
     async def test_use_is_stored_and_old_tokens_are_pruned(self, stores: Stores) -> None:
@@ -187,11 +188,24 @@ class TestVerificationTokens:
             await stores.verifications.use_all(user.id, NOW)
             await stores.verifications.use_all(user.id, NOW + timedelta(minutes=1))
             verification = replace(verification, used_at=NOW)
-            assert await stores.verifications.lock(token) == verification
+            assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) == verification
             await stores.verifications.prune(verification.expires_at + RETENTION)
-            assert await stores.verifications.lock(token) == verification
+            assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) == verification
             await stores.verifications.prune(verification.expires_at + RETENTION + timedelta(seconds=1))
-            assert await stores.verifications.lock(token) is None
+            assert await stores.verifications.lock(token, TokenPurpose.VERIFICATION) is None
+
+    async def test_tokens_have_a_purpose_and_a_newer_one_replaces_older_ones(self, stores: Stores) -> None:
+        user = await stored_user(stores)
+        verification, first, second = (OpaqueToken(f"cpv_{new_id()}") for _ in range(3))
+        async with stores.transaction():
+            await stores.verifications.add(VerificationToken.for_intent(new_id(), user.id, verification, NOW))
+            for token, at in ((second, NOW + timedelta(minutes=1)), (first, NOW)):  # the older e-mail is sent later
+                await stores.verifications.add(VerificationToken.for_intent(new_id(), user.id, token, at, TokenPurpose.PASSWORD_RESET))
+                await stores.verifications.use_older(user.id, TokenPurpose.PASSWORD_RESET, NOW)
+            rows = [await stores.verifications.lock(token, TokenPurpose.PASSWORD_RESET) for token in (first, second, verification)]
+            kept = await stores.verifications.lock(verification, TokenPurpose.VERIFICATION)
+        assert [row and row.used_at for row in rows] == [NOW, None, None]
+        assert rows[2] is None and kept is not None and kept.used_at is None
 
 
 class TestSentEmails:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from functions.billing.domain.applications import Application
+from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import InvoiceStatus
 from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.payments import PaymentStatus, ProviderResult
@@ -81,3 +82,38 @@ async def test_invoices_and_payments_of_all_customers_are_listed_with_filters(st
         assert list(await store.payments.list_all(other.customer_id, None, before=None, limit=10)) == [paid, failed]
         assert list(await store.payments.list_all(None, PaymentStatus.FAILED, before=paid.id, limit=1)) == [failed]
         assert list(await store.payments.list_all(customer.id, None, before=None, limit=10)) == []
+
+
+async def test_the_customer_of_a_deleted_user_is_erased_and_stays_erased(store: Store) -> None:
+    customer, subscription = await store.customer()
+    invoice = await store.invoice(subscription, new_number())
+    change, _ = PaymentMethodChange.request(customer.id, "pm_1", NOW)
+    async with store.transaction():
+        await store.method_changes.add(change)
+        await store.customers.set_provider_id(customer.id, f"cus_{customer.id}")
+        await store.customers.set_payment_method(customer.id, "pm_1")
+        assert await store.customers.set_email(customer.user_id, "new@example.org")
+        assert not await store.customers.set_email(new_id(), "new@example.org")
+        for later in range(2):
+            await store.customers.mark_deleted(customer.id, NOW + timedelta(days=later))
+        assert customer.id not in [each.id for each in await store.customers.list_closing(NOW, 1000)]
+        [closing] = [each for each in await store.customers.list_closing(NOW + timedelta(seconds=1), 1000) if each.id == customer.id]
+        assert (closing.email, closing.deleted_at) == ("new@example.org", NOW)
+        await store.subscriptions.end(subscription, NOW)
+        for later in range(2):
+            await store.customers.erase(customer.id, NOW + timedelta(days=later))
+    async with store.transaction():
+        erased = await store.customers.get(customer.id)
+        assert erased == replace(customer, email="", deleted_at=NOW, closed_at=NOW)
+        assert await store.customers.set_email(customer.user_id, "late@example.org")
+        assert await store.customers.get(customer.id) == erased
+        assert await store.subscriptions.get_current(customer.id) is None
+        assert customer.id not in [each.id for each in await store.customers.list_closing(NOW + timedelta(days=9), 1000)]
+        assert (await store.invoices.get(invoice.id)).buyer_email == "ada@example.org"
+
+
+async def test_a_user_who_was_deleted_before_becoming_a_customer_stays_one_without_data(store: Store) -> None:
+    erased = Customer.erased(new_id(), NOW)
+    async with store.transaction():
+        await store.customers.add(erased)
+        assert await store.customers.get_by_user(erased.user_id) == erased

@@ -76,6 +76,7 @@ async def test_money_of_the_former_release_keeps_its_amounts_and_its_protection(
         assert period.billed == {Meter.REQUESTS: BilledUsage(0, Money(120, "EUR")), Meter.CPU_MILLISECONDS: BilledUsage(0, Money(0, "EUR"))}
         stored = await store.invoices.get(invoice)
         assert (stored.total, [line.amount for line in stored.lines]) == (Money(2000, "EUR"), [Money(2000, "EUR")])
+        assert stored.buyer_email == "ada@example.org"
         assert await store.invoices.reserve_number("2026") == "2026-000002"
         paid = await store.payments.get(payment)
         assert paid is not None and (paid.amount, paid.status) == (Money(2000, "EUR"), PaymentStatus.SUCCEEDED)

@@ -65,6 +65,15 @@ async def test_new_customer_has_one_account(provider: PaymentProvider) -> None:
     assert await provider.open_account(replace(customer, provider_id=None)) == customer.provider_id
 
 
+async def test_an_account_is_closed_once_and_its_payments_stay_known(provider: PaymentProvider) -> None:
+    customer = await new_customer(provider)
+    charge = await provider.charge(new_payment(), customer)
+    for _ in range(2):
+        await provider.close_account(customer)
+    assert charge.provider_id is not None
+    assert (await provider.get_charge(charge.provider_id)).status is PaymentStatus.SUCCEEDED
+
+
 async def test_a_repeated_charge_happens_once(provider: PaymentProvider) -> None:
     customer, payment = await new_customer(provider), new_payment()
     result = await provider.charge(payment, customer)

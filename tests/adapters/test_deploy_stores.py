@@ -15,7 +15,7 @@ from functions.deploy.domain.rejections import (
 )
 from functions.deploy.domain.standing import Restriction, Standing
 from functions.kernel import Transient
-from tests.adapters.deploy_stores import NOW, Stores, add_application, new_application, stores, url
+from tests.adapters.deploy_stores import BUILT, NOW, Stores, add_application, add_deployment, new_application, observe, stores, url
 
 __all__ = ["stores", "url"]
 LATER = NOW + timedelta(minutes=5)
@@ -103,6 +103,37 @@ async def test_a_stale_application_is_not_saved(stores: Stores) -> None:
         await stores.applications.save(first)
         with pytest.raises(Transient):
             await stores.applications.save(second)
+
+
+async def test_the_quota_of_a_deleted_user_stays_nothing(stores: Stores) -> None:
+    owner, unknown = uuid4(), uuid4()
+    await add_application(stores, owner)
+    async with stores.transaction():
+        for user in (owner, unknown, owner):
+            await stores.quotas.close(user, NOW)
+            await stores.quotas.grant(Quota(user, 9, 9, NOW))
+            await stores.quotas.set(Quota(user, 9, 9, NOW))
+        quota, nothing = await stores.quotas.find(owner), await stores.quotas.find(unknown)
+    assert quota is not None and nothing is not None
+    assert (quota.applications, quota.memory_mib, quota.applications_used) == (0, 0, 1)
+    assert (nothing.applications, nothing.memory_mib, nothing.applications_used) == (0, 0, 0)
+    with pytest.raises(ApplicationQuotaExceeded):
+        await add_application(stores, owner)
+
+
+async def test_deleted_applications_are_erased_with_all_their_rows(stores: Stores) -> None:
+    application, kept = await add_application(stores), await add_application(stores)
+    deployment = await add_deployment(stores, application)
+    await observe(stores, deployment, BUILT)
+    async with stores.transaction():
+        application.delete(NOW)
+        application.complete_deletion()
+        await stores.applications.save(application)
+        assert await stores.applications.erase_deleted(NOW, 10) == 0
+        assert await stores.applications.erase_deleted(NOW + timedelta(seconds=1), 10) >= 1
+        with pytest.raises(ApplicationNotFound):
+            await stores.applications.get(application.id)
+        assert await stores.applications.get(kept.id) == kept
 
 
 async def test_plan_suspension_exhausted_meters_and_standing_are_stored_beside_the_usage(stores: Stores) -> None:

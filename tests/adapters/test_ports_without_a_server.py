@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -9,9 +10,12 @@ import pytest
 
 from functions.auth import ports as auth
 from functions.auth.adapters.argon2 import Argon2Hasher
-from functions.auth.adapters.keys import SIGNING_KEYS, DerivedEmailTokens, JwtIssuer, SigningKeys
+from functions.auth.adapters.keys import SIGNING_KEYS, DerivedEmailTokens, JwtIssuer, SignedLoginChallenges, SigningKeys
+from functions.auth.adapters.vault import vault as auth_vault
+from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
+from functions.auth.domain.tokens import CHALLENGE_LIFETIME, OpaqueToken
 from functions.auth.domain.user import User
 from functions.deploy import ports as deploy
 from functions.deploy.adapters import vault as deploy_vault
@@ -26,6 +30,7 @@ from tests.adapters.auth_stores import HASH, NOW, new_user
 from tests.memory import auth as memory_auth
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor_alerts
+from tests.memory.auth_tokens import PlainLoginChallenges
 
 PASSWORD = "correct horse battery staple"
 
@@ -85,14 +90,37 @@ def issuer(request: pytest.FixtureRequest, settings: Callable[[str], Settings]) 
 
 def test_an_access_token_belongs_to_a_user_and_a_session(issuer: auth.AccessTokenIssuer) -> None:
     user: User = new_user()
-    token, other = issuer.issue(user, uuid4(), NOW), issuer.issue(user, uuid4(), NOW)
+    token, other = (issuer.issue(user, AccessGrant(uuid4()), NOW) for _ in range(2))
     assert token.expires_in_seconds == other.expires_in_seconds == 900
     assert token.text != other.text and HASH not in token.text
+
+
+@pytest.fixture(params=["memory", "signed"])
+def challenges(request: pytest.FixtureRequest, settings: Callable[[str], Settings]) -> auth.LoginChallenges:
+    return PlainLoginChallenges() if request.param == "memory" else SignedLoginChallenges(SigningKeys(settings("auth")))
+
+
+def test_a_challenge_names_its_user_until_it_expires(challenges: auth.LoginChallenges) -> None:
+    user_id = uuid4()
+    challenge = challenges.issue(user_id, NOW)
+    assert challenges.verify(challenge, NOW + CHALLENGE_LIFETIME - timedelta(seconds=1)) == user_id
+    assert challenges.verify(challenge, NOW + CHALLENGE_LIFETIME) is None
+    for text in ("", "cpc_", "cpc_AAAA", "cpc_é", "nonsense"):
+        assert challenges.verify(OpaqueToken(text), NOW) is None
+
+
+def test_a_changed_challenge_is_refused(settings: Callable[[str], Settings]) -> None:
+    challenges = SignedLoginChallenges(SigningKeys(settings("auth")))
+    text = challenges.issue(uuid4(), NOW).text
+    for index in range(len("cpc_"), len(text) - 1):  # the last character has unused bits
+        changed = text[:index] + ("A" if text[index] != "A" else "B") + text[index + 1 :]
+        assert challenges.verify(OpaqueToken(changed), NOW) is None, index
 
 
 VAULTS: dict[str, Callable[[Callable[[str], Settings]], Any]] = {
     "deploy in memory": lambda settings: memory_deploy.PlainVault(),
     "deploy": lambda settings: deploy_vault.SealedVault(settings("deploy")),
+    "auth": lambda settings: auth_vault(settings("auth")),
     "monitor in memory": lambda settings: monitor_alerts.MemoryVault(),
     "monitor": lambda settings: monitor_vault.SealedVault(settings("monitor")),
 }

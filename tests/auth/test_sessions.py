@@ -6,11 +6,13 @@ import pytest
 
 from events.auth import SessionEnded
 from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired, UnknownUser
-from functions.auth.domain.session import IDLE_TIMEOUT, MAX_GRACE_USES, MAX_LIFETIME, REUSE_GRACE
+from functions.auth.domain.session import DEFAULT_LIMITS, MAX_GRACE_USES, REUSE_GRACE
 from functions.auth.domain.user import Role
 from functions.auth.queries.profile import ShowProfile
 from functions.kernel import Caller, Client, Unauthenticated, new_id
 from tests.auth.world import ADDRESS, World
+
+IDLE_TIMEOUT, MAX_LIFETIME = DEFAULT_LIMITS.idle_timeout, DEFAULT_LIMITS.max_lifetime
 
 
 async def reuse(world: World, token: str) -> SessionEnded:

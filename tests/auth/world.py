@@ -1,5 +1,6 @@
 """The auth context in memory, with the requests of its users. Events of other contexts are published by the test."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -24,6 +25,7 @@ from functions.auth.queries.registrations import ListRegistrations
 from functions.kernel import Caller, Client, Event
 from tests.capsule import Capsule
 from tests.memory import auth as memory
+from tests.memory import auth_accounts
 
 ADDRESS, PASSWORD = "ada@example.org", "correct horse battery staple"
 ADMIN = Caller(UUID(int=3), frozenset({"user", "admin"}))
@@ -31,8 +33,8 @@ E = TypeVar("E", bound=Event)
 
 
 class World(Capsule):
-    def __init__(self) -> None:
-        super().__init__("auth")
+    def __init__(self, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__("auth", settings=settings)
         self.users: memory.MemoryUsers = self.port(ports.Users)
         self.registrations: memory.MemoryRegistrations = self.port(ports.Registrations)
         self.sessions: memory.MemorySessions = self.port(ports.Sessions)
@@ -40,7 +42,7 @@ class World(Capsule):
         self.sent_emails: memory.MemorySentEmails = self.port(ports.SentEmails)
         self.failures: memory.MemoryLoginFailures = self.port(ports.LoginFailures)
         self.hasher: memory.PlainHasher = self.port(ports.Hasher)
-        self.mailer: memory.MemoryMailer = self.port(ports.Mailer)
+        self.mailer: auth_accounts.MemoryMailer = self.port(ports.Mailer)
         self.administrators: memory.MemoryAdministrators = self.port(ports.Administrators)
         self.client = Client("203.0.113.7", "curl/8")
 
@@ -69,6 +71,11 @@ class World(Capsule):
         created, token = await self.registered()
         await self.verify(token)
         return created
+
+    async def signed_in_user(self) -> tuple[Caller, SessionView]:
+        created = await self.verified_user()
+        session = await self.login()
+        return self.caller(created, session), session
 
     async def resend(self, email: str = ADDRESS) -> None:
         await self.call(ResendVerification(email=email))

@@ -18,7 +18,6 @@ from functions.kernel import (
     Declaration,
     Delayed,
     Event,
-    Forbidden,
     Kind,
     Origin,
     OutgoingMessage,
@@ -131,8 +130,7 @@ class Capsule:
         Events are queued; `settle` delivers them. Raises the function's Rejection, after keeping what a `Rejected` result keeps.
         """
         declaration = self._taking(type(request))
-        if not declaration.allow.admits(caller):
-            raise Unauthenticated() if caller is None else Forbidden()
+        declaration.authorize(caller, self.clock.now())
         if caller is not None and caller.session_id in self._containers[declaration.context].get(RevokedSessions, "the test").rows:
             raise Unauthenticated("The session of this access token has ended: sign in again.")
         origin = Origin(correlation_id, str(caller.user_id) if caller else None)

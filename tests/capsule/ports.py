@@ -3,7 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.auth import AdministratorGranted, RegistrationCompleted, UserExpired, UserLoggedIn
+from events.auth import (
+    AdministratorGranted,
+    ApiTokenCreated,
+    ApiTokenRevoked,
+    RecoveryCodesReplaced,
+    RecoveryCodeUsed,
+    RegistrationCompleted,
+    SecondFactorDisabled,
+    SecondFactorEnabled,
+    UserExpired,
+    UserLoggedIn,
+)
 from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
@@ -14,8 +25,9 @@ from functions.kernel import Event
 from functions.monitor import ports as monitor
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
-from tests.memory import billing as memory_billing
 from tests.memory import (
+    auth_accounts,
+    auth_tokens,
     billing_methods,
     billing_money,
     billing_provider,
@@ -25,8 +37,10 @@ from tests.memory import (
     deploy_runs,
     monitor_alerts,
 )
+from tests.memory import billing as memory_billing
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
+from tests.memory.monitor_erasures import erasures
 from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 
 SETTINGS: Mapping[str, str] = {
@@ -57,6 +71,11 @@ def sessions(revoked: RevokedSessions) -> memory_auth.MemorySessions:
     return memory_auth.MemorySessions(revoked)
 
 
+def api_tokens(revoked: RevokedSessions) -> auth_tokens.MemoryApiTokens:
+    assert isinstance(revoked, MemoryRevokedSessions)
+    return auth_tokens.MemoryApiTokens(revoked)
+
+
 def revoked_sessions(revoked: RevokedSessions) -> MemoryRevokedSessions:
     assert isinstance(revoked, MemoryRevokedSessions)
     return revoked
@@ -66,11 +85,16 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
     "auth": {
         auth.Administrators: memory_auth.MemoryAdministrators,
         auth.AccessTokenIssuer: memory_auth.PlainAccessTokens,
+        auth.ApiTokens: api_tokens,
+        auth.LoginChallenges: auth_tokens.PlainLoginChallenges,
+        auth.SecondFactors: auth_tokens.MemorySecondFactors,
+        auth.Vault: memory_deploy.PlainVault,
         auth.Hasher: memory_auth.PlainHasher,
         auth.Housekeeping: MemoryHousekeeping,
         auth.LoginFailures: memory_auth.MemoryLoginFailures,
         auth.EmailTokens: memory_auth.PlainEmailTokens,
-        auth.Mailer: memory_auth.MemoryMailer,
+        auth.EmailChanges: auth_accounts.MemoryEmailChanges,
+        auth.Mailer: auth_accounts.MemoryMailer,
         auth.Registrations: memory_auth.MemoryRegistrations,
         auth.SentEmails: memory_auth.MemorySentEmails,
         auth.RevokedSessions: revoked_sessions,
@@ -120,6 +144,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.DeadLetters: monitor_alerts.MemoryDeadLetters,
         monitor.Deliveries: monitor_alerts.MemoryDeliveries,
         monitor.DiskUsages: memory_monitor.MemoryDiskUsages,
+        monitor.Erasures: erasures,
         monitor.Executions: memory_monitor.MemoryExecutions,
         monitor.Housekeeping: MemoryHousekeeping,
         monitor.Logs: memory_monitor.MemoryLogs,
@@ -146,9 +171,15 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
     {
         AlertFired,
         AlertResolved,
+        ApiTokenCreated,
+        ApiTokenRevoked,
         BuildFailed,
         BuildSucceeded,
         PaymentProcessed,
+        RecoveryCodeUsed,
+        RecoveryCodesReplaced,
+        SecondFactorDisabled,
+        SecondFactorEnabled,
         RegistrationCompleted,
         AdministratorGranted,
         UserExpired,

@@ -62,11 +62,10 @@ class Terminal:
         """Run to the end. Fails the test if the exit code differs from `code`; None accepts any."""
         return self.wait(self.start(*arguments), stdin, code)
 
-    def invoke(self, *arguments: str, code: int) -> Result:
+    def invoke(self, *arguments: str, code: int, stdin: str = "") -> Result:
         """Run within this process, which is faster. Standard input is not a terminal."""
-        result = runner.invoke(
-            app, list(arguments), prog_name="capsule", env={**self.environment, "CAPSULE_TOKEN": self.variables.get("CAPSULE_TOKEN")}
-        )
+        environment = {**self.environment, "CAPSULE_TOKEN": self.variables.get("CAPSULE_TOKEN")}
+        result = runner.invoke(app, list(arguments), prog_name="capsule", input=stdin, env=environment)
         assert result.exit_code == code, (arguments, result.exit_code, result.output, result.exception)
         return Result(result.exit_code, result.stdout, result.stderr)
 

@@ -222,14 +222,14 @@ SESSIONS = {f"session-{number}": UUID(int=number) for number in (1, 2)}
 
 
 class StaticVerifier:
-    async def verify(self, token: str, at: datetime) -> Caller:
+    async def verify(self, token: str, at: datetime) -> tuple[str, Caller]:
         if token in SESSIONS:
-            return Caller(USER, session_id=SESSIONS[token])
+            return token, Caller(USER, session_id=SESSIONS[token])
         if token == "other-user":
-            return Caller(OTHER_USER)
+            return token, Caller(OTHER_USER)
         if token != TOKEN:
             raise Unauthenticated("The access token has expired: refresh the session.")
-        return Caller(USER)
+        return token, Caller(USER)
 
 
 class MarkingEncryptor:

@@ -1,4 +1,4 @@
-"""A session that has ended takes its access tokens with it: at the gateway, at once and after a restart."""
+"""A session that has ended, or an API token that is revoked, takes its access tokens with it: at the gateway, at once and after a restart."""
 
 import httpx
 
@@ -42,6 +42,34 @@ def test_a_reused_refresh_token_ends_access(live: Live) -> None:
     assert live.client.post("/v1/sessions/refresh", json={"refreshToken": session["refreshToken"]}).status_code == 401
     for each in tokens:
         until(lambda each=each: answer(live.client, each["accessToken"]) == 401, why="for the gateway to refuse")
+
+
+def test_an_api_token_works_within_its_scopes_until_it_is_revoked_and_for_no_gateway_afterwards(live: Live) -> None:
+    _, token = sign_in(live)
+    created = live.client.post("/v1/tokens", json={"name": "ci", "scopes": ["read"]}, headers=bearer(token))
+    assert created.status_code == 201, created.text
+    api_token = created.json()["token"]
+    assert answer(live.client, api_token) == 200
+    for response in (
+        live.client.get("/v1/sessions", headers=bearer(api_token)),
+        live.client.post("/v1/tokens", json={"name": "more", "scopes": ["read"]}, headers=bearer(api_token)),
+        live.client.delete("/v1/sessions", headers=bearer(api_token)),
+    ):
+        assert (response.status_code, response.json()["type"]) == (403, "/problems/forbidden")
+    with live.another_gateway() as other:
+        assert answer(other, api_token) == 200
+        revoked = live.client.delete(f"/v1/tokens/{created.json()['id']}", headers=bearer(token))
+        assert revoked.status_code == 204
+        for client in (live.client, other):
+            until(lambda client=client: answer(client, api_token) == 401, why="for the gateway to refuse")
+    with live.another_gateway() as restarted:
+        refused = restarted.get("/v1/users/me", headers=bearer(api_token))
+        assert (refused.status_code, refused.json()["detail"]) == (
+            401,
+            'The API token "ci" has been revoked. Create another one: capsule tokens create.',
+        )
+    assert live.rows("SELECT count(*) FROM api_tokens WHERE last_used_at IS NOT NULL")[0][0] == 1
+    assert api_token not in live.log("edge.gateway") and api_token not in live.log("auth.all")
 
 
 def test_a_gateway_that_has_not_read_the_list_accepts_no_token(live: Live) -> None:

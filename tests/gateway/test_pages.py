@@ -270,3 +270,18 @@ async def test_the_start_page_links_to_the_documentation() -> None:
     assert 'href="/docs"' in (await shop.client.get("/", headers=HTML)).text
     head = await shop.client.head("/v1/orders/latest", headers=signed_in())
     assert head.status_code == 200
+
+
+async def test_the_pages_of_a_password_reset_and_an_email_change_send_their_commands() -> None:
+    shop = open_shop(registry=Registry.load())
+    incomplete = await shop.client.get("/reset-password")
+    assert 'action="/reset-password/request"' in incomplete.text and 'type="password"' not in incomplete.text
+    page = await shop.client.get("/reset-password?token=t-1&password=of+the+link")
+    assert 'value="t-1"' in page.text and 'name="password"' in page.text and "of the link" not in page.text
+    assert 'value="t-2"' in (await shop.client.get("/confirm-email?token=t-2")).text and shop.bus.sent == []
+
+    shop.bus.reply = lambda message: done({"email": "ada@example.org", "unconfirmed": ["new"]})
+    assert "password is changed" in (await shop.client.post("/reset-password", data={"token": "t-1", "password": "ada's own"})).text
+    assert "to the new address" in (await shop.client.post("/confirm-email", data={"token": "t-2"})).text
+    assert "If the address has an account" in (await shop.client.post("/reset-password/request", data={"email": "ada@example.org"})).text
+    assert [message.routing_key for message in shop.bus.sent] == ["auth.reset_password", "auth.confirm_email_change", "auth.request_password_reset"]

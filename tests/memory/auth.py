@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FAILURE_RETENTION, FailedLogins
 from functions.auth.domain.password import Password, normalize
 from functions.auth.domain.registration import Registration, Stage
 from functions.auth.domain.session import EndReason, Session
-from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
+from functions.auth.domain.tokens import RETENTION, OpaqueToken, TokenPurpose, VerificationToken
 from functions.auth.domain.user import Role, User
 from functions.auth.ports import AccessToken, EmailTaken
 from functions.kernel import Events, Transient
@@ -52,6 +53,8 @@ class MemoryUsers:
         stored = self.rows.get(user.id)
         if stored is None or stored.version != user.version:
             raise Transient(f"user {user.id} has changed since it was read")
+        if any(other.email == user.email and other.id != user.id for other in self.rows.values()):
+            raise EmailTaken(user.email)
         user.version += 1
         self.rows[user.id] = deepcopy(user)
 
@@ -60,6 +63,12 @@ class MemoryUsers:
         for user in expired:
             del self.rows[user.id]
         return expired
+
+    async def list_due_deletions(self, now: datetime, limit: int) -> Sequence[User]:
+        return deepcopy([user for user in self.rows.values() if user.deletes_at and user.deletes_at <= now][:limit])
+
+    async def delete(self, user_id: UUID) -> None:
+        self.rows.pop(user_id, None)
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
         stored = self.rows.get(user_id)
@@ -124,6 +133,10 @@ class MemorySessions:
         if token is not None:
             self.tokens[token.hash] = (session.id, session.generation)
 
+    async def list_active(self, user_id: UUID, now: datetime, *, before: UUID | None, limit: int) -> Sequence[Session]:
+        own = [each for each in self.rows.values() if each.user_id == user_id and each.is_active(now) and (before is None or each.id < before)]
+        return deepcopy(sorted(own, key=lambda each: each.id, reverse=True)[:limit])
+
     async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
         events: Events = ()
         for session in [deepcopy(each) for each in self.rows.values() if each.user_id == user_id and each.id != kept]:
@@ -146,8 +159,15 @@ class MemoryVerificationTokens:
     async def add(self, token: VerificationToken) -> None:
         self.rows.setdefault(token.id, deepcopy(token))
 
-    async def lock(self, token: OpaqueToken) -> VerificationToken | None:
-        return next((deepcopy(row) for row in self.rows.values() if row.token_hash == token.hash), None)
+    async def lock(self, token: OpaqueToken, purpose: TokenPurpose) -> VerificationToken | None:
+        return next((deepcopy(row) for row in self.rows.values() if row.token_hash == token.hash and row.purpose is purpose), None)
+
+    async def use_older(self, user_id: UUID, purpose: TokenPurpose, now: datetime) -> None:
+        rows = [row for row in self.rows.values() if row.user_id == user_id and row.purpose is purpose]
+        newest_at = max(row.created_at for row in rows)
+        for row in rows:
+            if row.used_at is None and row.created_at < newest_at:
+                self.rows[row.id] = replace(row, used_at=now)
 
     async def use_all(self, user_id: UUID, now: datetime) -> None:
         for row in self.rows.values():
@@ -198,12 +218,14 @@ class MemoryLoginFailures:
 
 @dataclass
 class PlainHasher:
-    """Replaces argon2. Counts verifications; hashes of another `strength` need a rehash."""
+    """Replaces argon2. Counts hashes and verifications; hashes of another `strength` need a rehash."""
 
     strength: int = 2
     verified: int = 0
+    hashed: int = 0
 
     async def hash(self, password: Password) -> str:
+        self.hashed += 1
         return f"{self.strength}${password.text}"
 
     async def rehash(self, text: str) -> str:
@@ -222,34 +244,6 @@ class PlainEmailTokens:
         return OpaqueToken(f"token-of-{intent}")
 
 
-@dataclass
-class MemoryMailer:
-    """Records sent e-mails, or raises `failure`."""
-
-    verifications: list[tuple[UUID, str, str]] = field(default_factory=list)
-    """(intent, recipient, token)"""
-    repeated: list[tuple[UUID, str]] = field(default_factory=list)
-    """(intent, recipient)"""
-    failed: list[tuple[UUID, str, str]] = field(default_factory=list)
-    """(intent, recipient, address of the registration)"""
-    failure: Exception | None = None
-
-    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
-        if self.failure:
-            raise self.failure
-        self.verifications.append((intent, to, token.text))
-
-    async def send_registration_repeated(self, intent: UUID, to: str) -> None:
-        if self.failure:
-            raise self.failure
-        self.repeated.append((intent, to))
-
-    async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
-        if self.failure:
-            raise self.failure
-        self.failed.append((intent, to, registration.email))
-
-
 class PlainAccessTokens:
-    def issue(self, user: User, session_id: UUID, now: datetime) -> AccessToken:
-        return AccessToken(f"access of {user.id} in {session_id}", 900)
+    def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken:
+        return AccessToken(f"access of {user.id} in {grant.session_id}", 900)

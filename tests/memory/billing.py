@@ -88,6 +88,25 @@ class MemoryCustomers:
         customer = await self.get(customer_id)
         self.customers[customer.user_id] = replace(customer, payment_method=payment_method)
 
+    async def set_email(self, user_id: UUID, email: str) -> bool:
+        customer = self.customers.get(user_id)
+        if customer is not None and customer.closed_at is None:
+            self.customers[user_id] = replace(customer, email=email)
+        return customer is not None
+
+    async def mark_deleted(self, customer_id: UUID, at: datetime) -> None:
+        customer = await self.get(customer_id)
+        self.customers[customer.user_id] = replace(customer, deleted_at=customer.deleted_at or at)
+
+    async def list_closing(self, before: datetime, limit: int) -> Sequence[Customer]:
+        return [each for each in self.customers.values() if each.deleted_at and each.deleted_at < before and each.closed_at is None][:limit]
+
+    async def erase(self, customer_id: UUID, at: datetime) -> None:
+        customer = await self.get(customer_id)
+        if customer.closed_at is None:
+            erased = replace(customer, email="", provider_id=None, payment_method=None, account_refusal_reason=None, closed_at=at)
+            self.customers[customer.user_id] = erased
+
     async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:
         found = [each for each in self.customers.values() if text.lower() in each.email.lower() and (before is None or each.id < before)]
         return sorted(found, key=lambda each: each.id, reverse=True)[:limit]

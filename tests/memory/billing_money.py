@@ -61,8 +61,13 @@ class MemorySubscriptions:
     async def save(self, subscription: Subscription) -> None:
         self.subscriptions.update_row(subscription)
 
+    async def end(self, subscription: Subscription, at: datetime) -> None:
+        self.subscriptions[subscription.id].status = SubscriptionStatus.ENDED
+        self.subscriptions[subscription.id].suspended_at = None
+
     async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
-        return self.subscriptions.where(lambda row: row.billed_until <= before, lambda row: row.billed_until)[:limit]
+        ended = self.subscriptions.where(lambda row: row.billed_until <= before, lambda row: row.billed_until)
+        return [row for row in ended if row.status is not SubscriptionStatus.ENDED][:limit]
 
     async def list_to_review(self, now: datetime, limit: int) -> Sequence[Subscription]:
         return self.subscriptions.where(lambda row: not row.is_announced or (row.exhausted_until is not None and row.exhausted_until <= now))[:limit]

@@ -48,6 +48,10 @@ class MemoryProvider:
             raise ProviderRefused(self.refusal)
         return self.accounts.setdefault(customer.id, f"cus_{customer.id.hex}")
 
+    async def close_account(self, customer: Customer) -> None:
+        self._require_available()
+        self.accounts.pop(customer.id, None)
+
     async def charge(self, payment: Payment, customer: Customer) -> ProviderResult:
         self._require_available()
         if customer.provider_id not in self.accounts.values():

@@ -37,12 +37,20 @@ ROOT = Path(__file__).parents[2]
 class MemoryQuotas:
     def __init__(self) -> None:
         self.granted: dict[UUID, Quota] = {}
+        self.closed: set[UUID] = set()
         self._memory: dict[tuple[UUID, str], tuple[UUID, int]] = {}
 
     async def grant(self, quota: Quota) -> None:
         self.granted.setdefault(quota.user_id, quota)
 
+    async def close(self, user_id: UUID, at: datetime) -> None:
+        self.closed.add(user_id)
+        before = self.granted.get(user_id) or Quota(user_id, 0, 0, at)
+        self.granted[user_id] = replace(before, applications=0, memory_mib=0)
+
     async def set(self, quota: Quota) -> None:
+        if quota.user_id in self.closed:
+            return
         former = self.granted.setdefault(quota.user_id, quota)
         kept = {name: getattr(former, name) for name in ("applications_used", "exhausted", "renews_at", "standing")}
         self.granted[quota.user_id] = replace(quota, **kept)
@@ -139,6 +147,12 @@ class MemoryApplications:
     async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
         rows = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE and (before is None or each.id < before)]
         return deepcopy(sorted(rows, key=lambda each: each.id, reverse=True)[:limit])
+
+    async def erase_deleted(self, before: datetime, limit: int) -> int:
+        expired = [each.id for each in self._rows.values() if each.status == DELETED and each.deleted_at and each.deleted_at < before][:limit]
+        for application_id in expired:
+            del self._rows[application_id]
+        return len(expired)
 
 
 class MemoryEnvironments:

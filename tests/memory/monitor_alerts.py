@@ -16,9 +16,12 @@ from functions.monitor.domain.rules import NoData, Rule, RuleKind
 class MemoryAddresses:
     def __init__(self) -> None:
         self.addresses: dict[UUID, tuple[datetime, str]] = {}
+        self.deleted: dict[UUID, datetime] = {}
 
     async def keep(self, user_id: UUID, email: str, at: datetime) -> None:
         known = self.addresses.get(user_id)
+        if user_id in self.deleted:
+            return
         if known is None or known[0] < at:
             self.addresses[user_id] = (at, email)
 

@@ -20,6 +20,7 @@ PROOFS = {
     "access": Proof("Each route answers those who may use it, nobody else", ("tests/journeys/test_access.py",)),
     "adding-a-function": Proof("docs/adding-a-function.md works, applied to a copy", ("tests/documents/test_adding_a_function.py",)),
     "dashboard": Proof("The main job and every page, in Chromium", ("tests/journeys/test_dashboard.py",)),
+    "enumeration": Proof("No answer or time tells whether an account exists", ("tests/gateway/test_enumeration.py",)),
     "pooler": Proof("The storage works through PgBouncer", ("tests/adapters/test_through_pgbouncer.py",)),
     "recovery": Proof(
         "Nothing is lost when processes and servers die",

@@ -3,11 +3,13 @@
 import json
 import shlex
 from collections.abc import Sequence
+from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID
 
+from functions.auth.domain.email_change import EMAIL_CHANGE_LIFETIME
 from functions.auth.domain.registration import Registration
-from functions.auth.domain.tokens import VERIFICATION_LIFETIME, OpaqueToken
+from functions.auth.domain.tokens import PASSWORD_RESET_LIFETIME, VERIFICATION_LIFETIME, OpaqueToken
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import PUBLIC_URL
@@ -47,6 +49,94 @@ class EmailMailer:
         ]
         await self._send(intent, to, "You already have a Capsule account", blocks)
 
+    async def send_password_reset(self, intent: UUID, to: str, token: OpaqueToken) -> None:
+        link = f"{self._url}/reset-password?token={quote(token.text)}"
+        minutes = round(PASSWORD_RESET_LIFETIME.total_seconds() / 60)
+        body = json.dumps({"token": token.text, "password": "YOUR NEW PASSWORD"})
+        blocks: list[Block] = [
+            f"Someone requested a new password for the Capsule account of {to}. If it was you, choose one:",
+            Link("Choose a new password", link),
+            "Or in a terminal:",
+            Command(f"capsule password reset {shlex.quote(link)}"),
+            "Without the CLI:",
+            Command(f"curl -X POST {self._url}/v1/password-resets/complete -H 'Content-Type: application/json' -d '{body}'"),
+            f"The link works once, for {minutes} minutes, until you request another one. The new password signs you out everywhere.",
+            "If it was not you, ignore this e-mail: nothing has changed.",
+        ]
+        await self._send(intent, to, "Reset your Capsule password", blocks)
+
+    async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None:
+        blocks: list[Block] = [
+            f"The password of the Capsule account of {to} was changed on {_moment(at)}. Other sessions of the account are signed out.",
+            "If it was you, there is nothing to do. If it was not you, set a new password at once:",
+            *self._reset_commands(to),
+        ]
+        await self._send(intent, to, "Your Capsule password was changed", blocks)
+
+    async def send_email_change(self, intent: UUID, to: str, email: str, token: OpaqueToken) -> None:
+        link = f"{self._url}/confirm-email?token={quote(token.text)}"
+        body = json.dumps({"token": token.text})
+        blocks: list[Block] = [
+            f"The user of a Capsule account requested that its e-mail address becomes {email}. If it was you, confirm it:",
+            Link("Confirm the new address", link),
+            "Or in a terminal:",
+            Command(f"capsule email confirm {shlex.quote(link)}"),
+            "Without the CLI:",
+            Command(f"curl -X POST {self._url}/v1/email-changes/confirm -H 'Content-Type: application/json' -d '{body}'"),
+            "The current and the new address get such a link, and the change waits for both. "
+            f"The links work for {round(EMAIL_CHANGE_LIFETIME.total_seconds() / 3600)} hours.",
+            "If it was not you, do not follow the link: without it nothing changes.",
+        ]
+        if to != email:
+            blocks += ["Somebody may use your account. Set a new password, which ends all sessions and the change:", *self._reset_commands(to)]
+        await self._send(intent, to, "Confirm the new e-mail address for Capsule", blocks)
+
+    async def send_address_in_use(self, intent: UUID, to: str) -> None:
+        blocks: list[Block] = [
+            f"The user of a Capsule account requested that its e-mail address becomes {to}, which has an account of its own.",
+            "If it was you: delete one of the accounts, or keep both. If it was not you: nothing has changed, "
+            "and the other person has not learned that you have an account.",
+        ]
+        await self._send(intent, to, "You already have a Capsule account", blocks)
+
+    async def send_email_changed(self, intent: UUID, to: str, email: str, at: datetime) -> None:
+        blocks: list[Block] = [
+            f"The e-mail address of a Capsule account was changed to {email} on {_moment(at)}, confirmed at both addresses.",
+            "All sessions have ended. Sign in with the new address:",
+            Command(f"capsule login --email {shlex.quote(email)}"),
+        ]
+        if to != email:
+            blocks.append(f"The address {to} has no account any more.")
+        await self._send(intent, to, "Your e-mail address for Capsule was changed", blocks)
+
+    async def send_deletion_requested(self, intent: UUID, to: str, deletes_at: datetime) -> None:
+        blocks: list[Block] = [
+            f"The Capsule account of {to} will be deleted on {_moment(deletes_at)}, with its applications, their data and their logs. "
+            "Nothing can be restored afterwards.",
+            "Until then everything keeps running. To keep the account, sign in and restore it:",
+            Command(f"capsule login --email {shlex.quote(to)}"),
+            Command("capsule account restore"),
+            "All sessions have ended. What is owed on that day is on a final invoice. "
+            "If you did not request it, set a new password, then restore the account:",
+            *self._reset_commands(to),
+        ]
+        await self._send(intent, to, "Your Capsule account will be deleted", blocks)
+
+    async def send_account_restored(self, intent: UUID, to: str, at: datetime) -> None:
+        blocks: list[Block] = [
+            f"The Capsule account of {to} was restored on {_moment(at)}. It will not be deleted.",
+            "If it was not you, set a new password:",
+            *self._reset_commands(to),
+        ]
+        await self._send(intent, to, "Your Capsule account is restored", blocks)
+
+    def _reset_commands(self, to: str) -> list[Block]:
+        return [
+            Link("Request a link", f"{self._url}/reset-password"),
+            "Or in a terminal:",
+            Command(f"capsule password reset --email {shlex.quote(to)}"),
+        ]
+
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
         facts = [
             f"User: {registration.email} ({registration.id})",
@@ -68,3 +158,7 @@ class EmailMailer:
 
     async def _send(self, intent: UUID, to: str, subject: str, blocks: Sequence[Block]) -> None:
         await self._transport.send(OutgoingEmail(intent, to, subject, *render(blocks)))
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%d %B %Y at %H:%M} UTC"

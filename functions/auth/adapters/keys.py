@@ -6,15 +6,17 @@ redeployment.
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import jwt
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from functions.auth.domain.tokens import VERIFICATION_PREFIX, OpaqueToken
+from functions.auth.domain.access_grant import AccessGrant
+from functions.auth.domain.tokens import CHALLENGE_LIFETIME, CHALLENGE_PREFIX, VERIFICATION_PREFIX, OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import AccessToken
 from functions.kernel import new_id
@@ -29,6 +31,8 @@ from functions.runtime.security.tokens import (
     current_signing_key,
 )
 
+CHALLENGE_CONTENT_LENGTH = 24
+"""A UUID and a Unix time of 8 bytes."""
 SIGNING_KEYS = "/etc/capsule/signing/jwks.json"
 
 
@@ -63,20 +67,25 @@ class JwtIssuer:
         self._keys = keys
         self._issuer = settings.value(ISSUER)
 
-    def issue(self, user: User, session_id: UUID, now: datetime) -> AccessToken:
+    def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken:
         kid, key = self._keys.current()
-        claims = {
+        expires_at = min(now + ACCESS_TOKEN_LIFETIME, grant.expires_at or datetime.max.replace(tzinfo=UTC))
+        claims: dict[str, Any] = {
             "iss": self._issuer,
             "aud": AUDIENCE,
             "sub": str(user.id),
-            "sid": str(session_id),
-            "roles": sorted(user.roles),
+            "sid": str(grant.session_id),
+            "roles": grant.roles(user.roles),
             "iat": int(now.timestamp()),
-            "exp": int((now + ACCESS_TOKEN_LIFETIME).timestamp()),
+            "exp": int(expires_at.timestamp()),
             "jti": str(new_id()),
         }
+        if grant.authenticated_at is not None:
+            claims |= {"auth_time": int(grant.authenticated_at.timestamp()), "amr": list(grant.methods)}
+        if grant.scopes is not None:
+            claims["scope"] = " ".join(sorted(grant.scopes))
         text = jwt.encode(claims, key.key, algorithm=ALGORITHM, headers={"kid": kid, "typ": TYPE})
-        return AccessToken(text, int(ACCESS_TOKEN_LIFETIME.total_seconds()))
+        return AccessToken(text, int((expires_at - now).total_seconds()))
 
 
 class DerivedEmailTokens:
@@ -89,6 +98,32 @@ class DerivedEmailTokens:
         mac = hmac.HMAC(self._keys.derive("capsule: tokens of verification mails, 1"), hashes.SHA256())
         mac.update(intent.bytes)
         return OpaqueToken(VERIFICATION_PREFIX + base64.urlsafe_b64encode(mac.finalize()).rstrip(b"=").decode())
+
+
+class SignedLoginChallenges:
+    """User id, time of expiry, and their HMAC."""
+
+    def __init__(self, keys: SigningKeys) -> None:
+        self._keys = keys
+
+    def issue(self, user_id: UUID, now: datetime) -> OpaqueToken:
+        content = user_id.bytes + int((now + CHALLENGE_LIFETIME).timestamp()).to_bytes(8, "big")
+        return OpaqueToken(CHALLENGE_PREFIX + base64.urlsafe_b64encode(content + self._mac(content).finalize()).rstrip(b"=").decode())
+
+    def verify(self, challenge: OpaqueToken, now: datetime) -> UUID | None:
+        text = challenge.text.removeprefix(CHALLENGE_PREFIX)
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            content, signature = raw[:CHALLENGE_CONTENT_LENGTH], raw[CHALLENGE_CONTENT_LENGTH:]
+            self._mac(content).verify(signature)
+        except (ValueError, InvalidSignature):
+            return None
+        return UUID(bytes=content[:16]) if int.from_bytes(content[16:], "big") > now.timestamp() else None
+
+    def _mac(self, content: bytes) -> hmac.HMAC:
+        mac = hmac.HMAC(self._keys.derive("capsule: challenges of sign-ins, 1"), hashes.SHA256())
+        mac.update(content)
+        return mac
 
 
 class MountedPublicKeys:

@@ -8,14 +8,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from functions.auth.domain.session import Device, EndReason, RefreshFamily, Session
+from functions.auth.domain.session import Device, EndReason, Method, RefreshFamily, Session
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.kernel import Events
 from functions.runtime.reliability import revoked_sessions
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 5_000
-COLUMNS = "s.id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, s.generation, grace_uses, ended_at, end_reason"
+COLUMNS = (
+    "s.id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, s.generation, grace_uses, authenticated_at, methods,"
+    " ended_at, end_reason"
+)
 
 
 class PostgresSessions:
@@ -24,8 +27,8 @@ class PostgresSessions:
 
     async def add(self, session: Session, token: OpaqueToken) -> None:
         await self._database.connection.execute(
-            "INSERT INTO sessions (id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, generation, grace_uses)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            "INSERT INTO sessions (id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, generation, grace_uses,"
+            " authenticated_at, methods) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
                 session.id,
                 session.user_id,
@@ -37,6 +40,8 @@ class PostgresSessions:
                 session.family.rotated_at,
                 session.family.generation,
                 session.family.grace_uses,
+                session.authenticated_at,
+                sorted(session.methods),
             ),
         )
         await self._issue(session, token)
@@ -60,7 +65,7 @@ class PostgresSessions:
     async def save(self, session: Session, token: OpaqueToken | None = None) -> None:
         await self._database.connection.execute(
             "UPDATE sessions SET address = %s, user_agent = %s, last_seen_at = %s, expires_at = %s, rotated_at = %s, generation = %s,"
-            " grace_uses = %s, ended_at = %s, end_reason = %s WHERE id = %s",
+            " grace_uses = %s, authenticated_at = %s, methods = %s, ended_at = %s, end_reason = %s WHERE id = %s",
             (
                 session.device.address,
                 session.device.user_agent,
@@ -69,6 +74,8 @@ class PostgresSessions:
                 session.family.rotated_at,
                 session.family.generation,
                 session.family.grace_uses,
+                session.authenticated_at,
+                sorted(session.methods),
                 session.ended_at,
                 session.end_reason,
                 session.id,
@@ -78,6 +85,14 @@ class PostgresSessions:
             await revoked_sessions.add(self._database.connection, [session.id], session.ended_at)
         if token is not None:
             await self._issue(session, token)
+
+    async def list_active(self, user_id: UUID, now: datetime, *, before: UUID | None, limit: int) -> Sequence[Session]:
+        cursor = await self._database.connection.execute(
+            f"SELECT {COLUMNS} FROM sessions s WHERE user_id = %s AND ended_at IS NULL AND expires_at > %s AND (%s::uuid IS NULL OR s.id < %s)"
+            " ORDER BY s.id DESC LIMIT %s",
+            (user_id, now, before, before, limit),
+        )
+        return [_session(row) for row in await cursor.fetchall()]
 
     async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
         cursor = await self._database.connection.execute(
@@ -104,7 +119,8 @@ class PostgresSessions:
 
 
 def _session(row: Sequence[Any]) -> Session:
-    session_id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, generation, grace_uses, ended_at, reason = row
+    session_id, user_id, address, user_agent, started_at, last_seen_at, expires_at, rotated_at, generation, grace_uses, *state = row
+    authenticated_at, methods, ended_at, reason = state
     return Session(
         session_id,
         user_id,
@@ -113,6 +129,8 @@ def _session(row: Sequence[Any]) -> Session:
         last_seen_at,
         expires_at,
         RefreshFamily(rotated_at, generation, grace_uses),
+        authenticated_at,
+        frozenset(map(Method, methods)),
         ended_at,
         None if reason is None else EndReason(reason),
     )

@@ -1,5 +1,6 @@
 """Verification tokens, sent e-mails and failed logins in PostgreSQL."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FAILURE_RETENTION, FailedLogins
 from functions.auth.domain.rejections import AccountLocked
-from functions.auth.domain.tokens import RETENTION, OpaqueToken, VerificationToken
+from functions.auth.domain.tokens import RETENTION, OpaqueToken, TokenPurpose, VerificationToken
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 5_000
@@ -21,21 +22,30 @@ class PostgresVerificationTokens:
 
     async def add(self, token: VerificationToken) -> None:
         await self._database.connection.execute(
-            "INSERT INTO verification_tokens (id, user_id, token_hash, created_at, expires_at) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (token.id, token.user_id, token.token_hash, token.created_at, token.expires_at),
+            "INSERT INTO verification_tokens (id, user_id, token_hash, created_at, expires_at, purpose) VALUES (%s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            (token.id, token.user_id, token.token_hash, token.created_at, token.expires_at, token.purpose),
         )
 
-    async def lock(self, token: OpaqueToken) -> VerificationToken | None:
+    async def lock(self, token: OpaqueToken, purpose: TokenPurpose) -> VerificationToken | None:
         row = await (
             await self._database.connection.execute(
-                "SELECT id, user_id, token_hash, created_at, expires_at, used_at FROM verification_tokens WHERE token_hash = %s FOR UPDATE",
-                (token.hash,),
+                "SELECT id, user_id, token_hash, created_at, expires_at, used_at FROM verification_tokens"
+                " WHERE token_hash = %s AND purpose = %s FOR UPDATE",
+                (token.hash, purpose),
             )
         ).fetchone()
-        return None if row is None else VerificationToken(*row)
+        return None if row is None else replace(VerificationToken(*row), purpose=purpose)
 
     async def use_all(self, user_id: UUID, now: datetime) -> None:
         await self._database.connection.execute("UPDATE verification_tokens SET used_at = %s WHERE user_id = %s AND used_at IS NULL", (now, user_id))
+
+    async def use_older(self, user_id: UUID, purpose: TokenPurpose, now: datetime) -> None:
+        await self._database.connection.execute(
+            "UPDATE verification_tokens SET used_at = %(now)s WHERE user_id = %(user)s AND purpose = %(purpose)s AND used_at IS NULL AND created_at <"
+            " (SELECT max(created_at) FROM verification_tokens WHERE user_id = %(user)s AND purpose = %(purpose)s)",
+            {"now": now, "user": user_id, "purpose": purpose},
+        )
 
     async def prune(self, now: datetime) -> int:
         deleted = await self._database.connection.execute(

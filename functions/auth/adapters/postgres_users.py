@@ -1,6 +1,7 @@
 """Users in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from functions.auth.ports import EmailTaken
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
-COLUMNS = "id, email, password_hash, roles, email_verified_at, created_at, updated_at, version"
+COLUMNS = "id, email, password_hash, roles, email_verified_at, created_at, updated_at, version, name, deletes_at"
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
 BY_EMAIL = f"SELECT {COLUMNS} FROM users WHERE email = %s"
 
@@ -24,25 +25,22 @@ class PostgresUsers:
 
     async def add(self, user: User) -> None:
         connection = self._database.connection
-        try:
-            async with connection.transaction():
-                await connection.execute(
-                    f"INSERT INTO users ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                    (
-                        user.id,
-                        user.email,
-                        user.password_hash,
-                        sorted(user.roles),
-                        user.email_verified_at,
-                        user.registered_at,
-                        user.updated_at,
-                        user.version,
-                    ),
-                )
-        except UniqueViolation as error:
-            if error.diag.constraint_name != "users_email_key":
-                raise
-            raise EmailTaken(user.email) from error
+        async with self._unique_email(user):
+            await connection.execute(
+                f"INSERT INTO users ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (
+                    user.id,
+                    user.email,
+                    user.password_hash,
+                    sorted(user.roles),
+                    user.email_verified_at,
+                    user.registered_at,
+                    user.updated_at,
+                    user.version,
+                    user.name,
+                    user.deletes_at,
+                ),
+            )
 
     async def get(self, user_id: UUID) -> User | None:
         return await self._one(BY_ID, user_id)
@@ -55,11 +53,22 @@ class PostgresUsers:
         return [_user(row) for row in await (await self._database.connection.execute(statement)).fetchall()]
 
     async def save(self, user: User) -> None:
-        updated = await self._database.connection.execute(
-            "UPDATE users SET password_hash = %s, roles = %s, email_verified_at = %s, updated_at = %s, version = version + 1"
-            " WHERE id = %s AND version = %s",
-            (user.password_hash, sorted(user.roles), user.email_verified_at, user.updated_at, user.id, user.version),
-        )
+        async with self._unique_email(user):
+            updated = await self._database.connection.execute(
+                "UPDATE users SET email = %s, password_hash = %s, roles = %s, email_verified_at = %s, updated_at = %s, name = %s, deletes_at = %s,"
+                " version = version + 1 WHERE id = %s AND version = %s",
+                (
+                    user.email,
+                    user.password_hash,
+                    sorted(user.roles),
+                    user.email_verified_at,
+                    user.updated_at,
+                    user.name,
+                    user.deletes_at,
+                    user.id,
+                    user.version,
+                ),
+            )
         if updated.rowcount != 1:
             raise Transient(f"user {user.id} has changed since it was read")
         user.version += 1
@@ -70,7 +79,34 @@ class PostgresUsers:
             f" ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED) RETURNING {COLUMNS}",
             (registered_before, limit),
         )
+        deleted = [_user(row) for row in await cursor.fetchall()]
+        await self._delete_steps([user.id for user in deleted])
+        return deleted
+
+    async def list_due_deletions(self, now: datetime, limit: int) -> Sequence[User]:
+        cursor = await self._database.connection.execute(
+            f"SELECT {COLUMNS} FROM users WHERE deletes_at <= %s ORDER BY deletes_at LIMIT %s FOR UPDATE SKIP LOCKED", (now, limit)
+        )
         return [_user(row) for row in await cursor.fetchall()]
+
+    async def delete(self, user_id: UUID) -> None:
+        await self._database.connection.execute("DELETE FROM users WHERE id = %s", (user_id,))
+        await self._delete_steps([user_id])
+
+    async def _delete_steps(self, user_ids: Sequence[UUID]) -> None:
+        """Steps of registrations have no foreign key: the table belongs to all sagas of the context."""
+        await self._database.connection.execute("DELETE FROM saga_steps WHERE saga_id = ANY(%s)", (list(user_ids),))
+
+    @asynccontextmanager
+    async def _unique_email(self, user: User) -> AsyncIterator[None]:
+        """Raises EmailTaken in a savepoint: the transaction stays usable."""
+        try:
+            async with self._database.connection.transaction():
+                yield
+        except UniqueViolation as error:
+            if error.diag.constraint_name != "users_email_key":
+                raise
+            raise EmailTaken(user.email) from error
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
         await self._database.connection.execute(
@@ -83,5 +119,5 @@ class PostgresUsers:
 
 
 def _user(row: Sequence[Any]) -> User:
-    user_id, email, password_hash, roles, email_verified_at, registered_at, updated_at, version = row
-    return User(user_id, email, password_hash, frozenset(map(Role, roles)), email_verified_at, registered_at, updated_at, version)
+    user_id, email, password_hash, roles, *rest = row
+    return User(user_id, email, password_hash, frozenset(map(Role, roles)), *rest)

@@ -3,7 +3,7 @@
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import InvalidEmail
 from functions.runtime.config.variables import PLACE
-from functions.wire.settings import Section, Setting
+from functions.wire.settings import Section, Setting, forms
 from functions.wire.settings.forms import Form
 
 
@@ -22,4 +22,23 @@ ADMINISTRATORS = Setting(
     "`./taskw admin ADDRESS` sets it.",
 )
 
-SECTIONS = (Section("Accounts", "auth", PLACE, (ADMINISTRATORS,)),)
+SESSION_IDLE_DAYS = Setting(
+    "CAPSULE_SESSION_IDLE_DAYS",
+    forms.whole_number(1, 3650, "days"),
+    "Days without a refresh after which a session expires. Takes effect at the next refresh.",
+    default="30",
+)
+SESSION_MAX_DAYS = Setting(
+    "CAPSULE_SESSION_MAX_DAYS",
+    forms.whole_number(1, 3650, "days"),
+    "Days after the sign-in after which a session expires. Takes effect at the next refresh.",
+    default="180",
+)
+DELETION_GRACE_DAYS = Setting(
+    "CAPSULE_DELETION_GRACE_DAYS",
+    forms.whole_number(0, 3650, "days"),
+    "How long a deleted account can be restored. Takes effect at the next request to delete one.",
+    default="14",
+)
+
+SECTIONS = (Section("Accounts", "auth", PLACE, (ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS)),)

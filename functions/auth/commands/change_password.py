@@ -1,19 +1,20 @@
 """Change the password of your account.
 
-Ends all other sessions and their access tokens. A wrong current password counts as a failed login of the address.
+Ends all other sessions and their access tokens, and sends a notice to the address. A wrong current password counts as a
+failed login of the address. With a second factor the sign-in must be recent, so that a stolen session does not suffice.
 """
-
-import math
 
 from pydantic import Field
 
-from events.auth import SessionEnded
+from events.auth import PasswordChanged, SessionEnded
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
 from functions.auth.domain.rejections import AccountLocked, UnknownUser, WeakPassword, WrongPassword
 from functions.auth.domain.session import EndReason
-from functions.auth.ports import Hasher, LoginFailures, Sessions, Users
-from functions.kernel import Caller, Clock, Done, Model, RateClass, Rejected, SecretText, command
+from functions.auth.ports import Hasher, Sessions, Users
+from functions.auth.services.code_check import CodeCheck
+from functions.auth.services.password_check import PasswordCheck
+from functions.kernel import Caller, Clock, Done, Model, RateClass, RecentLoginRequired, Rejected, SecretText, command
 
 
 class ChangePassword(Model):
@@ -24,31 +25,31 @@ class ChangePassword(Model):
 @command(
     http="PUT /v1/users/me/password",
     status=204,
-    rejects=[UnknownUser, WrongPassword, WeakPassword, AccountLocked],
-    emits=[SessionEnded],
+    rejects=[UnknownUser, WrongPassword, WeakPassword, AccountLocked, RecentLoginRequired],
+    emits=[PasswordChanged, SessionEnded],
     rate=RateClass.CREDENTIALS,
 )
 async def change_password(
-    request: ChangePassword, users: Users, sessions: Sessions, failures: LoginFailures, hasher: Hasher, caller: Caller, clock: Clock
+    request: ChangePassword,
+    users: Users,
+    sessions: Sessions,
+    check: PasswordCheck,
+    codes: CodeCheck,
+    hasher: Hasher,
+    caller: Caller,
+    clock: Clock,
 ) -> Done[None] | Rejected:
     now = clock.now()
     user = await users.get(caller.user_id)
     if user is None:
         raise UnknownUser
-    email = Email(user.email)
-    password = Password(request.password.get_secret_value(), owner=email)
+    await codes.require_recent_login(user, caller, now)
+    password = Password(request.password.get_secret_value(), owner=Email(user.email))
 
-    failed_logins = await failures.lock(email)
-    if remaining := failed_logins.remaining_lock(now):
-        raise AccountLocked(retry_after=math.ceil(remaining.total_seconds()))
-    if not await hasher.matches(user.password_hash, request.current_password.get_secret_value()):
-        failed_logins.add(now)
-        await failures.save(failed_logins)
+    if not await check.confirms(user, request.current_password.get_secret_value(), now):
         return Rejected(WrongPassword())
-    failed_logins.clear()
-    await failures.save(failed_logins)
 
-    user.change_password(await hasher.hash(password), now)
+    events = user.change_password(await hasher.hash(password), now)
     await users.save(user)
     ended = await sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, now, kept=caller.session_id)
-    return Done(None, *ended)
+    return Done(None, *events, *ended)

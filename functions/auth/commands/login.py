@@ -1,21 +1,23 @@
 """Sign in with e-mail address and password.
 
+An account with a second factor gets a challenge, for the second step at `POST /v1/sessions/second-factor`.
+
 The answer does not reveal whether an address has an account: without one a password is hashed too, and failures are
 counted and lock the address in the same way. Only whoever knows the password learns that an address is not verified. A
 failure is stored although the request is rejected (`Rejected`); a login during a lock does not extend the lock.
 """
 
-import math
-
 from pydantic import Field
 
 from events.auth import AdministratorGranted, UserLoggedIn
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, WrongCredentials
-from functions.auth.domain.session import Device, Session
-from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, SecondFactorRequired, WrongCredentials
+from functions.auth.domain.session import PASSWORD_ONLY
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import AccessTokenIssuer, Administrators, Hasher, LoginFailures, Sessions, Users
+from functions.auth.ports import Administrators, Hasher, LoginChallenges, Users
+from functions.auth.services.code_check import CodeCheck
+from functions.auth.services.password_check import PasswordCheck
+from functions.auth.services.session_tokens import SessionTokens
 from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, SecretText, command
 
 
@@ -28,7 +30,7 @@ class Login(Model):
     http="POST /v1/sessions",
     status=201,
     allow=ANYONE,
-    rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified],
+    rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified, SecondFactorRequired],
     emits=[AdministratorGranted, UserLoggedIn],
     scale=Scale(max=20),
     has_secret_response=True,
@@ -37,44 +39,32 @@ async def login(
     request: Login,
     users: Users,
     administrators: Administrators,
-    failures: LoginFailures,
+    check: PasswordCheck,
+    codes: CodeCheck,
+    challenges: LoginChallenges,
     hasher: Hasher,
-    sessions: Sessions,
-    access_tokens: AccessTokenIssuer,
+    tokens: SessionTokens,
     client: Client,
     clock: Clock,
 ) -> Done[SessionView] | Rejected:
     email, password, now = Email(request.email), request.password.get_secret_value(), clock.now()
 
-    failed_logins = await failures.lock(email)
-    if remaining := failed_logins.remaining_lock(now):
-        raise AccountLocked(retry_after=math.ceil(remaining.total_seconds()))
-
+    failed_logins = await check.lock(email, now)
     user = await users.get_by_email(email)
-    matches = await hasher.matches(user.password_hash if user else None, password)
-    if user is None or not matches:
-        failed_logins.add(now)
-        await failures.save(failed_logins)
+    if not await check.matches(user, password, failed_logins, now) or user is None:
         return Rejected(WrongCredentials())
-
-    failed_logins.clear()
-    await failures.save(failed_logins)
     if not user.is_verified:
+        await check.clear(failed_logins)
         return Rejected(EmailNotVerified())
 
     if hasher.needs_rehash(user.password_hash):
         await users.rehash(user.id, user.password_hash, await hasher.rehash(password))
 
+    if await codes.is_required(user):
+        return Rejected(SecondFactorRequired(secret_members={"challenge": challenges.issue(user.id, now).text}))
+    await check.clear(failed_logins)
     granted = user.grant_administrator(now) if administrators.includes(user.email) else ()
     if granted:
         await users.save(user)
-
-    session, events = Session.start(user.id, Device.of(client), now)
-    token = OpaqueToken.for_refresh()
-    await sessions.add(session, token)
-    access = access_tokens.issue(user, session.id, now)
-    return Done(
-        SessionView(session_id=str(session.id), access_token=access.text, expires_in=access.expires_in_seconds, refresh_token=token.text),
-        *granted,
-        *events,
-    )
+    view, events = await tokens.start(user, client, PASSWORD_ONLY, now)
+    return Done(view, *granted, *events)

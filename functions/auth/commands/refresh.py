@@ -10,7 +10,8 @@ from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenRe
 from functions.auth.domain.session import Device
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import AccessTokenIssuer, Sessions, Users
+from functions.auth.ports import Sessions, Users
+from functions.auth.services.session_tokens import SessionTokens
 from functions.kernel import ANYONE, Client, Clock, Done, Model, RateClass, Rejected, SecretText, command
 
 
@@ -27,7 +28,7 @@ class Refresh(Model):
     rate=RateClass.WRITES,  # a refresh token cannot be guessed, and many sessions of one address refresh
 )
 async def refresh(
-    request: Refresh, sessions: Sessions, users: Users, access_tokens: AccessTokenIssuer, client: Client, clock: Clock
+    request: Refresh, sessions: Sessions, users: Users, tokens: SessionTokens, client: Client, clock: Clock
 ) -> Done[SessionView] | Rejected:
     now = clock.now()
     match = await sessions.lock_by_refresh_token(OpaqueToken(request.refresh_token.get_secret_value()))
@@ -35,7 +36,7 @@ async def refresh(
         raise InvalidRefreshToken
     session, generation = match
 
-    ended = session.refresh(generation, Device.of(client), now)
+    ended = session.refresh(generation, Device.of(client), now, tokens.limits)
     if ended:
         await sessions.save(session)
         return Rejected(RefreshTokenReused(), *ended)
@@ -43,7 +44,4 @@ async def refresh(
     user = await users.get(session.user_id)
     if user is None:
         raise SessionExpired
-    token = OpaqueToken.for_refresh()
-    await sessions.save(session, token)
-    access = access_tokens.issue(user, session.id, now)
-    return Done(SessionView(session_id=str(session.id), access_token=access.text, expires_in=access.expires_in_seconds, refresh_token=token.text))
+    return Done(await tokens.renew(user, session, now))

@@ -17,7 +17,7 @@ from functions.auth.domain.rejections import (
     WeakPassword,
 )
 from functions.auth.domain.session import EndReason
-from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.domain.tokens import OpaqueToken, TokenPurpose
 from functions.auth.ports import Administrators, Hasher, Sessions, Users, VerificationTokens
 from functions.kernel import ANYONE, Clock, Done, FieldError, Model, SecretText, command
 
@@ -52,7 +52,7 @@ async def verify_email(
     clock: Clock,
 ) -> Done[VerifiedEmailView]:
     now = clock.now()
-    token = await verifications.lock(OpaqueToken(request.token.get_secret_value().strip()))
+    token = await verifications.lock(OpaqueToken(request.token.get_secret_value().strip()), TokenPurpose.VERIFICATION)
     user = await users.get(token.user_id) if token else None
     if token is None or user is None:
         raise UnknownVerificationToken

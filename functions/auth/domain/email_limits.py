@@ -16,6 +16,13 @@ class EmailKind(StrEnum):
     VERIFICATION = "verification"
     REGISTRATION_REPEATED = "registration-repeated"
     REGISTRATION_FAILED = "registration-failed"
+    PASSWORD_RESET = "password-reset"
+    PASSWORD_CHANGED = "password-changed"
+    EMAIL_CHANGE = "email-change"
+    EMAIL_CHANGED = "email-changed"
+    ADDRESS_IN_USE = "address-in-use"
+    DELETION_REQUESTED = "deletion-requested"
+    ACCOUNT_RESTORED = "account-restored"
 
 
 @dataclass(frozen=True, slots=True)

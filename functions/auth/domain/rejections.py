@@ -43,6 +43,34 @@ class ExpiredVerificationToken(Gone):
     """The verification link has expired. Request another e-mail."""
 
 
+class EmailUnchanged(Conflict):
+    """This is the address of the account already. Name another one."""
+
+
+class EmailUnavailable(Conflict):
+    """The address has another account. Delete that account first, or request a change to another address."""
+
+
+class NoEmailChange(NotFound):
+    """There is no pending change of the e-mail address. Request one first."""
+
+
+class LastAdministrator(Conflict):
+    """This is the only account with the role admin. Make another account administrator first."""
+
+
+class UnknownLink(NotFound):
+    """The token of the link is unknown. Copy the complete link, or request another e-mail."""
+
+
+class UsedLink(Gone):
+    """The link has been used, or a newer one replaces it. Use the newest e-mail, or request another one."""
+
+
+class ExpiredLink(Gone):
+    """The link has expired. Request another e-mail."""
+
+
 class InvalidRefreshToken(Unauthenticated):
     """The refresh token is unknown. Sign in again."""
 
@@ -53,6 +81,57 @@ class RefreshTokenReused(Unauthenticated):
 
 class SessionExpired(Unauthenticated):
     """The session has ended or expired. Sign in again."""
+
+
+class SessionNotFound(NotFound):
+    """The account has no session with this id. `GET /v1/sessions` lists its sessions."""
+
+
+class InvalidApiToken(Unauthenticated):
+    """The API token is unknown, expired or revoked. Create another one: `capsule tokens create`."""
+
+
+class InvalidTokenScopes(Invalid):
+    """The API token cannot have these scopes. Choose scopes that your account may use."""
+
+
+class TokenNameTaken(Conflict):
+    """Another API token of the account has this name. Choose another name, or revoke that token first."""
+
+
+class TooManyTokens(Conflict):
+    """The account has as many API tokens as it may have. Revoke one that is not used: `capsule tokens list`."""
+
+
+class TokenNotFound(NotFound):
+    """The account has no API token with this id. `GET /v1/tokens` lists its tokens."""
+
+
+class SecondFactorRequired(Forbidden):
+    """The account has a second factor. Send a code with the `challenge` of this answer to `POST /v1/sessions/second-factor`.
+
+    The password is right. The challenge is valid for five minutes.
+    """
+
+
+class InvalidChallenge(Unauthenticated):
+    """The challenge of this sign-in is unknown or has expired. Sign in again."""
+
+
+class WrongCode(Invalid):
+    """The code is wrong or was used before. Enter the next code of your application, or a recovery code."""
+
+
+class FactorRequired(Invalid):
+    """The password or the code is missing. Send `code` if the account has a second factor, and `password` if it has none."""
+
+
+class SecondFactorAlreadyEnabled(Conflict):
+    """The second factor is on. Turn it off first to use another application."""
+
+
+class SecondFactorNotEnabled(Conflict):
+    """The second factor is off. Turn it on: `capsule account 2fa on`."""
 
 
 class UnknownUser(NotFound):

@@ -12,11 +12,10 @@ from enum import StrEnum
 from uuid import UUID
 
 from events.auth import SessionEnded, UserLoggedIn
+from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.rejections import SessionExpired
 from functions.kernel import Client, Events, new_id
 
-IDLE_TIMEOUT = timedelta(days=30)
-MAX_LIFETIME = timedelta(days=180)
 REUSE_GRACE = timedelta(seconds=10)
 MAX_GRACE_USES = 3
 
@@ -25,6 +24,31 @@ class EndReason(StrEnum):
     LOGGED_OUT = "logged-out"
     REFRESH_TOKEN_REUSED = "refresh-token-reused"
     PASSWORD_CHANGED = "password-changed"
+    EMAIL_CHANGED = "email-changed"
+    ACCOUNT_DELETED = "account-deleted"
+    REVOKED = "revoked"
+    SECOND_FACTOR_ENABLED = "second-factor-enabled"
+    TOKEN_REVOKED = "token-revoked"
+    """Of an API token, whose id its access tokens carry in place of a session's."""
+
+
+class Method(StrEnum):
+    """How the user of a session proved their identity: values of the claim `amr` (RFC 8176)."""
+
+    PASSWORD = "pwd"
+    CODE = "otp"
+    """A code of the second factor, or a recovery code."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """`idle_timeout`: from the last refresh. `max_lifetime`: from the sign-in. Both take effect at the next refresh."""
+
+    idle_timeout: timedelta = timedelta(days=30)
+    max_lifetime: timedelta = timedelta(days=180)
+
+    def expiry(self, started_at: datetime, now: datetime) -> datetime:
+        return min(now + self.idle_timeout, started_at + self.max_lifetime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +59,11 @@ class Device:
     @classmethod
     def of(cls, client: Client) -> "Device":
         return cls(client.address[:64], client.user_agent[:512])
+
+
+DEFAULT_LIMITS = SessionLimits()
+PASSWORD_ONLY = frozenset({Method.PASSWORD})
+WITH_CODE = frozenset({Method.PASSWORD, Method.CODE})
 
 
 @dataclass(slots=True)
@@ -56,6 +85,8 @@ class RefreshFamily:
 
 @dataclass(slots=True)
 class Session:
+    """`authenticated_at`, `methods`: when and how the user last proved their identity in this session."""
+
     id: UUID
     user_id: UUID
     device: Device
@@ -63,24 +94,40 @@ class Session:
     last_seen_at: datetime
     expires_at: datetime
     family: RefreshFamily
+    authenticated_at: datetime
+    methods: frozenset[Method]
     ended_at: datetime | None = None
     end_reason: EndReason | None = None
 
     @classmethod
-    def start(cls, user_id: UUID, device: Device, now: datetime) -> tuple["Session", Events]:
-        session = cls(new_id(), user_id, device, now, now, now + IDLE_TIMEOUT, RefreshFamily(rotated_at=now))
+    def start(
+        cls, user_id: UUID, device: Device, now: datetime, limits: SessionLimits = DEFAULT_LIMITS, methods: frozenset[Method] = PASSWORD_ONLY
+    ) -> tuple["Session", Events]:
+        session = cls(new_id(), user_id, device, now, now, limits.expiry(now, now), RefreshFamily(rotated_at=now), now, methods)
         return session, (UserLoggedIn(user_id=user_id, session_id=session.id, at=now),)
 
     @property
     def generation(self) -> int:
         return self.family.generation
 
+    @property
+    def grant(self) -> AccessGrant:
+        return AccessGrant(self.id, self.authenticated_at, sorted(self.methods))
+
     def require_active(self, now: datetime) -> None:
         """Raises SessionExpired."""
-        if self.ended_at is not None or now >= self.expires_at:
+        if not self.is_active(now):
             raise SessionExpired
 
-    def refresh(self, generation: int, device: Device, now: datetime) -> Events:
+    def is_active(self, now: datetime) -> bool:
+        return self.ended_at is None and now < self.expires_at
+
+    def confirm_identity(self, methods: frozenset[Method], now: datetime) -> None:
+        """The user has proved their identity again."""
+        self.methods |= methods
+        self.authenticated_at = now
+
+    def refresh(self, generation: int, device: Device, now: datetime, limits: SessionLimits = DEFAULT_LIMITS) -> Events:
         """Extend the session with a refresh token of that generation, or end it if the token is reused.
 
         Returns `()`, or the event that ends the session. Raises SessionExpired.
@@ -89,7 +136,7 @@ class Session:
         if not self.family.accept(generation, now):
             return self.end(EndReason.REFRESH_TOKEN_REUSED, now)
         self.device, self.last_seen_at = device, now
-        self.expires_at = min(now + IDLE_TIMEOUT, self.started_at + MAX_LIFETIME)
+        self.expires_at = limits.expiry(self.started_at, now)
         return ()
 
     def end(self, reason: EndReason, now: datetime) -> Events:

@@ -7,13 +7,18 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
-from functions.auth.domain.rejections import ExpiredVerificationToken, UsedVerificationToken
+from functions.auth.domain.rejections import ExpiredLink, ExpiredVerificationToken, UsedLink, UsedVerificationToken
 
 REFRESH_PREFIX = "cpr_"
 VERIFICATION_PREFIX = "cpv_"
+CHALLENGE_PREFIX = "cpc_"
+CHALLENGE_LIFETIME = timedelta(minutes=5)
+"""How long after the password the second factor may be entered."""
 VERIFICATION_LIFETIME = timedelta(hours=24)
+PASSWORD_RESET_LIFETIME = timedelta(hours=1)
 RETENTION = timedelta(days=7)
 """Expired tokens and ended sessions are kept this long, so that an old link is reported as expired and not as unknown."""
 
@@ -31,9 +36,17 @@ class OpaqueToken:
         return hashlib.sha256(self.text.encode()).digest()
 
 
+class TokenPurpose(StrEnum):
+    VERIFICATION = "verification"
+    PASSWORD_RESET = "password-reset"
+
+
+LIFETIMES = {TokenPurpose.VERIFICATION: VERIFICATION_LIFETIME, TokenPurpose.PASSWORD_RESET: PASSWORD_RESET_LIFETIME}
+
+
 @dataclass(slots=True)
 class VerificationToken:
-    """The right to verify an address once. `id` is the intent of the e-mail that carries the token."""
+    """The right to verify an address, or to set a new password, once. `id` is the intent of the e-mail that carries the token."""
 
     id: UUID
     user_id: UUID
@@ -41,14 +54,18 @@ class VerificationToken:
     created_at: datetime
     expires_at: datetime
     used_at: datetime | None = None
+    purpose: TokenPurpose = TokenPurpose.VERIFICATION
 
     @classmethod
-    def for_intent(cls, intent: UUID, user_id: UUID, token: OpaqueToken, now: datetime) -> "VerificationToken":
-        return cls(intent, user_id, token.hash, now, now + VERIFICATION_LIFETIME)
+    def for_intent(
+        cls, intent: UUID, user_id: UUID, token: OpaqueToken, now: datetime, purpose: TokenPurpose = TokenPurpose.VERIFICATION
+    ) -> "VerificationToken":
+        return cls(intent, user_id, token.hash, now, now + LIFETIMES[purpose], purpose=purpose)
 
     def require_valid(self, now: datetime) -> None:
-        """Raises UsedVerificationToken or ExpiredVerificationToken."""
+        """Raises UsedVerificationToken or ExpiredVerificationToken; UsedLink or ExpiredLink for another purpose."""
+        verifies = self.purpose is TokenPurpose.VERIFICATION
         if self.used_at is not None:
-            raise UsedVerificationToken
+            raise UsedVerificationToken if verifies else UsedLink
         if now >= self.expires_at:
-            raise ExpiredVerificationToken
+            raise ExpiredVerificationToken if verifies else ExpiredLink

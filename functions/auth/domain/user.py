@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from events.auth import AdministratorGranted, EmailVerified, UserCreated, UserExpired
+from events.auth import (
+    AccountDeletionRequested,
+    AccountRestored,
+    AdministratorGranted,
+    EmailChanged,
+    EmailVerified,
+    PasswordChanged,
+    UserCreated,
+    UserDeleted,
+    UserExpired,
+)
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import UsedVerificationToken
 from functions.kernel import Events, new_id
@@ -32,6 +42,10 @@ class User:
     registered_at: datetime
     updated_at: datetime
     version: int = 1
+    name: str = ""
+    """To show; may be empty."""
+    deletes_at: datetime | None = None
+    """When the account is deleted, at the request of its user."""
 
     @classmethod
     def register(cls, email: Email, password_hash: str, now: datetime) -> tuple["User", Events]:
@@ -60,9 +74,41 @@ class User:
         self.roles, self.updated_at = self.roles | {Role.ADMIN}, now
         return (AdministratorGranted(user_id=self.id, email=self.email, at=now),)
 
-    def change_password(self, password_hash: str, now: datetime) -> None:
+    def change_password(self, password_hash: str, now: datetime) -> Events:
         self.password_hash, self.updated_at = password_hash, now
+        return (PasswordChanged(user_id=self.id, email=self.email, at=now),)
+
+    def reset_password(self, password_hash: str, now: datetime) -> Events:
+        """Set the password of whoever reads the e-mail of the address, which verifies it too."""
+        verified = () if self.is_verified else self.verify_email(password_hash, now)
+        return (*verified, *self.change_password(password_hash, now))
+
+    def change_email(self, email: str, now: datetime) -> Events:
+        """Both addresses have confirmed the change."""
+        former_email, self.email, self.updated_at = self.email, email, now
+        return (EmailChanged(user_id=self.id, former_email=former_email, email=email, at=now),)
+
+    def rename(self, name: str, now: datetime) -> None:
+        self.name, self.updated_at = name, now
+
+    def request_deletion(self, grace: timedelta, now: datetime) -> Events:
+        """Delete the account after a grace period. A second request does not prolong it."""
+        if self.deletes_at is not None:
+            return ()
+        self.deletes_at, self.updated_at = now + grace, now
+        return (AccountDeletionRequested(user_id=self.id, email=self.email, deletes_at=self.deletes_at, at=now),)
+
+    def restore(self, now: datetime) -> Events:
+        """Keep an account that was to be deleted. Idempotent."""
+        if self.deletes_at is None:
+            return ()
+        self.deletes_at, self.updated_at = None, now
+        return (AccountRestored(user_id=self.id, email=self.email, at=now),)
+
+    def delete(self, now: datetime) -> Events:
+        """Return the event of the deletion of the account."""
+        return (UserDeleted(user_id=self.id, at=now),)
 
     def expire(self, now: datetime) -> Events:
-        """Return the event of the deletion of an account that nobody verified."""
-        return (UserExpired(user_id=self.id, at=now),)
+        """Return the events of the deletion of an account that nobody verified."""
+        return (UserExpired(user_id=self.id, at=now), *self.delete(now))

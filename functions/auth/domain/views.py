@@ -1,4 +1,4 @@
-"""What the auth context answers: a registration and a signed-in session."""
+"""What the auth context answers: a registration, a signed-in session, an API token, a change of the e-mail address."""
 
 from datetime import datetime
 from typing import Self
@@ -6,8 +6,11 @@ from uuid import UUID
 
 from pydantic import Field
 
+from functions.auth.domain.api_token import ApiToken
+from functions.auth.domain.email_change import EmailChange, Side
 from functions.auth.domain.registration import REFUSED, Registration
-from functions.kernel import Model
+from functions.auth.domain.user import Role, User
+from functions.kernel import Model, Scope
 
 NO_ANSWER = "No answer."
 """Replaces the errors of internal systems for users; they may contain addresses and configuration."""
@@ -21,6 +24,73 @@ class SessionView(Model):
     token_type: str = "Bearer"
     expires_in: int = Field(description="Seconds until the access token expires.", examples=[900])
     refresh_token: str = Field(description="Valid for one refresh. Using it again ends the session.")
+    deletes_at: datetime | None = Field(default=None, description="When the account is deleted, unless its user restores it.")
+
+
+class ProfileView(Model):
+    """`name`: to show; may be empty. `deletes_at`: when the account is deleted, unless its user restores it."""
+
+    id: UUID
+    email: str
+    email_verified: bool
+    roles: list[Role]
+    created_at: datetime
+    updated_at: datetime
+    name: str
+    deletes_at: datetime | None
+
+    @classmethod
+    def of(cls, user: User) -> "ProfileView":
+        # Not validated again, because the row is trusted and this is the most frequent request.
+        return ProfileView.model_construct(
+            id=user.id,
+            email=user.email,
+            email_verified=user.is_verified,
+            roles=sorted(user.roles),
+            created_at=user.registered_at,
+            updated_at=user.updated_at,
+            name=user.name,
+            deletes_at=user.deletes_at,
+        )
+
+
+class EmailChangeView(Model):
+    """`unconfirmed`: which of the addresses, `current` and `new`, have not confirmed the change. Empty: it took place."""
+
+    email: str
+    requested_at: datetime
+    expires_at: datetime
+    unconfirmed: list[Side]
+
+    @classmethod
+    def of(cls, change: EmailChange) -> Self:
+        return cls(email=change.email, requested_at=change.requested_at, expires_at=change.expires_at, unconfirmed=change.unconfirmed)
+
+
+class ApiTokenView(Model):
+    id: UUID
+    name: str
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime
+    is_expired: bool
+    last_used_at: datetime | None = Field(description="At most 25 minutes before the last use; null if it was never used.")
+
+    @classmethod
+    def of(cls, token: ApiToken, now: datetime) -> "ApiTokenView":
+        return cls(
+            id=token.id,
+            name=token.name,
+            scopes=sorted(token.scopes),
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+            is_expired=not token.is_valid(now),
+            last_used_at=token.last_used_at,
+        )
+
+
+class RecoveryCodesView(Model):
+    codes: list[str] = Field(description="Each works once in place of a code of the second factor. They are not stored: keep them safe.")
 
 
 class RegistrationStepView(Model):

@@ -1,25 +1,39 @@
 """Clean up the auth database and resume stuck registrations.
 
-Deletes used and expired tokens, ended sessions, old failures and accounts that nobody verified, runs the runtime's clean-up,
-and sends reminders again that were lost.
+Deletes used and expired tokens, ended sessions, old failures, accounts that nobody verified, and accounts at the end of
+their grace period. Runs the runtime's clean-up, and sends reminders again that were lost.
 """
 
-from events.auth import UserExpired
+from events.auth import ApiTokenRevoked, SessionEnded, UserDeleted, UserExpired
+from functions.auth.domain.email import Email
 from functions.auth.domain.registration import RegistrationTimedOut
+from functions.auth.domain.session import EndReason
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
-from functions.auth.ports import Housekeeping, LoginFailures, Registrations, SentEmails, Sessions, Users, VerificationTokens
+from functions.auth.ports import (
+    ApiTokens,
+    EmailChanges,
+    Housekeeping,
+    LoginFailures,
+    Registrations,
+    SentEmails,
+    Sessions,
+    Users,
+    VerificationTokens,
+)
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 500
 
 
-@every("*/10 * * * *", emits=[RegistrationTimedOut, UserExpired])
+@every("*/10 * * * *", emits=[ApiTokenRevoked, RegistrationTimedOut, SessionEnded, UserDeleted, UserExpired])
 async def housekeeping(
     housekeeping: Housekeeping,
     users: Users,
     sessions: Sessions,
+    api_tokens: ApiTokens,
     verifications: VerificationTokens,
+    email_changes: EmailChanges,
     failures: LoginFailures,
     sent_emails: SentEmails,
     registrations: Registrations,
@@ -30,10 +44,22 @@ async def housekeeping(
     await housekeeping.sweep()
     async with work.recording() as record:
         await sessions.prune(now)
+        await api_tokens.prune(now)
         await verifications.prune(now)
+        await email_changes.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)
         for user in await users.delete_unverified(now - UNVERIFIED_LIFETIME, BATCH_SIZE):
             record.emit(*user.expire(now))
+        for user in await users.list_due_deletions(now, BATCH_SIZE):
+            record.emit(*await sessions.end_all(user.id, EndReason.ACCOUNT_DELETED, now))
+            for token in await api_tokens.list_for_user(user.id):
+                record.emit(*token.revoke(now, EndReason.ACCOUNT_DELETED))
+                await api_tokens.save(token)
+            failed_logins = await failures.lock(Email(user.email))
+            failed_logins.clear()
+            await failures.save(failed_logins)
+            await users.delete(user.id)
+            record.emit(*user.delete(now))
         for registration in await registrations.list_stuck(now - STUCK_AFTER, BATCH_SIZE):
             record.emit(registration.resend_reminder())

@@ -40,7 +40,7 @@ class EmailMailer:
         ]
         attachment = Attachment(f"invoice-{invoice.number}.pdf", "application/pdf", pdf)
         subject = f"Capsule invoice {invoice.number}"
-        await self._transport.send(OutgoingEmail(invoice.id, customer.email, subject, *render(blocks), attachments=(attachment,)))
+        await self._transport.send(OutgoingEmail(invoice.id, _recipient(invoice, customer), subject, *render(blocks), attachments=(attachment,)))
 
     async def send_payment_failed(self, payment: Payment, invoice: Invoice, customer: Customer) -> None:
         subject = f"invoice {invoice.number}" if invoice.number else f"the {invoice.plan_code} plan"
@@ -60,7 +60,9 @@ class EmailMailer:
                 "With another card:",
                 Command(f"capsule invoices pay {invoice.number} --payment-method PAYMENT_METHOD"),
             ]
-        await self._transport.send(OutgoingEmail(payment.id, customer.email, f"Capsule payment of {payment.amount} was declined", *render(blocks)))
+        await self._transport.send(
+            OutgoingEmail(payment.id, _recipient(invoice, customer), f"Capsule payment of {payment.amount} was declined", *render(blocks))
+        )
 
     async def send_invoice_voided(self, invoice: Invoice, reason: str, customer: Customer) -> None:
         blocks: list[Block] = [
@@ -69,7 +71,7 @@ class EmailMailer:
             Command("capsule invoices list"),
         ]
         subject = f"Capsule invoice {invoice.number} is void"
-        await self._transport.send(OutgoingEmail(uuid5(invoice.id, "void"), customer.email, subject, *render(blocks)))
+        await self._transport.send(OutgoingEmail(uuid5(invoice.id, "void"), _recipient(invoice, customer), subject, *render(blocks)))
 
     async def send_credit_note(self, note: CreditNote, invoice: Invoice, customer: Customer, pdf: bytes) -> None:
         blocks: list[Block] = [f"Credit note {note.number} for {note.amount} of invoice {invoice.number} is attached. Reason: {note.reason}"]
@@ -81,11 +83,11 @@ class EmailMailer:
         attachment = Attachment(f"credit-note-{note.number}.pdf", "application/pdf", pdf)
         subject = f"Capsule credit note {note.number}"
         intent = uuid5(note.id, note.status.value)
-        await self._transport.send(OutgoingEmail(intent, customer.email, subject, *render(blocks), attachments=(attachment,)))
+        await self._transport.send(OutgoingEmail(intent, _recipient(invoice, customer), subject, *render(blocks), attachments=(attachment,)))
         if note.status is RefundStatus.FAILED:
             await self._tell_operators(
                 intent,
-                f"The refund of {note.amount} to {customer.email} failed",
+                f"The refund of {note.amount} to {_recipient(invoice, customer)} failed",
                 [f"Credit note {note.number} of invoice {invoice.number}: {note.failure} Pay the customer in another way."],
             )
 
@@ -99,11 +101,13 @@ class EmailMailer:
             case DisputeStatus.LOST:
                 subject, text = "Capsule dispute decided", "The dispute was decided: your bank returns the amount to you."
         await self._transport.send(
-            OutgoingEmail(intent, customer.email, subject, *render([f"Your payment of {dispute.amount} for invoice {invoice.number}: {text}"]))
+            OutgoingEmail(
+                intent, _recipient(invoice, customer), subject, *render([f"Your payment of {dispute.amount} for invoice {invoice.number}: {text}"])
+            )
         )
         await self._tell_operators(
             intent,
-            f"Dispute of {dispute.amount} by {customer.email} is {dispute.status}",
+            f"Dispute of {dispute.amount} by {_recipient(invoice, customer)} is {dispute.status}",
             [f"Dispute {dispute.provider_id} of invoice {invoice.number}, reason {dispute.reason}. Answer it in the dashboard of Stripe."],
         )
 
@@ -116,3 +120,8 @@ class EmailMailer:
     async def _tell_operators(self, intent: UUID, subject: str, blocks: list[Block]) -> None:
         for address in self._operators:
             await self._transport.send(OutgoingEmail(uuid5(intent, address), address, subject, *render(blocks)))
+
+
+def _recipient(invoice: Invoice, customer: Customer) -> str:
+    """The customer's address; after the deletion of the account that of the invoice."""
+    return customer.email or invoice.buyer_email or ""

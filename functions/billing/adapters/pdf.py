@@ -33,7 +33,7 @@ class _Document:
         self._vat_note = settings.value(variables.INVOICE_VAT_NOTE)
 
     @contextmanager
-    def _page(self, file: BytesIO, title: str, number: str, customer: Customer) -> Iterator[Page]:
+    def _page(self, file: BytesIO, title: str, number: str, invoice: Invoice, customer: Customer) -> Iterator[Page]:
         from reportlab.pdfgen.canvas import Canvas  # imported here because it takes 0.3 s
 
         canvas = Canvas(file, pagesize=(595, 842), invariant=1)
@@ -41,7 +41,7 @@ class _Document:
         canvas.setAuthor(self._seller[0])
         page = Page(canvas, f"{title} {number}, customer {customer.id}")
         page.write(LEFT, title, size=22, down=36)
-        page.columns(("Seller", *self._seller), ("Buyer", customer.email, f"Customer {customer.id}"))
+        page.columns(("Seller", *self._seller), ("Buyer", invoice.buyer_email or customer.email, f"Customer {customer.id}"))
         page.down(14)
         yield page
         page.end()
@@ -63,7 +63,7 @@ class PdfRenderer(_Document):
 
     def _render(self, invoice: Invoice, notes: Sequence[CreditNote], customer: Customer) -> bytes:
         file = BytesIO()
-        with self._page(file, "Invoice", str(invoice.number), customer) as page:
+        with self._page(file, "Invoice", str(invoice.number), invoice, customer) as page:
             _write_facts(page, _details(invoice))
             page.row("Description", "Quantity", "Period", "Amount", bold=True)
             for line in invoice.lines:
@@ -82,7 +82,7 @@ class PdfCreditNoteRenderer(_Document):
 
     def _render(self, note: CreditNote, invoice: Invoice, customer: Customer) -> bytes:
         file = BytesIO()
-        with self._page(file, "Credit note", note.number, customer) as page:
+        with self._page(file, "Credit note", note.number, invoice, customer) as page:
             _write_facts(page, _note_details(note, invoice))
             for label, amount in self._totals(note.amount):
                 page.write_right(RIGHT, f"{label} {amount}".rstrip(), bold=label == "Total", down=LINE_HEIGHT)

@@ -17,7 +17,7 @@ from functions.runtime.storage.database import Database
 BATCH_SIZE = 10_000
 PLAN: LiteralString = """code, version, name, fee_minor, currency, applications, memory_mib
     FROM plans JOIN entitlements ON (plan_code, plan_version) = (code, version)"""
-CUSTOMER: LiteralString = "id, user_id, email, created_at, provider_id, payment_method, account_refusal_reason"
+CUSTOMER: LiteralString = "id, user_id, email, created_at, provider_id, payment_method, account_refusal_reason, deleted_at, closed_at"
 
 
 class PostgresCustomers:
@@ -26,8 +26,9 @@ class PostgresCustomers:
 
     async def add(self, customer: Customer) -> None:
         inserted = await self._database.connection.execute(
-            "INSERT INTO customers (id, user_id, email, created_at) VALUES (%s, %s, %s, %s) ON CONFLICT (user_id) DO NOTHING",
-            (customer.id, customer.user_id, customer.email, customer.created_at),
+            "INSERT INTO customers (id, user_id, email, created_at, deleted_at, closed_at) VALUES (%s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (user_id) DO NOTHING",
+            (customer.id, customer.user_id, customer.email, customer.created_at, customer.deleted_at, customer.closed_at),
         )
         if not inserted.rowcount:
             raise CustomerExists(str(customer.user_id))
@@ -59,6 +60,37 @@ class PostgresCustomers:
     async def set_payment_method(self, customer_id: UUID, payment_method: str) -> None:
         await self._database.connection.execute(
             "UPDATE customers SET payment_method = %s, version = version + 1 WHERE id = %s", (payment_method, customer_id)
+        )
+
+    async def set_email(self, user_id: UUID, email: str) -> bool:
+        updated = await self._database.connection.execute(
+            "UPDATE customers SET email = CASE WHEN closed_at IS NULL THEN %s ELSE email END, version = version + 1 WHERE user_id = %s",
+            (email, user_id),
+        )
+        return updated.rowcount == 1
+
+    async def mark_deleted(self, customer_id: UUID, at: datetime) -> None:
+        await self._database.connection.execute(
+            "UPDATE customers SET deleted_at = %s, version = version + 1 WHERE id = %s AND deleted_at IS NULL", (at, customer_id)
+        )
+
+    async def list_closing(self, before: datetime, limit: int) -> Sequence[Customer]:
+        async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
+            await cursor.execute(
+                f"SELECT {CUSTOMER} FROM customers WHERE deleted_at < %s AND closed_at IS NULL ORDER BY deleted_at LIMIT %s", (before, limit)
+            )
+            return await cursor.fetchall()
+
+    async def erase(self, customer_id: UUID, at: datetime) -> None:
+        connection = self._database.connection
+        await connection.execute("DELETE FROM payment_method_changes WHERE customer_id = %s", (customer_id,))
+        await connection.execute(
+            """
+            UPDATE customers SET email = '', provider_id = NULL, payment_method = NULL, account_refusal_reason = NULL, closed_at = %s,
+                version = version + 1
+            WHERE id = %s AND closed_at IS NULL
+            """,
+            (at, customer_id),
         )
 
     async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:

@@ -16,7 +16,7 @@ from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
 INVOICE: LiteralString = """id, customer_id, subscription_id, purpose, plan_code, plan_version, status, number, currency, total_minor,
-    period_begin, period_end, created_at, issued_at, settled_at, version"""
+    period_begin, period_end, created_at, issued_at, settled_at, buyer_email, version"""
 
 
 class PostgresInvoices:
@@ -28,7 +28,7 @@ class PostgresInvoices:
         try:
             async with connection.transaction():
                 await connection.execute(
-                    f"INSERT INTO invoices ({INVOICE}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    f"INSERT INTO invoices ({INVOICE}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                     (
                         invoice.id,
                         invoice.customer_id,
@@ -45,6 +45,7 @@ class PostgresInvoices:
                         invoice.created_at,
                         invoice.issued_at,
                         invoice.settled_at,
+                        invoice.buyer_email,
                         invoice.version,
                     ),
                 )
@@ -135,8 +136,17 @@ class PostgresInvoices:
 
     async def save(self, invoice: Invoice) -> None:
         updated = await self._database.connection.execute(
-            "UPDATE invoices SET status = %s, number = %s, issued_at = %s, settled_at = %s, version = version + 1 WHERE id = %s AND version = %s",
-            (invoice.status.value, invoice.number, invoice.issued_at, invoice.settled_at, invoice.id, invoice.version),
+            "UPDATE invoices SET status = %s, number = %s, issued_at = %s, settled_at = %s, buyer_email = %s, version = version + 1"
+            " WHERE id = %s AND version = %s",
+            (
+                invoice.status.value,
+                invoice.number,
+                invoice.issued_at,
+                invoice.settled_at,
+                invoice.buyer_email,
+                invoice.id,
+                invoice.version,
+            ),
         )
         if updated.rowcount != 1:
             raise Transient(f"invoice {invoice.id} has changed since it was read")
@@ -182,5 +192,6 @@ def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
         number=row["number"],
         issued_at=row["issued_at"],
         settled_at=row["settled_at"],
+        buyer_email=row["buyer_email"],
         version=row["version"],
     )

@@ -55,6 +55,13 @@ class PostgresSubscriptions:
     async def lock(self, customer_id: UUID) -> Subscription | None:
         return next(iter(await self._select("WHERE customer_id = %s AND status <> 'ended' FOR UPDATE", customer_id)), None)
 
+    async def end(self, subscription: Subscription, at: datetime) -> None:
+        await self._database.connection.execute(
+            "UPDATE subscriptions SET status = 'ended', ended_at = %s, suspended_at = NULL, version = version + 1"
+            " WHERE id = %s AND status <> 'ended'",
+            (at, subscription.id),
+        )
+
     async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:
         return await self._select("WHERE status <> 'ended' AND billed_until <= %s ORDER BY billed_until LIMIT %s", before, limit)
 

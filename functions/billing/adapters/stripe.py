@@ -67,6 +67,17 @@ class StripeProvider:
         return account.id
 
     @external_call
+    async def close_account(self, customer: Customer) -> None:
+        """Stripe keeps the charges of a deleted customer. https://docs.stripe.com/api/customers/delete"""
+        assert customer.provider_id is not None
+        try:
+            async with _translated_errors():
+                await self._client.v1.customers.delete_async(customer.provider_id)
+        except stripe.InvalidRequestError as error:
+            if error.http_status != 404:
+                raise ProviderRefused(str(error)) from error
+
+    @external_call
     async def charge(self, payment: Payment, customer: Customer) -> ProviderResult:
         assert customer.provider_id is not None
         try:

@@ -5,9 +5,6 @@ by a final one, which contains the time that was served and the usage. The answe
 """
 
 from events.billing import InvoiceIssued, InvoiceVoided, SubscriptionChanged
-from functions.billing.domain import charges
-from functions.billing.domain.invoices import Invoice, Purpose
-from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, NothingToCancel, RenewalInProgress
 from functions.billing.domain.subscriptions import ChangeTiming
@@ -48,15 +45,7 @@ async def cancel_subscription(
     if timing is ChangeTiming.NOW and suspended_at is not None:
         if await invoicing.has_pending_payment(customer.id):
             raise ChangeInProgress("A payment is in progress. Cancel again when it has an outcome.")
-        ended = Period(period.begin, subscription.current_period.begin)
-        await invoicing.end_period(subscription, ended, current)
-        fees, final_events = await invoicing.void_unserved(customer, subscription, suspended_at, now)
-        unbilled = await invoicing.unbilled_usage(customer.user_id, subscription.id)
-        lines = [*unbilled.lines(ended), *fees]
-        credit = charges.credit_lines(subscription.credit_minor, lines, period)
-        final = Invoice.draft(Purpose.FINAL, customer.id, subscription.id, current, period, [*lines, *credit], now)
-        final_events = (*final_events, *await invoicing.issue(final, unbilled, customer, now))
-        subscription.credit_minor += sum(line.amount.amount for line in credit)
+        final_events, _ = await invoicing.end_plan(customer, subscription, current, period, suspended_at, now)
     await subscriptions.save(subscription)
     view = CancellationView.of(subscription, timing, await invoices.list_open(customer.id), free.fee.currency)
     return Done(view, *final_events, *events)

@@ -6,9 +6,21 @@ from enum import StrEnum
 from uuid import UUID
 
 from events.billing import CustomerCreated, PaymentAccountChanged
-from functions.kernel import Events, new_id
+from functions.kernel import Event, Events, new_id
 
 MAX_DETAIL_LENGTH = 500
+
+
+class CustomerClosureRequested(Event, type="customer.closure-requested"):
+    """The customer of a deleted user is to be closed: end the plan, then settle what is owed, then erase."""
+
+    customer_id: UUID
+
+
+class CustomerErasureRequested(Event, type="customer.erasure-requested"):
+    """Nothing is owed any more: close the account at the provider and erase the customer's data."""
+
+    customer_id: UUID
 
 
 class AccountStatus(StrEnum):
@@ -39,11 +51,20 @@ class Customer:
     provider_id: str | None = None
     payment_method: str | None = None
     account_refusal_reason: str | None = None
+    deleted_at: datetime | None = None
+    """When the user was deleted."""
+    closed_at: datetime | None = None
+    """When the data was erased."""
 
     @classmethod
     def create(cls, user_id: UUID, email: str, plan_code: str, at: datetime) -> tuple["Customer", Events]:
         customer = cls(new_id(), user_id, email, at)
         return customer, customer.confirm(plan_code)
+
+    @classmethod
+    def erased(cls, user_id: UUID, at: datetime) -> "Customer":
+        """The customer of a user who was deleted before becoming one: an event that creates it arrives late."""
+        return cls(new_id(), user_id, "", at, deleted_at=at, closed_at=at)
 
     def confirm(self, plan_code: str) -> Events:
         """The event that states that the customer exists, again for a registration that has not seen it."""

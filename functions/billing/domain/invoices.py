@@ -78,6 +78,8 @@ class Invoice:
     number: str | None = None
     issued_at: datetime | None = None
     settled_at: datetime | None = None
+    buyer_email: str | None = None
+    """The customer's address when the invoice was issued."""
     version: int = 1
 
     @classmethod
@@ -90,7 +92,7 @@ class Invoice:
     def issue(self, number: str, customer: Customer, now: datetime) -> Events:
         if self.status is not InvoiceStatus.DRAFT:
             raise ValueError(f"invoice {self.id} is {self.status}, not a draft")
-        self.status, self.number, self.issued_at = InvoiceStatus.OPEN, number, now
+        self.status, self.number, self.issued_at, self.buyer_email = InvoiceStatus.OPEN, number, now, customer.email
         return (
             InvoiceIssued(
                 invoice_id=self.id,

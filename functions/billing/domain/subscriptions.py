@@ -135,15 +135,15 @@ class Subscription:
     def cancel(self, free: Plan, now: datetime) -> ChangeTiming:
         """Change to the free plan; immediately if suspended, because then nothing is served. Raises NothingToCancel, RenewalInProgress."""
         if self.status is SubscriptionStatus.SUSPENDED and not self.is_free:
-            self._end_today(free, now)
+            self.end_today(free, now)
             return ChangeTiming.NOW
         if self.is_free or self.next_plan_code == FREE:
             raise NothingToCancel
         self.schedule_plan(free)
         return ChangeTiming.AT_PERIOD_END
 
-    def _end_today(self, free: Plan, now: datetime) -> None:
-        """Begin the free plan with a period of its own that begins today."""
+    def end_today(self, free: Plan, now: datetime) -> None:
+        """Begin the free plan with a period of its own that begins today. Raises RenewalInProgress."""
         if now >= self.billed_until:
             raise RenewalInProgress(retry_after=3600)
         begin = max(day_start(now), self.current_period.begin)

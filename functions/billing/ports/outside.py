@@ -35,6 +35,10 @@ class PaymentProvider(Protocol):
         """Create the customer at the provider. Returns its id there."""
         ...
 
+    async def close_account(self, customer: Customer) -> None:
+        """Delete the customer at the provider, with the payment methods there. Payments stay known. Idempotent."""
+        ...
+
     async def attach(self, change: PaymentMethodChange, customer: Customer) -> ProviderResult:
         """Attach the payment method to the customer, without a charge. A declined or unknown method is a result, not an error."""
         ...

@@ -37,6 +37,22 @@ class Customers(Protocol):
 
     async def set_payment_method(self, customer_id: UUID, payment_method: str) -> None: ...
 
+    async def set_email(self, user_id: UUID, email: str) -> bool:
+        """Replace the address; a closed customer has none. Returns False if the user is not a customer."""
+        ...
+
+    async def mark_deleted(self, customer_id: UUID, at: datetime) -> None:
+        """Record that the user was deleted. Idempotent."""
+        ...
+
+    async def list_closing(self, before: datetime, limit: int) -> Sequence[Customer]:
+        """Customers of users that were deleted before that time, which are not closed."""
+        ...
+
+    async def erase(self, customer_id: UUID, at: datetime) -> None:
+        """Close the customer: erase address, account and payment methods. Invoices keep the address of their buyer. Idempotent."""
+        ...
+
     async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:
         """Customers whose e-mail address contains the text, with an id below `before`, newest first."""
         ...
@@ -101,6 +117,10 @@ class Subscriptions(Protocol):
 
     async def save(self, subscription: Subscription) -> None:
         """Update by compare-and-set on `version`. Raises Transient if the row has changed since it was read."""
+        ...
+
+    async def end(self, subscription: Subscription, at: datetime) -> None:
+        """End the subscription for good: the customer has none afterwards."""
         ...
 
     async def list_ended(self, before: datetime, limit: int) -> Sequence[Subscription]:

@@ -6,9 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.billing.domain.bill import rate
-from functions.billing.domain.charges import served_lines
+from functions.billing.domain.charges import credit_lines, served_lines
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.invoices import Invoice, InvoiceLine, invoice_series
+from functions.billing.domain.invoices import Invoice, InvoiceLine, Purpose, invoice_series
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.payments import MIN_CHARGE_MINOR
 from functions.billing.domain.periods import Period
@@ -57,6 +57,26 @@ class Invoicing:
         await self.invoices.add(invoice)
         await self.ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
         return events
+
+    async def end_plan(
+        self, customer: Customer, subscription: Subscription, plan: Plan, period: Period, served_until: datetime, now: datetime
+    ) -> tuple[Events, Invoice]:
+        """Issue the final invoice of a plan that ended within `period` and was served until `served_until`.
+
+        It replaces open invoices for later time. The subscription, which is not saved, has its free plan already.
+
+        Returns the events and the invoice, which has no number if nothing is owed.
+        """
+        ended = Period(period.begin, subscription.current_period.begin)
+        await self.end_period(subscription, ended, plan)
+        fees, voided = await self.void_unserved(customer, subscription, served_until, now)
+        unbilled = await self.unbilled_usage(customer.user_id, subscription.id)
+        lines = [*unbilled.lines(ended), *fees]
+        credit = credit_lines(subscription.credit_minor, lines, period)
+        final = Invoice.draft(Purpose.FINAL, customer.id, subscription.id, plan, period, [*lines, *credit], now)
+        events = (*voided, *await self.issue(final, unbilled, customer, now))
+        subscription.credit_minor += sum(line.amount.amount for line in credit)
+        return events, final
 
     async def has_pending_payment(self, customer_id: UUID) -> bool:
         """Whether a charge of an open invoice has no outcome yet."""

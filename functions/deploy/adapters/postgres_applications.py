@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -103,6 +104,22 @@ class PostgresApplications:
                 {"user_id": user_id, "before": before, "limit": limit},
             )
             return [_read(row) for row in await cursor.fetchall()]
+
+    async def erase_deleted(self, before: datetime, limit: int) -> int:
+        connection = self._database.connection
+        rows = await connection.execute(
+            "SELECT id FROM applications WHERE status = 'deleted' AND deleted_at < %s ORDER BY deleted_at LIMIT %s FOR UPDATE SKIP LOCKED",
+            (before, limit),
+        )
+        ids = [row[0] for row in await rows.fetchall()]
+        if not ids:
+            return 0
+        steps = "DELETE FROM saga_steps WHERE saga_id IN (SELECT id FROM deployments WHERE application_id = ANY(%s))"
+        tables = ("runs", "deployments", "releases", "config_entries", "environments", "repository_access")
+        for statement in (steps, *(f"DELETE FROM {table} WHERE application_id = ANY(%s)" for table in tables)):
+            await connection.execute(statement, (ids,))
+        await connection.execute("DELETE FROM applications WHERE id = ANY(%s)", (ids,))
+        return len(ids)
 
 
 def _name_taken(application: Application, violation: errors.UniqueViolation) -> Exception:

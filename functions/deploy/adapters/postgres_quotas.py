@@ -38,8 +38,19 @@ class PostgresQuotas:
             INSERT INTO quotas (user_id, applications, memory_mib, granted_at, is_suspended, plan) VALUES (%s, %s, %s, %s, %s, %s)
             ON CONFLICT (user_id) DO UPDATE SET applications = excluded.applications, memory_mib = excluded.memory_mib,
                 granted_at = excluded.granted_at, is_suspended = excluded.is_suspended, plan = excluded.plan, version = quotas.version + 1
+            WHERE quotas.deleted_at IS NULL
             """,
             (quota.user_id, quota.applications, quota.memory_mib, quota.granted_at, quota.is_suspended, quota.plan),
+        )
+
+    async def close(self, user_id: UUID, at: datetime) -> None:
+        await self._database.connection.execute(
+            """
+            INSERT INTO quotas AS stored (user_id, applications, memory_mib, granted_at, deleted_at) VALUES (%(user)s, 0, 0, %(at)s, %(at)s)
+            ON CONFLICT (user_id) DO UPDATE SET applications = 0, memory_mib = 0, deleted_at = coalesce(stored.deleted_at, excluded.deleted_at),
+                version = stored.version + 1
+            """,
+            {"user": user_id, "at": at},
         )
 
     async def set_exhausted(self, user_id: UUID, exhausted: Sequence[ExhaustedMeter], renews_at: datetime) -> None:

@@ -1,6 +1,6 @@
 """Resume stuck deployments, cancel commands without a client.
 
-Ends grace periods with a lost reminder, and sweeps the runtime's tables.
+Ends grace periods with a lost reminder, erases applications a week after their deletion, and runs the runtime's clean-up.
 """
 
 from datetime import timedelta
@@ -16,12 +16,14 @@ from events.deploy import (
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
 from functions.deploy.domain.run import CLIENT_TIMEOUT
-from functions.deploy.ports import Deployments, Housekeeping, Quotas, Runs
+from functions.deploy.ports import Applications, Deployments, Housekeeping, Quotas, Runs
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 100
 RUN_RETENTION = timedelta(days=30)
+DELETED_APPLICATION_RETENTION = timedelta(days=7)
+"""Messages about a deleted application may arrive until then."""
 
 
 @every(
@@ -31,7 +33,9 @@ RUN_RETENTION = timedelta(days=30)
         *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled),
     ],
 )
-async def housekeeping(housekeeping: Housekeeping, deployments: Deployments, quotas: Quotas, runs: Runs, clock: Clock, work: Work) -> None:
+async def housekeeping(
+    housekeeping: Housekeeping, applications: Applications, deployments: Deployments, quotas: Quotas, runs: Runs, clock: Clock, work: Work
+) -> None:
     await housekeeping.sweep()
 
     async with work.reading():
@@ -40,6 +44,7 @@ async def housekeeping(housekeeping: Housekeeping, deployments: Deployments, quo
 
     async with work.recording() as record:
         await runs.delete_before(clock.now() - RUN_RETENTION)
+        await applications.erase_deleted(clock.now() - DELETED_APPLICATION_RETENTION, BATCH_SIZE)
         for deployment in stuck:
             record.emit(*resent_events(deployment))
         record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))

@@ -23,7 +23,14 @@ class Quotas(Protocol):
         ...
 
     async def set(self, quota: Quota) -> None:
-        """Replace the plan, the limits and the suspension of the user. What is used, exhausted and announced stays."""
+        """Replace the plan, the limits and the suspension of the user. What is used, exhausted and announced stays.
+
+        Does nothing for a deleted user.
+        """
+        ...
+
+    async def close(self, user_id: UUID, at: datetime) -> None:
+        """Allow a deleted user nothing, for good. Idempotent."""
         ...
 
     async def set_exhausted(self, user_id: UUID, exhausted: Sequence[ExhaustedMeter], renews_at: datetime) -> None:
@@ -98,6 +105,11 @@ class Applications(Protocol):
 
     async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
         """Active applications of the user, newest first."""
+        ...
+
+    async def erase_deleted(self, before: datetime, limit: int) -> int:
+        """Delete the rows of applications that were deleted before that time: releases, deployments, configuration, runs. Returns the
+        number of applications."""
         ...
 
 

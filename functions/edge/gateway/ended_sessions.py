@@ -16,10 +16,12 @@ from uuid import UUID
 import orjson
 
 from events.auth import SessionEnded
+from functions.edge.gateway.api_tokens import ApiTokenExchange
 from functions.edge.gateway.envelope import SOURCE
 from functions.kernel import Caller, Clock, Unauthenticated, Unavailable, new_id
 from functions.runtime.messaging.bus import BrokerUnavailable, Bus, NoReply, Reply, Unroutable
 from functions.runtime.security.tokens import ACCESS_TOKEN_LIFETIME
+from functions.wire.api_tokens import is_api_token
 from functions.wire.cloudevents import new_message
 
 LIST_FUNCTION = "auth.revoked_sessions"
@@ -118,14 +120,18 @@ class EndedSessions:
 
 @dataclass(frozen=True)
 class SessionVerifier:
-    """Verifies the token with the public keys, then that its session has not ended."""
+    """Exchanges an API token, verifies the access token with the public keys, then that its session has not ended."""
 
     tokens: Verifier
     sessions: EndedSessions
+    api_tokens: ApiTokenExchange
 
-    async def verify(self, token: str, at: datetime) -> Caller:
-        """Return the caller. Raises Unauthenticated; Unavailable without public keys or a current list."""
+    async def verify(self, token: str, at: datetime) -> tuple[str, Caller]:
+        """Return the access token and its caller. Raises Unauthenticated; Unavailable without public keys, a current list or an exchange."""
+        if is_api_token(token):
+            token = await self.api_tokens.access_token(token)
         caller = self.tokens.verify(token, at)
         if caller.session_id is not None and await self.sessions.has_ended(caller.session_id):
-            raise Unauthenticated("The session of this access token has ended: sign in again.")
-        return caller
+            is_session = caller.scopes is None
+            raise Unauthenticated("The session of this access token has ended: sign in again." if is_session else "The API token has been revoked.")
+        return token, caller

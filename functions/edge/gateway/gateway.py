@@ -12,8 +12,10 @@ from importlib.metadata import version
 from starlette.requests import Request
 
 from functions.edge.gateway import envelope, pagination, parsing, responses
+from functions.edge.gateway.api_tokens import ApiTokenExchange
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
+from functions.edge.gateway.forms import BoundForm
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.options import Options
 from functions.edge.gateway.pages import METRICS, PROBES, Pages
@@ -153,7 +155,7 @@ class Gateway:
                 return None, None
             challenge("The request has no access token.")
         try:
-            return token, await self._verifier.verify(token, at)
+            return await self._verifier.verify(token, at)
         except Unauthenticated as rejection:
             if route.declaration.allow.anyone:
                 return None, None
@@ -191,7 +193,7 @@ class Gateway:
         return await self._requester.request(message.type, message.headers(), message.body, HEALTH_TIMEOUT_SECONDS)
 
     async def _respond_itself(self, exchange: Exchange) -> BytesResponse:
-        """Respond to paths that no function has: probes, pages, the verification form."""
+        """Respond to paths that no function has: probes, pages, forms."""
         request, path, method = exchange.request, exchange.path, exchange.method
         if method == "POST" and path in self._pages.forms:
             return await self._handle_form(exchange, self._pages.forms[path])
@@ -213,8 +215,9 @@ class Gateway:
             return metrics_response(self._traffic.metrics, self._options, request)
         return self._pages.response(path, request.query_params, request.headers)
 
-    async def _handle_form(self, exchange: Exchange, route: Route) -> BytesResponse:
-        """Handle a form of the verification pages: the same command as in the API, its response as a page."""
+    async def _handle_form(self, exchange: Exchange, bound: BoundForm) -> BytesResponse:
+        """Handle a form: the same command as in the API, its response as a page."""
+        route = bound.route
         client = self._client(exchange.request)
         exchange.route = route
         self._traffic.shed(route, has_token=False)
@@ -226,7 +229,7 @@ class Gateway:
             response = self._converter.to_response(route, reply, (), None, exchange.path, exchange.correlation_id)
         except Problem as problem:
             response = responses.problem_response(problem, exchange.path, exchange.correlation_id)
-        page = self._pages.form_result(exchange.path, response)
+        page = self._pages.form_result(bound, response)
         page.add_all(limit_headers)
         return page
 
@@ -254,5 +257,6 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     sessions = EndedSessions(bus, clock)
     sessions.follow()
     bus.open()
-    verifier = SessionVerifier(AccessTokens(settings), sessions)
-    return Gateway(Registry.load(), bus, verifier, Sealer(settings), clock, Options.read(settings))
+    sealer = Sealer(settings)
+    verifier = SessionVerifier(AccessTokens(settings), sessions, ApiTokenExchange(bus, sealer.seal, clock))
+    return Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings))

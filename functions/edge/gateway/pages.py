@@ -1,14 +1,13 @@
-"""The gateway's own pages: start page, API documentation, problem types, and the page behind the link in a verification e-mail.
+"""The gateway's own pages: start page, API documentation, problem types, and the pages behind links in e-mails (`forms`).
 
 The API's description is the generated `schemas/openapi.yaml`, read on first use. Pages load nothing from elsewhere; the
-one script (copy buttons) is inline, and its hash is in the Content-Security-Policy. The verification page asks for a
-click, because mail scanners open links and must not verify addresses.
+one script (copy buttons) is inline, and its hash is in the Content-Security-Policy.
 """
 
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +21,7 @@ from starlette.datastructures import Headers
 
 import functions
 from functions.edge.gateway import documentation
+from functions.edge.gateway.forms import BoundForm, bind_forms
 from functions.edge.gateway.problem_catalog import CatalogEntry, problem_catalog
 from functions.edge.gateway.problems import NO_ROUTE, Problem
 from functions.edge.gateway.responses import (
@@ -35,15 +35,11 @@ from functions.edge.gateway.responses import (
     json_response,
     page,
 )
-from functions.edge.gateway.routing import Route, Table
+from functions.edge.gateway.routing import Table
 from functions.runtime.config.registry import Registry
 
 METRICS = "/metrics"
 PROBES = ("/livez", "/readyz", "/health", "/healthz", METRICS)
-VERIFY_PATH = "/v1/users/verify"
-RESEND_PATH = "/v1/users/verification-emails"
-VERIFY_FORM, RESEND_FORM = "/verify", "/verify/resend"
-PASSWORD_FIELD = "password"
 OPENAPI = Path(functions.__file__).parent.parent / "schemas" / "openapi.yaml"
 SCRIPT = Path(__file__).parent / "templates" / "copy.js"
 FORM_POLICY = f"{PAGE_POLICY}; form-action 'self'"
@@ -54,19 +50,15 @@ _CODE = re.compile(r"`([^`]+)`")
 class Pages:
     def __init__(self, registry: Registry, table: Table) -> None:
         self._declarations = registry.declarations
-        self.forms: Mapping[str, Route] = {
-            form: route
-            for form, path in ((VERIFY_FORM, VERIFY_PATH), (RESEND_FORM, RESEND_PATH))
-            if (route := table.find(path)[0].get("POST")) is not None
-        }
-        """Path that a form is posted to → the command that it calls."""
+        self.forms: Mapping[str, BoundForm] = bind_forms(table)
+        """By the path that a form is posted to."""
         self._fixed: Mapping[str, Callable[[Mapping[str, str], Headers], BytesResponse]] = {
             "/": self._index,
             "/docs": lambda query, headers: page(self._docs, policy=self._script_policy),
             "/openapi.json": lambda query, headers: _cached(self._openapi_json, JSON, headers),
             "/openapi.yaml": lambda query, headers: _cached(self._openapi_yaml, (b"content-type", b"application/yaml"), headers),
             "/problems": self._problem_list,
-            **({VERIFY_FORM: self._verification_form} if VERIFY_FORM in self.forms else {}),
+            **{path: partial(self._form_page, bound) for path, bound in self.forms.items() if bound.form.page},
         }
 
     def has(self, path: str) -> bool:
@@ -149,28 +141,16 @@ class Pages:
             return page(self._render("problem.html", entry=entry))
         return json_response(entry.to_json())
 
-    def _verification_form(self, query: Mapping[str, str], headers: Headers) -> BytesResponse:
-        """The link's query parameters become hidden fields of the form. The password is entered: a link cannot bring it."""
-        names = self.forms[VERIFY_FORM].rest
-        fields = {name: query.get(name, "") for name in sorted(names - {PASSWORD_FIELD})}
-        html = self._render(
-            "verify.html",
-            fields=fields,
-            has_password=PASSWORD_FIELD in names,
-            is_complete=all(fields.values()),
-            can_resend=self._can_resend,
-        )
+    def _form_page(self, bound: BoundForm, query: Mapping[str, str], headers: Headers) -> BytesResponse:
+        fields = bound.fields(query)
+        html = self._render(bound.form.page, fields=fields, has_password=bound.has_password, is_complete=all(fields.values()), forms=self.forms)
         return page(html, policy=FORM_POLICY)
 
-    @property
-    def _can_resend(self) -> bool:
-        return RESEND_FORM in self.forms
-
-    def form_result(self, form: str, response: BytesResponse) -> BytesResponse:
+    def form_result(self, bound: BoundForm, response: BytesResponse) -> BytesResponse:
         """Convert the response of a form's command to a page with the same status."""
-        problem = orjson.loads(response.body) if response.status_code >= 400 else None
-        template = "verified.html" if form == VERIFY_FORM else "resent.html"
-        html = self._render(template, problem=problem, can_resend=self._can_resend)
+        document = orjson.loads(response.body) if response.body else {}
+        problem = document if response.status_code >= 400 else None
+        html = self._render(bound.form.result, problem=problem, result=document, forms=self.forms)
         result = page(html, response.status_code if problem else 200, policy=FORM_POLICY)
         result.raw_headers += [(name, value) for name, value in response.raw_headers if name == b"retry-after"]
         return result

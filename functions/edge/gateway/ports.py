@@ -19,8 +19,8 @@ class Requester(Protocol):
 
 
 class TokenVerifier(Protocol):
-    async def verify(self, token: str, at: datetime) -> Caller:
-        """Return the caller of an access token. Raises Unauthenticated, Unavailable."""
+    async def verify(self, token: str, at: datetime) -> tuple[str, Caller]:
+        """Return the access token, which an API token is exchanged for, and its caller. Raises Unauthenticated, Unavailable."""
         ...
 
 

@@ -33,10 +33,11 @@ class PostgresAddresses:
     async def keep(self, user_id: UUID, email: str, at: datetime) -> None:
         await self._database.connection.execute(
             """
-            INSERT INTO addresses AS known (user_id, email, updated_at) VALUES (%s, %s, %s)
+            INSERT INTO addresses AS known (user_id, email, updated_at)
+            SELECT %(user)s, %(email)s, %(at)s WHERE NOT EXISTS (SELECT FROM deleted_users WHERE user_id = %(user)s)
             ON CONFLICT (user_id) DO UPDATE SET email = excluded.email, updated_at = excluded.updated_at WHERE known.updated_at < excluded.updated_at
             """,
-            (user_id, email, at),
+            {"user": user_id, "email": email, "at": at},
         )
 
     async def of(self, user_id: UUID) -> str | None:

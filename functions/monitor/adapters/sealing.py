@@ -3,23 +3,17 @@
 from functions.kernel import Permanent
 from functions.monitor.domain.notifications import SECRET
 from functions.runtime.config.settings import Settings
-from functions.runtime.security.encryption import CannotUnseal, Opener, Sealer
-
-CONTEXT = "monitor"
+from functions.runtime.security.encryption import CannotUnseal, ContextVault
 
 
-class SealedVault:
+class SealedVault(ContextVault):
     def __init__(self, settings: Settings) -> None:
-        self._sealer = Sealer(settings)
-        self._opener = Opener(settings, CONTEXT)
-
-    def seal(self, secret: str) -> str:
-        return self._sealer.seal(CONTEXT, secret)
+        super().__init__(settings, "monitor")
 
     def open(self, sealed: str) -> str:
         if sealed.startswith(SECRET):
             return sealed  # of a release that did not seal; the next housekeeping does
         try:
-            return self._opener.open(sealed)
+            return super().open(sealed)
         except CannotUnseal as error:
             raise Permanent(f"the channel's secret cannot be opened, make the channel anew: {error}") from error

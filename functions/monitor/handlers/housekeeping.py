@@ -1,6 +1,7 @@
 """Roll up metrics, drop expired data and evaluate silence.
 
-Creates the next partitions. Silence: rules that fire without data, which nothing else evaluates.
+Creates the next partitions, and erases again what has arrived for deleted users. Silence: rules that fire without data,
+which nothing else evaluates.
 """
 
 from datetime import timedelta
@@ -14,6 +15,7 @@ from functions.monitor.ports import (
     Channels,
     DeadLetters,
     Deliveries,
+    Erasures,
     Housekeeping,
     Markers,
     Requests,
@@ -23,6 +25,7 @@ from functions.monitor.ports import (
     UnownedUsage,
     Vault,
 )
+from functions.monitor.services.erasure import Erasure
 from functions.monitor.services.silence import evaluate_silence
 
 RAW_RETENTION = timedelta(days=3)
@@ -40,6 +43,8 @@ UNOWNED_USAGE_RETENTION = timedelta(days=40)
 """As long as billing takes use that is late."""
 ALERT_RETENTION = timedelta(days=90)
 DELIVERY_RETENTION = timedelta(days=30)
+ERASURE_PERIOD = timedelta(days=2)
+"""How long data of a deleted user may still arrive: the applications are being deleted."""
 CREATED_AHEAD = timedelta(days=8)
 
 
@@ -57,6 +62,8 @@ async def housekeeping(
     deliveries: Deliveries,
     letters: DeadLetters,
     channels: Channels,
+    erasures: Erasures,
+    erasure: Erasure,
     vault: Vault,
     work: Work,
     clock: Clock,
@@ -65,6 +72,10 @@ async def housekeeping(
     now = clock.now()
     async with work.preparing():  # summed up before the raw rows go; done again, it changes nothing
         await rollups.roll(since=now - RAW_RETENTION + timedelta(hours=1))
+    async with work.reading():
+        deleted_users = await erasures.list_since(now - ERASURE_PERIOD)
+    for user_id in deleted_users:
+        await erasure.erase(user_id, work)
     async with work.recording() as record:
         await retention.create_partitions(now - timedelta(days=1), now + CREATED_AHEAD)
         for series, age in RETENTION.items():
@@ -75,5 +86,6 @@ async def housekeeping(
         await alerts.forget(now - ALERT_RETENTION)
         await deliveries.forget(now - DELIVERY_RETENTION)
         await letters.forget(now - ALERT_RETENTION)
+        await erasures.forget(now - ALERT_RETENTION)
         await channels.seal(vault.seal)
         record.emit(*await evaluate_silence(rules, requests, alerts, applications, now))

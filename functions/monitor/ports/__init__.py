@@ -17,6 +17,7 @@ from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.timeline import Execution
 from functions.monitor.domain.usage import MeasuredUse
 from functions.monitor.ports.alerts import Addresses, Alerts, Channels, Deliveries, Mailer, Operators, Rules, Vault, Webhooks
+from functions.monitor.ports.erasures import Erasures
 
 __all__ = [
     "Addresses",
@@ -26,6 +27,7 @@ __all__ = [
     "DeadLetters",
     "Deliveries",
     "DiskUsages",
+    "Erasures",
     "Executions",
     "Housekeeping",
     "Logs",

@@ -14,7 +14,7 @@ class Addresses(Protocol):
     """E-mail addresses of users."""
 
     async def keep(self, user_id: UUID, email: str, at: datetime) -> None:
-        """Events arrive in any order: the newest address is kept."""
+        """Events arrive in any order: the newest address is kept, and none of a deleted user."""
         ...
 
     async def of(self, user_id: UUID) -> str | None: ...

@@ -24,12 +24,10 @@ from functions.kernel import (
     Declaration,
     Done,
     Events,
-    Forbidden,
     Kind,
     Origin,
     Rejected,
     Rejection,
-    Unauthenticated,
     Work,
 )
 from functions.runtime.execution import contracts, failures, responses
@@ -126,11 +124,8 @@ class Function:
         else:
             token = message.get("token")
             caller = self._context.tokens.verify(token, self._context.clock.now()) if token else None
-        if self.declaration.allow.admits(caller):
-            return caller
-        if caller is None:
-            raise Unauthenticated()
-        raise Forbidden(f"This needs the role {' or '.join(sorted(self.declaration.allow.roles))}.")
+        self.declaration.authorize(caller, self._context.clock.now())
+        return caller
 
     def _arguments(self, message: Message, caller: Caller | None, work: Work | None) -> dict[str, Any]:
         arguments = dict(self._fixed)
@@ -223,7 +218,7 @@ class Function:
         outgoing = (*events, *await ordering.release_successor(connection, declaration, message))
         pending = outbox.enqueue_events(connection, outgoing, message, actor, context.event_routing, context.clock.now())
         if declaration.kind is Kind.COMMAND:
-            is_secret = declaration.has_secret_response and response.outcome == "done"
+            is_secret = response.is_secret or (declaration.has_secret_response and response.outcome == "done")
             inbox.queue_reply(connection, message, self.name, response.outcome, response.status, None if is_secret else response.body)
         return response, pending
 

@@ -15,20 +15,21 @@ MAX_LOGGED_DETAIL = 500
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`outcome`: done, rejected or failed. `status`: the HTTP status it suggests. `body`: JSON, or empty."""
+    """`outcome`: done, rejected or failed. `status`: the HTTP status it suggests. `body`: JSON, or empty. `is_secret`: neither stored nor logged."""
 
     outcome: str
     status: int
     body: bytes
+    is_secret: bool = False
 
     @property
     def log_detail(self) -> str:
         """What the execution log says about it: nothing, or the beginning of the problem."""
-        return "" if self.outcome == "done" else self.body.decode()[:MAX_LOGGED_DETAIL]
+        return "" if self.outcome == "done" or self.is_secret else self.body.decode()[:MAX_LOGGED_DETAIL]
 
 
 def rejected(rejection: Rejection) -> Response:
-    return Response("rejected", rejection.status, orjson.dumps(rejection_document(rejection)))
+    return Response("rejected", rejection.status, orjson.dumps(rejection_document(rejection)), is_secret=bool(rejection.secret_members))
 
 
 def failed(rejection: Rejection) -> Response:

@@ -88,3 +88,19 @@ class Opener:
                 except (InvalidTag, ValueError) as error:
                     raise CannotUnseal(f"the sealed text does not open with key {kid} of the context {self._context}") from error
         raise CannotUnseal(f"the text is sealed with key {kid}, which the context {self._context} no longer has")
+
+
+class ContextVault:
+    """Secrets of one context at rest: sealed with its public key, opened with its private one."""
+
+    def __init__(self, settings: Settings, context: str) -> None:
+        self._sealer = Sealer(settings)
+        self._opener = Opener(settings, context)
+        self._context = context
+
+    def seal(self, secret: str) -> str:
+        return self._sealer.seal(self._context, secret)
+
+    def open(self, sealed: str) -> str:
+        """Raises CannotUnseal."""
+        return self._opener.open(sealed)

@@ -14,7 +14,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -90,7 +90,7 @@ class AccessTokens:
                 options={"require": CLAIMS, "verify_exp": False, "verify_iat": False},
             )
             self._headers[token.partition(".")[0]] = key  # after the signature is verified, so that others cannot fill this cache
-            return _Verified(Caller(UUID(claims["sub"]), frozenset(str(role) for role in claims["roles"]), UUID(claims["sid"])), float(claims["exp"]))
+            return _Verified(_caller(claims), float(claims["exp"]))
         except jwt.InvalidSignatureError as error:
             raise Unauthenticated("The signature of the access token is invalid.") from error
         except jwt.InvalidIssuerError as error:
@@ -99,7 +99,7 @@ class AccessTokens:
             raise Unauthenticated("The access token is for another audience.") from error
         except jwt.MissingRequiredClaimError as error:
             raise Unauthenticated(f"The access token lacks the claim {error.claim!r}.") from error
-        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
+        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
             raise Unauthenticated("The access token is malformed.") from error
 
     def _key_of(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> jwt.PyJWK:
@@ -135,6 +135,18 @@ class AccessTokens:
         except (MissingSetting, OSError, ValueError, KeyError, jwt.PyJWKError) as error:
             raise Unavailable(f"The public keys at {PUBLIC_KEYS} cannot be read: {error}", retry_after=5) from error
         return self._keys
+
+
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    """Return the caller of verified claims. An API token's have a `scope` (RFC 8693, 4.2), a session's an `auth_time` (OpenID Connect)."""
+    scope, auth_time = claims.get("scope"), claims.get("auth_time")
+    return Caller(
+        UUID(claims["sub"]),
+        frozenset(str(role) for role in claims["roles"]),
+        UUID(claims["sid"]),
+        None if scope is None else frozenset(scope.split()),
+        None if auth_time is None else datetime.fromtimestamp(int(auth_time), UTC),
+    )
 
 
 def new_signing_key() -> Jwk:

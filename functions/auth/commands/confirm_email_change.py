@@ -1,0 +1,61 @@
+"""Confirm the change of an e-mail address.
+
+Takes the token of the link in an e-mail. The change takes place when both addresses have confirmed it. All sessions and all
+other links of the account end. An account that nobody verified loses the address: whoever confirms the change reads its
+e-mail.
+"""
+
+from pydantic import Field
+
+from events.auth import EmailChanged, SessionEnded, UserDeleted, UserExpired
+from functions.auth.domain.email import Email
+from functions.auth.domain.rejections import EmailUnavailable, ExpiredLink, UnknownLink, UsedLink
+from functions.auth.domain.session import EndReason
+from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.domain.views import EmailChangeView
+from functions.auth.ports import EmailChanges, EmailTaken, Sessions, Users, VerificationTokens
+from functions.kernel import ANYONE, Clock, Done, Events, Model, SecretText, command
+
+
+class ConfirmEmailChange(Model):
+    token: SecretText = Field(description="The value of `token=` in the e-mailed link.")
+
+
+@command(
+    http="POST /v1/email-changes/confirm",
+    allow=ANYONE,
+    rejects=[UnknownLink, UsedLink, ExpiredLink, EmailUnavailable],
+    emits=[EmailChanged, SessionEnded, UserExpired, UserDeleted],
+)
+async def confirm_email_change(
+    request: ConfirmEmailChange,
+    changes: EmailChanges,
+    users: Users,
+    sessions: Sessions,
+    tokens: VerificationTokens,
+    clock: Clock,
+) -> Done[EmailChangeView]:
+    now, token = clock.now(), OpaqueToken(request.token.get_secret_value().strip())
+    change = await changes.lock_by_token(token)
+    user = await users.get(change.user_id) if change else None
+    if change is None or user is None:
+        raise UnknownLink
+    if not change.confirm(token, now):
+        await changes.save(change)
+        return Done(EmailChangeView.of(change))
+
+    expired: Events = ()
+    other = await users.get_by_email(Email(change.email))
+    if other is not None and not other.is_verified:
+        await users.delete(other.id)
+        expired = other.expire(now)
+    events = user.change_email(change.email, now)
+    try:
+        await users.save(user)
+    except EmailTaken as error:
+        raise EmailUnavailable from error
+    change.complete(now)
+    await changes.save(change)
+    await tokens.use_all(user.id, now)
+    ended = await sessions.end_all(user.id, EndReason.EMAIL_CHANGED, now)
+    return Done(EmailChangeView.of(change), *expired, *events, *ended)

@@ -1,0 +1,49 @@
+"""Create an API token for a program.
+
+The answer has the token, which is shown once. A program sends it as an access token: `Authorization: Bearer capsule_pat_…`.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from events.auth import ApiTokenCreated
+from functions.auth.domain.api_token import MAX_LIFETIME_DAYS, ApiToken
+from functions.auth.domain.rejections import InvalidTokenScopes, TokenNameTaken, TooManyTokens, UnknownUser
+from functions.auth.domain.views import ApiTokenView
+from functions.auth.ports import ApiTokens, Users
+from functions.kernel import Caller, Clock, Done, Model, Scope, command
+
+
+class CreateToken(Model):
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")] = Field(
+        examples=["github-actions"], description="What it is for. Unique among the tokens of the account."
+    )
+    scopes: list[Scope] = Field(
+        min_length=1,
+        max_length=len(Scope),
+        examples=[["read", "deploy"]],
+        description="`read`: every query. `deploy`, `monitor`, `billing`: the commands of that context. `admin`: what needs the role admin.",
+    )
+    expires_in_days: int = Field(default=90, ge=1, le=MAX_LIFETIME_DAYS)
+
+
+class CreatedTokenView(ApiTokenView):
+    token: str = Field(description="The API token. It is not stored: copy it now.")
+
+
+@command(
+    http="POST /v1/tokens",
+    status=201,
+    rejects=[UnknownUser, InvalidTokenScopes, TokenNameTaken, TooManyTokens],
+    emits=[ApiTokenCreated],
+    has_secret_response=True,
+    needs_recent_login=True,
+)
+async def create_token(request: CreateToken, users: Users, tokens: ApiTokens, caller: Caller, clock: Clock) -> Done[CreatedTokenView]:
+    user = await users.get(caller.user_id)
+    if user is None:
+        raise UnknownUser
+    token, text, events = ApiToken.create(user, request.name, request.scopes, request.expires_in_days, clock.now())
+    await tokens.add(token)
+    return Done(CreatedTokenView(**dict(ApiTokenView.of(token, clock.now())), token=text.text), *events)

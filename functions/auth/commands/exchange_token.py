@@ -1,0 +1,35 @@
+"""Exchange an API token for an access token.
+
+For the gateway, which keeps the access token until it expires. The access token has the scopes of the API token and carries its
+id as its session id, so `session.ended` has it refused everywhere once the API token is revoked.
+"""
+
+from functions.auth.domain.rejections import InvalidApiToken
+from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.ports import AccessTokenIssuer, ApiTokens, Users
+from functions.kernel import ANYONE, Clock, Done, Model, SecretText, command
+
+
+class ExchangeToken(Model):
+    token: SecretText
+
+
+class ExchangedTokenView(Model):
+    access_token: str
+    expires_in: int
+    """Seconds."""
+
+
+@command(allow=ANYONE, rejects=[InvalidApiToken], has_secret_response=True)
+async def exchange_token(
+    request: ExchangeToken, tokens: ApiTokens, users: Users, access_tokens: AccessTokenIssuer, clock: Clock
+) -> Done[ExchangedTokenView]:
+    now = clock.now()
+    token = await tokens.lock_by_hash(OpaqueToken(request.token.get_secret_value()))
+    user = await users.get(token.user_id) if token else None
+    if token is None or user is None:
+        raise InvalidApiToken("The API token is unknown. Create another one: capsule tokens create.")
+    if token.use(now):
+        await tokens.save(token)
+    access = access_tokens.issue(user, token.grant, now)
+    return Done(ExchangedTokenView(access_token=access.text, expires_in=access.expires_in_seconds))

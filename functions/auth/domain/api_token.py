@@ -1,0 +1,80 @@
+"""An API token: long-lived access for a program, with scopes, in place of a session.
+
+The gateway exchanges it for access tokens, which carry its id as their session id: so the list of ended sessions refuses them
+when the token is revoked. Only the hash of the token is stored, and it is shown once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from events.auth import ApiTokenCreated, ApiTokenRevoked, SessionEnded
+from functions.auth.domain.access_grant import AccessGrant
+from functions.auth.domain.rejections import InvalidApiToken, InvalidTokenScopes
+from functions.auth.domain.session import EndReason
+from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.domain.user import Role, User
+from functions.kernel import Events, FieldError, Scope, new_id
+from functions.wire import api_tokens
+
+MAX_LIFETIME_DAYS = 365
+MAX_TOKENS = 50
+"""Of one user, expired ones included until they are pruned."""
+USE_PRECISION = timedelta(minutes=10)
+"""`last_used_at` is at most this much older than the last use, so that not every exchange writes."""
+
+
+@dataclass(slots=True)
+class ApiToken:
+    id: UUID
+    user_id: UUID
+    name: str
+    scopes: frozenset[Scope]
+    token_hash: bytes = field(repr=False)
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    @classmethod
+    def create(cls, user: User, name: str, scopes: Sequence[Scope], lifetime_days: int, now: datetime) -> tuple["ApiToken", OpaqueToken, Events]:
+        """Return the token, its text and the event. Raises InvalidTokenScopes."""
+        if Scope.ADMIN in scopes and Role.ADMIN not in user.roles:
+            detail = "The scope admin needs the role admin, which your account does not have. Choose other scopes."
+            raise InvalidTokenScopes(detail, errors=[FieldError("/scopes", detail)])
+        text = OpaqueToken(api_tokens.new_token())
+        token = cls(new_id(), user.id, name, frozenset(scopes), text.hash, now, now + timedelta(days=lifetime_days))
+        created = ApiTokenCreated(
+            token_id=token.id, user_id=user.id, name=name, scopes=tuple(sorted(token.scopes)), expires_at=token.expires_at, at=now
+        )
+        return token, text, (created,)
+
+    def is_valid(self, now: datetime) -> bool:
+        return self.revoked_at is None and now < self.expires_at
+
+    def use(self, now: datetime) -> bool:
+        """Record a use. Returns whether that changes the token. Raises InvalidApiToken."""
+        if self.revoked_at is not None:
+            raise InvalidApiToken(f'The API token "{self.name}" has been revoked. Create another one: capsule tokens create.')
+        if now >= self.expires_at:
+            detail = f'The API token "{self.name}" expired on {self.expires_at:%Y-%m-%d}. Create another one: capsule tokens create.'
+            raise InvalidApiToken(detail)
+        if self.last_used_at is not None and now - self.last_used_at < USE_PRECISION:
+            return False
+        self.last_used_at = now
+        return True
+
+    @property
+    def grant(self) -> AccessGrant:
+        return AccessGrant(self.id, scopes=sorted(self.scopes), expires_at=self.expires_at)
+
+    def revoke(self, now: datetime, reason: EndReason = EndReason.TOKEN_REVOKED) -> Events:
+        """Idempotent."""
+        if self.revoked_at is not None:
+            return ()
+        self.revoked_at = now
+        return (
+            ApiTokenRevoked(token_id=self.id, user_id=self.user_id, name=self.name, at=now),
+            SessionEnded(session_id=self.id, user_id=self.user_id, reason=reason, at=now),
+        )

@@ -1,0 +1,1 @@
+"""What several use cases of the auth context do with its ports."""

@@ -1,0 +1,40 @@
+"""Start a session, and issue the next tokens of one: shared by login, its second step, refresh and the confirmation of an identity."""
+
+from datetime import datetime
+
+from functions.auth.domain.session import Device, Method, Session, SessionLimits
+from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.domain.user import User
+from functions.auth.domain.views import SessionView
+from functions.auth.ports import AccessTokenIssuer, Sessions
+from functions.kernel import Client, Events
+
+
+class SessionTokens:
+    def __init__(self, sessions: Sessions, access_tokens: AccessTokenIssuer, limits: SessionLimits) -> None:
+        self.limits = limits
+        self._sessions = sessions
+        self._access_tokens = access_tokens
+
+    async def start(self, user: User, client: Client, methods: frozenset[Method], now: datetime) -> tuple[SessionView, Events]:
+        """Store a new session. Returns its first tokens and the events to publish."""
+        session, events = Session.start(user.id, Device.of(client), now, self.limits, methods)
+        token = OpaqueToken.for_refresh()
+        await self._sessions.add(session, token)
+        return self._view(user, session, token, now), events
+
+    async def renew(self, user: User, session: Session, now: datetime) -> SessionView:
+        """Save a session and issue tokens of its newest generation."""
+        token = OpaqueToken.for_refresh()
+        await self._sessions.save(session, token)
+        return self._view(user, session, token, now)
+
+    def _view(self, user: User, session: Session, token: OpaqueToken, now: datetime) -> SessionView:
+        access = self._access_tokens.issue(user, session.grant, now)
+        return SessionView(
+            session_id=str(session.id),
+            access_token=access.text,
+            expires_in=access.expires_in_seconds,
+            refresh_token=token.text,
+            deletes_at=user.deletes_at,
+        )

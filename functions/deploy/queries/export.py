@@ -1,0 +1,120 @@
+"""Export your applications.
+
+One part of the export of all data about a user: each context has its own. Secrets are write-only: their names are exported.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from functions.deploy.domain.application_views import ApplicationSettingsView
+from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
+from functions.kernel import Caller, Model, query
+
+MAX_APPLICATIONS, MAX_ROWS = 200, 100
+"""`MAX_ROWS`: the newest releases and deployments of each application."""
+
+
+class ExportApplications(Model):
+    pass
+
+
+class ExportedQuotaView(Model):
+    applications: int
+    memory_mib: int
+
+
+class ExportedEnvironmentView(Model):
+    name: EnvironmentName
+    created_at: datetime
+    min_scale: int
+    max_scale: int
+    memory_mib: int
+
+
+class ExportedEntryView(Model):
+    """`scope`: an environment, or empty for all of them. `value`: null for a secret."""
+
+    scope: str
+    name: str
+    value: str | None
+
+
+class ExportedReleaseView(Model):
+    number: int
+    commit: str
+    image: str
+    created_at: datetime
+
+
+class ExportedDeploymentView(Model):
+    id: UUID
+    environment: EnvironmentName
+    cause: str
+    status: str
+    requested_at: datetime
+    finished_at: datetime | None
+
+
+class ExportedApplicationView(ApplicationSettingsView):
+    created_at: datetime
+    environments: list[ExportedEnvironmentView]
+    configuration: list[ExportedEntryView]
+    releases: list[ExportedReleaseView]
+    deployments: list[ExportedDeploymentView]
+
+
+class DeployExport(Model):
+    quota: ExportedQuotaView | None
+    applications: list[ExportedApplicationView]
+
+
+@query(http="GET /v1/users/me/exports/deploy")
+async def export(
+    request: ExportApplications,
+    applications: Applications,
+    environments: Environments,
+    configurations: Configurations,
+    releases: Releases,
+    deployments: Deployments,
+    quotas: Quotas,
+    caller: Caller,
+) -> DeployExport:
+    quota = await quotas.find(caller.user_id)
+    views = []
+    for each in await applications.page(caller.user_id, before=None, limit=MAX_APPLICATIONS):
+        view = ExportedApplicationView(
+            **ApplicationSettingsView.of(each).model_dump(),
+            created_at=each.created_at,
+            environments=[
+                ExportedEnvironmentView(
+                    name=environment.name,
+                    created_at=environment.created_at,
+                    min_scale=environment.size.min_scale,
+                    max_scale=environment.size.max_scale,
+                    memory_mib=environment.size.memory_mib,
+                )
+                for environment in await environments.list_all(each)
+            ],
+            configuration=[
+                ExportedEntryView(scope=entry.scope, name=entry.name, value=entry.value)
+                for entry in await configurations.at(each.id, each.config_version)
+            ],
+            releases=[
+                ExportedReleaseView(number=release.number, commit=release.commit, image=release.image, created_at=release.created_at)
+                for release in await releases.page(each.id, before=None, limit=MAX_ROWS)
+            ],
+            deployments=[
+                ExportedDeploymentView(
+                    id=deployment.id,
+                    environment=deployment.environment,
+                    cause=deployment.cause,
+                    status=deployment.status,
+                    requested_at=deployment.requested_at,
+                    finished_at=deployment.finished_at,
+                )
+                for deployment in await deployments.page(each.id, before=None, limit=MAX_ROWS)
+            ],
+        )
+        views.append(view)
+    return DeployExport(quota=ExportedQuotaView(applications=quota.applications, memory_mib=quota.memory_mib) if quota else None, applications=views)

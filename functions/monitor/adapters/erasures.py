@@ -1,0 +1,36 @@
+"""Deletion of what is stored about deleted users, over PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from functions.runtime.storage.database import Database
+
+TABLES: tuple[LiteralString, ...] = (
+    *("log_lines", "request_windows", "request_minutes", "request_hours", "resource_windows", "resource_minutes", "resource_hours"),
+    *("markers", "alerts", "alert_rules", "alert_channels", "alert_deliveries", "disk_usage"),
+)
+"""Each has an index on `application_id`, except `disk_usage`, where it is the key."""
+
+
+class PostgresErasures:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, user_id: UUID, at: datetime) -> None:
+        connection = self._database.connection
+        await connection.execute("INSERT INTO deleted_users (user_id, deleted_at) VALUES (%s, %s) ON CONFLICT DO NOTHING", (user_id, at))
+        await connection.execute("DELETE FROM addresses WHERE user_id = %s", (user_id,))
+
+    async def list_since(self, since: datetime) -> Sequence[UUID]:
+        rows = await self._database.connection.execute("SELECT user_id FROM deleted_users WHERE deleted_at >= %s", (since,))
+        return [row[0] for row in await rows.fetchall()]
+
+    async def erase(self, application_id: UUID) -> None:
+        for table in TABLES:
+            await self._database.connection.execute(f"DELETE FROM {table} WHERE application_id = %s", (application_id,))
+        await self._database.connection.execute("UPDATE applications SET name = '' WHERE id = %s AND name <> ''", (application_id,))
+
+    async def forget(self, before: datetime) -> int:
+        return (await self._database.connection.execute("DELETE FROM deleted_users WHERE deleted_at < %s", (before,))).rowcount
