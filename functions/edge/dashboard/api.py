@@ -38,22 +38,25 @@ class Download:
 
 
 class ApiProblem(Exception):
-    """A function or the platform refused a call. `faults`: a sentence for each field, named by its JSON pointer."""
+    """A function or the platform refused a call. `faults`: a sentence for each field, named by its JSON pointer.
+    `challenge`: of a sign-in that needs a code."""
 
-    def __init__(self, status: int, title: str, detail: str, slug: str = "", faults: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, status: int, title: str, detail: str, slug: str = "", faults: Sequence[tuple[str, str]] = (), challenge: str = "") -> None:
         super().__init__(detail or title)
         self.status = status
         self.title = title
         self.detail = detail
         self.slug = slug
         self.faults = tuple(faults)
+        self.challenge = challenge
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "ApiProblem":
         """Return the exception of a problem document (RFC 9457)."""
         faults = [(str(each.get("pointer", "")), str(each.get("detail", ""))) for each in document.get("errors") or ()]
         slug = str(document.get("type", "")).rsplit("/", 1)[-1]
-        return cls(int(document.get("status", 500)), str(document.get("title", "Error")), str(document.get("detail", "")), slug, faults)
+        title, detail = str(document.get("title", "Error")), str(document.get("detail", ""))
+        return cls(int(document.get("status", 500)), title, detail, slug, faults, str(document.get("challenge", "")))
 
 
 class Api:

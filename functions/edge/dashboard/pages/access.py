@@ -1,4 +1,4 @@
-"""Sign up, sign in, sign out."""
+"""Sign up, sign in with one or two steps, reset a forgotten password, sign out."""
 
 from starlette.responses import Response
 
@@ -19,9 +19,37 @@ async def sign_in(visit: Visit) -> Response:
     try:
         session = await visit.call("auth.login", email=form.get("email", ""), password=form.get("password", ""))
     except ApiProblem as problem:
+        if problem.slug == "second-factor-required":
+            return visit.render("sign_in_code.html", next=form.get("next", ""), challenge=problem.challenge, problem=None)
         return visit.render("sign_in.html", problem.status, next=form.get("next", ""), email=form.get("email", ""), problem=problem)
     visit.new_tokens = Tokens.of(session)
     return visit.redirect(local_path(form.get("next", "")))
+
+
+async def sign_in_with_code(visit: Visit) -> Response:
+    form = await visit.form()
+    next_page, challenge = form.get("next", ""), form.get("challenge", "")
+    try:
+        session = await visit.call("auth.login_second_factor", challenge=challenge, code=form.get("code", ""))
+    except ApiProblem as problem:
+        if problem.slug == "invalid-challenge":
+            return visit.render("sign_in.html", problem.status, next=next_page, email="", problem=problem)
+        return visit.render("sign_in_code.html", problem.status, next=next_page, challenge=challenge, problem=problem)
+    visit.new_tokens = Tokens.of(session)
+    return visit.redirect(local_path(next_page))
+
+
+async def forgotten_password_form(visit: Visit) -> Response:
+    return visit.render("forgotten_password.html", email="", is_sent=False, problem=None)
+
+
+async def send_password_reset(visit: Visit) -> Response:
+    email = (await visit.form()).get("email", "")
+    try:
+        await visit.call("auth.request_password_reset", email=email)
+    except ApiProblem as problem:
+        return visit.render("forgotten_password.html", problem.status, email=email, is_sent=False, problem=problem)
+    return visit.render("forgotten_password.html", email=email, is_sent=True, problem=None)
 
 
 async def sign_up_form(visit: Visit) -> Response:
@@ -54,6 +82,9 @@ async def sign_out(visit: Visit) -> Response:
 PAGES = (
     Page("GET", "/sign-in", sign_in_form, is_for_members=False),
     Page("POST", "/sign-in", sign_in, is_for_members=False),
+    Page("POST", "/sign-in/code", sign_in_with_code, is_for_members=False),
+    Page("GET", "/forgotten-password", forgotten_password_form, is_for_members=False),
+    Page("POST", "/forgotten-password", send_password_reset, is_for_members=False),
     Page("GET", "/sign-up", sign_up_form, is_for_members=False),
     Page("POST", "/sign-up", sign_up, is_for_members=False),
     Page("POST", "/sign-up/resend", resend, is_for_members=False),

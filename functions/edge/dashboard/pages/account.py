@@ -1,10 +1,12 @@
-"""The account: profile and password."""
+"""The account: profile, password, sessions, deletion."""
+
+from typing import Any
 
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit
+from functions.edge.dashboard.visit import Visit, together
 
 
 async def show(visit: Visit) -> Response:
@@ -12,17 +14,61 @@ async def show(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, problem: ApiProblem | None) -> Response:
-    profile = await visit.call("auth.profile")
-    return visit.render("account.html", problem.status if problem else 200, profile=profile, problem=problem)
+    profile, sessions = await together(visit.call("auth.profile"), visit.call("auth.sessions", limit=100))
+    return visit.render("account.html", problem.status if problem else 200, profile=profile, sessions=sessions["items"], problem=problem)
+
+
+async def _change(visit: Visit, function: str, done: str, **fields: Any) -> Response:
+    """Call a function and show the account again: as changed, or with what is wrong."""
+    try:
+        await visit.call(function, **fields)
+    except ApiProblem as problem:
+        if problem.status == 401:
+            raise
+        return await _page(visit, problem)
+    return visit.redirect("/account", done=done)
 
 
 async def change_password(visit: Visit) -> Response:
     form = await visit.form()
+    fields = {"currentPassword": form.get("currentPassword", ""), "password": form.get("password", "")}
+    return await _change(visit, "auth.change_password", "password-changed", **fields)
+
+
+async def rename(visit: Visit) -> Response:
+    return await _change(visit, "auth.update_profile", "saved", name=(await visit.form()).get("name", ""))
+
+
+async def revoke_session(visit: Visit) -> Response:
+    await visit.form()
+    return await _change(visit, "auth.revoke_session", "session-ended", sessionId=visit.path_value("session_id"))
+
+
+async def delete(visit: Visit) -> Response:
+    form = await visit.form()
+    profile = await visit.call("auth.profile")
+    if form.get("email", "") != profile["email"]:
+        return await _page(visit, ApiProblem(422, "The account was not deleted", f"Type {profile['email']} to confirm the deletion."))
     try:
-        await visit.call("auth.change_password", currentPassword=form.get("currentPassword", ""), password=form.get("password", ""))
+        await visit.call("auth.delete_account", password=form.get("password", ""))
     except ApiProblem as problem:
+        if problem.status == 401:
+            raise
         return await _page(visit, problem)
-    return visit.redirect("/account", done="password-changed")
+    visit.has_signed_out = True
+    return visit.redirect("/sign-in", done="account-deleted")
 
 
-PAGES = (Page("GET", "/account", show), Page("POST", "/account/password", change_password))
+async def restore(visit: Visit) -> Response:
+    await visit.form()
+    return await _change(visit, "auth.restore_account", "account-restored")
+
+
+PAGES = (
+    Page("GET", "/account", show),
+    Page("POST", "/account/password", change_password),
+    Page("POST", "/account/name", rename),
+    Page("POST", "/account/sessions/{session_id}/revocation", revoke_session),
+    Page("POST", "/account/deletion", delete),
+    Page("POST", "/account/restoration", restore),
+)
