@@ -64,13 +64,13 @@ def line_chart(title: str, unit: str, points: Sequence[Point], markers: Sequence
         _series(name, [(x(time), None if number is None else y(number)) for time, number in zip(times, numbers, strict=True)])
         for name, numbers in read.items()
     ]
-    shown = [
+    visible_markers = [
         Marker(x(at), f"{marker['kind']} in {marker['environment']}")
         for marker in markers
         if begin <= (at := parse_time(marker["at"]).timestamp()) <= end
     ]
     rows = [(point["at"], [_text(numbers[index]) for numbers in read.values()]) for index, point in enumerate(points)]
-    return Chart(title, unit, _text(top), series, shown, [row for row in rows if any(text not in ("", "0") for text in row[1])])
+    return Chart(title, unit, _text(top), series, visible_markers, [row for row in rows if any(text not in ("", "0") for text in row[1])])
 
 
 def _series(name: str, positions: Sequence[tuple[float, float | None]]) -> Series:

@@ -83,7 +83,7 @@ class Visit:
         return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, HTTPStatus.SEE_OTHER)
 
 
-async def together(*calls: Awaitable[Any]) -> list[Any]:
+async def gather(*calls: Awaitable[Any]) -> list[Any]:
     """Wait for calls that do not depend on each other. Raises the first ApiProblem, after all have ended."""
     results = await asyncio.gather(*calls, return_exceptions=True)
     for result in results:

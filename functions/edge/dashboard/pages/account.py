@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit, together
+from functions.edge.dashboard.visit import Visit, gather
 
 
 async def show(visit: Visit) -> Response:
@@ -14,7 +14,7 @@ async def show(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, problem: ApiProblem | None) -> Response:
-    profile, sessions = await together(visit.call("auth.profile"), visit.call("auth.sessions", limit=100))
+    profile, sessions = await gather(visit.call("auth.profile"), visit.call("auth.sessions", limit=100))
     return visit.render("account.html", problem.status if problem else 200, profile=profile, sessions=sessions["items"], problem=problem)
 
 

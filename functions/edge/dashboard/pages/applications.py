@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Form, Visit, optional, together
+from functions.edge.dashboard.visit import Form, Visit, gather, optional
 
 TEXT_SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
 FIRST = ("staging", "production")
@@ -16,14 +16,14 @@ MAX_SHOWN = 20
 
 
 async def home(visit: Visit) -> Response:
-    listed, alerts, quota, bill = await together(
+    listed, alerts, quota, bill = await gather(
         visit.call("deploy.applications", limit="100"),
         optional(visit.call("monitor.alerts", state="firing")),
         optional(visit.call("deploy.quota")),
         optional(visit.call("billing.current_bill")),
     )
     summaries = listed["items"]
-    views = await together(*(optional(visit.call("deploy.application", applicationId=each["id"])) for each in summaries[:MAX_SHOWN]))
+    views = await gather(*(optional(visit.call("deploy.application", applicationId=each["id"])) for each in summaries[:MAX_SHOWN]))
     details = {view["id"]: view for view in views if view}
     firing = alerts["items"] if alerts else []
     return visit.render("home.html", summaries=summaries, details=details, alerts=firing, quota=quota, bill=bill)
@@ -48,7 +48,7 @@ def _given(form: Form) -> dict[str, Any]:
 
 async def overview(visit: Visit) -> Response:
     application_id = visit.path_value("id")
-    application, environments, deployments, instances = await together(
+    application, environments, deployments, instances = await gather(
         visit.call("deploy.application", applicationId=application_id),
         visit.call("deploy.environments", applicationId=application_id),
         visit.call("deploy.deployments", applicationId=application_id, limit="8"),

@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit, optional, together
+from functions.edge.dashboard.visit import Visit, gather, optional
 
 
 async def show(visit: Visit) -> Response:
@@ -12,7 +12,7 @@ async def show(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, problem: ApiProblem | None) -> Response:
-    bill, subscription, plans, invoices, method, quota = await together(
+    bill, subscription, plans, invoices, method, quota = await gather(
         optional(visit.call("billing.current_bill")),
         optional(visit.call("billing.subscription")),
         visit.call("billing.plans"),

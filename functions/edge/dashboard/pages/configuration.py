@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit, together
+from functions.edge.dashboard.visit import Visit, gather
 
 ALL = ""
 """The scope of the configuration that all environments share."""
@@ -18,7 +18,7 @@ async def show(visit: Visit) -> Response:
 
 async def _page(visit: Visit, environment: str, problem: ApiProblem | None, status: int) -> Response:
     application_id = visit.path_value("id")
-    application, environments, configuration = await together(
+    application, environments, configuration = await gather(
         visit.call("deploy.application", applicationId=application_id),
         visit.call("deploy.environments", applicationId=application_id),
         visit.call("deploy.environment_configuration", applicationId=application_id, environment=environment)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.stream import Event, stream_response
-from functions.edge.dashboard.visit import Visit, optional, together
+from functions.edge.dashboard.visit import Visit, gather, optional
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "rolled-back"})
 LINES_AT_ONCE = "500"
@@ -19,7 +19,7 @@ MAX_STREAM_SECONDS = 15 * 60
 
 async def index(visit: Visit) -> Response:
     application_id = visit.path_value("id")
-    application, deployments, releases = await together(
+    application, deployments, releases = await gather(
         visit.call("deploy.application", applicationId=application_id),
         visit.call("deploy.deployments", applicationId=application_id, cursor=visit.query("cursor") or None),
         visit.call("deploy.releases", applicationId=application_id, limit="20"),
@@ -29,7 +29,7 @@ async def index(visit: Visit) -> Response:
 
 async def show(visit: Visit) -> Response:
     ids = {"applicationId": visit.path_value("id"), "deploymentId": visit.path_value("deployment")}
-    application, deployment, log, metrics = await together(
+    application, deployment, log, metrics = await gather(
         visit.call("deploy.application", applicationId=ids["applicationId"]),
         visit.call("deploy.deployment", **ids),
         visit.call("monitor.logs", applicationId=ids["applicationId"], deployment=ids["deploymentId"], limit=LINES_AT_ONCE),
@@ -63,18 +63,18 @@ async def follow(visit: Visit) -> Response:
 
 async def _events(visit: Visit, after: str | None) -> AsyncIterator[Event]:
     application_id, deployment_id = visit.path_value("id"), visit.path_value("deployment")
-    shown = ""
+    sent = ""
     async with asyncio.timeout(MAX_STREAM_SECONDS):
         while True:
-            deployment, log = await together(
+            deployment, log = await gather(
                 visit.call("deploy.deployment", applicationId=application_id, deploymentId=deployment_id),
                 visit.call("monitor.logs", applicationId=application_id, deployment=deployment_id, after=after, limit=LINES_AT_ONCE),
             )
             is_final = deployment["status"] in FINAL
             status = visit.fragment("deployment_status.html", deployment=deployment, is_final=is_final, application={"id": application_id})
-            if status != shown:
+            if status != sent:
                 yield Event("status", status)
-                shown = status
+                sent = status
             if log["lines"]:
                 after = log["cursor"]
                 yield Event("lines", visit.fragment("log_lines.html", lines=log["lines"], has_environment=False), after)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from functions.edge.dashboard.charts import line_chart
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.stream import Event, stream_response
-from functions.edge.dashboard.visit import Visit, together
+from functions.edge.dashboard.visit import Visit, gather
 
 LINES = "200"
 TAIL_SECONDS = 1.0
@@ -25,7 +25,7 @@ def _log_filter(visit: Visit) -> dict[str, str]:
 
 async def logs(visit: Visit) -> Response:
     application_id = visit.path_value("id")
-    application, environments, log = await together(
+    application, environments, log = await gather(
         visit.call("deploy.application", applicationId=application_id),
         visit.call("deploy.environments", applicationId=application_id),
         visit.call("monitor.logs", applicationId=application_id, limit=LINES, **_log_filter(visit)),
@@ -56,7 +56,7 @@ async def metrics(visit: Visit) -> Response:
     length, step = RANGES[name]
     environment = visit.query("environment") or None
     begin = (visit.now - length).isoformat()
-    application, environments, view = await together(
+    application, environments, view = await gather(
         visit.call("deploy.application", applicationId=application_id),
         visit.call("deploy.environments", applicationId=application_id),
         visit.call("monitor.metrics", applicationId=application_id, environment=environment, step=str(step), **{"from": begin}),

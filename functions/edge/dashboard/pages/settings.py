@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Form, Visit, optional, together
+from functions.edge.dashboard.visit import Form, Visit, gather, optional
 
 SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
 RULE_KINDS = ("deployment-failed", "deployment-rolled-back", "error-rate", "latency")
@@ -18,7 +18,7 @@ async def show(visit: Visit) -> Response:
 
 async def _page(visit: Visit, problem: ApiProblem | None, values: Form, new_webhook: Any = None) -> Response:
     application_id = visit.path_value("id")
-    application, access, rules, channels = await together(
+    application, access, rules, channels = await gather(
         visit.call("deploy.application", applicationId=application_id),
         optional(visit.call("deploy.repository_access", applicationId=application_id)),
         visit.call("monitor.alert_rules", applicationId=application_id),
