@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.client import Client, Json
 from cli.credentials import Credentials, Login
-from cli.failures import ApiError, NotFound, NotSignedIn, UsageError
+from cli.failures import ApiError, Failure, NotFound, NotSignedIn, UsageError
 from cli.lookup import is_full_id, match_prefix, resolve_id
 from cli.output import Output
 from cli.prompts import ask_code, ask_password
@@ -56,7 +56,10 @@ class Session:
         """Return a sentence with the names that can be selected; empty if they are unknown."""
         if not self.settings.token and self.credentials.login() is None:
             return ""
-        names = [str(each["name"]) for each in self.api.items("/v1/apps", limit=100)]
+        try:
+            names = [str(each["name"]) for each in self.api.items("/v1/apps", limit=100)]
+        except Failure:
+            return ""  # the sentence only helps: what is wrong is that none is selected
         if not names:
             return "Create one: capsule apps create NAME REPOSITORY"
         return f"Your applications: {', '.join(names[:MAX_NAMES])}{' …' if len(names) > MAX_NAMES else ''}"

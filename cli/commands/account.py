@@ -102,7 +102,7 @@ def whoami(session: Session) -> None:
 
 
 def update_profile(session: Session, name: Annotated[str, typer.Option("--name", metavar="NAME", help="The name to show; empty for none.")]) -> None:
-    """Change the name of your account: capsule profile --name "Ada Lovelace"."""
+    """Change the name of your account."""
     view = session.api.patch("/v1/users/me", {"name": name})
     session.output.show(view, render.profile(view, session.settings.api))
     session.output.next_step("capsule whoami")

@@ -10,7 +10,12 @@ from cli.render.formats import money
 from cli.session import Session
 
 PATH = "/v1/users/me/deletion"
-CONTEXTS = ("auth", "billing", "deploy", "monitor")
+EXPORTS = {
+    "auth": "/v1/users/me/exports/auth",
+    "billing": "/v1/users/me/exports/billing",
+    "deploy": "/v1/users/me/exports/deploy",
+    "monitor": "/v1/users/me/exports/monitor",
+}
 
 
 def declare(app: typer.Typer) -> None:
@@ -21,7 +26,7 @@ def declare(app: typer.Typer) -> None:
 
 
 def delete(session: Session, password_stdin: PasswordStdin = False) -> None:
-    """Delete your account with all applications after a grace period.
+    """Delete your account after a grace period.
 
     Until then everything keeps running, and `capsule account restore` keeps the account. What is owed in the end is on a
     final invoice.
@@ -43,7 +48,7 @@ def restore(session: Session) -> None:
 
 
 def export(session: Session) -> None:
-    """Print all data about you as JSON: capsule account export > account.json."""
-    document = {context: session.api.get(f"/v1/users/me/exports/{context}") for context in CONTEXTS}
+    """Print all data about you as JSON."""
+    document = {context: session.api.get(path) for context, path in EXPORTS.items()}
     session.output.document(document)
     session.output.next_step("capsule whoami")

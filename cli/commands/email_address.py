@@ -25,7 +25,7 @@ def declare(app: typer.Typer) -> None:
 def change(
     session: Session, address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The new address.")], password_stdin: PasswordStdin = False
 ) -> None:
-    """Request another address: capsule email change ada@example.com.
+    """Request another e-mail address.
 
     Both addresses get a link. The change waits for both.
     """

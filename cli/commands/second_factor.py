@@ -19,7 +19,7 @@ def declare(app: typer.Typer) -> None:
 
 
 def turn_on(session: Session, password_stdin: PasswordStdin = False) -> None:
-    """Turn on the second factor with an authenticator application.
+    """Turn on the second factor.
 
     Shows a QR code for the application, asks for a first code, and prints recovery codes for the day the application is lost. All other
     sessions are signed out.

@@ -65,7 +65,7 @@ def list_tokens(session: Session) -> None:
 
 
 def revoke_token(session: Session, name: TokenName) -> None:
-    """Revoke an API token. It is refused within a second."""
+    """Revoke an API token: refused within a second."""
     token_id = name if is_full_id(name) else _find(session, name)
     session.api.delete(f"/v1/tokens/{segment(token_id)}")
     session.output.show({"id": token_id}, f"✓ Revoked API token {name}.")

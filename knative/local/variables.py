@@ -5,23 +5,11 @@ import os
 from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
 from functions.runtime.config.variables import AMQP_URL
 from functions.wire.settings import Section, Setting, forms
+from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET
 
 READER = "one-machine Knative"
 PLACE = "In the environment of `./taskw up`. They take effect after `./taskw down` and `./taskw up`."
 
-HOME = Setting(
-    "CAPSULE_HOME",
-    forms.path(),
-    "The state folder. All commands of an installation need the same one.",
-    default=".capsule",
-)
-PORT_OFFSET = Setting(
-    "CAPSULE_PORT_OFFSET",
-    forms.whole_number(0, 58_000),
-    "Added to every port: gateway 3000, RabbitMQ 7010–7012, 7020 and 7021, Kubernetes API 7030, ingress 7080, Stripe stand-in 7081, PostgreSQL 7110, "
-    "Redis 7111. All commands of an installation need the same one.",
-    default="0",
-)
 DOCKERFILE_BUILDS = Setting(
     "CAPSULE_DOCKERFILE_BUILDS",
     forms.switch(),
@@ -34,13 +22,6 @@ IMAGE_STORE_GIB = Setting(
     "Space for images of all applications. The oldest that nothing references are deleted first.",
     default=None,
     default_note="a quarter of the disk",
-)
-DISK_RESERVE_GIB = Setting(
-    "CAPSULE_DISK_RESERVE_GIB",
-    forms.number("a number of GiB from 0 (no reserve) to below the size of the disk, as in 4", lambda gib: gib < 1 << 20),
-    "Free space below which unused caches and images are deleted, builds wait, and the pod with the most data is evicted.",
-    default=None,
-    default_note="the larger of 2 GiB and 5 % of the disk, at most 10 %",
 )
 LOG_LEVEL = Setting(
     "CAPSULE_LOG_LEVEL",

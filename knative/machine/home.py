@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL
-from knative.local.variables import HOME, PORT_OFFSET
+from knative.installation import HOME, PORT_OFFSET
 from knative.machine.variables import MIGRATION_URL, USER_AMQP_URL
 
 LOOPBACK = "127.0.0.1"

@@ -2,7 +2,7 @@
 
 from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL
 from functions.wire.settings import Section, Setting, forms
-from knative.local.variables import DISK_RESERVE_GIB, HOME, PORT_OFFSET
+from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET
 
 READER = "`./taskw`"
 PLACE = "In the environment of `./taskw up`."

@@ -53,11 +53,11 @@ async def test_the_same_count_twice_is_once_and_old_ones_go(store: Store) -> Non
 
 
 def test_operators_are_where_the_settings_say() -> None:
-    assert SettingsOperators(Settings({})).addresses() == []
-    assert SettingsOperators(Settings({"CAPSULE_OPERATORS": " ada@example.org, ,bob@example.org"})).addresses() == [
+    assert SettingsOperators(Settings({})).addresses() == ()
+    assert SettingsOperators(Settings({"CAPSULE_OPERATORS": " ada@example.org, ,bob@example.org"})).addresses() == (
         "ada@example.org",
         "bob@example.org",
-    ]
+    )
 
 
 def test_a_secret_that_was_stored_before_secrets_were_sealed_is_still_read() -> None:

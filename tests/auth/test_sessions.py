@@ -165,6 +165,8 @@ async def test_the_profile_shows_the_account(world: World) -> None:
         "email": ADDRESS,
         "emailVerified": True,
         "roles": [Role.USER],
+        "name": "",
+        "deletesAt": None,
         "createdAt": created.at,
         "updatedAt": world.clock.now(),
     }

@@ -60,7 +60,7 @@ def test_from_registration_to_signing_out(visitor: Visitor) -> None:
 
     status, session = visitor.login()
     assert status == 201
-    assert set(session) == {"sessionId", "accessToken", "tokenType", "expiresIn", "refreshToken"}
+    assert set(session) == {"sessionId", "accessToken", "tokenType", "expiresIn", "refreshToken", "deletesAt"}
     assert (session["tokenType"], session["expiresIn"]) == ("Bearer", 900)
     status, me = visitor.call("profile", session["accessToken"])
     assert status == 200

@@ -20,6 +20,8 @@ PROFILE = {
     "email": "ada@example.org",
     "emailVerified": True,
     "roles": [],
+    "name": "",
+    "deletesAt": None,
     "createdAt": "2026-01-01T00:00:00Z",
     "updatedAt": "2026-01-01T00:00:00Z",
 }

@@ -32,8 +32,6 @@ class Live:
     amqp: str
     databases: Mapping[str, Database]
     folder: Path
-    variables: dict[str, str] = field(default_factory=dict)
-    """Settings of the processes, in addition."""
     output: IO[bytes] | None = None
     """Where the processes write, instead of a file for each."""
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -97,7 +95,6 @@ class Live:
             "CAPSULE_GATEWAY_RATE_LIMITS": "off",  # all clients of the tests have one address
             **self.settings,
             "PORT": str(port),
-            **self.variables,
         }
 
     def start_process(self, function: str, probe: str) -> int:

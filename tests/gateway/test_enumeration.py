@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.gateway.live import Live
+from tests.gateway.live import Live, running
 from tests.gateway.test_live import PASSWORD, sign_in
 from tests.proof import proof
 
@@ -34,13 +34,8 @@ VARYING = {"x-request-id", "server-timing", "date", "ratelimit"}
 @pytest.fixture(scope="module")
 def live(postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     database = postgres.database("auth")
-    variables = {"CAPSULE_GATEWAY_ANONYMOUS_LIMIT": "1000000/minute"}
-    live = Live(rabbitmq.vhost(), database.functions_url, database.owner_url, tmp_path_factory.mktemp("live"), variables=variables)
-    try:
-        live.start()
+    with running(rabbitmq.vhost(), {"auth": database}, tmp_path_factory.mktemp("live")) as live:
         yield live
-    finally:
-        live.stop()
 
 
 @dataclass

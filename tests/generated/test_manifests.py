@@ -76,7 +76,7 @@ def test_the_grouped_component_has_one_service_and_trigger_per_context(kubectl: 
     assert_closed(manifests)
     names = {kind: sorted(m["metadata"]["name"] for m in manifests if m["kind"] == kind) for kind in ("Service", "Trigger")}
     contexts = ["auth", "billing", "deploy", "monitor"]
-    assert names == {"Service": sorted([*contexts, "dead-letters", "edge-gateway", "edge-terminal"]), "Trigger": contexts}
+    assert names == {"Service": sorted([*contexts, "dashboard", "dead-letters", "edge-gateway", "edge-terminal"]), "Trigger": contexts}
 
 
 BY_THE_OPERATOR = re.compile(

@@ -9,7 +9,7 @@ https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from knative.local.variables import DISK_RESERVE_GIB
+from knative.installation import DISK_RESERVE_GIB
 
 GIB = 1 << 30
 MIN_RESERVE_BYTES = 2 * GIB

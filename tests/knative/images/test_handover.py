@@ -199,7 +199,7 @@ for n in itertools.count():
 
 
 async def test_a_full_store_refuses_an_image_with_a_sentence(tmp_path: Path, workspace: Path) -> None:
-    shop = Shop(tmp_path / "small", limit_gib=str(3000 / (1 << 30)))
+    shop = Shop(tmp_path / "small", limit_gib=f"{3000 / (1 << 30):.9f}")
     (workspace / "image/rootfs/big").write_bytes(b"1" * 2000)
     await shop.store(workspace)
     (workspace / "image/rootfs/big").write_bytes(b"2" * 2000)
