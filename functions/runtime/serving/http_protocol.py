@@ -68,6 +68,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _ignores_offer = False
     """The parser takes the message that it reads to end with its head, because it offers another protocol."""
     _is_replaying = False
+    _has_upgraded = False
     _fault: RequestFault | None = None
     _head_timer: asyncio.TimerHandle | None = None
     _body_timer: asyncio.TimerHandle | None = None
@@ -97,7 +98,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """The connection has another protocol from now on, which does not count it."""
+        self._has_upgraded = True
         self._stop_head_timer()
+        self._stop_body_timer()
         _release(self._address)
         super().handle_websocket_upgrade()
 
@@ -111,7 +114,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._start_head_timer()
         self._unset_keepalive_if_required()
         self._parse(data)
-        if self._fault is not None:
+        if self._fault is not None or self._has_upgraded:
             return
         if (fault := incomplete_head_fault(self._target, self._unread_bytes)) is not None:
             self._refuse(fault)
@@ -121,12 +124,15 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._await_next_request()
 
     def _parse(self, data: bytes) -> None:
-        """As uvicorn does, but an offer of another protocol is ignored, and what anybody can cause is not logged."""
+        """As uvicorn does, but an offer of another protocol than WebSocket is ignored, and what anybody can cause is not logged."""
         while data:
             try:
                 self.parser.feed_data(data)
                 return
             except httptools.HttpParserUpgrade as upgrade:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
                 data = data[upgrade.args[0] :]
             except httptools.HttpParserError:
                 self._refuse(self._fault or MALFORMED)
@@ -162,7 +168,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._is_in_head = False
         self._body_since, self._body_bytes = self.loop.time(), 0
-        self._ignores_offer = self.parser.should_upgrade() and has_body(self.headers)
+        self._ignores_offer = self.parser.should_upgrade() and has_body(self.headers) and not self._should_upgrade()
 
     def on_body(self, body: bytes) -> None:
         self._unread_bytes = 0
