@@ -1,6 +1,7 @@
 """A function that serves WebSockets is served by the same protocol as all others, which ignores offers of other protocols."""
 
 import asyncio
+import socket
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -19,14 +20,12 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def test_a_websocket_is_accepted_and_outlives_the_timers_of_requests() -> None:
     config = uvicorn.Config(
-        echo, port=0, http=LimitedHttpProtocol, ws="websockets-sansio", lifespan="off", log_config=None, timeout_keep_alive=1, access_log=False
+        echo, http=LimitedHttpProtocol, ws="websockets-sansio", lifespan="off", log_config=None, timeout_keep_alive=1, access_log=False
     )
     server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with connect(f"ws://127.0.0.1:{port}/", proxy=None) as client:
+    listening = socket.create_server(("127.0.0.1", 0))
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    async with connect(f"ws://127.0.0.1:{listening.getsockname()[1]}/", proxy=None) as client:
         await client.send("abc")
         assert await client.recv() == "cba"
         await asyncio.sleep(1.2)  # longer than a connection may wait for its next request
