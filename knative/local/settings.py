@@ -8,6 +8,7 @@ from typing import Self
 
 from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
 from functions.runtime.config.variables import AMQP_URL
+from knative.installation import HOME, PORT_OFFSET
 from knative.local import variables
 
 LOOPBACK = "127.0.0.1"
@@ -59,9 +60,9 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Raises InvalidSetting."""
-        offset = variables.PORT_OFFSET.read(environment)
+        offset = PORT_OFFSET.read(environment)
         return cls(
-            home=variables.HOME.read(environment).absolute(),
+            home=HOME.read(environment).absolute(),
             port_offset=offset,
             shared_folders=variables.SHARED_FOLDERS.read(environment),
             readable_folders=variables.READABLE_FOLDERS.read(environment),
