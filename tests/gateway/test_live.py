@@ -12,6 +12,7 @@ import pytest
 from functions.edge.gateway.routing import Table, alias_of
 from functions.runtime.config.registry import Registry
 from functions.runtime.security import tokens
+from functions.wire.api_tokens import new_token
 from tests import sentinels
 from tests.gateway.live import PASSWORD, Live, register, running, sign_in
 from tests.proof import proof
@@ -65,6 +66,7 @@ def test_no_secret_of_auth_is_in_tables_messages_logs_or_processes(live: Live) -
             body = {alias_of(route.input, name): planted.plant(f"{route.name}.{name}") for name in names}
             if body:
                 send(route.method, route.path, {**body, **({"email": email} if "email" in route.rest else {})}, session["accessToken"])
+        assert send("GET", "/v1/users/me", {}, planted.add("auth.exchange_token.token", new_token())).status_code == 401
         assert sentinels.secret_fields(["auth"]) <= set(planted.values), "plant a sentinel in every secret field"
         until(lambda: any("auth.change_password" in place for place, _ in messages()))
         assert planted.search(messages()) == {}
