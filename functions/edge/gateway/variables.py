@@ -122,12 +122,12 @@ LOG_READS = Setting(
 CORS_ORIGINS = Setting(
     "CAPSULE_CORS_ORIGINS",
     forms.items("origins as in https://app.example.org separated by commas, or *"),
-    "Origins whose pages may call the API. `*` allows any origin.",
+    "Origins that may call the API from a browser. `*` allows any origin.",
 )
 TRUSTED_PROXIES = Setting(
     "CAPSULE_TRUSTED_PROXIES",
     Form("addresses or networks in CIDR notation separated by commas or spaces", _networks),
-    "Proxies whose X-Forwarded-For counts as the client's address.",
+    "Proxies that are trusted to name the client's address in X-Forwarded-For.",
 )
 
 SECTIONS = (

@@ -103,7 +103,7 @@ FUNCTION = Setting(
 NAMESPACE = Setting(
     "CAPSULE_NAMESPACE",
     forms.matching("the name of a namespace", r"[a-z0-9-]{1,63}"),
-    "The namespace whose Triggers the topology Job reads.",
+    "The namespace of the Triggers that the topology Job reads.",
     "capsule",
 )
 BROKER = Setting("CAPSULE_BROKER", forms.matching("the name of a Broker", r"[a-z0-9-]{1,63}"), "The Broker that the topology Job binds.", "capsule")

@@ -12,7 +12,7 @@ TEXT_SETTINGS = ("repository", "image", "branch", "directory", "builder", "build
 FIRST = ("staging", "production")
 """Environments in the order of a release's way; others follow by name."""
 MAX_SHOWN = 20
-"""Applications whose state the first page asks for; the others are listed by name."""
+"""How many applications the first page shows with their state; it lists the others by name."""
 
 
 async def home(visit: Visit) -> Response:
