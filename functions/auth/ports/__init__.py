@@ -1,0 +1,50 @@
+"""Ports of the auth context. Each has one contract suite in `tests/adapters`, run on memory and on the real adapter."""
+
+from typing import Protocol
+
+from functions.auth.ports.accounts import Administrators, DeletionPolicy, EmailChanges, EmailTaken, Registrations, Users, VerificationTokens
+from functions.auth.ports.emails import EmailTokens, Mailer, SentEmails
+from functions.auth.ports.sessions import (
+    AccessToken,
+    AccessTokenIssuer,
+    ApiTokens,
+    Hasher,
+    LoginChallenges,
+    LoginFailures,
+    PublicKeys,
+    RevokedSessions,
+    SecondFactors,
+    Sessions,
+    Vault,
+)
+
+__all__ = [
+    "AccessToken",
+    "AccessTokenIssuer",
+    "Administrators",
+    "ApiTokens",
+    "DeletionPolicy",
+    "EmailChanges",
+    "EmailTaken",
+    "EmailTokens",
+    "Hasher",
+    "Housekeeping",
+    "LoginChallenges",
+    "LoginFailures",
+    "Mailer",
+    "PublicKeys",
+    "Registrations",
+    "RevokedSessions",
+    "SecondFactors",
+    "SentEmails",
+    "Sessions",
+    "Users",
+    "Vault",
+    "VerificationTokens",
+]
+
+
+class Housekeeping(Protocol):
+    """The runtime's own clean-up of this context's database: unsent events, old inbox rows, old replies."""
+
+    async def sweep(self) -> None: ...
