@@ -250,9 +250,9 @@ async def test_the_newest_disk_usage_is_kept_and_shown_beside_the_metrics(monito
     found = (await monitor.metrics()).disk
     assert found is not None
     assert (found.images, found.images_bytes, found.cache_bytes, found.instances_bytes, found.measured_at) == (3, 300, 40, 12, NOW)
-    of_staging, of_none = (await monitor.metrics(environment="staging")).disk, (await monitor.metrics(environment="production")).disk
-    assert of_staging is not None and of_none is not None
-    assert (of_staging.instances_bytes, of_none.instances_bytes) == (7, 0)
+    of_staging, of_production = (await monitor.metrics(environment="staging")).disk, (await monitor.metrics(environment="production")).disk
+    assert of_staging is not None and of_production is not None
+    assert (of_staging.instances_bytes, of_production.instances_bytes) == (7, 5)
 
 
 async def test_what_is_not_measured_of_a_disk_stays_unknown_and_nobodys_disk_is_left_out(monitor: Monitor) -> None:
