@@ -71,6 +71,8 @@ def people(whole: Whole) -> People:
         "alertId": until(lambda: owner.get("/v1/alerts")["items"], why="for an alert")[0]["id"],
         "invoiceId": until(lambda: owner.get("/v1/billing/invoices")["items"], why="for an invoice")[0]["invoiceId"],
         "userId": owner.get("/v1/users/me")["id"],
+        "sessionId": owner.get("/v1/sessions")["items"][0]["id"],
+        "tokenId": owner.post("/v1/tokens", {"name": "of-the-owner", "scopes": ["read"]}, 201)["id"],
         "correlationId": subscribed.headers["x-request-id"],
     }
     refund = {"amount": 100, "reason": "sorry"}
