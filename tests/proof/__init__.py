@@ -52,6 +52,7 @@ PROOFS = {
             "tests/deploy/test_private_repositories_through_runtime.py",
         ),
     ),
+    "suspension": Proof("Restricted accounts are refused, paused and resumed", ("tests/journeys/test_suspension.py",)),
     "circuits": Proof("A context that hangs does not take the gateway with it", ("tests/gateway/test_circuits.py",)),
     "three-gateways": Proof("Three gateways behind one balancer act as one", ("tests/gateway/test_three_gateways.py",)),
     "tenant-isolation": Proof(
