@@ -9,6 +9,7 @@ from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
 from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions, PostgresUsageNotices
+from functions.billing.adapters.trial_clock import trial_clock
 from functions.billing.ports import (
     Applications,
     CreditNoteRenderer,
@@ -60,6 +61,7 @@ def webhook_verifier(settings: Settings) -> WebhookVerifier:
 wiring = Wiring(
     database="billing",
     settings=variables.SECTIONS,
+    clock=trial_clock,
     ports={
         Applications: PostgresApplications,
         PaymentMethodChanges: PostgresPaymentMethodChanges,

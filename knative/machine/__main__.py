@@ -80,6 +80,10 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             from knative.machine.administrators import add
 
             add(home, options.address, console)
+        case "advance-billing":
+            from knative.machine.billing_clock import advance
+
+            advance(home, options.days, console)
         case "demo":
             from knative.machine.demo import demo
 
@@ -117,6 +121,8 @@ def parser() -> argparse.ArgumentParser:
     mail.add_argument("--link", action="store_true", help="print only its link")
     admin = tasks.add_parser("admin", help="make an account an administrator: ./taskw admin you@example.com")
     admin.add_argument("address", metavar="ADDRESS", help="the account's e-mail address")
+    advance = tasks.add_parser("advance-billing", help="let days pass for billing, to try the end of a period (not with a real Stripe account)")
+    advance.add_argument("days", type=int, metavar="DAYS", help="days to add to billing's clock")
     demo = tasks.add_parser("demo", help="deploy a sample, from registration to the bill")
     demo.add_argument("repository", nargs="?", metavar="REPOSITORY", help="deploy this git repository instead (or REPO=…)")
     return top

@@ -109,6 +109,11 @@ class Home:
         return self.path / "administrators"
 
     @property
+    def billing_days_ahead(self) -> Path:
+        """The file with the number of days that billing's clock is ahead."""
+        return self.path / "billing-days-ahead"
+
+    @property
     def external_amqp_url(self) -> str | None:
         """URL of an external RabbitMQ (CAPSULE_AMQP_URL). When it is set, no local server is started."""
         return self.environment.get(AMQP_URL.name) or None

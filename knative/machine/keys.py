@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from functions.auth.adapters import variables as auth
 from functions.auth.adapters.variables import ADMINISTRATORS
 from functions.billing.adapters import variables as billing
-from functions.billing.adapters.variables import STRIPE_API_BASE, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET
+from functions.billing.adapters.variables import DAYS_AHEAD, STRIPE_API_BASE, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET
 from functions.deploy.adapters import variables as deploy
 from functions.deploy.adapters.variables import APPLICATION_URL, HEALTH_CHECK_KEY
 from functions.edge.dashboard import variables as dashboard
@@ -24,6 +24,7 @@ from knative.local import variables as local
 from knative.machine import mirrors, variables
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
+from knative.machine.problems import Problem
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.rabbitmq_users import KNATIVE
 from knative.machine.redis_server import Redis
@@ -79,7 +80,7 @@ def operator_objects(home: Home) -> list[Object]:
     ]
     own: dict[str, dict[str, str]] = {
         "deploy": mirrors.build_settings(home) | application_urls(home) | terminal_address(home) | health_check_settings(home),
-        "billing": payment_settings(home),
+        "billing": payment_settings(home) | billing_clock_settings(home),
         "auth": administrator_settings(home),
     }
     for context in CONTEXTS:
@@ -112,6 +113,27 @@ def administrator_settings(home: Home) -> dict[str, str]:
 def administrators_secret(home: Home) -> Object:
     """The part of the Secret `auth-settings` that `./taskw admin` changes."""
     return _secret("auth-settings", administrator_settings(home))
+
+
+def billing_days_ahead(home: Home) -> int:
+    """How many days billing's clock is ahead, as `./taskw advance-billing` stored it."""
+    return int(home.billing_days_ahead.read_text()) if home.billing_days_ahead.exists() else 0
+
+
+def billing_clock_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_BILLING_DAYS_AHEAD. Raises: Problem if the installation has an account at Stripe."""
+    days = billing_days_ahead(home)
+    if days and home.environment.get(STRIPE_API_KEY.name):
+        raise Problem(
+            f"Billing's clock of this installation is {days} days ahead, for trying. It cannot charge real money.",
+            f"Unset {STRIPE_API_KEY.name}, or begin anew: ./taskw reset",
+        )
+    return {DAYS_AHEAD.name: str(days)} if days else {}
+
+
+def billing_clock_secret(home: Home) -> Object:
+    """The part of the Secret `billing-settings` that `./taskw advance-billing` changes."""
+    return _secret("billing-settings", billing_clock_settings(home))
 
 
 def application_urls(home: Home) -> dict[str, str]:

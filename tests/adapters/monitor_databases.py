@@ -53,9 +53,10 @@ class Store:
 
     def __init__(self, database: Pool | None) -> None:
         self.database = database
-        self.applications: ports.Applications = postgres.PostgresApplications(database) if database else memory.MemoryApplications()
         self.unowned: ports.UnownedUsage = postgres.PostgresUnownedUsage(database) if database else memory.MemoryUnownedUsage()
-        self.markers: ports.Markers = postgres.PostgresMarkers(database) if database else memory.MemoryMarkers()
+        markers = memory.MemoryMarkers()
+        self.markers: ports.Markers = postgres.PostgresMarkers(database) if database else markers
+        self.applications: ports.Applications = postgres.PostgresApplications(database) if database else memory.MemoryApplications(markers)
         self.logs: ports.Logs = series.PostgresLogs(database) if database else memory.MemoryLogs()
         self.executions: ports.Executions = series.PostgresExecutions(database) if database else memory.MemoryExecutions()
         self.requests: ports.Requests = metrics.PostgresRequests(database) if database else memory.MemoryRequests()

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -216,3 +217,22 @@ def test_a_crash_between_charge_and_record_charges_once(system: RunningSystem, a
     system.current = system.worker()
     assert ada.wait_for_plan("business")["lastPayment"]["status"] == "succeeded"
     assert len(system.stripe.objects("payment_intents")) == charges + 1
+
+
+def test_a_clock_that_is_ahead_ends_the_period_and_its_tokens_do_not_expire(system: RunningSystem, ada: Customer) -> None:
+    """`./taskw advance-billing 32`: no row is edited. Last in this module, because it ends the period of every customer."""
+    ada.subscribe("pro")
+    period = ada.wait_for_plan("pro")["period"]
+    ahead, former = system.worker(CAPSULE_BILLING_DAYS_AHEAD="32"), system.current
+    system.current = ahead
+    try:
+        former.stop()
+        assert ahead.post(message("dev.knative.sources.ping", function="billing.housekeeping"), b"{}") == 204
+        until(lambda: [each["status"] for each in ada.get("/v1/billing/invoices")["items"]] == ["paid", "paid"], why="for the renewal")
+        newest, first = ada.get("/v1/billing/invoices")["items"]
+        assert datetime.fromisoformat(newest["issuedAt"]) - datetime.fromisoformat(first["issuedAt"]) > timedelta(days=31)
+        assert ada.subscription()["period"]["begin"] == period["end"]
+        assert ahead.post(message("dev.knative.sources.ping", function="billing.housekeeping"), b"{}") == 204
+        assert len(ada.get("/v1/billing/invoices")["items"]) == 2
+    finally:
+        system.current = system.worker()

@@ -63,8 +63,8 @@ class Person:
     def register(self) -> None:
         self.post("/v1/users", {"email": self.email, "password": self.password}, 202)
 
-    def mail(self, seconds: float = 60) -> Message:
-        return until(lambda: mailbox.find_newest(self.whole.home, self.email), seconds, f"for a mail to {self.email}") or Message()
+    def mail(self, seconds: float = 60, subject: str = "") -> Message:
+        return until(lambda: mailbox.find_newest(self.whole.home, self.email, subject), seconds, f"for a mail to {self.email}") or Message()
 
     def verify(self, seconds: float = 60) -> None:
         self.post("/v1/users/verify", {"token": mailbox.find_token(self.mail(seconds)), "password": self.password}, 200)

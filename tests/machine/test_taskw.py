@@ -13,7 +13,7 @@ MACHINE = "python -m knative.machine "
 
 def test_taskw_runs_the_tasks_of_this_machine_without_the_task_runner() -> None:
     """Task adds `Failed to run task` to their own error messages."""
-    direct = re.search(r"^ *([a-z |]+)\) exec python -m knative\.machine", (PROJECT / "taskw").read_text(), re.MULTILINE)
+    direct = re.search(r"^ *([a-z |-]+)\) exec python -m knative\.machine", (PROJECT / "taskw").read_text(), re.MULTILINE)
     assert direct is not None
     names = set(direct[1].split(" | "))
     assert names == {name for name, task in TASKFILE.items() if task.get("cmd", "").startswith(MACHINE)}

@@ -21,7 +21,8 @@ from functions.monitor.domain.usage import MeasuredUse
 
 
 class MemoryApplications:
-    def __init__(self) -> None:
+    def __init__(self, markers: "MemoryMarkers | None" = None) -> None:
+        self._markers = markers
         self.applications: dict[UUID, Application] = {PLATFORM.id: PLATFORM}
         self.environment_names: set[tuple[UUID, str]] = set()
 
@@ -55,12 +56,16 @@ class MemoryApplications:
         self.environment_names.add((application_id, name))
 
     async def environments(self, application_id: UUID) -> Collection[str]:
-        return [name for known, name in self.environment_names if known == application_id]
+        deployed_to = (
+            {marker.environment for marker in self._markers.markers.values() if marker.application_id == application_id} if self._markers else set()
+        )
+        return {name for known, name in self.environment_names if known == application_id} | deployed_to
 
     async def forget_deleted(self, before: datetime) -> int:
         old = [key for key, known in self.applications.items() if known.deleted_at is not None and known.deleted_at < before]
         for key in old:
             del self.applications[key]
+        self.environment_names = {each for each in self.environment_names if each[0] not in old}
         return len(old)
 
 

@@ -155,7 +155,7 @@ def test_buckets_of_the_collector_are_those_that_are_read() -> None:
 
 
 def test_a_search_is_read_as_it_is_meant() -> None:
-    assert Terms.read('Timeout "connection  reset" -healthz -"not this" - ') == Terms(("timeout", "connection  reset", "-"), ("healthz", "not this"))
+    assert Terms.read('Timeout "connection  reset" -healthz -"not this" - ') == Terms(("Timeout", "connection  reset", "-"), ("healthz", "not this"))
     assert conditions("a.b=c, level!=info ,x=1=2") == (
         Condition(("a", "b"), "c"),
         Condition(("level",), "info", same=False),

@@ -21,6 +21,7 @@ PROOFS = {
     "adding-a-function": Proof("docs/adding-a-function.md works, applied to a copy", ("tests/documents/test_adding_a_function.py",)),
     "dashboard": Proof("The main job and every page, in Chromium", ("tests/journeys/test_dashboard.py",)),
     "enumeration": Proof("No answer or time tells whether an account exists", ("tests/gateway/test_enumeration.py",)),
+    "log-search": Proof("Searches of 10⁶ odd log lines are exact and indexed", ("tests/adapters/test_log_search.py",)),
     "pooler": Proof("The storage works through PgBouncer", ("tests/adapters/test_through_pgbouncer.py",)),
     "recovery": Proof(
         "Nothing is lost when processes and servers die",
@@ -54,6 +55,7 @@ PROOFS = {
             "tests/deploy/test_private_repositories_through_runtime.py",
         ),
     ),
+    "suspension": Proof("Restricted accounts are refused, paused and resumed", ("tests/journeys/test_suspension.py",)),
     "circuits": Proof("A context that hangs does not take the gateway with it", ("tests/gateway/test_circuits.py",)),
     "three-gateways": Proof("Three gateways behind one balancer act as one", ("tests/gateway/test_three_gateways.py",)),
     "tenant-isolation": Proof(

@@ -3,6 +3,8 @@
 from functions.runtime.config.variables import PLACE
 from functions.wire.settings import Section, Setting, forms
 
+MAX_DAYS_AHEAD = 3660
+
 STRIPE_API_KEY = Setting(
     "CAPSULE_STRIPE_API_KEY",
     forms.matching("an API key of Stripe, as in sk_live_…", r"\S+"),
@@ -39,12 +41,18 @@ INVOICE_VAT_PERCENT = Setting(
     default="0",
 )
 INVOICE_VAT_NOTE = Setting("CAPSULE_INVOICE_VAT_NOTE", forms.text("text"), "Why an invoice shows no VAT.", default="No VAT is charged.")
+DAYS_AHEAD = Setting(
+    "CAPSULE_BILLING_DAYS_AHEAD",
+    forms.whole_number(0, MAX_DAYS_AHEAD, "days"),
+    "For trying only: billing's clock is so many days ahead. Refused with Stripe's own API. On one machine `./taskw advance-billing` sets it.",
+    default="0",
+)
 
 SECTIONS = (
     Section(
         "Payments and invoices",
         "billing",
         PLACE,
-        (STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET, STRIPE_API_BASE, INVOICE_FROM, INVOICE_VAT_ID, INVOICE_VAT_PERCENT, INVOICE_VAT_NOTE),
+        (STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET, STRIPE_API_BASE, INVOICE_FROM, INVOICE_VAT_ID, INVOICE_VAT_PERCENT, INVOICE_VAT_NOTE, DAYS_AHEAD),
     ),
 )

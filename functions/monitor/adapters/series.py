@@ -16,6 +16,7 @@ from functions.monitor.domain.timeline import Execution
 from functions.runtime.storage.database import Database
 
 LINE = "position, at, environment, deployment_id, component, pod, container, stream, line, service"
+EVERYTHING, NEWEST_FIRST = SQL(""), SQL("ORDER BY position DESC")
 
 
 class PostgresLogs:
@@ -51,20 +52,24 @@ class PostgresLogs:
         )
 
     async def last(self, filter: LogFilter, limit: int) -> Sequence[StoredLine]:
-        newest_first = await self._read(filter, SQL(""), SQL("ORDER BY position DESC"), limit, 0)
+        newest_first = await self._read(filter, EVERYTHING, NEWEST_FIRST, limit, 0)
         return newest_first[::-1]
 
     async def following(self, filter: LogFilter, position: int, limit: int) -> Sequence[StoredLine]:
         return await self._read(filter, SQL("AND position > %(position)s"), SQL("ORDER BY position"), limit, position)
 
     async def _read(self, filter: LogFilter, after: SQL, order: SQL, limit: int, position: int) -> list[StoredLine]:
-        conditions, arguments = _conditions(filter)
-        query: Composed = SQL("SELECT {} FROM log_lines WHERE {} {} {} LIMIT %(limit)s").format(
-            SQL(LINE), SQL(" AND ").join(conditions), after, order
-        )
+        query, arguments = select_lines(filter, after, order)
         async with self._database.connection.cursor(row_factory=class_row(StoredLine)) as cursor:
             await cursor.execute(query, {**arguments, "position": position, "limit": limit})
             return await cursor.fetchall()
+
+
+def select_lines(filter: LogFilter, after: SQL = EVERYTHING, order: SQL = NEWEST_FIRST) -> tuple[Composed, dict[str, object]]:
+    """The statement and its arguments, but for `limit` and `position`."""
+    conditions, arguments = _conditions(filter)
+    query = SQL("SELECT {} FROM log_lines WHERE {} {} {} LIMIT %(limit)s").format(SQL(LINE), SQL(" AND ").join(conditions), after, order)
+    return query, arguments
 
 
 def _conditions(filter: LogFilter) -> tuple[list[Composable], dict[str, object]]:

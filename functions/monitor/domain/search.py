@@ -22,7 +22,7 @@ MAX_TERMS = 20
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Lower case."""
+    """As written: case is ignored where lines are compared, by the same rules for both sides (sigma has two lower cases)."""
 
     required: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Terms:
         required: list[str] = []
         excluded: list[str] = []
         for sign, phrase, word in TERM.findall(text):
-            term = (phrase or word).lower()
+            term = phrase or word
             if term:
                 (excluded if sign and term != sign else required).append(term)
         if len(required) + len(excluded) > MAX_TERMS:
@@ -41,7 +41,7 @@ class Terms:
 
     def match(self, line: str) -> bool:
         lower = line.lower()
-        return all(term in lower for term in self.required) and not any(term in lower for term in self.excluded)
+        return all(term.lower() in lower for term in self.required) and not any(term.lower() in lower for term in self.excluded)
 
 
 NONE = Terms()

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions.kernel import Clock
+from functions.runtime.config.settings import Settings
 from functions.wire.settings import Section
 
 
@@ -19,12 +21,14 @@ class Wiring:
     """The wiring of one context.
 
     `database`: name in `CAPSULE_<NAME>_DATABASE_URL`. `ports`: port → class or factory. `settings`: variables that only its
-    functions read; checked when a process starts.
+    functions read; checked when a process starts. `clock`: makes the clock of its functions from the system's; None: that
+    itself. Deadlines, tokens and retries always follow the system's clock.
     """
 
     database: str
     ports: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
     settings: tuple[Section, ...] = ()
+    clock: Callable[[Settings, Clock], Clock] | None = None
 
 
 class NothingProvides(Exception):

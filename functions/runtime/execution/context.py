@@ -25,7 +25,10 @@ class UndeclaredRejection(TypeError):
 
 @dataclass
 class FunctionContext:
-    """`name`: of the bounded context. `is_strict`: undeclared events and rejections of a function are errors instead of log lines."""
+    """`name`: of the bounded context. `clock`: the system's. `handler_clock`: that of its functions.
+
+    `is_strict`: undeclared events and rejections of a function are errors instead of log lines.
+    """
 
     name: str
     container: Container
@@ -36,6 +39,7 @@ class FunctionContext:
     tokens: AccessTokens
     replay_signer: ReplaySigner
     clock: Clock
+    handler_clock: Clock
     execution_log: ExecutionLog
     is_strict: bool = False
 

@@ -69,7 +69,7 @@ class Function:
             if dependency in FROM_MESSAGE:
                 self._from_message[parameter] = dependency
             elif dependency is Clock:
-                self._fixed[parameter] = context.clock
+                self._fixed[parameter] = context.handler_clock
             else:
                 self._fixed[parameter] = context.container.get(dependency, f"{self.name}({parameter})")
 

@@ -123,6 +123,7 @@ class Process:
     def _create_context(self, name: str, bus: Bus, pool_size: int) -> FunctionContext:
         settings, wiring = self._settings, wiring_of(name)
         settings.check(settings_of(wiring.settings))
+        clock = wiring.clock(settings, self._clock) if wiring.clock else self._clock
         database = Database(
             settings.value(variables.DATABASE_URL.of(wiring.database)),
             pool_size,
@@ -135,7 +136,7 @@ class Process:
         provided: Mapping[Any, Any] = {
             Settings: settings,
             Database: database,
-            Clock: self._clock,
+            Clock: clock,
             HealthInfo: HealthInfo(database, name),
             Housekeeping: Housekeeping(name, outbox_publisher, database, self._clock),
             DeadLetters: DeadLetters(database),
@@ -153,6 +154,7 @@ class Process:
             tokens,
             replay_signer,
             self._clock,
+            clock,
             self._execution_log,
             is_strict=settings.value(variables.STRICT),
         )
