@@ -10,6 +10,7 @@ from cli.commands import (
     alert_settings,
     alerts,
     apps,
+    audit,
     billing,
     deletion,
     deploy,
@@ -44,6 +45,7 @@ RootGroup.panels = {
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
     "Account": ("whoami", "profile", "sessions", "tokens", "account", "password", "email", "logout"),
+    "Administration": ("audit", "admin"),
 }
 
 app = typer.Typer(
@@ -80,6 +82,7 @@ TOPICS = (
     billing,
     subscription,
     operator,
+    audit,
 )
 for topic in TOPICS:
     topic.declare(app)

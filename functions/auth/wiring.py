@@ -7,6 +7,7 @@ from functions.auth.adapters.argon2 import Argon2Hasher
 from functions.auth.adapters.emails import EmailMailer
 from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SignedLoginChallenges, SigningKeys
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
+from functions.auth.adapters.postgres_audit_log import PostgresAuditLog
 from functions.auth.adapters.postgres_email_changes import PostgresEmailChanges
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
@@ -44,6 +45,7 @@ wiring = Wiring(
         ports.Sessions: PostgresSessions,
         ports.RevokedSessions: revoked_sessions,
         ports.ApiTokens: PostgresApiTokens,
+        ports.AuditLog: PostgresAuditLog,
         ports.SecondFactors: PostgresSecondFactors,
         ports.LoginChallenges: SignedLoginChallenges,
         ports.Vault: vault,

@@ -27,6 +27,7 @@ from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
 from tests.memory import (
     auth_accounts,
+    auth_audit,
     auth_tokens,
     billing_methods,
     billing_money,
@@ -86,6 +87,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.Administrators: memory_auth.MemoryAdministrators,
         auth.AccessTokenIssuer: memory_auth.PlainAccessTokens,
         auth.ApiTokens: api_tokens,
+        auth.AuditLog: auth_audit.MemoryAuditLog,
         auth.LoginChallenges: auth_tokens.PlainLoginChallenges,
         auth.SecondFactors: auth_tokens.MemorySecondFactors,
         auth.Vault: memory_deploy.PlainVault,

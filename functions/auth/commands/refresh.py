@@ -12,7 +12,7 @@ from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Sessions, Users
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Model, RateClass, Rejected, SecretText, command
+from functions.kernel import ANYONE, Change, Client, Clock, Done, Model, RateClass, Rejected, SecretText, command
 
 
 class Refresh(Model):
@@ -25,6 +25,7 @@ class Refresh(Model):
     rejects=[InvalidRefreshToken, RefreshTokenReused, SessionExpired],
     emits=[SessionEnded],
     has_secret_response=True,
+    has_audit_entry=False,  # clients refresh by themselves
     rate=RateClass.WRITES,  # a refresh token cannot be guessed, and many sessions of one address refresh
 )
 async def refresh(
@@ -39,7 +40,7 @@ async def refresh(
     ended = session.refresh(generation, Device.of(client), now, tokens.limits)
     if ended:
         await sessions.save(session)
-        return Rejected(RefreshTokenReused(), *ended)
+        return Rejected(RefreshTokenReused(), *ended, change=Change(target=f"sessions/{session.id}", user_id=session.user_id))
 
     user = await users.get(session.user_id)
     if user is None:

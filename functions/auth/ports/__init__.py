@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from functions.auth.ports.accounts import Administrators, DeletionPolicy, EmailChanges, EmailTaken, Registrations, Users, VerificationTokens
+from functions.auth.ports.audit import AuditLog
 from functions.auth.ports.emails import EmailTokens, Mailer, SentEmails
 from functions.auth.ports.sessions import (
     AccessToken,
@@ -23,6 +24,7 @@ __all__ = [
     "AccessTokenIssuer",
     "Administrators",
     "ApiTokens",
+    "AuditLog",
     "DeletionPolicy",
     "EmailChanges",
     "EmailTaken",
