@@ -22,3 +22,9 @@ class Change:
     target: str | None = None
     user_id: UUID | None = None
     is_actor: bool = False
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what differs, as `Change` takes it: `Change(*differences(before, after))`."""
+    names = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
+    return {name: before.get(name) for name in names}, {name: after.get(name) for name in names}

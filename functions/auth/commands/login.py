@@ -18,7 +18,7 @@ from functions.auth.ports import Administrators, Hasher, LoginChallenges, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, SecretText, command
+from functions.kernel import ANYONE, Change, Client, Clock, Done, Model, Rejected, Scale, SecretText, command
 
 
 class Login(Model):
@@ -52,19 +52,21 @@ async def login(
     failed_logins = await check.lock(email, now)
     user = await users.get_by_email(email)
     if not await check.matches(user, password, failed_logins, now) or user is None:
-        return Rejected(WrongCredentials())
+        return Rejected(WrongCredentials(), change=Change(target="sessions", user_id=user.id if user else None))
     if not user.is_verified:
         await check.clear(failed_logins)
-        return Rejected(EmailNotVerified())
+        return Rejected(EmailNotVerified(), change=Change(target="sessions", user_id=user.id))
 
     if hasher.needs_rehash(user.password_hash):
         await users.rehash(user.id, user.password_hash, await hasher.rehash(password))
 
     if await codes.is_required(user):
-        return Rejected(SecondFactorRequired(secret_members={"challenge": challenges.issue(user.id, now).text}))
+        challenge = challenges.issue(user.id, now).text
+        return Rejected(SecondFactorRequired(secret_members={"challenge": challenge}), change=Change(target="sessions", user_id=user.id))
     await check.clear(failed_logins)
     granted = user.grant_administrator(now) if administrators.includes(user.email) else ()
     if granted:
         await users.save(user)
     view, events = await tokens.start(user, client, PASSWORD_ONLY, now)
-    return Done(view, *granted, *events)
+    roles = {"roles": user.roles} if granted else None
+    return Done(view, *granted, *events, change=Change(after=roles, user_id=user.id, is_actor=True))
