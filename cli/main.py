@@ -7,6 +7,7 @@ import typer
 
 from cli.commands import (
     account,
+    admin_users,
     alert_settings,
     alerts,
     apps,
@@ -83,6 +84,7 @@ TOPICS = (
     subscription,
     operator,
     audit,
+    admin_users,
 )
 for topic in TOPICS:
     topic.declare(app)

@@ -11,7 +11,14 @@ from pydantic import Field
 
 from events.auth import AdministratorGranted, UserLoggedIn
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, SecondFactorRequired, WrongCredentials
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    AccountSuspended,
+    EmailNotVerified,
+    InvalidEmail,
+    SecondFactorRequired,
+    WrongCredentials,
+)
 from functions.auth.domain.session import PASSWORD_ONLY
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Administrators, Hasher, LoginChallenges, Users
@@ -30,7 +37,7 @@ class Login(Model):
     http="POST /v1/sessions",
     status=201,
     allow=ANYONE,
-    rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified, SecondFactorRequired],
+    rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified, SecondFactorRequired, AccountSuspended],
     emits=[AdministratorGranted, UserLoggedIn],
     scale=Scale(max=20),
     has_secret_response=True,

@@ -6,7 +6,7 @@ A wrong code counts as a failed login of the address. A recovery code works in p
 from pydantic import Field
 
 from events.auth import AdministratorGranted, RecoveryCodeUsed, UserLoggedIn
-from functions.auth.domain.rejections import AccountLocked, InvalidChallenge, WrongCode
+from functions.auth.domain.rejections import AccountLocked, AccountSuspended, InvalidChallenge, WrongCode
 from functions.auth.domain.session import WITH_CODE
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
@@ -25,7 +25,7 @@ class LoginSecondFactor(Model):
     http="POST /v1/sessions/second-factor",
     status=201,
     allow=ANYONE,
-    rejects=[InvalidChallenge, WrongCode, AccountLocked],
+    rejects=[InvalidChallenge, WrongCode, AccountLocked, AccountSuspended],
     emits=[AdministratorGranted, UserLoggedIn, RecoveryCodeUsed],
     has_secret_response=True,
 )

@@ -6,7 +6,7 @@ The refresh token is used up. Using it a second time ends the session.
 from pydantic import Field
 
 from events.auth import SessionEnded
-from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired
+from functions.auth.domain.rejections import AccountSuspended, InvalidRefreshToken, RefreshTokenReused, SessionExpired
 from functions.auth.domain.session import Device
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
@@ -22,7 +22,7 @@ class Refresh(Model):
 @command(
     http="POST /v1/sessions/refresh",
     allow=ANYONE,
-    rejects=[InvalidRefreshToken, RefreshTokenReused, SessionExpired],
+    rejects=[InvalidRefreshToken, RefreshTokenReused, SessionExpired, AccountSuspended],
     emits=[SessionEnded],
     has_secret_response=True,
     has_audit_entry=False,  # clients refresh by themselves
