@@ -93,9 +93,9 @@ class PostgresAuditLog:
             "entry.at >= %s": selection.since,
             "entry.at < %s": selection.until,
         }
-        given = {text: value for text, value in conditions.items() if value is not None}
-        where = "WHERE " + " AND ".join(given) if given else ""
-        values = [each for value in given.values() for each in (value if isinstance(value, tuple) else (value,))]
+        required = {text: value for text, value in conditions.items() if value is not None}
+        where = "WHERE " + " AND ".join(required) if required else ""
+        values = [each for value in required.values() for each in (value if isinstance(value, tuple) else (value,))]
         statement = sql.SQL(f"{SELECT} {where} ORDER BY entry.sequence DESC LIMIT %s")
         return [_entry(row) for row in await (await self._database.connection.execute(statement, [*values, limit])).fetchall()]
 
