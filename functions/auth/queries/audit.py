@@ -56,7 +56,7 @@ class AuditEntryView(Model):
         return cls.model_validate({name: merged[name] for name in (info.alias or name for name, info in cls.model_fields.items())})
 
 
-@query(http="GET /v1/audit")
+@query(http="GET /v1/audit", is_session_only=True)
 async def audit(request: ListAudit, audit_log: AuditLog, caller: Caller) -> Page[AuditEntryView]:
     user_id = request.user_id if caller.is_admin else caller.user_id
     selection = AuditFilter(user_id, request.action, request.target, request.since, request.until)
