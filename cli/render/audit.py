@@ -9,17 +9,19 @@ from cli.render.formats import NONE, local_time
 from cli.render.tables import Column, Table
 
 Json = dict[str, Any]
+SHORT_ID = 13
+"""Characters of a user's id in the table; `--json` prints all."""
 
 
 def entries(items: list[Json]) -> RenderableType:
     table = Table(
-        Column("number"), Column("time"), Column("actor"), Column("action"), Column("target"), Column("changed", drop=2), Column("address", drop=1)
+        Column("number"), Column("time"), Column("actor"), Column("action"), Column("target"), Column("changed", drop=1), Column("address", drop=2)
     )
     for each in items:
         action = Text(each["function"], "bold")
         if each["outcome"] != "done":
             action.append(f" ({each['reason'] or each['outcome']})", "red")
-        actor = f"{each['actor']} {each['userId']}" if each["userId"] else each["actor"]
+        actor = f"{each['actor']} {each['userId'][:SHORT_ID]}" if each["userId"] else each["actor"]
         table.add_row(str(each["sequence"]), local_time(each["at"]), actor, action, each["target"], _changed(each) or NONE, each["address"] or NONE)
     return table
 

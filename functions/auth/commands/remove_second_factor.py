@@ -36,4 +36,5 @@ async def remove_second_factor(request: RemoveSecondFactor, users: Users, factor
     events = factor.remove(now)
     await factors.delete(user.id)
     ended = await sessions.end_all(user.id, EndReason.SECOND_FACTOR_REMOVED, now)
-    return Done(None, *events, *ended, change=Change({"second_factor": "on"}, {"second_factor": "off"}))
+    change = Change({"second_factor": "on"}, {"second_factor": "off"}, target=f"users/{user.id}/second-factor")
+    return Done(None, *events, *ended, change=change)

@@ -47,5 +47,5 @@ async def suspend_user(request: SuspendUser, users: Users, sessions: Sessions, t
     await users.save(user)
     ended = await sessions.end_all(user.id, EndReason.SUSPENDED, now)
     refused = [SessionEnded(session_id=each.id, user_id=user.id, reason=EndReason.SUSPENDED, at=now) for each in await tokens.list_for_user(user.id)]
-    change = Change({"suspended": former_reason}, {"suspended": request.reason})
+    change = Change({"suspended": former_reason}, {"suspended": request.reason}, target=f"users/{user.id}/suspension")
     return Done(UserView.of(user), *events, *ended, *refused, change=change)

@@ -21,7 +21,7 @@ async def unlock_user(request: UnlockUser, users: Users, failures: LoginFailures
     if user is None:
         raise UserNotFound
     failed_logins = await failures.lock(Email(user.email))
-    change = Change({"failed_logins": failed_logins.count}, {"failed_logins": 0})
+    change = Change({"failed_logins": failed_logins.count}, {"failed_logins": 0}, target=f"users/{user.id}/lock")
     failed_logins.clear()
     await failures.save(failed_logins)
     return Done(None, change=change)

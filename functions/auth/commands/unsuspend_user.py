@@ -25,4 +25,5 @@ async def unsuspend_user(request: UnsuspendUser, users: Users, clock: Clock) -> 
     events = user.unsuspend(clock.now())
     if events:
         await users.save(user)
-    return Done(UserView.of(user), *events, change=Change({"suspended": former_reason}, {"suspended": None}))
+    change = Change({"suspended": former_reason}, {"suspended": None}, target=f"users/{user.id}/suspension")
+    return Done(UserView.of(user), *events, change=change)

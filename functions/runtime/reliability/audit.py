@@ -111,7 +111,7 @@ def _target(declaration: Declaration, inputs: Sequence[Any], output: Any, caller
     if caller is not None and caller.session_id is not None:
         path = path.replace("sessions/current", f"sessions/{caller.session_id}")
     created = next((value for name in ("id", "session_id") if (value := getattr(output, name, None)) is not None), None)
-    return f"{path}/{created}" if method == "POST" and created is not None and not path.endswith(f"/{created}") else path
+    return f"{path}/{created}" if method == "POST" and created is not None and str(created) not in path else path
 
 
 def _text(value: Any) -> str:
