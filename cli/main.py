@@ -7,9 +7,11 @@ import typer
 
 from cli.commands import (
     account,
+    admin_users,
     alert_settings,
     alerts,
     apps,
+    audit,
     billing,
     deletion,
     deploy,
@@ -44,6 +46,7 @@ RootGroup.panels = {
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
     "Account": ("whoami", "profile", "sessions", "tokens", "account", "password", "email", "logout"),
+    "Administration": ("audit", "admin"),
 }
 
 app = typer.Typer(
@@ -80,6 +83,8 @@ TOPICS = (
     billing,
     subscription,
     operator,
+    audit,
+    admin_users,
 )
 for topic in TOPICS:
     topic.declare(app)

@@ -201,6 +201,24 @@ class UserExpired(Event, type="user.expired", subject="user_id"):
     at: datetime
 
 
+class UserSuspended(Event, type="user.suspended"):
+    """An administrator suspended an account.
+
+    Its sessions have ended, and its user cannot sign in. Applications keep running. `reason`: for the user.
+    """
+
+    user_id: UUID
+    reason: str
+    at: datetime
+
+
+class UserUnsuspended(Event, type="user.unsuspended"):
+    """An administrator ended the suspension of an account."""
+
+    user_id: UUID
+    at: datetime
+
+
 class UserLoggedIn(Event, type="user.logged-in"):
     """A user signed in and a session started."""
 
@@ -214,7 +232,7 @@ class SessionEnded(Event, type="session.ended", subject="session_id"):
 
     Its access tokens are refused from now on: every context and the gateway keep a list of these sessions.
     `reason`: `logged-out`, `refresh-token-reused`, `password-changed`, `email-changed`, `account-deleted`, `revoked`,
-    `second-factor-enabled` or `token-revoked`.
+    `second-factor-enabled`, `second-factor-removed`, `suspended` or `token-revoked`.
     """
 
     session_id: UUID
@@ -260,10 +278,14 @@ class SecondFactorEnabled(Event, type="second-factor.enabled"):
 
 
 class SecondFactorDisabled(Event, type="second-factor.disabled"):
-    """A user turned the second factor off."""
+    """The second factor was turned off.
+
+    `by_administrator`: for a user who has lost it.
+    """
 
     user_id: UUID
     at: datetime
+    by_administrator: bool = False
 
 
 class RecoveryCodesReplaced(Event, type="recovery-codes.replaced"):

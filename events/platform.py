@@ -1,6 +1,9 @@
 """Events that every context publishes about itself."""
 
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
 
 from functions.kernel import Event, Part
 
@@ -29,3 +32,47 @@ class DeadLettersCounted(Event, type="dead-letters.counted", subject="context"):
     oldest_at: datetime
     causes: list[DeadLetterCount]
     at: datetime
+
+
+class ActorKind(StrEnum):
+    SESSION = "session"
+    """A user who has signed in."""
+    TOKEN = "token"
+    """A program with an API token of a user."""
+    ANONYMOUS = "anonymous"
+    """A request without credentials. `user_id` is then the account that it concerns, if there is one."""
+    SYSTEM = "system"
+    """Capsule itself: a schedule, an event."""
+
+
+class AuditRecord(Part):
+    """What one execution of a function changed.
+
+    `outcome`: `done` or `rejected`. `reason`: the kind of rejection. `target`: the path of the resource. `session_id`: of the session,
+    or of the API token. `is_personal`: `before` and `after` are erased with the user's account, as address and User-Agent are.
+    """
+
+    id: UUID
+    at: datetime
+    function: str
+    actor: ActorKind
+    user_id: UUID | None
+    session_id: UUID | None
+    target: str
+    outcome: str
+    reason: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    is_personal: bool
+    address: str
+    user_agent: str
+    correlation_id: str
+
+
+class AuditRecorded(Event, type="audit.recorded"):
+    """Functions of a context were executed.
+
+    Auth appends the records to the audit log, each once by its id.
+    """
+
+    records: list[AuditRecord]

@@ -7,7 +7,9 @@ from functions.auth.adapters.argon2 import Argon2Hasher
 from functions.auth.adapters.emails import EmailMailer
 from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SignedLoginChallenges, SigningKeys
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
+from functions.auth.adapters.postgres_audit_log import PostgresAuditLog
 from functions.auth.adapters.postgres_email_changes import PostgresEmailChanges
+from functions.auth.adapters.postgres_known_devices import PostgresKnownDevices
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
@@ -18,6 +20,7 @@ from functions.auth.adapters.settings import ConfiguredDeletion
 from functions.auth.adapters.vault import vault
 from functions.auth.domain.session import SessionLimits
 from functions.auth.services.code_check import CodeCheck
+from functions.auth.services.notices import Notices
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.session_tokens import SessionTokens
 from functions.runtime.config.wiring import Wiring
@@ -44,7 +47,9 @@ wiring = Wiring(
         ports.Sessions: PostgresSessions,
         ports.RevokedSessions: revoked_sessions,
         ports.ApiTokens: PostgresApiTokens,
+        ports.AuditLog: PostgresAuditLog,
         ports.SecondFactors: PostgresSecondFactors,
+        ports.KnownDevices: PostgresKnownDevices,
         ports.LoginChallenges: SignedLoginChallenges,
         ports.Vault: vault,
         ports.VerificationTokens: PostgresVerificationTokens,
@@ -62,6 +67,7 @@ wiring = Wiring(
         SessionTokens: SessionTokens,
         CodeCheck: CodeCheck,
         PasswordCheck: PasswordCheck,
+        Notices: Notices,
         SigningKeys: SigningKeys,
         EmailTransport: email_transport,
     },

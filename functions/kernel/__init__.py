@@ -18,6 +18,7 @@ changed); a factory returns `(aggregate, events)`. The use case passes them on: 
 """
 
 from functions.kernel.access import ADMIN, ANYONE, RECENT_LOGIN, SIGNED_IN, Allow, Caller, Client, Origin, Scope
+from functions.kernel.change import Change, differences
 from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale
 from functions.kernel.decorators import command, effect, every, on, query, saga
 from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
@@ -57,6 +58,7 @@ __all__ = [
     "SIGNED_IN",
     "Allow",
     "Caller",
+    "Change",
     "Client",
     "Clock",
     "Conflict",
@@ -107,6 +109,7 @@ __all__ = [
     "Work",
     "after",
     "command",
+    "differences",
     "effect",
     "every",
     "json_pointer",

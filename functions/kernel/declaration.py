@@ -101,6 +101,8 @@ class Declaration:
     """API tokens cannot call it, whatever their scopes."""
     needs_recent_login: bool = False
     """The caller has entered a password or code within `access.RECENT_LOGIN`."""
+    has_audit_entry: bool = True
+    """A command leaves an entry in the audit log (`is_audited`)."""
     version: int = 1
     """Counts breaking changes of a command's or query's input; each needs `@upcasts` (`kernel.versions`). Events have their own."""
     rate: RateClass | None = None
@@ -223,6 +225,14 @@ class Declaration:
     @cached_property
     def is_writing(self) -> bool:
         return self.kind is not Kind.QUERY
+
+    @cached_property
+    def is_audited(self) -> bool:
+        """Whether every execution leaves an entry in the audit log: of commands, except webhooks and what only the gateway sends."""
+        if self.kind is not Kind.COMMAND or not self.has_audit_entry:
+            return False
+        is_raw = self.input is not None and issubclass(self.input, RawRequest)
+        return not self.allow.anyone or (self.http is not None and not is_raw)
 
     @cached_property
     def route(self) -> tuple[str, str] | None:

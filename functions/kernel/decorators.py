@@ -44,6 +44,7 @@ def command(
     has_secret_response: bool = False,
     is_session_only: bool = False,
     needs_recent_login: bool = False,
+    has_audit_entry: bool = True,
     version: int = 1,
     rate: RateClass | None = None,
 ) -> Callable[[F], F]:
@@ -52,6 +53,7 @@ def command(
     `http`: "METHOD /path/{field}". `status`: of a successful HTTP response (200, 201, 202 or 204). `rejects`, `emits`: every
     rejection it may answer with and every event it may publish. `has_secret_response`: the response contains tokens; it is sent
     once and never stored. `is_session_only`: API tokens cannot call it. `needs_recent_login`: it changes the account's security.
+    `has_audit_entry`: False for what programs repeat by themselves, such as the refresh of a session.
     `rate`: which rate limits apply to its route, where the default is wrong (`RateClass`).
     """
     return _declare(
@@ -67,6 +69,7 @@ def command(
         has_secret_response=has_secret_response,
         is_session_only=is_session_only,
         needs_recent_login=needs_recent_login,
+        has_audit_entry=has_audit_entry,
         version=version,
         rate=rate,
     )

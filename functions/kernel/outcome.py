@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
 
+from functions.kernel.change import Change
 from functions.kernel.message import OutgoingMessage
 
 T = TypeVar("T", covariant=True)
@@ -128,13 +129,14 @@ class Unavailable(Rejection):
 
 
 class Done(Generic[T]):
-    """A use case succeeded: its output, and the messages to publish (`after(...)` for delayed ones)."""
+    """A use case succeeded: its output, the messages to publish (`after(...)` for delayed ones), and what changed, for the audit log."""
 
-    __slots__ = ("events", "output")
+    __slots__ = ("change", "events", "output")
 
-    def __init__(self, output: T, *events: OutgoingMessage) -> None:
+    def __init__(self, output: T, *events: OutgoingMessage, change: Change | None = None) -> None:
         self.output = output
         self.events = events
+        self.change = change
 
 
 class Rejected:
@@ -143,11 +145,12 @@ class Rejected:
     A raised `Rejection` rolls back what the use case wrote.
     """
 
-    __slots__ = ("events", "reason")
+    __slots__ = ("change", "events", "reason")
 
-    def __init__(self, reason: Rejection, *events: OutgoingMessage) -> None:
+    def __init__(self, reason: Rejection, *events: OutgoingMessage, change: Change | None = None) -> None:
         self.reason = reason
         self.events = events
+        self.change = change
 
 
 class Transient(Exception):

@@ -18,7 +18,8 @@ RULES: dict[Access, str] = {
         billing.handle_stripe_webhook billing.plans
     """,
     Access.ACCOUNT: """
-        auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile auth.registration
+        auth.audit auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile
+        auth.registration
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
         auth.create_token auth.tokens auth.begin_second_factor auth.confirm_identity auth.disable_second_factor auth.enable_second_factor
         auth.replace_recovery_codes auth.second_factor
@@ -45,6 +46,7 @@ RULES: dict[Access, str] = {
         monitor.timeline
     """,
     Access.ADMIN: """
+        auth.audit_chain auth.remove_second_factor auth.suspend_user auth.unlock_user auth.unsuspend_user auth.user auth.users
         auth.dead_letters auth.registrations auth.resume_registration auth.settle_dead_letters
         billing.dead_letters billing.operator_customers billing.operator_invoices billing.operator_payments billing.refund_invoice
         billing.settle_dead_letters billing.void_invoice

@@ -58,7 +58,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Settin
 
 @pytest.fixture(params=["memory", "argon2"])
 def hasher(request: pytest.FixtureRequest) -> auth.Hasher:
-    return memory_auth.PlainHasher() if request.param == "memory" else Argon2Hasher()
+    return memory_auth.PlainHasher() if request.param == "memory" else Argon2Hasher(Settings({}))
 
 
 async def test_a_hash_matches_its_password_only(hasher: auth.Hasher) -> None:

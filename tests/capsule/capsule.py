@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from events.platform import AuditRecord, AuditRecorded
 from functions.kernel import (
     Caller,
     Client,
@@ -36,6 +37,7 @@ from functions.runtime.messaging.delays import backoff_seconds
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.capsule.clock import FixedClock
 from tests.capsule.ports import EXTERNAL, PORTS, PUBLISHED_ONLY, SETTINGS
+from tests.capsule.records import record_of
 from tests.capsule.transactions import MemoryWork, external, transaction
 from tests.memory.runtime import MemoryRevokedSessions
 
@@ -99,6 +101,7 @@ class Capsule:
         """`ports`: port → class or factory, in place of the memory adapter. `settings`: environment variables, in addition to `ports.SETTINGS`."""
         self.clock = clock or FixedClock()
         self.published: list[Published] = []
+        self.records: list[AuditRecord] = []
         self.dead_letters: list[DeadLetter] = []
         self._settings = Settings({**SETTINGS, **(settings or {})})
         self._declarations = [each for each in _everything().declarations if each.context in (names or contexts())]
@@ -137,9 +140,15 @@ class Capsule:
         stores = self._stores(declaration.context)
         is_effectful = Work in declaration.dependencies.values()
         work = MemoryWork(stores, origin) if is_effectful else None
-        arguments = self._arguments(declaration, origin, caller, client or Client("203.0.113.7", "curl/8"), work)
-        with nullcontext() if is_effectful else transaction(stores):
-            result = await self._run(declaration, [request], arguments)
+        client = client or Client("203.0.113.7", "curl/8")
+        arguments = self._arguments(declaration, origin, caller, client, work)
+        try:
+            with nullcontext() if is_effectful else transaction(stores):
+                result = await self._run(declaration, [request], arguments)
+        except Rejection as rejection:
+            self._record(declaration, request, caller, client, origin, rejection)
+            raise
+        self._record(declaration, request, caller, client, origin, result)
         if declaration.kind is Kind.QUERY:
             return result
         self._publish(declaration, result.events if result else (), origin)
@@ -221,6 +230,7 @@ class Capsule:
         if declaration.kind is Kind.EVENT:
             with transaction(stores):
                 result = await self._run(declaration, inputs, self._arguments(declaration, delivery.origin, None, None, None))
+            self._record(declaration, delivery.event, None, Client(), delivery.origin, result)
             self._publish(declaration, result.events if result else (), delivery.origin)
             return
         work = MemoryWork(stores, delivery.origin)
@@ -252,6 +262,16 @@ class Capsule:
         """Adapters whose state a transaction restores: those of the memory ports, except foreign systems."""
         container = self._containers[context]
         return [container.get(port, "a transaction") for port in PORTS[context] if port not in EXTERNAL]
+
+    def _record(
+        self, declaration: Declaration, request: BaseModel | None, caller: Caller | None, client: Client, origin: Origin, result: Any
+    ) -> None:
+        record = record_of(declaration, request, caller, client, origin, result, self.clock)
+        if record is None:
+            return
+        self.records.append(record)
+        event = AuditRecorded(records=[record])
+        self._queue.extend(_Delivery(each, event, origin) for each in self._handlers(event))
 
     # -- publishing ---------------------------------------------------------------------------------------------------
 

@@ -5,15 +5,11 @@ from typing import Any
 
 from events.auth import (
     AdministratorGranted,
-    ApiTokenCreated,
     ApiTokenRevoked,
-    RecoveryCodesReplaced,
-    RecoveryCodeUsed,
     RegistrationCompleted,
-    SecondFactorDisabled,
-    SecondFactorEnabled,
     UserExpired,
-    UserLoggedIn,
+    UserSuspended,
+    UserUnsuspended,
 )
 from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
@@ -27,6 +23,7 @@ from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
 from tests.memory import (
     auth_accounts,
+    auth_audit,
     auth_tokens,
     billing_methods,
     billing_money,
@@ -86,6 +83,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.Administrators: memory_auth.MemoryAdministrators,
         auth.AccessTokenIssuer: memory_auth.PlainAccessTokens,
         auth.ApiTokens: api_tokens,
+        auth.AuditLog: auth_audit.MemoryAuditLog,
+        auth.KnownDevices: auth_accounts.MemoryKnownDevices,
         auth.LoginChallenges: auth_tokens.PlainLoginChallenges,
         auth.SecondFactors: auth_tokens.MemorySecondFactors,
         auth.Vault: memory_deploy.PlainVault,
@@ -171,19 +170,15 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
     {
         AlertFired,
         AlertResolved,
-        ApiTokenCreated,
         ApiTokenRevoked,
         BuildFailed,
         BuildSucceeded,
         PaymentProcessed,
-        RecoveryCodeUsed,
-        RecoveryCodesReplaced,
-        SecondFactorDisabled,
-        SecondFactorEnabled,
         RegistrationCompleted,
         AdministratorGranted,
         UserExpired,
-        UserLoggedIn,
+        UserSuspended,
+        UserUnsuspended,
     }
 )
 """Events that no function handles: they are published for the timeline and for other programs."""

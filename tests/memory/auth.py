@@ -46,7 +46,17 @@ class MemoryUsers:
     async def get_by_email(self, email: Email) -> User | None:
         return next((deepcopy(user) for user in self.rows.values() if user.email == email.address), None)
 
-    async def list_verified_admins(self) -> Sequence[User]:
+    async def list_page(self, text: str, *, is_suspended: bool | None, before: UUID | None, limit: int) -> Sequence[User]:
+        found = [
+            user
+            for id, user in sorted(self.rows.items(), reverse=True)
+            if (text.lower() in user.email or text.lower() in user.name.lower())
+            and is_suspended in (None, user.suspended_at is not None)
+            and (before is None or id < before)
+        ]
+        return deepcopy(found[:limit])
+
+    async def list_verified_admins(self, *, lock: bool = False) -> Sequence[User]:
         return deepcopy([user for _, user in sorted(self.rows.items()) if Role.ADMIN in user.roles and user.is_verified])
 
     async def save(self, user: User) -> None:
@@ -118,6 +128,9 @@ class MemorySessions:
 
     async def add(self, session: Session, token: OpaqueToken) -> None:
         await self.save(session, token)
+
+    async def get(self, session_id: UUID) -> Session | None:
+        return deepcopy(self.rows.get(session_id))
 
     async def lock_by_refresh_token(self, token: OpaqueToken) -> tuple[Session, int] | None:
         match = self.tokens.get(token.hash)
@@ -203,6 +216,9 @@ class MemoryLoginFailures:
     async def lock(self, email: Email) -> FailedLogins:
         key = FailedLogins.hash_address(email)
         return deepcopy(self.rows.get(key, FailedLogins(key)))
+
+    async def find(self, email: Email) -> FailedLogins | None:
+        return deepcopy(self.rows.get(FailedLogins.hash_address(email)))
 
     async def save(self, failures: FailedLogins) -> None:
         if failures.count:

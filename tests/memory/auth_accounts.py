@@ -9,6 +9,7 @@ from functions.auth.domain.email_change import EmailChange
 from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
+from functions.auth.domain.user_agent import UserAgent
 
 
 @dataclass
@@ -38,6 +39,15 @@ class MemoryEmailChanges:
 
 
 @dataclass
+class MemoryKnownDevices:
+    rows: dict[tuple[UUID, UserAgent], UUID] = field(default_factory=dict)
+
+    async def add(self, user_id: UUID, device: UserAgent, session_id: UUID, now: datetime) -> bool:
+        first = self.rows.setdefault((user_id, device), session_id)
+        return first == session_id and sum(owner == user_id for owner, _ in self.rows) > 1
+
+
+@dataclass
 class MemoryMailer:
     """Records sent e-mails, or raises `failure`."""
 
@@ -64,6 +74,9 @@ class MemoryMailer:
 
     async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None:
         await self._notify(EmailKind.PASSWORD_CHANGED, to)
+
+    async def send_notice(self, intent: UUID, to: str, kind: EmailKind, at: datetime, detail: str) -> None:
+        await self._notify(kind, to, detail)
 
     async def send_email_change(self, intent: UUID, to: str, email: str, token: OpaqueToken) -> None:
         await self._notify(EmailKind.EMAIL_CHANGE, to, token.text)

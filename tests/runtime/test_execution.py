@@ -218,7 +218,7 @@ def test_an_effect_may_resume_what_began_elsewhere(world: World, worker: Worker)
 
 def _renamed(world: World, cause: str) -> Iterator[tuple[dict[str, Any], bytes]]:
     while found := world.take("events"):
-        if found[0]["causation"] == cause:
+        if found[0].get("causation") == cause:
             yield found
 
 

@@ -1,10 +1,12 @@
-"""Hashes passwords with argon2id and OWASP's parameters, in two threads.
+"""Hashes passwords with argon2id, with parameters from the settings, in a bounded number of threads.
 
-Each hash takes 19 MiB and about 20 ms of CPU. The two threads bound what a flood of logins can take from the machine;
-further hashes wait.
+By default each hash takes 19 MiB and about 20 ms of CPU (OWASP Password Storage Cheat Sheet), in two threads. They bound what a
+flood of logins can take from the machine; further hashes wait. A hash with other parameters is replaced at the next sign-in.
 """
 
 import asyncio
+import base64
+import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -12,20 +14,23 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from functions.auth.adapters import variables
 from functions.auth.domain.password import Password, normalize
 from functions.kernel import Permanent
+from functions.runtime.config.settings import Settings
 
 T = TypeVar("T")
 
-MAX_THREADS = 2
-DUMMY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$u78GuArzxTEXvgN1IUnVDQ$Rsuy2Mp9Af0rT0Rl4pigBhHlZ/Tr+rFcZnz7glW2afo"
-"""The hash of 256 discarded random bits. Verified if there is no account, so that the time is the same."""
+HASH_BYTES, SALT_BYTES = 32, 16
 
 
 class Argon2Hasher:
-    def __init__(self) -> None:
-        self._argon2 = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, salt_len=16)
-        self._threads = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="argon2")
+    def __init__(self, settings: Settings) -> None:
+        memory, passes, lanes, threads = (settings.value(each) for each in variables.ARGON2)
+        self._argon2 = PasswordHasher(time_cost=passes, memory_cost=memory, parallelism=lanes, hash_len=HASH_BYTES, salt_len=SALT_BYTES)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self.dummy_hash = f"$argon2id$v=19$m={memory},t={passes},p={lanes}${_random_text(SALT_BYTES)}${_random_text(HASH_BYTES)}"
+        """Random, so that no password has it. Verified if there is no account, so that the time is the same."""
 
     async def hash(self, password: Password) -> str:
         return await self._in_thread(lambda: self._argon2.hash(password.text))
@@ -34,7 +39,7 @@ class Argon2Hasher:
         return await self._in_thread(lambda: self._argon2.hash(normalize(text)))
 
     async def matches(self, password_hash: str | None, text: str) -> bool:
-        matched = await self._in_thread(lambda: self._verify(password_hash or DUMMY_HASH, normalize(text)))
+        matched = await self._in_thread(lambda: self._verify(password_hash or self.dummy_hash, normalize(text)))
         return matched and password_hash is not None
 
     def needs_rehash(self, password_hash: str) -> bool:
@@ -50,3 +55,8 @@ class Argon2Hasher:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _random_text(length: int) -> str:
+    """Return random bytes in base64 without padding, as hashes have them."""
+    return base64.b64encode(secrets.token_bytes(length)).decode().rstrip("=")

@@ -7,7 +7,9 @@ from datetime import datetime
 from urllib.parse import quote
 from uuid import UUID
 
+from functions.auth.adapters.notice_texts import NOTICES
 from functions.auth.domain.email_change import EMAIL_CHANGE_LIFETIME
+from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import PASSWORD_RESET_LIFETIME, VERIFICATION_LIFETIME, OpaqueToken
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
@@ -72,6 +74,21 @@ class EmailMailer:
             *self._reset_commands(to),
         ]
         await self._send(intent, to, "Your Capsule password was changed", blocks)
+
+    async def send_notice(self, intent: UUID, to: str, kind: EmailKind, at: datetime, detail: str) -> None:
+        subject, text = NOTICES[kind]
+        blocks: list[Block] = [text.format(to=to, at=_moment(at))]
+        if detail:
+            blocks.append(detail)
+        blocks += [
+            "If it was you, there is nothing to do. If it was not you, set a new password at once, which ends all sessions:",
+            *self._reset_commands(to),
+            "Then look at what else has changed, and revoke what is not yours:",
+            Command("capsule audit list"),
+            Command("capsule sessions list"),
+            Command("capsule tokens list"),
+        ]
+        await self._send(intent, to, subject, blocks)
 
     async def send_email_change(self, intent: UUID, to: str, email: str, token: OpaqueToken) -> None:
         link = f"{self._url}/confirm-email?token={quote(token.text)}"

@@ -56,6 +56,11 @@ class PostgresSessions:
         ).fetchone()
         return None if row is None else (_session(row[:-1]), row[-1])
 
+    async def get(self, session_id: UUID) -> Session | None:
+        cursor = await self._database.connection.execute(f"SELECT {COLUMNS} FROM sessions s WHERE s.id = %s", (session_id,))
+        row = await cursor.fetchone()
+        return None if row is None else _session(row)
+
     async def lock(self, session_id: UUID) -> Session | None:
         row = await (
             await self._database.connection.execute(f"SELECT {COLUMNS} FROM sessions s WHERE s.id = %s FOR UPDATE", (session_id,))

@@ -106,6 +106,13 @@ class PostgresLoginFailures:
         assert row is not None
         return FailedLogins(*row)
 
+    async def find(self, email: Email) -> FailedLogins | None:
+        cursor = await self._database.connection.execute(
+            "SELECT address_hash, failures, last_at, locked_until FROM login_failures WHERE address_hash = %s", (FailedLogins.hash_address(email),)
+        )
+        row = await cursor.fetchone()
+        return None if row is None else FailedLogins(*row)
+
     async def save(self, failures: FailedLogins) -> None:
         if not failures.count:
             await self._database.connection.execute("DELETE FROM login_failures WHERE address_hash = %s", (failures.address_hash,))

@@ -14,7 +14,7 @@ from functions.auth.ports import EmailTaken
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
-COLUMNS = "id, email, password_hash, roles, email_verified_at, created_at, updated_at, version, name, deletes_at"
+COLUMNS = "id, email, password_hash, roles, email_verified_at, created_at, updated_at, version, name, deletes_at, suspended_at, suspension_reason"
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
 BY_EMAIL = f"SELECT {COLUMNS} FROM users WHERE email = %s"
 
@@ -27,7 +27,7 @@ class PostgresUsers:
         connection = self._database.connection
         async with self._unique_email(user):
             await connection.execute(
-                f"INSERT INTO users ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                f"INSERT INTO users ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     user.id,
                     user.email,
@@ -39,6 +39,8 @@ class PostgresUsers:
                     user.version,
                     user.name,
                     user.deletes_at,
+                    user.suspended_at,
+                    user.suspension_reason,
                 ),
             )
 
@@ -48,15 +50,26 @@ class PostgresUsers:
     async def get_by_email(self, email: Email) -> User | None:
         return await self._one(BY_EMAIL, email.address)
 
-    async def list_verified_admins(self) -> Sequence[User]:
+    async def list_verified_admins(self, *, lock: bool = False) -> Sequence[User]:
         statement = f"SELECT {COLUMNS} FROM users WHERE 'admin' = ANY (roles) AND email_verified_at IS NOT NULL ORDER BY id"
-        return [_user(row) for row in await (await self._database.connection.execute(statement)).fetchall()]
+        cursor = await self._database.connection.execute(f"{statement} FOR UPDATE" if lock else statement)
+        return [_user(row) for row in await cursor.fetchall()]
+
+    async def list_page(self, text: str, *, is_suspended: bool | None, before: UUID | None, limit: int) -> Sequence[User]:
+        cursor = await self._database.connection.execute(
+            f"SELECT {COLUMNS} FROM users"
+            " WHERE (%(text)s = '' OR position(lower(%(text)s) IN email) > 0 OR position(lower(%(text)s) IN lower(name)) > 0)"
+            " AND (%(suspended)s::boolean IS NULL OR (suspended_at IS NOT NULL) = %(suspended)s)"
+            " AND (%(before)s::uuid IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s",
+            {"text": text, "suspended": is_suspended, "before": before, "limit": limit},
+        )
+        return [_user(row) for row in await cursor.fetchall()]
 
     async def save(self, user: User) -> None:
         async with self._unique_email(user):
             updated = await self._database.connection.execute(
                 "UPDATE users SET email = %s, password_hash = %s, roles = %s, email_verified_at = %s, updated_at = %s, name = %s, deletes_at = %s,"
-                " version = version + 1 WHERE id = %s AND version = %s",
+                " suspended_at = %s, suspension_reason = %s, version = version + 1 WHERE id = %s AND version = %s",
                 (
                     user.email,
                     user.password_hash,
@@ -65,6 +78,8 @@ class PostgresUsers:
                     user.updated_at,
                     user.name,
                     user.deletes_at,
+                    user.suspended_at,
+                    user.suspension_reason,
                     user.id,
                     user.version,
                 ),

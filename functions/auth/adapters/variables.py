@@ -41,4 +41,23 @@ DELETION_GRACE_DAYS = Setting(
     default="14",
 )
 
-SECTIONS = (Section("Accounts", "auth", PLACE, (ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS)),)
+ARGON2_MEMORY_KIB = Setting(
+    "CAPSULE_ARGON2_MEMORY_KIB",
+    forms.whole_number(19_456, 2_097_152, "KiB"),
+    "Memory of a password hash (argon2id). A hash with other parameters is replaced when its user signs in. Each function that hashes "
+    "needs this memory for each of its threads.",
+    default="19456",
+)
+ARGON2_TIME_COST = Setting(
+    "CAPSULE_ARGON2_TIME_COST", forms.whole_number(2, 32), "Passes of a password hash (argon2id) over its memory.", default="2"
+)
+ARGON2_PARALLELISM = Setting("CAPSULE_ARGON2_PARALLELISM", forms.whole_number(1, 16), "Lanes of a password hash (argon2id).", default="1")
+ARGON2_THREADS = Setting(
+    "CAPSULE_ARGON2_THREADS",
+    forms.whole_number(1, 64),
+    "Password hashes at a time in one process. Further ones wait, so that a flood of sign-ins takes no more of the machine.",
+    default="2",
+)
+ARGON2 = (ARGON2_MEMORY_KIB, ARGON2_TIME_COST, ARGON2_PARALLELISM, ARGON2_THREADS)
+
+SECTIONS = (Section("Accounts", "auth", PLACE, (ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS, *ARGON2)),)

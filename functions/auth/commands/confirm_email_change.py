@@ -14,7 +14,7 @@ from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import EmailChangeView
 from functions.auth.ports import EmailChanges, EmailTaken, Sessions, Users, VerificationTokens
-from functions.kernel import ANYONE, Clock, Done, Events, Model, SecretText, command
+from functions.kernel import ANYONE, Change, Clock, Done, Events, Model, SecretText, command
 
 
 class ConfirmEmailChange(Model):
@@ -42,14 +42,14 @@ async def confirm_email_change(
         raise UnknownLink
     if not change.confirm(token, now):
         await changes.save(change)
-        return Done(EmailChangeView.of(change))
+        return Done(EmailChangeView.of(change), change=Change(target=f"users/{user.id}/email-change", user_id=user.id))
 
     expired: Events = ()
     other = await users.get_by_email(Email(change.email))
     if other is not None and not other.is_verified:
         await users.delete(other.id)
         expired = other.expire(now)
-    events = user.change_email(change.email, now)
+    former_email, events = user.email, user.change_email(change.email, now)
     try:
         await users.save(user)
     except EmailTaken as error:
@@ -58,4 +58,5 @@ async def confirm_email_change(
     await changes.save(change)
     await tokens.use_all(user.id, now)
     ended = await sessions.end_all(user.id, EndReason.EMAIL_CHANGED, now)
-    return Done(EmailChangeView.of(change), *expired, *events, *ended)
+    changed = Change({"email": former_email}, {"email": user.email}, is_personal=True, target=f"users/{user.id}/email", user_id=user.id)
+    return Done(EmailChangeView.of(change), *expired, *events, *ended, change=changed)

@@ -12,7 +12,7 @@ from functions.auth.domain.api_token import MAX_LIFETIME_DAYS, ApiToken
 from functions.auth.domain.rejections import InvalidTokenScopes, TokenNameTaken, TooManyTokens, UnknownUser
 from functions.auth.domain.views import ApiTokenView
 from functions.auth.ports import ApiTokens, Users
-from functions.kernel import Caller, Clock, Done, Model, Scope, command
+from functions.kernel import Caller, Change, Clock, Done, Model, Scope, command
 
 
 class CreateToken(Model):
@@ -46,4 +46,5 @@ async def create_token(request: CreateToken, users: Users, tokens: ApiTokens, ca
         raise UnknownUser
     token, text, events = ApiToken.create(user, request.name, request.scopes, request.expires_in_days, clock.now())
     await tokens.add(token)
-    return Done(CreatedTokenView(**dict(ApiTokenView.of(token, clock.now())), token=text.text), *events)
+    created = {"name": token.name, "scopes": token.scopes, "expires_at": token.expires_at}
+    return Done(CreatedTokenView(**dict(ApiTokenView.of(token, clock.now())), token=text.text), *events, change=Change(after=created))

@@ -6,7 +6,7 @@ Secret and recovery codes are deleted. Signing in needs the password only.
 from events.auth import SecondFactorDisabled
 from functions.auth.domain.rejections import SecondFactorNotEnabled
 from functions.auth.ports import SecondFactors
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Change, Clock, Done, Model, command
 
 
 class DisableSecondFactor(Model):
@@ -26,4 +26,4 @@ async def disable_second_factor(request: DisableSecondFactor, factors: SecondFac
         raise SecondFactorNotEnabled
     events = factor.disable(clock.now())
     await factors.delete(caller.user_id)
-    return Done(None, *events)
+    return Done(None, *events, change=Change({"second_factor": "on"}, {"second_factor": "off"}))

@@ -10,7 +10,7 @@ from functions.auth.domain.rejections import SecondFactorAlreadyEnabled, SecondF
 from functions.auth.domain.session import WITH_CODE, EndReason
 from functions.auth.domain.views import RecoveryCodesView
 from functions.auth.ports import SecondFactors, Sessions, Vault
-from functions.kernel import Caller, Clock, Done, Model, SecretText, command
+from functions.kernel import Caller, Change, Clock, Done, Model, SecretText, command
 
 
 class EnableSecondFactor(Model):
@@ -38,4 +38,4 @@ async def enable_second_factor(
     if session is not None:
         session.confirm_identity(WITH_CODE, now)
         await sessions.save(session)
-    return Done(RecoveryCodesView(codes=codes), *events, *ended)
+    return Done(RecoveryCodesView(codes=codes), *events, *ended, change=Change({"second_factor": "off"}, {"second_factor": "on"}))

@@ -29,6 +29,8 @@ async def exchange_token(
     user = await users.get(token.user_id) if token else None
     if token is None or user is None:
         raise InvalidApiToken("The API token is unknown. Create another one: capsule tokens create.")
+    if user.suspended_at is not None:
+        raise InvalidApiToken("The account of the API token is suspended by an administrator.")
     if token.use(now):
         await tokens.save(token)
     access = access_tokens.issue(user, token.grant, now)

@@ -11,14 +11,21 @@ from pydantic import Field
 
 from events.auth import AdministratorGranted, UserLoggedIn
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, InvalidEmail, SecondFactorRequired, WrongCredentials
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    AccountSuspended,
+    EmailNotVerified,
+    InvalidEmail,
+    SecondFactorRequired,
+    WrongCredentials,
+)
 from functions.auth.domain.session import PASSWORD_ONLY
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Administrators, Hasher, LoginChallenges, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, Scale, SecretText, command
+from functions.kernel import ANYONE, Change, Client, Clock, Done, Model, Rejected, Scale, SecretText, command
 
 
 class Login(Model):
@@ -30,7 +37,7 @@ class Login(Model):
     http="POST /v1/sessions",
     status=201,
     allow=ANYONE,
-    rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified, SecondFactorRequired],
+    rejects=[InvalidEmail, WrongCredentials, AccountLocked, EmailNotVerified, SecondFactorRequired, AccountSuspended],
     emits=[AdministratorGranted, UserLoggedIn],
     scale=Scale(max=20),
     has_secret_response=True,
@@ -52,19 +59,21 @@ async def login(
     failed_logins = await check.lock(email, now)
     user = await users.get_by_email(email)
     if not await check.matches(user, password, failed_logins, now) or user is None:
-        return Rejected(WrongCredentials())
+        return Rejected(WrongCredentials(), change=Change(target="sessions", user_id=user.id if user else None))
     if not user.is_verified:
         await check.clear(failed_logins)
-        return Rejected(EmailNotVerified())
+        return Rejected(EmailNotVerified(), change=Change(target="sessions", user_id=user.id))
 
     if hasher.needs_rehash(user.password_hash):
         await users.rehash(user.id, user.password_hash, await hasher.rehash(password))
 
     if await codes.is_required(user):
-        return Rejected(SecondFactorRequired(secret_members={"challenge": challenges.issue(user.id, now).text}))
+        challenge = challenges.issue(user.id, now).text
+        return Rejected(SecondFactorRequired(secret_members={"challenge": challenge}), change=Change(target="sessions", user_id=user.id))
     await check.clear(failed_logins)
     granted = user.grant_administrator(now) if administrators.includes(user.email) else ()
     if granted:
         await users.save(user)
     view, events = await tokens.start(user, client, PASSWORD_ONLY, now)
-    return Done(view, *granted, *events)
+    roles = {"roles": user.roles} if granted else None
+    return Done(view, *granted, *events, change=Change(after=roles, user_id=user.id, is_actor=True))

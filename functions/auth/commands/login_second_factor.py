@@ -6,14 +6,14 @@ A wrong code counts as a failed login of the address. A recovery code works in p
 from pydantic import Field
 
 from events.auth import AdministratorGranted, RecoveryCodeUsed, UserLoggedIn
-from functions.auth.domain.rejections import AccountLocked, InvalidChallenge, WrongCode
+from functions.auth.domain.rejections import AccountLocked, AccountSuspended, InvalidChallenge, WrongCode
 from functions.auth.domain.session import WITH_CODE
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Administrators, LoginChallenges, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, SecretText, command
+from functions.kernel import ANYONE, Change, Client, Clock, Done, Model, Rejected, SecretText, command
 
 
 class LoginSecondFactor(Model):
@@ -25,7 +25,7 @@ class LoginSecondFactor(Model):
     http="POST /v1/sessions/second-factor",
     status=201,
     allow=ANYONE,
-    rejects=[InvalidChallenge, WrongCode, AccountLocked],
+    rejects=[InvalidChallenge, WrongCode, AccountLocked, AccountSuspended],
     emits=[AdministratorGranted, UserLoggedIn, RecoveryCodeUsed],
     has_secret_response=True,
 )
@@ -46,9 +46,10 @@ async def login_second_factor(
         raise InvalidChallenge
     used = await codes.confirms(user, request.code.get_secret_value(), now)
     if used is None:
-        return Rejected(WrongCode())
+        return Rejected(WrongCode(), change=Change(target="sessions", user_id=user.id))
     granted = user.grant_administrator(now) if administrators.includes(user.email) else ()
     if granted:
         await users.save(user)
     view, events = await tokens.start(user, client, WITH_CODE, now)
-    return Done(view, *used, *granted, *events)
+    roles = {"roles": user.roles} if granted else None
+    return Done(view, *used, *granted, *events, change=Change(after=roles, target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))

@@ -6,13 +6,13 @@ The refresh token is used up. Using it a second time ends the session.
 from pydantic import Field
 
 from events.auth import SessionEnded
-from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired
+from functions.auth.domain.rejections import AccountSuspended, InvalidRefreshToken, RefreshTokenReused, SessionExpired
 from functions.auth.domain.session import Device
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Sessions, Users
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Model, RateClass, Rejected, SecretText, command
+from functions.kernel import ANYONE, Change, Client, Clock, Done, Model, RateClass, Rejected, SecretText, command
 
 
 class Refresh(Model):
@@ -22,9 +22,10 @@ class Refresh(Model):
 @command(
     http="POST /v1/sessions/refresh",
     allow=ANYONE,
-    rejects=[InvalidRefreshToken, RefreshTokenReused, SessionExpired],
+    rejects=[InvalidRefreshToken, RefreshTokenReused, SessionExpired, AccountSuspended],
     emits=[SessionEnded],
     has_secret_response=True,
+    has_audit_entry=False,  # clients refresh by themselves
     rate=RateClass.WRITES,  # a refresh token cannot be guessed, and many sessions of one address refresh
 )
 async def refresh(
@@ -39,7 +40,7 @@ async def refresh(
     ended = session.refresh(generation, Device.of(client), now, tokens.limits)
     if ended:
         await sessions.save(session)
-        return Rejected(RefreshTokenReused(), *ended)
+        return Rejected(RefreshTokenReused(), *ended, change=Change(target=f"sessions/{session.id}", user_id=session.user_id))
 
     user = await users.get(session.user_id)
     if user is None:

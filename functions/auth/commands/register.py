@@ -16,7 +16,7 @@ from functions.auth.domain.registration import Registration, RegistrationTimedOu
 from functions.auth.domain.rejections import InvalidEmail, WeakPassword
 from functions.auth.domain.user import User
 from functions.auth.ports import EmailTaken, Hasher, Registrations, Users
-from functions.kernel import ANYONE, Clock, Done, Model, Origin, Scale, SecretText, command
+from functions.kernel import ANYONE, Change, Clock, Done, Model, Origin, Scale, SecretText, command
 
 UNKNOWN_PASSWORD_BYTES = 32
 """Of the random password of an account that was registered without one: nobody knows it, and hashing it takes the same time."""
@@ -58,4 +58,4 @@ async def register(
 
     registration, saga_events = Registration.of(user, origin.correlation_id)
     await registrations.add(registration)
-    return Done(RegistrationAccepted(), *user_events, *saga_events)
+    return Done(RegistrationAccepted(), *user_events, *saga_events, change=Change(target=f"users/{user.id}", user_id=user.id))

@@ -15,7 +15,7 @@ from functions.auth.domain.views import EmailChangeView
 from functions.auth.ports import EmailChanges, EmailTokens, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
+from functions.kernel import Caller, Change, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
 
 
 class RequestEmailChange(Model):
@@ -53,4 +53,5 @@ async def request_email_change(
 
     change, events = EmailChange.request(user, email, email_tokens.mint, now)
     await changes.replace(change)
-    return Done(EmailChangeAccepted.of(change), *events)
+    requested = Change(after={"email": change.email}, is_personal=True)
+    return Done(EmailChangeAccepted.of(change), *events, change=requested)

@@ -13,7 +13,7 @@ from functions.auth.domain.rejections import AccountLocked, ExpiredLink, Unknown
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken, TokenPurpose
 from functions.auth.ports import EmailChanges, Hasher, LoginFailures, Sessions, Users, VerificationTokens
-from functions.kernel import ANYONE, Clock, Done, Model, SecretText, command
+from functions.kernel import ANYONE, Change, Clock, Done, Model, SecretText, command
 
 
 class ResetPassword(Model):
@@ -58,4 +58,4 @@ async def reset_password(
     await tokens.use_all(user.id, now)
     await changes.delete(user.id)
     ended = await sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, now)
-    return Done(PasswordResetView(email=user.email), *events, *ended)
+    return Done(PasswordResetView(email=user.email), *events, *ended, change=Change(target=f"users/{user.id}/password", user_id=user.id))

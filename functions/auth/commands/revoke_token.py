@@ -8,7 +8,7 @@ from uuid import UUID
 from events.auth import ApiTokenRevoked, SessionEnded
 from functions.auth.domain.rejections import TokenNotFound
 from functions.auth.ports import ApiTokens
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Change, Clock, Done, Model, command
 
 
 class RevokeToken(Model):
@@ -23,4 +23,4 @@ async def revoke_token(request: RevokeToken, tokens: ApiTokens, caller: Caller, 
     events = token.revoke(clock.now())
     if events:
         await tokens.save(token)
-    return Done(None, *events)
+    return Done(None, *events, change=Change(before={"name": token.name, "scopes": token.scopes}))

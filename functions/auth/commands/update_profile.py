@@ -7,7 +7,7 @@ from pydantic import Field
 from functions.auth.domain.rejections import UnknownUser
 from functions.auth.domain.views import ProfileView
 from functions.auth.ports import Users
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Change, Clock, Done, Model, command
 
 
 class UpdateProfile(Model):
@@ -19,6 +19,7 @@ async def update_profile(request: UpdateProfile, users: Users, caller: Caller, c
     user = await users.get(caller.user_id)
     if user is None:
         raise UnknownUser
+    former_name = user.name
     user.rename(request.name.strip(), clock.now())
     await users.save(user)
-    return Done(ProfileView.of(user))
+    return Done(ProfileView.of(user), change=Change({"name": former_name}, {"name": user.name}, is_personal=True))

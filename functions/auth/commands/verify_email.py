@@ -19,7 +19,7 @@ from functions.auth.domain.rejections import (
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken, TokenPurpose
 from functions.auth.ports import Administrators, Hasher, Sessions, Users, VerificationTokens
-from functions.kernel import ANYONE, Clock, Done, FieldError, Model, SecretText, command
+from functions.kernel import ANYONE, Change, Clock, Done, FieldError, Model, SecretText, command
 
 
 class VerifyEmail(Model):
@@ -67,4 +67,4 @@ async def verify_email(
     await users.save(user)
     await verifications.use_all(user.id, now)
     ended = await sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, now)
-    return Done(VerifiedEmailView(email=user.email), *events, *ended)
+    return Done(VerifiedEmailView(email=user.email), *events, *ended, change=Change(target=f"users/{user.id}", user_id=user.id))

@@ -9,6 +9,8 @@ from uuid import UUID
 MAX_PER_WINDOW = 5
 """E-mails of one kind to one user within `LIMIT_WINDOW`."""
 LIMIT_WINDOW = timedelta(hours=1)
+NOTICE_WINDOW = timedelta(minutes=1)
+"""In which a user gets one notice of each kind (`services.notices`)."""
 NAMESPACE = UUID("6f1c8d0a-3a51-5c0e-9d0e-5f1c0c7b2a44")
 
 
@@ -23,6 +25,13 @@ class EmailKind(StrEnum):
     ADDRESS_IN_USE = "address-in-use"
     DELETION_REQUESTED = "deletion-requested"
     ACCOUNT_RESTORED = "account-restored"
+    SECOND_FACTOR_ENABLED = "second-factor-enabled"
+    SECOND_FACTOR_DISABLED = "second-factor-disabled"
+    SECOND_FACTOR_REMOVED = "second-factor-removed"
+    RECOVERY_CODES_REPLACED = "recovery-codes-replaced"
+    RECOVERY_CODE_USED = "recovery-code-used"
+    API_TOKEN_CREATED = "api-token-created"
+    NEW_DEVICE = "new-device"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,18 @@ class AccountLocked(TooManyRequests):
     """Too many failed logins for this address. Try again when the lock ends (see Retry-After)."""
 
 
+class AccountSuspended(Forbidden):
+    """An administrator has suspended the account. Your applications keep running. Contact the administrators of this installation."""
+
+
+class SelfSuspended(Conflict):
+    """You cannot suspend your own account. Ask another administrator."""
+
+
+class UserNotFound(NotFound):
+    """There is no user with this id. `GET /v1/admin/users` lists the users."""
+
+
 class EmailNotVerified(Forbidden):
     """The e-mail address is not verified. Follow the link in the verification e-mail, or request another one."""
 

@@ -82,6 +82,11 @@ class SecondFactor:
         self.require_enabled()
         return self._new_recovery_codes(), (RecoveryCodesReplaced(user_id=self.user_id, at=now),)
 
+    def remove(self, now: datetime) -> Events:
+        """Turn off a lost second factor, by an administrator. Raises SecondFactorNotEnabled."""
+        self.require_enabled()
+        return (SecondFactorDisabled(user_id=self.user_id, at=now, by_administrator=True),)
+
     def disable(self, now: datetime) -> Events:
         """Raises SecondFactorNotEnabled."""
         self.require_enabled()

@@ -28,6 +28,9 @@ class EndReason(StrEnum):
     ACCOUNT_DELETED = "account-deleted"
     REVOKED = "revoked"
     SECOND_FACTOR_ENABLED = "second-factor-enabled"
+    SUSPENDED = "suspended"
+    SECOND_FACTOR_REMOVED = "second-factor-removed"
+    """By an administrator, for a user who has lost it."""
     TOKEN_REVOKED = "token-revoked"
     """Of an API token, whose id its access tokens carry in place of a session's."""
 

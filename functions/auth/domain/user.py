@@ -19,9 +19,11 @@ from events.auth import (
     UserCreated,
     UserDeleted,
     UserExpired,
+    UserSuspended,
+    UserUnsuspended,
 )
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import UsedVerificationToken
+from functions.auth.domain.rejections import AccountSuspended, UsedVerificationToken
 from functions.kernel import Events, new_id
 
 UNVERIFIED_LIFETIME = timedelta(days=7)
@@ -46,6 +48,9 @@ class User:
     """To show; may be empty."""
     deletes_at: datetime | None = None
     """When the account is deleted, at the request of its user."""
+    suspended_at: datetime | None = None
+    suspension_reason: str = ""
+    """For the user; empty if the account is not suspended."""
 
     @classmethod
     def register(cls, email: Email, password_hash: str, now: datetime) -> tuple["User", Events]:
@@ -90,6 +95,27 @@ class User:
 
     def rename(self, name: str, now: datetime) -> None:
         self.name, self.updated_at = name, now
+
+    @property
+    def is_admin(self) -> bool:
+        return Role.ADMIN in self.roles
+
+    def require_not_suspended(self) -> None:
+        """Raises AccountSuspended."""
+        if self.suspended_at is not None:
+            raise AccountSuspended(f"An administrator has suspended the account: {self.suspension_reason} Your applications keep running.")
+
+    def suspend(self, reason: str, now: datetime) -> Events:
+        """Refuse sign-ins until `unsuspend`. A second suspension replaces the reason."""
+        self.suspended_at, self.suspension_reason, self.updated_at = self.suspended_at or now, reason, now
+        return (UserSuspended(user_id=self.id, reason=reason, at=now),)
+
+    def unsuspend(self, now: datetime) -> Events:
+        """Allow sign-ins again. Idempotent."""
+        if self.suspended_at is None:
+            return ()
+        self.suspended_at, self.suspension_reason, self.updated_at = None, "", now
+        return (UserUnsuspended(user_id=self.id, at=now),)
 
     def request_deletion(self, grace: timedelta, now: datetime) -> Events:
         """Delete the account after a grace period. A second request does not prolong it."""

@@ -3,12 +3,14 @@
 from typing import Protocol
 
 from functions.auth.ports.accounts import Administrators, DeletionPolicy, EmailChanges, EmailTaken, Registrations, Users, VerificationTokens
+from functions.auth.ports.audit import AuditLog
 from functions.auth.ports.emails import EmailTokens, Mailer, SentEmails
 from functions.auth.ports.sessions import (
     AccessToken,
     AccessTokenIssuer,
     ApiTokens,
     Hasher,
+    KnownDevices,
     LoginChallenges,
     LoginFailures,
     PublicKeys,
@@ -23,12 +25,14 @@ __all__ = [
     "AccessTokenIssuer",
     "Administrators",
     "ApiTokens",
+    "AuditLog",
     "DeletionPolicy",
     "EmailChanges",
     "EmailTaken",
     "EmailTokens",
     "Hasher",
     "Housekeeping",
+    "KnownDevices",
     "LoginChallenges",
     "LoginFailures",
     "Mailer",

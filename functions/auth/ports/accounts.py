@@ -25,8 +25,12 @@ class Users(Protocol):
 
     async def get_by_email(self, email: Email) -> User | None: ...
 
-    async def list_verified_admins(self) -> Sequence[User]:
-        """Administrators whose address is verified."""
+    async def list_verified_admins(self, *, lock: bool = False) -> Sequence[User]:
+        """Administrators whose address is verified. `lock`: their rows, until the transaction ends."""
+        ...
+
+    async def list_page(self, text: str, *, is_suspended: bool | None, before: UUID | None, limit: int) -> Sequence[User]:
+        """Users with an id below `before`, newest first. `text`: part of the address or the name; empty: all."""
         ...
 
     async def save(self, user: User) -> None:

@@ -38,6 +38,10 @@ class Mailer(Protocol):
 
     async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None: ...
 
+    async def send_notice(self, intent: UUID, to: str, kind: EmailKind, at: datetime, detail: str) -> None:
+        """A notice of a change of the account's security. `detail`: a sentence, or empty."""
+        ...
+
     async def send_email_change(self, intent: UUID, to: str, email: str, token: OpaqueToken) -> None:
         """Sent to both addresses. `email`: the new one."""
         ...

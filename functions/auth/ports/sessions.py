@@ -15,6 +15,7 @@ from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.domain.session import EndReason, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
+from functions.auth.domain.user_agent import UserAgent
 from functions.kernel import Events
 
 
@@ -26,6 +27,8 @@ class Sessions(Protocol):
     async def lock_by_refresh_token(self, token: OpaqueToken) -> tuple[Session, int] | None:
         """The session that issued this refresh token and the token's generation. Locks the session until the transaction ends."""
         ...
+
+    async def get(self, session_id: UUID) -> Session | None: ...
 
     async def lock(self, session_id: UUID) -> Session | None:
         """Read the session and lock its row until the transaction ends."""
@@ -45,6 +48,14 @@ class Sessions(Protocol):
 
     async def prune(self, now: datetime) -> int:
         """Delete sessions that ended or expired before the retention time. Returns their number."""
+        ...
+
+
+class KnownDevices(Protocol):
+    """Programs and systems with which users have signed in. They are deleted with the user."""
+
+    async def add(self, user_id: UUID, device: UserAgent, session_id: UUID, now: datetime) -> bool:
+        """Remember a device. Returns whether it is new, and not the user's first one; the same for the same session again."""
         ...
 
 
@@ -105,6 +116,10 @@ class LoginFailures(Protocol):
 
         Raises AccountLocked if another login holds the lock for too long.
         """
+        ...
+
+    async def find(self, email: Email) -> FailedLogins | None:
+        """Read the failures without a lock."""
         ...
 
     async def save(self, failures: FailedLogins) -> None: ...

@@ -17,14 +17,16 @@ class SessionTokens:
         self._access_tokens = access_tokens
 
     async def start(self, user: User, client: Client, methods: frozenset[Method], now: datetime) -> tuple[SessionView, Events]:
-        """Store a new session. Returns its first tokens and the events to publish."""
+        """Store a new session. Returns its first tokens and the events to publish. Raises AccountSuspended."""
+        user.require_not_suspended()
         session, events = Session.start(user.id, Device.of(client), now, self.limits, methods)
         token = OpaqueToken.for_refresh()
         await self._sessions.add(session, token)
         return self._view(user, session, token, now), events
 
     async def renew(self, user: User, session: Session, now: datetime) -> SessionView:
-        """Save a session and issue tokens of its newest generation."""
+        """Save a session and issue tokens of its newest generation. Raises AccountSuspended."""
+        user.require_not_suspended()
         token = OpaqueToken.for_refresh()
         await self._sessions.save(session, token)
         return self._view(user, session, token, now)

@@ -11,7 +11,7 @@ from functions.billing.domain.subscriptions import ChangeTiming
 from functions.billing.domain.views import CancellationView
 from functions.billing.ports import Invoices, Plans, Subscribers, Subscriptions
 from functions.billing.services.invoicing import Invoicing
-from functions.kernel import Caller, Clock, Done, Events, Model, command
+from functions.kernel import Caller, Change, Clock, Done, Events, Model, command
 
 
 class CancelSubscription(Model):
@@ -48,4 +48,4 @@ async def cancel_subscription(
         final_events, _ = await invoicing.end_plan(customer, subscription, current, period, suspended_at, now)
     await subscriptions.save(subscription)
     view = CancellationView.of(subscription, timing, await invoices.list_open(customer.id), free.fee.currency)
-    return Done(view, *final_events, *events)
+    return Done(view, *final_events, *events, change=Change({"plan": current.code}, {"plan": free.code}))

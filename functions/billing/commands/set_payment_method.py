@@ -11,7 +11,7 @@ from pydantic import Field
 from functions.billing.domain.payment_methods import PaymentMethodChange, PaymentMethodChangeRequested, PaymentMethodId
 from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, PaymentAccountMissing
 from functions.billing.ports import PaymentMethodChanges, Subscribers
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Caller, Change, Clock, Done, Model, command
 
 
 class SetPaymentMethod(Model):
@@ -42,4 +42,5 @@ async def set_payment_method(
     change, events = PaymentMethodChange.request(subscriber.customer.id, request.payment_method, clock.now())
 
     await changes.add(change)
-    return Done(PaymentMethodAccepted(change_id=change.id, status=change.status.value, payment_method=change.payment_method), *events)
+    accepted = PaymentMethodAccepted(change_id=change.id, status=change.status.value, payment_method=change.payment_method)
+    return Done(accepted, *events, change=Change({"payment_method": subscriber.customer.payment_method}, {"payment_method": change.payment_method}))

@@ -26,7 +26,7 @@ from functions.billing.domain.rejections import (
 from functions.billing.domain.subscriptions import ChangeTiming
 from functions.billing.domain.views import SubscriptionChangeView
 from functions.billing.ports import Invoices, Payments, Plans, Subscribers, Subscriptions
-from functions.kernel import Caller, Clock, Done, FieldError, Model, Text, command
+from functions.kernel import Caller, Change, Clock, Done, FieldError, Model, Text, command
 
 
 class Subscribe(Model):
@@ -78,11 +78,12 @@ async def subscribe(
         codes = ", ".join(each.code for each in await plans.list_offered(now))
         raise PlanNotOffered(f'There is no plan "{request.plan}". Plans: {codes}.', errors=[FieldError("/plan", f"must be one of {codes}")]) from None
     current = await plans.get(subscription.plan_code, subscription.plan_version)
+    change = Change({"plan": current.code}, {"plan": plan.code})
 
     if subscription.timing_of(plan, current, now) is ChangeTiming.AT_PERIOD_END:
         events = subscriber.schedule_plan(plan, current, await plans.get_offered(FREE, now), now)
         await subscriptions.save(subscription)
-        return Done(SubscriptionChangeAccepted.scheduled(subscription, plan.code), *events)
+        return Done(SubscriptionChangeAccepted.scheduled(subscription, plan.code), *events, change=change)
 
     if not customer.can_pay:
         raise PaymentAccountMissing
@@ -97,4 +98,4 @@ async def subscribe(
     await invoices.add(invoice)
     payment, events = Payment.create(invoice, payment_method, now)
     await payments.add(payment)
-    return Done(SubscriptionChangeAccepted.pending(subscription, invoice), *events)
+    return Done(SubscriptionChangeAccepted.pending(subscription, invoice), *events, change=change)

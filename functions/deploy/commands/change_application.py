@@ -13,7 +13,7 @@ from functions.deploy.domain.image_reference import admit_image
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidImage, InvalidRepository, InvalidSettings, RepositoryNotAllowed
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import Applications
-from functions.kernel import Caller, Done, Int32, Model, Text, command
+from functions.kernel import Caller, Change, Done, Int32, Model, Text, command, differences
 
 
 class ChangeApplication(Model):
@@ -53,6 +53,7 @@ async def change_application(
     application = await applications.lock_owned(request.application_id, caller.user_id)
     changes: dict[str, Any] = request.model_dump(exclude_unset=True, exclude={"application_id"})
 
+    before = ApplicationSettingsView.of(application)
     repository, image = application.repository, application.image
     if "repository" in changes:
         text = changes.pop("repository")
@@ -69,4 +70,5 @@ async def change_application(
     application.change(repository=repository, image=image, settings=ApplicationSettings.of(**{**asdict(settings), **changes}))
     await applications.save(application)
 
-    return Done(ApplicationSettingsView.of(application))
+    view = ApplicationSettingsView.of(application)
+    return Done(view, change=Change(*differences(dict(before), dict(view))))

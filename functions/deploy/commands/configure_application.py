@@ -46,4 +46,4 @@ async def configure_application(
     targets = await environments.list_all(application) if request.deploy else ()
     deployments, events = await changer.redeploy(application, targets, origin)
 
-    return Done(ConfigurationAccepted.of(application, deployments), *events)
+    return Done(ConfigurationAccepted.of(application, deployments), *events, change=request.audited_change())

@@ -46,4 +46,4 @@ async def configure_environment(
 
     deployments, events = await changer.redeploy(application, [environment] if request.deploy else [], origin)
 
-    return Done(ConfigurationAccepted.of(application, deployments), *events)
+    return Done(ConfigurationAccepted.of(application, deployments), *events, change=request.audited_change())

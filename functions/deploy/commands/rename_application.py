@@ -11,7 +11,7 @@ from functions.deploy.domain.application_views import ApplicationSettingsView
 from functions.deploy.domain.names import ApplicationName
 from functions.deploy.domain.rejections import ApplicationIsDeployed, ApplicationNameTaken, ApplicationNotFound, InvalidApplicationName
 from functions.deploy.ports import Applications, Deployments
-from functions.kernel import Caller, Clock, Done, Model, Text, command
+from functions.kernel import Caller, Change, Clock, Done, Model, Text, command
 
 
 class RenameApplication(Model):
@@ -31,7 +31,9 @@ async def rename_application(
     application = await applications.lock_owned(request.application_id, caller.user_id)
     if await deployments.list_latest(application.id) and str(name) != application.name:
         raise ApplicationIsDeployed.of(application.name, str(name))
+    former_name = application.name
     events = application.rename(name, clock.now())
     await applications.save(application)
 
-    return Done(ApplicationSettingsView.of(application), *events)
+    change = Change({"name": former_name}, {"name": application.name})
+    return Done(ApplicationSettingsView.of(application), *events, change=change)

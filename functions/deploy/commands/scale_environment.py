@@ -4,7 +4,7 @@ A change creates a deployment of the release that serves there. Omitted fields k
 the size when it is resumed.
 """
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from functions.deploy.domain.rejections import (
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
 from functions.deploy.services.work_admission import review_events
-from functions.kernel import Caller, Done, Events, Int32, Model, Origin, command
+from functions.kernel import Caller, Change, Done, Events, Int32, Model, Origin, command, differences
 
 
 class ScaleEnvironment(Model):
@@ -99,4 +99,4 @@ async def scale_environment(
         observation_seconds=environment.observation_seconds,
         deployment=DeploymentAccepted.of(deployment) if deployment else None,
     )
-    return Done(answer, *events)
+    return Done(answer, *events, change=Change(*differences(asdict(old_size), asdict(size))))

@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.deploy.domain.configuration import Change
+from functions.kernel import Change as AuditedChange
 from functions.kernel import Model, SecretText, Text
 
 
@@ -19,6 +20,10 @@ class ConfigurationRequest(Model):
     unset: Annotated[list[Text], Field(max_length=200)] = Field(default_factory=list)
     deploy: bool = True
     """Whether to redeploy what serves now. If false, the change takes effect at the next deployment."""
+
+    def audited_change(self) -> AuditedChange:
+        """Names only, of variables too: their values may be secrets that somebody has put there."""
+        return AuditedChange(after={"variables": sorted(self.variables), "secrets": sorted(self.secrets), "unset": sorted(self.unset)})
 
     def change(self) -> Change:
         """Raises InvalidConfiguration."""

@@ -7,7 +7,7 @@ from events.billing import SubscriptionChanged
 from events.deploy import AccountReviewRequested, QuotaGranted
 from functions.deploy.domain.quota import Quota
 from functions.deploy.ports import Quotas
-from functions.kernel import Clock, Done, on
+from functions.kernel import Change, Clock, Done, on
 
 
 @on(emits=[AccountReviewRequested, QuotaGranted])
@@ -16,4 +16,6 @@ async def on_subscription_changed(event: SubscriptionChanged, quotas: Quotas, cl
     quota = Quota(event.user_id, allowed.applications, allowed.memory_mib, clock.now(), is_suspended=is_suspended, plan=event.plan)
     await quotas.set(quota)
 
-    return Done(None, quota.granted_event(), AccountReviewRequested(user_id=event.user_id))
+    limits = {"applications": quota.applications, "memory_mib": quota.memory_mib, "plan": quota.plan, "is_suspended": is_suspended}
+    change = Change(after=limits, target=f"users/{event.user_id}/quota", user_id=event.user_id)
+    return Done(None, quota.granted_event(), AccountReviewRequested(user_id=event.user_id), change=change)

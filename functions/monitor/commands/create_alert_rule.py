@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Clock, Done, Int32, Model, Number, Scale, command
+from functions.kernel import Caller, Change, Clock, Done, Int32, Model, Number, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, EnvironmentNotFound, InvalidRule, TooManyRules
 from functions.monitor.domain.rules import MAX_RULES, NoData, Rule, RuleKind
 from functions.monitor.ports import Applications, Rules
@@ -64,4 +64,5 @@ async def create_alert_rule(
         no_data=NoData(request.no_data),
     )
     await rules.add(rule)
-    return Done(NewAlertRuleView(id=rule.id, created_at=rule.created_at))
+    created = request.model_dump(exclude={"application_id"}, exclude_none=True)
+    return Done(NewAlertRuleView(id=rule.id, created_at=rule.created_at), change=Change(after=created))

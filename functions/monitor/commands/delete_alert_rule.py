@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.kernel import Caller, Change, Clock, Done, Model, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, RuleNotFound
 from functions.monitor.ports import Alerts, Applications, Rules
 from functions.monitor.services.readable_application import readable_application
@@ -33,4 +33,4 @@ async def delete_alert_rule(
         if alert.rule_id == rule.id:
             alert.end(now)
             await alerts.save(alert)
-    return Done(None)
+    return Done(None, change=Change(before={"kind": rule.kind, "environment": rule.environment, "threshold": rule.threshold}))

@@ -23,7 +23,6 @@ from functions.kernel import (
     Clock,
     Declaration,
     Done,
-    Events,
     Kind,
     Origin,
     Rejected,
@@ -38,7 +37,7 @@ from functions.runtime.execution.results import AnswerNotKept, ExecutionResult, 
 from functions.runtime.execution.unit_of_work import AlreadyRecorded, UnitOfWork
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.exchanges import REPLIES
-from functions.runtime.reliability import dead_letters, inbox, ordering, outbox, revoked_sessions
+from functions.runtime.reliability import audit, dead_letters, inbox, ordering, outbox, revoked_sessions
 from functions.runtime.reliability.ordering import Sequence
 from functions.runtime.security.replay_signing import SIGNATURE_ATTRIBUTE
 from functions.runtime.storage.database import Connection
@@ -210,13 +209,19 @@ class Function:
     async def _handle_and_store(
         self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
     ) -> tuple[Response, list[outbox.PendingMessage]]:
-        """Call the handler; queue its events and, for a command, the reply."""
+        """Call the handler; queue its events, its record for the audit log and, for a command, the reply."""
         context, declaration = self._context, self.declaration
-        response, events = await self._call_handler(connection, message, caller, inputs)
+        response, result = await self._call_handler(connection, message, caller, inputs)
+        events = result.events if result is not None else ()
         contracts.check_events(declaration, events, context.is_strict)
         actor = str(caller.user_id) if caller else message.get("actor")
         outgoing = (*events, *await ordering.release_successor(connection, declaration, message))
         pending = outbox.enqueue_events(connection, outgoing, message, actor, context.event_routing, context.clock.now())
+        change = result.change if result is not None else None
+        if declaration.is_audited or change is not None:
+            output = result.output if isinstance(result, Done) else None
+            record = audit.record(declaration, message, caller, inputs, output, response.outcome, response.reason, change, context.clock)
+            pending.append(audit.queue(connection, record, message, context.name))
         if declaration.kind is Kind.COMMAND:
             is_secret = response.is_secret or (declaration.has_secret_response and response.outcome == "done")
             inbox.queue_reply(connection, message, self.name, response.outcome, response.status, None if is_secret else response.body)
@@ -224,7 +229,7 @@ class Function:
 
     async def _call_handler(
         self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
-    ) -> tuple[Response, Events]:
+    ) -> tuple[Response, Done[Any] | Rejected | None]:
         """Run the handler inside the savepoint. A raised Rejection undoes what it wrote and becomes the response."""
         declaration, is_strict = self.declaration, self._context.is_strict
         try:
@@ -234,14 +239,14 @@ class Function:
             if declaration.kind is not Kind.COMMAND:
                 raise failures.Refused(rejection) from rejection
             contracts.check_rejection(declaration, rejection, is_strict)
-            return responses.rejected(rejection), ()
+            return responses.rejected(rejection), None
         if isinstance(result, Rejected):
             contracts.check_rejection(declaration, result.reason, is_strict)
-            return responses.rejected(result.reason), result.events
+            return responses.rejected(result.reason), result
         if isinstance(result, Done):
-            return self._encoder.done(result.output), result.events
+            return self._encoder.done(result.output), result
         if result is None:
-            return Response("done", declaration.status, b""), ()
+            return Response("done", declaration.status, b""), None
         raise TypeError(f"{self.name} returned {type(result).__name__}, not Done or Rejected")
 
     def _stored_response(self, message: Message, recorded: inbox.InboxRow) -> Response:
@@ -272,4 +277,4 @@ class Function:
 
 
 def _event_names(rows: list[outbox.OutboxRow]) -> tuple[str, ...]:
-    return tuple(f"{row.headers['type']}:{row.id}" for row in rows)
+    return tuple(f"{row.headers['type']}:{row.id}" for row in rows if not audit.is_record(row))

@@ -15,12 +15,15 @@ MAX_LOGGED_DETAIL = 500
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`outcome`: done, rejected or failed. `status`: the HTTP status it suggests. `body`: JSON, or empty. `is_secret`: neither stored nor logged."""
+    """`outcome`: done, rejected or failed. `status`: the HTTP status it suggests. `body`: JSON, or empty. `is_secret`: neither stored nor logged.
+
+    `reason`: the kind of rejection, such as `wrong-credentials`."""
 
     outcome: str
     status: int
     body: bytes
     is_secret: bool = False
+    reason: str | None = None
 
     @property
     def log_detail(self) -> str:
@@ -29,7 +32,7 @@ class Response:
 
 
 def rejected(rejection: Rejection) -> Response:
-    return Response("rejected", rejection.status, orjson.dumps(rejection_document(rejection)), is_secret=bool(rejection.secret_members))
+    return Response("rejected", rejection.status, orjson.dumps(rejection_document(rejection)), bool(rejection.secret_members), rejection.slug())
 
 
 def failed(rejection: Rejection) -> Response:

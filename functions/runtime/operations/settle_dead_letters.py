@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.platform import DeadLettersCounted
+from events.platform import AuditRecorded, DeadLettersCounted
 from functions.kernel import ADMIN, Caller, Clock, Done, Invalid, Model, NotFound, Scale, Text, command
 from functions.runtime.reliability.dead_letters import DeadLetters, Selection, counted_event, replay
 from functions.runtime.security.replay_signing import ReplaySigner
@@ -50,7 +50,7 @@ class DeadLetterNotFound(NotFound):
     http="POST /v1/operations/{context}/dead-letters",
     allow=ADMIN,
     rejects=[NothingSelected, SingleLetterRequired, DeadLetterNotFound],
-    emits=[DeadLettersCounted],
+    emits=[DeadLettersCounted, AuditRecorded],  # the second one by the runtime, for every command of the context
     scale=Scale(max=1, concurrency=4, pool=1),
 )
 async def settle_dead_letters(

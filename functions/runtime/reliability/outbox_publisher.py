@@ -2,14 +2,17 @@
 
 A function settles its message only after its events are confirmed. A process that dies in between receives the message again,
 finds it claimed and publishes what is left (`flush_caused_by`). `sweep` publishes rows that a process left behind for good.
+Records for the audit log wait a moment for others and travel together; no message waits for them.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 from functions.runtime.messaging.bus import AccessRefused, BrokerUnavailable, Bus, Unroutable
 from functions.runtime.messaging.exchanges import EVENTS
+from functions.runtime.reliability import audit
 from functions.runtime.reliability.outbox import OutboxRow
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.failures import DatabaseUnavailable
@@ -22,6 +25,9 @@ SWEEP_AFTER_SECONDS = 5
 
 BATCH = 200
 
+AUDIT_DELAY_SECONDS = 0.5
+"""How long records for the audit log wait for others of the process. Less than SWEEP_AFTER_SECONDS."""
+
 
 class OutboxPublisher:
     """`flush` returns when the rows are confirmed or will be retried: by this process, by the next one that receives the
@@ -31,19 +37,40 @@ class OutboxPublisher:
         self._bus = bus
         self._database = database
         self._queue: list[OutboxRow] = []
+        self._records: list[OutboxRow] = []
+        self._recording: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
         self._publishing: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._refused: set[int] = set()
         """Positions of rows that RabbitMQ refuses from this user. They stay for the next process: each attempt closes the channel."""
 
     async def flush(self, rows: Sequence[OutboxRow]) -> None:
-        """Publish rows, together with those that other messages of this process add meanwhile."""
+        """Publish rows, together with those that other messages of this process add meanwhile. Does not wait for records of the audit log."""
+        self._collect_records([row for row in rows if audit.is_record(row)])
+        rows = [row for row in rows if not audit.is_record(row)]
         if not rows:
             return
         self._queue.extend(rows)
         if self._publishing is None:
             self._publishing = asyncio.create_task(self._publish_queue())
         await asyncio.wait([self._publishing])
+
+    def _collect_records(self, rows: Sequence[OutboxRow]) -> None:
+        self._records.extend(rows)
+        if self._records and self._recording is None:
+            self._recording = asyncio.create_task(self._publish_records_later())
+
+    async def _publish_records_later(self) -> None:
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), AUDIT_DELAY_SECONDS)
+            while self._records:
+                batch, self._records = self._records[:BATCH], self._records[BATCH:]
+                if await self._publish(batch) < len(batch):
+                    self.sweep_soon()
+        finally:
+            self._recording = None
 
     async def _publish_queue(self) -> None:
         await asyncio.sleep(0)  # include the rows of transactions that commit in the same turn of the event loop
@@ -71,7 +98,9 @@ class OutboxPublisher:
 
     async def _publish(self, batch: Sequence[OutboxRow]) -> int:
         """Publish rows, delete those that were confirmed and return their number. The others stay for the sweep."""
-        results = await asyncio.gather(*(self._publish_row(row) for row in batch), return_exceptions=True)
+        records = [row for row in batch if audit.is_record(row)]
+        results = await self._send([row for row in batch if not audit.is_record(row)], records)
+        batch = [*(row for row in batch if not audit.is_record(row)), *records]
         confirmed = [row.position for row, result in zip(batch, results, strict=True) if result is None]
         for row, result in zip(batch, results, strict=True):
             if isinstance(result, AccessRefused):
@@ -89,12 +118,21 @@ class OutboxPublisher:
                 return 0
         return len(confirmed)
 
+    async def _send(self, events: Sequence[OutboxRow], records: Sequence[OutboxRow]) -> list[BaseException | None]:
+        """Publish each event, and all records together. Returns a result for each row: None if RabbitMQ has confirmed it."""
+        messages = [*events, *([audit.combine(records)] if records else [])]
+        results = await asyncio.gather(*(self._publish_row(row) for row in messages), return_exceptions=True)
+        return [*results[: len(events)], *(results[len(events) :] * len(records))]
+
     async def _publish_row(self, row: OutboxRow) -> None:
         has_one_receiver = row.exchange != EVENTS
         await self._bus.publish(row.exchange, row.routing_key, row.headers, row.body, mandatory=has_one_receiver)
 
     async def close(self) -> None:
         """Wait for publications in flight. Retries are left to the next process."""
+        if self._recording is not None:
+            self._closing.set()
+            await asyncio.wait([self._recording])
         if self._publishing is not None:
             await asyncio.wait([self._publishing])
         if self._sweeping is not None:

@@ -1,0 +1,117 @@
+"""The audit log in PostgreSQL. A trigger refuses to change or delete entries (`sql/auth`)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import sql
+
+from events.platform import AuditRecord
+from functions.auth.domain.audit import ERASURE, AuditEntry, Head, PersonalData, chain, erasure, erasure_target
+from functions.auth.ports.audit import AuditFilter
+from functions.runtime.storage.database import Database
+
+LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('audit_log', 0))"
+"""One writer at a time. The next statement has a new snapshot (READ COMMITTED) and sees the end of the chain."""
+
+SELECT = """
+SELECT entry.sequence, entry.id, entry.at, entry.user_id, entry.function, entry.target, entry.content, encode(entry.hash, 'hex'),
+       encode(personal.salt, 'hex'), personal.content
+FROM audit_log AS entry LEFT JOIN audit_personal AS personal USING (sequence)
+"""
+
+
+class PostgresAuditLog:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(self, records: Sequence[AuditRecord]) -> int:
+        connection = self._database.connection
+        await connection.execute(LOCK)
+        known = await self._known_ids(records)
+        unique = {record.id: record for record in records if record.id not in known}
+        users = {record.user_id for record in unique.values() if record.user_id is not None}
+        entries = chain(await self.head(), list(unique.values()), erased=await self._erased(users) if users else frozenset())
+        if not entries:
+            return 0
+        await connection.execute(
+            "INSERT INTO audit_log (sequence, id, at, user_id, function, target, content, hash) SELECT * FROM unnest("
+            "%s::bigint[], %s::uuid[], %s::timestamptz[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[])",
+            (
+                [entry.sequence for entry in entries],
+                [entry.id for entry in entries],
+                [entry.at for entry in entries],
+                [entry.user_id for entry in entries],
+                [entry.function for entry in entries],
+                [entry.target for entry in entries],
+                [entry.content for entry in entries],
+                [bytes.fromhex(entry.hash) for entry in entries],
+            ),
+        )
+        stored = [(entry.sequence, entry.personal) for entry in entries if entry.personal is not None]
+        await connection.execute(
+            "INSERT INTO audit_personal (sequence, salt, content) SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::text[])",
+            (
+                [sequence for sequence, _ in stored],
+                [bytes.fromhex(personal.salt) for _, personal in stored],
+                [personal.content for _, personal in stored],
+            ),
+        )
+        return len(entries)
+
+    async def _known_ids(self, records: Sequence[AuditRecord]) -> set[UUID]:
+        cursor = await self._database.connection.execute("SELECT id FROM audit_log WHERE id = ANY(%s)", ([record.id for record in records],))
+        return {row[0] for row in await cursor.fetchall()}
+
+    async def _erased(self, users: set[UUID]) -> frozenset[UUID]:
+        targets = {erasure_target(user_id): user_id for user_id in users}
+        cursor = await self._database.connection.execute(
+            "SELECT target FROM audit_log WHERE function = %s AND target = ANY(%s)", (ERASURE, list(targets))
+        )
+        return frozenset(targets[row[0]] for row in await cursor.fetchall())
+
+    async def erase(self, user_id: UUID, correlation_id: str, now: datetime) -> None:
+        connection = self._database.connection
+        await connection.execute(LOCK)
+        if await self._erased({user_id}):
+            return
+        await connection.execute("DELETE FROM audit_personal WHERE sequence IN (SELECT sequence FROM audit_log WHERE user_id = %s)", (user_id,))
+        await self.append([erasure(user_id, correlation_id, now)])
+
+    async def head(self) -> Head:
+        cursor = await self._database.connection.execute("SELECT sequence, encode(hash, 'hex') FROM audit_log ORDER BY sequence DESC LIMIT 1")
+        row = await cursor.fetchone()
+        return Head() if row is None else Head(*row)
+
+    async def list_page(self, selection: AuditFilter, *, before: int | None, limit: int) -> Sequence[AuditEntry]:
+        conditions: dict[str, Any] = {
+            "entry.sequence < %s": before,
+            "entry.user_id = %s": selection.user_id,
+            "(entry.function = %s OR entry.function LIKE %s)": _prefixed(selection.function, "."),
+            "(entry.target = %s OR entry.target LIKE %s)": _prefixed(selection.target, "/"),
+            "entry.at >= %s": selection.since,
+            "entry.at < %s": selection.until,
+        }
+        required = {text: value for text, value in conditions.items() if value is not None}
+        where = "WHERE " + " AND ".join(required) if required else ""
+        values = [each for value in required.values() for each in (value if isinstance(value, tuple) else (value,))]
+        statement = sql.SQL(f"{SELECT} {where} ORDER BY entry.sequence DESC LIMIT %s")
+        return [_entry(row) for row in await (await self._database.connection.execute(statement, [*values, limit])).fetchall()]
+
+    async def list_chain(self, *, after: int, limit: int) -> Sequence[AuditEntry]:
+        cursor = await self._database.connection.execute(f"{SELECT} WHERE entry.sequence > %s ORDER BY entry.sequence LIMIT %s", (after, limit))
+        return [_entry(row) for row in await cursor.fetchall()]
+
+
+def _prefixed(text: str | None, separator: str) -> tuple[str, str] | None:
+    """Return a text and the pattern of everything below it."""
+    if text is None:
+        return None
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return text, f"{escaped}{separator}%"
+
+
+def _entry(row: Sequence[Any]) -> AuditEntry:
+    sequence, identity, at, user_id, function, target, content, digest, salt, personal = row
+    return AuditEntry(sequence, identity, at, user_id, function, target, content, digest, None if salt is None else PersonalData(salt, personal))

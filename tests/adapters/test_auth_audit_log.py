@@ -1,0 +1,129 @@
+"""The contract of `AuditLog`, on memory and on PostgreSQL, and what PostgreSQL refuses."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from cli.audit_chain import verify
+from functions.auth.adapters.postgres_audit_log import PostgresAuditLog
+from functions.auth.domain.audit import FIRST_HASH, Head
+from functions.auth.ports import AuditLog
+from functions.auth.ports.audit import AuditFilter
+from functions.runtime.storage.database import Database
+from tests.adapters.auth_stores import no_transaction
+from tests.auth.audit_samples import ADA, BOB, NOW, exported, record
+from tests.memory.auth_audit import MemoryAuditLog
+
+REFUSED = (
+    "UPDATE audit_log SET target = ''",
+    "DELETE FROM audit_log",
+    "TRUNCATE audit_log CASCADE",
+    "UPDATE audit_personal SET content = ''",
+)
+
+
+class Log:
+    def __init__(self, port: AuditLog, database: Database | None) -> None:
+        self.port = port
+        self.database = database
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        return self.database.transaction() if self.database else no_transaction()
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def log(request: pytest.FixtureRequest) -> AsyncIterator[Log]:
+    if request.param == "memory":
+        yield Log(MemoryAuditLog(), None)
+        return
+    database = Database(request.getfixturevalue("postgres").database("auth").functions_url)
+    yield Log(PostgresAuditLog(database), database)
+    await database.close()
+
+
+async def lines(log: Log) -> list[str]:
+    async with log.transaction():
+        return exported(list(await log.port.list_chain(after=0, limit=100)))
+
+
+async def test_entries_are_chained_in_their_order_each_once(log: Log) -> None:
+    first, second = record(1), record(2)
+    async with log.transaction():
+        assert await log.port.head() == Head(0, FIRST_HASH)
+        assert await log.port.append([first]) == 1
+        assert await log.port.append([first, second, second]) == 1, "a batch that arrives again with another composition"
+        entries = await log.port.list_chain(after=0, limit=10)
+        assert [(entry.sequence, entry.id) for entry in entries] == [(1, first.id), (2, second.id)]
+        assert await log.port.head() == Head(2, entries[1].hash)
+    assert not verify(await lines(log)).faults
+
+
+async def test_the_list_is_filtered_and_has_pages(log: Log) -> None:
+    records = [
+        record(1, function="auth.login", target="sessions/1"),
+        record(2, BOB, function="deploy.roll_back", target="apps/7/releases"),
+        record(3, function="deploy_other.command", target="apps/77"),
+    ]
+    async with log.transaction():
+        await log.port.append(records)
+
+        async def found(before: int | None = None, limit: int = 10, **selection: Any) -> list[int]:
+            return [entry.sequence for entry in await log.port.list_page(AuditFilter(**selection), before=before, limit=limit)]
+
+        assert await found() == [3, 2, 1]
+        assert await found(limit=2) == [3, 2] and await found(before=2) == [1]
+        assert await found(user_id=BOB) == [2]
+        assert await found(function="deploy") == [2], "the underscore of another context's name is no wildcard"
+        assert await found(function="deploy.roll_back") == [2]
+        assert await found(target="apps/7") == [2]
+        assert await found(since=NOW + timedelta(seconds=2)) == [3, 2]
+        assert await found(until=NOW + timedelta(seconds=2)) == [1]
+
+
+async def test_the_personal_data_of_a_deleted_user_is_erased_and_the_chain_verifies(log: Log) -> None:
+    async with log.transaction():
+        await log.port.append([record(1), record(2, BOB, before={"email": "bob@example.org"}, is_personal=True)])
+    async with log.transaction():
+        for _ in range(2):
+            await log.port.erase(BOB, "request-3", NOW)
+    async with log.transaction():
+        await log.port.append([record(4, BOB)])
+        entries = list(await log.port.list_chain(after=0, limit=10))
+    assert [entry.personal is None for entry in entries] == [False, True, False, True]
+    assert json.loads(entries[3].content)["personalDigest"] is None, "an entry that arrives late gets none"
+    assert "bob@example.org" not in "".join(await lines(log))
+    result = verify(await lines(log))
+    assert (result.faults, result.entries, result.erased) == ([], 4, 1)
+
+
+async def test_no_role_changes_or_deletes_entries(postgres: Any) -> None:
+    databases = postgres.database("auth")
+    database = Database(databases.functions_url)
+    async with database.transaction():
+        await PostgresAuditLog(database).append([record(1)])
+    for url in (databases.functions_url, databases.owner_url):
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            for statement in REFUSED:
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    await connection.execute(statement)
+    await database.close()
+
+
+async def test_concurrent_writers_build_one_chain(postgres: Any) -> None:
+    database = Database(postgres.database("auth").functions_url, size=4)
+
+    async def write(number: int) -> None:
+        async with database.transaction():
+            await PostgresAuditLog(database).append([record(number, UUID(int=number)), record(number, ADA)])
+
+    await asyncio.gather(*(write(number) for number in range(1, 9)))
+    result = verify(await lines(Log(PostgresAuditLog(database), database)))
+    assert (result.faults, result.entries) == ([], 16)
+    await database.close()
