@@ -20,6 +20,7 @@ from functions.billing.ports import (
     Invoices,
     Ledger,
     Mailer,
+    Memberships,
     PaymentMethodChanges,
     PaymentProvider,
     Payments,
@@ -32,6 +33,7 @@ from functions.billing.ports import (
     WebhookEvents,
     WebhookVerifier,
 )
+from functions.billing.services.access_control import AccessControl
 from functions.billing.services.credit_note_sender import CreditNoteSender
 from functions.billing.services.invoicing import Invoicing
 from functions.billing.services.usage_limits import UsageLimits
@@ -39,6 +41,7 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
+from functions.runtime.reliability.memberships import PostgresMemberships
 
 
 def housekeeping(housekeeping: RuntimeHousekeeping) -> Housekeeping:
@@ -73,7 +76,9 @@ wiring = Wiring(
         Invoices: PostgresInvoices,
         Ledger: PostgresLedger,
         EmailTransport: email_transport,
+        AccessControl: AccessControl,
         Mailer: EmailMailer,
+        Memberships: PostgresMemberships,
         PaymentProvider: payment_provider,
         Payments: PostgresPayments,
         Plans: PostgresPlans,

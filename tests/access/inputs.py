@@ -37,6 +37,7 @@ def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
     schema = route.input.model_json_schema()
     body = BODIES.get(route.name) if route.takes_body else {}
     fields: dict[str, Any] = sample(schema, schema.get("$defs", {})) if body is None else dict(body)
+    fields.pop("teamId", None)  # the personal team
     fields |= {name: value for name, value in ids.items() if name in route.path_names}
     assert set(route.path_names) <= set(fields), f"{route.name}: there is no object for its path"
     return fields

@@ -22,6 +22,7 @@ from functions.kernel import (
     Origin,
     OutgoingMessage,
     Permanent,
+    Permit,
     RateLimited,
     Rejected,
     Rejection,
@@ -240,6 +241,8 @@ class Capsule:
         self, declaration: Declaration, origin: Origin, caller: Caller | None, client: Client | None, work: MemoryWork | None
     ) -> dict[str, Any]:
         from_message: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
+        if caller is not None and declaration.permission is not None:
+            from_message[Permit] = Permit(caller, declaration.permission)
         return {
             name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.dependencies.items()
         }

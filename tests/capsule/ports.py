@@ -40,6 +40,7 @@ from tests.memory import (
 from tests.memory import billing as memory_billing
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
+from tests.memory.memberships import MemoryMemberships
 from tests.memory.monitor_erasures import erasures
 from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 
@@ -109,6 +110,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         billing.PaymentMethodChanges: billing_methods.MemoryPaymentMethodChanges,
         billing.Customers: memory_billing.MemoryCustomers,
         billing.Housekeeping: MemoryHousekeeping,
+        billing.Memberships: MemoryMemberships,
         billing.Invoices: billing_money.MemoryInvoices,
         billing.Ledger: billing_money.MemoryLedger,
         billing.Mailer: billing_provider.MemoryMailer,
@@ -130,6 +132,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Deployments: deploy_releases.MemoryDeployments,
         deploy.Environments: memory_deploy.MemoryEnvironments,
         deploy.Housekeeping: MemoryHousekeeping,
+        deploy.Memberships: MemoryMemberships,
         deploy.Quotas: memory_deploy.MemoryQuotas,
         deploy.Releases: deploy_releases.MemoryReleases,
         deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
@@ -147,6 +150,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.Erasures: erasures,
         monitor.Executions: memory_monitor.MemoryExecutions,
         monitor.Housekeeping: MemoryHousekeeping,
+        monitor.Memberships: MemoryMemberships,
         monitor.Logs: memory_monitor.MemoryLogs,
         monitor.Mailer: monitor_alerts.MemoryMailer,
         monitor.Markers: memory_monitor.MemoryMarkers,

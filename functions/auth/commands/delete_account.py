@@ -14,7 +14,7 @@ from functions.auth.domain.session import EndReason
 from functions.auth.ports import DeletionPolicy, Sessions, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
 
 
 class DeleteAccount(Model):
@@ -28,6 +28,7 @@ class AccountDeletionAccepted(Model):
 
 @command(
     http="POST /v1/users/me/deletion",
+    allow=OWN_ACCOUNT,
     status=202,
     rejects=[UnknownUser, WrongPassword, AccountLocked, LastAdministrator, RecentLoginRequired],
     emits=[AccountDeletionRequested, SessionEnded],

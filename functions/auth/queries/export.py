@@ -9,7 +9,7 @@ from uuid import UUID
 from functions.auth.domain.rejections import UnknownUser
 from functions.auth.domain.views import ApiTokenView, EmailChangeView, ProfileView, RegistrationView
 from functions.auth.ports import ApiTokens, EmailChanges, Registrations, Sessions, Users
-from functions.kernel import Caller, Clock, Model, query
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Model, query
 
 MAX_SESSIONS = 1_000
 
@@ -34,7 +34,7 @@ class AccountExport(Model):
     api_tokens: list[ApiTokenView]
 
 
-@query(http="GET /v1/users/me/exports/auth", rejects=[UnknownUser], is_session_only=True)
+@query(http="GET /v1/users/me/exports/auth", allow=OWN_ACCOUNT, rejects=[UnknownUser], is_session_only=True)
 async def export(
     request: ExportAccount,
     users: Users,

@@ -16,7 +16,7 @@ PAGE_SIZE = 100
 async def on_user_deleted(event: UserDeleted, applications: Applications, quotas: Quotas, deletion: ApplicationDeletion, clock: Clock) -> Done[None]:
     await quotas.close(event.user_id, event.at)
     events: list[OutgoingMessage] = []
-    while page := await applications.page(event.user_id, before=None, limit=PAGE_SIZE):
+    while page := await applications.page([event.user_id], before=None, limit=PAGE_SIZE):
         for application in page:
-            events += await deletion.delete(await applications.lock(application.id), clock.now())
+            events += await deletion.delete(await applications.lock_any(application.id), clock.now())
     return Done(None, *events)
