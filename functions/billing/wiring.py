@@ -35,6 +35,7 @@ from functions.billing.ports import (
 )
 from functions.billing.services.access_control import AccessControl
 from functions.billing.services.credit_note_sender import CreditNoteSender
+from functions.billing.services.customer_closing import CustomerClosing
 from functions.billing.services.invoicing import Invoicing
 from functions.billing.services.usage_limits import UsageLimits
 from functions.runtime.config.settings import Settings
@@ -77,6 +78,7 @@ wiring = Wiring(
         Ledger: PostgresLedger,
         EmailTransport: email_transport,
         AccessControl: AccessControl,
+        CustomerClosing: CustomerClosing,
         Mailer: EmailMailer,
         Memberships: PostgresMemberships,
         PaymentProvider: payment_provider,

@@ -35,6 +35,7 @@ from functions.deploy.ports import (
     Vault,
 )
 from functions.deploy.services.access_control import AccessControl
+from functions.deploy.services.account_closing import AccountClosing
 from functions.deploy.services.account_reviewer import AccountReviewer
 from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.configuration_changer import ConfigurationChanger
@@ -70,6 +71,7 @@ wiring = Wiring(
         Environments: PostgresEnvironments,
         GracePolicy: grace_policy,
         AccessControl: AccessControl,
+        AccountClosing: AccountClosing,
         Housekeeping: housekeeping,
         Memberships: PostgresMemberships,
         ObservationPolicy: observation_policy,

@@ -12,6 +12,7 @@ from events.auth import (
     RegistrationCompleted,
     SecondFactorDisabled,
     SecondFactorEnabled,
+    TeamInvitationRevoked,
     UserExpired,
     UserLoggedIn,
 )
@@ -27,6 +28,7 @@ from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
 from tests.memory import (
     auth_accounts,
+    auth_teams,
     auth_tokens,
     billing_methods,
     billing_money,
@@ -100,6 +102,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.SentEmails: memory_auth.MemorySentEmails,
         auth.RevokedSessions: revoked_sessions,
         auth.Sessions: sessions,
+        auth.Invitations: auth_teams.MemoryInvitations,
+        auth.Teams: auth_teams.MemoryTeams,
         auth.Users: memory_auth.MemoryUsers,
         auth.VerificationTokens: memory_auth.MemoryVerificationTokens,
     },
@@ -184,6 +188,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         RecoveryCodesReplaced,
         SecondFactorDisabled,
         SecondFactorEnabled,
+        TeamInvitationRevoked,
         RegistrationCompleted,
         AdministratorGranted,
         UserExpired,

@@ -23,6 +23,7 @@ class EmailKind(StrEnum):
     ADDRESS_IN_USE = "address-in-use"
     DELETION_REQUESTED = "deletion-requested"
     ACCOUNT_RESTORED = "account-restored"
+    INVITATION = "invitation"
 
 
 @dataclass(frozen=True, slots=True)

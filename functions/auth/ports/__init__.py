@@ -17,6 +17,7 @@ from functions.auth.ports.sessions import (
     Sessions,
     Vault,
 )
+from functions.auth.ports.teams import Invitations, Member, Teams
 
 __all__ = [
     "AccessToken",
@@ -29,15 +30,18 @@ __all__ = [
     "EmailTokens",
     "Hasher",
     "Housekeeping",
+    "Invitations",
     "LoginChallenges",
     "LoginFailures",
     "Mailer",
+    "Member",
     "PublicKeys",
     "Registrations",
     "RevokedSessions",
     "SecondFactors",
     "SentEmails",
     "Sessions",
+    "Teams",
     "Users",
     "Vault",
     "VerificationTokens",
