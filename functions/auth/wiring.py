@@ -9,20 +9,24 @@ from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedP
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
 from functions.auth.adapters.postgres_audit_log import PostgresAuditLog
 from functions.auth.adapters.postgres_email_changes import PostgresEmailChanges
+from functions.auth.adapters.postgres_invitations import PostgresInvitations
 from functions.auth.adapters.postgres_known_devices import PostgresKnownDevices
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
+from functions.auth.adapters.postgres_teams import PostgresTeams
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.auth.adapters.session_limits import session_limits
 from functions.auth.adapters.settings import ConfiguredDeletion
 from functions.auth.adapters.vault import vault
 from functions.auth.domain.session import SessionLimits
+from functions.auth.services.access_control import AccessControl
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.notices import Notices
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.session_tokens import SessionTokens
+from functions.auth.services.team_affiliations import TeamAffiliations
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping
@@ -63,6 +67,10 @@ wiring = Wiring(
         ports.PublicKeys: MountedPublicKeys,
         ports.Mailer: EmailMailer,
         ports.Housekeeping: housekeeping,
+        ports.Teams: PostgresTeams,
+        ports.Invitations: PostgresInvitations,
+        AccessControl: AccessControl,
+        TeamAffiliations: TeamAffiliations,
         SessionLimits: session_limits,
         SessionTokens: SessionTokens,
         CodeCheck: CodeCheck,

@@ -21,6 +21,7 @@ from functions.billing.ports import (
     Invoices,
     Ledger,
     Mailer,
+    Memberships,
     PaymentMethodChanges,
     PaymentProvider,
     Payments,
@@ -33,13 +34,16 @@ from functions.billing.ports import (
     WebhookEvents,
     WebhookVerifier,
 )
+from functions.billing.services.access_control import AccessControl
 from functions.billing.services.credit_note_sender import CreditNoteSender
+from functions.billing.services.customer_closing import CustomerClosing
 from functions.billing.services.invoicing import Invoicing
 from functions.billing.services.usage_limits import UsageLimits
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
+from functions.runtime.reliability.memberships import PostgresMemberships
 
 
 def housekeeping(housekeeping: RuntimeHousekeeping) -> Housekeeping:
@@ -75,7 +79,10 @@ wiring = Wiring(
         Invoices: PostgresInvoices,
         Ledger: PostgresLedger,
         EmailTransport: email_transport,
+        AccessControl: AccessControl,
+        CustomerClosing: CustomerClosing,
         Mailer: EmailMailer,
+        Memberships: PostgresMemberships,
         PaymentProvider: payment_provider,
         Payments: PostgresPayments,
         Plans: PostgresPlans,

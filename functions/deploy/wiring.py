@@ -27,12 +27,15 @@ from functions.deploy.ports import (
     Deployments,
     Environments,
     Housekeeping,
+    Memberships,
     Quotas,
     Releases,
     RepositoryAccesses,
     Runs,
     Vault,
 )
+from functions.deploy.services.access_control import AccessControl
+from functions.deploy.services.account_closing import AccountClosing
 from functions.deploy.services.account_reviewer import AccountReviewer
 from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.configuration_changer import ConfigurationChanger
@@ -42,6 +45,7 @@ from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
+from functions.runtime.reliability.memberships import PostgresMemberships
 
 
 def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
@@ -66,7 +70,10 @@ wiring = Wiring(
         Deployments: PostgresDeployments,
         Environments: PostgresEnvironments,
         GracePolicy: grace_policy,
+        AccessControl: AccessControl,
+        AccountClosing: AccountClosing,
         Housekeeping: housekeeping,
+        Memberships: PostgresMemberships,
         ObservationPolicy: observation_policy,
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,

@@ -148,6 +148,9 @@ def _operation(route: Route, shapes: Shapes, *, has_location: bool) -> dict[str,
         operation["security"] = [{}, {"accessToken": []}] if optional else []
     elif declaration.allow.roles:
         operation["description"] = f"Requires the role {' or '.join(sorted(declaration.allow.roles))}."
+    elif declaration.permission is not None:
+        operation["description"] = f"Requires the permission {declaration.permission}."
+    operation["x-permission"] = str(declaration.permission or declaration.allow.name)
     return operation
 
 

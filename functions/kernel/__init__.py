@@ -17,8 +17,9 @@ changed); a factory returns `(aggregate, events)`. The use case passes them on: 
 `record.emit(*events)`. Aggregates hold no event lists, and ports and adapters know nothing of events.
 """
 
-from functions.kernel.access import ADMIN, ANYONE, RECENT_LOGIN, SIGNED_IN, Allow, Caller, Client, Origin, Scope
+from functions.kernel.access import ADMIN, ANYONE, OWN_ACCOUNT, RECENT_LOGIN, SIGNED_IN, Allow, Caller, Client, Origin, Scope
 from functions.kernel.change import Change, differences
+from functions.kernel.checked_access import ApplicationAccess, Memberships, Permit, TeamAccess, check_application, check_team
 from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale
 from functions.kernel.decorators import command, effect, every, on, query, saga
 from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
@@ -44,6 +45,7 @@ from functions.kernel.outcome import (
     json_pointer,
 )
 from functions.kernel.page import Page
+from functions.kernel.permissions import PERMISSIONS, PROTECTED_ENVIRONMENTS, Grant, Membership, Permission, Role
 from functions.kernel.rates import RateClass
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.time import Clock, new_id
@@ -54,9 +56,13 @@ from functions.kernel.work import Record, Work
 __all__ = [
     "ADMIN",
     "ANYONE",
+    "OWN_ACCOUNT",
+    "PERMISSIONS",
+    "PROTECTED_ENVIRONMENTS",
     "RECENT_LOGIN",
     "SIGNED_IN",
     "Allow",
+    "ApplicationAccess",
     "Caller",
     "Change",
     "Client",
@@ -71,10 +77,13 @@ __all__ = [
     "File",
     "Forbidden",
     "Gone",
+    "Grant",
     "Int32",
     "Invalid",
     "Kind",
     "Location",
+    "Membership",
+    "Memberships",
     "MissingUpcaster",
     "Model",
     "NotFound",
@@ -87,6 +96,8 @@ __all__ = [
     "Payload",
     "PaymentRequired",
     "Permanent",
+    "Permission",
+    "Permit",
     "PositiveInt64",
     "RateClass",
     "RateLimited",
@@ -97,9 +108,11 @@ __all__ = [
     "Rejected",
     "Rejection",
     "Retry",
+    "Role",
     "Scale",
     "Scope",
     "SecretText",
+    "TeamAccess",
     "Text",
     "Timestamp",
     "TooManyRequests",
@@ -108,6 +121,8 @@ __all__ = [
     "Unavailable",
     "Work",
     "after",
+    "check_application",
+    "check_team",
     "command",
     "differences",
     "effect",

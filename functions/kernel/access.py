@@ -77,5 +77,9 @@ class Allow:
 
 
 ANYONE = Allow("anyone", anyone=True)
+"""Public: no account is needed."""
+OWN_ACCOUNT = Allow("own-account")
+"""A signed-in user, about the own account."""
 SIGNED_IN = Allow("signed-in")
+"""A signed-in user. What a function has that declares nothing: a route must declare a permission or one of the others."""
 ADMIN = Allow("admin", roles=frozenset({"admin"}))

@@ -19,9 +19,11 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from functions.kernel.access import SIGNED_IN, Allow, Caller, Scope
+from functions.kernel.access import ADMIN, ANYONE, OWN_ACCOUNT, SIGNED_IN, Allow, Caller, Scope
+from functions.kernel.checked_access import Permit
 from functions.kernel.message import Delayed, Event, OutgoingMessage
 from functions.kernel.outcome import Done, Forbidden, Invalid, RecentLoginRequired, Rejected, Rejection, Unauthenticated
+from functions.kernel.permissions import Permission
 from functions.kernel.rates import RateClass
 from functions.kernel.raw import RawRequest
 
@@ -80,6 +82,8 @@ class Declaration:
     status: int = 200
     """Of a successful HTTP response."""
     allow: Allow = SIGNED_IN
+    permission: Permission | None = None
+    """What the caller needs in a team. The runtime passes it on in a `Permit`, and the function's access control checks it."""
     rejects: tuple[type[Rejection], ...] = ()
     emits: tuple[type[Event], ...] = ()
     scale: Scale = field(default_factory=Scale)
@@ -155,6 +159,15 @@ class Declaration:
         if self.kind in (Kind.EVENT, Kind.EFFECT) and not issubclass(model, Event):
             raise TypeError(f"{self.name} handles {model.__name__}, which is not an Event")
         return model
+
+    def check_access(self) -> None:
+        """Raises TypeError unless a route declares who may use it, and a permission is received to be checked."""
+        if self.http is not None and self.permission is None and self.allow not in (ANYONE, OWN_ACCOUNT, ADMIN):
+            raise TypeError(f"{self.name} declares neither a permission nor who may call it: allow=ANYONE, OWN_ACCOUNT or ADMIN")
+        if self.permission is not None and self.allow is not SIGNED_IN:
+            raise TypeError(f"{self.name} declares a permission and allow={self.allow.name}")
+        if (self.permission is not None) != (Permit in self.dependencies.values()):
+            raise TypeError(f"{self.name}: a function with a permission, and no other, has a parameter of the type Permit")
 
     @cached_property
     def needs_caller(self) -> bool:

@@ -10,6 +10,7 @@ from functions.kernel.access import SIGNED_IN, Allow
 from functions.kernel.declaration import Declaration, Handler, Kind, Order, Retry, Scale
 from functions.kernel.message import Event
 from functions.kernel.outcome import RecentLoginRequired, Rejection
+from functions.kernel.permissions import Permission
 from functions.kernel.rates import RateClass
 
 F = TypeVar("F", bound=Handler)
@@ -36,6 +37,7 @@ def command(
     http: str | None = None,
     status: int = 200,
     allow: Allow = SIGNED_IN,
+    permission: Permission | None = None,
     rejects: Sequence[type[Rejection]] = (),
     emits: Sequence[type[Event]] = (),
     scale: Scale | None = None,
@@ -50,6 +52,7 @@ def command(
 ) -> Callable[[F], F]:
     """Declare a command.
 
+    `permission`: what the caller needs in a team; a route without one declares `allow`.
     `http`: "METHOD /path/{field}". `status`: of a successful HTTP response (200, 201, 202 or 204). `rejects`, `emits`: every
     rejection it may answer with and every event it may publish. `has_secret_response`: the response contains tokens; it is sent
     once and never stored. `is_session_only`: API tokens cannot call it. `needs_recent_login`: it changes the account's security.
@@ -61,6 +64,7 @@ def command(
         http=http,
         status=status,
         allow=allow,
+        permission=permission,
         rejects=(*rejects, *((RecentLoginRequired,) if needs_recent_login else ())),
         emits=tuple(emits),
         scale=scale or Scale(),
@@ -79,6 +83,7 @@ def query(
     *,
     http: str | None = None,
     allow: Allow = SIGNED_IN,
+    permission: Permission | None = None,
     rejects: Sequence[type[Rejection]] = (),
     scale: Scale | None = None,
     deadline_seconds: float = 10.0,
@@ -91,6 +96,7 @@ def query(
         Kind.QUERY,
         http=http,
         allow=allow,
+        permission=permission,
         rejects=tuple(rejects),
         scale=scale or Scale(),
         deadline_seconds=deadline_seconds,

@@ -13,11 +13,13 @@ from functions.monitor.adapters.postgres import PostgresApplications, PostgresMa
 from functions.monitor.adapters.sealing import SealedVault
 from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
 from functions.monitor.domain.webhook_url import WebhookPolicy
+from functions.monitor.services.access_control import AccessControl
 from functions.monitor.services.erasure import Erasure
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping as Sweeper
+from functions.runtime.reliability.memberships import PostgresMemberships
 
 
 def housekeeping(sweeper: Sweeper) -> ports.Housekeeping:
@@ -51,7 +53,9 @@ wiring = Wiring(
         ports.Housekeeping: housekeeping,
         ports.Logs: PostgresLogs,
         ports.Mailer: EmailNotifier,
+        AccessControl: AccessControl,
         ports.Markers: PostgresMarkers,
+        ports.Memberships: PostgresMemberships,
         ports.Operators: SettingsOperators,
         ports.Requests: PostgresRequests,
         ports.Resources: PostgresResources,

@@ -10,6 +10,11 @@ PASSWORD = "correct horse battery staple"
 
 BODIES: dict[str, dict[str, Any]] = {
     "auth.change_password": {"currentPassword": PASSWORD, "password": "another good password 77"},
+    "auth.change_member_role": {"role": "owner"},
+    "auth.create_team": {"name": "another"},
+    "auth.invite_member": {"email": "newcomer@example.org"},
+    "auth.set_member_grants": {"grants": []},
+    "auth.update_team": {"name": "renamed"},
     "auth.create_token": {"name": "another", "scopes": ["read"]},
     "billing.refund_invoice": {"reason": "sorry"},
     "billing.set_payment_method": {"paymentMethod": "pm_card_visa"},
@@ -33,10 +38,15 @@ BODIES: dict[str, dict[str, Any]] = {
 
 
 def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a request. `ids`: parameters of paths, of which the route's own are used."""
+    """Return the fields of a request. `ids`: parameters of paths, of which the route's own are used, and the team where it is a field."""
     schema = route.input.model_json_schema()
     body = BODIES.get(route.name) if route.takes_body else {}
     fields: dict[str, Any] = sample(schema, schema.get("$defs", {})) if body is None else dict(body)
-    fields |= {name: value for name, value in ids.items() if name in route.path_names}
+    fields.pop("teamId", None)  # the personal team, unless `ids` names another
+    fields |= {name: value for name, value in ids.items() if name in route.path_names or (name == "teamId" and name in schema["properties"])}
+    if route.name == "auth.transfer_team":
+        fields["userId"] = ids["userId"]
+    if route.name == "auth.accept_invitation" and "token" in ids:
+        fields["token"] = ids["token"]
     assert set(route.path_names) <= set(fields), f"{route.name}: there is no object for its path"
     return fields

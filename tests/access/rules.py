@@ -6,6 +6,7 @@ from enum import Enum
 class Access(Enum):
     ANYONE = "anyone, without an account"
     ACCOUNT = "every account, about itself"
+    TEAM = "the members of the team in its path who have its permission; for anybody else, administrators included, the team does not exist"
     OBJECT = "the owner of the object in its path; for anybody else, administrators included, the object does not exist"
     OBJECT_OR_ADMIN = "the owner of the object, and administrators"
     ADMIN = "administrators"
@@ -22,11 +23,15 @@ RULES: dict[Access, str] = {
         auth.registration
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
         auth.create_token auth.tokens auth.begin_second_factor auth.confirm_identity auth.disable_second_factor auth.enable_second_factor
-        auth.replace_recovery_codes auth.second_factor
+        auth.replace_recovery_codes auth.second_factor auth.accept_invitation auth.create_team auth.permissions auth.teams
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
         billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.export deploy.quota
         monitor.alerts monitor.export
+    """,
+    Access.TEAM: """
+        auth.change_member_role auth.delete_team auth.invitations auth.invite_member auth.leave_team auth.remove_member auth.revoke_invitation
+        auth.set_member_grants auth.team auth.team_members auth.transfer_team auth.update_team
     """,
     Access.OBJECT: """
         auth.revoke_session auth.revoke_token

@@ -12,9 +12,12 @@ from pydantic import BaseModel, SecretStr
 
 from events.auth import UserCreated
 from functions.auth import ports as auth
+from functions.auth.commands.create_team import CreateTeam
 from functions.auth.commands.create_token import CreatedTokenView, CreateToken
+from functions.auth.commands.invite_member import InviteMember
 from functions.auth.commands.request_email_change import RequestEmailChange
 from functions.auth.domain.email import Email
+from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
@@ -46,6 +49,7 @@ RUNTIME_FUNCTIONS = ("dead_letters", "settle_dead_letters")
 
 LAST = (
     *("deploy.delete_environment", "deploy.delete_application"),
+    *("auth.revoke_invitation", "auth.leave_team", "auth.remove_member", "auth.delete_team"),
     *("auth.delete_account", "auth.cancel_email_change", "auth.change_password"),
     *("auth.revoke_token", "auth.revoke_session", "auth.revoke_sessions", "auth.logout"),
 )
@@ -54,7 +58,10 @@ LAST = (
 OF_A_SESSION = ("auth.confirm_identity",)
 """What needs a session; the callers of the other routes have none."""
 
-READABLE_BY_TOKENS = ("auth.profile", "auth.registration")
+READABLE_BY_TOKENS = (
+    *("auth.profile", "auth.registration"),
+    *("auth.teams", "auth.team", "auth.team_members", "auth.invitations", "auth.permissions"),
+)
 """What an API token reads of its account. Nothing else of auth is open to it: a token cannot change or list what signs the account in."""
 
 
@@ -71,6 +78,10 @@ class Walk(DeployCapsule):
     """All contexts in memory, with one object of each kind that a route names. `ids`: their values by path parameter."""
 
     ids: dict[str, Any]
+    team_id: UUID
+    """A shared team of the owner."""
+    token = ""
+    """Of the owner's invitation to a team of the other user."""
 
     def __init__(self) -> None:
         super().__init__(*contexts(), ports={billing.InvoiceRenderer: FixedRenderer})
@@ -79,6 +90,7 @@ class Walk(DeployCapsule):
     async def prepare(self) -> None:
         for caller, email in ((OTHER, "other@example.org"), (ADMIN, "admin@example.org"), (OWNER, EMAIL)):
             await self._register(caller, email)
+        team, invitation = await self._team()
         first = await self.first_release()
         run = await self.call(StartRun(application_id=first.application_id, environment=EnvironmentName("staging"), command="true"), caller=OWNER)
         await self.call(RequestEmailChange(email="owner-4712@example.org", password=SecretStr(PASSWORD)), caller=OWNER)
@@ -110,10 +122,12 @@ class Walk(DeployCapsule):
             "invoiceId": invoice.id,
             "creditNoteId": credit_note.id,
             "userId": OWNER.user_id,
+            "invitationId": invitation,
             "correlationId": "request-of-the-owner",
             "sessionId": await self._session(OWNER),
             "tokenId": await self._token(OWNER),
         }
+        self.team_id = team
         done: dict[str, Any] = {"name": "deploy.deploy", "context": "deploy", "kind": "command", "type": "deploy.deploy", "outcome": "done"}
         done |= {"message": "m-1", "correlation": "request-of-the-owner", "actor": OWNER.user_id, "duration_ms": 1.0, "detail": "", "trace": None}
         execution = Execution(at=self.clock.now(), causation=None, emitted=(), attempt=1, cold=False, **done)
@@ -127,7 +141,12 @@ class Walk(DeployCapsule):
         if caller is not None and caller.scopes is None:
             session_id = self.ids["sessionId"] if route.name in OF_A_SESSION and caller == OWNER else None
             caller = replace(caller, authenticated_at=self.clock.now(), session_id=session_id)
-        request = route.input.model_validate(valid_input(route, ids or self.ids))
+        ids = dict(ids or self.ids)
+        if BY_ROUTE[route.name] is Access.TEAM:
+            ids.setdefault("teamId", self.team_id)
+        if caller and caller.user_id == OWNER.user_id and route.name == "auth.accept_invitation":
+            ids["token"] = self.token
+        request = route.input.model_validate(valid_input(route, ids))
         try:
             output = await self.call(request, caller=caller, client=CLIENT)
         except Rejection as rejection:
@@ -137,6 +156,15 @@ class Walk(DeployCapsule):
     async def owners_view(self) -> dict[str, Outcome]:
         """What the owner reads at every route."""
         return {route.name: await self.ask(route, OWNER) for route in ROUTES if is_readable(route)}
+
+    async def _team(self) -> tuple[UUID, UUID]:
+        """A team of the owner with an open invitation, and an invitation of the owner to a team of the other user."""
+        own, others = [(await self.call(CreateTeam(name="crew"), caller=caller)).id for caller in (OWNER, OTHER)]
+        invitation = await self.call(InviteMember(team_id=own, email="guest@example.org"), caller=OWNER)
+        await self.call(InviteMember(team_id=others, email=EMAIL), caller=OTHER)
+        await self.settle()
+        self.token = self.port(auth.Mailer).tokens(EmailKind.INVITATION)[-1]
+        return own, invitation.id
 
     async def _session(self, caller: Caller) -> UUID:
         session, _ = Session.start(caller.user_id, Device.of(CLIENT), self.clock.now())
@@ -187,6 +215,9 @@ def test_every_route_has_one_rule_and_every_rule_a_route() -> None:
     for route in ROUTES:
         assert (BY_ROUTE[route.name] is Access.ANYONE) == route.declaration.allow.anyone, route.name
         assert (BY_ROUTE[route.name] is Access.ADMIN) == (not route.declaration.allow.admits(OTHER)), route.name
+        route.declaration.check_access()
+        if BY_ROUTE[route.name] in (Access.TEAM, Access.OBJECT_OR_ADMIN):
+            assert route.declaration.permission is not None or route.name == "monitor.timeline"
 
 
 async def test_the_gateway_publishes_nothing_without_a_valid_token() -> None:
@@ -206,6 +237,7 @@ async def test_every_route_as_everybody_else_changes_and_reveals_nothing() -> No
     assert {name for name, outcome in before.items() if outcome.status != 200} == set()
     secrets = {str(value).encode() for name, value in walk.ids.items() if name.endswith("Id")} | {EMAIL.encode()}
     unknown = {name: str(uuid4()) if name.endswith("Id") else value for name, value in walk.ids.items()}
+    secrets |= {str(walk.team_id).encode(), walk.token.encode()}
 
     for route in ROUTES:
         access, ids = BY_ROUTE[route.name], set(route.path_names)
@@ -214,12 +246,17 @@ async def test_every_route_as_everybody_else_changes_and_reveals_nothing() -> No
         if access is Access.ADMIN:
             for caller in (OTHER, OWNER):
                 assert (await walk.ask(route, caller)).status == 403, route.name
-        if access in (Access.OBJECT, Access.OBJECT_OR_ADMIN):
+        if access in (Access.OBJECT, Access.OBJECT_OR_ADMIN, Access.TEAM):
             assert ids, f"{route.name} names no object"
-            for caller in (OTHER, ADMIN) if access is Access.OBJECT else (OTHER,):
-                refused, nothing = await walk.ask(route, caller), await walk.ask(route, caller, unknown)
+            for caller in (OTHER,) if access is Access.OBJECT_OR_ADMIN else (OTHER, ADMIN):
+                refused, nothing = (
+                    await walk.ask(route, caller),
+                    await walk.ask(route, caller, unknown | ({"teamId": str(uuid4())} if access is Access.TEAM else {})),
+                )
                 assert (refused.status, refused.slug) == (404, nothing.slug), (route.name, caller, refused, nothing)
-                assert not any(secret in refused.answer for secret in secrets - {str(walk.ids[name]).encode() for name in ids}), route.name
+                assert not any(secret in refused.answer for secret in secrets - {str(walk.ids[name]).encode() for name in ids if name in walk.ids}), (
+                    route.name
+                )
         if access is Access.OBJECT_OR_ADMIN and is_readable(route):
             assert (await walk.ask(route, ADMIN)).status == 200, route.name
         if access is Access.ACCOUNT and route.name not in LAST:
@@ -237,7 +274,7 @@ async def test_the_owner_and_administrators_are_not_refused() -> None:
         if has_store_in_memory(route):
             outcome = await walk.ask(route, ADMIN)
             assert outcome.status not in (401, 403, 404), (route.name, outcome)
-    routes = of(Access.ACCOUNT, Access.OBJECT, Access.OBJECT_OR_ADMIN)
+    routes = of(Access.ACCOUNT, Access.OBJECT, Access.OBJECT_OR_ADMIN, Access.TEAM)
     order = {"GET": 0, "PUT": 1, "PATCH": 1, "POST": 2, "DELETE": 3}
     for route in sorted(routes, key=lambda route: (LAST.index(route.name) if route.name in LAST else -1, order[route.method])):
         outcome = await walk.ask(route, OWNER)

@@ -24,10 +24,10 @@ LATER = NOW + timedelta(minutes=5)
 async def test_a_stored_application_is_read_unchanged(stores: Stores) -> None:
     application = await add_application(stores)
     async with stores.transaction():
-        assert await stores.applications.get(application.id) == application
-        assert await stores.applications.lock(application.id) == application
+        assert await stores.applications.get_any(application.id) == application
+        assert await stores.applications.lock_any(application.id) == application
         with pytest.raises(ApplicationNotFound):
-            await stores.applications.get(uuid4())
+            await stores.applications.get_any(uuid4())
 
 
 async def test_a_name_is_taken_until_its_application_is_deleted(stores: Stores) -> None:
@@ -90,15 +90,15 @@ async def test_a_page_lists_the_user_s_active_applications_newest_first(stores: 
     application[1].delete(NOW)
     async with stores.transaction():
         await stores.applications.save(application[1])
-        first = await stores.applications.page(owner, before=None, limit=2)
-        second = await stores.applications.page(owner, before=first[-1].id, limit=2)
+        first = await stores.applications.page([owner], before=None, limit=2)
+        second = await stores.applications.page([owner], before=first[-1].id, limit=2)
     assert [each.id for each in (*first, *second)] == [application[3].id, application[2].id, application[0].id]
 
 
 async def test_a_stale_application_is_not_saved(stores: Stores) -> None:
     application = await add_application(stores)
     async with stores.transaction():
-        first, second = await stores.applications.get(application.id), await stores.applications.get(application.id)
+        first, second = await stores.applications.get_any(application.id), await stores.applications.get_any(application.id)
         first.delete(NOW)
         await stores.applications.save(first)
         with pytest.raises(Transient):
@@ -132,8 +132,8 @@ async def test_deleted_applications_are_erased_with_all_their_rows(stores: Store
         assert await stores.applications.erase_deleted(NOW, 10) == 0
         assert await stores.applications.erase_deleted(NOW + timedelta(seconds=1), 10) >= 1
         with pytest.raises(ApplicationNotFound):
-            await stores.applications.get(application.id)
-        assert await stores.applications.get(kept.id) == kept
+            await stores.applications.get_any(application.id)
+        assert await stores.applications.get_any(kept.id) == kept
 
 
 async def test_plan_suspension_exhausted_meters_and_standing_are_stored_beside_the_usage(stores: Stores) -> None:

@@ -208,20 +208,20 @@ async def test_what_is_deleted_stays_deleted_and_is_forgotten_later(store: Store
         await store.applications.keep(Application(gone.id, gone.user_id, gone.name))
         await store.applications.keep(alive)
     async with store.transaction():
-        assert await store.applications.get(gone.id) == gone
-        assert await store.applications.get(new_id()) is None
+        assert await store.applications.find(gone.id) == gone
+        assert await store.applications.find(new_id()) is None
         assert await store.applications.owners([gone.id, alive.id, new_id()]) == {gone.id: UUID(int=1), alive.id: UUID(int=1)}
         assert await store.applications.owners([]) == {}
         renamed, early = Application(alive.id, alive.user_id, "renamed"), Application(new_id(), UUID(int=1), "early")
         for application in (renamed, early):
             await store.applications.rename(application)
         await store.applications.keep(alive)  # its creation arrives after the rename
-        assert [await store.applications.get(each.id) for each in (renamed, early)] == [renamed, early]
+        assert [await store.applications.find(each.id) for each in (renamed, early)] == [renamed, early]
         await store.applications.forget_deleted(NOW)
-        assert await store.applications.get(gone.id) == gone
+        assert await store.applications.find(gone.id) == gone
         await store.applications.forget_deleted(NOW + MINUTE)
-        assert await store.applications.get(gone.id) is None
-        assert await store.applications.get(alive.id) == renamed
+        assert await store.applications.find(gone.id) is None
+        assert await store.applications.find(alive.id) == renamed
 
 
 async def test_held_use_is_released_once_or_forgotten(store: Store) -> None:

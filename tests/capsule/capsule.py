@@ -20,9 +20,11 @@ from functions.kernel import (
     Delayed,
     Event,
     Kind,
+    Memberships,
     Origin,
     OutgoingMessage,
     Permanent,
+    Permit,
     RateLimited,
     Rejected,
     Rejection,
@@ -250,6 +252,8 @@ class Capsule:
         self, declaration: Declaration, origin: Origin, caller: Caller | None, client: Client | None, work: MemoryWork | None
     ) -> dict[str, Any]:
         from_message: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
+        if caller is not None and declaration.permission is not None:
+            from_message[Permit] = Permit(caller, declaration.permission)
         return {
             name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.dependencies.items()
         }
@@ -257,6 +261,19 @@ class Capsule:
     def _adapter(self, declaration: Declaration, port: Any) -> Any:
         adapter = self._containers[declaration.context].get(port, declaration.name)
         return external(adapter) if port in EXTERNAL else adapter
+
+    def stores(self, context: str) -> list[Any]:
+        """The adapters of a context whose state a transaction restores."""
+        return self._stores(context)
+
+    def forget_queued(self) -> None:
+        """Deliver nothing of what is queued or delayed."""
+        self._queue.clear()
+        self._delayed.clear()
+
+    def memberships_of(self, context: str) -> Any:
+        """The memberships as a context knows them: each has its own."""
+        return self._containers[context].get(Memberships, "the test")
 
     def _stores(self, context: str) -> list[Any]:
         """Adapters whose state a transaction restores: those of the memory ports, except foreign systems."""

@@ -7,6 +7,7 @@ from events.auth import (
     AdministratorGranted,
     ApiTokenRevoked,
     RegistrationCompleted,
+    TeamInvitationRevoked,
     UserExpired,
     UserSuspended,
     UserUnsuspended,
@@ -24,6 +25,7 @@ from tests.memory import auth as memory_auth
 from tests.memory import (
     auth_accounts,
     auth_audit,
+    auth_teams,
     auth_tokens,
     billing_methods,
     billing_money,
@@ -37,6 +39,7 @@ from tests.memory import (
 from tests.memory import billing as memory_billing
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
+from tests.memory.memberships import MemoryMemberships
 from tests.memory.monitor_erasures import erasures
 from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 
@@ -98,6 +101,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.SentEmails: memory_auth.MemorySentEmails,
         auth.RevokedSessions: revoked_sessions,
         auth.Sessions: sessions,
+        auth.Invitations: auth_teams.MemoryInvitations,
+        auth.Teams: auth_teams.MemoryTeams,
         auth.Users: memory_auth.MemoryUsers,
         auth.VerificationTokens: memory_auth.MemoryVerificationTokens,
     },
@@ -108,6 +113,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         billing.PaymentMethodChanges: billing_methods.MemoryPaymentMethodChanges,
         billing.Customers: memory_billing.MemoryCustomers,
         billing.Housekeeping: MemoryHousekeeping,
+        billing.Memberships: MemoryMemberships,
         billing.Invoices: billing_money.MemoryInvoices,
         billing.Ledger: billing_money.MemoryLedger,
         billing.Mailer: billing_provider.MemoryMailer,
@@ -129,6 +135,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Deployments: deploy_releases.MemoryDeployments,
         deploy.Environments: memory_deploy.MemoryEnvironments,
         deploy.Housekeeping: MemoryHousekeeping,
+        deploy.Memberships: MemoryMemberships,
         deploy.Quotas: memory_deploy.MemoryQuotas,
         deploy.Releases: deploy_releases.MemoryReleases,
         deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
@@ -146,6 +153,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.Erasures: erasures,
         monitor.Executions: memory_monitor.MemoryExecutions,
         monitor.Housekeeping: MemoryHousekeeping,
+        monitor.Memberships: MemoryMemberships,
         monitor.Logs: memory_monitor.MemoryLogs,
         monitor.Mailer: monitor_alerts.MemoryMailer,
         monitor.Markers: memory_monitor.MemoryMarkers,
@@ -174,6 +182,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         BuildFailed,
         BuildSucceeded,
         PaymentProcessed,
+        TeamInvitationRevoked,
         RegistrationCompleted,
         AdministratorGranted,
         UserExpired,

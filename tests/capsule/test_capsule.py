@@ -51,9 +51,9 @@ async def test_a_command_a_query_and_the_event_in_another_context() -> None:
     capsule = Capsule()
     ada = await registered(capsule)
     application = await capsule.call(CreateApplication(name="hello", repository=REPOSITORY), caller=ada)
-    assert (await capsule.port(monitor.Applications).get(application.id)) is None, "events wait for settle()"
+    assert (await capsule.port(monitor.Applications).find(application.id)) is None, "events wait for settle()"
     await capsule.settle()
-    known = await capsule.port(monitor.Applications).get(application.id)
+    known = await capsule.port(monitor.Applications).find(application.id)
     assert known is not None and known.name == "hello"
     assert (await capsule.call(ShowQuota(), caller=ada)).applications.limit >= 1
 

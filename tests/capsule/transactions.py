@@ -25,17 +25,27 @@ def transaction(stores: Collection[Any]) -> Iterator[None]:
     """Restore the state of `stores` if the block raises. Raises InsideTransaction if one is open already."""
     if _open.get():
         raise InsideTransaction("a transaction is open already")
-    former = [(store, {name: _copied(value) for name, value in vars(store).items()}) for store in stores if hasattr(store, "__dict__")]
+    restore = snapshot(stores)
     token = _open.set(True)
     try:
         yield
     except BaseException:
-        for store, state in former:
-            vars(store).clear()
-            vars(store).update(state)
+        restore()
         raise
     finally:
         _open.reset(token)
+
+
+def snapshot(stores: Collection[Any]) -> Callable[[], None]:
+    """Return a function that gives `stores` their state of now again."""
+    former = [(store, {name: _copied(value) for name, value in vars(store).items()}) for store in stores if hasattr(store, "__dict__")]
+
+    def restore() -> None:
+        for store, state in former:
+            vars(store).clear()
+            vars(store).update(state)
+
+    return restore
 
 
 def _copied(value: Any) -> Any:

@@ -39,7 +39,7 @@ async def paused(capsule: DeployCapsule, *applications: UUID) -> set[tuple[str, 
     for application_id in applications:
         view = await capsule.call(ShowApplication(application_id=application_id), caller=OWNER)
         for environment in view.environments:
-            stored = await capsule.environments.get(await capsule.applications.get(application_id), environment.name)
+            stored = await capsule.environments.get(await capsule.applications.get_any(application_id), environment.name)
             serving = await capsule.deployments.find_serving(stored)
             annotations = capsule.service(serving)["metadata"].get("annotations", {}) if serving else {}
             assert annotations.get(STOPPED) == ("true" if environment.stopped_at else environment.pause_reason)

@@ -10,6 +10,7 @@ from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.auth.domain.user_agent import UserAgent
+from functions.kernel import Role
 
 
 @dataclass
@@ -89,6 +90,9 @@ class MemoryMailer:
 
     async def send_deletion_requested(self, intent: UUID, to: str, deletes_at: datetime) -> None:
         await self._notify(EmailKind.DELETION_REQUESTED, to, deletes_at.isoformat())
+
+    async def send_invitation(self, intent: UUID, to: str, team: str, inviter: str, role: Role, token: OpaqueToken) -> None:
+        await self._notify(EmailKind.INVITATION, to, token.text)
 
     async def send_account_restored(self, intent: UUID, to: str, at: datetime) -> None:
         await self._notify(EmailKind.ACCOUNT_RESTORED, to)

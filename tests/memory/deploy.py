@@ -3,7 +3,7 @@
 Rows are copied in and out: unsaved changes are lost, and a stale row is detected.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
@@ -29,7 +29,7 @@ from functions.deploy.domain.rejections import (
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.standing import Standing
 from functions.deploy.ports import BuildSettings
-from functions.kernel import Transient
+from functions.kernel import ApplicationAccess, Transient
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,23 +117,27 @@ class MemoryApplications:
         self._quotas.count_application(application.user_id, default_quota)
         self._rows[application.id] = deepcopy(application)
 
-    async def get(self, application_id: UUID) -> Application:
+    async def get(self, access: ApplicationAccess) -> Application:
+        return (await self.get_any(access.application_id)).require_active_of(access.team_id)
+
+    async def lock(self, access: ApplicationAccess) -> Application:
+        return await self.get(access)
+
+    async def get_any(self, application_id: UUID) -> Application:
         if application_id not in self._rows:
             raise ApplicationNotFound.of(application_id)
         return deepcopy(self._rows[application_id])
 
-    async def lock(self, application_id: UUID) -> Application:
-        return await self.get(application_id)
+    async def lock_any(self, application_id: UUID) -> Application:
+        return await self.get_any(application_id)
 
-    async def get_owned(self, application_id: UUID, user_id: UUID) -> Application:
-        return (await self.get(application_id)).owned_by(user_id)
+    async def find_team(self, application_id: UUID) -> UUID | None:
+        row = self._rows.get(application_id)
+        return row.user_id if row else None
 
     async def lock_all(self, user_id: UUID) -> Sequence[Application]:
         rows = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE]
         return deepcopy(sorted(rows, key=lambda each: each.id))
-
-    async def lock_owned(self, application_id: UUID, user_id: UUID) -> Application:
-        return await self.get_owned(application_id, user_id)
 
     async def save(self, application: Application) -> None:
         if self._rows[application.id].version != application.version:
@@ -144,8 +148,8 @@ class MemoryApplications:
         application.version += 1
         self._rows[application.id] = deepcopy(application)
 
-    async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
-        rows = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE and (before is None or each.id < before)]
+    async def page(self, team_ids: Collection[UUID], *, before: UUID | None, limit: int) -> Sequence[Application]:
+        rows = [each for each in self._rows.values() if each.user_id in team_ids and each.status == ACTIVE and (before is None or each.id < before)]
         return deepcopy(sorted(rows, key=lambda each: each.id, reverse=True)[:limit])
 
     async def erase_deleted(self, before: datetime, limit: int) -> int:

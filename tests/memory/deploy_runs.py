@@ -37,7 +37,7 @@ class MemoryRuns:
 
     async def count_attachable(self, user_id: UUID, since: datetime) -> int:
         attachable = [each for each in self._active(since) if each.streams is not RunStreams.LOGGED]
-        return sum([(await self._applications.get(each.application_id)).user_id == user_id for each in attachable])
+        return sum([(await self._applications.get_any(each.application_id)).user_id == user_id for each in attachable])
 
     async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
         active = [each for each in self._rows.values() if each.finished_at is None and each.requested_at < requested_before]
@@ -61,7 +61,7 @@ class MemoryRuns:
 
     async def find_active(self, application: str, job: str) -> Run | None:
         for each in self._rows.values():
-            if each.finished_at is None and each.job == job and (await self._applications.get(each.application_id)).name == application:
+            if each.finished_at is None and each.job == job and (await self._applications.get_any(each.application_id)).name == application:
                 return deepcopy(each)
         return None
 

@@ -8,12 +8,14 @@ from itertools import count
 from statistics import quantiles
 from uuid import UUID
 
+from functions.kernel import ApplicationAccess
 from functions.monitor.domain.applications import PLATFORM, Application
 from functions.monitor.domain.disk import DiskUsage, newest
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
 from functions.monitor.domain.markers import Marker
 from functions.monitor.domain.metrics import Range
+from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.timeline import Execution
@@ -26,11 +28,17 @@ class MemoryApplications:
         self.applications: dict[UUID, Application] = {PLATFORM.id: PLATFORM}
         self.environment_names: set[tuple[UUID, str]] = set()
 
-    async def get(self, application_id: UUID) -> Application | None:
+    async def get(self, access: ApplicationAccess) -> Application:
+        application = await self.find(access.application_id)
+        if application is None:
+            raise ApplicationNotFound
+        return application
+
+    async def find(self, application_id: UUID) -> Application | None:
         return self.applications.get(application_id)
 
-    async def of_user(self, user_id: UUID) -> Sequence[Application]:
-        return [known for known in self.applications.values() if known.user_id == user_id]
+    async def of_teams(self, team_ids: Collection[UUID]) -> Sequence[Application]:
+        return [known for known in self.applications.values() if known.user_id in team_ids]
 
     async def owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
         return {key: self.applications[key].user_id for key in application_ids if key in self.applications}

@@ -13,7 +13,7 @@ async def test_address_logs_metrics_and_alerts_are_deleted() -> None:
         await monitor.publish(UserDeleted(user_id=ADA.user_id, at=monitor.clock.now()))
     assert await monitor.addresses.of(ADA.user_id) is None
     assert {rule.application_id for rule in monitor.rules.rules.values()} == {OTHER} and len(monitor.rules.rules) < rules
-    known = await monitor.applications.get(APP)
+    known = await monitor.applications.find(APP)
     assert known is not None and (known.name, known.user_id) == ("", ADA.user_id), "usage that is not billed yet needs its owner"
 
     await monitor.created(APP)  # arrives late

@@ -10,9 +10,11 @@ from uuid import UUID
 from functions.auth.adapters.notice_texts import NOTICES
 from functions.auth.domain.email_change import EMAIL_CHANGE_LIFETIME
 from functions.auth.domain.email_limits import EmailKind
+from functions.auth.domain.invitation import LIFETIME as INVITATION_LIFETIME
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import PASSWORD_RESET_LIFETIME, VERIFICATION_LIFETIME, OpaqueToken
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
+from functions.kernel import Role
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import PUBLIC_URL
 from functions.runtime.email.message import OutgoingEmail
@@ -146,6 +148,24 @@ class EmailMailer:
             *self._reset_commands(to),
         ]
         await self._send(intent, to, "Your Capsule account is restored", blocks)
+
+    async def send_invitation(self, intent: UUID, to: str, team: str, inviter: str, role: Role, token: OpaqueToken) -> None:
+        link = f"{self._url}/accept-invitation?token={quote(token.text)}"
+        body = json.dumps({"token": token.text})
+        blocks: list[Block] = [
+            f"{inviter} invites you to the team {team} on Capsule, with the role {role}.",
+            f"Sign in with the account of {to}, or register with this address first. Then accept the invitation in a terminal:",
+            Command(f"capsule login --email {shlex.quote(to)}"),
+            Command(f"capsule teams accept {shlex.quote(link)}"),
+            "Without the CLI, with an access token of your session:",
+            Command(
+                f"curl -X POST {self._url}/v1/invitations/acceptance -H 'Authorization: Bearer YOUR TOKEN' "
+                f"-H 'Content-Type: application/json' -d '{body}'"
+            ),
+            f"The invitation works once, for {INVITATION_LIFETIME.days} days, with the account of this address only. "
+            "If you do not expect it, ignore this e-mail: without you nothing changes.",
+        ]
+        await self._send(intent, to, f"Invitation to the team {team} on Capsule", blocks)
 
     def _reset_commands(self, to: str) -> list[Block]:
         return [

@@ -10,7 +10,7 @@ from functions.auth.domain import one_time_codes
 from functions.auth.domain.rejections import SecondFactorAlreadyEnabled, UnknownUser
 from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.ports import SecondFactors, Users, Vault
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
 
 
 class BeginSecondFactor(Model):
@@ -24,6 +24,7 @@ class SecondFactorSecretView(Model):
 
 @command(
     http="POST /v1/users/me/second-factor",
+    allow=OWN_ACCOUNT,
     status=201,
     rejects=[UnknownUser, SecondFactorAlreadyEnabled],
     has_secret_response=True,

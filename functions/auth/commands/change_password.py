@@ -14,7 +14,7 @@ from functions.auth.domain.session import EndReason
 from functions.auth.ports import Hasher, Sessions, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, Model, RateClass, RecentLoginRequired, Rejected, SecretText, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, RateClass, RecentLoginRequired, Rejected, SecretText, command
 
 
 class ChangePassword(Model):
@@ -24,6 +24,7 @@ class ChangePassword(Model):
 
 @command(
     http="PUT /v1/users/me/password",
+    allow=OWN_ACCOUNT,
     status=204,
     rejects=[UnknownUser, WrongPassword, WeakPassword, AccountLocked, RecentLoginRequired],
     emits=[PasswordChanged, SessionEnded],

@@ -7,13 +7,14 @@ e-mail.
 
 from pydantic import Field
 
-from events.auth import EmailChanged, SessionEnded, UserDeleted, UserExpired
+from events.auth import EmailChanged, SessionEnded, TeamChanged, UserDeleted, UserExpired
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import EmailUnavailable, ExpiredLink, UnknownLink, UsedLink
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import EmailChangeView
 from functions.auth.ports import EmailChanges, EmailTaken, Sessions, Users, VerificationTokens
+from functions.auth.services.team_affiliations import TeamAffiliations
 from functions.kernel import ANYONE, Change, Clock, Done, Events, Model, SecretText, command
 
 
@@ -25,7 +26,7 @@ class ConfirmEmailChange(Model):
     http="POST /v1/email-changes/confirm",
     allow=ANYONE,
     rejects=[UnknownLink, UsedLink, ExpiredLink, EmailUnavailable],
-    emits=[EmailChanged, SessionEnded, UserExpired, UserDeleted],
+    emits=[EmailChanged, SessionEnded, TeamChanged, UserExpired, UserDeleted],
 )
 async def confirm_email_change(
     request: ConfirmEmailChange,
@@ -33,6 +34,7 @@ async def confirm_email_change(
     users: Users,
     sessions: Sessions,
     tokens: VerificationTokens,
+    affiliations: TeamAffiliations,
     clock: Clock,
 ) -> Done[EmailChangeView]:
     now, token = clock.now(), OpaqueToken(request.token.get_secret_value().strip())
@@ -58,5 +60,6 @@ async def confirm_email_change(
     await changes.save(change)
     await tokens.use_all(user.id, now)
     ended = await sessions.end_all(user.id, EndReason.EMAIL_CHANGED, now)
+    of_teams = await affiliations.change_email(user.id, former_email, user.email, now)
     changed = Change({"email": former_email}, {"email": user.email}, is_personal=True, target=f"users/{user.id}/email", user_id=user.id)
-    return Done(EmailChangeView.of(change), *expired, *events, *ended, change=changed)
+    return Done(EmailChangeView.of(change), *expired, *events, *of_teams, *ended, change=changed)

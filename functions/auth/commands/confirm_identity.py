@@ -12,7 +12,7 @@ from functions.auth.domain.session import PASSWORD_ONLY, WITH_CODE
 from functions.auth.ports import AccessTokenIssuer, Sessions, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, FieldError, Model, Rejected, SecretText, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, FieldError, Model, Rejected, SecretText, command
 
 
 class ConfirmIdentity(Model):
@@ -28,6 +28,7 @@ class ConfirmedIdentityView(Model):
 
 @command(
     http="POST /v1/sessions/current/confirmation",
+    allow=OWN_ACCOUNT,
     rejects=[UnknownUser, SessionNotFound, FactorRequired, WrongPassword, WrongCode, AccountLocked],
     emits=[RecoveryCodeUsed],
     has_secret_response=True,

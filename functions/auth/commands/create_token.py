@@ -12,7 +12,7 @@ from functions.auth.domain.api_token import MAX_LIFETIME_DAYS, ApiToken
 from functions.auth.domain.rejections import InvalidTokenScopes, TokenNameTaken, TooManyTokens, UnknownUser
 from functions.auth.domain.views import ApiTokenView
 from functions.auth.ports import ApiTokens, Users
-from functions.kernel import Caller, Change, Clock, Done, Model, Scope, command
+from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, Scope, command
 
 
 class CreateToken(Model):
@@ -34,6 +34,7 @@ class CreatedTokenView(ApiTokenView):
 
 @command(
     http="POST /v1/tokens",
+    allow=OWN_ACCOUNT,
     status=201,
     rejects=[UnknownUser, InvalidTokenScopes, TokenNameTaken, TooManyTokens],
     emits=[ApiTokenCreated],

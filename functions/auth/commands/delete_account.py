@@ -9,12 +9,13 @@ from datetime import datetime
 from pydantic import Field
 
 from events.auth import AccountDeletionRequested, SessionEnded
-from functions.auth.domain.rejections import AccountLocked, LastAdministrator, UnknownUser, WrongPassword
+from functions.auth.domain.rejections import AccountLocked, LastAdministrator, OwnsTeams, UnknownUser, WrongPassword
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import DeletionPolicy, Sessions, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
+from functions.auth.services.team_affiliations import TeamAffiliations
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
 
 
 class DeleteAccount(Model):
@@ -28,8 +29,9 @@ class AccountDeletionAccepted(Model):
 
 @command(
     http="POST /v1/users/me/deletion",
+    allow=OWN_ACCOUNT,
     status=202,
-    rejects=[UnknownUser, WrongPassword, AccountLocked, LastAdministrator, RecentLoginRequired],
+    rejects=[UnknownUser, WrongPassword, AccountLocked, LastAdministrator, OwnsTeams, RecentLoginRequired],
     emits=[AccountDeletionRequested, SessionEnded],
 )
 async def delete_account(
@@ -39,6 +41,7 @@ async def delete_account(
     check: PasswordCheck,
     codes: CodeCheck,
     policy: DeletionPolicy,
+    affiliations: TeamAffiliations,
     caller: Caller,
     clock: Clock,
 ) -> Done[AccountDeletionAccepted] | Rejected:
@@ -51,6 +54,9 @@ async def delete_account(
         return Rejected(WrongPassword())
     if [admin.id for admin in await users.list_verified_admins() if admin.deletes_at is None] == [user.id]:
         raise LastAdministrator
+    if owned := await affiliations.owned_alone(user.id):
+        names = ", ".join(f'"{team.name}"' for team in owned)
+        raise OwnsTeams(f"You are the only owner of {names}, with other members or applications. Transfer or delete first: capsule teams transfer.")
 
     events = user.request_deletion(policy.grace, now)
     assert user.deletes_at is not None, "it was requested above"

@@ -6,7 +6,7 @@ Secret and recovery codes are deleted. Signing in needs the password only.
 from events.auth import SecondFactorDisabled
 from functions.auth.domain.rejections import SecondFactorNotEnabled
 from functions.auth.ports import SecondFactors
-from functions.kernel import Caller, Change, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, command
 
 
 class DisableSecondFactor(Model):
@@ -15,6 +15,7 @@ class DisableSecondFactor(Model):
 
 @command(
     http="DELETE /v1/users/me/second-factor",
+    allow=OWN_ACCOUNT,
     status=204,
     rejects=[SecondFactorNotEnabled],
     emits=[SecondFactorDisabled],

@@ -10,7 +10,7 @@ from functions.auth.domain.rejections import SecondFactorAlreadyEnabled, SecondF
 from functions.auth.domain.session import WITH_CODE, EndReason
 from functions.auth.domain.views import RecoveryCodesView
 from functions.auth.ports import SecondFactors, Sessions, Vault
-from functions.kernel import Caller, Change, Clock, Done, Model, SecretText, command
+from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, SecretText, command
 
 
 class EnableSecondFactor(Model):
@@ -19,6 +19,7 @@ class EnableSecondFactor(Model):
 
 @command(
     http="POST /v1/users/me/second-factor/activation",
+    allow=OWN_ACCOUNT,
     rejects=[SecondFactorNotEnabled, SecondFactorAlreadyEnabled, WrongCode],
     emits=[SecondFactorEnabled, SessionEnded],
     has_secret_response=True,

@@ -7,7 +7,7 @@ from events.auth import RecoveryCodesReplaced
 from functions.auth.domain.rejections import SecondFactorNotEnabled
 from functions.auth.domain.views import RecoveryCodesView
 from functions.auth.ports import SecondFactors
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
 
 
 class ReplaceRecoveryCodes(Model):
@@ -16,6 +16,7 @@ class ReplaceRecoveryCodes(Model):
 
 @command(
     http="POST /v1/users/me/second-factor/recovery-codes",
+    allow=OWN_ACCOUNT,
     rejects=[SecondFactorNotEnabled],
     emits=[RecoveryCodesReplaced],
     has_secret_response=True,

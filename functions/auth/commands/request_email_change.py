@@ -15,7 +15,7 @@ from functions.auth.domain.views import EmailChangeView
 from functions.auth.ports import EmailChanges, EmailTokens, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
-from functions.kernel import Caller, Change, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
+from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, RecentLoginRequired, Rejected, SecretText, command
 
 
 class RequestEmailChange(Model):
@@ -29,6 +29,7 @@ class EmailChangeAccepted(EmailChangeView):
 
 @command(
     http="PUT /v1/users/me/email-change",
+    allow=OWN_ACCOUNT,
     status=202,
     rejects=[InvalidEmail, EmailUnchanged, UnknownUser, WrongPassword, AccountLocked, RecentLoginRequired],
     emits=[EmailChangeRequested],

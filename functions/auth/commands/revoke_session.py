@@ -9,14 +9,14 @@ from events.auth import SessionEnded
 from functions.auth.domain.rejections import SessionNotFound
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import Sessions
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
 
 
 class RevokeSession(Model):
     session_id: UUID
 
 
-@command(http="DELETE /v1/sessions/{session_id}", status=204, rejects=[SessionNotFound], emits=[SessionEnded])
+@command(http="DELETE /v1/sessions/{session_id}", allow=OWN_ACCOUNT, status=204, rejects=[SessionNotFound], emits=[SessionEnded])
 async def revoke_session(request: RevokeSession, sessions: Sessions, caller: Caller, clock: Clock) -> Done[None]:
     session = await sessions.lock(request.session_id)
     if session is None or session.user_id != caller.user_id:

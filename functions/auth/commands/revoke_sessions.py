@@ -10,7 +10,7 @@ from pydantic import Field
 from events.auth import SessionEnded
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import Sessions
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
 
 
 class RevokeSessions(Model):
@@ -23,7 +23,7 @@ class RevokedSessionsView(Model):
     revoked: int
 
 
-@command(http="DELETE /v1/sessions", emits=[SessionEnded])
+@command(http="DELETE /v1/sessions", allow=OWN_ACCOUNT, emits=[SessionEnded])
 async def revoke_sessions(request: RevokeSessions, sessions: Sessions, caller: Caller, clock: Clock) -> Done[RevokedSessionsView]:
     kept = caller.session_id if request.except_ else None
     events = await sessions.end_all(caller.user_id, EndReason.REVOKED, clock.now(), kept=kept)

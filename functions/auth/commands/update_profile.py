@@ -7,14 +7,14 @@ from pydantic import Field
 from functions.auth.domain.rejections import UnknownUser
 from functions.auth.domain.views import ProfileView
 from functions.auth.ports import Users
-from functions.kernel import Caller, Change, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, command
 
 
 class UpdateProfile(Model):
     name: Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["Ada Lovelace"], description="To show. Empty: none.")]
 
 
-@command(http="PATCH /v1/users/me", rejects=[UnknownUser])
+@command(http="PATCH /v1/users/me", allow=OWN_ACCOUNT, rejects=[UnknownUser])
 async def update_profile(request: UpdateProfile, users: Users, caller: Caller, clock: Clock) -> Done[ProfileView]:
     user = await users.get(caller.user_id)
     if user is None:

@@ -32,6 +32,7 @@ class EmailKind(StrEnum):
     RECOVERY_CODE_USED = "recovery-code-used"
     API_TOKEN_CREATED = "api-token-created"
     NEW_DEVICE = "new-device"
+    INVITATION = "invitation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Deletes used and expired tokens, ended sessions, old failures, accounts that nob
 their grace period. Runs the runtime's clean-up, and sends reminders again that were lost.
 """
 
-from events.auth import ApiTokenRevoked, SessionEnded, UserDeleted, UserExpired
+from events.auth import ApiTokenRevoked, SessionEnded, TeamChanged, TeamDeleted, TeamMembershipChanged, UserDeleted, UserExpired
 from functions.auth.domain.email import Email
 from functions.auth.domain.registration import RegistrationTimedOut
 from functions.auth.domain.session import EndReason
@@ -13,6 +13,7 @@ from functions.auth.ports import (
     ApiTokens,
     EmailChanges,
     Housekeeping,
+    Invitations,
     LoginFailures,
     Registrations,
     SentEmails,
@@ -20,13 +21,17 @@ from functions.auth.ports import (
     Users,
     VerificationTokens,
 )
+from functions.auth.services.team_affiliations import TeamAffiliations
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 500
 
 
-@every("*/10 * * * *", emits=[ApiTokenRevoked, RegistrationTimedOut, SessionEnded, UserDeleted, UserExpired])
+@every(
+    "*/10 * * * *",
+    emits=[ApiTokenRevoked, RegistrationTimedOut, SessionEnded, TeamChanged, TeamDeleted, TeamMembershipChanged, UserDeleted, UserExpired],
+)
 async def housekeeping(
     housekeeping: Housekeeping,
     users: Users,
@@ -37,6 +42,8 @@ async def housekeeping(
     failures: LoginFailures,
     sent_emails: SentEmails,
     registrations: Registrations,
+    invitations: Invitations,
+    affiliations: TeamAffiliations,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -49,6 +56,7 @@ async def housekeeping(
         await email_changes.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)
+        await invitations.prune(now)
         for user in await users.delete_unverified(now - UNVERIFIED_LIFETIME, BATCH_SIZE):
             record.emit(*user.expire(now))
         for user in await users.list_due_deletions(now, BATCH_SIZE):
@@ -59,6 +67,7 @@ async def housekeeping(
             failed_logins = await failures.lock(Email(user.email))
             failed_logins.clear()
             await failures.save(failed_logins)
+            record.emit(*await affiliations.end_all(user.id, now))
             await users.delete(user.id)
             record.emit(*user.delete(now))
         for registration in await registrations.list_stuck(now - STUCK_AFTER, BATCH_SIZE):

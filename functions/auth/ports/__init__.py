@@ -19,6 +19,7 @@ from functions.auth.ports.sessions import (
     Sessions,
     Vault,
 )
+from functions.auth.ports.teams import Invitations, Member, Teams
 
 __all__ = [
     "AccessToken",
@@ -32,16 +33,19 @@ __all__ = [
     "EmailTokens",
     "Hasher",
     "Housekeeping",
+    "Invitations",
     "KnownDevices",
     "LoginChallenges",
     "LoginFailures",
     "Mailer",
+    "Member",
     "PublicKeys",
     "Registrations",
     "RevokedSessions",
     "SecondFactors",
     "SentEmails",
     "Sessions",
+    "Teams",
     "Users",
     "Vault",
     "VerificationTokens",

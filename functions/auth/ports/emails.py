@@ -7,6 +7,7 @@ from uuid import UUID
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.tokens import OpaqueToken
+from functions.kernel import Role
 
 
 class EmailTokens(Protocol):
@@ -57,6 +58,10 @@ class Mailer(Protocol):
     async def send_deletion_requested(self, intent: UUID, to: str, deletes_at: datetime) -> None: ...
 
     async def send_account_restored(self, intent: UUID, to: str, at: datetime) -> None: ...
+
+    async def send_invitation(self, intent: UUID, to: str, team: str, inviter: str, role: Role, token: OpaqueToken) -> None:
+        """`inviter`: the e-mail address of the member who invites."""
+        ...
 
     async def send_registration_failed(self, intent: UUID, to: str, registration: Registration) -> None:
         """Sent to an administrator."""

@@ -7,9 +7,10 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.auth.domain.rejections import UnknownUser
+from functions.auth.domain.team_views import TeamPermissionsView
 from functions.auth.domain.views import ApiTokenView, EmailChangeView, ProfileView, RegistrationView
-from functions.auth.ports import ApiTokens, EmailChanges, Registrations, Sessions, Users
-from functions.kernel import Caller, Clock, Model, query
+from functions.auth.ports import ApiTokens, EmailChanges, Registrations, Sessions, Teams, Users
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Model, query
 
 MAX_SESSIONS = 1_000
 
@@ -32,9 +33,11 @@ class AccountExport(Model):
     email_change: EmailChangeView | None
     sessions: list[ExportedSessionView]
     api_tokens: list[ApiTokenView]
+    teams: list[TeamPermissionsView]
+    """Shared teams."""
 
 
-@query(http="GET /v1/users/me/exports/auth", rejects=[UnknownUser], is_session_only=True)
+@query(http="GET /v1/users/me/exports/auth", allow=OWN_ACCOUNT, rejects=[UnknownUser], is_session_only=True)
 async def export(
     request: ExportAccount,
     users: Users,
@@ -42,6 +45,7 @@ async def export(
     changes: EmailChanges,
     sessions: Sessions,
     api_tokens: ApiTokens,
+    teams: Teams,
     caller: Caller,
     clock: Clock,
 ) -> AccountExport:
@@ -65,4 +69,5 @@ async def export(
             for each in await sessions.list_active(user.id, now, before=None, limit=MAX_SESSIONS)
         ],
         api_tokens=[ApiTokenView.of(each, now) for each in await api_tokens.list_for_user(user.id)],
+        teams=[TeamPermissionsView.of(membership, team.name) for team, membership in await teams.list_of(user.id)],
     )

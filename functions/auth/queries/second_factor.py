@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from functions.auth.ports import SecondFactors
-from functions.kernel import Caller, Model, query
+from functions.kernel import OWN_ACCOUNT, Caller, Model, query
 
 
 class ShowSecondFactor(Model):
@@ -16,7 +16,7 @@ class SecondFactorView(Model):
     recovery_codes_left: int
 
 
-@query(http="GET /v1/users/me/second-factor", is_session_only=True)
+@query(http="GET /v1/users/me/second-factor", allow=OWN_ACCOUNT, is_session_only=True)
 async def second_factor(request: ShowSecondFactor, factors: SecondFactors, caller: Caller) -> SecondFactorView:
     factor = await factors.get(caller.user_id)
     if factor is None or not factor.is_enabled:

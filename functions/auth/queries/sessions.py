@@ -11,7 +11,7 @@ from pydantic import Field
 from functions.auth.domain.session import Method, Session
 from functions.auth.domain.user_agent import UserAgent
 from functions.auth.ports import Sessions
-from functions.kernel import Caller, Clock, Model, Page, query
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Model, Page, query
 
 
 class ListSessions(Model):
@@ -50,7 +50,7 @@ class ActiveSessionView(Model):
         )
 
 
-@query(http="GET /v1/sessions", is_session_only=True)
+@query(http="GET /v1/sessions", allow=OWN_ACCOUNT, is_session_only=True)
 async def sessions(request: ListSessions, sessions: Sessions, caller: Caller, clock: Clock) -> Page[ActiveSessionView]:
     rows = await sessions.list_active(caller.user_id, clock.now(), before=request.cursor, limit=request.limit + 1)
     return Page.from_rows(rows, request.limit, lambda row: ActiveSessionView.of(row, caller), cursor=lambda row: row.id)

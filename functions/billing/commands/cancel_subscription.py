@@ -6,26 +6,30 @@ by a final one, which contains the time that was served and the usage. The answe
 
 from events.billing import InvoiceIssued, InvoiceVoided, SubscriptionChanged
 from functions.billing.domain.plans import FREE
-from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, NothingToCancel, RenewalInProgress
+from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, NothingToCancel, RenewalInProgress, TeamNotFound
 from functions.billing.domain.subscriptions import ChangeTiming
+from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import CancellationView
 from functions.billing.ports import Invoices, Plans, Subscribers, Subscriptions
+from functions.billing.services.access_control import AccessControl
 from functions.billing.services.invoicing import Invoicing
-from functions.kernel import Caller, Change, Clock, Done, Events, Model, command
+from functions.kernel import Change, Clock, Done, Events, Permission, Permit, command
 
 
-class CancelSubscription(Model):
+class CancelSubscription(OfTeam):
     pass
 
 
 @command(
     http="DELETE /v1/billing/subscription",
-    rejects=[ChangeInProgress, CustomerNotFound, NothingToCancel, RenewalInProgress],
+    permission=Permission.BILLING_WRITE,
+    rejects=[TeamNotFound, ChangeInProgress, CustomerNotFound, NothingToCancel, RenewalInProgress],
     emits=[InvoiceIssued, InvoiceVoided, SubscriptionChanged],
 )
 async def cancel_subscription(
     request: CancelSubscription,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     subscribers: Subscribers,
     subscriptions: Subscriptions,
     plans: Plans,
@@ -34,7 +38,7 @@ async def cancel_subscription(
     clock: Clock,
 ) -> Done[CancellationView]:
     now = clock.now()
-    subscriber = await subscribers.lock(caller.user_id)
+    subscriber = await subscribers.lock(await control.to_team(permit, request.team_id))
     customer, subscription, free = subscriber.customer, subscriber.subscription, await plans.get_offered(FREE, now)
     current = await plans.get(subscription.plan_code, subscription.plan_version)
     period, suspended_at = subscription.current_period, subscription.suspended_at

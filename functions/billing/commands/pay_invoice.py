@@ -18,13 +18,16 @@ from functions.billing.domain.rejections import (
     InvoiceNotOpen,
     PaymentAccountMissing,
     PaymentMethodMissing,
+    TeamNotFound,
 )
+from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import Amount
 from functions.billing.ports import Invoices, Payments, Subscribers
-from functions.kernel import Caller, Clock, Done, FieldError, Model, command
+from functions.billing.services.access_control import AccessControl
+from functions.kernel import Clock, Done, FieldError, Model, Permission, Permit, command
 
 
-class PayInvoice(Model):
+class PayInvoice(OfTeam):
     invoice_id: UUID
     payment_method: Annotated[
         PaymentMethodId | None, Field(description="Id of a payment method at the provider (`pm_…`). Default: the one that was charged last.")
@@ -42,14 +45,15 @@ class PaymentAccepted(Model):
 
 @command(
     http="POST /v1/billing/invoices/{invoice_id}/payment",
+    permission=Permission.BILLING_WRITE,
     status=202,
-    rejects=[ChangeInProgress, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing],
+    rejects=[TeamNotFound, ChangeInProgress, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing],
     emits=[PaymentRequested],
 )
 async def pay_invoice(
-    request: PayInvoice, caller: Caller, subscribers: Subscribers, invoices: Invoices, payments: Payments, clock: Clock
+    request: PayInvoice, control: AccessControl, permit: Permit, subscribers: Subscribers, invoices: Invoices, payments: Payments, clock: Clock
 ) -> Done[PaymentAccepted]:
-    subscriber = await subscribers.lock(caller.user_id)
+    subscriber = await subscribers.lock(await control.to_team(permit, request.team_id))
     invoice = subscriber.require_own(await invoices.get(request.invoice_id))
     if invoice.status is not InvoiceStatus.OPEN:
         raise InvoiceNotOpen(f"This invoice is {invoice.status}. Only an open invoice can be paid.")

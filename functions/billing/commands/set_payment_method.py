@@ -9,12 +9,14 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.billing.domain.payment_methods import PaymentMethodChange, PaymentMethodChangeRequested, PaymentMethodId
-from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, PaymentAccountMissing
+from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, PaymentAccountMissing, TeamNotFound
+from functions.billing.domain.team import OfTeam
 from functions.billing.ports import PaymentMethodChanges, Subscribers
-from functions.kernel import Caller, Change, Clock, Done, Model, command
+from functions.billing.services.access_control import AccessControl
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command
 
 
-class SetPaymentMethod(Model):
+class SetPaymentMethod(OfTeam):
     payment_method: Annotated[PaymentMethodId, Field(description="Id of a payment method at the provider (`pm_…`).")]
 
 
@@ -28,14 +30,15 @@ class PaymentMethodAccepted(Model):
 
 @command(
     http="PUT /v1/billing/payment-method",
+    permission=Permission.BILLING_WRITE,
     status=202,
-    rejects=[ChangeInProgress, CustomerNotFound, PaymentAccountMissing],
+    rejects=[TeamNotFound, ChangeInProgress, CustomerNotFound, PaymentAccountMissing],
     emits=[PaymentMethodChangeRequested],
 )
 async def set_payment_method(
-    request: SetPaymentMethod, caller: Caller, subscribers: Subscribers, changes: PaymentMethodChanges, clock: Clock
+    request: SetPaymentMethod, control: AccessControl, permit: Permit, subscribers: Subscribers, changes: PaymentMethodChanges, clock: Clock
 ) -> Done[PaymentMethodAccepted]:
-    subscriber = await subscribers.get(caller.user_id)
+    subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
     if not subscriber.customer.can_pay:
         raise PaymentAccountMissing
 

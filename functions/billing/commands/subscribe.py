@@ -22,14 +22,17 @@ from functions.billing.domain.rejections import (
     PaymentOverdue,
     PlanNotOffered,
     RenewalInProgress,
+    TeamNotFound,
 )
 from functions.billing.domain.subscriptions import ChangeTiming
+from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import SubscriptionChangeView
 from functions.billing.ports import Invoices, Payments, Plans, Subscribers, Subscriptions
-from functions.kernel import Caller, Change, Clock, Done, FieldError, Model, Text, command
+from functions.billing.services.access_control import AccessControl
+from functions.kernel import Change, Clock, Done, FieldError, Permission, Permit, Text, command
 
 
-class Subscribe(Model):
+class Subscribe(OfTeam):
     plan: Text
     payment_method: Annotated[
         PaymentMethodId | None, Field(description="Id of a payment method at the provider (`pm_…`). Default: the one that was charged last.")
@@ -42,8 +45,10 @@ class SubscriptionChangeAccepted(SubscriptionChangeView):
 
 @command(
     http="POST /v1/billing/subscription",
+    permission=Permission.BILLING_WRITE,
     status=202,
     rejects=[
+        TeamNotFound,
         AlreadySubscribed,
         ChangeInProgress,
         CustomerNotFound,
@@ -57,7 +62,8 @@ class SubscriptionChangeAccepted(SubscriptionChangeView):
 )
 async def subscribe(
     request: Subscribe,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     subscribers: Subscribers,
     subscriptions: Subscriptions,
     plans: Plans,
@@ -66,7 +72,7 @@ async def subscribe(
     clock: Clock,
 ) -> Done[SubscriptionChangeAccepted]:
     now = clock.now()
-    subscriber = await subscribers.lock(caller.user_id)
+    subscriber = await subscribers.lock(await control.to_team(permit, request.team_id))
     customer, subscription = subscriber.customer, subscriber.subscription
     if await invoices.get_pending_upgrade(subscription.id):
         raise ChangeInProgress

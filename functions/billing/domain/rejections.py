@@ -7,6 +7,10 @@ class CustomerNotFound(NotFound):
     """There is no customer for this user yet. It is created within seconds after registration; try again."""
 
 
+class TeamNotFound(NotFound):
+    """This team does not exist, or you are not a member of it."""
+
+
 class PlanNotOffered(Invalid):
     """There is no such plan. GET /v1/billing/plans lists the plans."""
 

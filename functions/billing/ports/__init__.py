@@ -30,6 +30,7 @@ from functions.billing.ports.stores import (
     Usage,
     UsageNotices,
 )
+from functions.kernel import Memberships
 
 __all__ = [
     "Applications",
@@ -42,6 +43,7 @@ __all__ = [
     "Invoices",
     "Ledger",
     "Mailer",
+    "Memberships",
     "PaymentMethodChanges",
     "PaymentProvider",
     "Payments",

@@ -16,6 +16,7 @@ from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.subscribers import Subscriber
 from functions.billing.domain.subscriptions import Subscription
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
+from functions.kernel import TeamAccess
 
 
 class Customers(Protocol):
@@ -158,19 +159,19 @@ class RatedPeriods(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subscribers:
-    """Finds the customer of a user with their subscription. Not a Protocol, because it only combines two ports."""
+    """Finds the customer of a team with their subscription. Not a Protocol, because it only combines two ports."""
 
     customers: Customers
     subscriptions: Subscriptions
 
-    async def get(self, user_id: UUID) -> Subscriber:
+    async def get(self, access: TeamAccess) -> Subscriber:
         """Raises CustomerNotFound."""
-        customer = await self.customers.get_by_user(user_id)
+        customer = await self.customers.get_by_user(access.team_id)
         return self._subscriber(customer, await self.subscriptions.get_current(customer.id) if customer else None)
 
-    async def lock(self, user_id: UUID) -> Subscriber:
+    async def lock(self, access: TeamAccess) -> Subscriber:
         """As `get`, with the subscription locked until the transaction ends. Raises CustomerNotFound."""
-        customer = await self.customers.get_by_user(user_id)
+        customer = await self.customers.get_by_user(access.team_id)
         return self._subscriber(customer, await self.subscriptions.lock(customer.id) if customer else None)
 
     @staticmethod

@@ -14,14 +14,16 @@ from functions.billing.domain.credit_notes import RefundStatus, credited_amount
 from functions.billing.domain.invoices import InvoiceLine, InvoiceStatus, LineKind
 from functions.billing.domain.money import Money
 from functions.billing.domain.plans import FREE, Meter
-from functions.billing.domain.rejections import CustomerNotFound
+from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
+from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import Amount, PeriodView
 from functions.billing.ports import Applications, CreditNotes, Invoices, Plans, Subscribers, Usage
+from functions.billing.services.access_control import AccessControl
 from functions.billing.services.invoicing import Invoicing
-from functions.kernel import Caller, Clock, Model, query
+from functions.kernel import Clock, Model, Permission, Permit, query
 
 
-class CurrentBill(Model):
+class CurrentBill(OfTeam):
     pass
 
 
@@ -99,10 +101,11 @@ class BillView(Model):
     total: Amount
 
 
-@query(http="GET /v1/billing/current", rejects=[CustomerNotFound])
+@query(http="GET /v1/billing/current", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound])
 async def current_bill(
     request: CurrentBill,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     subscribers: Subscribers,
     plans: Plans,
     usage: Usage,
@@ -112,11 +115,11 @@ async def current_bill(
     applications: Applications,
     clock: Clock,
 ) -> BillView:
-    subscriber = await subscribers.get(caller.user_id)
+    subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
     customer, subscription = subscriber.customer, subscriber.subscription
     plan = await plans.get(subscription.plan_code, subscription.plan_version)
     period = subscription.period_at(clock.now())
-    bill = rate(plan, period, await usage.by_environment(caller.user_id, period))
+    bill = rate(plan, period, await usage.by_environment(subscriber.customer.user_id, period))
 
     def money(minor: int) -> Amount:
         return Amount(amount=minor, currency=plan.fee.currency)
@@ -127,7 +130,9 @@ async def current_bill(
     charged = sum(charge.amount.amount for charge in bill.charges)
     next_plan = plan if subscription.suspended_at else await plans.get(*subscription.next_plan)
     fee_lines = [] if subscription.suspended_at else charges.fee_lines(next_plan, subscription.next_period)
-    unbilled = [line for line in (await invoicing.unbilled_usage(caller.user_id, subscription.id)).lines(period) if line.period != period]
+    unbilled = [
+        line for line in (await invoicing.unbilled_usage(subscriber.customer.user_id, subscription.id)).lines(period) if line.period != period
+    ]
     used = charged + sum(line.amount.amount for line in unbilled)
     lines = [*fee_lines, InvoiceLine(LineKind.USAGE, "", 1, Money(used, plan.fee.currency), period)]
     credit = -sum(line.amount.amount for line in charges.credit_lines(subscription.credit_minor, lines, period))

@@ -4,13 +4,15 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.billing.domain.ledger import Account
-from functions.billing.domain.rejections import CustomerNotFound
+from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
+from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import Amount
 from functions.billing.ports import Ledger, Plans, Subscribers
-from functions.kernel import Caller, Model, query
+from functions.billing.services.access_control import AccessControl
+from functions.kernel import Model, Permission, Permit, query
 
 
-class ShowCustomer(Model):
+class ShowCustomer(OfTeam):
     pass
 
 
@@ -33,9 +35,11 @@ class CustomerView(Model):
     """State of the account at the payment provider: `opened`, `pending` or `refused` (paid plans are then not available)."""
 
 
-@query(http="GET /v1/billing/customer", rejects=[CustomerNotFound])
-async def customer(request: ShowCustomer, caller: Caller, subscribers: Subscribers, plans: Plans, ledger: Ledger) -> CustomerView:
-    subscriber = await subscribers.get(caller.user_id)
+@query(http="GET /v1/billing/customer", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound])
+async def customer(
+    request: ShowCustomer, control: AccessControl, permit: Permit, subscribers: Subscribers, plans: Plans, ledger: Ledger
+) -> CustomerView:
+    subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
     customer, subscription = subscriber.customer, subscriber.subscription
     plan = await plans.get(subscription.plan_code, subscription.plan_version)
     balance = await ledger.balance(customer.id)

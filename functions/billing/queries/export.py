@@ -11,7 +11,7 @@ from functions.billing.domain.payments import PaymentStatus
 from functions.billing.domain.periods import Period
 from functions.billing.domain.views import Amount, InvoiceLineView, InvoiceSummaryView
 from functions.billing.ports import CreditNotes, Customers, Invoices, Payments, Subscriptions, Usage
-from functions.kernel import Caller, Clock, Model, query
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Model, query
 
 HOUR = timedelta(hours=1)
 MAX_ROWS = 1_000
@@ -63,7 +63,7 @@ class BillingExport(Model):
     usage: list[ExportedUsageView]
 
 
-@query(http="GET /v1/users/me/exports/billing")
+@query(http="GET /v1/users/me/exports/billing", allow=OWN_ACCOUNT)
 async def export(
     request: ExportBilling,
     customers: Customers,

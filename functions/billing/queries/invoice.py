@@ -5,13 +5,15 @@ from uuid import UUID
 
 from functions.billing.domain.credit_notes import RefundStatus, credited_amount
 from functions.billing.domain.payments import PaymentStatus
-from functions.billing.domain.rejections import CustomerNotFound, InvoiceNotFound
+from functions.billing.domain.rejections import CustomerNotFound, InvoiceNotFound, TeamNotFound
+from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import Amount, InvoiceLineView, InvoiceSummaryView
 from functions.billing.ports import CreditNotes, Invoices, Payments, Subscribers
-from functions.kernel import Caller, Model, query
+from functions.billing.services.access_control import AccessControl
+from functions.kernel import Model, Permission, Permit, query
 
 
-class ShowInvoice(Model):
+class ShowInvoice(OfTeam):
     invoice_id: UUID
 
 
@@ -43,11 +45,17 @@ class InvoiceView(InvoiceSummaryView):
     credits: list[CreditNoteView]
 
 
-@query(http="GET /v1/billing/invoices/{invoice_id}", rejects=[CustomerNotFound, InvoiceNotFound])
+@query(http="GET /v1/billing/invoices/{invoice_id}", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound, InvoiceNotFound])
 async def invoice(
-    request: ShowInvoice, caller: Caller, subscribers: Subscribers, invoices: Invoices, payments: Payments, credit_notes: CreditNotes
+    request: ShowInvoice,
+    control: AccessControl,
+    permit: Permit,
+    subscribers: Subscribers,
+    invoices: Invoices,
+    payments: Payments,
+    credit_notes: CreditNotes,
 ) -> InvoiceView:
-    subscriber = await subscribers.get(caller.user_id)
+    subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
     invoice = subscriber.require_own(await invoices.get(request.invoice_id))
     if invoice.number is None:
         raise InvoiceNotFound

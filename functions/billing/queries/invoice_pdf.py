@@ -3,12 +3,14 @@
 from typing import ClassVar
 from uuid import UUID
 
-from functions.billing.domain.rejections import CustomerNotFound, InvoiceNotFound
+from functions.billing.domain.rejections import CustomerNotFound, InvoiceNotFound, TeamNotFound
+from functions.billing.domain.team import OfTeam
 from functions.billing.ports import CreditNotes, InvoiceRenderer, Invoices, Subscribers
-from functions.kernel import Caller, File, Model, query
+from functions.billing.services.access_control import AccessControl
+from functions.kernel import File, Permission, Permit, query
 
 
-class DownloadInvoice(Model):
+class DownloadInvoice(OfTeam):
     invoice_id: UUID
 
 
@@ -16,11 +18,19 @@ class InvoicePdf(File):
     media_type: ClassVar[str] = "application/pdf"
 
 
-@query(http="GET /v1/billing/invoices/{invoice_id}/pdf", rejects=[CustomerNotFound, InvoiceNotFound])
+@query(
+    http="GET /v1/billing/invoices/{invoice_id}/pdf", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound, InvoiceNotFound]
+)
 async def invoice_pdf(
-    request: DownloadInvoice, caller: Caller, subscribers: Subscribers, invoices: Invoices, credit_notes: CreditNotes, renderer: InvoiceRenderer
+    request: DownloadInvoice,
+    control: AccessControl,
+    permit: Permit,
+    subscribers: Subscribers,
+    invoices: Invoices,
+    credit_notes: CreditNotes,
+    renderer: InvoiceRenderer,
 ) -> InvoicePdf:
-    subscriber = await subscribers.get(caller.user_id)
+    subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
     invoice = subscriber.require_own(await invoices.get(request.invoice_id))
     if invoice.number is None:
         raise InvoiceNotFound

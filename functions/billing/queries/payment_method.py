@@ -4,12 +4,14 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.billing.domain.payment_methods import PaymentMethodChange, PaymentMethodChangeStatus
-from functions.billing.domain.rejections import CustomerNotFound
+from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
+from functions.billing.domain.team import OfTeam
 from functions.billing.ports import PaymentMethodChanges, Subscribers
-from functions.kernel import Caller, Model, query
+from functions.billing.services.access_control import AccessControl
+from functions.kernel import Model, Permission, Permit, query
 
 
-class ShowPaymentMethod(Model):
+class ShowPaymentMethod(OfTeam):
     pass
 
 
@@ -42,8 +44,10 @@ class PaymentMethodView(Model):
     last_change: PaymentMethodChangeView | None
 
 
-@query(http="GET /v1/billing/payment-method", rejects=[CustomerNotFound])
-async def payment_method(request: ShowPaymentMethod, caller: Caller, subscribers: Subscribers, changes: PaymentMethodChanges) -> PaymentMethodView:
-    customer = (await subscribers.get(caller.user_id)).customer
+@query(http="GET /v1/billing/payment-method", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound])
+async def payment_method(
+    request: ShowPaymentMethod, control: AccessControl, permit: Permit, subscribers: Subscribers, changes: PaymentMethodChanges
+) -> PaymentMethodView:
+    customer = (await subscribers.get(await control.to_team(permit, request.team_id))).customer
     last = await changes.get_latest(customer.id)
     return PaymentMethodView(payment_method=customer.payment_method, last_change=PaymentMethodChangeView.of(last) if last else None)

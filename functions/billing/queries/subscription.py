@@ -6,14 +6,16 @@ from uuid import UUID
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.payments import Payment, PaymentStatus
 from functions.billing.domain.plans import FREE
-from functions.billing.domain.rejections import CustomerNotFound
+from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
 from functions.billing.domain.subscriptions import Subscription, SubscriptionStatus
+from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import Amount, EntitlementsView, PeriodView
 from functions.billing.ports import Invoices, Payments, Plans, Subscribers
-from functions.kernel import Caller, Clock, Model, query
+from functions.billing.services.access_control import AccessControl
+from functions.kernel import Clock, Model, Permission, Permit, query
 
 
-class ShowSubscription(Model):
+class ShowSubscription(OfTeam):
     pass
 
 
@@ -52,11 +54,18 @@ class SubscriptionView(Model):
     last_payment: PaymentView | None
 
 
-@query(http="GET /v1/billing/subscription", rejects=[CustomerNotFound])
+@query(http="GET /v1/billing/subscription", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound])
 async def subscription(
-    request: ShowSubscription, caller: Caller, subscribers: Subscribers, plans: Plans, invoices: Invoices, payments: Payments, clock: Clock
+    request: ShowSubscription,
+    control: AccessControl,
+    permit: Permit,
+    subscribers: Subscribers,
+    plans: Plans,
+    invoices: Invoices,
+    payments: Payments,
+    clock: Clock,
 ) -> SubscriptionView:
-    subscriber = await subscribers.get(caller.user_id)
+    subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
     subscription = subscriber.subscription
     plan = await plans.get(subscription.plan_code, subscription.plan_version)
     is_suspended = subscription.status is SubscriptionStatus.SUSPENDED

@@ -1,6 +1,6 @@
 """Applications in PostgreSQL. Constraint violations are translated into rejections."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import ApplicationNameTaken, ApplicationNotFound, ApplicationQuotaExceeded
-from functions.kernel import Transient
+from functions.kernel import ApplicationAccess, Transient
 from functions.runtime.storage.database import Database
 
 SETTINGS = tuple(each.name for each in fields(ApplicationSettings))
@@ -56,17 +56,22 @@ class PostgresApplications:
             raise _name_taken(application, violation) from violation
         return cursor.rowcount == 1
 
-    async def get(self, application_id: UUID) -> Application:
+    async def get(self, access: ApplicationAccess) -> Application:
+        return (await self.get_any(access.application_id)).require_active_of(access.team_id)
+
+    async def lock(self, access: ApplicationAccess) -> Application:
+        return (await self.lock_any(access.application_id)).require_active_of(access.team_id)
+
+    async def get_any(self, application_id: UUID) -> Application:
         return await self._one(f"SELECT {COLUMNS} FROM applications WHERE id = %s", application_id)
 
-    async def lock(self, application_id: UUID) -> Application:
+    async def lock_any(self, application_id: UUID) -> Application:
         return await self._one(f"SELECT {COLUMNS} FROM applications WHERE id = %s FOR UPDATE", application_id)
 
-    async def get_owned(self, application_id: UUID, user_id: UUID) -> Application:
-        return (await self.get(application_id)).owned_by(user_id)
-
-    async def lock_owned(self, application_id: UUID, user_id: UUID) -> Application:
-        return (await self.lock(application_id)).owned_by(user_id)
+    async def find_team(self, application_id: UUID) -> UUID | None:
+        cursor = await self._database.connection.execute("SELECT user_id FROM applications WHERE id = %s", (application_id,))
+        row = await cursor.fetchone()
+        return row[0] if row else None
 
     async def lock_all(self, user_id: UUID) -> Sequence[Application]:
         sql = f"SELECT {COLUMNS} FROM applications WHERE user_id = %s AND status = 'active' ORDER BY id FOR UPDATE"
@@ -93,15 +98,15 @@ class PostgresApplications:
             raise Transient(f"application {application.id} has changed since it was read")
         application.version += 1
 
-    async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
+    async def page(self, team_ids: Collection[UUID], *, before: UUID | None, limit: int) -> Sequence[Application]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 f"""
                 SELECT {COLUMNS} FROM applications
-                WHERE user_id = %(user_id)s AND status = 'active' AND (%(before)s::uuid IS NULL OR id < %(before)s)
+                WHERE user_id = ANY(%(team_ids)s) AND status = 'active' AND (%(before)s::uuid IS NULL OR id < %(before)s)
                 ORDER BY id DESC LIMIT %(limit)s
                 """,
-                {"user_id": user_id, "before": before, "limit": limit},
+                {"team_ids": list(team_ids), "before": before, "limit": limit},
             )
             return [_read(row) for row in await cursor.fetchall()]
 

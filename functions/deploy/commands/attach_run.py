@@ -11,7 +11,8 @@ from functions.deploy.domain.attach_ticket import AttachTicket, TerminalAddress
 from functions.deploy.domain.rejections import ApplicationNotFound, RunHasEnded, RunIsLogged, RunNotFound, TerminalsUnavailable
 from functions.deploy.domain.run import RunStreams
 from functions.deploy.ports import Applications, Runs
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
 
 
 class AttachRun(Model):
@@ -28,19 +29,28 @@ class AttachTicketView(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/runs/{run_id}/attachments",
+    permission=Permission.APP_RUN,
     status=201,
     rejects=[ApplicationNotFound, RunNotFound, RunIsLogged, RunHasEnded, TerminalsUnavailable],
     has_secret_response=True,
 )
 async def attach_run(
-    request: AttachRun, applications: Applications, runs: Runs, terminal_address: TerminalAddress, caller: Caller, clock: Clock
+    request: AttachRun,
+    applications: Applications,
+    runs: Runs,
+    terminal_address: TerminalAddress,
+    control: AccessControl,
+    permit: Permit,
+    clock: Clock,
 ) -> Done[AttachTicketView]:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+    checked = await control.to_application(permit, request.application_id)
+    application = await applications.get(checked)
     run = await runs.get(application.id, request.run_id)
+    checked.require_in(run.environment)
     run.require_attachable()
     if not terminal_address.url:
         raise TerminalsUnavailable
-    ticket, text = AttachTicket.issue(run, caller, clock.now())
+    ticket, text = AttachTicket.issue(run, permit.caller, clock.now())
     await runs.add_ticket(ticket)
 
     return Done(AttachTicketView(url=terminal_address.url, ticket=text, streams=run.streams, expires_at=ticket.expires_at))

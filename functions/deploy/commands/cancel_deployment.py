@@ -10,7 +10,8 @@ from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentEnded, DeploymentNotFound
 from functions.deploy.ports import Applications, Deployments
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
 
 
 class CancelDeployment(Model):
@@ -20,17 +21,20 @@ class CancelDeployment(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/deployments/{deployment_id}/cancellation",
+    permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[ApplicationNotFound, DeploymentNotFound, DeploymentEnded],
     emits=[BuildFailed, DeploymentFailed, DeploymentRollbackStarted, DeploymentTimedOut],
 )
 async def cancel_deployment(
-    request: CancelDeployment, applications: Applications, deployments: Deployments, caller: Caller, clock: Clock
+    request: CancelDeployment, applications: Applications, deployments: Deployments, control: AccessControl, permit: Permit, clock: Clock
 ) -> Done[DeploymentAccepted]:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+    checked = await control.to_application(permit, request.application_id)
+    application = await applications.get(checked)
     deployment = await deployments.lock(request.deployment_id)
     if deployment.application_id != application.id:
         raise DeploymentNotFound.of(request.deployment_id)
+    checked.require_in(deployment.environment)
 
     events = deployment.cancel(clock.now())
     await deployments.save(deployment)

@@ -9,7 +9,8 @@ from events.deploy import RunCancelled
 from functions.deploy.domain.rejections import ApplicationNotFound, RunNotFound
 from functions.deploy.domain.run import RunStatus
 from functions.deploy.ports import Applications, Runs
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
 
 
 class CancelRun(Model):
@@ -23,11 +24,19 @@ class RunCancellationAccepted(Model):
 
 
 @command(
-    http="POST /v1/apps/{application_id}/runs/{run_id}/cancellation", status=202, rejects=[ApplicationNotFound, RunNotFound], emits=[RunCancelled]
+    http="POST /v1/apps/{application_id}/runs/{run_id}/cancellation",
+    permission=Permission.APP_RUN,
+    status=202,
+    rejects=[ApplicationNotFound, RunNotFound],
+    emits=[RunCancelled],
 )
-async def cancel_run(request: CancelRun, applications: Applications, runs: Runs, caller: Caller, clock: Clock) -> Done[RunCancellationAccepted]:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+async def cancel_run(
+    request: CancelRun, applications: Applications, runs: Runs, control: AccessControl, permit: Permit, clock: Clock
+) -> Done[RunCancellationAccepted]:
+    checked = await control.to_application(permit, request.application_id)
+    application = await applications.get(checked)
     run = await runs.lock(application.id, request.run_id)
+    checked.require_in(run.environment)
     events = run.cancel(clock.now())
     await runs.save(run)
 

@@ -13,7 +13,8 @@ from functions.deploy.domain.image_reference import admit_image
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidImage, InvalidRepository, InvalidSettings, RepositoryNotAllowed
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.ports import Applications
-from functions.kernel import Caller, Change, Done, Int32, Model, Text, command, differences
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Change, Done, Int32, Model, Permission, Permit, Text, command, differences
 
 
 class ChangeApplication(Model):
@@ -45,12 +46,13 @@ class ChangeApplication(Model):
 
 @command(
     http="PATCH /v1/apps/{application_id}",
+    permission=Permission.APP_CONFIGURE,
     rejects=[ApplicationNotFound, InvalidImage, InvalidRepository, InvalidSettings, RepositoryNotAllowed],
 )
 async def change_application(
-    request: ChangeApplication, applications: Applications, policy: RepositoryPolicy, caller: Caller
+    request: ChangeApplication, applications: Applications, policy: RepositoryPolicy, control: AccessControl, permit: Permit
 ) -> Done[ApplicationSettingsView]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_application(permit, request.application_id))
     changes: dict[str, Any] = request.model_dump(exclude_unset=True, exclude={"application_id"})
 
     before = ApplicationSettingsView.of(application)

@@ -15,9 +15,10 @@ from functions.deploy.domain.rejections import (
     InvalidConfiguration,
 )
 from functions.deploy.ports import Applications, Environments
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import REJECTIONS
-from functions.kernel import Caller, Done, Origin, command
+from functions.kernel import Done, Origin, Permission, Permit, command
 
 
 class ConfigureApplication(ConfigurationRequest):
@@ -26,6 +27,7 @@ class ConfigureApplication(ConfigurationRequest):
 
 @command(
     http="PATCH /v1/apps/{application_id}/config",
+    permission=Permission.APP_CONFIGURE,
     status=202,
     rejects=[ApplicationNotFound, InvalidConfiguration, HostNameReserved, *REJECTIONS],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
@@ -35,15 +37,20 @@ async def configure_application(
     applications: Applications,
     environments: Environments,
     changer: ConfigurationChanger,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     origin: Origin,
 ) -> Done[ConfigurationAccepted]:
     change = request.change()
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    checked = await control.to_application(permit, request.application_id)
+    application = await applications.lock(checked)
+    existing = await environments.list_all(application)
+    for environment in existing:
+        checked.require_in(environment.name)  # the change reaches every environment
     if not await changer.store(application, ALL_ENVIRONMENTS, change):
         return Done(ConfigurationAccepted.of(application))
 
-    targets = await environments.list_all(application) if request.deploy else ()
+    targets = existing if request.deploy else ()
     deployments, events = await changer.redeploy(application, targets, origin)
 
     return Done(ConfigurationAccepted.of(application, deployments), *events, change=request.audited_change())

@@ -15,9 +15,10 @@ from functions.deploy.domain.rejections import (
     InvalidConfiguration,
 )
 from functions.deploy.ports import Applications, Environments
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import REJECTIONS
-from functions.kernel import Caller, Done, Origin, command
+from functions.kernel import Done, Origin, Permission, Permit, command
 
 
 class ConfigureEnvironment(ConfigurationRequest):
@@ -26,6 +27,7 @@ class ConfigureEnvironment(ConfigurationRequest):
 
 @command(
     http="PATCH /v1/apps/{application_id}/environments/{environment}/config",
+    permission=Permission.APP_CONFIGURE,
     status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidConfiguration, HostNameReserved, *REJECTIONS],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
@@ -35,11 +37,12 @@ async def configure_environment(
     applications: Applications,
     environments: Environments,
     changer: ConfigurationChanger,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     origin: Origin,
 ) -> Done[ConfigurationAccepted]:
     change = request.change()
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
     if not await changer.store(application, environment.name, change):
         return Done(ConfigurationAccepted.of(application))

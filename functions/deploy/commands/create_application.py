@@ -4,6 +4,7 @@ Neither is contacted here: the first build connects to it (see `domain/repositor
 """
 
 from datetime import datetime
+from uuid import UUID
 
 from events.deploy import ApplicationCreated
 from functions.deploy.domain.application import Application
@@ -22,12 +23,14 @@ from functions.deploy.domain.rejections import (
     OverQuota,
     RepositoryNotAllowed,
     SubscriptionSuspended,
+    TeamNotFound,
     UsageExhausted,
 )
 from functions.deploy.domain.repository import Repository, RepositoryPolicy
 from functions.deploy.ports import Applications, Quotas
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import admit_work
-from functions.kernel import Caller, Clock, Done, FieldError, Int32, Model, Scale, Text, command
+from functions.kernel import Clock, Done, FieldError, Int32, Model, Permission, Permit, Scale, Text, command
 
 
 class CreateApplication(Model):
@@ -45,34 +48,45 @@ class CreateApplication(Model):
     release_command: Text | None = None
     health_path: Text | None = None
     port: Int32 | None = None
+    team_id: UUID | None = None
+    """The team that owns it. Default: your personal team."""
 
 
 class CreatedApplicationView(ApplicationSettingsView):
+    team_id: UUID
     created_at: datetime
 
 
 @command(
     http="POST /v1/apps",
+    permission=Permission.APP_CREATE,
     status=201,
     rejects=[
         *(InvalidApplicationName, InvalidRepository, InvalidImage, InvalidSettings, RepositoryNotAllowed),
-        *(ApplicationQuotaExceeded, ApplicationNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted),
+        *(ApplicationQuotaExceeded, ApplicationNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted, TeamNotFound),
     ],
     emits=[ApplicationCreated],
     scale=Scale(max=10, concurrency=64, pool=4),
 )
 async def create_application(
-    request: CreateApplication, applications: Applications, quotas: Quotas, policy: RepositoryPolicy, caller: Caller, clock: Clock
+    request: CreateApplication,
+    applications: Applications,
+    quotas: Quotas,
+    policy: RepositoryPolicy,
+    control: AccessControl,
+    permit: Permit,
+    clock: Clock,
 ) -> Done[CreatedApplicationView]:
     name, source = ApplicationName(request.name), _source(request, policy)
-    settings = ApplicationSettings.of(**request.model_dump(exclude_none=True, exclude={"name", "repository", "image"}))
+    settings = ApplicationSettings.of(**request.model_dump(exclude_none=True, exclude={"team_id", "name", "repository", "image"}))
 
-    await admit_work(quotas, caller.user_id)
+    team_id = (await control.to_team(permit, request.team_id)).team_id
+    await admit_work(quotas, team_id)
     now = clock.now()
-    application, events = Application.create(name, source, owner=caller.user_id, at=now, settings=settings)
-    await applications.add(application, default_quota=Quota.default(caller.user_id, now))
+    application, events = Application.create(name, source, owner=team_id, at=now, settings=settings)
+    await applications.add(application, default_quota=Quota.default(team_id, now))
 
-    view = CreatedApplicationView(id=application.id, name=application.name, created_at=now, **settings_fields(application))
+    view = CreatedApplicationView(id=application.id, team_id=team_id, name=application.name, created_at=now, **settings_fields(application))
     return Done(view, *events)
 
 

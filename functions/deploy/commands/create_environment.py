@@ -15,8 +15,9 @@ from functions.deploy.domain.rejections import (
     UsageExhausted,
 )
 from functions.deploy.ports import Applications, Environments, Quotas
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import admit_work
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
 
 
 class CreateEnvironment(Model):
@@ -31,17 +32,24 @@ class CreatedEnvironmentView(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/environments",
+    permission=Permission.APP_CONFIGURE,
     status=201,
     rejects=[ApplicationNotFound, HostNameReserved, EnvironmentNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted],
     emits=[EnvironmentCreated],
 )
 async def create_environment(
-    request: CreateEnvironment, applications: Applications, environments: Environments, quotas: Quotas, caller: Caller, clock: Clock
+    request: CreateEnvironment,
+    applications: Applications,
+    environments: Environments,
+    quotas: Quotas,
+    control: AccessControl,
+    permit: Permit,
+    clock: Clock,
 ) -> Done[CreatedEnvironmentView]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.name))
 
     check_host_name(application.name, request.name, "/name")
-    await admit_work(quotas, caller.user_id)
+    await admit_work(quotas, application.user_id)
     environment = Environment(application.id, request.name, clock.now())
     await environments.add(environment)
 

@@ -9,9 +9,10 @@ from uuid import UUID
 from events.deploy import AccountReviewRequested, ApplicationDeleted, BuildFailed, DeploymentFailed
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Quotas
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.work_admission import review_events
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
 
 
 class DeleteApplication(Model):
@@ -25,14 +26,21 @@ class ApplicationDeletionAccepted(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}",
+    permission=Permission.APP_DELETE,
     status=202,
     rejects=[ApplicationNotFound],
     emits=[AccountReviewRequested, ApplicationDeleted, BuildFailed, DeploymentFailed],
 )
 async def delete_application(
-    request: DeleteApplication, applications: Applications, quotas: Quotas, deletion: ApplicationDeletion, caller: Caller, clock: Clock
+    request: DeleteApplication,
+    applications: Applications,
+    quotas: Quotas,
+    deletion: ApplicationDeletion,
+    control: AccessControl,
+    permit: Permit,
+    clock: Clock,
 ) -> Done[ApplicationDeletionAccepted]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_application(permit, request.application_id))
     events = await deletion.delete(application, clock.now())
-    events.extend(await review_events(quotas, caller.user_id))
+    events.extend(await review_events(quotas, application.user_id))
     return Done(ApplicationDeletionAccepted(id=application.id, status=application.status), *events)

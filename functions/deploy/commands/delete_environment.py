@@ -12,8 +12,9 @@ from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.observation import ENVIRONMENT_DELETED
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import review_events
-from functions.kernel import Caller, Clock, Done, Model, OutgoingMessage, command
+from functions.kernel import Clock, Done, Model, OutgoingMessage, Permission, Permit, command
 
 
 class DeleteEnvironment(Model):
@@ -29,6 +30,7 @@ class EnvironmentDeletionAccepted(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}/environments/{environment}",
+    permission=Permission.APP_CONFIGURE,
     status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound],
     emits=[AccountReviewRequested, EnvironmentDeleted, BuildFailed, DeploymentFailed],
@@ -40,10 +42,11 @@ async def delete_environment(
     configurations: Configurations,
     deployments: Deployments,
     quotas: Quotas,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     clock: Clock,
 ) -> Done[EnvironmentDeletionAccepted]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
     now = clock.now()
 
@@ -61,7 +64,7 @@ async def delete_environment(
     events.extend(environment.delete(application, now))
     await environments.save(environment)
 
-    events.extend(await review_events(quotas, caller.user_id))
+    events.extend(await review_events(quotas, application.user_id))
     return Done(EnvironmentDeletionAccepted(name=environment.name, warning=_warning(application.name, environment.name)), *events)
 
 

@@ -8,18 +8,19 @@ from uuid import UUID
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.repository_access_views import RepositoryAccessView
 from functions.deploy.ports import Applications, RepositoryAccesses
-from functions.kernel import Caller, Done, Model, command
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Done, Model, Permission, Permit, command
 
 
 class DeleteRepositoryToken(Model):
     application_id: UUID
 
 
-@command(http="DELETE /v1/apps/{application_id}/repository-token", rejects=[ApplicationNotFound])
+@command(http="DELETE /v1/apps/{application_id}/repository-token", permission=Permission.APP_CONFIGURE, rejects=[ApplicationNotFound])
 async def delete_repository_token(
-    request: DeleteRepositoryToken, applications: Applications, accesses: RepositoryAccesses, caller: Caller
+    request: DeleteRepositoryToken, applications: Applications, accesses: RepositoryAccesses, control: AccessControl, permit: Permit
 ) -> Done[RepositoryAccessView]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_application(permit, request.application_id))
     access = await accesses.get(application.id)
 
     access.token = None

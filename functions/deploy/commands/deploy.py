@@ -17,8 +17,9 @@ from functions.deploy.domain.rejections import (
     InvalidRef,
 )
 from functions.deploy.ports import Applications, Environments
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Done, Model, Origin, Text, command
+from functions.kernel import Done, Model, Origin, Permission, Permit, Text, command
 
 
 class Deploy(Model):
@@ -30,15 +31,22 @@ class Deploy(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/deployments",
+    permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[ApplicationNotFound, EnvironmentIsStopped, EnvironmentNotFound, HostNameReserved, InvalidRef, *REJECTIONS],
     emits=[DeploymentRequested, DeploymentTimedOut],
 )
 async def deploy(
-    request: Deploy, applications: Applications, environments: Environments, starter: DeploymentStarter, caller: Caller, origin: Origin
+    request: Deploy,
+    applications: Applications,
+    environments: Environments,
+    starter: DeploymentStarter,
+    control: AccessControl,
+    permit: Permit,
+    origin: Origin,
 ) -> Done[DeploymentAccepted]:
     ref = Ref(request.ref) if request.ref is not None else None
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
     check_host_name(application.name, environment.name)
 

@@ -22,8 +22,9 @@ from functions.deploy.domain.rejections import (
     ReleaseNotFound,
 )
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Clock, Done, Int32, Model, Origin, command
+from functions.kernel import Clock, Done, Int32, Model, Origin, Permission, Permit, command
 
 
 class Promote(Model):
@@ -36,6 +37,7 @@ class Promote(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/promotions",
+    permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, EnvironmentIsStopped, HostNameReserved, ReleaseNotFound),
@@ -52,11 +54,12 @@ async def promote(
     deployments: Deployments,
     releases: Releases,
     starter: DeploymentStarter,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     origin: Origin,
     clock: Clock,
 ) -> Done[DeploymentAccepted]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.to))
     source = await environments.get(application, request.from_)
     target = await environments.get(application, request.to)
     check_host_name(application.name, target.name, "/to")

@@ -12,7 +12,8 @@ from pydantic import Field
 from functions.deploy.domain.rejections import ApplicationNotFound, RunHasEnded, RunIsLogged, RunNotFound, TicketNotFound
 from functions.deploy.domain.run import COMPONENT, RunStreams
 from functions.deploy.ports import Applications, Runs
-from functions.kernel import ANYONE, Clock, Done, Model, command
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import ANYONE, Caller, Clock, Done, Model, Permission, Permit, command
 
 
 class RedeemAttachTicket(Model):
@@ -34,10 +35,14 @@ class AttachGrantView(Model):
 
 
 @command(allow=ANYONE, rejects=[TicketNotFound, ApplicationNotFound, RunNotFound, RunIsLogged, RunHasEnded])
-async def redeem_attach_ticket(request: RedeemAttachTicket, applications: Applications, runs: Runs, clock: Clock) -> Done[AttachGrantView]:
+async def redeem_attach_ticket(
+    request: RedeemAttachTicket, applications: Applications, runs: Runs, control: AccessControl, clock: Clock
+) -> Done[AttachGrantView]:
     ticket = await runs.redeem_ticket(bytes.fromhex(request.token_hash), clock.now())
-    application = await applications.get_owned(ticket.application_id, ticket.user_id)
+    checked = await control.to_application(Permit(Caller(ticket.user_id), Permission.APP_RUN), ticket.application_id)
+    application = await applications.get(checked)
     run = await runs.get(application.id, ticket.run_id)
+    checked.require_in(run.environment)
     run.require_attachable()
 
     return Done(

@@ -11,7 +11,8 @@ from functions.deploy.domain.application_views import ApplicationSettingsView
 from functions.deploy.domain.names import ApplicationName
 from functions.deploy.domain.rejections import ApplicationIsDeployed, ApplicationNameTaken, ApplicationNotFound, InvalidApplicationName
 from functions.deploy.ports import Applications, Deployments
-from functions.kernel import Caller, Change, Clock, Done, Model, Text, command
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Text, command
 
 
 class RenameApplication(Model):
@@ -21,14 +22,15 @@ class RenameApplication(Model):
 
 @command(
     http="PUT /v1/apps/{application_id}/name",
+    permission=Permission.APP_CONFIGURE,
     rejects=[ApplicationNotFound, InvalidApplicationName, ApplicationNameTaken, ApplicationIsDeployed],
     emits=[ApplicationRenamed],
 )
 async def rename_application(
-    request: RenameApplication, applications: Applications, deployments: Deployments, caller: Caller, clock: Clock
+    request: RenameApplication, applications: Applications, deployments: Deployments, control: AccessControl, permit: Permit, clock: Clock
 ) -> Done[ApplicationSettingsView]:
     name = ApplicationName(request.name)
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_application(permit, request.application_id))
     if await deployments.list_latest(application.id) and str(name) != application.name:
         raise ApplicationIsDeployed.of(application.name, str(name))
     former_name = application.name

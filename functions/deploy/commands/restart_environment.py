@@ -17,8 +17,9 @@ from functions.deploy.domain.rejections import (
     NothingReleased,
 )
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Done, Model, Origin, command
+from functions.kernel import Done, Model, Origin, Permission, Permit, command
 
 
 class RestartEnvironment(Model):
@@ -28,6 +29,7 @@ class RestartEnvironment(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/restart",
+    permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, HostNameReserved, NothingReleased, EnvironmentIsStopped),
@@ -42,10 +44,11 @@ async def restart_environment(
     deployments: Deployments,
     releases: Releases,
     starter: DeploymentStarter,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     origin: Origin,
 ) -> Done[DeploymentAccepted]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
     check_host_name(application.name, environment.name)
 

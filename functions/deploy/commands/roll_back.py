@@ -19,8 +19,9 @@ from functions.deploy.domain.rejections import (
     ReleaseNotFound,
 )
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Done, Int32, Model, Origin, command
+from functions.kernel import Done, Int32, Model, Origin, Permission, Permit, command
 
 
 class RollBack(Model):
@@ -32,6 +33,7 @@ class RollBack(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/rollbacks",
+    permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentIsStopped, EnvironmentNotFound, HostNameReserved, ReleaseNotFound),
@@ -47,10 +49,11 @@ async def roll_back(
     deployments: Deployments,
     releases: Releases,
     starter: DeploymentStarter,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     origin: Origin,
 ) -> Done[DeploymentAccepted]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
     check_host_name(application.name, environment.name)
 

@@ -9,18 +9,26 @@ from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.repository_access import DeployKey
 from functions.deploy.domain.repository_access_views import DeployKeyView
 from functions.deploy.ports import Applications, DeployKeys, RepositoryAccesses, Vault
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
 
 
 class RotateDeployKey(Model):
     application_id: UUID
 
 
-@command(http="POST /v1/apps/{application_id}/deploy-key/rotate", rejects=[ApplicationNotFound])
+@command(http="POST /v1/apps/{application_id}/deploy-key/rotate", permission=Permission.APP_CONFIGURE, rejects=[ApplicationNotFound])
 async def rotate_deploy_key(
-    request: RotateDeployKey, applications: Applications, accesses: RepositoryAccesses, keys: DeployKeys, vault: Vault, caller: Caller, clock: Clock
+    request: RotateDeployKey,
+    applications: Applications,
+    accesses: RepositoryAccesses,
+    keys: DeployKeys,
+    vault: Vault,
+    control: AccessControl,
+    permit: Permit,
+    clock: Clock,
 ) -> Done[DeployKeyView]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_application(permit, request.application_id))
     access = await accesses.get(application.id)
 
     public, private = keys.generate(f"capsule-{application.name}")

@@ -22,9 +22,10 @@ from functions.deploy.domain.rejections import (
     InvalidScale,
 )
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
 from functions.deploy.services.work_admission import review_events
-from functions.kernel import Caller, Change, Done, Events, Int32, Model, Origin, command, differences
+from functions.kernel import Change, Done, Events, Int32, Model, Origin, Permission, Permit, command, differences
 
 
 class ScaleEnvironment(Model):
@@ -53,6 +54,7 @@ class ScaleAccepted(Model):
 
 @command(
     http="PUT /v1/apps/{application_id}/environments/{environment}/scale",
+    permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidScale, *REJECTIONS],
     emits=[AccountReviewRequested, DeploymentRequested, DeploymentReleaseStarted, DeploymentTimedOut],
@@ -65,10 +67,11 @@ async def scale_environment(
     releases: Releases,
     quotas: Quotas,
     starter: DeploymentStarter,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     origin: Origin,
 ) -> Done[ScaleAccepted]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
     check_host_name(application.name, environment.name)
 
@@ -88,7 +91,7 @@ async def scale_environment(
         else:
             release = await releases.get(serving.release_id)
             deployment, events = await starter.deploy_release(application, environment, release, Cause.SCALE, origin, is_larger=is_larger)
-        events += await review_events(quotas, caller.user_id)
+        events += await review_events(quotas, application.user_id)
 
     answer = ScaleAccepted(
         name=environment.name,

@@ -11,7 +11,8 @@ from pydantic import Field
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidHostKeys
 from functions.deploy.domain.repository_access_views import RepositoryAccessView
 from functions.deploy.ports import Applications, RepositoryAccesses
-from functions.kernel import Caller, Done, Model, Text, command
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Done, Model, Permission, Permit, Text, command
 
 
 class SetHostKeys(Model):
@@ -20,9 +21,11 @@ class SetHostKeys(Model):
     """Lines of known_hosts, or type and key only for the host of the repository. They replace all stored keys."""
 
 
-@command(http="PUT /v1/apps/{application_id}/host-keys", rejects=[ApplicationNotFound, InvalidHostKeys])
-async def set_host_keys(request: SetHostKeys, applications: Applications, accesses: RepositoryAccesses, caller: Caller) -> Done[RepositoryAccessView]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+@command(http="PUT /v1/apps/{application_id}/host-keys", permission=Permission.APP_CONFIGURE, rejects=[ApplicationNotFound, InvalidHostKeys])
+async def set_host_keys(
+    request: SetHostKeys, applications: Applications, accesses: RepositoryAccesses, control: AccessControl, permit: Permit
+) -> Done[RepositoryAccessView]:
+    application = await applications.lock(await control.to_application(permit, request.application_id))
     access = await accesses.get(application.id)
 
     access.set_host_keys(request.host_keys, application.repository)

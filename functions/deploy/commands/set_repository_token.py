@@ -12,7 +12,8 @@ from functions.deploy.domain.repository import Repository, RepositoryPolicy
 from functions.deploy.domain.repository_access import AccessToken
 from functions.deploy.domain.repository_access_views import RepositoryTokenView
 from functions.deploy.ports import Applications, RepositoryAccesses, Vault
-from functions.kernel import Caller, Clock, Done, Model, SecretText, Text, command
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Clock, Done, Model, Permission, Permit, SecretText, Text, command
 
 
 class SetRepositoryToken(Model):
@@ -23,17 +24,20 @@ class SetRepositoryToken(Model):
     """The user name of the token. Omitted: a name that GitHub, GitLab, Gitea and Bitbucket accept with any token."""
 
 
-@command(http="PUT /v1/apps/{application_id}/repository-token", rejects=[ApplicationNotFound, InvalidAccessToken])
+@command(
+    http="PUT /v1/apps/{application_id}/repository-token", permission=Permission.APP_CONFIGURE, rejects=[ApplicationNotFound, InvalidAccessToken]
+)
 async def set_repository_token(
     request: SetRepositoryToken,
     applications: Applications,
     accesses: RepositoryAccesses,
     policy: RepositoryPolicy,
     vault: Vault,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     clock: Clock,
 ) -> Done[RepositoryTokenView]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_application(permit, request.application_id))
     access = await accesses.get(application.id)
 
     access.token = AccessToken.create(

@@ -18,8 +18,9 @@ from functions.deploy.domain.rejections import (
     NothingReleased,
 )
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
-from functions.kernel import Caller, Clock, Done, Model, Origin, command
+from functions.kernel import Clock, Done, Model, Origin, Permission, Permit, command
 
 
 class StartEnvironment(Model):
@@ -29,6 +30,7 @@ class StartEnvironment(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/start",
+    permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, HostNameReserved, NothingReleased, EnvironmentNotStopped),
@@ -44,11 +46,12 @@ async def start_environment(
     deployments: Deployments,
     releases: Releases,
     starter: DeploymentStarter,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     origin: Origin,
     clock: Clock,
 ) -> Done[DeploymentAccepted]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
     check_host_name(application.name, environment.name)
     if not environment.is_stopped:

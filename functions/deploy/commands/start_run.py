@@ -23,8 +23,9 @@ from functions.deploy.domain.rejections import (
 )
 from functions.deploy.domain.run import MAX_ACTIVE_RUNS, MAX_ATTACHABLE_RUNS, TIMEOUT, Run, RunStatus, RunStreams
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases, Runs
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import admit_work
-from functions.kernel import Caller, Clock, Done, Model, Text, command
+from functions.kernel import Clock, Done, Model, Permission, Permit, Text, command
 
 
 class StartRun(Model):
@@ -46,6 +47,7 @@ class RunAccepted(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/runs",
+    permission=Permission.APP_RUN,
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, NothingReleased, InvalidCommand, TooManyRuns),
@@ -62,12 +64,13 @@ async def start_run(
     runs: Runs,
     quotas: Quotas,
     terminal_address: TerminalAddress,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     clock: Clock,
 ) -> Done[RunAccepted]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
-    await admit_work(quotas, caller.user_id)
+    await admit_work(quotas, application.user_id)
     serving = await deployments.find_serving(environment)
     if serving is None or serving.release_id is None:
         raise NothingReleased.of(application.name, environment.name)
@@ -78,7 +81,7 @@ async def start_run(
     if request.streams is not RunStreams.LOGGED:
         if not terminal_address.url:
             raise TerminalsUnavailable
-        if await runs.count_attachable(caller.user_id, since=now - TIMEOUT) >= MAX_ATTACHABLE_RUNS:
+        if await runs.count_attachable(application.user_id, since=now - TIMEOUT) >= MAX_ATTACHABLE_RUNS:
             raise TooManyRuns.of_account(MAX_ATTACHABLE_RUNS)
     release = await releases.get(serving.release_id)
     run, events = Run.request(application, environment, release, request.command, now, request.streams)

@@ -11,8 +11,9 @@ from events.deploy import AccountReviewRequested, EnvironmentStopped
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, NothingReleased
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import review_events
-from functions.kernel import Caller, Clock, Done, Model, command
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
 
 
 class StopEnvironment(Model):
@@ -29,6 +30,7 @@ class EnvironmentStopAccepted(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/environments/{environment}/stop",
+    permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound, NothingReleased, DeploymentInProgress],
     emits=[AccountReviewRequested, EnvironmentStopped],
@@ -39,10 +41,11 @@ async def stop_environment(
     environments: Environments,
     deployments: Deployments,
     quotas: Quotas,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     clock: Clock,
 ) -> Done[EnvironmentStopAccepted]:
-    application = await applications.lock_owned(request.application_id, caller.user_id)
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
 
     serving = await deployments.find_serving(environment)
@@ -52,6 +55,6 @@ async def stop_environment(
         raise DeploymentInProgress.of(application.name, environment.name)
     events = environment.stop(application, clock.now())
     await environments.save(environment)
-    events += await review_events(quotas, caller.user_id)
+    events += await review_events(quotas, application.user_id)
 
     return Done(EnvironmentStopAccepted(name=environment.name, release=serving.release, stopped_at=environment.stopped_at), *events)

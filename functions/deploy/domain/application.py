@@ -20,6 +20,7 @@ ACTIVE, DELETING, DELETED = "active", "deleting", "deleted"
 class Application:
     id: UUID
     user_id: UUID
+    """The team that owns it. The id of a personal team is that of its user."""
     name: str
     repository: str | None
     created_at: datetime
@@ -53,9 +54,9 @@ class Application:
     def namespace(self) -> str:
         return namespace_of(self.name)
 
-    def owned_by(self, user_id: UUID) -> Self:
-        """Return this application if the user owns it and it is not deleted. Raises ApplicationNotFound."""
-        if self.user_id != user_id or self.status != ACTIVE:
+    def require_active_of(self, team_id: UUID) -> Self:
+        """Return this application if the team owns it and it is not deleted. Raises ApplicationNotFound."""
+        if self.user_id != team_id or self.status != ACTIVE:
             raise ApplicationNotFound.of(self.id)
         return self
 

@@ -69,7 +69,15 @@ class ApplicationNotFound(NotFound):
 
     @classmethod
     def of(cls, application_id: UUID) -> Self:
-        return cls(f"Application {application_id} does not exist, or it belongs to another user.")
+        return cls(f"Application {application_id} does not exist, or you are not a member of its team.")
+
+
+class TeamNotFound(NotFound):
+    """Team not found."""
+
+    @classmethod
+    def of(cls, team_id: UUID) -> Self:
+        return cls(f"Team {team_id} does not exist, or you are not a member of it.")
 
 
 class DeploymentNotFound(NotFound):

@@ -11,6 +11,6 @@ async def on_application_deleted(event: ApplicationDeleted, applications: Applic
     await cluster.delete_namespace(namespace_of(event.name), event.application_id)
 
     async with work.recording():
-        application = await applications.lock(event.application_id)
+        application = await applications.lock_any(event.application_id)
         application.complete_deletion()
         await applications.save(application)

@@ -41,7 +41,7 @@ async def on_deployment_requested(
 ) -> None:
     async with work.reading():
         deployment = await deployments.get(event.deployment_id)
-        application = await applications.get(deployment.application_id)
+        application = await applications.get_any(deployment.application_id)
         entries = await configurations.at(application.id, deployment.terms.config_version)
         access = await accesses.get(application.id)
     if deployment.status is not Status.REQUESTED:

@@ -27,7 +27,7 @@ async def on_run_requested(
         run = await runs.get(event.application_id, event.run_id)
         if run.finished_at is not None:
             return
-        application = await applications.get(run.application_id)
+        application = await applications.get_any(run.application_id)
         release = await releases.get(run.release_id)
         entries = list(merge(await configurations.at(application.id, release.config_version), run.environment).values())
 

@@ -14,6 +14,7 @@ from functions.deploy.ports.stores import (
     Runs,
     Vault,
 )
+from functions.kernel import Memberships
 
 __all__ = [
     "ApplicationRequests",
@@ -28,6 +29,7 @@ __all__ = [
     "Deployments",
     "Environments",
     "Housekeeping",
+    "Memberships",
     "Quotas",
     "Releases",
     "RepositoryAccesses",

@@ -1,6 +1,6 @@
 """What the use cases of deploy need from the database and the vault."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -15,6 +15,7 @@ from functions.deploy.domain.release import Release
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.run import Run
 from functions.deploy.domain.standing import Standing
+from functions.kernel import ApplicationAccess
 
 
 class Quotas(Protocol):
@@ -77,21 +78,24 @@ class Applications(Protocol):
         """
         ...
 
-    async def get(self, application_id: UUID) -> Application:
-        """Raises ApplicationNotFound."""
+    async def get(self, access: ApplicationAccess) -> Application:
+        """Read an active application. Raises ApplicationNotFound, also for one of another team than that of the access."""
         ...
 
-    async def lock(self, application_id: UUID) -> Application:
-        """Read and lock the row until the transaction ends. Raises ApplicationNotFound."""
+    async def lock(self, access: ApplicationAccess) -> Application:
+        """`get`, with the row locked until the transaction ends."""
         ...
 
-    async def get_owned(self, application_id: UUID, user_id: UUID) -> Application:
-        """Read an active application of this user. Raises ApplicationNotFound, also for the application of another
-        user."""
+    async def get_any(self, application_id: UUID) -> Application:
+        """Read an application for what follows from an event, where no caller is to be checked. Raises ApplicationNotFound."""
         ...
 
-    async def lock_owned(self, application_id: UUID, user_id: UUID) -> Application:
-        """`get_owned` with `lock`."""
+    async def lock_any(self, application_id: UUID) -> Application:
+        """`get_any`, with the row locked until the transaction ends."""
+        ...
+
+    async def find_team(self, application_id: UUID) -> UUID | None:
+        """The team that owns the application, whatever its state."""
         ...
 
     async def lock_all(self, user_id: UUID) -> Sequence[Application]:
@@ -103,8 +107,8 @@ class Applications(Protocol):
         read."""
         ...
 
-    async def page(self, user_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Application]:
-        """Active applications of the user, newest first."""
+    async def page(self, team_ids: Collection[UUID], *, before: UUID | None, limit: int) -> Sequence[Application]:
+        """Active applications of the teams, newest first."""
         ...
 
     async def erase_deleted(self, before: datetime, limit: int) -> int:

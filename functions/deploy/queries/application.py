@@ -8,7 +8,8 @@ from functions.deploy.domain.deployment.summary import find_serving, summarize_e
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Environments
-from functions.kernel import Caller, Model, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Model, Permission, Permit, query
 
 
 class ShowApplication(Model):
@@ -49,11 +50,11 @@ class ApplicationView(ApplicationSettingsView):
     """Environments with at least one deployment."""
 
 
-@query(http="GET /v1/apps/{application_id}", rejects=[ApplicationNotFound])
+@query(http="GET /v1/apps/{application_id}", permission=Permission.APP_READ, rejects=[ApplicationNotFound])
 async def application(
-    request: ShowApplication, applications: Applications, environments: Environments, deployments: Deployments, caller: Caller
+    request: ShowApplication, applications: Applications, environments: Environments, deployments: Deployments, control: AccessControl, permit: Permit
 ) -> ApplicationView:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+    application = await applications.get(await control.to_application(permit, request.application_id))
     latest_by_environment = {each.environment: each for each in await deployments.list_latest(application.id)}
 
     views = []

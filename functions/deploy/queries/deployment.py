@@ -7,7 +7,8 @@ from functions.deploy.domain.deployment.summary import summarize
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentNotFound
 from functions.deploy.ports import Applications, Deployments
-from functions.kernel import Caller, Model, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Model, Permission, Permit, query
 
 
 class ShowDeployment(Model):
@@ -49,9 +50,15 @@ class DeploymentView(Model):
     correlation_id: str
 
 
-@query(http="GET /v1/apps/{application_id}/deployments/{deployment_id}", rejects=[ApplicationNotFound, DeploymentNotFound])
-async def deployment(request: ShowDeployment, applications: Applications, deployments: Deployments, caller: Caller) -> DeploymentView:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+@query(
+    http="GET /v1/apps/{application_id}/deployments/{deployment_id}",
+    permission=Permission.APP_READ,
+    rejects=[ApplicationNotFound, DeploymentNotFound],
+)
+async def deployment(
+    request: ShowDeployment, applications: Applications, deployments: Deployments, control: AccessControl, permit: Permit
+) -> DeploymentView:
+    application = await applications.get(await control.to_application(permit, request.application_id))
     deployment = await deployments.get(request.deployment_id)
     if deployment.application_id != application.id:
         raise DeploymentNotFound.of(request.deployment_id)

@@ -10,7 +10,8 @@ from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments
-from functions.kernel import Caller, Model, Page, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Model, Page, Permission, Permit, query
 
 
 class ListDeployments(Model):
@@ -50,9 +51,11 @@ class DeploymentSummaryView(Model):
         )
 
 
-@query(http="GET /v1/apps/{application_id}/deployments", rejects=[ApplicationNotFound])
-async def deployments(request: ListDeployments, applications: Applications, deployments: Deployments, caller: Caller) -> Page[DeploymentSummaryView]:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+@query(http="GET /v1/apps/{application_id}/deployments", permission=Permission.APP_READ, rejects=[ApplicationNotFound])
+async def deployments(
+    request: ListDeployments, applications: Applications, deployments: Deployments, control: AccessControl, permit: Permit
+) -> Page[DeploymentSummaryView]:
+    application = await applications.get(await control.to_application(permit, request.application_id))
     rows = await deployments.page(application.id, before=request.cursor, limit=request.limit + 1)
 
     return Page.from_rows(rows, request.limit, DeploymentSummaryView.of, cursor=lambda row: row.id)

@@ -10,7 +10,8 @@ from functions.deploy.domain.configuration_views import ConfigurationView, Relea
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases
-from functions.kernel import Caller, Model, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Model, Permission, Permit, query
 
 
 class ShowEnvironmentConfiguration(Model):
@@ -18,7 +19,11 @@ class ShowEnvironmentConfiguration(Model):
     environment: EnvironmentName
 
 
-@query(http="GET /v1/apps/{application_id}/environments/{environment}/config", rejects=[ApplicationNotFound, EnvironmentNotFound])
+@query(
+    http="GET /v1/apps/{application_id}/environments/{environment}/config",
+    permission=Permission.APP_READ,
+    rejects=[ApplicationNotFound, EnvironmentNotFound],
+)
 async def environment_configuration(
     request: ShowEnvironmentConfiguration,
     applications: Applications,
@@ -26,9 +31,10 @@ async def environment_configuration(
     configurations: Configurations,
     deployments: Deployments,
     releases: Releases,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
 ) -> ConfigurationView:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+    application = await applications.get(await control.to_application(permit, request.application_id))
     environment = await environments.get(application, request.environment)
     newest = merge(await configurations.at(application.id, application.config_version), environment.name)
 

@@ -8,7 +8,8 @@ from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Environments
-from functions.kernel import Caller, Model, Page, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Model, Page, Permission, Permit, query
 
 
 class ListEnvironments(Model):
@@ -31,16 +32,17 @@ class EnvironmentView(Model):
     commit: str | None
 
 
-@query(http="GET /v1/apps/{application_id}/environments", rejects=[ApplicationNotFound])
+@query(http="GET /v1/apps/{application_id}/environments", permission=Permission.APP_READ, rejects=[ApplicationNotFound])
 async def environments(
     request: ListEnvironments,
     applications: Applications,
     environments: Environments,
     deployments: Deployments,
     policy: ObservationPolicy,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
 ) -> Page[EnvironmentView]:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+    application = await applications.get(await control.to_application(permit, request.application_id))
 
     latest_by_environment = {each.environment: each for each in await deployments.list_latest(application.id)}
     items = []

@@ -9,7 +9,7 @@ from uuid import UUID
 from functions.deploy.domain.application_views import ApplicationSettingsView
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
-from functions.kernel import Caller, Model, query
+from functions.kernel import OWN_ACCOUNT, Caller, Model, query
 
 MAX_APPLICATIONS, MAX_ROWS = 200, 100
 """`MAX_ROWS`: the newest releases and deployments of each application."""
@@ -69,7 +69,7 @@ class DeployExport(Model):
     applications: list[ExportedApplicationView]
 
 
-@query(http="GET /v1/users/me/exports/deploy")
+@query(http="GET /v1/users/me/exports/deploy", allow=OWN_ACCOUNT)
 async def export(
     request: ExportApplications,
     applications: Applications,
@@ -82,7 +82,7 @@ async def export(
 ) -> DeployExport:
     quota = await quotas.find(caller.user_id)
     views = []
-    for each in await applications.page(caller.user_id, before=None, limit=MAX_APPLICATIONS):
+    for each in await applications.page([caller.user_id], before=None, limit=MAX_APPLICATIONS):
         view = ExportedApplicationView(
             **ApplicationSettingsView.of(each).model_dump(),
             created_at=each.created_at,

@@ -11,7 +11,8 @@ from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import EnvironmentName, namespace_of, service_of
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
 from functions.deploy.ports import Applications, Cluster, Deployments, Environments
-from functions.kernel import Caller, Model, Page, Work, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Model, Page, Permission, Permit, Work, query
 
 
 class ListInstances(Model):
@@ -44,18 +45,19 @@ class RunningEnvironmentView(Model):
     instances: list[InstanceView]
 
 
-@query(http="GET /v1/apps/{application_id}/instances", rejects=[ApplicationNotFound, EnvironmentNotFound])
+@query(http="GET /v1/apps/{application_id}/instances", permission=Permission.APP_READ, rejects=[ApplicationNotFound, EnvironmentNotFound])
 async def instances(
     request: ListInstances,
     applications: Applications,
     environments: Environments,
     deployments: Deployments,
     cluster: Cluster,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     work: Work,
 ) -> Page[RunningEnvironmentView]:
     async with work.reading():
-        application = await applications.get_owned(request.application_id, caller.user_id)
+        application = await applications.get(await control.to_application(permit, request.application_id))
         if request.environment is None:
             selected = await environments.list_all(application)
         else:

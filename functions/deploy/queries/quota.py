@@ -1,15 +1,19 @@
-"""Show your quota, what is used, and why nothing new starts."""
+"""Show a team's quota, what is used, and why nothing new starts."""
 
 from datetime import datetime
+from uuid import UUID
 
 from functions.deploy.domain.quota import Quota
+from functions.deploy.domain.rejections import TeamNotFound
 from functions.deploy.domain.standing import Restriction, Status
 from functions.deploy.ports import Quotas
-from functions.kernel import Caller, Clock, Model, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Clock, Model, Permission, Permit, query
 
 
 class ShowQuota(Model):
-    pass
+    team_id: UUID | None = None
+    """Default: your personal team."""
 
 
 class LimitView(Model):
@@ -38,9 +42,10 @@ class QuotaView(Model):
     """Reserved by all environments with a deployment, for the maximum number of their instances."""
 
 
-@query(http="GET /v1/quota")
-async def quota(request: ShowQuota, quotas: Quotas, caller: Caller, clock: Clock) -> QuotaView:
-    quota = await quotas.find(caller.user_id) or Quota.default(caller.user_id, clock.now())
+@query(http="GET /v1/quota", permission=Permission.APP_READ, rejects=[TeamNotFound])
+async def quota(request: ShowQuota, quotas: Quotas, control: AccessControl, permit: Permit, clock: Clock) -> QuotaView:
+    team_id = (await control.to_team(permit, request.team_id)).team_id
+    quota = await quotas.find(team_id) or Quota.default(team_id, clock.now())
     standing, restriction = quota.standing, quota.restriction
     return QuotaView(
         plan=quota.plan,

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from functions.deploy.domain.rejections import ApplicationNotFound, ReleaseNotFound
 from functions.deploy.ports import Applications, Releases
-from functions.kernel import Caller, Int32, Model, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Int32, Model, Permission, Permit, query
 
 
 class ShowRelease(Model):
@@ -27,9 +28,9 @@ class ReleaseView(Model):
     created_at: datetime
 
 
-@query(http="GET /v1/apps/{application_id}/releases/{number}", rejects=[ApplicationNotFound, ReleaseNotFound])
-async def release(request: ShowRelease, applications: Applications, releases: Releases, caller: Caller) -> ReleaseView:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+@query(http="GET /v1/apps/{application_id}/releases/{number}", permission=Permission.APP_READ, rejects=[ApplicationNotFound, ReleaseNotFound])
+async def release(request: ShowRelease, applications: Applications, releases: Releases, control: AccessControl, permit: Permit) -> ReleaseView:
+    application = await applications.get(await control.to_application(permit, request.application_id))
     release = await releases.get_by_number(application.id, request.number)
 
     return ReleaseView(

@@ -10,7 +10,8 @@ from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.release import Release
 from functions.deploy.ports import Applications, Deployments, Environments, Releases
-from functions.kernel import Caller, Int32, Model, Page, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Int32, Model, Page, Permission, Permit, query
 
 
 class ListReleases(Model):
@@ -30,11 +31,17 @@ class ReleaseSummaryView(Model):
     serves_in: list[EnvironmentName]
 
 
-@query(http="GET /v1/apps/{application_id}/releases", rejects=[ApplicationNotFound])
+@query(http="GET /v1/apps/{application_id}/releases", permission=Permission.APP_READ, rejects=[ApplicationNotFound])
 async def releases(
-    request: ListReleases, applications: Applications, environments: Environments, deployments: Deployments, releases: Releases, caller: Caller
+    request: ListReleases,
+    applications: Applications,
+    environments: Environments,
+    deployments: Deployments,
+    releases: Releases,
+    control: AccessControl,
+    permit: Permit,
 ) -> Page[ReleaseSummaryView]:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+    application = await applications.get(await control.to_application(permit, request.application_id))
     rows = await releases.page(application.id, before=request.cursor, limit=request.limit + 1)
     release_by_environment = {
         each.name: serving.release for each in await environments.list_all(application) if (serving := await deployments.find_serving(each))

@@ -5,7 +5,8 @@ from uuid import UUID
 from functions.deploy.domain.rejections import ApplicationNotFound, RunNotFound
 from functions.deploy.domain.run_views import RunView
 from functions.deploy.ports import Applications, Cluster, Runs
-from functions.kernel import Caller, Clock, Model, Work, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Clock, Model, Permission, Permit, Work, query
 
 
 class ShowRun(Model):
@@ -13,10 +14,12 @@ class ShowRun(Model):
     run_id: UUID
 
 
-@query(http="GET /v1/apps/{application_id}/runs/{run_id}", rejects=[ApplicationNotFound, RunNotFound])
-async def run(request: ShowRun, applications: Applications, runs: Runs, cluster: Cluster, caller: Caller, clock: Clock, work: Work) -> RunView:
+@query(http="GET /v1/apps/{application_id}/runs/{run_id}", permission=Permission.APP_READ, rejects=[ApplicationNotFound, RunNotFound])
+async def run(
+    request: ShowRun, applications: Applications, runs: Runs, cluster: Cluster, control: AccessControl, permit: Permit, clock: Clock, work: Work
+) -> RunView:
     async with work.reading():
-        application = await applications.get_owned(request.application_id, caller.user_id)
+        application = await applications.get(await control.to_application(permit, request.application_id))
         found = await runs.get(application.id, request.run_id)
 
     if found.finished_at is None and (outcome := await cluster.observe_run(application.namespace, found.job)):

@@ -24,7 +24,7 @@ class RunPodView(Model):
 @query(allow=ANYONE, rejects=[ApplicationNotFound, RunNotFound])
 async def run_pod(request: ShowRunPod, applications: Applications, runs: Runs, cluster: Cluster, work: Work) -> RunPodView:
     async with work.reading():
-        application = await applications.get(request.application_id)
+        application = await applications.get_any(request.application_id)
         run = await runs.get(application.id, request.run_id)
 
     if run.finished_at is not None:

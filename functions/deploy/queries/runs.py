@@ -8,7 +8,8 @@ from pydantic import Field
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.run_views import RunView
 from functions.deploy.ports import Applications, Runs
-from functions.kernel import Caller, Model, Page, query
+from functions.deploy.services.access_control import AccessControl
+from functions.kernel import Model, Page, Permission, Permit, query
 
 
 class ListRuns(Model):
@@ -18,9 +19,9 @@ class ListRuns(Model):
     """`next` of the previous page."""
 
 
-@query(http="GET /v1/apps/{application_id}/runs", rejects=[ApplicationNotFound])
-async def runs(request: ListRuns, applications: Applications, runs: Runs, caller: Caller) -> Page[RunView]:
-    application = await applications.get_owned(request.application_id, caller.user_id)
+@query(http="GET /v1/apps/{application_id}/runs", permission=Permission.APP_READ, rejects=[ApplicationNotFound])
+async def runs(request: ListRuns, applications: Applications, runs: Runs, control: AccessControl, permit: Permit) -> Page[RunView]:
+    application = await applications.get(await control.to_application(permit, request.application_id))
     rows = await runs.page(application.id, before=request.cursor, limit=request.limit + 1)
 
     return Page.from_rows(rows, request.limit, RunView.of, cursor=lambda row: row.id)

@@ -22,7 +22,7 @@ class ServiceRefresher:
         """Apply the state of now, whatever event led here: running, stopped or paused."""
         async with work.reading():
             try:
-                application = (await self._applications.get(application_id)).owned_by(user_id)
+                application = (await self._applications.get_any(application_id)).require_active_of(user_id)
                 environment = await self._environments.get(application, environment_name)
             except (ApplicationNotFound, EnvironmentNotFound):
                 return  # deleted since

@@ -34,7 +34,7 @@ async def learn_host_keys(observation: Observation, application_id: UUID, applic
     """Store the keys of ssh servers that a clone has met for the first time. Locks the application."""
     learned = observation.host_keys if isinstance(observation, BuildJobSucceeded | BuildJobFailed) else ()
     if learned:
-        await applications.lock(application_id)
+        await applications.lock_any(application_id)
         access = await accesses.get(application_id)
         if access.learn_host_keys(learned):
             await accesses.save(access)

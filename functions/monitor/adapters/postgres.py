@@ -6,8 +6,10 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
+from functions.kernel import ApplicationAccess
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.markers import Marker, MarkerKind
+from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.domain.usage import MeasuredUse
 from functions.runtime.storage.database import Database
 
@@ -21,7 +23,13 @@ class PostgresApplications:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, application_id: UUID) -> Application | None:
+    async def get(self, access: ApplicationAccess) -> Application:
+        application = await self.find(access.application_id)
+        if application is None:
+            raise ApplicationNotFound
+        return application
+
+    async def find(self, application_id: UUID) -> Application | None:
         async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
             await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE id = %s", (application_id,))
             return await cursor.fetchone()
@@ -39,9 +47,9 @@ class PostgresApplications:
             (OWNERSHIP, list(application_ids)),
         )
 
-    async def of_user(self, user_id: UUID) -> Sequence[Application]:
+    async def of_teams(self, team_ids: Collection[UUID]) -> Sequence[Application]:
         async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
-            await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE user_id = %s", (user_id,))
+            await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE user_id = ANY(%s)", (list(team_ids),))
             return await cursor.fetchall()
 
     async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:

@@ -3,12 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from functions.kernel import Caller, Clock, Done, Model, Scale, Text, command
+from functions.kernel import Clock, Done, Model, Permission, Permit, Scale, Text, command
 from functions.monitor.domain.notifications import MAX_CHANNELS, Channel, new_secret
 from functions.monitor.domain.rejections import ApplicationNotFound, InvalidWebhook, TooManyChannels
 from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.ports import Applications, Channels, Vault
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.access_control import AccessControl
 
 
 class CreateAlertChannel(Model):
@@ -27,6 +27,7 @@ class NewAlertChannelView(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/alert-channels",
+    permission=Permission.ALERTS_WRITE,
     status=201,
     rejects=[ApplicationNotFound, InvalidWebhook, TooManyChannels],
     scale=Scale(max=2, pool=1),
@@ -34,7 +35,8 @@ class NewAlertChannelView(Model):
 )
 async def create_alert_channel(
     request: CreateAlertChannel,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     applications: Applications,
     channels: Channels,
     policy: WebhookPolicy,
@@ -42,7 +44,7 @@ async def create_alert_channel(
     clock: Clock,
 ) -> Done[NewAlertChannelView]:
     url = policy.admit(request.url)
-    application = await readable_application(applications, request.application_id, caller)
+    application = await applications.get(await control.to_application(permit, request.application_id))
     await applications.lock([application.id])
     if len(await channels.of(application.id)) >= MAX_CHANNELS:
         raise TooManyChannels

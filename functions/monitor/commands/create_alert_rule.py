@@ -6,11 +6,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Change, Clock, Done, Int32, Model, Number, Scale, command
+from functions.kernel import Change, Clock, Done, Int32, Model, Number, Permission, Permit, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, EnvironmentNotFound, InvalidRule, TooManyRules
 from functions.monitor.domain.rules import MAX_RULES, NoData, Rule, RuleKind
 from functions.monitor.ports import Applications, Rules
-from functions.monitor.services.readable_application import check_environment, readable_application
+from functions.monitor.services.access_control import AccessControl
+from functions.monitor.services.environments import check_environment
 
 
 class CreateAlertRule(Model):
@@ -39,14 +40,15 @@ class NewAlertRuleView(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/alert-rules",
+    permission=Permission.ALERTS_WRITE,
     status=201,
     rejects=[ApplicationNotFound, EnvironmentNotFound, InvalidRule, TooManyRules],
     scale=Scale(max=2, pool=1),
 )
 async def create_alert_rule(
-    request: CreateAlertRule, caller: Caller, applications: Applications, rules: Rules, clock: Clock
+    request: CreateAlertRule, control: AccessControl, permit: Permit, applications: Applications, rules: Rules, clock: Clock
 ) -> Done[NewAlertRuleView]:
-    application = await readable_application(applications, request.application_id, caller)
+    application = await applications.get(await control.to_application(permit, request.application_id))
     await check_environment(applications, application, request.environment)
     await applications.lock([application.id])  # concurrent requests must not exceed the limit together
     if len(await rules.of([application.id])) >= MAX_RULES:

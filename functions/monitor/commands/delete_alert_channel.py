@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.kernel import Clock, Done, Model, Permission, Permit, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, ChannelNotFound
 from functions.monitor.ports import Applications, Channels
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.access_control import AccessControl
 
 
 class DeleteAlertChannel(Model):
@@ -15,14 +15,15 @@ class DeleteAlertChannel(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}/alert-channels/{channel_id}",
+    permission=Permission.ALERTS_WRITE,
     status=204,
     rejects=[ApplicationNotFound, ChannelNotFound],
     scale=Scale(max=2, pool=1),
 )
 async def delete_alert_channel(
-    request: DeleteAlertChannel, caller: Caller, applications: Applications, channels: Channels, clock: Clock
+    request: DeleteAlertChannel, control: AccessControl, permit: Permit, applications: Applications, channels: Channels, clock: Clock
 ) -> Done[None]:
-    application = await readable_application(applications, request.application_id, caller)
+    application = await applications.get(await control.to_application(permit, request.application_id))
     channel = await channels.get(request.channel_id)
     if channel is None or channel.application_id != application.id:
         raise ChannelNotFound

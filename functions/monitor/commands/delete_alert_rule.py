@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from functions.kernel import Caller, Change, Clock, Done, Model, Scale, command
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, RuleNotFound
 from functions.monitor.ports import Alerts, Applications, Rules
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.access_control import AccessControl
 
 
 class DeleteAlertRule(Model):
@@ -15,14 +15,15 @@ class DeleteAlertRule(Model):
 
 @command(
     http="DELETE /v1/apps/{application_id}/alert-rules/{rule_id}",
+    permission=Permission.ALERTS_WRITE,
     status=204,
     rejects=[ApplicationNotFound, RuleNotFound],
     scale=Scale(max=2, pool=1),
 )
 async def delete_alert_rule(
-    request: DeleteAlertRule, caller: Caller, applications: Applications, rules: Rules, alerts: Alerts, clock: Clock
+    request: DeleteAlertRule, control: AccessControl, permit: Permit, applications: Applications, rules: Rules, alerts: Alerts, clock: Clock
 ) -> Done[None]:
-    application = await readable_application(applications, request.application_id, caller)
+    application = await applications.get(await control.to_application(permit, request.application_id))
     rule = await rules.get(request.rule_id)
     if rule is None or rule.application_id != application.id:
         raise RuleNotFound

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from events.monitor import AlertNotificationRequested
-from functions.kernel import Caller, Clock, Done, Model, Scale, command
+from functions.kernel import Clock, Done, Model, Permission, Permit, Scale, command
 from functions.monitor.domain.alerts import Notice
 from functions.monitor.domain.notifications import Delivery, notification
 from functions.monitor.domain.rejections import ApplicationNotFound, ChannelNotFound
 from functions.monitor.ports import Applications, Channels, Deliveries
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.access_control import AccessControl
 
 
 class TryAlertChannel(Model):
@@ -22,15 +22,22 @@ class AlertTestAccepted(Model):
 
 @command(
     http="POST /v1/apps/{application_id}/alert-channels/{channel_id}/test",
+    permission=Permission.ALERTS_WRITE,
     status=202,
     rejects=[ApplicationNotFound, ChannelNotFound],
     emits=[AlertNotificationRequested],
     scale=Scale(max=2, pool=1),
 )
 async def try_alert_channel(
-    request: TryAlertChannel, caller: Caller, applications: Applications, channels: Channels, deliveries: Deliveries, clock: Clock
+    request: TryAlertChannel,
+    control: AccessControl,
+    permit: Permit,
+    applications: Applications,
+    channels: Channels,
+    deliveries: Deliveries,
+    clock: Clock,
 ) -> Done[AlertTestAccepted]:
-    application = await readable_application(applications, request.application_id, caller)
+    application = await applications.get(await control.to_application(permit, request.application_id))
     channel = await channels.get(request.channel_id)
     if channel is None or channel.application_id != application.id:
         raise ChannelNotFound

@@ -1,10 +1,9 @@
-"""Applications as monitor knows them: the owner reads logs and metrics and pays for usage."""
+"""Applications as monitor knows them: the team reads logs and metrics and pays for usage."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from functions.kernel import Caller
 from functions.monitor.domain.labels import PLATFORM_ID
 
 
@@ -14,11 +13,9 @@ class Application:
 
     id: UUID
     user_id: UUID
+    """The team that owns it. The id of a personal team is that of its user."""
     name: str
     deleted_at: datetime | None = None
-
-    def readable_by(self, caller: Caller) -> bool:
-        return caller.is_admin or caller.user_id == self.user_id
 
     @property
     def is_platform(self) -> bool:

@@ -30,7 +30,7 @@ async def on_alert_delivery_requested(
     known = await alerts.get(event.alert_id)
     if known is None:
         return Done(None)
-    application = await applications.get(known.application_id)
+    application = await applications.find(known.application_id)
     if application is not None and application.is_platform:
         recipients = [*operators.addresses()]
     elif application is not None and (address := await addresses.of(application.user_id)) is not None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from functions.kernel import ApplicationAccess, Memberships
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
 from functions.monitor.domain.disk import DiskUsage
@@ -33,6 +34,7 @@ __all__ = [
     "Logs",
     "Mailer",
     "Markers",
+    "Memberships",
     "Operators",
     "Requests",
     "Resources",
@@ -46,13 +48,19 @@ __all__ = [
 
 
 class Applications(Protocol):
-    async def get(self, application_id: UUID) -> Application | None: ...
+    async def get(self, access: ApplicationAccess) -> Application:
+        """Raises ApplicationNotFound."""
+        ...
+
+    async def find(self, application_id: UUID) -> Application | None:
+        """Read an application for what follows from an event, or to check the access to it."""
+        ...
 
     async def owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
         """Application → user, for those that are known."""
         ...
 
-    async def of_user(self, user_id: UUID) -> Sequence[Application]: ...
+    async def of_teams(self, team_ids: Collection[UUID]) -> Sequence[Application]: ...
 
     async def lock(self, application_ids: Collection[UUID]) -> None:
         """Lock them until the transaction ends: concurrent transactions neither set nor miss their owner."""

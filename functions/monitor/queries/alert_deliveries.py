@@ -5,11 +5,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Model, Page, Scale, query
+from functions.kernel import Model, Page, Permission, Permit, Scale, query
 from functions.monitor.domain.notifications import Delivery
 from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.ports import Applications, Deliveries
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.access_control import AccessControl
 
 
 class ListAlertDeliveries(Model):
@@ -34,11 +34,16 @@ class AlertDeliveryView(Model):
     finished_at: datetime | None
 
 
-@query(http="GET /v1/apps/{application_id}/alert-deliveries", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
+@query(
+    http="GET /v1/apps/{application_id}/alert-deliveries",
+    permission=Permission.ALERTS_READ,
+    rejects=[ApplicationNotFound],
+    scale=Scale(max=2, pool=1),
+)
 async def alert_deliveries(
-    request: ListAlertDeliveries, caller: Caller, applications: Applications, deliveries: Deliveries
+    request: ListAlertDeliveries, control: AccessControl, permit: Permit, applications: Applications, deliveries: Deliveries
 ) -> Page[AlertDeliveryView]:
-    application = await readable_application(applications, request.application_id, caller)
+    application = await applications.get(await control.to_application(permit, request.application_id))
 
     rows = await deliveries.of(application.id, request.cursor, request.limit + 1)
     return Page.from_rows(rows, request.limit, _view, cursor=lambda delivery: delivery.id)

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Model, Page, Scale, query
+from functions.kernel import Model, Page, Permission, Permit, Scale, query
 from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.ports import Applications, Rules
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.access_control import AccessControl
 
 
 class ListAlertRules(Model):
@@ -30,9 +30,11 @@ class AlertRuleView(Model):
     created_at: datetime
 
 
-@query(http="GET /v1/apps/{application_id}/alert-rules", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
-async def alert_rules(request: ListAlertRules, caller: Caller, applications: Applications, rules: Rules) -> Page[AlertRuleView]:
-    application = await readable_application(applications, request.application_id, caller)
+@query(http="GET /v1/apps/{application_id}/alert-rules", permission=Permission.ALERTS_READ, rejects=[ApplicationNotFound], scale=Scale(max=2, pool=1))
+async def alert_rules(
+    request: ListAlertRules, control: AccessControl, permit: Permit, applications: Applications, rules: Rules
+) -> Page[AlertRuleView]:
+    application = await applications.get(await control.to_application(permit, request.application_id))
 
     return Page(
         items=[

@@ -5,12 +5,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Model, Page, Scale, query
+from functions.kernel import Model, Page, Permission, Permit, Scale, query
 from functions.monitor.domain.alerts import State
 from functions.monitor.domain.rejections import ApplicationNotFound
 from functions.monitor.domain.views import AlertView
 from functions.monitor.ports import Alerts, Applications
-from functions.monitor.services.readable_application import readable_application
+from functions.monitor.services.access_control import AccessControl
 
 
 class ListApplicationAlerts(Model):
@@ -21,9 +21,11 @@ class ListApplicationAlerts(Model):
     limit: int = Field(default=50, ge=1, le=200)
 
 
-@query(http="GET /v1/apps/{application_id}/alerts", rejects=[ApplicationNotFound], scale=Scale(max=2, pool=2))
-async def application_alerts(request: ListApplicationAlerts, caller: Caller, applications: Applications, alerts: Alerts) -> Page[AlertView]:
-    application = await readable_application(applications, request.application_id, caller)
+@query(http="GET /v1/apps/{application_id}/alerts", permission=Permission.ALERTS_READ, rejects=[ApplicationNotFound], scale=Scale(max=2, pool=2))
+async def application_alerts(
+    request: ListApplicationAlerts, control: AccessControl, permit: Permit, applications: Applications, alerts: Alerts
+) -> Page[AlertView]:
+    application = await applications.get(await control.to_application(permit, request.application_id))
 
     states = [request.state] if request.state else [*State]
     rows = await alerts.page([application.id], states, request.cursor, request.limit + 1)

@@ -7,7 +7,7 @@ One part of the export of all data about a user: each context has its own. Logs 
 from datetime import datetime
 from uuid import UUID
 
-from functions.kernel import Caller, Model, query
+from functions.kernel import OWN_ACCOUNT, Caller, Model, query
 from functions.monitor.domain.alerts import State
 from functions.monitor.domain.views import AlertView
 from functions.monitor.ports import Addresses, Alerts, Applications, Channels, Rules
@@ -49,11 +49,11 @@ class MonitorExport(Model):
     alerts: list[AlertView]
 
 
-@query(http="GET /v1/users/me/exports/monitor")
+@query(http="GET /v1/users/me/exports/monitor", allow=OWN_ACCOUNT)
 async def export(
     request: ExportMonitoring, addresses: Addresses, applications: Applications, rules: Rules, channels: Channels, alerts: Alerts, caller: Caller
 ) -> MonitorExport:
-    owned = {each.id: each for each in await applications.of_user(caller.user_id)}
+    owned = {each.id: each for each in await applications.of_teams([caller.user_id])}
     return MonitorExport(
         email=await addresses.of(caller.user_id),
         applications=[ExportedApplicationNameView(id=each.id, name=each.name, deleted_at=each.deleted_at) for each in owned.values()],

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Model, Text, Timestamp, query
+from functions.kernel import Model, Permission, Permit, Text, Timestamp, query
 from functions.monitor.domain.logs import LogFilter, first_within, last_within
 from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch, EnvironmentNotFound
 from functions.monitor.domain.search import Terms, conditions
 from functions.monitor.ports import Applications
 from functions.monitor.ports import Logs as LogStore
-from functions.monitor.services.readable_application import check_environment, readable_application
+from functions.monitor.services.access_control import AccessControl
+from functions.monitor.services.environments import check_environment
 
 
 class ReadLogs(Model):
@@ -57,9 +58,9 @@ class LogsView(Model):
     cursor: str
 
 
-@query(http="GET /v1/apps/{application_id}/logs", rejects=[ApplicationNotFound, EnvironmentNotFound, BadSearch])
-async def logs(request: ReadLogs, caller: Caller, applications: Applications, logs: LogStore) -> LogsView:
-    application = await readable_application(applications, request.application_id, caller)
+@query(http="GET /v1/apps/{application_id}/logs", permission=Permission.LOGS_READ, rejects=[ApplicationNotFound, EnvironmentNotFound, BadSearch])
+async def logs(request: ReadLogs, control: AccessControl, permit: Permit, applications: Applications, logs: LogStore) -> LogsView:
+    application = await applications.get(await control.to_application(permit, request.application_id))
     await check_environment(applications, application, request.environment)
 
     filter = LogFilter(

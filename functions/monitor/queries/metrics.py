@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Caller, Clock, Model, Text, Timestamp, query
+from functions.kernel import Clock, Model, Permission, Permit, Text, Timestamp, query
 from functions.monitor.domain.disk import DiskUsage
 from functions.monitor.domain.markers import Marker
 from functions.monitor.domain.metrics import HOUR, Point, Range, points, total
@@ -14,7 +14,8 @@ from functions.monitor.domain.rejections import ApplicationNotFound, BadRange, E
 from functions.monitor.domain.requests import Tally
 from functions.monitor.domain.resources import ResourceTally
 from functions.monitor.ports import Applications, DiskUsages, Markers, Requests, Resources
-from functions.monitor.services.readable_application import check_environment, readable_application
+from functions.monitor.services.access_control import AccessControl
+from functions.monitor.services.environments import check_environment
 
 
 class ReadMetrics(Model):
@@ -85,10 +86,11 @@ class MetricsView(Model):
     disk: DiskView | None
 
 
-@query(http="GET /v1/apps/{application_id}/metrics", rejects=[ApplicationNotFound, EnvironmentNotFound, BadRange])
+@query(http="GET /v1/apps/{application_id}/metrics", permission=Permission.LOGS_READ, rejects=[ApplicationNotFound, EnvironmentNotFound, BadRange])
 async def metrics(
     request: ReadMetrics,
-    caller: Caller,
+    control: AccessControl,
+    permit: Permit,
     applications: Applications,
     requests: Requests,
     resources: Resources,
@@ -96,7 +98,7 @@ async def metrics(
     disks: DiskUsages,
     clock: Clock,
 ) -> MetricsView:
-    application = await readable_application(applications, request.application_id, caller)
+    application = await applications.get(await control.to_application(permit, request.application_id))
     await check_environment(applications, application, request.environment)
 
     end = (request.to or clock.now()).astimezone(UTC)

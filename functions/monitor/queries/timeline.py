@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from functions.kernel import Caller, Model, query
+from functions.kernel import OWN_ACCOUNT, Caller, Model, query
 from functions.monitor.domain.rejections import TimelineNotFound
 from functions.monitor.domain.timeline import TimelineNode, arrange, visible
 from functions.monitor.ports import Executions
@@ -48,7 +48,7 @@ class TimelineView(Model):
     entries: list[TimelineEntry]
 
 
-@query(http="GET /v1/timeline/{correlation_id}", rejects=[TimelineNotFound])
+@query(http="GET /v1/timeline/{correlation_id}", allow=OWN_ACCOUNT, rejects=[TimelineNotFound])
 async def timeline(request: ShowTimeline, caller: Caller, executions: Executions) -> TimelineView:
     nodes = visible(arrange(await executions.of(request.correlation_id, MAX_EXECUTIONS)), caller)
     if not nodes:

@@ -14,7 +14,7 @@ class Erasure:
 
     async def erase(self, user_id: UUID, work: Work) -> None:
         async with work.reading():
-            applications = await self.applications.of_user(user_id)
+            applications = await self.applications.of_teams([user_id])
         for application in applications:
             async with work.preparing():
                 await self.erasures.erase(application.id)

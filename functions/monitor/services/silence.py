@@ -16,7 +16,7 @@ async def evaluate_silence(rules: Rules, requests: Requests, alerts: Alerts, app
     known = await alerts.lock(watched)
     messages: list[Event | Delayed] = []
     for incident, rule in sorted(watched.items()):
-        application = await applications.get(rule.application_id)
+        application = await applications.find(rule.application_id)
         if application is None or application.deleted_at is not None or rule.environment is None or now - rule.created_at < rule.window:
             continue
         observation = rule.judge(await requests.health(rule.application_id, rule.environment, now - rule.window))

@@ -89,8 +89,14 @@ class Registry:
 
     @classmethod
     def load(cls, names: Iterable[str] | None = None) -> "Registry":
-        """Import and return the declarations of the named contexts (default: all)."""
-        return cls(tuple(_load(contexts() if names is None else names)))
+        """Import and return the declarations of the named contexts (default: all).
+
+        Raises TypeError for a route that does not declare who may use it.
+        """
+        declarations = tuple(_load(contexts() if names is None else names))
+        for declaration in declarations:
+            declaration.check_access()
+        return cls(declarations)
 
     @cached_property
     def by_name(self) -> Mapping[str, Declaration]:

@@ -25,6 +25,7 @@ from functions.kernel import (
     Done,
     Kind,
     Origin,
+    Permit,
     Rejected,
     Rejection,
     Work,
@@ -48,7 +49,7 @@ from functions.wire.cloudevents import Message
 CLASH_ATTEMPTS = 4
 
 SAVEPOINT = Statement("SAVEPOINT handler")  # released by the commit
-FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Work)
+FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Work)
 """Types of dependencies that come from the message."""
 
 
@@ -133,11 +134,17 @@ class Function:
                 arguments[parameter] = Client(message.get("remote") or "", message.get("useragent") or "")
             elif dependency is Origin:
                 arguments[parameter] = Origin(message.correlation, str(caller.user_id) if caller else message.get("actor"))
+            elif dependency is Permit:
+                arguments[parameter] = self._permit(caller)
             elif dependency is Work:
                 arguments[parameter] = work
             else:
                 arguments[parameter] = caller
         return arguments
+
+    def _permit(self, caller: Caller | None) -> Permit:
+        assert caller is not None and self.declaration.permission is not None, "checked by Declaration.check_access and authorize"
+        return Permit(caller, self.declaration.permission)
 
     async def _execute(self, message: Message, caller: Caller | None) -> ExecutionResult:
         inputs = () if self._decoder is None else (self._decoder.decode(message),)

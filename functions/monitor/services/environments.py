@@ -1,19 +1,8 @@
-"""Read access to an application, for its owner and for admins, and the names of its environments."""
+"""The names of an application's environments."""
 
-from uuid import UUID
-
-from functions.kernel import Caller
 from functions.monitor.domain.applications import DEFAULT_ENVIRONMENTS, Application
-from functions.monitor.domain.rejections import ApplicationNotFound, EnvironmentNotFound
+from functions.monitor.domain.rejections import EnvironmentNotFound
 from functions.monitor.ports import Applications
-
-
-async def readable_application(applications: Applications, application_id: UUID, caller: Caller) -> Application:
-    """The application, for its owner and for admins. Raises ApplicationNotFound for everyone else."""
-    application = await applications.get(application_id)
-    if application is None or not application.readable_by(caller):
-        raise ApplicationNotFound
-    return application
 
 
 async def check_environment(applications: Applications, application: Application, name: str | None) -> None:

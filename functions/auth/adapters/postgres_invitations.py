@@ -1,0 +1,70 @@
+"""Invitations to teams in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from functions.auth.domain.invitation import Invitation
+from functions.auth.domain.rejections import AlreadyInvited
+from functions.auth.domain.tokens import RETENTION, OpaqueToken
+from functions.kernel import Role
+from functions.runtime.storage.database import Database
+
+COLUMNS: LiteralString = "id, team_id, email, role, invited_by, token_hash, created_at, expires_at"
+
+
+class PostgresInvitations:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, invitation: Invitation) -> None:
+        inserted = await self._database.connection.execute(
+            f"INSERT INTO team_invitations ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (team_id, email) DO NOTHING",
+            (
+                invitation.id,
+                invitation.team_id,
+                invitation.email,
+                invitation.role.value,
+                invitation.invited_by,
+                invitation.token_hash,
+                invitation.created_at,
+                invitation.expires_at,
+            ),
+        )
+        if inserted.rowcount == 0:
+            raise AlreadyInvited
+
+    async def get(self, invitation_id: UUID) -> Invitation | None:
+        return await self._one(f"SELECT {COLUMNS} FROM team_invitations WHERE id = %s", invitation_id)
+
+    async def lock_by_token(self, token: OpaqueToken) -> Invitation | None:
+        return await self._one(f"SELECT {COLUMNS} FROM team_invitations WHERE token_hash = %s FOR UPDATE", token.hash)
+
+    async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
+        return await self._many(f"SELECT {COLUMNS} FROM team_invitations WHERE team_id = %s ORDER BY id DESC", team_id)
+
+    async def count_by(self, user_id: UUID, since: datetime) -> int:
+        counted = await self._database.connection.execute(
+            "SELECT count(*) FROM team_invitations WHERE invited_by = %s AND created_at >= %s", (user_id, since)
+        )
+        row = await counted.fetchone()
+        return int(row[0]) if row else 0
+
+    async def delete(self, invitation_id: UUID) -> None:
+        await self._database.connection.execute("DELETE FROM team_invitations WHERE id = %s", (invitation_id,))
+
+    async def prune(self, now: datetime) -> int:
+        deleted = await self._database.connection.execute("DELETE FROM team_invitations WHERE expires_at < %s", (now - RETENTION,))
+        return deleted.rowcount
+
+    async def _one(self, statement: LiteralString, value: Any) -> Invitation | None:
+        found = await self._many(statement, value)
+        return found[0] if found else None
+
+    async def _many(self, statement: LiteralString, value: Any) -> list[Invitation]:
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement, (value,))
+            return [Invitation(**row | {"role": Role(row["role"])}) for row in await cursor.fetchall()]

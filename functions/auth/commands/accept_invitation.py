@@ -1,0 +1,44 @@
+"""Confirm an invitation to a team and become its member.
+
+Takes the token of the link in the e-mail. Your account must have the address that was invited.
+"""
+
+from pydantic import Field
+
+from events.auth import TeamMembershipChanged
+from functions.auth.domain.rejections import AlreadyMember, ExpiredLink, InvitationForOther, TooManyTeams, UnknownLink, UnknownUser
+from functions.auth.domain.team import MAX_TEAMS, membership_event
+from functions.auth.domain.team_views import TeamView
+from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.ports import Invitations, Teams, Users
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, SecretText, command
+
+
+class AcceptInvitation(Model):
+    token: SecretText = Field(description="The value of `token=` in the e-mailed link.")
+
+
+@command(
+    http="POST /v1/invitations/acceptance",
+    allow=OWN_ACCOUNT,
+    rejects=[UnknownUser, UnknownLink, ExpiredLink, InvitationForOther, AlreadyMember, TooManyTeams],
+    emits=[TeamMembershipChanged],
+)
+async def accept_invitation(
+    request: AcceptInvitation, invitations: Invitations, teams: Teams, users: Users, caller: Caller, clock: Clock
+) -> Done[TeamView]:
+    now = clock.now()
+    user = await users.get(caller.user_id)
+    if user is None:
+        raise UnknownUser
+    invitation = await invitations.lock_by_token(OpaqueToken(request.token.get_secret_value().strip()))
+    team = await teams.lock_any(invitation.team_id) if invitation else None
+    if invitation is None or team is None:
+        raise UnknownLink
+    membership = invitation.accept(user, now)
+    if len(await teams.list_of(user.id)) >= MAX_TEAMS:
+        raise TooManyTeams
+
+    await teams.add_member(membership, now)
+    await invitations.delete(invitation.id)
+    return Done(TeamView.of(team, membership.role), membership_event(membership, now))

@@ -1,0 +1,35 @@
+"""Change the role of a member.
+
+Takes effect in all contexts within a second. Only an owner appoints and demotes owners, and one always remains.
+"""
+
+from uuid import UUID
+
+from events.auth import TeamMembershipChanged
+from functions.auth.domain.rejections import LastOwner, MemberNotFound, PersonalTeam, TeamNotFound
+from functions.auth.domain.team import Roster, membership_event
+from functions.auth.domain.team_views import MembershipView
+from functions.auth.ports import Teams
+from functions.auth.services.access_control import AccessControl
+from functions.kernel import Clock, Done, Model, Permission, Permit, Role, command
+
+
+class ChangeMemberRole(Model):
+    team_id: UUID
+    user_id: UUID
+    role: Role
+
+
+@command(
+    http="PATCH /v1/teams/{team_id}/members/{user_id}",
+    permission=Permission.TEAM_MANAGE,
+    rejects=[TeamNotFound, PersonalTeam, MemberNotFound, LastOwner],
+    emits=[TeamMembershipChanged],
+)
+async def change_member_role(request: ChangeMemberRole, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[MembershipView]:
+    access = await control.to_shared_team(permit, request.team_id)
+    team = await teams.lock(access)
+    roster = Roster.of(each.membership for each in await teams.list_members(team.id))
+    member = roster.change_role(request.user_id, request.role, access)
+    await teams.save_member(member)
+    return Done(MembershipView.of(member), membership_event(member, clock.now()))

@@ -1,0 +1,37 @@
+"""Create a team.
+
+You are its owner. It has its own plan, quota and bills, and its applications are separate from yours.
+"""
+
+from events.auth import TeamChanged, TeamMembershipChanged
+from functions.auth.domain.rejections import TooManyTeams, UnknownUser
+from functions.auth.domain.team import MAX_TEAMS, Team
+from functions.auth.domain.team_views import TeamName, TeamView
+from functions.auth.ports import Teams, Users
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
+
+
+class CreateTeam(Model):
+    name: TeamName
+
+
+class CreatedTeamView(TeamView):
+    pass
+
+
+@command(
+    http="POST /v1/teams",
+    allow=OWN_ACCOUNT,
+    status=201,
+    rejects=[UnknownUser, TooManyTeams],
+    emits=[TeamChanged, TeamMembershipChanged],
+)
+async def create_team(request: CreateTeam, users: Users, teams: Teams, caller: Caller, clock: Clock) -> Done[CreatedTeamView]:
+    user = await users.get(caller.user_id)
+    if user is None:
+        raise UnknownUser
+    if len(await teams.list_of(user.id)) >= MAX_TEAMS:
+        raise TooManyTeams
+    team, owner, events = Team.create(request.name, user, clock.now())
+    await teams.add(team, owner)
+    return Done(CreatedTeamView.of(team, owner.role), *events)

@@ -1,0 +1,34 @@
+"""Delete a team that has no applications.
+
+Ends all memberships and invitations. What is owed for its plan is on a final invoice. Irreversible.
+"""
+
+from uuid import UUID
+
+from events.auth import TeamDeleted, TeamMembershipChanged
+from functions.auth.domain.rejections import PersonalTeam, TeamNotEmpty, TeamNotFound
+from functions.auth.domain.team import Roster
+from functions.auth.ports import Teams
+from functions.auth.services.access_control import AccessControl
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
+
+
+class DeleteTeam(Model):
+    team_id: UUID
+
+
+@command(
+    http="DELETE /v1/teams/{team_id}",
+    permission=Permission.TEAM_OWN,
+    status=204,
+    rejects=[TeamNotFound, PersonalTeam, TeamNotEmpty],
+    emits=[TeamDeleted, TeamMembershipChanged],
+    needs_recent_login=True,
+)
+async def delete_team(request: DeleteTeam, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[None]:
+    team = await teams.lock(await control.to_shared_team(permit, request.team_id))
+    if applications := await teams.list_applications(team.id):
+        raise TeamNotEmpty(f"The team {team.name} has {len(applications)} applications. Delete them first.")
+    events = team.delete(Roster.of(each.membership for each in await teams.list_members(team.id)), clock.now())
+    await teams.delete(team.id)
+    return Done(None, *events)

@@ -1,0 +1,65 @@
+"""Send an invitation to a team by e-mail.
+
+It expires after seven days, and is accepted with the account of its address, which may be created first. Only an owner
+invites owners.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+from events.auth import TeamInvitationCreated
+from functions.auth.domain.email import Email
+from functions.auth.domain.invitation import MAX_PER_HOUR, Invitation
+from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, InvalidEmail, PersonalTeam, TeamFull, TeamNotFound, TooManyInvitations
+from functions.auth.domain.team import MAX_MEMBERS, require_owner
+from functions.auth.domain.team_views import InvitationView
+from functions.auth.ports import EmailTokens, Invitations, Teams
+from functions.auth.services.access_control import AccessControl
+from functions.kernel import Clock, Done, Model, Permission, Permit, Role, Text, command, new_id
+
+
+class InviteMember(Model):
+    team_id: UUID
+    email: Text
+    role: Role = Role.DEVELOPER
+
+
+class InvitationAccepted(InvitationView):
+    """The open invitation. The link is in the e-mail only."""
+
+
+@command(
+    http="POST /v1/teams/{team_id}/invitations",
+    permission=Permission.TEAM_MANAGE,
+    status=201,
+    rejects=[TeamNotFound, PersonalTeam, InvalidEmail, AlreadyMember, AlreadyInvited, TeamFull, TooManyInvitations],
+    emits=[TeamInvitationCreated],
+)
+async def invite_member(
+    request: InviteMember,
+    teams: Teams,
+    invitations: Invitations,
+    email_tokens: EmailTokens,
+    control: AccessControl,
+    permit: Permit,
+    clock: Clock,
+) -> Done[InvitationAccepted]:
+    access, email, now = await control.to_shared_team(permit, request.team_id), Email(request.email), clock.now()
+    if request.role is Role.OWNER:
+        require_owner(access)
+    team = await teams.lock(access)
+    members, open_invitations = await teams.list_members(team.id), await invitations.list_of(team.id)
+    if any(each.email == email.address for each in members):
+        raise AlreadyMember
+    for each in open_invitations:
+        if each.email == email.address and now >= each.expires_at:
+            await invitations.delete(each.id)
+    if len(members) + len(open_invitations) >= MAX_MEMBERS:
+        raise TeamFull
+    if await invitations.count_by(access.caller.user_id, now - timedelta(hours=1)) >= MAX_PER_HOUR:
+        raise TooManyInvitations
+
+    id = new_id()
+    invitation, events = Invitation.create(id, team.id, email, request.role, access.caller.user_id, email_tokens.mint(id), now)
+    await invitations.add(invitation)
+    return Done(InvitationAccepted.of(invitation), *events)

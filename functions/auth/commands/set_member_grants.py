@@ -1,0 +1,45 @@
+"""Set what a member may do beyond the role.
+
+Replaces all grants of the member. A grant allows in one application what a developer may do there; in a protected
+environment (production) it must name the environment.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from events.auth import TeamMembershipChanged
+from functions.auth.domain.rejections import MemberNotFound, PersonalTeam, TeamNotFound, UnknownApplication
+from functions.auth.domain.team import MAX_GRANTS, Roster, membership_event
+from functions.auth.domain.team_views import GrantView, MembershipView
+from functions.auth.ports import Teams
+from functions.auth.services.access_control import AccessControl
+from functions.kernel import Clock, Done, FieldError, Model, Permission, Permit, command
+
+
+class SetMemberGrants(Model):
+    team_id: UUID
+    user_id: UUID
+    grants: Annotated[list[GrantView], Field(max_length=MAX_GRANTS)]
+
+
+@command(
+    http="PUT /v1/teams/{team_id}/members/{user_id}/grants",
+    permission=Permission.TEAM_MANAGE,
+    rejects=[TeamNotFound, PersonalTeam, MemberNotFound, UnknownApplication],
+    emits=[TeamMembershipChanged],
+)
+async def set_member_grants(request: SetMemberGrants, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[MembershipView]:
+    team = await teams.lock(await control.to_shared_team(permit, request.team_id))
+    known = set(await teams.list_applications(team.id))
+    if errors := [
+        FieldError(f"/grants/{index}/applicationId", "is no application of the team")
+        for index, each in enumerate(request.grants)
+        if each.application_id not in known
+    ]:
+        raise UnknownApplication(errors=errors)
+    roster = Roster.of(each.membership for each in await teams.list_members(team.id))
+    member = roster.change_grants(request.user_id, (each.grant for each in request.grants))
+    await teams.save_member(member)
+    return Done(MembershipView.of(member), membership_event(member, clock.now()))

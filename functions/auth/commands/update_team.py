@@ -1,0 +1,24 @@
+"""Rename a team."""
+
+from uuid import UUID
+
+from events.auth import TeamChanged
+from functions.auth.domain.rejections import PersonalTeam, TeamNotFound
+from functions.auth.domain.team_views import TeamName, TeamView
+from functions.auth.ports import Teams
+from functions.auth.services.access_control import AccessControl
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
+
+
+class UpdateTeam(Model):
+    team_id: UUID
+    name: TeamName
+
+
+@command(http="PATCH /v1/teams/{team_id}", permission=Permission.TEAM_OWN, rejects=[TeamNotFound, PersonalTeam], emits=[TeamChanged])
+async def update_team(request: UpdateTeam, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[TeamView]:
+    access = await control.to_shared_team(permit, request.team_id)
+    team = await teams.lock(access)
+    events = team.rename(request.name, clock.now())
+    await teams.save(team)
+    return Done(TeamView.of(team, access.role), *events)

@@ -1,0 +1,11 @@
+"""Learn the applications of teams, which keep a team from being deleted and have grants."""
+
+from events.deploy import ApplicationCreated
+from functions.auth.ports import Teams
+from functions.kernel import Done, Scale, on
+
+
+@on(scale=Scale(max=2))
+async def on_application_created(event: ApplicationCreated, teams: Teams) -> Done[None]:
+    await teams.add_application(event.user_id, event.application_id)
+    return Done(None)

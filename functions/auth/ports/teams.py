@@ -1,0 +1,110 @@
+"""Teams, their members and invitations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from functions.auth.domain.invitation import Invitation
+from functions.auth.domain.team import Team
+from functions.auth.domain.tokens import OpaqueToken
+from functions.kernel import Membership, TeamAccess
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A membership with what is shown of its user."""
+
+    membership: Membership
+    email: str
+    name: str
+    joined_at: datetime
+
+
+class Teams(Protocol):
+    """Shared teams. A personal team has no row."""
+
+    async def add(self, team: Team, owner: Membership) -> None: ...
+
+    async def get(self, access: TeamAccess) -> Team:
+        """Raises TeamNotFound."""
+        ...
+
+    async def lock(self, access: TeamAccess) -> Team:
+        """`get`, with the row locked until the transaction ends: changes of the team and its members happen one after another."""
+        ...
+
+    async def lock_any(self, team_id: UUID) -> Team | None:
+        """`lock` for what follows from an event or an invitation. Orders changes of its members."""
+        ...
+
+    async def find(self, team_id: UUID) -> Team | None:
+        """Read a team for what follows from an event. Not locked."""
+        ...
+
+    async def save(self, team: Team) -> None: ...
+
+    async def delete(self, team_id: UUID) -> None:
+        """Delete the team with its members and invitations. Idempotent."""
+        ...
+
+    async def find_membership(self, team_id: UUID, user_id: UUID) -> Membership | None:
+        """The membership of a user, also in the personal team."""
+        ...
+
+    async def list_of(self, user_id: UUID) -> Sequence[tuple[Team, Membership]]:
+        """The shared teams of a user, oldest membership first."""
+        ...
+
+    async def list_members(self, team_id: UUID) -> Sequence[Member]:
+        """Oldest first."""
+        ...
+
+    async def add_member(self, membership: Membership, at: datetime) -> None:
+        """Raises AlreadyMember."""
+        ...
+
+    async def save_member(self, membership: Membership) -> None: ...
+
+    async def remove_member(self, membership_id: UUID) -> None: ...
+
+    async def add_application(self, team_id: UUID, application_id: UUID) -> None:
+        """Remember an application of a shared team; not one that was deleted. Idempotent."""
+        ...
+
+    async def remove_application(self, team_id: UUID, application_id: UUID) -> None:
+        """Idempotent, in whichever order the events arrive."""
+        ...
+
+    async def list_applications(self, team_id: UUID) -> Sequence[UUID]:
+        """Applications of a shared team that are not deleted."""
+        ...
+
+
+class Invitations(Protocol):
+    """Open invitations: an accepted or revoked one has no row."""
+
+    async def add(self, invitation: Invitation) -> None:
+        """Raises AlreadyInvited."""
+        ...
+
+    async def get(self, invitation_id: UUID) -> Invitation | None: ...
+
+    async def lock_by_token(self, token: OpaqueToken) -> Invitation | None:
+        """Locks its row until the transaction ends."""
+        ...
+
+    async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
+        """Newest first, expired ones included until they are pruned."""
+        ...
+
+    async def count_by(self, user_id: UUID, since: datetime) -> int:
+        """Open invitations that a user has sent since then."""
+        ...
+
+    async def delete(self, invitation_id: UUID) -> None: ...
+
+    async def prune(self, now: datetime) -> int:
+        """Delete invitations that expired before the retention time. Returns their number."""
+        ...

@@ -1,0 +1,23 @@
+"""Checks what a caller may do in a team."""
+
+from uuid import UUID
+
+from functions.auth.domain.rejections import TeamNotFound
+from functions.auth.domain.team import require_shared
+from functions.auth.ports import Teams
+from functions.kernel import Permit, TeamAccess, check_team
+
+
+class AccessControl:
+    def __init__(self, teams: Teams) -> None:
+        self._teams = teams
+
+    async def to_team(self, permit: Permit, team_id: UUID) -> TeamAccess:
+        """Raises TeamNotFound for somebody who is no member, and Forbidden for a member without the permission."""
+        return check_team(permit, await self._teams.find_membership(team_id, permit.caller.user_id), TeamNotFound())
+
+    async def to_shared_team(self, permit: Permit, team_id: UUID) -> TeamAccess:
+        """`to_team`, for what a personal team does not have. Raises PersonalTeam."""
+        access = await self.to_team(permit, team_id)
+        require_shared(access)
+        return access

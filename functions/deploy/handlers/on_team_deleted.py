@@ -1,0 +1,16 @@
+"""Delete the quota of a deleted team.
+
+With an application that was created while the team was being deleted. Idempotent.
+"""
+
+from events.auth import TeamDeleted
+from events.deploy import ApplicationDeleted, BuildFailed, DeploymentFailed
+from functions.deploy.ports import Memberships
+from functions.deploy.services.account_closing import AccountClosing
+from functions.kernel import Done, Scale, on
+
+
+@on(emits=[ApplicationDeleted, BuildFailed, DeploymentFailed], scale=Scale(max=2))
+async def on_team_deleted(event: TeamDeleted, closing: AccountClosing, memberships: Memberships) -> Done[None]:
+    await memberships.remove_team(event.team_id)
+    return Done(None, *await closing.close(event.team_id, event.at))

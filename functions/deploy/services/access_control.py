@@ -1,0 +1,35 @@
+"""Checks what a caller may do in a team and with its applications."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.domain.rejections import ApplicationNotFound, TeamNotFound
+from functions.deploy.ports import Applications, Memberships
+from functions.kernel import ApplicationAccess, Membership, Permit, TeamAccess, check_application, check_team
+
+
+class AccessControl:
+    def __init__(self, applications: Applications, memberships: Memberships) -> None:
+        self._applications = applications
+        self._memberships = memberships
+
+    async def to_team(self, permit: Permit, team_id: UUID | None) -> TeamAccess:
+        """None: the personal team. Raises TeamNotFound, and Forbidden for a member without the permission."""
+        team_id = team_id or permit.caller.user_id
+        return check_team(permit, await self._memberships.find(team_id, permit.caller.user_id), TeamNotFound.of(team_id))
+
+    async def to_application(self, permit: Permit, application_id: UUID) -> ApplicationAccess:
+        """Raises ApplicationNotFound for somebody who is no member of its team, and Forbidden for a member without the permission."""
+        team_id = await self._applications.find_team(application_id)
+        membership = await self._memberships.find(team_id, permit.caller.user_id) if team_id else None
+        return check_application(permit, application_id, membership, ApplicationNotFound.of(application_id))
+
+    async def to_environment(self, permit: Permit, application_id: UUID, environment: EnvironmentName) -> ApplicationAccess:
+        """`to_application`, in one of its environments: a protected one may need a grant."""
+        return (await self.to_application(permit, application_id)).require_in(environment)
+
+    async def readable_teams(self, permit: Permit) -> Sequence[Membership]:
+        """The caller's memberships with the permission, the personal team first."""
+        found = await self._memberships.list_of(permit.caller.user_id)
+        return [each for each in found if each.allows(permit.permission)]

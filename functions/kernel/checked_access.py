@@ -1,0 +1,122 @@
+"""Checked access: values that prove that a caller's permission was checked.
+
+Stores take them in place of ids. They are made by `check_team` and `check_application` only, so a use case that forgets the
+check does not type-check: an id is no access. Each context has a service `AccessControl` that looks up the membership.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass
+from typing import Protocol, final
+from uuid import UUID
+
+from functions.kernel.access import Caller
+from functions.kernel.outcome import Rejection
+from functions.kernel.permissions import Membership, Permission, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Who asks for which permission: the verified caller, and the permission that the function declares. Checked nowhere yet."""
+
+    caller: Caller
+    permission: Permission
+
+
+class _Check:
+    """Only this module has one."""
+
+
+_CHECK = _Check()
+
+
+@dataclass(frozen=True)
+class TeamAccess:
+    """A permission in a team, checked."""
+
+    caller: Caller
+    permission: Permission
+    membership: Membership
+    check: InitVar[_Check]
+
+    def __post_init__(self, check: _Check) -> None:
+        if check is not _CHECK:
+            raise TypeError("access is made by its check only")
+
+    @property
+    def team_id(self) -> UUID:
+        return self.membership.team_id
+
+    @property
+    def role(self) -> Role:
+        return self.membership.role
+
+
+@final
+@dataclass(frozen=True)
+class ApplicationAccess:
+    """A permission of an application, checked."""
+
+    caller: Caller
+    permission: Permission
+    membership: Membership
+    application_id: UUID
+    check: InitVar[_Check]
+
+    def __post_init__(self, check: _Check) -> None:
+        if check is not _CHECK:
+            raise TypeError("access is made by its check only")
+
+    @property
+    def team_id(self) -> UUID:
+        return self.membership.team_id
+
+    def require_in(self, environment: str) -> "ApplicationAccess":
+        """Return this access if it counts in the environment. Raises Forbidden."""
+        self.membership.require_in(self.permission, self.application_id, environment)
+        return self
+
+
+def check_team(permit: Permit, membership: Membership | None, missing: Rejection) -> TeamAccess:
+    """Raises `missing` for somebody who is no member, and Forbidden for a member without the permission."""
+    if membership is None or membership.user_id != permit.caller.user_id:
+        raise missing
+    membership.require(permit.permission)
+    return TeamAccess(permit.caller, permit.permission, membership, _CHECK)
+
+
+def check_application(permit: Permit, application_id: UUID, membership: Membership | None, missing: Rejection) -> ApplicationAccess:
+    """As `check_team`. `membership`: of the caller, in the team that owns the application."""
+    if membership is None or membership.user_id != permit.caller.user_id:
+        raise missing
+    membership.require(permit.permission, application_id)
+    return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK)
+
+
+class Memberships(Protocol):
+    """The members of teams as a context knows them from events. The personal team of a user needs no row."""
+
+    async def find(self, team_id: UUID, user_id: UUID) -> Membership | None:
+        """The membership of a user, also in the personal team."""
+        ...
+
+    async def list_of(self, user_id: UUID) -> Sequence[Membership]:
+        """All memberships of a user, the personal team first."""
+        ...
+
+    async def names(self, team_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        """Team → name. Personal teams have none."""
+        ...
+
+    async def save(self, membership: Membership) -> None:
+        """Insert or replace. An older membership of the same user in the team does not replace a newer one."""
+        ...
+
+    async def remove(self, membership_id: UUID) -> None:
+        """Idempotent."""
+        ...
+
+    async def save_team(self, team_id: UUID, name: str) -> None: ...
+
+    async def remove_team(self, team_id: UUID) -> None:
+        """Remove the team with its members. Idempotent."""
+        ...

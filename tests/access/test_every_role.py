@@ -1,0 +1,105 @@
+"""A walk of every route with a permission as a member of each role, as a stranger and as an administrator of the platform.
+
+A member with the permission is not refused, one without it gets 403 with a sentence that names permission and role, and for a stranger the
+team or its object does not exist. Each request is undone, so that every caller meets the same objects.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from functions.auth import ports as auth
+from functions.kernel import PERMISSIONS, Caller, Membership, Role, new_id
+from functions.runtime.config.registry import contexts
+from tests.access.rules import BY_ROUTE, Access
+from tests.access.test_every_route import ADMIN, OTHER, OWNER, ROUTES, Outcome, Walk, prepared
+from tests.capsule.transactions import snapshot
+
+CALLERS = {role: Caller(UUID(int=100 + number)) for number, role in enumerate(Role)}
+OF_TEAMS = [route for route in ROUTES if route.declaration.permission is not None]
+OF_ALL_TEAMS = ("monitor.alerts",)
+"""Lists what the caller may see in all teams."""
+REACHES_PRODUCTION = ("deploy.configure_application", "deploy.promote")
+"""Their sample requests reach a protected environment, although their paths name none."""
+UNKNOWN = ("application-not-found", "team-not-found", "alert-not-found")
+"""What somebody without access is answered: also where it exists."""
+
+
+_prepared: list[Walk] = []
+
+
+@pytest.fixture
+async def walk() -> Walk:
+    """The owner's objects, in a team with a member of each role. Made once: every request is undone."""
+    if not _prepared:
+        _prepared.append(await _with_members(await prepared()))
+    return _prepared[0]
+
+
+async def _with_members(walk: Walk) -> Walk:
+    memberships = [Membership(new_id(), OWNER.user_id, caller.user_id, role) for role, caller in CALLERS.items()]
+    for context in ("billing", "deploy", "monitor"):
+        for membership in memberships:
+            await walk.memberships_of(context).save(membership)
+    for membership in memberships:
+        await walk.port(auth.Teams).add_member(replace(membership, team_id=walk.team_id), walk.clock.now())
+    return walk
+
+
+@asynccontextmanager
+async def undone(walk: Walk) -> AsyncIterator[None]:
+    restore = snapshot([store for context in contexts() for store in walk.stores(context)])
+    published = len(walk.published)
+    try:
+        yield
+    finally:
+        restore()
+        del walk.published[published:]
+        walk.forget_queued()
+
+
+async def ask(walk: Walk, name: str, caller: Caller, **ids: object) -> Outcome:
+    route = next(each for each in ROUTES if each.name == name)
+    others = {} if BY_ROUTE[name] is Access.TEAM else {"teamId": OWNER.user_id}
+    async with undone(walk):
+        return await walk.ask(route, caller, {**walk.ids, **others, **ids})
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_member_may_do_what_the_role_says(walk: Walk, role: Role) -> None:
+    for route in OF_TEAMS:
+        permission = route.declaration.permission
+        assert permission is not None
+        outcome = await ask(walk, route.name, CALLERS[role])
+        if role is Role.DEVELOPER and route.name in REACHES_PRODUCTION:
+            assert b"production is a protected environment" in outcome.answer, (route.name, outcome)
+        elif permission in PERMISSIONS[role]:
+            assert outcome.status != 403 or b"Only an owner" in outcome.answer, (route.name, role, outcome)
+            assert outcome.slug not in UNKNOWN, (route.name, role, outcome)
+        elif route.name not in OF_ALL_TEAMS:
+            sentence = f"This needs the permission {permission}, which the role {role} does not have in this team."
+            assert (outcome.status, outcome.answer.decode()) == (403, sentence), (route.name, role, outcome)
+
+
+async def test_for_a_stranger_and_for_an_administrator_of_the_platform_a_team_does_not_exist(walk: Walk) -> None:
+    for route in OF_TEAMS:
+        for caller in (OTHER, ADMIN):
+            outcome = await ask(walk, route.name, caller)
+            if caller == ADMIN and BY_ROUTE[route.name] is Access.OBJECT_OR_ADMIN:
+                assert outcome.slug not in (*UNKNOWN, "forbidden"), (route.name, outcome)
+            elif route.name not in OF_ALL_TEAMS:
+                assert (outcome.status, outcome.slug in UNKNOWN) == (404, True), (route.name, caller, outcome)
+
+
+async def test_a_developer_needs_a_grant_for_a_protected_environment(walk: Walk) -> None:
+    of_environment = [route for route in OF_TEAMS if route.declaration.permission and route.declaration.permission.is_of_environment]
+    assert len(of_environment) > 15
+    for route in (each for each in of_environment if "environment" in each.declaration.input.model_fields):  # type: ignore[union-attr]
+        outcome = await ask(walk, route.name, CALLERS[Role.DEVELOPER], environment="production")
+        expected = "is a protected environment" if "environment" in route.path_names else ""
+        assert (outcome.status == 403) == bool(expected), (route.name, outcome)
+        assert expected in outcome.answer.decode(), (route.name, outcome)
+        assert (await ask(walk, route.name, CALLERS[Role.ADMIN], environment="production")).status != 403, route.name

@@ -1,0 +1,137 @@
+"""The contracts of `Teams` and `Invitations`, on memory and on PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from functions.auth.adapters.postgres_invitations import PostgresInvitations
+from functions.auth.adapters.postgres_teams import PostgresTeams
+from functions.auth.domain.email import Email
+from functions.auth.domain.invitation import LIFETIME, Invitation
+from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, TeamNotFound
+from functions.auth.domain.team import Team
+from functions.auth.domain.tokens import RETENTION, OpaqueToken
+from functions.auth.domain.user import User
+from functions.auth.ports import Invitations, Teams
+from functions.kernel import Caller, Grant, Membership, Permission, Permit, Role, check_team, new_id
+from tests.adapters.auth_stores import NOW, Stores, in_memory, in_postgres, stored_user
+from tests.memory.auth_teams import MemoryInvitations, MemoryTeams
+
+
+@dataclass
+class World:
+    stores: Stores
+    teams: Teams
+    invitations: Invitations
+
+    async def team(self) -> tuple[Team, User, Membership]:
+        user = await stored_user(self.stores)
+        team, owner, _ = Team.create("crew", user, NOW)
+        async with self.stores.transaction():
+            await self.teams.add(team, owner)
+        return team, user, owner
+
+    def invitation(self, team: Team, email: str = "guest@example.org") -> tuple[Invitation, OpaqueToken]:
+        token, inviter = OpaqueToken(f"token-{uuid4()}"), uuid4()
+        return Invitation.create(new_id(), team.id, Email(email), Role.VIEWER, inviter, token, NOW)[0], token
+
+
+@pytest.fixture(scope="module")
+def url(postgres: Any) -> str:
+    return str(postgres.database("auth").functions_url)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    if request.param == "memory":
+        stores = in_memory()
+        yield World(stores, MemoryTeams(stores.users), MemoryInvitations())
+        return
+    async with in_postgres(request.getfixturevalue("url")) as stores:
+        assert stores.database is not None
+        yield World(stores, PostgresTeams(stores.database), PostgresInvitations(stores.database))
+
+
+async def test_a_team_is_read_with_checked_access_and_changed(world: World) -> None:
+    team, user, owner = await world.team()
+    access = check_team(Permit(Caller(user.id), Permission.TEAM_OWN), owner, TeamNotFound())
+    async with world.stores.transaction():
+        assert await world.teams.get(access) == team
+        locked = await world.teams.lock(access)
+        locked.name, locked.email = "other", "other@example.org"
+        await world.teams.save(locked)
+        assert await world.teams.find(team.id) == locked
+        await world.teams.delete(team.id)
+        await world.teams.delete(team.id)
+        assert await world.teams.find(team.id) is None
+        assert await world.teams.list_of(user.id) == []
+        with pytest.raises(TeamNotFound):
+            await world.teams.get(access)
+
+
+async def test_members_have_roles_and_grants(world: World) -> None:
+    team, user, owner = await world.team()
+    other = await stored_user(world.stores)
+    member = Membership(new_id(), team.id, other.id, Role.VIEWER)
+    async with world.stores.transaction():
+        await world.teams.add_member(member, NOW)
+        with pytest.raises(AlreadyMember):
+            await world.teams.add_member(replace(member, id=new_id()), NOW)
+        first, second = sorted((uuid4(), uuid4()))
+        changed = replace(member, role=Role.DEVELOPER, grants=(Grant(first, "production"), Grant(first, None), Grant(second, None)))
+        await world.teams.save_member(changed)
+    async with world.stores.transaction(read_only=True):
+        assert await world.teams.find_membership(team.id, other.id) == changed
+        assert await world.teams.find_membership(team.id, uuid4()) is None
+        assert await world.teams.find_membership(other.id, other.id) == Membership.personal(other.id)
+        assert await world.teams.list_of(other.id) == [(team, changed)]
+        members = await world.teams.list_members(team.id)
+    assert [(each.membership, each.email, each.joined_at) for each in members] == [(owner, user.email, NOW), (changed, other.email, NOW)]
+    async with world.stores.transaction():
+        await world.teams.save_member(replace(changed, grants=()))
+        found = await world.teams.find_membership(team.id, other.id)
+        assert found is not None
+        assert found.grants == ()
+        await world.teams.remove_member(member.id)
+        await world.teams.remove_member(member.id)
+        assert await world.teams.find_membership(team.id, other.id) is None
+
+
+async def test_applications_of_shared_teams_are_remembered_in_any_order(world: World) -> None:
+    team, user, _ = await world.team()
+    one, two = uuid4(), uuid4()
+    async with world.stores.transaction():
+        for _ in range(2):
+            await world.teams.add_application(team.id, one)
+        await world.teams.remove_application(team.id, two)
+        await world.teams.add_application(team.id, two)  # arrives late
+        await world.teams.add_application(user.id, uuid4())  # of the personal team
+        assert await world.teams.list_applications(team.id) == [one]
+        await world.teams.remove_application(team.id, one)
+        assert await world.teams.list_applications(team.id) == []
+
+
+async def test_an_address_has_one_open_invitation_to_a_team(world: World) -> None:
+    team, *_ = await world.team()
+    invitation, token = world.invitation(team)
+    other, _ = world.invitation(team, "other@example.org")
+    async with world.stores.transaction():
+        await world.invitations.add(invitation)
+        await world.invitations.add(other)
+        with pytest.raises(AlreadyInvited):
+            await world.invitations.add(world.invitation(team)[0])
+        assert await world.invitations.get(invitation.id) == invitation
+        assert await world.invitations.lock_by_token(token) == invitation
+        assert await world.invitations.lock_by_token(OpaqueToken("another")) is None
+        assert await world.invitations.list_of(team.id) == sorted([invitation, other], key=lambda each: each.id, reverse=True)
+        assert await world.invitations.count_by(invitation.invited_by, NOW) == 1
+        assert await world.invitations.count_by(invitation.invited_by, NOW + timedelta(seconds=1)) == 0
+        await world.invitations.delete(invitation.id)
+        assert await world.invitations.get(invitation.id) is None
+        assert await world.invitations.prune(NOW + LIFETIME + RETENTION) == 0
+        assert await world.invitations.prune(NOW + LIFETIME + RETENTION + timedelta(seconds=1)) >= 1
+        assert await world.invitations.list_of(team.id) == []

@@ -1,0 +1,123 @@
+"""In-memory teams and invitations of the auth context."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from datetime import datetime
+from uuid import UUID
+
+from functions.auth.domain.invitation import Invitation
+from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, TeamNotFound
+from functions.auth.domain.team import Team
+from functions.auth.domain.tokens import RETENTION, OpaqueToken
+from functions.auth.ports import Member, Users
+from functions.kernel import Membership, TeamAccess
+
+
+class MemoryTeams:
+    def __init__(self, users: Users) -> None:
+        self._users = users
+        self.teams: dict[UUID, Team] = {}
+        self.members: dict[UUID, tuple[Membership, datetime]] = {}
+        self.applications: dict[UUID, tuple[UUID, bool]] = {}
+        """Application → (team, whether it is deleted)."""
+
+    async def add(self, team: Team, owner: Membership) -> None:
+        self.teams[team.id] = deepcopy(team)
+        await self.add_member(owner, team.created_at)
+
+    async def get(self, access: TeamAccess) -> Team:
+        team = await self.lock_any(access.team_id)
+        if team is None:
+            raise TeamNotFound
+        return team
+
+    async def lock(self, access: TeamAccess) -> Team:
+        return await self.get(access)
+
+    async def lock_any(self, team_id: UUID) -> Team | None:
+        return deepcopy(self.teams.get(team_id))
+
+    async def find(self, team_id: UUID) -> Team | None:
+        return await self.lock_any(team_id)
+
+    async def save(self, team: Team) -> None:
+        if team.id in self.teams:
+            self.teams[team.id] = deepcopy(team)
+
+    async def delete(self, team_id: UUID) -> None:
+        self.teams.pop(team_id, None)
+        self.members = {key: each for key, each in self.members.items() if each[0].team_id != team_id}
+        self.applications = {key: each for key, each in self.applications.items() if each[0] != team_id}
+
+    def _of(self, team_id: UUID) -> list[tuple[Membership, datetime]]:
+        return sorted((each for each in self.members.values() if each[0].team_id == team_id), key=lambda each: each[0].id)
+
+    async def find_membership(self, team_id: UUID, user_id: UUID) -> Membership | None:
+        if team_id == user_id:
+            return Membership.personal(user_id)
+        return next((each for each, _ in self._of(team_id) if each.user_id == user_id), None)
+
+    async def list_of(self, user_id: UUID) -> Sequence[tuple[Team, Membership]]:
+        found = sorted((each for each, _ in self.members.values() if each.user_id == user_id), key=lambda each: each.id)
+        return [(deepcopy(self.teams[each.team_id]), each) for each in found]
+
+    async def list_members(self, team_id: UUID) -> Sequence[Member]:
+        members = []
+        for membership, joined_at in self._of(team_id):
+            user = await self._users.get(membership.user_id)
+            if user is not None:
+                members.append(Member(membership, user.email, user.name, joined_at))
+        return members
+
+    async def add_member(self, membership: Membership, at: datetime) -> None:
+        if await self.find_membership(membership.team_id, membership.user_id):
+            raise AlreadyMember
+        self.members[membership.id] = (membership, at)
+
+    async def save_member(self, membership: Membership) -> None:
+        if membership.id in self.members:
+            self.members[membership.id] = (membership, self.members[membership.id][1])
+
+    async def remove_member(self, membership_id: UUID) -> None:
+        self.members.pop(membership_id, None)
+
+    async def add_application(self, team_id: UUID, application_id: UUID) -> None:
+        if team_id in self.teams:
+            self.applications.setdefault(application_id, (team_id, False))
+
+    async def remove_application(self, team_id: UUID, application_id: UUID) -> None:
+        if team_id in self.teams:
+            self.applications[application_id] = (team_id, True)
+
+    async def list_applications(self, team_id: UUID) -> Sequence[UUID]:
+        return [key for key, (team, is_deleted) in self.applications.items() if team == team_id and not is_deleted]
+
+
+class MemoryInvitations:
+    def __init__(self) -> None:
+        self.rows: dict[UUID, Invitation] = {}
+
+    async def add(self, invitation: Invitation) -> None:
+        if any((each.team_id, each.email) == (invitation.team_id, invitation.email) for each in self.rows.values()):
+            raise AlreadyInvited
+        self.rows[invitation.id] = deepcopy(invitation)
+
+    async def get(self, invitation_id: UUID) -> Invitation | None:
+        return deepcopy(self.rows.get(invitation_id))
+
+    async def lock_by_token(self, token: OpaqueToken) -> Invitation | None:
+        return next((deepcopy(each) for each in self.rows.values() if each.token_hash == token.hash), None)
+
+    async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
+        return deepcopy(sorted((each for each in self.rows.values() if each.team_id == team_id), key=lambda each: each.id, reverse=True))
+
+    async def count_by(self, user_id: UUID, since: datetime) -> int:
+        return sum(each.invited_by == user_id and each.created_at >= since for each in self.rows.values())
+
+    async def delete(self, invitation_id: UUID) -> None:
+        self.rows.pop(invitation_id, None)
+
+    async def prune(self, now: datetime) -> int:
+        before = len(self.rows)
+        self.rows = {key: each for key, each in self.rows.items() if each.expires_at >= now - RETENTION}
+        return before - len(self.rows)
