@@ -282,3 +282,17 @@ class RecoveryCodeUsed(Event, type="recovery-code.used"):
     user_id: UUID
     left: int
     at: datetime
+
+
+class DeviceAuthorizationDecided(Event, type="device-authorization.decided"):
+    """A user decided whether a device may sign in to the account.
+
+    `address`, `user_agent`: of the device that asked. `is_approved`: the device may start a session now.
+    """
+
+    authorization_id: UUID
+    user_id: UUID
+    is_approved: bool
+    address: str
+    user_agent: str
+    at: datetime

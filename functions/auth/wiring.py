@@ -4,9 +4,11 @@ from functions.auth import ports
 from functions.auth.adapters import variables
 from functions.auth.adapters.administrators import SettingsAdministrators
 from functions.auth.adapters.argon2 import Argon2Hasher
+from functions.auth.adapters.dashboard_pages import ConfiguredDashboardPages
 from functions.auth.adapters.emails import EmailMailer
 from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SignedLoginChallenges, SigningKeys
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
+from functions.auth.adapters.postgres_device_authorizations import PostgresDeviceAuthorizations
 from functions.auth.adapters.postgres_email_changes import PostgresEmailChanges
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
@@ -18,6 +20,7 @@ from functions.auth.adapters.settings import ConfiguredDeletion
 from functions.auth.adapters.vault import vault
 from functions.auth.domain.session import SessionLimits
 from functions.auth.services.code_check import CodeCheck
+from functions.auth.services.device_codes import DeviceCodes
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.session_tokens import SessionTokens
 from functions.runtime.config.wiring import Wiring
@@ -46,6 +49,8 @@ wiring = Wiring(
         ports.ApiTokens: PostgresApiTokens,
         ports.SecondFactors: PostgresSecondFactors,
         ports.LoginChallenges: SignedLoginChallenges,
+        ports.DashboardPages: ConfiguredDashboardPages,
+        ports.DeviceAuthorizations: PostgresDeviceAuthorizations,
         ports.Vault: vault,
         ports.VerificationTokens: PostgresVerificationTokens,
         ports.EmailChanges: PostgresEmailChanges,
@@ -61,6 +66,7 @@ wiring = Wiring(
         SessionLimits: session_limits,
         SessionTokens: SessionTokens,
         CodeCheck: CodeCheck,
+        DeviceCodes: DeviceCodes,
         PasswordCheck: PasswordCheck,
         SigningKeys: SigningKeys,
         EmailTransport: email_transport,

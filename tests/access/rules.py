@@ -14,14 +14,14 @@ class Access(Enum):
 RULES: dict[Access, str] = {
     Access.ANYONE: """
         auth.jwks auth.login auth.refresh auth.register auth.request_password_reset auth.resend_verification auth.reset_password
-        auth.confirm_email_change auth.login_second_factor auth.verify_email
+        auth.confirm_email_change auth.login_second_factor auth.verify_email auth.begin_device_authorization auth.redeem_device_code
         billing.handle_stripe_webhook billing.plans
     """,
     Access.ACCOUNT: """
         auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile auth.registration
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
         auth.create_token auth.tokens auth.begin_second_factor auth.confirm_identity auth.disable_second_factor auth.enable_second_factor
-        auth.replace_recovery_codes auth.second_factor
+        auth.replace_recovery_codes auth.second_factor auth.find_device_authorization auth.decide_device_authorization
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
         billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.export deploy.quota

@@ -14,6 +14,7 @@ from events.auth import UserCreated
 from functions.auth import ports as auth
 from functions.auth.commands.create_token import CreatedTokenView, CreateToken
 from functions.auth.commands.request_email_change import RequestEmailChange
+from functions.auth.domain.device_authorization import DeviceAuthorization
 from functions.auth.domain.email import Email
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.session import Device, Session
@@ -51,7 +52,7 @@ LAST = (
 )
 """What the owner does last, in this order."""
 
-OF_A_SESSION = ("auth.confirm_identity",)
+OF_A_SESSION = ("auth.confirm_identity", "auth.decide_device_authorization")
 """What needs a session; the callers of the other routes have none."""
 
 READABLE_BY_TOKENS = ("auth.profile", "auth.registration")
@@ -98,6 +99,7 @@ class Walk(DeployCapsule):
         await self.call(RefundInvoice(invoice_id=invoice.id, amount=100, reason="sorry"), caller=ADMIN)
         await self.settle()
         [credit_note] = await self.port(billing.CreditNotes).list_for_invoice(invoice.id)
+        await self._device()
         self.ids = {
             "applicationId": application,
             "deploymentId": third.id,
@@ -142,6 +144,11 @@ class Walk(DeployCapsule):
         session, _ = Session.start(caller.user_id, Device.of(CLIENT), self.clock.now())
         await self.port(auth.Sessions).add(session, OpaqueToken.for_refresh())
         return session.id
+
+    async def _device(self) -> None:
+        """A device that asks to sign in with the code of the schema's example."""
+        authorization = DeviceAuthorization.begin(Device.of(CLIENT), OpaqueToken.for_device(), self.clock.now())
+        await self.port(auth.DeviceAuthorizations).add(replace(authorization, user_code="WDJBMJHT"))
 
     async def _token(self, caller: Caller) -> UUID:
         request = CreateToken(name="of-the-owner", scopes=[Scope.READ])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
+from functions.auth.adapters.postgres_device_authorizations import PostgresDeviceAuthorizations
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
@@ -18,6 +19,7 @@ from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import (
     ApiTokens,
+    DeviceAuthorizations,
     LoginFailures,
     Registrations,
     RevokedSessions,
@@ -31,6 +33,7 @@ from functions.kernel import new_id
 from functions.runtime.reliability.revoked_sessions import RevokedSessions as PostgresRevokedSessions
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
+from tests.memory.auth_sign_in import MemoryDeviceAuthorizations
 from tests.memory.auth_tokens import MemoryApiTokens, MemorySecondFactors
 from tests.memory.runtime import MemoryRevokedSessions
 
@@ -49,6 +52,7 @@ class Stores:
     revoked: RevokedSessions
     api_tokens: ApiTokens
     factors: SecondFactors
+    devices: DeviceAuthorizations
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
@@ -67,6 +71,7 @@ def in_memory() -> Stores:
         revoked,
         MemoryApiTokens(revoked),
         MemorySecondFactors(),
+        MemoryDeviceAuthorizations(),
     )
 
 
@@ -89,6 +94,7 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresRevokedSessions(database),
             PostgresApiTokens(database),
             PostgresSecondFactors(database),
+            PostgresDeviceAuthorizations(database),
             database,
         )
     finally:

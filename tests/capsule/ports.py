@@ -7,6 +7,7 @@ from events.auth import (
     AdministratorGranted,
     ApiTokenCreated,
     ApiTokenRevoked,
+    DeviceAuthorizationDecided,
     RecoveryCodesReplaced,
     RecoveryCodeUsed,
     RegistrationCompleted,
@@ -27,6 +28,7 @@ from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.memory import auth as memory_auth
 from tests.memory import (
     auth_accounts,
+    auth_sign_in,
     auth_tokens,
     billing_methods,
     billing_money,
@@ -88,6 +90,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.ApiTokens: api_tokens,
         auth.LoginChallenges: auth_tokens.PlainLoginChallenges,
         auth.SecondFactors: auth_tokens.MemorySecondFactors,
+        auth.DeviceAuthorizations: auth_sign_in.MemoryDeviceAuthorizations,
         auth.Vault: memory_deploy.PlainVault,
         auth.Hasher: memory_auth.PlainHasher,
         auth.Housekeeping: MemoryHousekeeping,
@@ -175,6 +178,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         ApiTokenRevoked,
         BuildFailed,
         BuildSucceeded,
+        DeviceAuthorizationDecided,
         PaymentProcessed,
         RecoveryCodeUsed,
         RecoveryCodesReplaced,

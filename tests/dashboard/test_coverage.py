@@ -9,6 +9,8 @@ from functions.runtime.config.registry import Registry
 
 WITHOUT_PAGE = {
     "auth.jwks": "for programs",
+    "auth.begin_device_authorization": "for programs: capsule login --device",
+    "auth.redeem_device_code": "for programs: capsule login --device",
     "auth.verify_email": "the gateway's page behind the link of the e-mail",
     "auth.reset_password": "the gateway's page behind the link of the e-mail",
     "auth.confirm_email_change": "the gateway's page behind the link of the e-mail",

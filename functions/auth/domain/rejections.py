@@ -1,6 +1,8 @@
 """Every rejection of the auth context. None reveals whether an address has an account."""
 
-from functions.kernel import Conflict, Forbidden, Gone, Invalid, NotFound, TooManyRequests, Unauthenticated
+from typing import ClassVar
+
+from functions.kernel import Conflict, Forbidden, Gone, Invalid, NotFound, Rejection, TooManyRequests, Unauthenticated
 
 
 class InvalidEmail(Invalid):
@@ -144,3 +146,51 @@ class RegistrationComplete(Conflict):
 
 class UnknownRegistration(NotFound):
     """There is no registration for this user."""
+
+
+class DevicePollRejection(Rejection):
+    """The device cannot sign in with this code. `error` has the error code of RFC 8628."""
+
+    status = 400  # RFC 6749, 5.2
+    error: ClassVar[str] = ""
+
+    def __init__(self, detail: str = "", *, retry_after: int | None = None) -> None:
+        super().__init__(detail, retry_after=retry_after, secret_members={"error": self.error})
+
+
+class AuthorizationPending(DevicePollRejection):
+    """The user has not decided yet. Poll again after the interval."""
+
+    error = "authorization_pending"
+
+
+class SlowDown(DevicePollRejection):
+    """The device polls too often. Add 5 seconds to the interval."""
+
+    error = "slow_down"
+
+
+class AccessDenied(DevicePollRejection):
+    """The user has denied the sign-in. Begin again if this was a mistake."""
+
+    error = "access_denied"
+
+
+class ExpiredToken(DevicePollRejection):
+    """The code has expired or was used. Begin again."""
+
+    error = "expired_token"
+
+
+class InvalidGrant(DevicePollRejection):
+    """The device code is unknown. Begin again."""
+
+    error = "invalid_grant"
+
+
+class UnknownUserCode(NotFound):
+    """There is no sign-in with this code. Compare it with the code on the device."""
+
+
+class DecidedUserCode(Conflict):
+    """This code has been confirmed or denied already. Begin again on the device."""

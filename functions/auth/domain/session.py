@@ -101,9 +101,17 @@ class Session:
 
     @classmethod
     def start(
-        cls, user_id: UUID, device: Device, now: datetime, limits: SessionLimits = DEFAULT_LIMITS, methods: frozenset[Method] = PASSWORD_ONLY
+        cls,
+        user_id: UUID,
+        device: Device,
+        now: datetime,
+        limits: SessionLimits = DEFAULT_LIMITS,
+        methods: frozenset[Method] = PASSWORD_ONLY,
+        authenticated_at: datetime | None = None,
     ) -> tuple["Session", Events]:
-        session = cls(new_id(), user_id, device, now, now, limits.expiry(now, now), RefreshFamily(rotated_at=now), now, methods)
+        """`authenticated_at`: earlier than now for a device that another session has approved."""
+        proved_at = authenticated_at or now
+        session = cls(new_id(), user_id, device, now, now, limits.expiry(now, now), RefreshFamily(rotated_at=now), proved_at, methods)
         return session, (UserLoggedIn(user_id=user_id, session_id=session.id, at=now),)
 
     @property

@@ -11,6 +11,7 @@ from functions.auth.domain.session import EndReason
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
 from functions.auth.ports import (
     ApiTokens,
+    DeviceAuthorizations,
     EmailChanges,
     Housekeeping,
     LoginFailures,
@@ -34,6 +35,7 @@ async def housekeeping(
     api_tokens: ApiTokens,
     verifications: VerificationTokens,
     email_changes: EmailChanges,
+    device_authorizations: DeviceAuthorizations,
     failures: LoginFailures,
     sent_emails: SentEmails,
     registrations: Registrations,
@@ -47,6 +49,7 @@ async def housekeeping(
         await api_tokens.prune(now)
         await verifications.prune(now)
         await email_changes.prune(now)
+        await device_authorizations.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)
         for user in await users.delete_unverified(now - UNVERIFIED_LIFETIME, BATCH_SIZE):

@@ -17,13 +17,16 @@ from functions.auth.ports.sessions import (
     Sessions,
     Vault,
 )
+from functions.auth.ports.sign_in import DashboardPages, DeviceAuthorizations
 
 __all__ = [
     "AccessToken",
     "AccessTokenIssuer",
     "Administrators",
     "ApiTokens",
+    "DashboardPages",
     "DeletionPolicy",
+    "DeviceAuthorizations",
     "EmailChanges",
     "EmailTaken",
     "EmailTokens",
