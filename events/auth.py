@@ -296,3 +296,21 @@ class DeviceAuthorizationDecided(Event, type="device-authorization.decided"):
     address: str
     user_agent: str
     at: datetime
+
+
+class IdentityLinked(Event, type="identity.linked"):
+    """An identity at a provider signs in to an account from now on."""
+
+    identity_id: UUID
+    user_id: UUID
+    provider: str
+    at: datetime
+
+
+class IdentityUnlinked(Event, type="identity.unlinked"):
+    """An identity at a provider no longer signs in to an account."""
+
+    identity_id: UUID
+    user_id: UUID
+    provider: str
+    at: datetime

@@ -3,14 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+from functions.auth.domain.identity import IdentityProvider
 from functions.edge.gateway.routing import Route
 from functions.edge.gateway.samples import sample
 
+LINK_TOKEN = "cpi_of-the-owner"
+"""With which the owner began to link an identity."""
+PROVIDER = IdentityProvider("corp", "Example", "https://sso.example.com", "capsule", "a-client-secret")
 PASSWORD = "correct horse battery staple"
 
 BODIES: dict[str, dict[str, Any]] = {
     "auth.change_password": {"currentPassword": PASSWORD, "password": "another good password 77"},
     "auth.create_token": {"name": "another", "scopes": ["read"]},
+    "auth.begin_identity_link": {"provider": PROVIDER.name},
+    "auth.finish_identity_link": {"token": LINK_TOKEN},
     "billing.refund_invoice": {"reason": "sorry"},
     "billing.set_payment_method": {"paymentMethod": "pm_card_visa"},
     "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},

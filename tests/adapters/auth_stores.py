@@ -8,6 +8,7 @@ from typing import Any
 
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
 from functions.auth.adapters.postgres_device_authorizations import PostgresDeviceAuthorizations
+from functions.auth.adapters.postgres_identities import PostgresIdentities, PostgresProviderLogins
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
@@ -20,7 +21,9 @@ from functions.auth.domain.user import User
 from functions.auth.ports import (
     ApiTokens,
     DeviceAuthorizations,
+    Identities,
     LoginFailures,
+    ProviderLogins,
     Registrations,
     RevokedSessions,
     SecondFactors,
@@ -33,7 +36,7 @@ from functions.kernel import new_id
 from functions.runtime.reliability.revoked_sessions import RevokedSessions as PostgresRevokedSessions
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
-from tests.memory.auth_sign_in import MemoryDeviceAuthorizations
+from tests.memory.auth_sign_in import MemoryDeviceAuthorizations, MemoryIdentities, MemoryProviderLogins
 from tests.memory.auth_tokens import MemoryApiTokens, MemorySecondFactors
 from tests.memory.runtime import MemoryRevokedSessions
 
@@ -53,6 +56,8 @@ class Stores:
     api_tokens: ApiTokens
     factors: SecondFactors
     devices: DeviceAuthorizations
+    identities: Identities
+    provider_logins: ProviderLogins
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
@@ -72,6 +77,8 @@ def in_memory() -> Stores:
         MemoryApiTokens(revoked),
         MemorySecondFactors(),
         MemoryDeviceAuthorizations(),
+        MemoryIdentities(),
+        MemoryProviderLogins(),
     )
 
 
@@ -95,6 +102,8 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresApiTokens(database),
             PostgresSecondFactors(database),
             PostgresDeviceAuthorizations(database),
+            PostgresIdentities(database),
+            PostgresProviderLogins(database),
             database,
         )
     finally:

@@ -8,6 +8,8 @@ from events.auth import (
     ApiTokenCreated,
     ApiTokenRevoked,
     DeviceAuthorizationDecided,
+    IdentityLinked,
+    IdentityUnlinked,
     RecoveryCodesReplaced,
     RecoveryCodeUsed,
     RegistrationCompleted,
@@ -91,6 +93,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.LoginChallenges: auth_tokens.PlainLoginChallenges,
         auth.SecondFactors: auth_tokens.MemorySecondFactors,
         auth.DeviceAuthorizations: auth_sign_in.MemoryDeviceAuthorizations,
+        auth.Identities: auth_sign_in.MemoryIdentities,
+        auth.ProviderLogins: auth_sign_in.MemoryProviderLogins,
         auth.Vault: memory_deploy.PlainVault,
         auth.Hasher: memory_auth.PlainHasher,
         auth.Housekeeping: MemoryHousekeeping,
@@ -166,7 +170,16 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
 }
 
 EXTERNAL: frozenset[Any] = frozenset(
-    {auth.Mailer, billing.Mailer, billing.PaymentProvider, deploy.ApplicationRequests, deploy.Cluster, monitor.Mailer, monitor.Webhooks}
+    {
+        auth.Mailer,
+        auth.ProviderClient,
+        billing.Mailer,
+        billing.PaymentProvider,
+        deploy.ApplicationRequests,
+        deploy.Cluster,
+        monitor.Mailer,
+        monitor.Webhooks,
+    }
 )
 """Ports to foreign systems: no transaction restores their state, and none may be open while they are called."""
 
@@ -179,6 +192,8 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         BuildFailed,
         BuildSucceeded,
         DeviceAuthorizationDecided,
+        IdentityLinked,
+        IdentityUnlinked,
         PaymentProcessed,
         RecoveryCodeUsed,
         RecoveryCodesReplaced,

@@ -30,7 +30,6 @@ WITHOUT_PAGE = {
     "auth.enable_second_factor": "capsule account 2fa on",
     "auth.disable_second_factor": "capsule account 2fa off",
     "auth.replace_recovery_codes": "capsule account 2fa recovery-codes",
-    "auth.confirm_identity": "the commands that need it ask for it",
     "auth.registration": "the sign-up leads on by itself",
     "billing.customer": "the billing page shows it",
     "billing.handle_stripe_webhook": "for Stripe",

@@ -24,8 +24,8 @@ async def test_a_device_is_shown_and_confirmed(ada: Browser) -> None:
     code = (await begun(ada)).user_code
     page = await ada.open(f"/device?user_code={code}")
     assert f'value="{code}"' in page.text and CLI.address not in page.text
-    shown = text_of(await ada.send("/device", userCode=code.lower()))
-    assert "Capsule CLI 0.2.0 on Linux" in shown and CLI.address in shown and code in shown
+    found = text_of(await ada.send("/device", userCode=code.lower()))
+    assert "Capsule CLI 0.2.0 on Linux" in found and CLI.address in found and code in found
     assert "The device is signed in." in text_of(await ada.send("/device/decision", userCode=code, decision="approve"))
     assert "confirmed or denied already" in text_of(await ada.send("/device/decision", userCode=code, decision="approve"))
 

@@ -14,7 +14,7 @@ from functions.auth.ports import EmailTaken
 from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
-COLUMNS = "id, email, password_hash, roles, email_verified_at, created_at, updated_at, version, name, deletes_at"
+COLUMNS = "id, email, password_hash, roles, email_verified_at, created_at, updated_at, version, name, deletes_at, has_password"
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
 BY_EMAIL = f"SELECT {COLUMNS} FROM users WHERE email = %s"
 
@@ -27,7 +27,7 @@ class PostgresUsers:
         connection = self._database.connection
         async with self._unique_email(user):
             await connection.execute(
-                f"INSERT INTO users ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                f"INSERT INTO users ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     user.id,
                     user.email,
@@ -39,6 +39,7 @@ class PostgresUsers:
                     user.version,
                     user.name,
                     user.deletes_at,
+                    user.has_password,
                 ),
             )
 
@@ -56,7 +57,7 @@ class PostgresUsers:
         async with self._unique_email(user):
             updated = await self._database.connection.execute(
                 "UPDATE users SET email = %s, password_hash = %s, roles = %s, email_verified_at = %s, updated_at = %s, name = %s, deletes_at = %s,"
-                " version = version + 1 WHERE id = %s AND version = %s",
+                " has_password = %s, version = version + 1 WHERE id = %s AND version = %s",
                 (
                     user.email,
                     user.password_hash,
@@ -65,6 +66,7 @@ class PostgresUsers:
                     user.updated_at,
                     user.name,
                     user.deletes_at,
+                    user.has_password,
                     user.id,
                     user.version,
                 ),

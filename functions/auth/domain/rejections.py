@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from functions.kernel import Conflict, Forbidden, Gone, Invalid, NotFound, Rejection, TooManyRequests, Unauthenticated
+from functions.kernel import Conflict, Forbidden, Gone, Invalid, NotFound, Rejection, TooManyRequests, Unauthenticated, Unavailable
 
 
 class InvalidEmail(Invalid):
@@ -194,3 +194,50 @@ class UnknownUserCode(NotFound):
 
 class DecidedUserCode(Conflict):
     """This code has been confirmed or denied already. Begin again on the device."""
+
+
+class UnknownProvider(NotFound):
+    """This installation has no such provider. `GET /v1/identity-providers` lists them."""
+
+
+class ProviderUnavailable(Unavailable):
+    """The provider does not answer. Try again in a minute, or sign in another way."""
+
+
+class UnknownProviderLogin(NotFound):
+    """This sign-in with a provider is unknown, has expired or was used. Begin again."""
+
+
+class InvalidAuthorizationResponse(Forbidden):
+    """The response of the provider does not belong to this sign-in. Begin again in this browser."""
+
+
+class ProviderLoginPending(Conflict):
+    """The provider has not answered yet. Repeat the request after a second."""
+
+
+class ProviderLoginFailed(Forbidden):
+    """The sign-in with the provider failed. Begin again, or sign in another way."""
+
+
+class ProviderEmailUnverified(Forbidden):
+    """The provider has not verified your e-mail address. Verify it there, or sign up with e-mail address and password and link the provider then."""
+
+
+class IdentityNotLinked(Forbidden):
+    """Your address has an account that this identity is not linked to. Sign in another way, then link it on the page of your account.
+
+    An address alone never links an identity: whoever has it at a provider need not be the user of the account.
+    """
+
+
+class IdentityTaken(Conflict):
+    """This identity is linked to an account already. Unlink it there first."""
+
+
+class IdentityNotFound(NotFound):
+    """The account has no identity with this id. `GET /v1/users/me/identities` lists them."""
+
+
+class LastSignInMethod(Conflict):
+    """This is the only way to sign in to the account. Set a password first: `capsule password reset`."""

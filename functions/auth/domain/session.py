@@ -38,6 +38,8 @@ class Method(StrEnum):
     PASSWORD = "pwd"
     CODE = "otp"
     """A code of the second factor, or a recovery code."""
+    PROVIDER = "fed"
+    """An identity at a provider. RFC 8176 registers no value for it; section 2 allows others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Device:
 
 
 DEFAULT_LIMITS = SessionLimits()
+WITH_PROVIDER = frozenset({Method.PROVIDER})
 PASSWORD_ONLY = frozenset({Method.PASSWORD})
 WITH_CODE = frozenset({Method.PASSWORD, Method.CODE})
 

@@ -15,6 +15,7 @@ from functions.auth.ports import (
     EmailChanges,
     Housekeeping,
     LoginFailures,
+    ProviderLogins,
     Registrations,
     SentEmails,
     Sessions,
@@ -36,6 +37,7 @@ async def housekeeping(
     verifications: VerificationTokens,
     email_changes: EmailChanges,
     device_authorizations: DeviceAuthorizations,
+    provider_logins: ProviderLogins,
     failures: LoginFailures,
     sent_emails: SentEmails,
     registrations: Registrations,
@@ -50,6 +52,7 @@ async def housekeeping(
         await verifications.prune(now)
         await email_changes.prune(now)
         await device_authorizations.prune(now)
+        await provider_logins.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)
         for user in await users.delete_unverified(now - UNVERIFIED_LIFETIME, BATCH_SIZE):

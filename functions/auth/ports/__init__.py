@@ -17,7 +17,7 @@ from functions.auth.ports.sessions import (
     Sessions,
     Vault,
 )
-from functions.auth.ports.sign_in import DashboardPages, DeviceAuthorizations
+from functions.auth.ports.sign_in import DashboardPages, DeviceAuthorizations, Identities, IdentityProviders, ProviderClient, ProviderLogins
 
 __all__ = [
     "AccessToken",
@@ -32,9 +32,13 @@ __all__ = [
     "EmailTokens",
     "Hasher",
     "Housekeeping",
+    "Identities",
+    "IdentityProviders",
     "LoginChallenges",
     "LoginFailures",
     "Mailer",
+    "ProviderClient",
+    "ProviderLogins",
     "PublicKeys",
     "Registrations",
     "RevokedSessions",

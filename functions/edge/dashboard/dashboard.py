@@ -178,6 +178,7 @@ class Dashboard:
 
     def _complete(self, visit: Visit, response: Response) -> Response:
         response.headers.update(SECURITY)
+        cookies.set_short_lived(response, visit.cookies, is_secure=self._is_secure)
         if visit.has_signed_out:
             cookies.delete_tokens(response)
         elif visit.new_tokens is not None:
