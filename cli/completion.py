@@ -85,6 +85,10 @@ def session_ids(incomplete: str) -> Completion:
     return _complete(incomplete, lambda client: _short(client.page("/v1/sessions"), lambda each: f"{each['program']} {each['address']}"))
 
 
+def identity_ids(incomplete: str) -> Completion:
+    return _complete(incomplete, lambda client: _short(client.page("/v1/users/me/identities"), lambda each: f"{each['provider']} {each['email']}"))
+
+
 def token_names(incomplete: str) -> Completion:
     return _complete(incomplete, lambda client: [(each["name"], ", ".join(each["scopes"])) for each in client.page("/v1/tokens")])
 

@@ -61,6 +61,10 @@ class Output:
         if not self.as_json:
             self.err.print(Prose(text) if isinstance(text, str) else text, soft_wrap=True)
 
+    def instruct(self, text: str) -> None:
+        """Print what a person must do now before the command goes on to standard error, also with `--json`."""
+        self.err.print(Prose(text), soft_wrap=True)
+
     def next_step(self, *commands: str) -> None:
         """Print the commands that usually follow."""
         for index, each in enumerate(commands):

@@ -31,6 +31,12 @@ def ask_code(*, from_stdin: bool) -> str:
     return str(typer.prompt("Code of your authenticator application, or a recovery code", err=True)).strip()
 
 
+def require_terminal_for_login(email: str | None, password_stdin: bool) -> None:
+    """Raises UsageError if the address or the password would have to be asked for and there is no terminal."""
+    if not (email and password_stdin):
+        _require_terminal("--device to confirm the sign-in in a browser, or --email ADDRESS --password-stdin")
+
+
 def ask_token(*, from_stdin: bool) -> str:
     """Return an access token from the first line of standard input, or from a prompt that does not echo it. It is never an argument."""
     if from_stdin:

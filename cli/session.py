@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cli.client import Client, Json
 from cli.credentials import Credentials, Login
+from cli.device_login import DeviceLogin
 from cli.failures import ApiError, Failure, NotFound, NotSignedIn, UsageError
 from cli.lookup import is_full_id, match_prefix, resolve_id
 from cli.output import Output
@@ -104,6 +105,18 @@ class Session:
             body = {"challenge": error.problem["challenge"], "code": ask_code()}
             response = self.anonymous.post("/v1/sessions/second-factor", body)
         login = Login.from_response(email, response, time.time())
+        self.credentials.store(login)
+        return login, response.get("deletesAt")
+
+    def sign_in_with_browser(self) -> tuple[Login, str | None]:
+        """Start a session that is confirmed in a browser (RFC 8628), and store its tokens.
+
+        Raises:
+            Failure: the user denied the sign-in, or the code expired.
+        """
+        response = DeviceLogin(self.anonymous, self.output).run()
+        profile = Client(self.settings.api, StaticToken(response["accessToken"]), on_wait=self.output.note).get("/v1/users/me")
+        login = Login.from_response(profile["email"], response, time.time())
         self.credentials.store(login)
         return login, response.get("deletesAt")
 

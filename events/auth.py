@@ -364,3 +364,35 @@ class TeamInvitationRevoked(Event, type="team-invitation.revoked"):
     invitation_id: UUID
     team_id: UUID
     at: datetime
+
+
+class DeviceAuthorizationDecided(Event, type="device-authorization.decided"):
+    """A user decided whether a device may sign in to the account.
+
+    `address`, `user_agent`: of the device that asked. `is_approved`: the device may start a session now.
+    """
+
+    authorization_id: UUID
+    user_id: UUID
+    is_approved: bool
+    address: str
+    user_agent: str
+    at: datetime
+
+
+class IdentityLinked(Event, type="identity.linked"):
+    """An identity at a provider signs in to an account from now on."""
+
+    identity_id: UUID
+    user_id: UUID
+    provider: str
+    at: datetime
+
+
+class IdentityUnlinked(Event, type="identity.unlinked"):
+    """An identity at a provider no longer signs in to an account."""
+
+    identity_id: UUID
+    user_id: UUID
+    provider: str
+    at: datetime

@@ -8,7 +8,7 @@ from cli.declaration import command
 from cli.failures import ApiError, UsageError
 from cli.links import token_of
 from cli.options import Email, PasswordStdin
-from cli.prompts import ask_code, ask_email, ask_password
+from cli.prompts import ask_code, ask_email, ask_password, require_terminal_for_login
 from cli.render import account as render
 from cli.session import Session
 
@@ -62,15 +62,27 @@ def verify(
     session.output.next_step(f"capsule login --email {verified['email']}")
 
 
-def login(session: Session, email: Email = None, password_stdin: PasswordStdin = False) -> None:
+def login(
+    session: Session,
+    email: Email = None,
+    password_stdin: PasswordStdin = False,
+    device: Annotated[bool, typer.Option("--device", help="Confirm the sign-in in a browser, on this or another device.")] = False,
+) -> None:
     """Sign in on this machine.
 
-    Asks for a code too if the second factor is on. With --password-stdin the code is the second line.
+    Asks for a code too if the second factor is on. With --password-stdin the code is the second line. With --device, prints an address
+    and a code to confirm in a browser, and waits: for accounts that sign in with a provider or a passkey, and for machines without a browser.
     """
-    address = ask_email(email)
-    password = ask_password(from_stdin=password_stdin, confirm=False)
-    with session.output.progress("signing in"):
-        stored, deletes_at = session.sign_in(address, password, lambda: ask_code(from_stdin=password_stdin))
+    if device and (email or password_stdin):
+        raise UsageError("--device needs no address and no password", hint="capsule login --device")
+    if device:
+        stored, deletes_at = session.sign_in_with_browser()
+    else:
+        require_terminal_for_login(email, password_stdin)
+        address = ask_email(email)
+        password = ask_password(from_stdin=password_stdin, confirm=False)
+        with session.output.progress("signing in"):
+            stored, deletes_at = session.sign_in(address, password, lambda: ask_code(from_stdin=password_stdin))
     session.output.show(
         {"email": stored.email, "api": session.settings.api, "deletesAt": deletes_at}, render.signed_in(stored.email, session.settings.api)
     )

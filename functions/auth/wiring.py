@@ -4,11 +4,15 @@ from functions.auth import ports
 from functions.auth.adapters import variables
 from functions.auth.adapters.administrators import SettingsAdministrators
 from functions.auth.adapters.argon2 import Argon2Hasher
+from functions.auth.adapters.dashboard_pages import ConfiguredDashboardPages
 from functions.auth.adapters.emails import EmailMailer
+from functions.auth.adapters.identity_providers import ConfiguredIdentityProviders
 from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SignedLoginChallenges, SigningKeys
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
 from functions.auth.adapters.postgres_audit_log import PostgresAuditLog
+from functions.auth.adapters.postgres_device_authorizations import PostgresDeviceAuthorizations
 from functions.auth.adapters.postgres_email_changes import PostgresEmailChanges
+from functions.auth.adapters.postgres_identities import PostgresIdentities, PostgresProviderLogins
 from functions.auth.adapters.postgres_invitations import PostgresInvitations
 from functions.auth.adapters.postgres_known_devices import PostgresKnownDevices
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
@@ -17,14 +21,17 @@ from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_teams import PostgresTeams
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
+from functions.auth.adapters.provider_client import HttpProviderClient
 from functions.auth.adapters.session_limits import session_limits
 from functions.auth.adapters.settings import ConfiguredDeletion
 from functions.auth.adapters.vault import vault
 from functions.auth.domain.session import SessionLimits
 from functions.auth.services.access_control import AccessControl
 from functions.auth.services.code_check import CodeCheck
+from functions.auth.services.device_codes import DeviceCodes
 from functions.auth.services.notices import Notices
 from functions.auth.services.password_check import PasswordCheck
+from functions.auth.services.provider_logins import ProviderLoginStart
 from functions.auth.services.session_tokens import SessionTokens
 from functions.auth.services.team_affiliations import TeamAffiliations
 from functions.runtime.config.wiring import Wiring
@@ -55,6 +62,12 @@ wiring = Wiring(
         ports.SecondFactors: PostgresSecondFactors,
         ports.KnownDevices: PostgresKnownDevices,
         ports.LoginChallenges: SignedLoginChallenges,
+        ports.DashboardPages: ConfiguredDashboardPages,
+        ports.Identities: PostgresIdentities,
+        ports.IdentityProviders: ConfiguredIdentityProviders,
+        ports.ProviderClient: HttpProviderClient,
+        ports.ProviderLogins: PostgresProviderLogins,
+        ports.DeviceAuthorizations: PostgresDeviceAuthorizations,
         ports.Vault: vault,
         ports.VerificationTokens: PostgresVerificationTokens,
         ports.EmailChanges: PostgresEmailChanges,
@@ -74,6 +87,8 @@ wiring = Wiring(
         SessionLimits: session_limits,
         SessionTokens: SessionTokens,
         CodeCheck: CodeCheck,
+        DeviceCodes: DeviceCodes,
+        ProviderLoginStart: ProviderLoginStart,
         PasswordCheck: PasswordCheck,
         Notices: Notices,
         SigningKeys: SigningKeys,

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from functions.describe.text import COMMAND
-from functions.edge.dashboard import variables as dashboard
 from functions.edge.gateway import variables as gateway
 from functions.runtime.config import variables as runtime
 from functions.runtime.config.registry import contexts, wiring_of
@@ -46,7 +45,7 @@ class Row:
 
 def sections() -> list[Section]:
     """Return the sections of all components but the command."""
-    found = [*runtime.SECTIONS, *gateway.SECTIONS, *dashboard.SECTIONS, *(each for context in contexts() for each in wiring_of(context).settings)]
+    found = [*runtime.SECTIONS, *gateway.SECTIONS, *(each for context in contexts() for each in wiring_of(context).settings)]
     for name in MODULES:
         found += importlib.import_module(name).SECTIONS
     return sorted(found, key=lambda each: each.title.startswith(INTERNAL))

@@ -12,7 +12,6 @@ from functions.billing.adapters import variables as billing
 from functions.billing.adapters.variables import DAYS_AHEAD, STRIPE_API_BASE, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET
 from functions.deploy.adapters import variables as deploy
 from functions.deploy.adapters.variables import APPLICATION_URL, HEALTH_CHECK_KEY
-from functions.edge.dashboard import variables as dashboard
 from functions.edge.gateway import variables as gateway
 from functions.edge.gateway.variables import REDIS_URL
 from functions.monitor.adapters import variables as monitor
@@ -66,7 +65,11 @@ def operator_objects(home: Home) -> list[Object]:
     """The objects that `knative/base/kustomization.yaml` requires of an operator."""
     signing = json.loads(stored_secret(home, "auth-signing.json", lambda: json.dumps(new_signing_jwks())))
     sealing = {context: json.loads(stored_secret(home, f"{context}-sealing.json", lambda: json.dumps(new_private_keys()))) for context in CONTEXTS}
-    defaults = {runtime.MAIL_URL.name: f"maildir://{home.mail}", runtime.PUBLIC_URL.name: home.gateway_url}
+    defaults = {
+        runtime.MAIL_URL.name: f"maildir://{home.mail}",
+        runtime.PUBLIC_URL.name: home.gateway_url,
+        runtime.DASHBOARD_URL.name: f"http://dashboard.localhost:{home.ports.ingress}",
+    }
     settings = defaults | operator_settings(home, [runtime.FUNCTIONS])
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}}},
@@ -75,7 +78,7 @@ def operator_objects(home: Home) -> list[Object]:
         _config("capsule-jwks", {"jwks.json": json.dumps(public_jwks(signing))}),
         _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()}),
         _secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
-        _secret("edge-settings", settings | operator_settings(home, (*gateway.SECTIONS, *dashboard.SECTIONS)) | redis_settings(home)),
+        _secret("edge-settings", settings | operator_settings(home, gateway.SECTIONS) | redis_settings(home)),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own: dict[str, dict[str, str]] = {
@@ -170,7 +173,7 @@ def payment_settings(home: Home) -> dict[str, str]:
 def all_settings() -> list[Setting[object]]:
     """The settings of functions and of this machine, for a check before anything starts."""
     of_contexts = [each for sections in CONTEXT_SECTIONS.values() for each in sections]
-    return settings_of([*runtime.SECTIONS, *gateway.SECTIONS, *dashboard.SECTIONS, *of_contexts, *local.SECTIONS, *variables.SECTIONS])
+    return settings_of([*runtime.SECTIONS, *gateway.SECTIONS, *of_contexts, *local.SECTIONS, *variables.SECTIONS])
 
 
 def operator_settings(home: Home, sections: Iterable[Section]) -> dict[str, str]:

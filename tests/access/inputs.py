@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from functions.auth.domain.identity import IdentityProvider
 from functions.edge.gateway.routing import Route
 from functions.edge.gateway.samples import sample
 
+LINK_TOKEN = "cpi_of-the-owner"
+"""With which the owner began to link an identity."""
+PROVIDER = IdentityProvider("corp", "Example", "https://sso.example.com", "capsule", "a-client-secret")
 PASSWORD = "correct horse battery staple"
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -16,6 +20,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "auth.set_member_grants": {"grants": []},
     "auth.update_team": {"name": "renamed"},
     "auth.create_token": {"name": "another", "scopes": ["read"]},
+    "auth.begin_identity_link": {"provider": PROVIDER.name},
+    "auth.finish_identity_link": {"token": LINK_TOKEN},
     "billing.refund_invoice": {"reason": "sorry"},
     "billing.set_payment_method": {"paymentMethod": "pm_card_visa"},
     "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},

@@ -15,7 +15,8 @@ class Access(Enum):
 RULES: dict[Access, str] = {
     Access.ANYONE: """
         auth.jwks auth.login auth.refresh auth.register auth.request_password_reset auth.resend_verification auth.reset_password
-        auth.confirm_email_change auth.login_second_factor auth.verify_email
+        auth.confirm_email_change auth.login_second_factor auth.verify_email auth.begin_device_authorization auth.redeem_device_code
+        auth.begin_provider_login auth.receive_authorization_response auth.finish_provider_login auth.identity_provider auth.identity_providers
         billing.handle_stripe_webhook billing.plans
     """,
     Access.ACCOUNT: """
@@ -24,6 +25,8 @@ RULES: dict[Access, str] = {
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
         auth.create_token auth.tokens auth.begin_second_factor auth.confirm_identity auth.disable_second_factor auth.enable_second_factor
         auth.replace_recovery_codes auth.second_factor auth.accept_invitation auth.create_team auth.permissions auth.teams
+        auth.replace_recovery_codes auth.second_factor auth.find_device_authorization auth.decide_device_authorization
+        auth.begin_identity_link auth.finish_identity_link auth.identities
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
         billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.export deploy.quota
@@ -34,7 +37,7 @@ RULES: dict[Access, str] = {
         auth.set_member_grants auth.team auth.team_members auth.transfer_team auth.update_team
     """,
     Access.OBJECT: """
-        auth.revoke_session auth.revoke_token
+        auth.revoke_session auth.revoke_token auth.unlink_identity
         billing.credit_note_pdf billing.invoice billing.invoice_pdf billing.pay_invoice
         deploy.application deploy.application_configuration deploy.cancel_deployment deploy.cancel_run deploy.change_application
         deploy.configure_application deploy.configure_environment deploy.create_deploy_key deploy.create_environment

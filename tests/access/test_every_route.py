@@ -4,6 +4,7 @@ A new route without a rule fails, and so does a route whose objects the walk doe
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,8 +17,11 @@ from functions.auth.commands.create_team import CreateTeam
 from functions.auth.commands.create_token import CreatedTokenView, CreateToken
 from functions.auth.commands.invite_member import InviteMember
 from functions.auth.commands.request_email_change import RequestEmailChange
+from functions.auth.domain.device_authorization import DeviceAuthorization
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind
+from functions.auth.domain.identity import Identity, IdentityProvider, ProviderClaims
+from functions.auth.domain.provider_login import BrowserToken, ProviderLogin
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.session import Device, Session
 from functions.auth.domain.tokens import OpaqueToken
@@ -34,7 +38,7 @@ from functions.monitor.commands.create_alert_channel import CreateAlertChannel
 from functions.monitor.commands.create_alert_rule import CreateAlertRule
 from functions.monitor.domain.timeline import Execution
 from functions.runtime.config.registry import Registry, contexts
-from tests.access.inputs import PASSWORD, valid_input
+from tests.access.inputs import LINK_TOKEN, PASSWORD, PROVIDER, valid_input
 from tests.access.rules import BY_ROUTE, RULES, Access
 from tests.billing.world import FixedRenderer
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
@@ -55,7 +59,7 @@ LAST = (
 )
 """What the owner does last, in this order."""
 
-OF_A_SESSION = ("auth.confirm_identity",)
+OF_A_SESSION = ("auth.confirm_identity", "auth.decide_device_authorization")
 """What needs a session; the callers of the other routes have none."""
 
 READABLE_BY_TOKENS = (
@@ -74,6 +78,14 @@ class Outcome:
     answer: bytes = b""
 
 
+class FixedProviders:
+    def list(self) -> Sequence[IdentityProvider]:
+        return (PROVIDER,)
+
+    def get(self, name: str) -> IdentityProvider | None:
+        return PROVIDER if name == PROVIDER.name else None
+
+
 class Walk(DeployCapsule):
     """All contexts in memory, with one object of each kind that a route names. `ids`: their values by path parameter."""
 
@@ -84,7 +96,7 @@ class Walk(DeployCapsule):
     """Of the owner's invitation to a team of the other user."""
 
     def __init__(self) -> None:
-        super().__init__(*contexts(), ports={billing.InvoiceRenderer: FixedRenderer})
+        super().__init__(*contexts(), ports={billing.InvoiceRenderer: FixedRenderer, auth.IdentityProviders: FixedProviders})
         self.ids = {}
 
     async def prepare(self) -> None:
@@ -110,6 +122,7 @@ class Walk(DeployCapsule):
         await self.call(RefundInvoice(invoice_id=invoice.id, amount=100, reason="sorry"), caller=ADMIN)
         await self.settle()
         [credit_note] = await self.port(billing.CreditNotes).list_for_invoice(invoice.id)
+        await self._device()
         self.ids = {
             "applicationId": application,
             "deploymentId": third.id,
@@ -126,6 +139,7 @@ class Walk(DeployCapsule):
             "correlationId": "request-of-the-owner",
             "sessionId": await self._session(OWNER),
             "tokenId": await self._token(OWNER),
+            "identityId": await self._identities(OWNER),
         }
         self.team_id = team
         done: dict[str, Any] = {"name": "deploy.deploy", "context": "deploy", "kind": "command", "type": "deploy.deploy", "outcome": "done"}
@@ -170,6 +184,21 @@ class Walk(DeployCapsule):
         session, _ = Session.start(caller.user_id, Device.of(CLIENT), self.clock.now())
         await self.port(auth.Sessions).add(session, OpaqueToken.for_refresh())
         return session.id
+
+    async def _device(self) -> None:
+        """A device that asks to sign in with the code of the schema's example."""
+        authorization = DeviceAuthorization.begin(Device.of(CLIENT), OpaqueToken.for_device(), self.clock.now())
+        await self.port(auth.DeviceAuthorizations).add(replace(authorization, user_code="WDJBMJHT"))
+
+    async def _identities(self, caller: Caller) -> UUID:
+        """An identity of the caller, and another one that the caller is about to link."""
+        now = self.clock.now()
+        identity, _ = Identity.link(caller.user_id, PROVIDER.name, ProviderClaims(issuer=PROVIDER.issuer, subject="1"), now)
+        await self.port(auth.Identities).add(identity)
+        login = ProviderLogin.begin(PROVIDER.name, BrowserToken(OpaqueToken(LINK_TOKEN)), caller.user_id, now)
+        login.identify(ProviderClaims(issuer=PROVIDER.issuer, subject="2"))
+        await self.port(auth.ProviderLogins).add(login)
+        return identity.id
 
     async def _token(self, caller: Caller) -> UUID:
         request = CreateToken(name="of-the-owner", scopes=[Scope.READ])

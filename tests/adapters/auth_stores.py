@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
+from functions.auth.adapters.postgres_device_authorizations import PostgresDeviceAuthorizations
+from functions.auth.adapters.postgres_identities import PostgresIdentities, PostgresProviderLogins
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
@@ -18,7 +20,10 @@ from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import (
     ApiTokens,
+    DeviceAuthorizations,
+    Identities,
     LoginFailures,
+    ProviderLogins,
     Registrations,
     RevokedSessions,
     SecondFactors,
@@ -31,6 +36,7 @@ from functions.kernel import new_id
 from functions.runtime.reliability.revoked_sessions import RevokedSessions as PostgresRevokedSessions
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
+from tests.memory.auth_sign_in import MemoryDeviceAuthorizations, MemoryIdentities, MemoryProviderLogins
 from tests.memory.auth_tokens import MemoryApiTokens, MemorySecondFactors
 from tests.memory.runtime import MemoryRevokedSessions
 
@@ -49,6 +55,9 @@ class Stores:
     revoked: RevokedSessions
     api_tokens: ApiTokens
     factors: SecondFactors
+    devices: DeviceAuthorizations
+    identities: Identities
+    provider_logins: ProviderLogins
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
@@ -67,6 +76,9 @@ def in_memory() -> Stores:
         revoked,
         MemoryApiTokens(revoked),
         MemorySecondFactors(),
+        MemoryDeviceAuthorizations(),
+        MemoryIdentities(),
+        MemoryProviderLogins(),
     )
 
 
@@ -89,6 +101,9 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresRevokedSessions(database),
             PostgresApiTokens(database),
             PostgresSecondFactors(database),
+            PostgresDeviceAuthorizations(database),
+            PostgresIdentities(database),
+            PostgresProviderLogins(database),
             database,
         )
     finally:

@@ -6,6 +6,9 @@ from typing import Any
 from events.auth import (
     AdministratorGranted,
     ApiTokenRevoked,
+    DeviceAuthorizationDecided,
+    IdentityLinked,
+    IdentityUnlinked,
     RegistrationCompleted,
     TeamInvitationRevoked,
     UserExpired,
@@ -25,6 +28,7 @@ from tests.memory import auth as memory_auth
 from tests.memory import (
     auth_accounts,
     auth_audit,
+    auth_sign_in,
     auth_teams,
     auth_tokens,
     billing_methods,
@@ -90,6 +94,9 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.KnownDevices: auth_accounts.MemoryKnownDevices,
         auth.LoginChallenges: auth_tokens.PlainLoginChallenges,
         auth.SecondFactors: auth_tokens.MemorySecondFactors,
+        auth.DeviceAuthorizations: auth_sign_in.MemoryDeviceAuthorizations,
+        auth.Identities: auth_sign_in.MemoryIdentities,
+        auth.ProviderLogins: auth_sign_in.MemoryProviderLogins,
         auth.Vault: memory_deploy.PlainVault,
         auth.Hasher: memory_auth.PlainHasher,
         auth.Housekeeping: MemoryHousekeeping,
@@ -170,7 +177,16 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
 }
 
 EXTERNAL: frozenset[Any] = frozenset(
-    {auth.Mailer, billing.Mailer, billing.PaymentProvider, deploy.ApplicationRequests, deploy.Cluster, monitor.Mailer, monitor.Webhooks}
+    {
+        auth.Mailer,
+        auth.ProviderClient,
+        billing.Mailer,
+        billing.PaymentProvider,
+        deploy.ApplicationRequests,
+        deploy.Cluster,
+        monitor.Mailer,
+        monitor.Webhooks,
+    }
 )
 """Ports to foreign systems: no transaction restores their state, and none may be open while they are called."""
 
@@ -181,6 +197,9 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         ApiTokenRevoked,
         BuildFailed,
         BuildSucceeded,
+        DeviceAuthorizationDecided,
+        IdentityLinked,
+        IdentityUnlinked,
         PaymentProcessed,
         TeamInvitationRevoked,
         RegistrationCompleted,

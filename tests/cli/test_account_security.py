@@ -50,6 +50,9 @@ class Api:
                 return Response(200, {"isEnabled": True, "enabledAt": NOW.isoformat(), "recoveryCodesLeft": 9})
             case "GET", "/v1/sessions":
                 return Response(200, {"items": [device(0, is_current=True), device(1)], "next": None})
+            case "GET", "/v1/users/me/identities":
+                linked = {"linkedAt": NOW.isoformat(), "lastUsedAt": None}
+                return Response(200, {"items": [{"id": IDS[0], "provider": "github", "email": "ada@example.org", **linked}], "next": None})
             case "GET", "/v1/tokens":
                 return Response(200, {"items": [token("ci")], "next": None})
             case "DELETE", "/v1/sessions":
@@ -105,6 +108,12 @@ def test_a_token_is_created_after_the_identity_is_confirmed_and_only_the_token_i
     terminal.invoke("tokens", "revoke", "ci", code=0)
     assert api.requests[-1].path == f"/v1/tokens/{IDS[0]}"
     assert "no API token" in terminal.invoke("tokens", "revoke", "other", code=4).err
+
+
+def test_identities_are_listed_and_unlinked_after_the_identity_is_confirmed(terminal: Terminal, api: ScriptedServer) -> None:
+    assert "github" in terminal.invoke("account", "identities", "list", code=0).out
+    result = terminal.invoke("account", "identities", "unlink", "0190f0a0", "--password-stdin", stdin="123456\n", code=0)
+    assert "unlinked" in result.out and api.requests[-1].path == f"/v1/users/me/identities/{IDS[0]}"
 
 
 def test_the_second_factor_is_turned_on_with_a_qr_code_and_a_first_code(terminal: Terminal, api: ScriptedServer) -> None:

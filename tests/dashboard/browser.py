@@ -32,12 +32,14 @@ class MemoryTokens:
     """Verifies the readable access tokens of `tests.memory`."""
 
     expired: set[str] = field(default_factory=set)
+    is_recent: bool = False
+    """Whether the last password of every session is recent."""
 
     def verify(self, token: str, at: datetime) -> Caller:
         match = TOKEN.fullmatch(token)
         if match is None or token in self.expired:
             raise Unauthenticated("The access token has expired: refresh the session.")
-        return Caller(UUID(match[1]), frozenset(), UUID(match[2]))
+        return Caller(UUID(match[1]), frozenset(), UUID(match[2]), authenticated_at=at if self.is_recent else None)
 
 
 @dataclass

@@ -9,6 +9,8 @@ from functions.runtime.config.registry import Registry
 
 WITHOUT_PAGE = {
     "auth.jwks": "for programs",
+    "auth.begin_device_authorization": "for programs: capsule login --device",
+    "auth.redeem_device_code": "for programs: capsule login --device",
     "auth.verify_email": "the gateway's page behind the link of the e-mail",
     "auth.reset_password": "the gateway's page behind the link of the e-mail",
     "auth.confirm_email_change": "the gateway's page behind the link of the e-mail",
@@ -28,7 +30,6 @@ WITHOUT_PAGE = {
     "auth.enable_second_factor": "capsule account 2fa on",
     "auth.disable_second_factor": "capsule account 2fa off",
     "auth.replace_recovery_codes": "capsule account 2fa recovery-codes",
-    "auth.confirm_identity": "the commands that need it ask for it",
     "auth.registration": "the sign-up leads on by itself",
     "billing.customer": "the billing page shows it",
     "billing.handle_stripe_webhook": "for Stripe",

@@ -1,5 +1,7 @@
 """The environment variables that functions of auth read, beside those of every context."""
 
+from functions.auth.adapters.identity_providers import OIDC_PROVIDERS
+from functions.auth.adapters.oidc_hosts import OIDC_HOSTS
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import InvalidEmail
 from functions.runtime.config.variables import PLACE
@@ -60,4 +62,8 @@ ARGON2_THREADS = Setting(
 )
 ARGON2 = (ARGON2_MEMORY_KIB, ARGON2_TIME_COST, ARGON2_PARALLELISM, ARGON2_THREADS)
 
-SECTIONS = (Section("Accounts", "auth", PLACE, (ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS, *ARGON2)),)
+SECTIONS = (
+    Section(
+        "Accounts", "auth", PLACE, (ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS, OIDC_PROVIDERS, OIDC_HOSTS, *ARGON2)
+    ),
+)

@@ -57,6 +57,8 @@ async def confirm_identity(
             return Rejected(WrongCode())
         session.confirm_identity(WITH_CODE, now)
     else:
+        if not user.has_password:
+            raise FactorRequired("The account has no password. Sign in with the provider again.")
         if not await check.confirms(user, _value(request.password, "password"), now):
             return Rejected(WrongPassword())
         used = ()

@@ -41,6 +41,8 @@ class Method(StrEnum):
     PASSWORD = "pwd"
     CODE = "otp"
     """A code of the second factor, or a recovery code."""
+    PROVIDER = "fed"
+    """An identity at a provider. RFC 8176 registers no value for it; section 2 allows others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Device:
 
 
 DEFAULT_LIMITS = SessionLimits()
+WITH_PROVIDER = frozenset({Method.PROVIDER})
 PASSWORD_ONLY = frozenset({Method.PASSWORD})
 WITH_CODE = frozenset({Method.PASSWORD, Method.CODE})
 
@@ -104,9 +107,17 @@ class Session:
 
     @classmethod
     def start(
-        cls, user_id: UUID, device: Device, now: datetime, limits: SessionLimits = DEFAULT_LIMITS, methods: frozenset[Method] = PASSWORD_ONLY
+        cls,
+        user_id: UUID,
+        device: Device,
+        now: datetime,
+        limits: SessionLimits = DEFAULT_LIMITS,
+        methods: frozenset[Method] = PASSWORD_ONLY,
+        authenticated_at: datetime | None = None,
     ) -> tuple["Session", Events]:
-        session = cls(new_id(), user_id, device, now, now, limits.expiry(now, now), RefreshFamily(rotated_at=now), now, methods)
+        """`authenticated_at`: earlier than now for a device that another session has approved."""
+        proved_at = authenticated_at or now
+        session = cls(new_id(), user_id, device, now, now, limits.expiry(now, now), RefreshFamily(rotated_at=now), proved_at, methods)
         return session, (UserLoggedIn(user_id=user_id, session_id=session.id, at=now),)
 
     @property

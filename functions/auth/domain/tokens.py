@@ -15,6 +15,7 @@ from functions.auth.domain.rejections import ExpiredLink, ExpiredVerificationTok
 REFRESH_PREFIX = "cpr_"
 VERIFICATION_PREFIX = "cpv_"
 CHALLENGE_PREFIX = "cpc_"
+DEVICE_PREFIX = "cpd_"
 CHALLENGE_LIFETIME = timedelta(minutes=5)
 """How long after the password the second factor may be entered."""
 VERIFICATION_LIFETIME = timedelta(hours=24)
@@ -30,6 +31,10 @@ class OpaqueToken:
     @classmethod
     def for_refresh(cls) -> "OpaqueToken":
         return cls(REFRESH_PREFIX + secrets.token_urlsafe(32))
+
+    @classmethod
+    def for_device(cls) -> "OpaqueToken":
+        return cls(DEVICE_PREFIX + secrets.token_urlsafe(32))
 
     @property
     def hash(self) -> bytes:

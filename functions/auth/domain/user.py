@@ -51,11 +51,21 @@ class User:
     suspended_at: datetime | None = None
     suspension_reason: str = ""
     """For the user; empty if the account is not suspended."""
+    has_password: bool = True
+    """False for an account that a provider's sign-in created, until its user sets a password. Its hash is then of random bits."""
 
     @classmethod
     def register(cls, email: Email, password_hash: str, now: datetime) -> tuple["User", Events]:
         user = cls(new_id(), email.address, password_hash, frozenset({Role.USER}), None, now, now)
         return user, (UserCreated(user_id=user.id, email=user.email, at=now),)
+
+    @classmethod
+    def register_verified(cls, email: Email, unknown_password_hash: str, name: str, now: datetime) -> tuple["User", Events]:
+        """Register a user whose provider has verified the address."""
+        user, events = cls.register(email, unknown_password_hash, now)
+        verified = user.verify_email(unknown_password_hash, now)
+        user.has_password, user.name = False, name
+        return user, (*events, *verified)
 
     @property
     def is_verified(self) -> bool:
@@ -68,7 +78,7 @@ class User:
         """
         if self.email_verified_at is not None:
             raise UsedVerificationToken
-        self.password_hash = password_hash
+        self.password_hash, self.has_password = password_hash, True
         self.email_verified_at = self.updated_at = now
         return (EmailVerified(user_id=self.id, email=self.email, at=now),)
 
@@ -80,7 +90,7 @@ class User:
         return (AdministratorGranted(user_id=self.id, email=self.email, at=now),)
 
     def change_password(self, password_hash: str, now: datetime) -> Events:
-        self.password_hash, self.updated_at = password_hash, now
+        self.password_hash, self.has_password, self.updated_at = password_hash, True, now
         return (PasswordChanged(user_id=self.id, email=self.email, at=now),)
 
     def reset_password(self, password_hash: str, now: datetime) -> Events:

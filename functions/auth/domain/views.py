@@ -8,6 +8,7 @@ from pydantic import Field
 
 from functions.auth.domain.api_token import ApiToken
 from functions.auth.domain.email_change import EmailChange, Side
+from functions.auth.domain.identity import Identity
 from functions.auth.domain.registration import REFUSED, Registration
 from functions.auth.domain.user import Role, User
 from functions.kernel import Model, Scope
@@ -86,6 +87,26 @@ class ApiTokenView(Model):
             expires_at=token.expires_at,
             is_expired=not token.is_valid(now),
             last_used_at=token.last_used_at,
+        )
+
+
+class IdentityView(Model):
+    """An identity at a provider that signs in to the account."""
+
+    id: UUID
+    provider: str
+    email: str = Field(description="At the provider when it was linked. May be empty.")
+    linked_at: datetime
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, identity: Identity) -> "IdentityView":
+        return cls(
+            id=identity.id,
+            provider=identity.provider,
+            email=identity.email,
+            linked_at=identity.linked_at,
+            last_used_at=identity.last_used_at,
         )
 
 

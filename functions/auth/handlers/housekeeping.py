@@ -11,10 +11,12 @@ from functions.auth.domain.session import EndReason
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
 from functions.auth.ports import (
     ApiTokens,
+    DeviceAuthorizations,
     EmailChanges,
     Housekeeping,
     Invitations,
     LoginFailures,
+    ProviderLogins,
     Registrations,
     SentEmails,
     Sessions,
@@ -39,6 +41,8 @@ async def housekeeping(
     api_tokens: ApiTokens,
     verifications: VerificationTokens,
     email_changes: EmailChanges,
+    device_authorizations: DeviceAuthorizations,
+    provider_logins: ProviderLogins,
     failures: LoginFailures,
     sent_emails: SentEmails,
     registrations: Registrations,
@@ -54,6 +58,8 @@ async def housekeeping(
         await api_tokens.prune(now)
         await verifications.prune(now)
         await email_changes.prune(now)
+        await device_authorizations.prune(now)
+        await provider_logins.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)
         await invitations.prune(now)

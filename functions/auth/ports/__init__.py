@@ -19,6 +19,7 @@ from functions.auth.ports.sessions import (
     Sessions,
     Vault,
 )
+from functions.auth.ports.sign_in import DashboardPages, DeviceAuthorizations, Identities, IdentityProviders, ProviderClient, ProviderLogins
 from functions.auth.ports.teams import Invitations, Member, Teams
 
 __all__ = [
@@ -27,18 +28,24 @@ __all__ = [
     "Administrators",
     "ApiTokens",
     "AuditLog",
+    "DashboardPages",
     "DeletionPolicy",
+    "DeviceAuthorizations",
     "EmailChanges",
     "EmailTaken",
     "EmailTokens",
     "Hasher",
     "Housekeeping",
+    "Identities",
+    "IdentityProviders",
     "Invitations",
     "KnownDevices",
     "LoginChallenges",
     "LoginFailures",
     "Mailer",
     "Member",
+    "ProviderClient",
+    "ProviderLogins",
     "PublicKeys",
     "Registrations",
     "RevokedSessions",

@@ -14,7 +14,7 @@ from events.platform import ActorKind
 from functions.auth.domain.audit import AuditEntry
 from functions.auth.ports import AuditLog
 from functions.auth.ports.audit import AuditFilter
-from functions.kernel import Caller, Model, Page, PositiveInt64, Text, Timestamp, query
+from functions.kernel import OWN_ACCOUNT, Caller, Model, Page, PositiveInt64, Text, Timestamp, query
 
 ShortText = Annotated[Text, Field(max_length=300, pattern=r"^[^\x00]*$")]
 
@@ -56,7 +56,7 @@ class AuditEntryView(Model):
         return cls.model_validate({name: merged[name] for name in (info.alias or name for name, info in cls.model_fields.items())})
 
 
-@query(http="GET /v1/audit", is_session_only=True)
+@query(http="GET /v1/audit", allow=OWN_ACCOUNT, is_session_only=True)
 async def audit(request: ListAudit, audit_log: AuditLog, caller: Caller) -> Page[AuditEntryView]:
     user_id = request.user_id if caller.is_admin else caller.user_id
     selection = AuditFilter(user_id, request.action, request.target, request.since, request.until)

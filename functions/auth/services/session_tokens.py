@@ -16,10 +16,15 @@ class SessionTokens:
         self._sessions = sessions
         self._access_tokens = access_tokens
 
-    async def start(self, user: User, client: Client, methods: frozenset[Method], now: datetime) -> tuple[SessionView, Events]:
-        """Store a new session. Returns its first tokens and the events to publish. Raises AccountSuspended."""
+    async def start(
+        self, user: User, client: Client, methods: frozenset[Method], now: datetime, authenticated_at: datetime | None = None
+    ) -> tuple[SessionView, Events]:
+        """Store a new session. Returns its first tokens and the events to publish. Raises AccountSuspended.
+
+        `authenticated_at`: of the session that approved this one.
+        """
         user.require_not_suspended()
-        session, events = Session.start(user.id, Device.of(client), now, self.limits, methods)
+        session, events = Session.start(user.id, Device.of(client), now, self.limits, methods, authenticated_at)
         token = OpaqueToken.for_refresh()
         await self._sessions.add(session, token)
         return self._view(user, session, token, now), events

@@ -17,6 +17,12 @@ REFRESH_SECONDS = 30 * 24 * 3600
 """As long as an idle session of auth."""
 
 
+SIGN_IN, NEXT = "capsule_sign_in", "capsule_next"
+"""The secret of a sign-in with a provider, and the page to go to afterwards."""
+SIGN_IN_SECONDS = 600
+"""As long as a sign-in of auth."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """The tokens of a session."""
@@ -34,6 +40,15 @@ class Tokens:
 def set_tokens(response: Response, tokens: Tokens, *, is_secure: bool) -> None:
     for name, value, seconds in ((ACCESS, tokens.access, tokens.expires_in_seconds), (REFRESH, tokens.refresh, REFRESH_SECONDS)):
         response.set_cookie(name, value, max_age=seconds, path="/", secure=is_secure, httponly=True, samesite="lax")
+
+
+def set_short_lived(response: Response, cookies: dict[str, str], *, is_secure: bool) -> None:
+    """Set or, if the value is empty, delete cookies of a sign-in that is under way. Lax: the provider sends the browser back by a link."""
+    for name, value in cookies.items():
+        if value:
+            response.set_cookie(name, value, max_age=SIGN_IN_SECONDS, path="/", secure=is_secure, httponly=True, samesite="lax")
+        else:
+            response.delete_cookie(name, path="/", httponly=True, samesite="lax")
 
 
 def delete_tokens(response: Response) -> None:

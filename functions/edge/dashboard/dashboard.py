@@ -17,7 +17,6 @@ from starlette.staticfiles import StaticFiles
 from functions.edge.dashboard import cookies, formats
 from functions.edge.dashboard.api import Api, ApiProblem, Visitor
 from functions.edge.dashboard.pages import PAGES, Page
-from functions.edge.dashboard.variables import PUBLIC_URL
 from functions.edge.dashboard.visit import Visit
 from functions.edge.gateway import envelope
 from functions.edge.gateway.ended_sessions import Verifier
@@ -31,7 +30,7 @@ from functions.kernel import Client, Clock, Unauthenticated, Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
-from functions.runtime.config.variables import AMQP_URL
+from functions.runtime.config.variables import AMQP_URL, DASHBOARD_URL
 from functions.runtime.messaging.bus import Bus
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
@@ -129,7 +128,10 @@ class Dashboard:
             return self._to_sign_in(visit)
 
     def _to_sign_in(self, visit: Visit) -> Response:
-        return visit.redirect(SIGN_IN, next=visit.path) if visit.request.method == "GET" and visit.path != "/" else visit.redirect(SIGN_IN)
+        if visit.request.method != "GET" or visit.path == "/":
+            return visit.redirect(SIGN_IN)
+        query = visit.request.url.query
+        return visit.redirect(SIGN_IN, next=f"{visit.path}?{query}" if query else visit.path)
 
     async def _sign_in(self, visit: Visit) -> None:
         """Take the session from the cookies, refreshing it when its access token has expired. Raises ApiProblem 429, 503."""
@@ -176,6 +178,7 @@ class Dashboard:
 
     def _complete(self, visit: Visit, response: Response) -> Response:
         response.headers.update(SECURITY)
+        cookies.set_short_lived(response, visit.cookies, is_secure=self._is_secure)
         if visit.has_signed_out:
             cookies.delete_tokens(response)
         elif visit.new_tokens is not None:
@@ -215,5 +218,5 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Dashboard
         Sealer(settings),
         clock or SystemClock(),
         Options.read(settings),
-        settings.value(PUBLIC_URL),
+        settings.value(DASHBOARD_URL),
     )

@@ -35,6 +35,8 @@ class Visit:
     new_tokens: Tokens | None = None
     """Cookies to set on the response: a session was started or refreshed."""
     has_signed_out: bool = False
+    cookies: dict[str, str] = field(default_factory=dict)
+    """Cookies of a sign-in with a provider to set on the response; an empty value deletes one."""
     _form: Form | None = field(default=None, repr=False)
 
     @property

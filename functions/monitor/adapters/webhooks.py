@@ -5,8 +5,6 @@ differently the second time leads nowhere. Redirects are not followed. Hosts tha
 comma-separated) are reached wherever they are.
 """
 
-import asyncio
-import socket
 from datetime import datetime
 from uuid import UUID
 
@@ -16,11 +14,10 @@ from functions.kernel import Permanent, Transient
 from functions.monitor.adapters.variables import WEBHOOK_HOSTS
 from functions.monitor.domain.notifications import signature
 from functions.runtime.config.settings import Settings
+from functions.runtime.security.outgoing import checked_address
 from functions.runtime.storage.external_call import external_call
-from functions.wire.addresses import is_listed, is_public, parse_address
 
 TIMEOUT_SECONDS = 10.0
-PORTS = {"http": 80, "https": 443}
 RETRYABLE = frozenset({408, 409, 425, 429})
 """Status codes below 500 that a retry may change."""
 
@@ -35,7 +32,7 @@ class HttpWebhooks:
             target = httpx.URL(url)
         except httpx.InvalidURL as error:
             raise Permanent(f"the URL of the webhook cannot be called: {error}") from error
-        address = await self._address(target)
+        address = await checked_address(target, self._listed, WEBHOOK_HOSTS.name)
         timestamp = int(at.timestamp())
         headers = {
             "host": target.netloc.decode(),
@@ -60,25 +57,6 @@ class HttpWebhooks:
         if response.status_code in RETRYABLE or response.status_code >= 500:
             raise Transient(f"{target.host} answered {status}")
         raise Permanent(f"{target.host} answered {status}")
-
-    async def _address(self, target: httpx.URL) -> str:
-        """Raises Permanent if the address is not allowed, Transient if the name does not resolve."""
-        port = target.port or PORTS[target.scheme]
-        try:
-            resolved = await asyncio.get_running_loop().getaddrinfo(target.host, port, type=socket.SOCK_STREAM)
-        except UnicodeError as error:
-            raise Permanent(f"{target.host[:80]} is not a host name") from error
-        except OSError as error:
-            raise Transient(f"cannot resolve {target.host}: {error.strerror or error}") from error
-        addresses = [str(each[4][0]) for each in resolved]
-        if not is_listed(target.host, port, self._listed) and not all(map(_is_public, addresses)):
-            raise Permanent(f"{target.host} is a private address; an operator can list it in CAPSULE_WEBHOOK_HOSTS")
-        return addresses[0]
-
-
-def _is_public(address: str) -> bool:
-    parsed = parse_address(address)
-    return parsed is not None and is_public(parsed)
 
 
 def _timeout() -> dict[str, float]:

@@ -76,6 +76,14 @@ PUBLIC_URL = Setting(
     default="http://127.0.0.1:3000",
     default_note="on one machine: `http://127.0.0.1:3000`, with the port offset",
 )
+DASHBOARD_URL = Setting(
+    "CAPSULE_DASHBOARD_URL",
+    forms.url("http", "https", example="https://dashboard.example.com"),
+    "The dashboard's public address: in the instructions of `capsule login --device`, and of sign-ins with a provider. With `https://`, its "
+    "cookies are `Secure`.",
+    default="http://dashboard.localhost:7080",
+    default_note="on one machine: `http://dashboard.localhost:7080`, with the port offset",
+)
 ISSUER = Setting(
     "CAPSULE_ISSUER",
     forms.matching("text without spaces", r"\S+"),
@@ -128,7 +136,7 @@ FUNCTIONS = Section(
     "Functions of every context",
     FUNCTIONS_READER,
     PLACE,
-    (AMQP_URL, DATABASE_URL, READER_URL, PREPARED_STATEMENTS, MAIL_URL, MAIL_FROM, PUBLIC_URL, ISSUER, OPERATORS, GRACE_HOURS),
+    (AMQP_URL, DATABASE_URL, READER_URL, PREPARED_STATEMENTS, MAIL_URL, MAIL_FROM, PUBLIC_URL, DASHBOARD_URL, ISSUER, OPERATORS, GRACE_HOURS),
 )
 INTERNAL = Section(
     "Set by Capsule for functions",

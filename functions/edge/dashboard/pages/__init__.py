@@ -1,10 +1,24 @@
 """The pages, one module for each part of the dashboard."""
 
-from functions.edge.dashboard.pages import access, account, applications, billing, configuration, deployments, observation, running, settings
+from functions.edge.dashboard.pages import (
+    access,
+    account,
+    applications,
+    billing,
+    configuration,
+    deployments,
+    device,
+    observation,
+    providers,
+    running,
+    settings,
+)
 from functions.edge.dashboard.pages.page import Page
 
 PAGES: tuple[Page, ...] = (
     *access.PAGES,
+    *device.PAGES,
+    *providers.PAGES,
     *applications.PAGES,
     *deployments.PAGES,
     *running.PAGES,

@@ -5,13 +5,20 @@ from starlette.responses import Response
 from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.cookies import Tokens, local_path
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit
+from functions.edge.dashboard.visit import Visit, optional
 
 
 async def sign_in_form(visit: Visit) -> Response:
     if visit.is_signed_in:
         return visit.redirect(local_path(visit.query("next")))
-    return visit.render("sign_in.html", next=visit.query("next"), email="", problem=None)
+    return await sign_in_page(visit, visit.query("next"))
+
+
+async def sign_in_page(visit: Visit, next_page: str, email: str = "", problem: ApiProblem | None = None) -> Response:
+    """The form, with a button for each provider."""
+    providers = await optional(visit.call("auth.identity_providers"))
+    status = problem.status if problem else 200
+    return visit.render("sign_in.html", status, next=next_page, email=email, problem=problem, providers=providers["items"] if providers else [])
 
 
 async def sign_in(visit: Visit) -> Response:
@@ -21,7 +28,7 @@ async def sign_in(visit: Visit) -> Response:
     except ApiProblem as problem:
         if problem.slug == "second-factor-required":
             return visit.render("sign_in_code.html", next=form.get("next", ""), challenge=problem.challenge, problem=None)
-        return visit.render("sign_in.html", problem.status, next=form.get("next", ""), email=form.get("email", ""), problem=problem)
+        return await sign_in_page(visit, form.get("next", ""), form.get("email", ""), problem)
     visit.new_tokens = Tokens.of(session)
     return visit.redirect(local_path(form.get("next", "")))
 
@@ -33,7 +40,7 @@ async def sign_in_with_code(visit: Visit) -> Response:
         session = await visit.call("auth.login_second_factor", challenge=challenge, code=form.get("code", ""))
     except ApiProblem as problem:
         if problem.slug == "invalid-challenge":
-            return visit.render("sign_in.html", problem.status, next=next_page, email="", problem=problem)
+            return await sign_in_page(visit, next_page, problem=problem)
         return visit.render("sign_in_code.html", problem.status, next=next_page, challenge=challenge, problem=problem)
     visit.new_tokens = Tokens.of(session)
     return visit.redirect(local_path(next_page))

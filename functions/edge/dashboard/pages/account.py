@@ -1,10 +1,11 @@
-"""The account: profile, password, sessions, deletion."""
+"""The account: profile, password, sessions, identities at providers, deletion."""
 
 from typing import Any
 
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
+from functions.edge.dashboard.cookies import REFRESH, Tokens
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.visit import Visit, gather
 
@@ -14,8 +15,20 @@ async def show(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, problem: ApiProblem | None) -> Response:
-    profile, sessions = await gather(visit.call("auth.profile"), visit.call("auth.sessions", limit=100))
-    return visit.render("account.html", problem.status if problem else 200, profile=profile, sessions=sessions["items"], problem=problem)
+    profile, sessions, identities, providers = await gather(
+        visit.call("auth.profile"), visit.call("auth.sessions", limit=100), visit.call("auth.identities"), visit.call("auth.identity_providers")
+    )
+    if problem is not None and problem.slug == "recent-login-required":
+        return visit.render("confirm_identity.html", 403, problem=None)
+    return visit.render(
+        "account.html",
+        problem.status if problem else 200,
+        profile=profile,
+        sessions=sessions["items"],
+        identities=identities["items"],
+        providers=providers["items"],
+        problem=problem,
+    )
 
 
 async def _change(visit: Visit, function: str, done: str, **fields: Any) -> Response:
@@ -44,6 +57,25 @@ async def revoke_session(visit: Visit) -> Response:
     return await _change(visit, "auth.revoke_session", "session-ended", sessionId=visit.path_value("session_id"))
 
 
+async def confirm_identity(visit: Visit) -> Response:
+    """The password or a code makes the sign-in recent; the form that needed it is sent again by its user."""
+    form = await visit.form()
+    fields = {"code": form.get("code") or None, "password": form.get("password") or None}
+    try:
+        confirmed = await visit.call("auth.confirm_identity", **fields)
+    except ApiProblem as problem:
+        if problem.status == 401:
+            raise
+        return visit.render("confirm_identity.html", problem.status, problem=problem)
+    visit.new_tokens = Tokens(confirmed["accessToken"], visit.request.cookies.get(REFRESH, ""), confirmed["expiresIn"])
+    return visit.redirect("/account", done="identity-confirmed")
+
+
+async def unlink_identity(visit: Visit) -> Response:
+    await visit.form()
+    return await _change(visit, "auth.unlink_identity", "identity-unlinked", identityId=visit.path_value("identity_id"))
+
+
 async def delete(visit: Visit) -> Response:
     form = await visit.form()
     profile = await visit.call("auth.profile")
@@ -69,6 +101,8 @@ PAGES = (
     Page("POST", "/account/password", change_password),
     Page("POST", "/account/name", rename),
     Page("POST", "/account/sessions/{session_id}/revocation", revoke_session),
+    Page("POST", "/account/confirmation", confirm_identity),
+    Page("POST", "/account/identities/{identity_id}/removal", unlink_identity),
     Page("POST", "/account/deletion", delete),
     Page("POST", "/account/restoration", restore),
 )

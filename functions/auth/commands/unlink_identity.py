@@ -1,0 +1,37 @@
+"""Delete the link of an identity to your account.
+
+Refused if the account has no other way to sign in.
+"""
+
+from uuid import UUID
+
+from events.auth import IdentityUnlinked
+from functions.auth.domain.rejections import IdentityNotFound, LastSignInMethod, UnknownUser
+from functions.auth.ports import Identities, Users
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
+
+
+class UnlinkIdentity(Model):
+    identity_id: UUID
+
+
+@command(
+    http="DELETE /v1/users/me/identities/{identity_id}",
+    allow=OWN_ACCOUNT,
+    status=204,
+    rejects=[UnknownUser, IdentityNotFound, LastSignInMethod],
+    emits=[IdentityUnlinked],
+    is_session_only=True,
+    needs_recent_login=True,
+)
+async def unlink_identity(request: UnlinkIdentity, identities: Identities, users: Users, caller: Caller, clock: Clock) -> Done[None]:
+    user, linked = await users.get(caller.user_id), await identities.lock_for_user(caller.user_id)
+    if user is None:
+        raise UnknownUser
+    identity = next((each for each in linked if each.id == request.identity_id), None)
+    if identity is None:
+        raise IdentityNotFound
+    if len(linked) == 1 and not user.has_password:
+        raise LastSignInMethod
+    await identities.delete(identity.id)
+    return Done(None, *identity.unlink(clock.now()))
