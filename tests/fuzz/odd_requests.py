@@ -15,7 +15,8 @@ from tests.access.inputs import valid_input
 from tests.fuzz.client import Request
 
 FINAL = frozenset({
-    "auth.change_password", "auth.logout", "deploy.delete_application", "deploy.delete_environment", "deploy.rename_application",
+    "auth.change_password", "auth.delete_account", "auth.logout", "auth.revoke_session", "auth.revoke_sessions", "auth.revoke_token",
+    "deploy.delete_application", "deploy.delete_environment", "deploy.rename_application",
     "monitor.delete_alert_channel", "monitor.delete_alert_rule",
 })  # fmt: skip
 """A valid request would take the account or the objects from the requests that follow."""
