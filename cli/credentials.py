@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from cli.failures import ExitCode, Failure
 
 FILE = "credentials.json"
@@ -122,6 +120,8 @@ class Credentials:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout  # slow to import, and most commands do not refresh
+
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_TIMEOUT_SECONDS, mode=0o600):

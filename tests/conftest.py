@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from knative.machine import packages
+from knative.machine import bytecode, packages
 from knative.machine.home import Home, Ports
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
         path = Path(tempfile.mkdtemp(prefix="capsule-tests-", dir="/tmp"))
         path.chmod(0o711)
         os.environ[HOME] = str(path)
+        bytecode.compile_modules()
         config.stash[_THROWN_AWAY] = path
     else:
         Path(os.environ[HOME]).mkdir(parents=True, exist_ok=True)

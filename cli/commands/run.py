@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from cli.attach import Ending, Refused, attach
 from cli.client import Json, segment
 from cli.declaration import command
 from cli.failures import ApiError, ExitCode, Failure
@@ -81,6 +80,8 @@ def attach_and_wait(session: Session, application: Json, run_id: str, *, is_new:
     Raises:
         Failure: the connection was refused or lost. The command goes on.
     """
+    from cli.attach import Ending, Refused, attach  # its WebSocket library is slow to import, and no other command needs it
+
     base = f"/v1/apps/{application['id']}"
     for attempts_left in reversed(range(MAX_ATTEMPTS)):
         try:

@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-import segno
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -23,6 +22,8 @@ def secret(view: Json) -> list[Text | str]:
 
 def qr_code(text: str) -> list[str]:
     """Return a QR code (ISO/IEC 18004) of half blocks, light on a dark terminal."""
+    import segno  # slow to import, and no other command needs it
+
     drawn = io.StringIO()
     segno.make(text, error="l").terminal(out=drawn, border=2, compact=True)
     return drawn.getvalue().splitlines()

@@ -16,7 +16,7 @@ from typing import Any
 from functions.runtime.config.variables import AMQP_URL
 from functions.wire.settings import check as check_settings
 from knative.local.variables import PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
-from knative.machine import grouping, keys, kustomize, leftovers, packages, processes, rabbitmq_users, repositories
+from knative.machine import bytecode, grouping, keys, kustomize, leftovers, packages, processes, rabbitmq_users, repositories
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
@@ -56,6 +56,7 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
         check(home)
         with progress.step("Packages") as step:
             install_packages(home, progress, step)
+            bytecode.compile_modules()
         start_servers(home, progress)
         with progress.step("Migrations") as step:
             step.detail = migrate_databases(home)

@@ -11,6 +11,7 @@ from functions.deploy.domain import release_facts
 from functions.deploy.domain.observation import BuildJobFailed, ServiceFailed, ServiceReady
 from tests.adapters.deploy_applications import PLAIN, App, get, image_of, wait_for_outcome
 from tests.knative.machine import Machine
+from tests.proof import proof
 
 
 async def test_a_repository_is_built_and_served_and_a_broken_commit_does_not_replace_it(
@@ -37,6 +38,7 @@ async def test_a_repository_is_built_and_served_and_a_broken_commit_does_not_rep
     assert get(machine, observation.url) == "200 one"
 
 
+@proof("repositories")
 async def test_a_rollback_routes_traffic_to_the_previous_revision_at_once(machine: Machine, knative: KubernetesCluster, build: Any) -> None:
     """A new revision of the previous image would take 8 seconds to become ready; the previous revision still exists."""
     app, good, bad = App(), uuid4(), uuid4()
@@ -92,6 +94,7 @@ async def test_a_failed_build_has_the_builder_s_reason(build: Any) -> None:
     assert "README.md" in observation.detail
 
 
+@proof("repositories")
 async def test_a_static_site_is_served(machine: Machine, knative: KubernetesCluster, build: Any) -> None:
     app, deployment = App(), uuid4()
     image = await image_of(build, app, {"index.html": "<h1>hello</h1>"})
@@ -118,6 +121,7 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_fo
 """
 
 
+@proof("repositories")
 async def test_an_application_finds_no_secrets_of_the_platform(machine: Machine, knative: KubernetesCluster, build: Any) -> None:
     app, deployment = App(), uuid4()
     paths = [str(machine.home / "kubeconfig"), str(machine.home / "knative" / "store.db")]

@@ -15,6 +15,7 @@ from knative.local.images import digest
 from tests.builder.conftest import INHERITED, Outcome, run_container
 from tests.builder.repositories import Repositories
 from tests.builder.running import get, running, stored
+from tests.proof import proof
 from tests.waiting import wait_limit
 
 Build = Callable[..., Outcome]
@@ -49,6 +50,7 @@ def test_python_with_requirements_and_procfile(repositories: Repositories, build
         assert get(url) == "flask"
 
 
+@proof("repositories")
 def test_flask_without_a_procfile_gets_a_server(repositories: Repositories, build: Build, tmp_path: Path) -> None:
     repository = repositories.create("flask")
     repository.commit({"requirements.txt": "flask\n", "app.py": FLASK})
@@ -58,6 +60,7 @@ def test_flask_without_a_procfile_gets_a_server(repositories: Repositories, buil
         assert get(url) == "flask"
 
 
+@proof("repositories")
 def test_pyproject_with_dependencies_and_main(repositories: Repositories, build: Build, tmp_path: Path) -> None:
     repository = repositories.create("pyproject")
     project = '[project]\nname = "x"\nversion = "1"\ndependencies = ["itsdangerous"]\n'
@@ -68,6 +71,7 @@ def test_pyproject_with_dependencies_and_main(repositories: Repositories, build:
         assert get(url) == "plain"
 
 
+@proof("repositories")
 def test_pyproject_of_a_package_with_a_script(repositories: Repositories, build: Build, tmp_path: Path) -> None:
     repository = repositories.create("package")
     project = (
@@ -82,6 +86,7 @@ def test_pyproject_of_a_package_with_a_script(repositories: Repositories, build:
         assert get(url) == "plain"
 
 
+@proof("repositories")
 @pytest.mark.parametrize("layout", ["src/made", "made"])
 def test_an_editable_install_names_the_mount_point_of_the_image(repositories: Repositories, build: Build, layout: str) -> None:
     repository = repositories.create("editable")

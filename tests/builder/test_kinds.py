@@ -12,6 +12,7 @@ import uv
 from tests.builder.conftest import Outcome
 from tests.builder.repositories import Repositories, git
 from tests.builder.running import get, running
+from tests.proof import proof
 
 Build = Callable[..., Outcome]
 
@@ -67,6 +68,7 @@ def test_python_by_requirements(repositories: Repositories, build: Build, tmp_pa
     assert "notice: Dockerfile ignored; building as python" in outcome.log
 
 
+@proof("repositories")
 def test_python_by_uv_lock_in_a_base_directory(repositories: Repositories, build: Build, tmp_path: Path, nonce: str) -> None:
     repository = repositories.create("uv")
     folder = tmp_path / "lock"
@@ -110,7 +112,7 @@ MANAGERS = {
 }
 
 
-@pytest.mark.parametrize("manager", MANAGERS)
+@pytest.mark.parametrize("manager", ["npm", *(pytest.param(name, marks=proof("repositories")) for name in ("pnpm", "yarn"))])
 def test_node_by_its_lock_file(repositories: Repositories, build: Build, tmp_path: Path, nonce: str, manager: str) -> None:
     repository = repositories.create(manager)
     manifest = package(dependencies={"ms": "2.1.3"}, scripts={"start": "node server.js"})
@@ -121,6 +123,7 @@ def test_node_by_its_lock_file(repositories: Repositories, build: Build, tmp_pat
     assert f"Installing with {manager}" in outcome.log and "no lock file" not in outcome.log
 
 
+@proof("repositories")
 def test_a_static_site_with_a_build_script(repositories: Repositories, build: Build, tmp_path: Path, nonce: str) -> None:
     repository = repositories.create("site")
     manifest = package(devDependencies={"ms": "2.1.3"}, scripts={"build": "node build.js"})
@@ -137,6 +140,7 @@ def test_a_failed_script_reports_its_output(repositories: Repositories, build: B
     assert outcome.message["reason"] == "build-failed" and "the flux is missing" in outcome.message["detail"], outcome.message
 
 
+@proof("repositories")
 def test_development_dependencies_are_not_in_the_image(repositories: Repositories, build: Build, tmp_path: Path, nonce: str) -> None:
     repository = repositories.create("pruned")
     manifest = package(

@@ -47,8 +47,11 @@ def test_the_arguments_of_a_one_off_command_are_its_own(terminal: Terminal) -> N
     assert "capsule login" in terminal.invoke("run", "--app", "x", "python", "--size", code=3).err
 
 
+COMMANDS = get_command(app)
+
+
 def find(words: list[str]) -> TyperCommand | TyperGroup | None:
-    command = get_command(app)
+    command = COMMANDS
     for word in words:
         command = command.commands.get(word) if isinstance(command, TyperGroup) else None
     return command

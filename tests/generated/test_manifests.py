@@ -1,10 +1,12 @@
 """Every manifest has a known kind and known fields, and the validators reject others."""
 
 import copy
+import json
 import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,16 @@ def documents(text: str) -> list[Manifest]:
 
 
 def problems(manifests: list[Manifest]) -> list[str]:
-    found = []
-    for manifest in manifests:
-        name = f"{manifest.get('kind')} {manifest.get('metadata', {}).get('name')}"
-        found += [f"{name}: {fault}" for fault in faults(manifest)]
-        if CRDS.is_dir():
-            found += [f"{name} (CRD): {fault}" for fault in crd_faults(manifest)]
-    return found
+    return [problem for manifest in manifests for problem in problems_of(json.dumps(manifest, sort_keys=True))]
+
+
+@cache
+def problems_of(text: str) -> list[str]:
+    """Return the problems of a manifest in JSON. The overlays have most objects in common."""
+    manifest = json.loads(text)
+    name = f"{manifest.get('kind')} {manifest.get('metadata', {}).get('name')}"
+    by_crds = crd_faults(manifest) if CRDS.is_dir() else []
+    return [f"{name}: {fault}" for fault in faults(manifest)] + [f"{name} (CRD): {fault}" for fault in by_crds]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(KNATIVE).as_posix())
@@ -52,7 +57,9 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(f"kubectl is not installed and cannot be downloaded: {problem}")
 
 
+@cache
 def render(kubectl: Path, folder: Path) -> list[Manifest]:
+    """Return the objects of a kustomization. They are rendered once and shared: do not change them."""
     result = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return documents(result.stdout)

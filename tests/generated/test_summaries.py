@@ -1,5 +1,8 @@
 """Summaries of functions: the first line of a docstring is what OpenAPI, AsyncAPI and `capsule.dev/summary` show."""
 
+from functools import cache
+from typing import Any
+
 import pytest
 import yaml
 
@@ -63,9 +66,14 @@ def test_the_summary_of_an_event_is_one_short_sentence(event: type[Event]) -> No
     assert len(summary) <= MAX_EVENT_LENGTH and summary.endswith("."), summary
 
 
+@cache
+def services(context: str) -> dict[str, Any]:
+    manifests = yaml.load_all((PROJECT / f"knative/base/{context}.yaml").read_text(), yaml.CSafeLoader)
+    return {each["metadata"]["name"]: each for each in manifests if each and each["kind"] == "Service"}
+
+
 @pytest.mark.parametrize("declaration", DECLARATIONS, ids=lambda declaration: declaration.name)
 def test_the_service_of_a_function_has_a_short_name_and_its_summary(declaration: Declaration) -> None:
-    manifests = yaml.load_all((PROJECT / f"knative/base/{declaration.context}.yaml").read_text(), yaml.CSafeLoader)
-    names = {each["metadata"]["name"]: each for each in manifests if each and each["kind"] == "Service"}
+    names = services(declaration.context)
     assert len(declaration.resource_name) <= MAX_NAME_LENGTH
     assert names[declaration.resource_name]["metadata"]["annotations"] == {SUMMARY: declaration.summary}

@@ -136,18 +136,17 @@ async def test_few_requests_say_nothing_and_environments_are_apart(monitor: Moni
 
 
 async def test_what_goes_on_is_one_incident_told_again_after_hours_until_somebody_looks_after_it(monitor: Monitor) -> None:
-    for _ in range(5 * 60):
-        await traffic(monitor, 1, 9)
-        await traffic(monitor, 1, 9)
-        await monitor.advance(monitor.clock.now() + MINUTE)
+    for _ in range(5 * 30):
+        await traffic(monitor, 2, 18)
+        await monitor.advance(monitor.clock.now() + 2 * MINUTE)
     assert monitor.mails() == ["alert.fired: error-rate"] * 2, "at once, and after four hours"
     (alert,) = monitor.open_alerts()
     acknowledged = await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADA)
     again = await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADMIN)
     assert again == acknowledged and acknowledged.acknowledged_by == ADA.user_id
-    for _ in range(5 * 60):
+    for _ in range(5 * 30):
         await traffic(monitor, 1, 19)
-        await monitor.advance(monitor.clock.now() + MINUTE)
+        await monitor.advance(monitor.clock.now() + 2 * MINUTE)
     assert len(monitor.mails()) == 2 and len(monitor.alerts.alerts) == 1
     await monitor.advance(monitor.clock.now() + 6 * MINUTE)
     await traffic(monitor, 20, 0)

@@ -41,7 +41,10 @@ PROOFS = {
     "failures": Proof("Failures end in their reason, none in a false success", ("tests/failures",)),
     "no-visitor-sees-a-deploy": Proof("Deployments under load fail no request, cut no stream", ("tests/visitors",)),
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
-    "repositories": Proof("A repository of each language builds and answers", ("tests/builder/test_languages.py",)),
+    "repositories": Proof(
+        "A repository of each kind and language builds and runs",
+        (*(f"tests/builder/test_{name}.py" for name in ("languages", "kinds", "builds")), "tests/adapters/test_deploy_builds.py"),
+    ),
     "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
     "sessions": Proof("Every function refuses an ended session", ("tests/journeys/test_ended_sessions.py",)),
     "sources": Proof(
