@@ -64,7 +64,8 @@ async def verify_email(
     events = user.verify_email(await hasher.hash(password), now)
     if administrators.includes(user.email):
         events = (*events, *user.grant_administrator(now))
+    change = Change(after={"roles": user.roles}, target=f"users/{user.id}", user_id=user.id)
     await users.save(user)
     await verifications.use_all(user.id, now)
     ended = await sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, now)
-    return Done(VerifiedEmailView(email=user.email), *events, *ended, change=Change(target=f"users/{user.id}", user_id=user.id))
+    return Done(VerifiedEmailView(email=user.email), *events, *ended, change=change)

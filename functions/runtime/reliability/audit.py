@@ -29,6 +29,9 @@ MAX_SAFE_INTEGER = 2**53 - 1
 """Larger integers become texts: not every reader of JSON has them (RFC 8785, 3.2.2.3)."""
 REDACTED = "(secret)"
 
+_OPENING, _CLOSING = b'{"records":[', b"]}"
+"""A row is an event with one record, so that a release without `combine` can publish it too."""
+
 _VERSION = re.compile(r"^/v\d+/")
 _FIELD = re.compile(r"{(\w+)}")
 
@@ -71,7 +74,7 @@ def queue(connection: Connection, record: AuditRecord, cause: Message, context: 
     entry = new_message(
         AuditRecorded.type,
         f"/capsule/{context}",
-        record.model_dump_json(by_alias=True).encode(),
+        _OPENING + record.model_dump_json(by_alias=True).encode() + _CLOSING,
         record.at,
         str(record.id),
         correlationid=cause.correlation,
@@ -87,9 +90,9 @@ def is_record(row: OutboxRow) -> bool:
 
 def combine(rows: Sequence[OutboxRow]) -> OutboxRow:
     """Return one event with the records of all rows. Its id is new: another batch may contain the same records."""
-    identity = str(new_id())
+    identity, records = str(new_id()), (row.body[len(_OPENING) : -len(_CLOSING)] for row in rows)
     headers = {name: value for name, value in rows[0].headers.items() if name != "causation"} | {"id": identity, "correlationid": identity}
-    return replace(rows[0], id=identity, headers=headers, body=b'{"records":[' + b",".join(row.body for row in rows) + b"]}")
+    return replace(rows[0], id=identity, headers=headers, body=_OPENING + b",".join(records) + _CLOSING)
 
 
 def _actor(declaration: Declaration, caller: Caller | None, change: Change) -> ActorKind:
