@@ -27,6 +27,7 @@ from cli.commands import (
     sessions,
     status,
     subscription,
+    teams,
     tokens,
 )
 from cli.help import RootGroup
@@ -43,6 +44,7 @@ RootGroup.panels = {
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
+    "Teams": ("teams", "permissions"),
     "Account": ("whoami", "profile", "sessions", "tokens", "account", "password", "email", "logout"),
 }
 
@@ -65,6 +67,7 @@ TOPICS = (
     passwords,
     email_address,
     deletion,
+    teams,
     apps,
     status,
     deploy,
