@@ -17,7 +17,7 @@ VERBS = frozenset(
     Acknowledge Add Apply Begin Cancel Change Charge Clean Close Confirm Continue Create Decide Delete Deploy Download E-mail End Erase Evaluate
     Exchange Export Get Grant Handle Invoice Keep Learn List Mark Observe Open Pay Promote Publish Read Record Redeem Refund Refuse Register Rename
     Replace Replay Report Request Reset Restart Resume Revoke Roll Route Run Send Set Show Sign Start Stop Store Sweep Take Tell Turn
-    Undo Update Verify
+    Transfer Undo Update Verify
     """.split()  # noqa: SIM905
 )
 """Imperatives that summaries begin with. A new verb is fine: add it here."""
