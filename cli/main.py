@@ -30,6 +30,7 @@ from cli.commands import (
     sessions,
     status,
     subscription,
+    teams,
     tokens,
 )
 from cli.help import RootGroup
@@ -46,6 +47,7 @@ RootGroup.panels = {
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
+    "Teams": ("teams", "permissions"),
     "Account": ("whoami", "profile", "sessions", "tokens", "account", "password", "email", "logout"),
     "Administration": ("audit", "admin"),
 }
@@ -70,6 +72,7 @@ TOPICS = (
     passwords,
     email_address,
     deletion,
+    teams,
     apps,
     status,
     deploy,

@@ -135,6 +135,10 @@ WORDS: Mapping[str, str] = {
     "signup": "capsule register",
     "signin": "capsule login",
     "billing": "capsule bill",
+    "access": "capsule teams members TEAM",
+    "members": "capsule teams members TEAM",
+    "orgs": "capsule teams list",
+    "org": "capsule teams list",
 }
 """Word or words, as typed → what to type instead."""
 
@@ -145,10 +149,6 @@ NOT_OFFERED: Mapping[str, str] = {
     **dict.fromkeys(("domains", "domain", "certs", "ips", "dns"), DOMAIN),
     **dict.fromkeys(("volumes", "volume", "storage"), "Capsule has no volumes: what an instance writes ends with it. "),
     **dict.fromkeys(("regions", "spaces"), "Capsule has no regions: applications run on your own servers."),
-    **dict.fromkeys(
-        ("access", "members", "teams", "orgs", "org"),
-        "Capsule has no teams: an application belongs to the account that created it .",
-    ),
     **dict.fromkeys(("drains", "log-drains"), "Capsule has no log drains: `capsule logs --follow --json` streams the lines."),
     **dict.fromkeys(("local", "local:start"), "Capsule does not run applications on your computer: `capsule deploy` runs them on the server."),
     **dict.fromkeys(("plugins", "plugin"), "Capsule has no plugins. All commands: `capsule --help`."),

@@ -17,6 +17,7 @@ from cli.render import apps as render
 from cli.repositories import application_name, expand_address, image_name, is_address, without_credentials
 from cli.session import Session
 from cli.settings import PROJECT_FILE
+from cli.team_lookup import Team, of_team
 
 Image = Annotated[str | None, typer.Option("--image", metavar="REFERENCE", help="Deploy an image, such as ghcr.io/ada/shop:1.4.")]
 EXAMPLES = "capsule apps create NAME REPOSITORY, or --image REFERENCE"
@@ -46,6 +47,7 @@ def create(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Part of its host name: lower-case letters, digits, hyphens.")] = None,
     repository: Annotated[str | None, typer.Argument(metavar="REPOSITORY", help="Address of the git repository, or owner/repo at GitHub.")] = None,
     image: Image = None,
+    team: Team = None,
     is_linked: Annotated[bool, typer.Option("--link", help=f"Also link this folder: write the name to {PROJECT_FILE}.")] = False,
     *,
     settings: AppSettings,
@@ -67,7 +69,7 @@ def create(
     body["name"] = name or application_name(image_name(image) if image else body["repository"])
     if not body["name"]:
         raise UsageError("The application has no name", hint=EXAMPLES)
-    created = session.api.post("/v1/apps", body)
+    created = session.api.post("/v1/apps", body | of_team(session, team))
     if is_linked:
         _write_project_file(Path.cwd() / PROJECT_FILE, created["name"])
     session.output.show(created, render.created(created))

@@ -27,9 +27,11 @@ def applications(items: list[Json]) -> RenderableType:
     if not items:
         return Text("No applications yet.")
     ids = short_ids(each["id"] for each in items)
-    table = Table(Column("name"), Column("created", drop=1), Column("id"))
+    has_teams = any(each.get("team") for each in items)
+    table = Table(Column("name"), *([Column("team")] if has_teams else []), Column("created", drop=1), Column("id"))
     for each in items:
-        table.add_row(Text(each["name"], "bold"), age(each["createdAt"]), ids[each["id"]], details=[source(each)])
+        team = [each.get("team") or ""] if has_teams else []
+        table.add_row(Text(each["name"], "bold"), *team, age(each["createdAt"]), ids[each["id"]], details=[source(each)])
     return table
 
 

@@ -1,4 +1,7 @@
-"""Learn the applications of teams, which keep a team from being deleted and have grants."""
+"""Learn of an application that a team has.
+
+A team with applications is not deleted, and grants name them.
+"""
 
 from events.deploy import ApplicationCreated
 from functions.auth.ports import Teams

@@ -1,6 +1,6 @@
-"""Create the customer of a new team on the free plan, or replace its address.
+"""Create the customer of a team, or replace its address.
 
-The account at the payment provider is opened with the first payment.
+A new customer is on the free plan. The account at the payment provider is opened with the first payment.
 """
 
 from events.auth import TeamChanged

@@ -1,4 +1,4 @@
-"""Show a team's quota, what is used, and why nothing new starts."""
+"""Show a quota, what is used, and why nothing new starts."""
 
 from datetime import datetime
 from uuid import UUID
