@@ -314,3 +314,30 @@ class IdentityUnlinked(Event, type="identity.unlinked"):
     user_id: UUID
     provider: str
     at: datetime
+
+
+class PasskeyRegistered(Event, type="passkey.registered"):
+    """A passkey signs in to an account from now on."""
+
+    passkey_id: UUID
+    user_id: UUID
+    name: str
+    at: datetime
+
+
+class PasskeyRenamed(Event, type="passkey.renamed"):
+    """A user renamed a passkey."""
+
+    passkey_id: UUID
+    user_id: UUID
+    name: str
+    at: datetime
+
+
+class PasskeyDeleted(Event, type="passkey.deleted"):
+    """A passkey no longer signs in to an account."""
+
+    passkey_id: UUID
+    user_id: UUID
+    name: str
+    at: datetime

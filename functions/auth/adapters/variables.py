@@ -2,6 +2,7 @@
 
 from functions.auth.adapters.identity_providers import OIDC_PROVIDERS
 from functions.auth.adapters.oidc_hosts import OIDC_HOSTS
+from functions.auth.adapters.passkey_settings import PASSKEY_ORIGINS, PASSKEY_RP_ID
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import InvalidEmail
 from functions.runtime.config.variables import PLACE
@@ -44,5 +45,19 @@ DELETION_GRACE_DAYS = Setting(
 )
 
 SECTIONS = (
-    Section("Accounts", "auth", PLACE, (ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS, OIDC_PROVIDERS, OIDC_HOSTS)),
+    Section(
+        "Accounts",
+        "auth",
+        PLACE,
+        (
+            ADMINISTRATORS,
+            SESSION_IDLE_DAYS,
+            SESSION_MAX_DAYS,
+            DELETION_GRACE_DAYS,
+            OIDC_PROVIDERS,
+            OIDC_HOSTS,
+            PASSKEY_RP_ID,
+            PASSKEY_ORIGINS,
+        ),
+    ),
 )

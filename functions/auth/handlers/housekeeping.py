@@ -15,6 +15,7 @@ from functions.auth.ports import (
     EmailChanges,
     Housekeeping,
     LoginFailures,
+    PasskeyChallenges,
     ProviderLogins,
     Registrations,
     SentEmails,
@@ -38,6 +39,7 @@ async def housekeeping(
     email_changes: EmailChanges,
     device_authorizations: DeviceAuthorizations,
     provider_logins: ProviderLogins,
+    passkey_challenges: PasskeyChallenges,
     failures: LoginFailures,
     sent_emails: SentEmails,
     registrations: Registrations,
@@ -53,6 +55,7 @@ async def housekeeping(
         await email_changes.prune(now)
         await device_authorizations.prune(now)
         await provider_logins.prune(now)
+        await passkey_challenges.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)
         for user in await users.delete_unverified(now - UNVERIFIED_LIFETIME, BATCH_SIZE):

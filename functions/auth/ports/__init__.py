@@ -4,6 +4,7 @@ from typing import Protocol
 
 from functions.auth.ports.accounts import Administrators, DeletionPolicy, EmailChanges, EmailTaken, Registrations, Users, VerificationTokens
 from functions.auth.ports.emails import EmailTokens, Mailer, SentEmails
+from functions.auth.ports.passkeys import PasskeyCeremonies, PasskeyChallenges, Passkeys
 from functions.auth.ports.sessions import (
     AccessToken,
     AccessTokenIssuer,
@@ -37,6 +38,9 @@ __all__ = [
     "LoginChallenges",
     "LoginFailures",
     "Mailer",
+    "PasskeyCeremonies",
+    "PasskeyChallenges",
+    "Passkeys",
     "ProviderClient",
     "ProviderLogins",
     "PublicKeys",
