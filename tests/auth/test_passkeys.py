@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
-from events.auth import PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
+from events.sign_in import PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
 from functions.auth.commands.begin_passkey_login import BeginPasskeyLogin
 from functions.auth.commands.begin_passkey_registration import BeginPasskeyRegistration
 from functions.auth.commands.delete_passkey import DeletePasskey

@@ -7,12 +7,6 @@ from events.auth import (
     AdministratorGranted,
     ApiTokenCreated,
     ApiTokenRevoked,
-    DeviceAuthorizationDecided,
-    IdentityLinked,
-    IdentityUnlinked,
-    PasskeyDeleted,
-    PasskeyRegistered,
-    PasskeyRenamed,
     RecoveryCodesReplaced,
     RecoveryCodeUsed,
     RegistrationCompleted,
@@ -24,6 +18,7 @@ from events.auth import (
 from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
+from events.sign_in import DeviceAuthorizationDecided, IdentityLinked, IdentityUnlinked, PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
 from functions.auth import ports as auth
 from functions.billing import ports as billing
 from functions.deploy import ports as deploy

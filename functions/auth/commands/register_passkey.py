@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from events.auth import PasskeyRegistered
+from events.sign_in import PasskeyRegistered
 from functions.auth.domain.passkey import MAX_PASSKEYS, Passkey, Purpose
 from functions.auth.domain.rejections import InvalidPasskey, PasskeyTaken, TooManyPasskeys, UnknownPasskeyChallenge
 from functions.auth.domain.views import PasskeyView

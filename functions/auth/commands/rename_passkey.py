@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
-from events.auth import PasskeyRenamed
+from events.sign_in import PasskeyRenamed
 from functions.auth.domain.rejections import PasskeyNotFound
 from functions.auth.domain.views import PasskeyView
 from functions.auth.ports import Passkeys

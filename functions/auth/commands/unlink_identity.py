@@ -5,7 +5,7 @@ Refused if the account has no other way to sign in.
 
 from uuid import UUID
 
-from events.auth import IdentityUnlinked
+from events.sign_in import IdentityUnlinked
 from functions.auth.domain.rejections import IdentityNotFound, LastSignInMethod, UnknownUser
 from functions.auth.ports import Identities, Passkeys, Users
 from functions.kernel import Caller, Clock, Done, Model, command

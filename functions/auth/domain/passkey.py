@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from events.auth import PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
+from events.sign_in import PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
 from functions.auth.domain.session import Method
 from functions.kernel import Events, new_id
 
