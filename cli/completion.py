@@ -89,6 +89,10 @@ def identity_ids(incomplete: str) -> Completion:
     return _complete(incomplete, lambda client: _short(client.page("/v1/users/me/identities"), lambda each: f"{each['provider']} {each['email']}"))
 
 
+def passkey_ids(incomplete: str) -> Completion:
+    return _complete(incomplete, lambda client: _short(client.page("/v1/users/me/passkeys"), lambda each: str(each["name"])))
+
+
 def token_names(incomplete: str) -> Completion:
     return _complete(incomplete, lambda client: [(each["name"], ", ".join(each["scopes"])) for each in client.page("/v1/tokens")])
 

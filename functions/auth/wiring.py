@@ -15,6 +15,7 @@ from functions.auth.adapters.postgres_email_changes import PostgresEmailChanges
 from functions.auth.adapters.postgres_identities import PostgresIdentities, PostgresProviderLogins
 from functions.auth.adapters.postgres_invitations import PostgresInvitations
 from functions.auth.adapters.postgres_known_devices import PostgresKnownDevices
+from functions.auth.adapters.postgres_passkeys import PostgresPasskeyChallenges, PostgresPasskeys
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
@@ -25,6 +26,7 @@ from functions.auth.adapters.provider_client import HttpProviderClient
 from functions.auth.adapters.session_limits import session_limits
 from functions.auth.adapters.settings import ConfiguredDeletion
 from functions.auth.adapters.vault import vault
+from functions.auth.adapters.webauthn_ceremonies import WebAuthnCeremonies
 from functions.auth.domain.session import SessionLimits
 from functions.auth.services.access_control import AccessControl
 from functions.auth.services.code_check import CodeCheck
@@ -65,6 +67,9 @@ wiring = Wiring(
         ports.DashboardPages: ConfiguredDashboardPages,
         ports.Identities: PostgresIdentities,
         ports.IdentityProviders: ConfiguredIdentityProviders,
+        ports.PasskeyCeremonies: WebAuthnCeremonies,
+        ports.PasskeyChallenges: PostgresPasskeyChallenges,
+        ports.Passkeys: PostgresPasskeys,
         ports.ProviderClient: HttpProviderClient,
         ports.ProviderLogins: PostgresProviderLogins,
         ports.DeviceAuthorizations: PostgresDeviceAuthorizations,

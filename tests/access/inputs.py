@@ -22,6 +22,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "auth.create_token": {"name": "another", "scopes": ["read"]},
     "auth.begin_identity_link": {"provider": PROVIDER.name},
     "auth.finish_identity_link": {"token": LINK_TOKEN},
+    "auth.rename_passkey": {"name": "Phone"},
+    "auth.register_passkey": {"challengeId": "0190f0a0-0000-7000-8000-000000000009", "name": "Phone", "credential": "{}"},
     "billing.refund_invoice": {"reason": "sorry"},
     "billing.set_payment_method": {"paymentMethod": "pm_card_visa"},
     "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},

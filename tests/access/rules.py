@@ -17,6 +17,7 @@ RULES: dict[Access, str] = {
         auth.jwks auth.login auth.refresh auth.register auth.request_password_reset auth.resend_verification auth.reset_password
         auth.confirm_email_change auth.login_second_factor auth.verify_email auth.begin_device_authorization auth.redeem_device_code
         auth.begin_provider_login auth.receive_authorization_response auth.finish_provider_login auth.identity_provider auth.identity_providers
+        auth.begin_passkey_login auth.login_with_passkey
         billing.handle_stripe_webhook billing.plans
     """,
     Access.ACCOUNT: """
@@ -27,6 +28,7 @@ RULES: dict[Access, str] = {
         auth.replace_recovery_codes auth.second_factor auth.accept_invitation auth.create_team auth.permissions auth.teams
         auth.replace_recovery_codes auth.second_factor auth.find_device_authorization auth.decide_device_authorization
         auth.begin_identity_link auth.finish_identity_link auth.identities
+        auth.begin_passkey_registration auth.passkeys auth.register_passkey
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
         billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.export deploy.quota
@@ -37,7 +39,7 @@ RULES: dict[Access, str] = {
         auth.set_member_grants auth.team auth.team_members auth.transfer_team auth.update_team
     """,
     Access.OBJECT: """
-        auth.revoke_session auth.revoke_token auth.unlink_identity
+        auth.revoke_session auth.revoke_token auth.unlink_identity auth.delete_passkey auth.rename_passkey
         billing.credit_note_pdf billing.invoice billing.invoice_pdf billing.pay_invoice
         deploy.application deploy.application_configuration deploy.cancel_deployment deploy.cancel_run deploy.change_application
         deploy.configure_application deploy.configure_environment deploy.create_deploy_key deploy.create_environment

@@ -21,6 +21,7 @@ from functions.auth.domain.device_authorization import DeviceAuthorization
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.identity import Identity, IdentityProvider, ProviderClaims
+from functions.auth.domain.passkey import Passkey, RegisteredKey
 from functions.auth.domain.provider_login import BrowserToken, ProviderLogin
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.session import Device, Session
@@ -140,6 +141,7 @@ class Walk(DeployCapsule):
             "sessionId": await self._session(OWNER),
             "tokenId": await self._token(OWNER),
             "identityId": await self._identities(OWNER),
+            "passkeyId": await self._passkey(OWNER),
         }
         self.team_id = team
         done: dict[str, Any] = {"name": "deploy.deploy", "context": "deploy", "kind": "command", "type": "deploy.deploy", "outcome": "done"}
@@ -199,6 +201,11 @@ class Walk(DeployCapsule):
         login.identify(ProviderClaims(issuer=PROVIDER.issuer, subject="2"))
         await self.port(auth.ProviderLogins).add(login)
         return identity.id
+
+    async def _passkey(self, caller: Caller) -> UUID:
+        passkey, _ = Passkey.register(caller.user_id, RegisteredKey(b"id", b"key", 0, False), "Laptop", self.clock.now())
+        await self.port(auth.Passkeys).add(passkey)
+        return passkey.id
 
     async def _token(self, caller: Caller) -> UUID:
         request = CreateToken(name="of-the-owner", scopes=[Scope.READ])

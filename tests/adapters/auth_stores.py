@@ -9,6 +9,7 @@ from typing import Any
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
 from functions.auth.adapters.postgres_device_authorizations import PostgresDeviceAuthorizations
 from functions.auth.adapters.postgres_identities import PostgresIdentities, PostgresProviderLogins
+from functions.auth.adapters.postgres_passkeys import PostgresPasskeyChallenges, PostgresPasskeys
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
 from functions.auth.adapters.postgres_sessions import PostgresSessions
@@ -23,6 +24,8 @@ from functions.auth.ports import (
     DeviceAuthorizations,
     Identities,
     LoginFailures,
+    PasskeyChallenges,
+    Passkeys,
     ProviderLogins,
     Registrations,
     RevokedSessions,
@@ -36,6 +39,7 @@ from functions.kernel import new_id
 from functions.runtime.reliability.revoked_sessions import RevokedSessions as PostgresRevokedSessions
 from functions.runtime.storage.database import Database
 from tests.memory import auth as memory
+from tests.memory.auth_passkeys import MemoryPasskeyChallenges, MemoryPasskeys
 from tests.memory.auth_sign_in import MemoryDeviceAuthorizations, MemoryIdentities, MemoryProviderLogins
 from tests.memory.auth_tokens import MemoryApiTokens, MemorySecondFactors
 from tests.memory.runtime import MemoryRevokedSessions
@@ -58,6 +62,8 @@ class Stores:
     devices: DeviceAuthorizations
     identities: Identities
     provider_logins: ProviderLogins
+    passkeys: Passkeys
+    passkey_challenges: PasskeyChallenges
     database: Database | None = None
 
     def transaction(self, read_only: bool = False) -> AbstractAsyncContextManager[Any]:
@@ -79,6 +85,8 @@ def in_memory() -> Stores:
         MemoryDeviceAuthorizations(),
         MemoryIdentities(),
         MemoryProviderLogins(),
+        MemoryPasskeys(),
+        MemoryPasskeyChallenges(),
     )
 
 
@@ -104,6 +112,8 @@ async def in_postgres(url: str) -> AsyncIterator[Stores]:
             PostgresDeviceAuthorizations(database),
             PostgresIdentities(database),
             PostgresProviderLogins(database),
+            PostgresPasskeys(database),
+            PostgresPasskeyChallenges(database),
             database,
         )
     finally:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from events.auth import DeviceAuthorizationDecided
+from events.sign_in import DeviceAuthorizationDecided
 from functions.auth.commands.begin_device_authorization import BeginDeviceAuthorization, DeviceAuthorizationView
 from functions.auth.commands.decide_device_authorization import DecideDeviceAuthorization
 from functions.auth.commands.find_device_authorization import FindDeviceAuthorization

@@ -13,7 +13,8 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, OctKey
 from pydantic import SecretStr
 
-from events.auth import EmailVerified, IdentityLinked, IdentityUnlinked, UserCreated, UserDeleted
+from events.auth import EmailVerified, UserCreated, UserDeleted
+from events.sign_in import IdentityLinked, IdentityUnlinked
 from functions.auth.commands.begin_identity_link import BeginIdentityLink
 from functions.auth.commands.begin_provider_login import BeginProviderLogin
 from functions.auth.commands.confirm_identity import ConfirmIdentity

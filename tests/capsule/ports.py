@@ -6,11 +6,7 @@ from typing import Any
 from events.auth import (
     AdministratorGranted,
     ApiTokenRevoked,
-    DeviceAuthorizationDecided,
-    IdentityLinked,
-    IdentityUnlinked,
     RegistrationCompleted,
-    TeamInvitationRevoked,
     UserExpired,
     UserSuspended,
     UserUnsuspended,
@@ -18,6 +14,8 @@ from events.auth import (
 from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
+from events.sign_in import DeviceAuthorizationDecided, IdentityLinked, IdentityUnlinked, PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
+from events.teams import TeamInvitationRevoked
 from functions.auth import ports as auth
 from functions.billing import ports as billing
 from functions.deploy import ports as deploy
@@ -28,6 +26,7 @@ from tests.memory import auth as memory_auth
 from tests.memory import (
     auth_accounts,
     auth_audit,
+    auth_passkeys,
     auth_sign_in,
     auth_teams,
     auth_tokens,
@@ -97,6 +96,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.DeviceAuthorizations: auth_sign_in.MemoryDeviceAuthorizations,
         auth.Identities: auth_sign_in.MemoryIdentities,
         auth.ProviderLogins: auth_sign_in.MemoryProviderLogins,
+        auth.PasskeyChallenges: auth_passkeys.MemoryPasskeyChallenges,
+        auth.Passkeys: auth_passkeys.MemoryPasskeys,
         auth.Vault: memory_deploy.PlainVault,
         auth.Hasher: memory_auth.PlainHasher,
         auth.Housekeeping: MemoryHousekeeping,
@@ -200,6 +201,9 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         DeviceAuthorizationDecided,
         IdentityLinked,
         IdentityUnlinked,
+        PasskeyDeleted,
+        PasskeyRegistered,
+        PasskeyRenamed,
         PaymentProcessed,
         TeamInvitationRevoked,
         RegistrationCompleted,

@@ -53,6 +53,11 @@ class Api:
             case "GET", "/v1/users/me/identities":
                 linked = {"linkedAt": NOW.isoformat(), "lastUsedAt": None}
                 return Response(200, {"items": [{"id": IDS[0], "provider": "github", "email": "ada@example.org", **linked}], "next": None})
+            case "GET", "/v1/users/me/passkeys":
+                times = {"createdAt": NOW.isoformat(), "lastUsedAt": None}
+                return Response(200, {"items": [{"id": IDS[0], "name": "Laptop", "isSynced": True, **times}], "next": None})
+            case "PATCH", path if path.startswith("/v1/users/me/passkeys/"):
+                return Response(200, {"id": IDS[0], **request.body})
             case "GET", "/v1/tokens":
                 return Response(200, {"items": [token("ci")], "next": None})
             case "DELETE", "/v1/sessions":
@@ -114,6 +119,13 @@ def test_identities_are_listed_and_unlinked_after_the_identity_is_confirmed(term
     assert "github" in terminal.invoke("account", "identities", "list", code=0).out
     result = terminal.invoke("account", "identities", "unlink", "0190f0a0", "--password-stdin", stdin="123456\n", code=0)
     assert "unlinked" in result.out and api.requests[-1].path == f"/v1/users/me/identities/{IDS[0]}"
+
+
+def test_passkeys_are_listed_renamed_and_deleted(terminal: Terminal, api: ScriptedServer) -> None:
+    assert "Laptop" in terminal.invoke("account", "passkeys", "list", code=0).out
+    assert "Key ring" in terminal.invoke("account", "passkeys", "rename", "0190f0a0", "Key ring", code=0).out
+    terminal.invoke("account", "passkeys", "delete", "0190f0a0", "--password-stdin", stdin="123456\n", code=0)
+    assert api.requests[-1].path == f"/v1/users/me/passkeys/{IDS[0]}"
 
 
 def test_the_second_factor_is_turned_on_with_a_qr_code_and_a_first_code(terminal: Terminal, api: ScriptedServer) -> None:

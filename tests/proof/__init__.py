@@ -48,6 +48,7 @@ PROOFS = {
     ),
     "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
     "sessions": Proof("Every function refuses an ended session", ("tests/journeys/test_ended_sessions.py",)),
+    "sign-in": Proof("Passkeys work in Chromium with its authenticator", ("tests/dashboard/test_passkeys_in_chromium.py",)),
     "sources": Proof(
         "Repositories of every shape git allows are cloned",
         (

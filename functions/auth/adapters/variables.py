@@ -2,6 +2,7 @@
 
 from functions.auth.adapters.identity_providers import OIDC_PROVIDERS
 from functions.auth.adapters.oidc_hosts import OIDC_HOSTS
+from functions.auth.adapters.passkey_settings import PASSKEY_ORIGINS, PASSKEY_RP_ID
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import InvalidEmail
 from functions.runtime.config.variables import PLACE
@@ -64,6 +65,13 @@ ARGON2 = (ARGON2_MEMORY_KIB, ARGON2_TIME_COST, ARGON2_PARALLELISM, ARGON2_THREAD
 
 SECTIONS = (
     Section(
-        "Accounts", "auth", PLACE, (ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS, OIDC_PROVIDERS, OIDC_HOSTS, *ARGON2)
+        "Accounts",
+        "auth",
+        PLACE,
+        (
+            *(ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS),
+            *(OIDC_PROVIDERS, OIDC_HOSTS, PASSKEY_RP_ID, PASSKEY_ORIGINS),
+            *ARGON2,
+        ),
     ),
 )

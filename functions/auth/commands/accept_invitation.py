@@ -5,7 +5,7 @@ Takes the token of the link in the e-mail. Your account must have the address th
 
 from pydantic import Field
 
-from events.auth import TeamMembershipChanged
+from events.teams import TeamMembershipChanged
 from functions.auth.domain.rejections import AlreadyMember, ExpiredLink, InvitationForOther, TooManyTeams, UnknownLink, UnknownUser
 from functions.auth.domain.team import MAX_TEAMS, membership_event
 from functions.auth.domain.team_views import TeamView

@@ -7,7 +7,8 @@ e-mail.
 
 from pydantic import Field
 
-from events.auth import EmailChanged, SessionEnded, TeamChanged, UserDeleted, UserExpired
+from events.auth import EmailChanged, SessionEnded, UserDeleted, UserExpired
+from events.teams import TeamChanged
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import EmailUnavailable, ExpiredLink, UnknownLink, UsedLink
 from functions.auth.domain.session import EndReason

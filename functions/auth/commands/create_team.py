@@ -3,7 +3,7 @@
 You are its owner. It has its own plan, quota and bills, and its applications are separate from yours.
 """
 
-from events.auth import TeamChanged, TeamMembershipChanged
+from events.teams import TeamChanged, TeamMembershipChanged
 from functions.auth.domain.rejections import TooManyTeams, UnknownUser
 from functions.auth.domain.team import MAX_TEAMS, Team
 from functions.auth.domain.team_views import TeamName, TeamView

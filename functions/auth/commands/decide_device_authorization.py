@@ -5,7 +5,7 @@ A confirmed device starts a session of this account. A wrong code counts as a fa
 
 from pydantic import Field
 
-from events.auth import DeviceAuthorizationDecided
+from events.sign_in import DeviceAuthorizationDecided
 from functions.auth.domain.rejections import AccountLocked, DecidedUserCode, ExpiredToken, SessionNotFound, UnknownUser, UnknownUserCode
 from functions.auth.ports import DeviceAuthorizations, Sessions, Users
 from functions.auth.services.device_codes import DeviceCodes

@@ -5,7 +5,7 @@ Ends all memberships and invitations. What is owed for its plan is on a final in
 
 from uuid import UUID
 
-from events.auth import TeamDeleted, TeamMembershipChanged
+from events.teams import TeamDeleted, TeamMembershipChanged
 from functions.auth.domain.rejections import PersonalTeam, TeamNotEmpty, TeamNotFound
 from functions.auth.domain.team import Roster
 from functions.auth.ports import Teams

@@ -6,7 +6,7 @@ request after a second.
 
 from pydantic import Field
 
-from events.auth import IdentityLinked
+from events.sign_in import IdentityLinked
 from functions.auth.domain.identity import MAX_IDENTITIES, Identity
 from functions.auth.domain.rejections import IdentityTaken, ProviderLoginFailed, ProviderLoginPending, UnknownProviderLogin
 from functions.auth.domain.tokens import OpaqueToken

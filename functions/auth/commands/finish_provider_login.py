@@ -8,7 +8,8 @@ import secrets
 
 from pydantic import Field
 
-from events.auth import EmailVerified, IdentityLinked, UserCreated, UserDeleted, UserExpired, UserLoggedIn
+from events.auth import EmailVerified, UserCreated, UserDeleted, UserExpired, UserLoggedIn
+from events.sign_in import IdentityLinked
 from functions.auth.domain.email import Email
 from functions.auth.domain.identity import Identity, ProviderClaims
 from functions.auth.domain.registration import Registration, RegistrationTimedOut

@@ -7,7 +7,7 @@ invites owners.
 from datetime import timedelta
 from uuid import UUID
 
-from events.auth import TeamInvitationCreated
+from events.teams import TeamInvitationCreated
 from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import MAX_PER_HOUR, Invitation
 from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, InvalidEmail, PersonalTeam, TeamFull, TeamNotFound, TooManyInvitations

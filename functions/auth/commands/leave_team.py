@@ -5,7 +5,7 @@ The last owner transfers or deletes the team first.
 
 from uuid import UUID
 
-from events.auth import TeamMembershipChanged
+from events.teams import TeamMembershipChanged
 from functions.auth.domain.rejections import LastOwner, MemberNotFound, PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Roster, membership_event
 from functions.auth.ports import Teams

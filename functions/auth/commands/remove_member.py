@@ -5,7 +5,7 @@ Takes effect in all contexts within a second. Only an owner removes another owne
 
 from uuid import UUID
 
-from events.auth import TeamMembershipChanged
+from events.teams import TeamMembershipChanged
 from functions.auth.domain.rejections import LastOwner, MemberNotFound, PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Roster, membership_event
 from functions.auth.ports import Teams

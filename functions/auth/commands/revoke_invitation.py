@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from events.auth import TeamInvitationRevoked
+from events.teams import TeamInvitationRevoked
 from functions.auth.domain.rejections import InvitationNotFound, PersonalTeam, TeamNotFound
 from functions.auth.ports import Invitations
 from functions.auth.services.access_control import AccessControl

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.auth import TeamMembershipChanged
+from events.teams import TeamMembershipChanged
 from functions.auth.domain.rejections import MemberNotFound, PersonalTeam, TeamNotFound, UnknownApplication
 from functions.auth.domain.team import MAX_GRANTS, Roster, membership_event
 from functions.auth.domain.team_views import GrantView, MembershipView

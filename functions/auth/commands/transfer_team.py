@@ -5,7 +5,7 @@ You become an administrator of the team. Bills and alerts go to the new owner fr
 
 from uuid import UUID
 
-from events.auth import TeamChanged, TeamMembershipChanged
+from events.teams import TeamChanged, TeamMembershipChanged
 from functions.auth.domain.rejections import MemberNotFound, PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Roster, membership_event
 from functions.auth.domain.team_views import TeamView

@@ -5,9 +5,9 @@ Refused if the account has no other way to sign in.
 
 from uuid import UUID
 
-from events.auth import IdentityUnlinked
+from events.sign_in import IdentityUnlinked
 from functions.auth.domain.rejections import IdentityNotFound, LastSignInMethod, UnknownUser
-from functions.auth.ports import Identities, Users
+from functions.auth.ports import Identities, Passkeys, Users
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
 
 
@@ -24,14 +24,16 @@ class UnlinkIdentity(Model):
     is_session_only=True,
     needs_recent_login=True,
 )
-async def unlink_identity(request: UnlinkIdentity, identities: Identities, users: Users, caller: Caller, clock: Clock) -> Done[None]:
+async def unlink_identity(
+    request: UnlinkIdentity, identities: Identities, passkeys: Passkeys, users: Users, caller: Caller, clock: Clock
+) -> Done[None]:
     user, linked = await users.get(caller.user_id), await identities.lock_for_user(caller.user_id)
     if user is None:
         raise UnknownUser
     identity = next((each for each in linked if each.id == request.identity_id), None)
     if identity is None:
         raise IdentityNotFound
-    if len(linked) == 1 and not user.has_password:
+    if len(linked) == 1 and not user.has_password and not await passkeys.list_for_user(user.id):
         raise LastSignInMethod
     await identities.delete(identity.id)
     return Done(None, *identity.unlink(clock.now()))

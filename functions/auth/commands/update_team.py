@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from events.auth import TeamChanged
+from events.teams import TeamChanged
 from functions.auth.domain.rejections import PersonalTeam, TeamNotFound
 from functions.auth.domain.team_views import TeamName, TeamView
 from functions.auth.ports import Teams

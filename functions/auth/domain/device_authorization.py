@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from events.auth import DeviceAuthorizationDecided
+from events.sign_in import DeviceAuthorizationDecided
 from functions.auth.domain.rejections import AccessDenied, AuthorizationPending, DecidedUserCode, ExpiredToken, SlowDown
 from functions.auth.domain.session import Device, Method, Session
 from functions.auth.domain.tokens import OpaqueToken

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from events.auth import IdentityLinked, IdentityUnlinked
+from events.sign_in import IdentityLinked, IdentityUnlinked
 from functions.kernel import Events, Model, new_id
 
 MAX_IDENTITIES = 20

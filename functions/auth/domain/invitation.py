@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-from events.auth import TeamInvitationCreated, TeamInvitationRevoked
+from events.teams import TeamInvitationCreated, TeamInvitationRevoked
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import ExpiredLink, InvitationForOther
 from functions.auth.domain.tokens import OpaqueToken

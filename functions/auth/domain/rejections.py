@@ -309,3 +309,27 @@ class IdentityNotFound(NotFound):
 
 class LastSignInMethod(Conflict):
     """This is the only way to sign in to the account. Set a password first: `capsule password reset`."""
+
+
+class UnknownPasskeyChallenge(Gone):
+    """The challenge is unknown, was used or has expired. Begin again."""
+
+
+class InvalidPasskey(Invalid):
+    """The response of the passkey is not valid. Begin again, or use another way to sign in."""
+
+
+class PasskeyRefused(Unauthenticated):
+    """The passkey is unknown here, or its response is not valid. Sign in another way."""
+
+
+class PasskeyTaken(Conflict):
+    """This passkey is registered already."""
+
+
+class TooManyPasskeys(Conflict):
+    """The account has as many passkeys as it may have. Delete one that is not used."""
+
+
+class PasskeyNotFound(NotFound):
+    """The account has no passkey with this id. `GET /v1/users/me/passkeys` lists them."""

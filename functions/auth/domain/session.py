@@ -41,6 +41,10 @@ class Method(StrEnum):
     PASSWORD = "pwd"
     CODE = "otp"
     """A code of the second factor, or a recovery code."""
+    HARDWARE_KEY = "hwk"
+    SOFTWARE_KEY = "swk"
+    USER_VERIFIED = "user"
+    """Beside a key: its device verified the user (PIN, fingerprint) before it signed. RFC 8176 says presence test; the key needs both."""
     PROVIDER = "fed"
     """An identity at a provider. RFC 8176 registers no value for it; section 2 allows others."""
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from events.auth import ApplicationGrant, TeamChanged, TeamDeleted, TeamMembershipChanged
+from events.teams import ApplicationGrant, TeamChanged, TeamDeleted, TeamMembershipChanged
 from functions.auth.domain.rejections import LastOwner, MemberNotFound, PersonalTeam
 from functions.auth.domain.user import User
 from functions.kernel import Events, Forbidden, Grant, Membership, Permission, Role, TeamAccess, new_id

@@ -9,6 +9,7 @@ from pydantic import Field
 from functions.auth.domain.api_token import ApiToken
 from functions.auth.domain.email_change import EmailChange, Side
 from functions.auth.domain.identity import Identity
+from functions.auth.domain.passkey import Passkey
 from functions.auth.domain.registration import REFUSED, Registration
 from functions.auth.domain.user import Role, User
 from functions.kernel import Model, Scope
@@ -108,6 +109,18 @@ class IdentityView(Model):
             linked_at=identity.linked_at,
             last_used_at=identity.last_used_at,
         )
+
+
+class PasskeyView(Model):
+    id: UUID
+    name: str
+    is_synced: bool = Field(description="Whether it may be on several devices, as in a password manager.")
+    created_at: datetime
+    last_used_at: datetime | None
+
+    @classmethod
+    def of(cls, passkey: Passkey) -> "PasskeyView":
+        return cls(id=passkey.id, name=passkey.name, is_synced=passkey.is_synced, created_at=passkey.created_at, last_used_at=passkey.last_used_at)
 
 
 class RecoveryCodesView(Model):

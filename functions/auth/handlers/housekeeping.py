@@ -4,7 +4,8 @@ Deletes used and expired tokens, ended sessions, old failures, accounts that nob
 their grace period. Runs the runtime's clean-up, and sends reminders again that were lost.
 """
 
-from events.auth import ApiTokenRevoked, SessionEnded, TeamChanged, TeamDeleted, TeamMembershipChanged, UserDeleted, UserExpired
+from events.auth import ApiTokenRevoked, SessionEnded, UserDeleted, UserExpired
+from events.teams import TeamChanged, TeamDeleted, TeamMembershipChanged
 from functions.auth.domain.email import Email
 from functions.auth.domain.registration import RegistrationTimedOut
 from functions.auth.domain.session import EndReason
@@ -16,6 +17,7 @@ from functions.auth.ports import (
     Housekeeping,
     Invitations,
     LoginFailures,
+    PasskeyChallenges,
     ProviderLogins,
     Registrations,
     SentEmails,
@@ -43,6 +45,7 @@ async def housekeeping(
     email_changes: EmailChanges,
     device_authorizations: DeviceAuthorizations,
     provider_logins: ProviderLogins,
+    passkey_challenges: PasskeyChallenges,
     failures: LoginFailures,
     sent_emails: SentEmails,
     registrations: Registrations,
@@ -60,6 +63,7 @@ async def housekeeping(
         await email_changes.prune(now)
         await device_authorizations.prune(now)
         await provider_logins.prune(now)
+        await passkey_challenges.prune(now)
         await failures.prune(now)
         await sent_emails.prune(now)
         await invitations.prune(now)

@@ -1,6 +1,6 @@
 """Send the e-mail of an invitation to a team."""
 
-from events.auth import TeamInvitationCreated
+from events.teams import TeamInvitationCreated
 from functions.auth.ports import EmailTokens, Invitations, Mailer, Teams, Users
 from functions.kernel import Work, effect
 

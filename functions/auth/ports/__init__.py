@@ -5,6 +5,7 @@ from typing import Protocol
 from functions.auth.ports.accounts import Administrators, DeletionPolicy, EmailChanges, EmailTaken, Registrations, Users, VerificationTokens
 from functions.auth.ports.audit import AuditLog
 from functions.auth.ports.emails import EmailTokens, Mailer, SentEmails
+from functions.auth.ports.passkeys import PasskeyCeremonies, PasskeyChallenges, Passkeys
 from functions.auth.ports.sessions import (
     AccessToken,
     AccessTokenIssuer,
@@ -44,6 +45,9 @@ __all__ = [
     "LoginFailures",
     "Mailer",
     "Member",
+    "PasskeyCeremonies",
+    "PasskeyChallenges",
+    "Passkeys",
     "ProviderClient",
     "ProviderLogins",
     "PublicKeys",

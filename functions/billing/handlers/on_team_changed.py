@@ -3,8 +3,8 @@
 A new customer is on the free plan. The account at the payment provider is opened with the first payment.
 """
 
-from events.auth import TeamChanged
 from events.billing import CustomerCreated
+from events.teams import TeamChanged
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.subscriptions import Subscription

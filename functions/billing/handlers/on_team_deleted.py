@@ -3,7 +3,7 @@
 As for a deleted user: what is owed is on a final invoice, and invoices stay.
 """
 
-from events.auth import TeamDeleted
+from events.teams import TeamDeleted
 from functions.billing.domain.customers import CustomerClosureRequested
 from functions.billing.services.customer_closing import CustomerClosing
 from functions.kernel import Done, Scale, on

@@ -3,7 +3,7 @@
 The event has the whole state: the newest one of a membership counts.
 """
 
-from events.auth import TeamMembershipChanged
+from events.teams import TeamMembershipChanged
 from functions.billing.ports import Memberships
 from functions.kernel import Done, Grant, Membership, Role, Scale, on
 

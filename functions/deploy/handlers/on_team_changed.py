@@ -1,6 +1,6 @@
 """Grant a new team the default quota, and learn its name."""
 
-from events.auth import TeamChanged
+from events.teams import TeamChanged
 from functions.deploy.domain.quota import Quota
 from functions.deploy.ports import Memberships, Quotas
 from functions.kernel import Done, Scale, on

@@ -3,8 +3,8 @@
 With an application that was created while the team was being deleted. Idempotent.
 """
 
-from events.auth import TeamDeleted
 from events.deploy import ApplicationDeleted, BuildFailed, DeploymentFailed
+from events.teams import TeamDeleted
 from functions.deploy.ports import Memberships
 from functions.deploy.services.account_closing import AccountClosing
 from functions.kernel import Done, Scale, on

@@ -1,6 +1,6 @@
 """Learn the address of a team for notifications."""
 
-from events.auth import TeamChanged
+from events.teams import TeamChanged
 from functions.kernel import Done, Scale, on
 from functions.monitor.ports import Addresses, Memberships
 

@@ -3,7 +3,7 @@
 That is the address, and logs, metrics and alerts of applications that it had.
 """
 
-from events.auth import TeamDeleted
+from events.teams import TeamDeleted
 from functions.kernel import Work, effect
 from functions.monitor.ports import Erasures, Memberships
 from functions.monitor.services.erasure import Erasure

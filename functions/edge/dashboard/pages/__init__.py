@@ -9,6 +9,7 @@ from functions.edge.dashboard.pages import (
     deployments,
     device,
     observation,
+    passkeys,
     providers,
     running,
     settings,
@@ -18,6 +19,7 @@ from functions.edge.dashboard.pages.page import Page
 PAGES: tuple[Page, ...] = (
     *access.PAGES,
     *device.PAGES,
+    *passkeys.PAGES,
     *providers.PAGES,
     *applications.PAGES,
     *deployments.PAGES,

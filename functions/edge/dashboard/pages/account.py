@@ -15,8 +15,12 @@ async def show(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, problem: ApiProblem | None) -> Response:
-    profile, sessions, identities, providers = await gather(
-        visit.call("auth.profile"), visit.call("auth.sessions", limit=100), visit.call("auth.identities"), visit.call("auth.identity_providers")
+    profile, sessions, identities, providers, passkeys = await gather(
+        visit.call("auth.profile"),
+        visit.call("auth.sessions", limit=100),
+        visit.call("auth.identities"),
+        visit.call("auth.identity_providers"),
+        visit.call("auth.passkeys"),
     )
     if problem is not None and problem.slug == "recent-login-required":
         return visit.render("confirm_identity.html", 403, problem=None)
@@ -27,11 +31,12 @@ async def _page(visit: Visit, problem: ApiProblem | None) -> Response:
         sessions=sessions["items"],
         identities=identities["items"],
         providers=providers["items"],
+        passkeys=passkeys["items"],
         problem=problem,
     )
 
 
-async def _change(visit: Visit, function: str, done: str, **fields: Any) -> Response:
+async def change(visit: Visit, function: str, done: str, **fields: Any) -> Response:
     """Call a function and show the account again: as changed, or with what is wrong."""
     try:
         await visit.call(function, **fields)
@@ -42,19 +47,24 @@ async def _change(visit: Visit, function: str, done: str, **fields: Any) -> Resp
     return visit.redirect("/account", done=done)
 
 
+async def confirmation_form(visit: Visit) -> Response:
+    """The form that makes the sign-in recent."""
+    return visit.render("confirm_identity.html", problem=None)
+
+
 async def change_password(visit: Visit) -> Response:
     form = await visit.form()
     fields = {"currentPassword": form.get("currentPassword", ""), "password": form.get("password", "")}
-    return await _change(visit, "auth.change_password", "password-changed", **fields)
+    return await change(visit, "auth.change_password", "password-changed", **fields)
 
 
 async def rename(visit: Visit) -> Response:
-    return await _change(visit, "auth.update_profile", "saved", name=(await visit.form()).get("name", ""))
+    return await change(visit, "auth.update_profile", "saved", name=(await visit.form()).get("name", ""))
 
 
 async def revoke_session(visit: Visit) -> Response:
     await visit.form()
-    return await _change(visit, "auth.revoke_session", "session-ended", sessionId=visit.path_value("session_id"))
+    return await change(visit, "auth.revoke_session", "session-ended", sessionId=visit.path_value("session_id"))
 
 
 async def confirm_identity(visit: Visit) -> Response:
@@ -73,7 +83,7 @@ async def confirm_identity(visit: Visit) -> Response:
 
 async def unlink_identity(visit: Visit) -> Response:
     await visit.form()
-    return await _change(visit, "auth.unlink_identity", "identity-unlinked", identityId=visit.path_value("identity_id"))
+    return await change(visit, "auth.unlink_identity", "identity-unlinked", identityId=visit.path_value("identity_id"))
 
 
 async def delete(visit: Visit) -> Response:
@@ -93,7 +103,7 @@ async def delete(visit: Visit) -> Response:
 
 async def restore(visit: Visit) -> Response:
     await visit.form()
-    return await _change(visit, "auth.restore_account", "account-restored")
+    return await change(visit, "auth.restore_account", "account-restored")
 
 
 PAGES = (
@@ -101,6 +111,7 @@ PAGES = (
     Page("POST", "/account/password", change_password),
     Page("POST", "/account/name", rename),
     Page("POST", "/account/sessions/{session_id}/revocation", revoke_session),
+    Page("GET", "/account/confirmation", confirmation_form),
     Page("POST", "/account/confirmation", confirm_identity),
     Page("POST", "/account/identities/{identity_id}/removal", unlink_identity),
     Page("POST", "/account/deletion", delete),

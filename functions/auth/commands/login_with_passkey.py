@@ -1,0 +1,69 @@
+"""Sign in with a passkey.
+
+A passkey that verifies its user is two factors in one: no code is asked for. After a password, `challenge` proves that password again.
+"""
+
+from uuid import UUID
+
+from pydantic import Field
+
+from events.auth import UserLoggedIn
+from functions.auth.domain.passkey import Purpose
+from functions.auth.domain.rejections import EmailNotVerified, InvalidChallenge, PasskeyRefused, UnknownPasskeyChallenge
+from functions.auth.domain.session import Method
+from functions.auth.domain.tokens import OpaqueToken
+from functions.auth.domain.views import SessionView
+from functions.auth.ports import LoginChallenges, PasskeyCeremonies, PasskeyChallenges, Passkeys, Users
+from functions.auth.services.session_tokens import SessionTokens
+from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, SecretText, command
+
+
+class LoginWithPasskey(Model):
+    challenge_id: UUID
+    credential: str = Field(max_length=65_536, description="The JSON of `PublicKeyCredential.toJSON()`, as text.")
+    challenge: SecretText | None = Field(default=None, description="After the password: of the answer `second-factor-required`.")
+
+
+@command(
+    http="POST /v1/passkey-logins/session",
+    status=201,
+    allow=ANYONE,
+    rejects=[UnknownPasskeyChallenge, InvalidChallenge, PasskeyRefused, EmailNotVerified],
+    emits=[UserLoggedIn],
+    has_secret_response=True,
+)
+async def login_with_passkey(
+    request: LoginWithPasskey,
+    logins: LoginChallenges,
+    users: Users,
+    passkeys: Passkeys,
+    challenges: PasskeyChallenges,
+    ceremonies: PasskeyCeremonies,
+    tokens: SessionTokens,
+    client: Client,
+    clock: Clock,
+) -> Done[SessionView] | Rejected:
+    now = clock.now()
+    after_password = request.challenge is not None
+    challenge = await challenges.take(request.challenge_id)
+    if challenge is None or not challenge.is_for(Purpose.SECOND_FACTOR if after_password else Purpose.LOGIN, now):
+        return Rejected(UnknownPasskeyChallenge())
+    if request.challenge is not None and logins.verify(OpaqueToken(request.challenge.get_secret_value()), now) != challenge.user_id:
+        return Rejected(InvalidChallenge())
+    named = ceremonies.read_login(request.credential)
+    passkey = await passkeys.lock_by_credential(named[0]) if named else None
+    if named is None or passkey is None:
+        return Rejected(PasskeyRefused())
+    if named[1] not in (None, passkey.user_id) or challenge.user_id not in (None, passkey.user_id):
+        return Rejected(PasskeyRefused())  # WebAuthn Level 3, 7.2, steps 6 and 7
+    sign_count = ceremonies.verify_login(request.credential, challenge, passkey, needs_user_verification=not after_password)
+    user = await users.get(passkey.user_id)
+    if sign_count is None or user is None:
+        return Rejected(PasskeyRefused())
+    if not user.is_verified:
+        return Rejected(EmailNotVerified())
+    passkey.use(sign_count, now)
+    await passkeys.save(passkey)
+    methods = frozenset({passkey.method, Method.PASSWORD} if after_password else {passkey.method, Method.USER_VERIFIED})
+    view, events = await tokens.start(user, client, methods, now)
+    return Done(view, *events)
