@@ -34,7 +34,7 @@ class ApplicationGrant(Part):
 
 
 class TeamMembershipChanged(Event, type="team-membership.changed", subject="membership_id"):
-    """A user joined a team, got another role or other grants, or is no member any more.
+    """A membership in a team began, changed or ended.
 
     The whole state, so that the newest event of a membership counts. `role`: null when the membership has ended; a user who
     joins again has another membership.
