@@ -40,7 +40,7 @@ def list_users(session: Session, search: Search = "", suspended: Suspended = Fal
 
 
 def show(session: Session, user: User) -> None:
-    """Show a user: sessions, second factor, lock, suspension."""
+    """Show a user with sessions, second factor and lock."""
     view = session.api.get(_path(session, user))
     session.output.show(view, render.user(view))
     session.output.next_step(f"capsule audit list --user {view['id']}")

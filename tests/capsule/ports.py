@@ -3,14 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from events.auth import (
-    AdministratorGranted,
-    ApiTokenRevoked,
-    RegistrationCompleted,
-    UserExpired,
-    UserSuspended,
-    UserUnsuspended,
-)
+from events.auth import AdministratorGranted, ApiTokenRevoked, RegistrationCompleted, UserExpired, UserSuspended, UserUnsuspended
 from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
 from events.monitor import AlertFired, AlertResolved
