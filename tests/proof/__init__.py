@@ -48,7 +48,10 @@ PROOFS = {
     ),
     "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
     "sessions": Proof("Every function refuses an ended session", ("tests/journeys/test_ended_sessions.py",)),
-    "sign-in": Proof("Passkeys work in Chromium with its authenticator", ("tests/dashboard/test_passkeys_in_chromium.py",)),
+    "sign-in": Proof(
+        "Passkeys in Chromium and a provider by others sign in",
+        ("tests/dashboard/test_passkeys_in_chromium.py", "tests/auth/test_certified_provider.py"),
+    ),
     "sources": Proof(
         "Repositories of every shape git allows are cloned",
         (
