@@ -310,12 +310,8 @@ async def test_the_owner_and_administrators_are_not_refused() -> None:
         if has_store_in_memory(route):
             outcome = await walk.ask(route, ADMIN)
             assert outcome.status not in (401, 403, 404), (route.name, outcome)
-<<<<<<< HEAD
-    routes = of(Access.ACCOUNT, Access.OBJECT, Access.OBJECT_OR_ADMIN, Access.TEAM)
-=======
     walk = await prepared()  # an administrator has suspended the former owner
-    routes = of(Access.ACCOUNT, Access.OBJECT, Access.OBJECT_OR_ADMIN)
->>>>>>> origin/audit
+    routes = of(Access.ACCOUNT, Access.OBJECT, Access.OBJECT_OR_ADMIN, Access.TEAM)
     order = {"GET": 0, "PUT": 1, "PATCH": 1, "POST": 2, "DELETE": 3}
     for route in sorted(routes, key=lambda route: (LAST.index(route.name) if route.name in LAST else -1, order[route.method])):
         outcome = await walk.ask(route, OWNER)

@@ -5,7 +5,14 @@ from uuid import uuid4
 
 import pytest
 
-from events.auth import CustomerRequested, PaymentAccountClosureRequested, PaymentAccountRequested, QuotaRequested, RegistrationCompleted, RegistrationFailed
+from events.auth import (
+    CustomerRequested,
+    PaymentAccountClosureRequested,
+    PaymentAccountRequested,
+    QuotaRequested,
+    RegistrationCompleted,
+    RegistrationFailed,
+)
 from functions.auth.commands.resume_registration import ResumeRegistration
 from functions.auth.domain.email_limits import MAX_PER_WINDOW
 from functions.auth.domain.registration import PLAN, Stage

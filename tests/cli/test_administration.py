@@ -69,13 +69,8 @@ def api(terminal: Terminal, scripted: Start) -> ScriptedServer:
 
 
 def test_the_audit_log_is_listed(terminal: Terminal, api: ScriptedServer) -> None:
-<<<<<<< HEAD
-    printed = terminal.invoke("audit", "list", "--action", "deploy", code=0).out
-    assert "deploy.configure_environment (wrong-credentials)" in printed and "memoryMib: 256 → 512" in printed
-=======
     out = terminal.invoke("audit", "list", "--action", "deploy", code=0).out
     assert "deploy.configure_environment (wrong-credentials)" in out and "memoryMib: 256 → 512" in out
->>>>>>> origin/audit
     assert "is not the id of a user" in terminal.invoke("audit", "list", "--user", "bob", code=2).err
 
 
@@ -92,13 +87,8 @@ def test_an_export_verifies_as_a_whole_and_in_part(terminal: Terminal, api: Scri
 
 def test_users_are_listed_shown_suspended_and_unlocked(terminal: Terminal, api: ScriptedServer) -> None:
     assert "bob@example.org" in terminal.invoke("admin", "users", "list", "bob", code=0).out
-<<<<<<< HEAD
-    printed = terminal.invoke("admin", "users", "show", "bob@example.org", code=0).out
-    assert "Second factor   on" in printed and "Failed sign-ins 5" in printed
-=======
     out = terminal.invoke("admin", "users", "show", "bob@example.org", code=0).out
     assert "Second factor   on" in out and "Failed sign-ins 5" in out
->>>>>>> origin/audit
     assert "bob@example.org is suspended" in terminal.invoke("admin", "users", "suspend", "bob@example.org", "--reason", "Abuse.", code=0).out
     assert "can sign in again" in terminal.invoke("admin", "users", "unsuspend", str(ADA), code=0).out
     assert "at once" in terminal.invoke("admin", "users", "unlock", "bob@example.org", code=0).out

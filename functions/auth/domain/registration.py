@@ -26,7 +26,14 @@ from enum import StrEnum
 from typing import ClassVar, Self
 from uuid import UUID
 
-from events.auth import CustomerRequested, PaymentAccountClosureRequested, PaymentAccountRequested, QuotaRequested, RegistrationCompleted, RegistrationFailed
+from events.auth import (
+    CustomerRequested,
+    PaymentAccountClosureRequested,
+    PaymentAccountRequested,
+    QuotaRequested,
+    RegistrationCompleted,
+    RegistrationFailed,
+)
 from events.billing import CustomerCreated, PaymentAccountChanged
 from events.deploy import QuotaGranted
 from functions.auth.domain.rejections import RegistrationComplete

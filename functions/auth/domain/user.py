@@ -9,7 +9,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from events.auth import AccountDeletionRequested, AccountRestored, AdministratorGranted, EmailChanged, EmailVerified, PasswordChanged, UserCreated, UserDeleted, UserExpired, UserSuspended, UserUnsuspended
+from events.auth import (
+    AccountDeletionRequested,
+    AccountRestored,
+    AdministratorGranted,
+    EmailChanged,
+    EmailVerified,
+    PasswordChanged,
+    UserCreated,
+    UserDeleted,
+    UserExpired,
+    UserSuspended,
+    UserUnsuspended,
+)
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import AccountSuspended, UsedVerificationToken
 from functions.kernel import Events, new_id
