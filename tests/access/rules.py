@@ -26,7 +26,7 @@ RULES: dict[Access, str] = {
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
         auth.create_token auth.tokens auth.begin_second_factor auth.confirm_identity auth.disable_second_factor auth.enable_second_factor
         auth.replace_recovery_codes auth.second_factor auth.accept_invitation auth.create_team auth.permissions auth.teams
-        auth.replace_recovery_codes auth.second_factor auth.find_device_authorization auth.decide_device_authorization
+        auth.find_device_authorization auth.decide_device_authorization
         auth.begin_identity_link auth.finish_identity_link auth.identities
         auth.begin_passkey_registration auth.passkeys auth.register_passkey
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
