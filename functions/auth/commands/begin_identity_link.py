@@ -7,7 +7,7 @@ from pydantic import Field
 
 from functions.auth.domain.rejections import UnknownProvider
 from functions.auth.services.provider_logins import AuthorizationRequestView, ProviderLoginStart
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
 
 
 class BeginIdentityLink(Model):
@@ -21,6 +21,7 @@ class BeginIdentityLink(Model):
     rejects=[UnknownProvider],
     has_secret_response=True,
     is_session_only=True,
+    scale=Scale(max=1),
     needs_recent_login=True,
 )
 async def begin_identity_link(request: BeginIdentityLink, start: ProviderLoginStart, caller: Caller, clock: Clock) -> Done[AuthorizationRequestView]:

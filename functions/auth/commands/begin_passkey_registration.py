@@ -11,7 +11,7 @@ from pydantic import Field
 from functions.auth.domain.passkey import MAX_PASSKEYS, PasskeyChallenge, Purpose
 from functions.auth.domain.rejections import TooManyPasskeys, UnknownUser
 from functions.auth.ports import PasskeyCeremonies, PasskeyChallenges, Passkeys, Users
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
 
 
 class BeginPasskeyRegistration(Model):
@@ -30,6 +30,7 @@ class PasskeyRegistrationView(Model):
     rejects=[UnknownUser, TooManyPasskeys],
     has_secret_response=True,
     is_session_only=True,
+    scale=Scale(max=1),
     needs_recent_login=True,
 )
 async def begin_passkey_registration(

@@ -9,7 +9,7 @@ from events.sign_in import DeviceAuthorizationDecided
 from functions.auth.domain.rejections import AccountLocked, DecidedUserCode, ExpiredToken, SessionNotFound, UnknownUser, UnknownUserCode
 from functions.auth.ports import DeviceAuthorizations, Sessions, Users
 from functions.auth.services.device_codes import DeviceCodes
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, RateClass, Rejected, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, RateClass, Rejected, Scale, command
 
 
 class DecideDeviceAuthorization(Model):
@@ -24,6 +24,7 @@ class DecideDeviceAuthorization(Model):
     rejects=[UnknownUser, SessionNotFound, UnknownUserCode, DecidedUserCode, ExpiredToken, AccountLocked],
     emits=[DeviceAuthorizationDecided],
     is_session_only=True,
+    scale=Scale(max=1),
     rate=RateClass.CREDENTIALS,
 )
 async def decide_device_authorization(

@@ -8,7 +8,7 @@ from uuid import UUID
 from events.sign_in import PasskeyDeleted
 from functions.auth.domain.rejections import LastSignInMethod, PasskeyNotFound, UnknownUser
 from functions.auth.ports import Identities, Passkeys, Users
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
 
 
 class DeletePasskey(Model):
@@ -22,6 +22,7 @@ class DeletePasskey(Model):
     rejects=[UnknownUser, PasskeyNotFound, LastSignInMethod],
     emits=[PasskeyDeleted],
     is_session_only=True,
+    scale=Scale(max=1),
     needs_recent_login=True,
 )
 async def delete_passkey(

@@ -12,7 +12,7 @@ from functions.auth.domain.rejections import AccountLocked, DecidedUserCode, Exp
 from functions.auth.domain.user_agent import UserAgent
 from functions.auth.ports import Users
 from functions.auth.services.device_codes import DeviceCodes
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, RateClass, Rejected, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, RateClass, Rejected, Scale, command
 
 
 class FindDeviceAuthorization(Model):
@@ -47,6 +47,7 @@ class RequestingDeviceView(Model):
     allow=OWN_ACCOUNT,
     rejects=[UnknownUser, UnknownUserCode, DecidedUserCode, ExpiredToken, AccountLocked],
     is_session_only=True,
+    scale=Scale(max=1),
     rate=RateClass.CREDENTIALS,
 )
 async def find_device_authorization(

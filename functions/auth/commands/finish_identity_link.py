@@ -12,7 +12,7 @@ from functions.auth.domain.rejections import IdentityTaken, ProviderLoginFailed,
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import IdentityView
 from functions.auth.ports import Identities, ProviderLogins
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Rejected, SecretText, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Rejected, Scale, SecretText, command
 
 
 class FinishIdentityLink(Model):
@@ -26,6 +26,7 @@ class FinishIdentityLink(Model):
     rejects=[UnknownProviderLogin, ProviderLoginPending, ProviderLoginFailed, IdentityTaken],
     emits=[IdentityLinked],
     is_session_only=True,
+    scale=Scale(max=1),
 )
 async def finish_identity_link(
     request: FinishIdentityLink, logins: ProviderLogins, identities: Identities, caller: Caller, clock: Clock

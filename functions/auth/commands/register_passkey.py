@@ -13,7 +13,7 @@ from functions.auth.domain.passkey import MAX_PASSKEYS, Passkey, Purpose
 from functions.auth.domain.rejections import InvalidPasskey, PasskeyTaken, TooManyPasskeys, UnknownPasskeyChallenge
 from functions.auth.domain.views import PasskeyView
 from functions.auth.ports import PasskeyCeremonies, PasskeyChallenges, Passkeys
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Rejected, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Rejected, Scale, command
 
 PasskeyName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
@@ -31,6 +31,7 @@ class RegisterPasskey(Model):
     rejects=[UnknownPasskeyChallenge, InvalidPasskey, PasskeyTaken, TooManyPasskeys],
     emits=[PasskeyRegistered],
     is_session_only=True,
+    scale=Scale(max=1),
     needs_recent_login=True,
 )
 async def register_passkey(

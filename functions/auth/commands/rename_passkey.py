@@ -9,7 +9,7 @@ from events.sign_in import PasskeyRenamed
 from functions.auth.domain.rejections import PasskeyNotFound
 from functions.auth.domain.views import PasskeyView
 from functions.auth.ports import Passkeys
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
 
 
 class RenamePasskey(Model):
@@ -17,7 +17,14 @@ class RenamePasskey(Model):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-@command(http="PATCH /v1/users/me/passkeys/{passkey_id}", allow=OWN_ACCOUNT, rejects=[PasskeyNotFound], emits=[PasskeyRenamed], is_session_only=True)
+@command(
+    http="PATCH /v1/users/me/passkeys/{passkey_id}",
+    allow=OWN_ACCOUNT,
+    rejects=[PasskeyNotFound],
+    emits=[PasskeyRenamed],
+    is_session_only=True,
+    scale=Scale(max=1),
+)
 async def rename_passkey(request: RenamePasskey, passkeys: Passkeys, caller: Caller, clock: Clock) -> Done[PasskeyView]:
     own = await passkeys.lock_for_user(caller.user_id)
     passkey = next((each for each in own if each.id == request.passkey_id), None)

@@ -8,7 +8,7 @@ from uuid import UUID
 from events.sign_in import IdentityUnlinked
 from functions.auth.domain.rejections import IdentityNotFound, LastSignInMethod, UnknownUser
 from functions.auth.ports import Identities, Passkeys, Users
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
+from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
 
 
 class UnlinkIdentity(Model):
@@ -22,6 +22,7 @@ class UnlinkIdentity(Model):
     rejects=[UnknownUser, IdentityNotFound, LastSignInMethod],
     emits=[IdentityUnlinked],
     is_session_only=True,
+    scale=Scale(max=1),
     needs_recent_login=True,
 )
 async def unlink_identity(
