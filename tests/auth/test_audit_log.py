@@ -114,6 +114,7 @@ def test_every_command_of_a_signed_in_caller_is_audited() -> None:
     assert all(each.is_audited for each in declarations if not each.allow.anyone)
     assert {each.name for each in declarations if not each.is_audited} == {
         *("auth.exchange_token", "auth.refresh"),  # programs repeat them
+        *("auth.finish_provider_login", "auth.redeem_device_code"),  # polls; what ends one has a `change`
         *("deploy.record_attachment", "deploy.redeem_attach_ticket"),  # of the terminal, behind `deploy.attach_run`
         "billing.handle_stripe_webhook",
     }

@@ -15,10 +15,11 @@ from functions.auth.domain.device_authorization import LETTERS, LIFETIME, SLOWER
 from functions.auth.domain.lockout import FAILURES_BEFORE_LOCK
 from functions.auth.domain.rejections import AccountLocked, DecidedUserCode, DevicePollRejection, ExpiredToken, SessionNotFound, UnknownUserCode
 from functions.auth.domain.views import SessionView
+from functions.auth.queries.audit import ListAudit
 from functions.auth.queries.sessions import ListSessions
 from functions.kernel import Caller, Client, Forbidden, Scope
 from functions.wire.problems import rejection_document
-from tests.auth.world import World
+from tests.auth.world import ADMIN, World
 
 CLI = Client("198.51.100.7", "capsule-cli/0.2.0 (Linux)")
 
@@ -126,6 +127,19 @@ async def test_codes_expire_for_both_sides(device: Device) -> None:
 async def test_a_code_that_was_confirmed_expires_before_it_is_used(device: Device) -> None:
     await device.decide()
     assert await device.error(seconds=LIFETIME.total_seconds()) == "expired_token"
+
+
+async def test_the_sign_in_leaves_an_entry_in_the_audit_log_and_a_poll_none(device: Device) -> None:
+    assert await device.error() == "authorization_pending"
+    await device.decide()
+    view = await device.poll()
+    await device.world.settle()
+    found = (await device.world.call(ListAudit(), caller=ADMIN)).items
+    assert [each.function for each in found[:3]] == ["auth.redeem_device_code", "auth.decide_device_authorization", "auth.begin_device_authorization"]
+    assert (found[0].outcome, found[0].actor, found[0].user_id, found[0].target) == (
+        *("done", "session", device.caller.user_id),
+        f"sessions/{view.session_id}",
+    )
 
 
 async def test_an_unknown_device_code_is_an_invalid_grant(device: Device) -> None:

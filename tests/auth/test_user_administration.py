@@ -1,5 +1,6 @@
 """Administrators list, suspend and unlock users, and remove lost second factors."""
 
+import typing
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,7 +32,9 @@ from functions.auth.domain.rejections import (
 from functions.auth.domain.user import Role
 from functions.auth.queries.user import ShowUser
 from functions.auth.queries.users import ListUsers
+from functions.auth.services.session_tokens import SessionTokens
 from functions.kernel import Caller, Forbidden, RecentLoginRequired, Scope, Unauthenticated
+from functions.runtime.config.registry import Registry
 from tests.auth.world import ADDRESS, ADMIN, World
 
 REASON = "Repeated abuse reports."
@@ -39,6 +42,12 @@ REASON = "Repeated abuse reports."
 
 def recent(world: World, caller: Caller) -> Caller:
     return replace(caller, authenticated_at=world.clock.now())
+
+
+def test_every_way_to_sign_in_refuses_suspended_accounts() -> None:
+    ways = [each for each in Registry.load().declarations if SessionTokens in typing.get_type_hints(each.handler).values()]
+    assert {"auth.login", "auth.login_with_passkey", "auth.redeem_device_code", "auth.finish_provider_login"} <= {each.name for each in ways}
+    assert [each.name for each in ways if AccountSuspended not in each.rejects] == []
 
 
 async def test_a_suspension_ends_sessions_and_refuses_sign_ins_until_it_ends() -> None:

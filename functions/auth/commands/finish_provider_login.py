@@ -14,6 +14,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.identity import Identity, ProviderClaims
 from functions.auth.domain.registration import Registration, RegistrationTimedOut
 from functions.auth.domain.rejections import (
+    AccountSuspended,
     IdentityNotLinked,
     InvalidEmail,
     ProviderEmailUnverified,
@@ -29,7 +30,7 @@ from functions.auth.domain.views import SessionView
 from functions.auth.ports import EmailTaken, Hasher, Identities, LoginChallenges, ProviderLogins, Registrations, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Events, Model, Origin, RateClass, Rejected, SecretText, command
+from functions.kernel import ANYONE, Change, Client, Clock, Done, Events, Model, Origin, RateClass, Rejected, SecretText, command
 
 UNKNOWN_PASSWORD_BYTES = 32
 MAX_NAME_LENGTH = 100
@@ -44,9 +45,13 @@ class FinishProviderLogin(Model):
     status=201,
     allow=ANYONE,
     rate=RateClass.WRITES,  # the token has 256 bits: repetition guesses nothing
-    rejects=[UnknownProviderLogin, ProviderLoginPending, ProviderLoginFailed, ProviderEmailUnverified, IdentityNotLinked, SecondFactorRequired],
+    rejects=[
+        *(UnknownProviderLogin, ProviderLoginPending, ProviderLoginFailed, ProviderEmailUnverified, IdentityNotLinked),
+        *(SecondFactorRequired, AccountSuspended),
+    ],
     emits=[UserLoggedIn, UserCreated, EmailVerified, IdentityLinked, RegistrationTimedOut, UserExpired, UserDeleted],
     has_secret_response=True,
+    has_audit_entry=False,  # clients repeat it until the provider has answered; what ends the sign-in has a `change`
 )
 async def finish_provider_login(
     request: FinishProviderLogin,
@@ -75,10 +80,10 @@ async def finish_provider_login(
     if identity is None or user is None:
         address = _verified_address(claims)
         if address is None:
-            return Rejected(ProviderEmailUnverified())
+            return Rejected(ProviderEmailUnverified(), change=Change(target="sessions"))
         other = await users.get_by_email(address)
         if other is not None and other.is_verified:
-            return Rejected(IdentityNotLinked())
+            return Rejected(IdentityNotLinked(), change=Change(target="sessions"))
         if other is not None:  # nobody has proved to read its e-mail; the provider's user has
             await users.delete(other.id)
             events = other.expire(now)
@@ -87,7 +92,7 @@ async def finish_provider_login(
         try:
             await users.add(user)
         except EmailTaken:
-            return Rejected(IdentityNotLinked())
+            return Rejected(IdentityNotLinked(), change=Change(target="sessions"))
         registration, started = Registration.of(user, origin.correlation_id)
         await registrations.add(registration)
         identity, linked = Identity.link(user.id, login.provider, claims, now)
@@ -95,11 +100,12 @@ async def finish_provider_login(
         events = (*events, *created, *started, *linked)
 
     if await codes.is_required(user):
-        return Rejected(SecondFactorRequired(secret_members={"challenge": challenges.issue(user.id, now).text}))
+        challenge = challenges.issue(user.id, now).text
+        return Rejected(SecondFactorRequired(secret_members={"challenge": challenge}), change=Change(target="sessions", user_id=user.id))
     identity.last_used_at = now
     await identities.save(identity)
     view, signed_in = await tokens.start(user, client, WITH_PROVIDER, now)
-    return Done(view, *events, *signed_in)
+    return Done(view, *events, *signed_in, change=Change(target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))
 
 
 def _verified_address(claims: ProviderClaims) -> Email | None:

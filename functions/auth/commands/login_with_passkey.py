@@ -9,13 +9,13 @@ from pydantic import Field
 
 from events.auth import UserLoggedIn
 from functions.auth.domain.passkey import Purpose
-from functions.auth.domain.rejections import EmailNotVerified, InvalidChallenge, PasskeyRefused, UnknownPasskeyChallenge
+from functions.auth.domain.rejections import AccountSuspended, EmailNotVerified, InvalidChallenge, PasskeyRefused, UnknownPasskeyChallenge
 from functions.auth.domain.session import Method
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import LoginChallenges, PasskeyCeremonies, PasskeyChallenges, Passkeys, Users
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Model, Rejected, SecretText, command
+from functions.kernel import ANYONE, Change, Client, Clock, Done, Model, Rejected, SecretText, command
 
 
 class LoginWithPasskey(Model):
@@ -28,7 +28,7 @@ class LoginWithPasskey(Model):
     http="POST /v1/passkey-logins/session",
     status=201,
     allow=ANYONE,
-    rejects=[UnknownPasskeyChallenge, InvalidChallenge, PasskeyRefused, EmailNotVerified],
+    rejects=[UnknownPasskeyChallenge, InvalidChallenge, PasskeyRefused, EmailNotVerified, AccountSuspended],
     emits=[UserLoggedIn],
     has_secret_response=True,
 )
@@ -59,11 +59,11 @@ async def login_with_passkey(
     sign_count = ceremonies.verify_login(request.credential, challenge, passkey, needs_user_verification=not after_password)
     user = await users.get(passkey.user_id)
     if sign_count is None or user is None:
-        return Rejected(PasskeyRefused())
+        return Rejected(PasskeyRefused(), change=Change(target="sessions", user_id=passkey.user_id))
     if not user.is_verified:
         return Rejected(EmailNotVerified())
     passkey.use(sign_count, now)
     await passkeys.save(passkey)
     methods = frozenset({passkey.method, Method.PASSWORD} if after_password else {passkey.method, Method.USER_VERIFIED})
     view, events = await tokens.start(user, client, methods, now)
-    return Done(view, *events)
+    return Done(view, *events, change=Change(target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))

@@ -7,12 +7,12 @@ Until then the answer is 400 with the error code of RFC 8628, section 3.5, in th
 from pydantic import Field
 
 from events.auth import UserLoggedIn
-from functions.auth.domain.rejections import AccessDenied, AuthorizationPending, ExpiredToken, InvalidGrant, SlowDown
+from functions.auth.domain.rejections import AccessDenied, AccountSuspended, AuthorizationPending, ExpiredToken, InvalidGrant, SlowDown
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import DeviceAuthorizations, Users
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import ANYONE, Client, Clock, Done, Model, RateClass, Rejected, SecretText, command
+from functions.kernel import ANYONE, Change, Client, Clock, Done, Model, RateClass, Rejected, SecretText, command
 
 
 class RedeemDeviceCode(Model):
@@ -22,9 +22,10 @@ class RedeemDeviceCode(Model):
 @command(
     http="POST /v1/device-authorizations/token",
     allow=ANYONE,
-    rejects=[AuthorizationPending, SlowDown, AccessDenied, ExpiredToken, InvalidGrant],
+    rejects=[AuthorizationPending, SlowDown, AccessDenied, ExpiredToken, InvalidGrant, AccountSuspended],
     emits=[UserLoggedIn],
     has_secret_response=True,
+    has_audit_entry=False,  # devices poll; the sign-in has a `change`
     rate=RateClass.WRITES,  # the code has 256 bits: repetition guesses nothing
 )
 async def redeem_device_code(
@@ -42,4 +43,4 @@ async def redeem_device_code(
     if user is None:
         raise InvalidGrant
     view, events = await tokens.start(user, client, authorization.methods, now, authorization.authenticated_at)
-    return Done(view, *events)
+    return Done(view, *events, change=Change(target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))
