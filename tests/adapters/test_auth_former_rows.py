@@ -83,6 +83,16 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     assert former.rows("SELECT count(*) FROM sessions WHERE authenticated_at = started_at AND methods = '{pwd}'") == [(7,)]
     assert former.rows("SELECT authenticated_at FROM sessions WHERE id = %s", earlier) == [(THEN - timedelta(days=29),)]
 
+    former.migrate_through(20)
+    former.migrate_through(21)
+    assert former.rows("SELECT DISTINCT suspended_at, suspension_reason FROM users") == [(None, "")]
+    assert len(former.rows("SELECT DISTINCT kind FROM sent_emails")) == 5, "each kind of before is a kind"
+
+    former.migrate_through(23)
+    former.migrate_through(24)
+    assert former.rows("SELECT DISTINCT has_password FROM users") == [(True,)]
+    assert former.rows("SELECT DISTINCT methods FROM sessions") == [(["pwd"],)]
+
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -129,7 +129,7 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
             assert await PostgresQuotas(store).find(owner) == Quota(owner, 1, 256, THEN, 2, 512)
             found = [await PostgresRuns(store).get(application, run) for run in runs]
             assert [(run.streams, run.exit_code) for run in found] == [(RunStreams.LOGGED, None), (RunStreams.LOGGED, 3)]
-            stored = await PostgresApplications(store).get(from_image)
+            stored = await PostgresApplications(store).get_any(from_image)
             assert stored.name == "ready"
             staging = await PostgresEnvironments(store).find(application, "staging")
             production = await PostgresEnvironments(store).find(application, "production")

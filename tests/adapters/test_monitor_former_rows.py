@@ -84,7 +84,7 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
                 assert (found.kind, found.no_data) == (kind, NoData.RESOLVE if kind.is_of_platform else NoData.KEEP)
             applications = PostgresApplications(store)
             assert set(await applications.environments(application)) == {"preview7"}, "one that was deployed to is known, though nobody reported it"
-            assert {each.id for each in await applications.of_user(owner)} == {application, deleted}
+            assert {each.id for each in await applications.of_teams([owner])} == {application, deleted}
             assert await PostgresAddresses(store).of(owner) == "ada@example.org"
             logs = PostgresLogs(store)
             found_lines = await logs.last(LogFilter(application, fields=conditions("level=error")), 10)
