@@ -73,7 +73,7 @@ async def test_renamed_columns_keep_their_values(postgres: Databases, tmp_path: 
                 Size(memory_mib=128), config_version=2, ready_timeout_seconds=60, repository="https://x/y.git"
             )
             assert await deployments.add_traffic(deployment, 3, 0) == (10, 1)
-            assert (await PostgresApplications(store).get(application)).name == "hello"
+            assert (await PostgresApplications(store).get_any(application)).name == "hello"
     finally:
         await store.close()
 

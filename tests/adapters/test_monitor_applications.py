@@ -42,19 +42,19 @@ async def keep(store: Store, *applications: Application) -> None:
 
 async def test_an_unknown_application_is_none_and_the_platform_is_known(store: Store) -> None:
     async with store.transaction():
-        assert await store.applications.get(new_id()) is None
-        platform = await store.applications.get(PLATFORM.id)
+        assert await store.applications.find(new_id()) is None
+        platform = await store.applications.find(PLATFORM.id)
         assert platform is not None and platform.is_platform
         assert list(await store.applications.environments(new_id())) == []
-        assert list(await store.applications.of_user(new_id())) == []
+        assert list(await store.applications.of_teams([new_id()])) == []
 
 
-async def test_the_applications_of_a_user_include_deleted_ones(store: Store) -> None:
+async def test_the_applications_of_a_team_include_deleted_ones(store: Store) -> None:
     owner = new_id()
     running, deleted, foreign = application(owner=owner), application(owner=owner, deleted_at=NOW), application()
     await keep(store, running, deleted, foreign)
     async with store.transaction():
-        found = await store.applications.of_user(owner)
+        found = await store.applications.of_teams([owner])
     assert sorted(found, key=lambda each: each.id) == sorted([running, deleted], key=lambda each: each.id)
 
 
@@ -62,7 +62,7 @@ async def test_a_creation_changes_neither_owner_nor_name_of_a_known_application(
     known = application("first")
     await keep(store, known, Application(known.id, new_id(), "second"))
     async with store.transaction():
-        assert await store.applications.get(known.id) == known
+        assert await store.applications.find(known.id) == known
 
 
 async def test_a_deletion_before_the_creation_is_kept_with_its_first_time(store: Store) -> None:
@@ -70,7 +70,7 @@ async def test_a_deletion_before_the_creation_is_kept_with_its_first_time(store:
     later = Application(deleted.id, deleted.user_id, deleted.name, NOW + MINUTE)
     await keep(store, deleted, Application(deleted.id, deleted.user_id, deleted.name), later)
     async with store.transaction():
-        assert await store.applications.get(deleted.id) == deleted
+        assert await store.applications.find(deleted.id) == deleted
 
 
 async def test_a_deleted_application_can_be_renamed_and_stays_deleted(store: Store) -> None:
@@ -78,7 +78,7 @@ async def test_a_deleted_application_can_be_renamed_and_stays_deleted(store: Sto
     await keep(store, deleted)
     async with store.transaction():
         await store.applications.rename(Application(deleted.id, deleted.user_id, "new"))
-        assert await store.applications.get(deleted.id) == Application(deleted.id, deleted.user_id, "new", NOW)
+        assert await store.applications.find(deleted.id) == Application(deleted.id, deleted.user_id, "new", NOW)
 
 
 async def test_owners_are_those_that_are_known_also_when_locked(store: Store) -> None:
@@ -124,7 +124,7 @@ async def test_a_forgotten_application_takes_its_environments_with_it(store: Sto
         assert await store.applications.forget_deleted(long_ago) == 0, "deleted at that time is not before it"
         assert await store.applications.forget_deleted(long_ago + MINUTE) == 1
     async with store.transaction():
-        assert await store.applications.get(gone.id) is None
+        assert await store.applications.find(gone.id) is None
         assert list(await store.applications.environments(gone.id)) == []
         assert list(await store.applications.environments(kept.id)) == ["review"]
 
