@@ -70,6 +70,10 @@ class ApplicationAccess:
     def team_id(self) -> UUID:
         return self.membership.team_id
 
+    def also_allows(self, permission: Permission) -> bool:
+        """Whether the caller has another permission in the application too."""
+        return self.membership.allows(permission, self.application_id)
+
     def require_in(self, environment: str) -> "ApplicationAccess":
         """Return this access if it counts in the environment. Raises Forbidden."""
         self.membership.require_in(self.permission, self.application_id, environment)

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from functions.auth import ports as auth
-from functions.kernel import PERMISSIONS, Caller, Grant, Membership, Role, new_id
+from functions.kernel import PERMISSIONS, Caller, Grant, Membership, Permission, Role, new_id
 from functions.runtime.config.registry import contexts
 from tests.access.rules import BY_ROUTE, Access
 from tests.access.test_every_route import ADMIN, OTHER, OWNER, ROUTES, Outcome, Walk, prepared
@@ -106,7 +106,9 @@ async def test_for_a_stranger_and_for_an_administrator_of_the_platform_a_team_do
     for route in OF_TEAMS:
         for caller in (OTHER, ADMIN):
             outcome = await ask(walk, route.name, caller)
-            if caller == ADMIN and BY_ROUTE[route.name] is Access.OBJECT_OR_ADMIN:
+            if caller == ADMIN and BY_ROUTE[route.name] is Access.OBJECT_OR_ADMIN and route.declaration.permission is Permission.ALERTS_WRITE:
+                assert (outcome.status, b"alerts.write" in outcome.answer) == (403, True), (route.name, outcome)
+            elif caller == ADMIN and BY_ROUTE[route.name] is Access.OBJECT_OR_ADMIN:
                 assert outcome.slug not in (*UNKNOWN, "forbidden"), (route.name, outcome)
             elif route.name not in OF_ALL_TEAMS:
                 assert (outcome.status, outcome.slug in UNKNOWN) == (404, True), (route.name, caller, outcome)
