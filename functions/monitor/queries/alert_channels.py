@@ -29,7 +29,12 @@ async def alert_channels(
 ) -> Page[AlertChannelView]:
     checked = await control.to_application(permit, request.application_id)
     application = await applications.get(checked)
-    shown = str if checked.also_allows(Permission.ALERTS_WRITE) else address_of
+    is_whole = checked.also_allows(Permission.ALERTS_WRITE)
 
     rows = await channels.of(application.id)
-    return Page(items=[AlertChannelView(id=channel.id, url=shown(channel.url), created_at=channel.created_at) for channel in rows])
+    return Page(
+        items=[
+            AlertChannelView(id=channel.id, url=channel.url if is_whole else address_of(channel.url), created_at=channel.created_at)
+            for channel in rows
+        ]
+    )
