@@ -18,7 +18,8 @@ ROUTES = """
 ## Routes
 
 `anyone` needs no account, `own-account` a signed-in user, `admin` an administrator of the installation. Every other word is a permission in the
-team that owns what the route is about. Administrators of the installation have the permissions of `logs` and `alerts` for every application.
+team that owns what the route is about. Administrators of the installation have `logs.read` and `alerts.read` for every
+application, and `alerts.write` for the platform itself.
 
 | Route | Needs |
 |---|---|

@@ -19,7 +19,7 @@ changed); a factory returns `(aggregate, events)`. The use case passes them on: 
 
 from functions.kernel.access import ADMIN, ANYONE, OWN_ACCOUNT, RECENT_LOGIN, SIGNED_IN, Allow, Caller, Client, Origin, Scope
 from functions.kernel.change import Change, differences
-from functions.kernel.checked_access import ApplicationAccess, Memberships, Permit, TeamAccess, check_application, check_team
+from functions.kernel.checked_access import ApplicationAccess, Memberships, Permit, TeamAccess, check_application, check_some_environment, check_team
 from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale
 from functions.kernel.decorators import command, effect, every, on, query, saga
 from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
@@ -122,6 +122,7 @@ __all__ = [
     "Work",
     "after",
     "check_application",
+    "check_some_environment",
     "check_team",
     "command",
     "differences",

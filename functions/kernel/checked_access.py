@@ -1,6 +1,6 @@
 """Checked access: values that prove that a caller's permission was checked.
 
-Stores take them in place of ids. They are made by `check_team` and `check_application` only, so a use case that forgets the
+Stores take them in place of ids. They are made by `check_team`, `check_application` and `check_some_environment` only, so a use case that forgets the
 check does not type-check: an id is no access. Each context has a service `AccessControl` that looks up the membership.
 """
 
@@ -70,6 +70,10 @@ class ApplicationAccess:
     def team_id(self) -> UUID:
         return self.membership.team_id
 
+    def also_allows(self, permission: Permission) -> bool:
+        """Whether the caller has another permission in the application too."""
+        return self.membership.allows(permission, self.application_id)
+
     def require_in(self, environment: str) -> "ApplicationAccess":
         """Return this access if it counts in the environment. Raises Forbidden."""
         self.membership.require_in(self.permission, self.application_id, environment)
@@ -89,6 +93,17 @@ def check_application(permit: Permit, application_id: UUID, membership: Membersh
     if membership is None or membership.user_id != permit.caller.user_id:
         raise missing
     membership.require(permit.permission, application_id)
+    return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK)
+
+
+def check_some_environment(permit: Permit, application_id: UUID, membership: Membership | None, missing: Rejection) -> ApplicationAccess:
+    """As `check_application`, for a member who has the permission in at least one environment.
+
+    The use case calls `require_in` before it changes or shows what is in an environment.
+    """
+    if membership is None or membership.user_id != permit.caller.user_id:
+        raise missing
+    membership.require_somewhere(permit.permission, application_id)
     return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK)
 
 

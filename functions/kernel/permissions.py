@@ -55,6 +55,8 @@ class Role(StrEnum):
 
 _VIEWER = frozenset({Permission.APP_READ, Permission.LOGS_READ, Permission.ALERTS_READ, Permission.TEAM_READ})
 _DEVELOPER = _VIEWER | {Permission.APP_CREATE, Permission.APP_CONFIGURE, Permission.APP_DEPLOY, Permission.APP_RUN, Permission.ALERTS_WRITE}
+_OF_GRANTS = _DEVELOPER - {Permission.APP_CREATE}
+"""What a grant can add in an application."""
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
@@ -93,9 +95,21 @@ class Membership:
         return cls(user_id, user_id, user_id, Role.OWNER)
 
     def allows(self, permission: Permission, application_id: UUID | None = None) -> bool:
-        """Whether the role has the permission, or a grant adds it in this application (in whichever environment)."""
-        granted = any(grant.application_id == application_id for grant in self.grants)
-        return permission in PERMISSIONS[self.role] or (granted and permission in _DEVELOPER - {Permission.APP_CREATE})
+        """Whether the role has the permission, or a grant adds it in this application.
+
+        A grant that names an environment adds only what reads: what changes the application needs a grant of the application.
+        """
+        if permission in PERMISSIONS[self.role]:
+            return True
+        grants = [grant for grant in self.grants if grant.application_id == application_id]
+        if permission in _VIEWER:
+            return bool(grants)
+        return permission in _OF_GRANTS and any(grant.environment is None for grant in grants)
+
+    def allows_somewhere(self, permission: Permission, application_id: UUID) -> bool:
+        """Whether `allows`, or `allows_in` for an environment that a grant names."""
+        named = [grant.environment for grant in self.grants if grant.application_id == application_id and grant.environment is not None]
+        return self.allows(permission, application_id) or any(self.allows_in(permission, application_id, each) for each in named)
 
     def allows_in(self, permission: Permission, application_id: UUID, environment: str) -> bool:
         """As `allows`, in one environment of the application."""
@@ -105,20 +119,28 @@ class Membership:
         is_open = environment not in PROTECTED_ENVIRONMENTS
         if permission in PERMISSIONS[self.role] and (is_open or self.role in (Role.OWNER, Role.ADMIN)):
             return True
-        return permission in _DEVELOPER and (environment in grants or (is_open and None in grants))
+        return permission in _OF_GRANTS and (environment in grants or (is_open and None in grants))
 
     def require(self, permission: Permission, application_id: UUID | None = None) -> None:
         """Raises Forbidden, with the permission that is missing and the role."""
         if not self.allows(permission, application_id):
-            raise Forbidden(f"This needs the permission {permission}, which the role {self.role} does not have in this team.")
+            raise self._lacks(permission)
+
+    def require_somewhere(self, permission: Permission, application_id: UUID) -> None:
+        """As `require`, in the application or in one of its environments."""
+        if not self.allows_somewhere(permission, application_id):
+            raise self._lacks(permission)
 
     def require_in(self, permission: Permission, application_id: UUID, environment: str) -> None:
         """As `require`, in one environment of the application."""
-        self.require(permission, application_id)
         if self.allows_in(permission, application_id, environment):
             return
+        self.require_somewhere(permission, application_id)
         if environment in PROTECTED_ENVIRONMENTS:
             detail = f"{environment} is a protected environment: for the permission {permission} there, the role {self.role} needs a grant."
         else:
             detail = f"This needs the permission {permission}, which the role {self.role} does not have in the environment {environment}."
         raise Forbidden(detail)
+
+    def _lacks(self, permission: Permission) -> Forbidden:
+        return Forbidden(f"This needs the permission {permission}, which the role {self.role} does not have in this team.")

@@ -8,7 +8,7 @@ class Access(Enum):
     ACCOUNT = "every account, about itself"
     TEAM = "the members of the team in its path who have its permission; for anybody else, administrators included, the team does not exist"
     OBJECT = "the owner of the object in its path; for anybody else, administrators included, the object does not exist"
-    OBJECT_OR_ADMIN = "the owner of the object, and administrators"
+    OBJECT_OR_ADMIN = "the owner of the object; administrators read it, and are refused where it changes alerts"
     ADMIN = "administrators"
 
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from functions import deploy
 from functions.kernel import ANYONE, Caller, Forbidden, Membership, Model, NotFound, Permission, Permit, Role, TeamAccess, check_team, command
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry
@@ -32,6 +33,7 @@ async def forgotten(applications: Applications, subscribers: Subscribers, permit
     await subscribers.lock(permit.caller.user_id)  # FORGOTTEN
 """
 UNCHECKED = ("get_any", "lock_any")
+OF_APPLICATIONS = ("to_application", "to_all_environments", "to_environment", "to_some_environment")
 
 
 def test_a_forgotten_check_does_not_type_check(tmp_path: Path) -> None:
@@ -66,7 +68,14 @@ def test_no_route_reads_without_a_check() -> None:
         if declaration.name != "auth.accept_invitation":  # the token of the invitation is its check
             assert calls.isdisjoint(UNCHECKED), declaration.name
         if declaration.permission is not None:
-            assert calls & {"to_team", "to_shared_team", "to_application", "to_environment", "readable_teams", "allows"}, declaration.name
+            assert calls & {"to_team", "to_shared_team", *OF_APPLICATIONS, "readable_teams", "allows"}, declaration.name
+
+
+def test_who_finds_the_environment_later_checks_it() -> None:
+    callers = [each for each in (Path(deploy.__file__).parent).glob("*/*.py") if "control.to_some_environment(" in each.read_text()]
+    assert len(callers) >= 4
+    for each in callers:
+        assert "checked.require_in(" in each.read_text(), each
 
 
 class Ask(Model):

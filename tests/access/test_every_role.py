@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from functions.auth import ports as auth
-from functions.kernel import PERMISSIONS, Caller, Membership, Role, new_id
+from functions.kernel import PERMISSIONS, Caller, Grant, Membership, Permission, Role, new_id
 from functions.runtime.config.registry import contexts
 from tests.access.rules import BY_ROUTE, Access
 from tests.access.test_every_route import ADMIN, OTHER, OWNER, ROUTES, Outcome, Walk, prepared
@@ -20,10 +20,25 @@ from tests.capsule.transactions import snapshot
 
 CALLERS = {role: Caller(UUID(int=100 + number)) for number, role in enumerate(Role)}
 OF_TEAMS = [route for route in ROUTES if route.declaration.permission is not None]
+OF_ENVIRONMENTS = [route for route in OF_TEAMS if route.declaration.permission and route.declaration.permission.is_of_environment]
 OF_ALL_TEAMS = ("monitor.alerts",)
 """Lists what the caller may see in all teams."""
-REACHES_PRODUCTION = ("deploy.configure_application", "deploy.promote")
+OF_ALL_ENVIRONMENTS = (
+    *("deploy.change_application", "deploy.configure_application"),
+    *("deploy.delete_repository_token", "deploy.rotate_deploy_key", "deploy.set_host_keys", "deploy.set_repository_token"),
+)
+"""They reach every environment, so the protected ones too."""
+REACHES_PRODUCTION = (*OF_ALL_ENVIRONMENTS, "deploy.promote")
 """Their sample requests reach a protected environment, although their paths name none."""
+OF_UNUSED_APPLICATIONS = ("deploy.create_deploy_key", "deploy.rename_application")
+"""They change nothing that serves: a key where none was, the name of what was never deployed."""
+FINDS_ENVIRONMENT = (
+    *("deploy.create_environment", "deploy.deploy", "deploy.promote"),
+    *("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run"),
+)
+"""The environment is in their body, or in what the path names."""
+GRANTED, GRANTED_PRODUCTION = Caller(UUID(int=201)), Caller(UUID(int=202))
+"""A viewer with a grant of staging, and a developer with one of production."""
 UNKNOWN = ("application-not-found", "team-not-found", "alert-not-found")
 """What somebody without access is answered: also where it exists."""
 
@@ -41,6 +56,9 @@ async def walk() -> Walk:
 
 async def _with_members(walk: Walk) -> Walk:
     memberships = [Membership(new_id(), OWNER.user_id, caller.user_id, role) for role, caller in CALLERS.items()]
+    application: UUID = walk.ids["applicationId"]
+    for caller, role, environment in ((GRANTED, Role.VIEWER, "staging"), (GRANTED_PRODUCTION, Role.DEVELOPER, "production")):
+        memberships.append(Membership(new_id(), OWNER.user_id, caller.user_id, role, (Grant(application, environment),)))
     for context in ("billing", "deploy", "monitor"):
         for membership in memberships:
             await walk.memberships_of(context).save(membership)
@@ -88,18 +106,49 @@ async def test_for_a_stranger_and_for_an_administrator_of_the_platform_a_team_do
     for route in OF_TEAMS:
         for caller in (OTHER, ADMIN):
             outcome = await ask(walk, route.name, caller)
-            if caller == ADMIN and BY_ROUTE[route.name] is Access.OBJECT_OR_ADMIN:
+            if caller == ADMIN and BY_ROUTE[route.name] is Access.OBJECT_OR_ADMIN and route.declaration.permission is Permission.ALERTS_WRITE:
+                assert (outcome.status, b"alerts.write" in outcome.answer) == (403, True), (route.name, outcome)
+            elif caller == ADMIN and BY_ROUTE[route.name] is Access.OBJECT_OR_ADMIN:
                 assert outcome.slug not in (*UNKNOWN, "forbidden"), (route.name, outcome)
             elif route.name not in OF_ALL_TEAMS:
                 assert (outcome.status, outcome.slug in UNKNOWN) == (404, True), (route.name, caller, outcome)
 
 
 async def test_a_developer_needs_a_grant_for_a_protected_environment(walk: Walk) -> None:
-    of_environment = [route for route in OF_TEAMS if route.declaration.permission and route.declaration.permission.is_of_environment]
-    assert len(of_environment) > 15
-    for route in (each for each in of_environment if "environment" in each.declaration.input.model_fields):  # type: ignore[union-attr]
+    assert len(OF_ENVIRONMENTS) > 15
+    for route in (each for each in OF_ENVIRONMENTS if "environment" in each.declaration.input.model_fields):  # type: ignore[union-attr]
         outcome = await ask(walk, route.name, CALLERS[Role.DEVELOPER], environment="production")
         expected = "is a protected environment" if "environment" in route.path_names else ""
         assert (outcome.status == 403) == bool(expected), (route.name, outcome)
         assert expected in outcome.answer.decode(), (route.name, outcome)
         assert (await ask(walk, route.name, CALLERS[Role.ADMIN], environment="production")).status != 403, route.name
+
+
+def test_every_permission_of_environments_is_checked_where_the_environment_is_known() -> None:
+    found = {route.name for route in OF_ENVIRONMENTS if "environment" not in route.path_names}
+    assert found == {*OF_ALL_ENVIRONMENTS, *OF_UNUSED_APPLICATIONS, *FINDS_ENVIRONMENT}
+
+
+async def test_what_reaches_all_environments_needs_a_grant_of_the_protected_ones(walk: Walk) -> None:
+    for name in OF_ALL_ENVIRONMENTS:
+        refused = await ask(walk, name, CALLERS[Role.DEVELOPER])
+        assert (refused.status, b"production is a protected environment" in refused.answer) == (403, True), (name, refused)
+        for caller in (GRANTED_PRODUCTION, CALLERS[Role.ADMIN]):
+            allowed = await ask(walk, name, caller)
+            assert allowed.status != 403 and allowed.slug not in UNKNOWN, (name, caller, allowed)
+
+
+async def test_a_grant_of_one_environment_counts_there_only(walk: Walk) -> None:
+    for route in OF_ENVIRONMENTS:
+        outcome = await ask(walk, route.name, GRANTED)
+        if route.name in (*OF_ALL_ENVIRONMENTS, *OF_UNUSED_APPLICATIONS):
+            assert (outcome.status, b"the role viewer does not have in this team" in outcome.answer) == (403, True), (route.name, outcome)
+        elif "environment" in route.path_names:
+            assert outcome.status != 403 and outcome.slug not in UNKNOWN, (route.name, outcome)
+            assert (await ask(walk, route.name, GRANTED, environment="production")).status == 403, route.name
+    for name in ("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run"):  # of staging
+        outcome = await ask(walk, name, GRANTED)
+        assert outcome.status != 403 and outcome.slug not in UNKNOWN, (name, outcome)
+    for name in ("deploy.application", "monitor.logs"):
+        assert (await ask(walk, name, GRANTED)).status == 200, name
+    assert (await ask(walk, "monitor.create_alert_channel", GRANTED)).status == 403

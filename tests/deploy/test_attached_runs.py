@@ -2,10 +2,11 @@
 
 import hashlib
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from functions.deploy import ports
 from functions.deploy.commands.attach_run import AttachRun, AttachTicketView
 from functions.deploy.commands.cancel_run import CancelRun
 from functions.deploy.commands.record_attachment import RecordAttachment
@@ -16,9 +17,10 @@ from functions.deploy.domain.rejections import ApplicationNotFound, RunHasEnded,
 from functions.deploy.domain.run import JOB_PREFIX, RunStreams
 from functions.deploy.domain.run_views import RunView
 from functions.deploy.domain.tenancy import ATTACH_ROLE, TERMINALS
+from functions.deploy.queries.run_access import RunAccessView, ShowRunAccess
 from functions.deploy.queries.run_pod import RunPodView, ShowRunPod
 from functions.deploy.queries.runs import ListRuns
-from functions.kernel import Page
+from functions.kernel import Grant, Membership, Page, Role, new_id
 from tests.deploy.deploy_capsule import IMAGE, OWNER, STRANGER, DeployCapsule
 
 
@@ -87,6 +89,32 @@ async def test_a_ticket_is_used_once_by_the_owner_within_a_minute(capsule: Deplo
     await capsule.advance(minutes=2)
     with pytest.raises(TicketNotFound):
         await redeem(capsule, expired.ticket)
+
+
+async def test_access_ends_with_the_membership_its_role_and_its_grant(capsule: DeployCapsule) -> None:
+    serving = await capsule.release()
+    accepted = await start(capsule, serving.application_id)
+    memberships, user, id = capsule.port(ports.Memberships), uuid4(), new_id()
+
+    async def is_allowed(run_id: UUID = accepted.id, user_id: UUID = user) -> bool:
+        request = ShowRunAccess(application_id=serving.application_id, run_id=run_id, user_id=user_id)
+        view: RunAccessView = await capsule.call(request)
+        return view.is_allowed
+
+    assert await is_allowed(user_id=OWNER.user_id) and not await is_allowed(run_id=uuid4(), user_id=OWNER.user_id)
+    assert not await is_allowed()
+    for role, environments, expected in (
+        (Role.DEVELOPER, (), True),
+        (Role.VIEWER, (), False),
+        (Role.VIEWER, ("staging",), True),
+        (Role.VIEWER, ("production",), False),
+        (Role.VIEWER, (None,), True),
+    ):
+        grants = tuple(Grant(serving.application_id, each) for each in environments)
+        await memberships.save(Membership(id, OWNER.user_id, user, role, grants))
+        assert await is_allowed() == expected, (role, environments)
+    await memberships.remove(id)
+    assert not await is_allowed()
 
 
 async def test_a_command_that_has_ended_accepts_nobody(capsule: DeployCapsule) -> None:

@@ -19,7 +19,8 @@ from websockets.exceptions import ConnectionClosed
 
 from functions.edge.terminal import stream_proxy
 from functions.edge.terminal.grants import Grant
-from functions.edge.terminal.stream_proxy import StreamProxy
+from functions.edge.terminal.stream_proxy import Ending, StreamProxy
+from functions.kernel import Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.wire.attach_channels import CLOSE, ERROR, RESIZE, STDIN, STDOUT, V5, message
 from tests.waiting import wait_limit
@@ -33,7 +34,9 @@ class Container:
 
     received: list[bytes] = field(default_factory=list)
     connection: ServerConnection | None = None
-    has_session_ended: bool = False
+    ending: Ending | None = None
+    """Why the user may not stay connected."""
+    is_unavailable: bool = False
     starts: int = 0
 
     async def serve(self, connection: ServerConnection) -> None:
@@ -60,13 +63,15 @@ async def attached(granted: Grant, **options: Any) -> AsyncIterator[tuple[Client
     async def started() -> None:
         container.starts += 1
 
-    async def has_ended() -> bool:
-        return container.has_session_ended
+    async def find_ending() -> Ending | None:
+        if container.is_unavailable:
+            raise Unavailable("deploy.run_access does not answer.")
+        return container.ending
 
     async def handle(websocket: WebSocket) -> None:
         async with connect(f"ws://127.0.0.1:{port_of(cluster)}", proxy=None) as connection:
             await websocket.accept(V5)
-            ending = await StreamProxy(granted, websocket, connection, SystemClock(), has_ended, started, **options).run()
+            ending = await StreamProxy(granted, websocket, connection, SystemClock(), find_ending, started, **options).run()
             await websocket.close(*ending.value)
 
     async with serve(container.serve, "127.0.0.1", 0) as cluster:
@@ -132,13 +137,26 @@ async def test_pipes_start_at_once_and_only_valid_messages_pass() -> None:
         assert await client.recv() == message(STDOUT, b"\r\nresult")
 
 
-@pytest.mark.parametrize("case", ["session", "idle", "time", "cluster"])
-async def test_a_connection_ends_with_its_session_in_silence_with_its_time_and_with_the_cluster(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("case", ["session", "access", "idle", "time", "cluster"])
+async def test_a_connection_ends_with_session_and_access_in_silence_with_its_time_and_with_the_cluster(
+    case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stream_proxy, "CHECK_SECONDS", 0.02)
     ends_at = datetime.now(UTC) + timedelta(seconds=0 if case == "time" else 600)
     async with attached(grant(ends_at=ends_at), idle_seconds=0.0 if case == "idle" else 600.0) as (client, container):
-        container.has_session_ended = case == "session"
+        container.ending = {"session": Ending.SESSION_ENDED, "access": Ending.ACCESS_ENDED}.get(case)
         if case == "cluster":
             assert container.connection is not None
             await container.connection.close()
-        assert await close_code(client) == {"session": 4401, "idle": 4408, "time": 4409, "cluster": 1014}[case]
+        assert await close_code(client) == {"session": 4401, "access": 4403, "idle": 4408, "time": 4409, "cluster": 1014}[case]
+
+
+async def test_a_connection_stays_while_nobody_can_tell_whether_its_access_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_proxy, "CHECK_SECONDS", 0.02)
+    async with attached(grant(is_waiting=False)) as (client, container):
+        container.is_unavailable = True
+        await asyncio.sleep(0.1)
+        await container.send(message(STDOUT, b"still here"))
+        assert await client.recv() == message(STDOUT, b"still here")
+        container.is_unavailable, container.ending = False, Ending.ACCESS_ENDED
+        assert await close_code(client) == 4403

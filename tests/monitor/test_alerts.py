@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from events.deploy import DeploymentFailed, DeploymentRolledBack, EnvironmentDeleted
+from functions.kernel import Forbidden
 from functions.monitor import ports
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert
 from functions.monitor.domain.deployments import failure, rollback
@@ -142,7 +143,9 @@ async def test_what_goes_on_is_one_incident_told_again_after_hours_until_somebod
     assert monitor.mails() == ["alert.fired: error-rate"] * 2, "at once, and after four hours"
     (alert,) = monitor.open_alerts()
     acknowledged = await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADA)
-    again = await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADMIN)
+    with pytest.raises(Forbidden, match=r"alerts\.write"):
+        await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADMIN)
+    again = await monitor.call(AcknowledgeAlert(alert_id=alert.id), caller=ADA)
     assert again == acknowledged and acknowledged.acknowledged_by == ADA.user_id
     for _ in range(5 * 30):
         await traffic(monitor, 1, 19)

@@ -6,8 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from functions.kernel import Caller
-from functions.monitor.domain.applications import Application
 from functions.monitor.domain.durations import quantile
 from functions.monitor.domain.labels import PLATFORM_ID, Workload, is_platform, workload_of
 from functions.monitor.domain.logs import StoredLine, first_within, last_within
@@ -56,13 +54,6 @@ def test_only_the_platforms_own_pods_write_timelines() -> None:
     assert is_platform("capsule", {"capsule.dev/collect": "true"})
     assert not is_platform("capsule", {"capsule.dev/application": str(APP)})
     assert not is_platform("app-shop", {})
-
-
-def test_an_owner_and_an_admin_read_and_nobody_else() -> None:
-    application = Application(APP, UUID(int=1), "shop")
-    assert application.readable_by(Caller(UUID(int=1)))
-    assert application.readable_by(Caller(UUID(int=2), frozenset({"admin"})))
-    assert not application.readable_by(Caller(UUID(int=2)))
 
 
 def window(begin: datetime, requests: int, status: int = 200, environment: str = "staging", revision: str = "r1") -> Window:

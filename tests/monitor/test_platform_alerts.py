@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from events.platform import GAP
+from functions.kernel import Caller, Forbidden
 from functions.monitor import ports
 from functions.monitor.adapters.emails import EmailNotifier
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert
@@ -111,9 +112,9 @@ async def test_admins_alone_see_it_and_may_look_after_it(monitor: Monitor) -> No
     assert (view.application, view.acknowledged_at) == ("capsule", NOW)
 
 
-async def make(monitor: Monitor, kind: str, application: object, **more: object) -> None:
+async def make(monitor: Monitor, kind: str, application: object, caller: Caller = ADMIN, **more: object) -> None:
     request = CreateAlertRule.model_validate({"applicationId": application, "kind": kind, **more})
-    await monitor.call(request, caller=ADMIN)
+    await monitor.call(request, caller=caller)
 
 
 async def test_limits_are_rules_which_an_admin_may_make(monitor: Monitor) -> None:
@@ -122,9 +123,14 @@ async def test_limits_are_rules_which_an_admin_may_make(monitor: Monitor) -> Non
     assert await firing(monitor) == [("dead-letters", A)]
     await monitor.advance(monitor.clock.now() + 45 * MINUTE)
     assert await firing(monitor) == [("dead-letters", A)], "a shorter window than contexts count in says nothing"
-    for kind, application, more in (("dead-letters", APP, {"threshold": 1}), ("error-rate", PLATFORM.id, {"threshold": 0.1})):
+    for caller, kind, application, more in (
+        (ADA, "dead-letters", APP, {"threshold": 1}),
+        (ADMIN, "error-rate", PLATFORM.id, {"threshold": 0.1}),
+    ):
         with pytest.raises(InvalidRule):
-            await make(monitor, kind, application, **more)
+            await make(monitor, kind, application, caller, **more)
+    with pytest.raises(Forbidden):
+        await make(monitor, "error-rate", APP, threshold=0.1)
 
 
 class Box:

@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 
 from events.deploy import ApplicationDeleted
-from functions.kernel import new_id
+from functions.kernel import Caller, Forbidden, Grant, Membership, Role, new_id
+from functions.monitor import ports
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert
 from functions.monitor.commands.create_alert_channel import CreateAlertChannel
 from functions.monitor.commands.create_alert_rule import CreateAlertRule
@@ -30,6 +31,7 @@ from functions.monitor.queries.application_alerts import ListApplicationAlerts
 from tests.monitor.owner import channel, delete_rule, make_rule, rules_of, traffic
 from tests.monitor.world import ADA, ADMIN, APP, BOB, NOW, OTHER, Monitor
 
+VIEWER, DEVELOPER, GRANTED, GRANTED_STAGING = (Caller(UUID(int=number)) for number in range(31, 35))
 SECOND = timedelta(seconds=1)
 
 
@@ -139,3 +141,46 @@ async def test_nobody_hears_of_an_application_that_is_gone(monitor: Monitor) -> 
     await monitor.publish(deleted)
     await monitor.advance(monitor.clock.now() + timedelta(days=1))
     assert monitor.open_alerts() == [] and monitor.mails() == []
+
+
+# --- what members and administrators see of webhooks
+
+
+async def test_who_may_not_change_alerts_sees_hosts_of_webhooks_only(monitor: Monitor) -> None:
+    memberships = monitor.port(ports.Memberships)
+    for caller, role, grants in (
+        (VIEWER, Role.VIEWER, ()),
+        (DEVELOPER, Role.DEVELOPER, ()),
+        (GRANTED, Role.VIEWER, (Grant(APP),)),
+        (GRANTED_STAGING, Role.VIEWER, (Grant(APP, "staging"),)),
+    ):
+        await memberships.save(Membership(new_id(), ADA.user_id, caller.user_id, role, grants))
+    created = await monitor.call(CreateAlertChannel(application_id=APP, url="https://hooks.example.org:8443/T0/secret?key=x"), caller=ADA)
+    await monitor.call(TryAlertChannel(application_id=APP, channel_id=created.id), caller=ADA)
+    await monitor.failed()
+    await monitor.advance(monitor.clock.now() + timedelta(minutes=5))
+    for caller, seen in (
+        *((each, created.url) for each in (ADA, DEVELOPER, GRANTED)),
+        *((each, "https://hooks.example.org:8443") for each in (VIEWER, GRANTED_STAGING, ADMIN)),
+    ):
+        [hook] = (await monitor.call(ListAlertChannels(application_id=APP), caller=caller)).items
+        deliveries = (await monitor.call(ListAlertDeliveries(application_id=APP), caller=caller)).items
+        assert hook.url == seen, caller
+        assert {each.target for each in deliveries if each.channel_id} == {seen}, caller
+        assert {each.target for each in deliveries if not each.channel_id} == {"ada@example.org"}, caller
+
+
+async def test_administrators_read_alerts_of_every_application_and_change_their_own_only(monitor: Monitor) -> None:
+    hook, rule = await channel(monitor), (await rules_of(monitor))[0]
+    for request in (
+        CreateAlertRule(application_id=APP, kind="deployment-failed"),
+        DeleteAlertRule(application_id=APP, rule_id=rule.id),
+        CreateAlertChannel(application_id=APP, url="https://x.example"),
+        DeleteAlertChannel(application_id=APP, channel_id=hook.id),
+        TryAlertChannel(application_id=APP, channel_id=hook.id),
+    ):
+        with pytest.raises(Forbidden, match=r"alerts\.write"):
+            await monitor.call(request, caller=ADMIN)
+    assert len((await monitor.call(ListAlertRules(application_id=APP), caller=ADMIN)).items) == 3
+    await monitor.created(OTHER, ADMIN)
+    await monitor.call(CreateAlertRule(application_id=OTHER, kind="deployment-failed"), caller=ADMIN)

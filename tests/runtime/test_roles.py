@@ -2,7 +2,9 @@
 
 from uuid import uuid4
 
-from functions.kernel import PERMISSIONS, Grant, Membership, Permission, Role
+import pytest
+
+from functions.kernel import PERMISSIONS, Forbidden, Grant, Membership, Permission, Role
 
 APP, OTHER = uuid4(), uuid4()
 
@@ -43,3 +45,20 @@ def test_a_grant_adds_what_a_developer_may_do_in_one_application() -> None:
     only_production = member(Role.BILLING, Grant(APP, "production"))
     assert only_production.allows_in(Permission.APP_RUN, APP, "production")
     assert not only_production.allows_in(Permission.APP_RUN, APP, "staging")
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_a_grant_of_one_environment_changes_nothing_of_the_application(environment: str) -> None:
+    granted = member(Role.BILLING, Grant(APP, environment))
+    for permission in PERMISSIONS[Role.DEVELOPER] - PERMISSIONS[Role.VIEWER]:
+        assert not granted.allows(permission, APP), permission
+        assert granted.allows_somewhere(permission, APP) == permission.is_of_environment, permission
+        assert not granted.allows_somewhere(permission, OTHER), permission
+        if permission.is_of_environment:
+            granted.require_in(permission, APP, environment)
+            with pytest.raises(Forbidden, match="in the environment review"):
+                granted.require_in(permission, APP, "review")
+    assert granted.allows(Permission.APP_READ, APP) and granted.allows(Permission.LOGS_READ, APP)
+    assert not granted.allows(Permission.APP_READ, OTHER)
+    with pytest.raises(Forbidden, match="in this team"):
+        member(Role.VIEWER).require_in(Permission.APP_RUN, APP, "production")

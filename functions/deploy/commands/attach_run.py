@@ -43,7 +43,7 @@ async def attach_run(
     permit: Permit,
     clock: Clock,
 ) -> Done[AttachTicketView]:
-    checked = await control.to_application(permit, request.application_id)
+    checked = await control.to_some_environment(permit, request.application_id)
     application = await applications.get(checked)
     run = await runs.get(application.id, request.run_id)
     checked.require_in(run.environment)

@@ -29,7 +29,7 @@ class CancelDeployment(Model):
 async def cancel_deployment(
     request: CancelDeployment, applications: Applications, deployments: Deployments, control: AccessControl, permit: Permit, clock: Clock
 ) -> Done[DeploymentAccepted]:
-    checked = await control.to_application(permit, request.application_id)
+    checked = await control.to_some_environment(permit, request.application_id)
     application = await applications.get(checked)
     deployment = await deployments.lock(request.deployment_id)
     if deployment.application_id != application.id:

@@ -33,7 +33,7 @@ class RunCancellationAccepted(Model):
 async def cancel_run(
     request: CancelRun, applications: Applications, runs: Runs, control: AccessControl, permit: Permit, clock: Clock
 ) -> Done[RunCancellationAccepted]:
-    checked = await control.to_application(permit, request.application_id)
+    checked = await control.to_some_environment(permit, request.application_id)
     application = await applications.get(checked)
     run = await runs.lock(application.id, request.run_id)
     checked.require_in(run.environment)

@@ -52,7 +52,7 @@ class ChangeApplication(Model):
 async def change_application(
     request: ChangeApplication, applications: Applications, policy: RepositoryPolicy, control: AccessControl, permit: Permit
 ) -> Done[ApplicationSettingsView]:
-    application = await applications.lock(await control.to_application(permit, request.application_id))
+    application = await applications.lock(await control.to_all_environments(permit, request.application_id))
     changes: dict[str, Any] = request.model_dump(exclude_unset=True, exclude={"application_id"})
 
     before = ApplicationSettingsView.of(application)

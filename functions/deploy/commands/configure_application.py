@@ -42,15 +42,11 @@ async def configure_application(
     origin: Origin,
 ) -> Done[ConfigurationAccepted]:
     change = request.change()
-    checked = await control.to_application(permit, request.application_id)
-    application = await applications.lock(checked)
-    existing = await environments.list_all(application)
-    for environment in existing:
-        checked.require_in(environment.name)  # the change reaches every environment
+    application = await applications.lock(await control.to_all_environments(permit, request.application_id))
     if not await changer.store(application, ALL_ENVIRONMENTS, change):
         return Done(ConfigurationAccepted.of(application))
 
-    targets = existing if request.deploy else ()
+    targets = await environments.list_all(application) if request.deploy else ()
     deployments, events = await changer.redeploy(application, targets, origin)
 
     return Done(ConfigurationAccepted.of(application, deployments), *events, change=request.audited_change())

@@ -20,7 +20,7 @@ class DeleteRepositoryToken(Model):
 async def delete_repository_token(
     request: DeleteRepositoryToken, applications: Applications, accesses: RepositoryAccesses, control: AccessControl, permit: Permit
 ) -> Done[RepositoryAccessView]:
-    application = await applications.lock(await control.to_application(permit, request.application_id))
+    application = await applications.lock(await control.to_all_environments(permit, request.application_id))
     access = await accesses.get(application.id)
 
     access.token = None

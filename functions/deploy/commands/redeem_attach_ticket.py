@@ -39,7 +39,7 @@ async def redeem_attach_ticket(
     request: RedeemAttachTicket, applications: Applications, runs: Runs, control: AccessControl, clock: Clock
 ) -> Done[AttachGrantView]:
     ticket = await runs.redeem_ticket(bytes.fromhex(request.token_hash), clock.now())
-    checked = await control.to_application(Permit(Caller(ticket.user_id), Permission.APP_RUN), ticket.application_id)
+    checked = await control.to_some_environment(Permit(Caller(ticket.user_id), Permission.APP_RUN), ticket.application_id)
     application = await applications.get(checked)
     run = await runs.get(application.id, ticket.run_id)
     checked.require_in(run.environment)

@@ -25,7 +25,7 @@ class SetHostKeys(Model):
 async def set_host_keys(
     request: SetHostKeys, applications: Applications, accesses: RepositoryAccesses, control: AccessControl, permit: Permit
 ) -> Done[RepositoryAccessView]:
-    application = await applications.lock(await control.to_application(permit, request.application_id))
+    application = await applications.lock(await control.to_all_environments(permit, request.application_id))
     access = await accesses.get(application.id)
 
     access.set_host_keys(request.host_keys, application.repository)

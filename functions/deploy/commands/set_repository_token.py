@@ -37,7 +37,7 @@ async def set_repository_token(
     permit: Permit,
     clock: Clock,
 ) -> Done[RepositoryTokenView]:
-    application = await applications.lock(await control.to_application(permit, request.application_id))
+    application = await applications.lock(await control.to_all_environments(permit, request.application_id))
     access = await accesses.get(application.id)
 
     access.token = AccessToken.create(

@@ -6,7 +6,16 @@ from uuid import UUID
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, TeamNotFound
 from functions.deploy.ports import Applications, Memberships
-from functions.kernel import ApplicationAccess, Membership, Permit, TeamAccess, check_application, check_team
+from functions.kernel import (
+    PROTECTED_ENVIRONMENTS,
+    ApplicationAccess,
+    Membership,
+    Permit,
+    TeamAccess,
+    check_application,
+    check_some_environment,
+    check_team,
+)
 
 
 class AccessControl:
@@ -21,15 +30,30 @@ class AccessControl:
 
     async def to_application(self, permit: Permit, application_id: UUID) -> ApplicationAccess:
         """Raises ApplicationNotFound for somebody who is no member of its team, and Forbidden for a member without the permission."""
-        team_id = await self._applications.find_team(application_id)
-        membership = await self._memberships.find(team_id, permit.caller.user_id) if team_id else None
+        membership = await self._find_membership(permit, application_id)
         return check_application(permit, application_id, membership, ApplicationNotFound.of(application_id))
 
+    async def to_all_environments(self, permit: Permit, application_id: UUID) -> ApplicationAccess:
+        """`to_application`, for what reaches every environment: also the protected ones, whether they exist or are created later."""
+        checked = await self.to_application(permit, application_id)
+        for environment in sorted(PROTECTED_ENVIRONMENTS):
+            checked.require_in(environment)
+        return checked
+
+    async def to_some_environment(self, permit: Permit, application_id: UUID) -> ApplicationAccess:
+        """For use cases that find the environment later: they call `require_in` then. Raises as `to_application`."""
+        membership = await self._find_membership(permit, application_id)
+        return check_some_environment(permit, application_id, membership, ApplicationNotFound.of(application_id))
+
     async def to_environment(self, permit: Permit, application_id: UUID, environment: EnvironmentName) -> ApplicationAccess:
-        """`to_application`, in one of its environments: a protected one may need a grant."""
-        return (await self.to_application(permit, application_id)).require_in(environment)
+        """Access in one environment of an application: a protected one may need a grant. Raises as `to_application`."""
+        return (await self.to_some_environment(permit, application_id)).require_in(environment)
 
     async def readable_teams(self, permit: Permit) -> Sequence[Membership]:
         """The caller's memberships with the permission, the personal team first."""
         found = await self._memberships.list_of(permit.caller.user_id)
         return [each for each in found if each.allows(permit.permission)]
+
+    async def _find_membership(self, permit: Permit, application_id: UUID) -> Membership | None:
+        team_id = await self._applications.find_team(application_id)
+        return await self._memberships.find(team_id, permit.caller.user_id) if team_id else None

@@ -15,6 +15,8 @@ from functions.wire.cloudevents import new_message
 
 SOURCE = "/capsule/terminal"
 TIMEOUT_SECONDS = 10.0
+ACCESS_TIMEOUT_SECONDS = 2.0
+"""Short, as the check repeats and other checks of the connection wait for it."""
 
 
 class Refused(Exception):
@@ -73,14 +75,22 @@ class Grants:
             raise Refused(f"The command has ended. See its result: capsule runs show {grant.run_id}")
         return view["pod"] and str(view["pod"])
 
+    async def is_allowed(self, grant: Grant) -> bool:
+        """Whether the user may still run commands in the environment. Raises Unavailable."""
+        try:
+            view = await self._ask("deploy.run_access", {**grant.run, "userId": str(grant.user_id)}, ACCESS_TIMEOUT_SECONDS)
+        except Refused:
+            return False
+        return bool(view["isAllowed"])
+
     async def record_attachment(self, grant: Grant) -> None:
         """Raises Refused, Unavailable."""
         await self._ask("deploy.record_attachment", grant.run)
 
-    async def _ask(self, function: str, request: Mapping[str, str]) -> Any:
+    async def _ask(self, function: str, request: Mapping[str, str], timeout: float = TIMEOUT_SECONDS) -> Any:
         message = new_message(function, SOURCE, orjson.dumps(request), self._clock.now(), correlationid=str(new_id()))
         try:
-            reply = await self._requester.request(function, message.headers(), message.body, TIMEOUT_SECONDS)
+            reply = await self._requester.request(function, message.headers(), message.body, timeout)
         except (BrokerUnavailable, Unroutable, NoReply) as error:
             raise Unavailable(f"{function} does not answer.", retry_after=2) from error
         document = orjson.loads(reply.body) if reply.body else None

@@ -16,7 +16,7 @@ from functions.wire import attach_channels as channels
 
 IDLE_SECONDS = 1800.0
 CHECK_SECONDS = 1.0
-"""How often a connection looks whether its session has ended."""
+"""How often a connection looks whether its session or its user's access has ended."""
 START = b"\n"
 ECHO = b"\r\n"
 """How a terminal echoes START."""
@@ -30,19 +30,27 @@ class Ending(Enum):
     CLIENT_LEFT = (1000, "")
     CLUSTER_LOST = (1014, "The cluster closed the connection.")
     SESSION_ENDED = (4401, "The session has ended. Sign in again.")
+    ACCESS_ENDED = (4403, "You may no longer run commands in this environment.")
     IDLE = (4408, f"Nothing was sent or received for {IDLE_SECONDS / 60:g} minutes.")
     TIME_IS_UP = (4409, "The time of the command is up.")
+
+    @property
+    def reason(self) -> str:
+        return self.value[1]
 
 
 @dataclass
 class StreamProxy:
-    """One connection. `started`: called once the command has got its first line and runs."""
+    """One connection. `started`: called once the command has got its first line and runs.
+
+    `find_ending`: why the user may not stay connected; raises Unavailable.
+    """
 
     grant: Grant
     client: WebSocket
     container: ClientConnection
     clock: Clock
-    has_session_ended: Callable[[], Awaitable[bool]]
+    find_ending: Callable[[], Awaitable[Ending | None]]
     started: Callable[[], Awaitable[None]]
     idle_seconds: float = IDLE_SECONDS
     _last_at: float = 0.0
@@ -117,19 +125,19 @@ class StreamProxy:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(CHECK_SECONDS)
-            if await self._is_unwelcome():
-                return Ending.SESSION_ENDED
+            if (ending := await self._find_ending()) is not None:
+                return ending
             if loop.time() - self._last_at > self.idle_seconds:
                 return Ending.IDLE
             if self._now() >= self.grant.ends_at:
                 return Ending.TIME_IS_UP
 
-    async def _is_unwelcome(self) -> bool:
-        """While the list of ended sessions cannot be read, the session may have ended."""
+    async def _find_ending(self) -> Ending | None:
+        """None too while ended sessions or the access cannot be read: idleness and the end of the command's time still close it."""
         try:
-            return await self.has_session_ended()
+            return await self.find_ending()
         except Unavailable:
-            return False
+            return None
 
     def _now(self) -> datetime:
         return self.clock.now()

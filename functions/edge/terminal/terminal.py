@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from functions.edge.gateway.ended_sessions import EndedSessions
 from functions.edge.terminal.cluster import Cluster
 from functions.edge.terminal.grants import Grant, Grants, Refused
-from functions.edge.terminal.stream_proxy import Ending, StreamProxy
+from functions.edge.terminal.stream_proxy import CHECK_SECONDS, Ending, StreamProxy
 from functions.kernel import Clock, Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.settings import Settings
@@ -86,7 +86,7 @@ class Terminal:
         try:
             await websocket.accept(V5)
             proxy = StreamProxy(
-                grant, websocket, container, self._clock, lambda: self._has_session_ended(grant), lambda: self._grants.record_attachment(grant)
+                grant, websocket, container, self._clock, lambda: self._find_ending(grant), lambda: self._grants.record_attachment(grant)
             )
             ending = await proxy.run()
         finally:
@@ -95,16 +95,23 @@ class Terminal:
             await websocket.close(*ending.value)
         return ending
 
-    async def _has_session_ended(self, grant: Grant) -> bool:
-        return grant.session_id is not None and await self._sessions.has_ended(grant.session_id)
+    async def _find_ending(self, grant: Grant) -> Ending | None:
+        """Raises Unavailable."""
+        if grant.session_id is not None and await self._sessions.has_ended(grant.session_id):
+            return Ending.SESSION_ENDED
+        return None if await self._grants.is_allowed(grant) else Ending.ACCESS_ENDED
 
     async def _await_pod(self, grant: Grant) -> str:
-        """Raises Refused when the command ends or the time is up, Unavailable."""
+        """Raises Refused when the command, the session or the user's access ends or the time is up, Unavailable."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + POD_TIMEOUT_SECONDS
+        deadline, checked_at = loop.time() + POD_TIMEOUT_SECONDS, loop.time()
         while (pod := await self._grants.find_pod(grant)) is None:
             if loop.time() > deadline:
                 raise Refused(f"The command has not started within {POD_TIMEOUT_SECONDS:g} s. It may start later: capsule runs attach {grant.run_id}")
+            if loop.time() - checked_at >= CHECK_SECONDS:
+                if (ending := await self._find_ending(grant)) is not None:
+                    raise Refused(ending.reason)
+                checked_at = loop.time()
             await asyncio.sleep(POLL_SECONDS)
         return pod
 

@@ -44,6 +44,12 @@ class WebhookPolicy:
         return parts._replace(scheme=scheme, netloc=authority).geturl()
 
 
+def address_of(url: str) -> str:
+    """Scheme, host and port of an admitted URL. Path and query of a webhook often are its password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _ascii(host: str) -> str:
     """Raises InvalidWebhook for a name that the DNS cannot have."""
     if ":" in host:  # an IPv6 address

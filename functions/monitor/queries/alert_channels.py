@@ -5,6 +5,7 @@ from uuid import UUID
 
 from functions.kernel import Model, Page, Permission, Permit, Scale, query
 from functions.monitor.domain.rejections import ApplicationNotFound
+from functions.monitor.domain.webhook_url import address_of
 from functions.monitor.ports import Applications, Channels
 from functions.monitor.services.access_control import AccessControl
 
@@ -16,6 +17,7 @@ class ListAlertChannels(Model):
 class AlertChannelView(Model):
     id: UUID
     url: str
+    """Who may not change alerts sees scheme, host and port only: the rest often is a password."""
     created_at: datetime
 
 
@@ -25,7 +27,14 @@ class AlertChannelView(Model):
 async def alert_channels(
     request: ListAlertChannels, control: AccessControl, permit: Permit, applications: Applications, channels: Channels
 ) -> Page[AlertChannelView]:
-    application = await applications.get(await control.to_application(permit, request.application_id))
+    checked = await control.to_application(permit, request.application_id)
+    application = await applications.get(checked)
+    is_whole = checked.also_allows(Permission.ALERTS_WRITE)
 
     rows = await channels.of(application.id)
-    return Page(items=[AlertChannelView(id=channel.id, url=channel.url, created_at=channel.created_at) for channel in rows])
+    return Page(
+        items=[
+            AlertChannelView(id=channel.id, url=channel.url if is_whole else address_of(channel.url), created_at=channel.created_at)
+            for channel in rows
+        ]
+    )

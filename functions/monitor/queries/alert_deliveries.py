@@ -8,6 +8,7 @@ from pydantic import Field
 from functions.kernel import Model, Page, Permission, Permit, Scale, query
 from functions.monitor.domain.notifications import Delivery
 from functions.monitor.domain.rejections import ApplicationNotFound
+from functions.monitor.domain.webhook_url import address_of
 from functions.monitor.ports import Applications, Deliveries
 from functions.monitor.services.access_control import AccessControl
 
@@ -20,7 +21,10 @@ class ListAlertDeliveries(Model):
 
 
 class AlertDeliveryView(Model):
-    """`target`: an e-mail address, or the URL of the webhook `channel_id`. `state`: pending, delivered or failed. `answer`: the last response."""
+    """`target`: an e-mail address, or the URL of the webhook `channel_id`: scheme, host and port only for who may not change alerts.
+
+    `state`: pending, delivered or failed. `answer`: the last response.
+    """
 
     id: UUID
     channel_id: UUID | None
@@ -43,17 +47,19 @@ class AlertDeliveryView(Model):
 async def alert_deliveries(
     request: ListAlertDeliveries, control: AccessControl, permit: Permit, applications: Applications, deliveries: Deliveries
 ) -> Page[AlertDeliveryView]:
-    application = await applications.get(await control.to_application(permit, request.application_id))
+    checked = await control.to_application(permit, request.application_id)
+    application = await applications.get(checked)
+    is_whole = checked.also_allows(Permission.ALERTS_WRITE)
 
     rows = await deliveries.of(application.id, request.cursor, request.limit + 1)
-    return Page.from_rows(rows, request.limit, _view, cursor=lambda delivery: delivery.id)
+    return Page.from_rows(rows, request.limit, lambda delivery: _view(delivery, is_whole), cursor=lambda delivery: delivery.id)
 
 
-def _view(delivery: Delivery) -> AlertDeliveryView:
+def _view(delivery: Delivery, is_whole: bool) -> AlertDeliveryView:
     return AlertDeliveryView(
         id=delivery.id,
         channel_id=delivery.channel_id,
-        target=delivery.target,
+        target=delivery.target if is_whole or delivery.channel_id is None else address_of(delivery.target),
         notice=delivery.notice,
         alert_ids=[alert.alert_id for alert in delivery.content.alerts],
         state=delivery.state,

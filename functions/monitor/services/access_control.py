@@ -1,4 +1,4 @@
-"""Checks what a caller may do with an application. Administrators may do everything with every application, and with the platform."""
+"""Checks what a caller may do with an application. Administrators read every application, and do everything with the platform."""
 
 from uuid import UUID
 
@@ -20,6 +20,8 @@ class AccessControl:
         return check_application(permit, application_id, membership, ApplicationNotFound())
 
     async def _membership(self, permit: Permit, application: Application) -> Membership | None:
-        if permit.caller.is_admin:
-            return Membership(application.user_id, application.user_id, permit.caller.user_id, Role.OWNER)
-        return await self._memberships.find(application.user_id, permit.caller.user_id)
+        found = await self._memberships.find(application.user_id, permit.caller.user_id)
+        if not permit.caller.is_admin or (found and found.allows(permit.permission, application.id)):
+            return found
+        role = Role.OWNER if application.is_platform else Role.VIEWER
+        return Membership(application.user_id, application.user_id, permit.caller.user_id, role)
