@@ -16,6 +16,7 @@ from functions.auth.commands.change_password import ChangePassword
 from functions.auth.commands.create_token import CreateToken
 from functions.auth.commands.login import Login
 from functions.auth.commands.receive_authorization_response import ReceiveAuthorizationResponse
+from functions.auth.commands.revoke_token import RevokeToken
 from functions.auth.commands.update_profile import UpdateProfile
 from functions.auth.domain.rejections import UnknownProvider
 from functions.auth.queries.audit import AuditEntryView, ListAudit
@@ -76,15 +77,17 @@ async def test_entries_say_what_changed_and_no_secret() -> None:
     caller, _ = await world.signed_in_user()
     caller = Caller(caller.user_id, session_id=caller.session_id, authenticated_at=world.clock.now())
     await world.call(UpdateProfile(name="Ada"), caller=caller)
-    token = await world.call(CreateToken(name="ci", scopes=[Scope.READ]), caller=caller)
+    token = await world.call(CreateToken(name="Ada's laptop", scopes=[Scope.READ]), caller=caller)
     await world.call(ChangePassword(current_password=SecretStr(PASSWORD), password=SecretStr("another good password 77")), caller=caller)
     renamed, created, changed = (await entries(world))[-3:]
     assert (renamed.before, renamed.after, renamed.target) == ({"name": ""}, {"name": "Ada"}, f"users/{caller.user_id}")
-    assert created.after is not None and created.after["name"] == "ci" and created.target == f"tokens/{token.id}"
+    assert created.after is not None and created.after["token_id"] == str(token.id) and created.target == f"tokens/{token.id}"
     assert (changed.before, changed.after) == (None, None)
     log: MemoryAuditLog = world.port(ports.AuditLog)
     everything = json.dumps(exported(log.rows))
     assert not any(secret in everything for secret in (PASSWORD, "another good password 77", token.token))
+    await world.call(RevokeToken(token_id=token.id), caller=caller)
+    await world.settle()
     assert "Ada" not in "".join(row.content for row in log.rows), "personal values stand beside the chain"
 
 
