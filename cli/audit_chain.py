@@ -92,7 +92,8 @@ class _Verifier:
         self._noted = noted
         self._is_noted_found = noted is None
         self._is_ended = False
-        self._erased_users: set[str] = set()
+        self._erasures: dict[str, int] = {}
+        """The sequence of the first erasure of each user."""
         self._without_personal_data: list[tuple[int, Json]] = []
 
     def line(self, number: int, line: str) -> None:
@@ -115,8 +116,12 @@ class _Verifier:
         if not self._is_ended:
             self._fault(last_line, "the file is cut: its last line is not the head")
         for number, entry in self._without_personal_data:
-            if entry.get("userId") not in self._erased_users:
-                self._fault(number, f"the personal data of entry {entry.get('sequence')} is missing, and no entry records that it was erased")
+            sequence, user_id = entry["sequence"], entry.get("userId")
+            erased_at = self._erasures.get(user_id) if isinstance(user_id, str) else None
+            if erased_at is None:
+                self._fault(number, f"the personal data of entry {sequence} is missing, and no entry records that it was erased")
+            elif sequence > erased_at:
+                self._fault(number, f"the personal data of entry {sequence} is missing, and entry {erased_at} erased only what was before it")
             else:
                 self.result.erased += 1
         if not self._is_noted_found and self._noted is not None:
@@ -161,9 +166,11 @@ class _Verifier:
             self._fault(number, _order_fault(sequence, former.sequence))
         elif entry.get("previousHash") != former.hash:
             self._fault(number, f"entry {sequence} does not follow: its previous hash is not that of entry {former.sequence}")
+        if not isinstance(entry.get("userId"), str | None):
+            self._fault(number, f"entry {sequence} has a userId that is no text")
         self._personal_data(number, entry, document["personal"])
         if entry.get("function") == ERASURE and str(entry.get("target")).startswith("users/"):
-            self._erased_users.add(str(entry["target"]).removeprefix("users/"))
+            self._erasures.setdefault(str(entry["target"]).removeprefix("users/"), sequence)
         self.result.entries += 1
         self.result.head = Head(sequence, str(document["hash"]))
         self._compare_with_noted(number)

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from cli.audit_chain import Head as NotedHead
 from cli.audit_chain import verify
 from functions.auth.adapters.postgres_audit_log import PostgresAuditLog
 from functions.auth.domain.audit import FIRST_HASH, Head
@@ -27,6 +28,7 @@ REFUSED = (
     "TRUNCATE audit_log CASCADE",
     "UPDATE audit_personal SET content = ''",
 )
+DISABLE = "ALTER TABLE audit_log DISABLE TRIGGER USER"
 
 
 class Log:
@@ -113,6 +115,27 @@ async def test_no_role_changes_or_deletes_entries(postgres: Any) -> None:
             for statement in REFUSED:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     await connection.execute(statement)
+    await database.close()
+
+
+async def test_only_the_owner_disables_the_trigger_and_the_noted_head_finds_what_it_deletes(postgres: Any) -> None:
+    databases = postgres.database("auth")
+    database = Database(databases.functions_url)
+    log = Log(PostgresAuditLog(database), database)
+    async with database.transaction():
+        await log.port.append([record(1), record(2)])
+        head = await log.port.head()
+    async with await psycopg.AsyncConnection.connect(databases.functions_url, autocommit=True) as functions:
+        for statement in (DISABLE, "DROP TRIGGER audit_log_is_append_only ON audit_log", "SET session_replication_role = replica"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                await functions.execute(statement)
+    async with await psycopg.AsyncConnection.connect(databases.owner_url, autocommit=True) as owner:
+        await owner.execute(DISABLE)
+        await owner.execute("DELETE FROM audit_personal WHERE sequence = 2")
+        await owner.execute("DELETE FROM audit_log WHERE sequence = 2")
+    cut = await lines(log)
+    assert not verify(cut).faults
+    assert ["cut before" in fault.text for fault in verify(cut, NotedHead(head.sequence, head.hash)).faults] == [True]
     await database.close()
 
 

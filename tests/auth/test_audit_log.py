@@ -9,10 +9,16 @@ from pydantic import SecretStr
 
 from cli.audit_chain import verify
 from functions.auth import ports
+from functions.auth.commands.begin_device_authorization import BeginDeviceAuthorization
+from functions.auth.commands.begin_passkey_login import BeginPasskeyLogin
+from functions.auth.commands.begin_provider_login import BeginProviderLogin
 from functions.auth.commands.change_password import ChangePassword
 from functions.auth.commands.create_token import CreateToken
 from functions.auth.commands.login import Login
+from functions.auth.commands.receive_authorization_response import ReceiveAuthorizationResponse
+from functions.auth.commands.revoke_token import RevokeToken
 from functions.auth.commands.update_profile import UpdateProfile
+from functions.auth.domain.rejections import UnknownProvider
 from functions.auth.queries.audit import AuditEntryView, ListAudit
 from functions.auth.queries.audit_chain import ExportAuditChain
 from functions.deploy.commands.configure_application import ConfigureApplication
@@ -71,15 +77,17 @@ async def test_entries_say_what_changed_and_no_secret() -> None:
     caller, _ = await world.signed_in_user()
     caller = Caller(caller.user_id, session_id=caller.session_id, authenticated_at=world.clock.now())
     await world.call(UpdateProfile(name="Ada"), caller=caller)
-    token = await world.call(CreateToken(name="ci", scopes=[Scope.READ]), caller=caller)
+    token = await world.call(CreateToken(name="Ada's laptop", scopes=[Scope.READ]), caller=caller)
     await world.call(ChangePassword(current_password=SecretStr(PASSWORD), password=SecretStr("another good password 77")), caller=caller)
     renamed, created, changed = (await entries(world))[-3:]
     assert (renamed.before, renamed.after, renamed.target) == ({"name": ""}, {"name": "Ada"}, f"users/{caller.user_id}")
-    assert created.after is not None and created.after["name"] == "ci" and created.target == f"tokens/{token.id}"
+    assert created.after is not None and created.after["token_id"] == str(token.id) and created.target == f"tokens/{token.id}"
     assert (changed.before, changed.after) == (None, None)
     log: MemoryAuditLog = world.port(ports.AuditLog)
     everything = json.dumps(exported(log.rows))
     assert not any(secret in everything for secret in (PASSWORD, "another good password 77", token.token))
+    await world.call(RevokeToken(token_id=token.id), caller=caller)
+    await world.settle()
     assert "Ada" not in "".join(row.content for row in log.rows), "personal values stand beside the chain"
 
 
@@ -115,9 +123,24 @@ def test_every_command_of_a_signed_in_caller_is_audited() -> None:
     assert {each.name for each in declarations if not each.is_audited} == {
         *("auth.exchange_token", "auth.refresh"),  # programs repeat them
         *("auth.finish_provider_login", "auth.redeem_device_code"),  # polls; what ends one has a `change`
+        *("auth.begin_device_authorization", "auth.begin_passkey_login", "auth.begin_provider_login"),  # strangers; what ends one has an entry
+        "auth.receive_authorization_response",
         *("deploy.record_attachment", "deploy.redeem_attach_ticket"),  # of the terminal, behind `deploy.attach_run`
         "billing.handle_stripe_webhook",
     }
+
+
+async def test_strangers_who_begin_a_sign_in_leave_no_entry() -> None:
+    """Nobody is known yet: an address in such an entry could never be erased."""
+    world = World()
+    await world.call(BeginDeviceAuthorization(), client=world.client)
+    await world.call(BeginPasskeyLogin(), client=world.client)
+    with pytest.raises(UnknownProvider):
+        await world.call(BeginProviderLogin(provider="nowhere"), client=world.client)
+    with pytest.raises(UnknownProvider):
+        response = ReceiveAuthorizationResponse(provider="nowhere", token=SecretStr("x"), state="x")
+        await world.call(response, client=world.client)
+    assert await entries(world) == []
 
 
 async def test_the_export_has_pages_and_the_head() -> None:

@@ -135,7 +135,8 @@ async def test_the_sign_in_leaves_an_entry_in_the_audit_log_and_a_poll_none(devi
     view = await device.poll()
     await device.world.settle()
     found = (await device.world.call(ListAudit(), caller=ADMIN)).items
-    assert [each.function for each in found[:3]] == ["auth.redeem_device_code", "auth.decide_device_authorization", "auth.begin_device_authorization"]
+    own = [each.function for each in found if each.function.endswith(("_device_code", "_device_authorization"))]
+    assert own == ["auth.redeem_device_code", "auth.decide_device_authorization"]
     assert (found[0].outcome, found[0].actor, found[0].user_id, found[0].target) == (
         *("done", "session", device.caller.user_id),
         f"sessions/{view.session_id}",

@@ -1,8 +1,11 @@
 """Passkeys with an authenticator in software: registration, sign-in alone and after the password, counters, challenges, attacks."""
 
+import json
+from base64 import urlsafe_b64decode
 from dataclasses import replace
 from uuid import UUID, uuid4
 
+import cbor2
 import pytest
 from pydantic import SecretStr
 
@@ -31,7 +34,7 @@ from functions.auth.domain.views import PasskeyView, SessionView
 from functions.auth.ports import PasskeyChallenges, SecondFactors, Vault
 from functions.auth.queries.passkeys import ListPasskeys
 from functions.kernel import Caller, RecentLoginRequired
-from tests.auth.authenticator import Authenticator
+from tests.auth.authenticator import Authenticator, encode
 from tests.auth.world import World
 
 ORIGIN = "https://dashboard.example.org"
@@ -233,6 +236,34 @@ async def test_a_registration_belongs_to_its_user_challenge_and_origin(ada: Acco
         await ada.register(device)
     with pytest.raises(RecentLoginRequired):
         await ada.world.call(BeginPasskeyRegistration(), caller=ada.session)
+
+
+@pytest.mark.parametrize("kind", ["nested", "array", "null", "text", "nested-cbor", "android-safetynet", "tpm", "apple"])
+async def test_malformed_responses_are_refused_as_wrong_ones(ada: Account, kind: str) -> None:
+    device = Authenticator(ORIGIN)
+    registration = await ada.world.call(BeginPasskeyRegistration(), caller=ada.caller)
+    credential = malformed(device.create(registration.options), kind)
+    with pytest.raises(InvalidPasskey):
+        await ada.world.call(RegisterPasskey(challenge_id=registration.challenge_id, name="Laptop", credential=credential), caller=ada.caller)
+    login = await ada.world.call(BeginPasskeyLogin())
+    with pytest.raises(PasskeyRefused):
+        await ada.finish(login.challenge_id, credential)
+
+
+def malformed(credential: str, kind: str) -> str:
+    """What strangers send: no credential, or one with an attestation statement that is none."""
+    texts = {"nested": "[" * 60_000, "array": "[]", "null": "null", "text": "{"}
+    if kind in texts:
+        return texts[kind]
+    document = json.loads(credential)
+    attestation = cbor2.loads(urlsafe_b64decode(document["response"]["attestationObject"] + "=="))
+    changed = (
+        b"\x81" * 30_000
+        if kind == "nested-cbor"
+        else cbor2.dumps(attestation | {"fmt": kind, "attStmt": {"ver": "2.0", "x5c": [b"x"], "response": b"x"}})
+    )
+    document["response"]["attestationObject"] = encode(changed)
+    return json.dumps(document)
 
 
 async def test_passkeys_are_renamed_deleted_and_limited(ada: Account) -> None:

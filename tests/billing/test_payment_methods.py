@@ -41,6 +41,14 @@ async def test_the_new_method_is_charged_next_and_nothing_is_charged_now(world: 
     assert (await world.subscription()).status == "active" and len(world.provider.charges) == 2
 
 
+async def test_the_audit_log_has_the_methods_as_personal_data(world: World) -> None:
+    await world.subscribed()
+    await replace(world, "pm_another")
+    [record] = [each for each in world.capsule.records if each.function == "billing.set_payment_method"]
+    assert (record.before, record.after) == ({"payment_method": "pm_card_visa_attached"}, {"payment_method": "pm_another"})
+    assert record.is_personal and record.user_id == USER, "erased with the account"
+
+
 async def test_a_replaced_method_pays_the_next_attempt_of_an_open_invoice(world: World) -> None:
     await world.subscribed()
     world.provider.declined_methods.add("pm_card_visa")

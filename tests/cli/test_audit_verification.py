@@ -1,10 +1,13 @@
 """`capsule audit verify`: an exported log verifies, and any single change of it is found. The chain is made by auth, not by the CLI."""
 
+import hashlib
+import json
 import random
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +90,21 @@ def test_it_says_where_the_chain_breaks() -> None:
 def test_personal_data_may_only_be_missing_with_an_entry_that_it_was_erased() -> None:
     without = exported([replace(ENTRIES[0], personal=None), *ENTRIES[1:]])
     assert messages(without) == "2: the personal data of entry 1 is missing, and no entry records that it was erased"
+
+
+def test_personal_data_may_not_be_missing_in_entries_after_the_erasure() -> None:
+    records = [record(1, BOB), erasure(BOB, "request-2", NOW), record(3, BOB), erasure(BOB, "request-4", NOW)]
+    entries = [replace(entry, personal=None) if entry.user_id == BOB else entry for entry in chain(ChainHead(), records, erased=frozenset())]
+    assert messages(exported(entries)) == "4: the personal data of entry 3 is missing, and entry 2 erased only what was before it"
+
+
+@pytest.mark.parametrize("user_id", [["x"], {"x": 1}, 7, True])
+def test_a_user_id_that_is_no_text_is_a_fault(user_id: object) -> None:
+    content = json.loads(ENTRIES[0].content) | {"userId": user_id}
+    text = rfc8785.dumps(content).decode()
+    forged = replace(ENTRIES[0], content=text, hash=hashlib.sha256(text.encode()).hexdigest(), personal=None)
+    found = messages(exported([forged]))
+    assert "2: entry 1 has a userId that is no text" in found and "no entry records that it was erased" in found
 
 
 def test_a_noted_head_finds_a_log_that_was_cut_or_rewritten_as_a_whole() -> None:

@@ -45,6 +45,12 @@ async def test_a_wrong_passkey_leads_back_to_the_form(ada: Browser) -> None:
     assert refused.status_code == 401 and "passkey is unknown" in text_of(refused) and not visitor.client.cookies
 
 
+async def test_a_page_asks_for_another_challenge_after_an_attempt_that_was_given_up(ada: Browser) -> None:
+    for browser, path in ((Browser(ada.capsule), "/sign-in/passkey/challenge"), (ada, "/account/passkeys/challenge")):
+        begun = [(await browser.send(path, key="the-fixed-key-of-the-page")).json()["challengeId"] for _ in range(2)]
+        assert begun[0] != begun[1] and len(set(browser.requester.ids[-2:])) == 2, "a message with a known id is answered with AnswerNotKept"
+
+
 async def test_adding_one_needs_a_recent_sign_in(ada: Browser) -> None:
     ada.tokens.is_recent = False
     refused = await ada.send("/account/passkeys/challenge")

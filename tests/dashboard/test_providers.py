@@ -11,7 +11,7 @@ from functions.auth.ports import Identities
 from tests.auth.openid_provider import OpenIdProvider
 from tests.auth.test_provider_login import settings
 from tests.capsule import Capsule
-from tests.dashboard.browser import ADDRESS, PASSWORD, Browser, text_of
+from tests.dashboard.browser import ADDRESS, PASSWORD, Browser, keep_cookies, text_of
 
 
 @pytest.fixture
@@ -34,23 +34,17 @@ async def to_provider(page: httpx.Response) -> str:
     return f"{location.path}?{location.query}"
 
 
-def keep_cookies(browser: Browser) -> None:
-    """The test speaks http; the cookies are Secure."""
-    for cookie in browser.client.cookies.jar:
-        cookie.secure = False
-
-
 async def test_a_button_leads_to_the_provider_and_back_into_a_session(browser: Browser) -> None:
     page = await browser.open("/sign-in?next=/billing")
     assert "Sign in with Example" in text_of(page)
     begun = await browser.send("/sign-in/providers/corp", next="/billing")
-    cookie = next(each for each in begun.headers.get_list("set-cookie") if each.startswith("capsule_sign_in="))
+    cookie = next(each for each in begun.headers.get_list("set-cookie") if each.startswith("__Host-capsule_sign_in="))
     assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Secure" in cookie
     keep_cookies(browser)
     done = await browser.open(await to_provider(begun))
     assert (done.status_code, done.headers["location"]) == (303, "/billing")
     keep_cookies(browser)
-    assert ADDRESS in text_of(await browser.open("/account")) and "capsule_sign_in" not in browser.client.cookies
+    assert ADDRESS in text_of(await browser.open("/account")) and "__Host-capsule_sign_in" not in browser.client.cookies
 
 
 async def test_a_response_in_another_browser_is_refused(browser: Browser) -> None:

@@ -7,7 +7,7 @@ from functions.edge.gateway.options import Options
 from functions.edge.gateway.rates.limits import Limits
 from functions.edge.gateway.variables import TRUSTED_PROXIES
 from functions.runtime.messaging.bus import BrokerUnavailable
-from tests.dashboard.browser import ADDRESS, HOST, PASSWORD, Browser, text_of
+from tests.dashboard.browser import ADDRESS, HOST, PASSWORD, Browser, keep_cookies, text_of
 
 
 @pytest.fixture
@@ -28,7 +28,23 @@ async def test_signing_in_sets_cookies_that_scripts_and_other_sites_do_not_get(b
 async def test_cookies_are_secure_behind_https(browser: Browser) -> None:
     secure = Browser(browser.capsule, public_url="https://dashboard.example")
     response = await secure.sign_in()
-    assert all("Secure" in cookie for cookie in response.headers.get_list("set-cookie"))
+    cookies = response.headers.get_list("set-cookie")
+    assert [cookie.partition("=")[0] for cookie in cookies] == ["__Host-capsule_access", "__Host-capsule_refresh"]
+    assert all("Secure" in cookie and "Path=/" in cookie and "Domain" not in cookie for cookie in cookies), "else browsers refuse the prefix"
+    keep_cookies(secure)
+    assert ADDRESS in (await secure.open("/account")).text
+    gone = (await secure.send("/sign-out")).headers.get_list("set-cookie")
+    assert len(gone) == 2 and all(cookie.startswith("__Host-") and "Secure" in cookie and "Max-Age=0" in cookie for cookie in gone)
+
+
+async def test_cookies_of_a_sibling_host_are_ignored_behind_https(browser: Browser) -> None:
+    """An application at `app.example` can set `capsule_access` with `Domain=example`, but no cookie with the prefix."""
+    attacker = Browser(browser.capsule)
+    await attacker.sign_in()
+    victim = Browser(browser.capsule, public_url="https://dashboard.example")
+    for name, value in attacker.client.cookies.items():
+        victim.client.cookies.set(name, value)
+    assert (await victim.open("/account")).headers["location"] == "/sign-in?next=%2Faccount"
 
 
 async def test_a_wrong_password_is_said_and_the_address_kept(browser: Browser) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 
+from functions.runtime.messaging.exchanges import EVENTS
 from tests.runtime.harness import Worker, World, until
 from tests.runtime.messages import request
 from tests.runtime.test_execution import token
@@ -63,3 +64,18 @@ def test_a_process_that_ends_sends_its_records(fresh_world: World) -> None:
     enter(fresh_world, worker, token=token(fresh_world))
     assert worker.stop() == 0
     assert len(next_event(fresh_world)[1]) == 1 and fresh_world.count("outbox") == 0
+
+
+def test_records_without_a_binding_wait_in_the_outbox(fresh_world: World) -> None:
+    world, worker = fresh_world, fresh_world.worker_of_its_own()
+    with world.channel() as channel:
+        channel.queue_unbind("events", EVENTS, "#")
+    enter(world, worker, token=token(world))
+    until(lambda: "stays in the outbox: no queue is bound" in worker.log.read_text(), why="for RabbitMQ to return it")
+    assert world.count("outbox") == 1
+    with world.channel() as channel:
+        channel.queue_bind("events", EVENTS, "#")
+    with psycopg.connect(world.owner, autocommit=True) as connection:
+        connection.execute("UPDATE outbox SET created_at = now() - interval '1 minute'")
+    assert worker.stop() == 0
+    assert len(next_event(world)[1]) == 1 and world.count("outbox") == 0

@@ -2,10 +2,13 @@
 
 Metadata (OpenID Connect Discovery 1.0, 4.3: the issuer must match exactly) and keys are kept for an hour. An unknown key id makes the keys be
 fetched again (OpenID Connect Core 1.0, 10.1.1), at most once a minute.
+A failure is kept for a short time, so that a provider that is down or slow is not asked by every sign-in. Requests to one URL wait for each other,
+those to others do not.
 Signatures are asymmetric: neither `none` nor the client secret signs an ID token.
 """
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -25,6 +28,9 @@ from functions.kernel import Permanent, Transient
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519")
 MAX_AGE_SECONDS, MIN_REFRESH_SECONDS = 3600.0, 60.0
+FAILURE_SECONDS = 5.0
+REQUEST_SECONDS = 10.0
+"""For a request as a whole: the client's own timeouts are for each step, and a slow sender never reaches them."""
 LEEWAY_SECONDS = 60
 MAX_BODY_BYTES = 512 * 1024
 SECRET_POST, SECRET_BASIC = "client_secret_post", "client_secret_basic"
@@ -52,14 +58,14 @@ class Http:
 
     async def _send(self, method: str, url: str, headers: dict[str, str], content: bytes, *, is_error_document: bool = False) -> Any:
         try:
-            async with self._client.stream(method, url, headers=headers, content=content) as response:
+            async with asyncio.timeout(REQUEST_SECONDS), self._client.stream(method, url, headers=headers, content=content) as response:
                 body = b""
                 async for chunk in response.aiter_bytes():
                     body += chunk
                     if len(body) > MAX_BODY_BYTES:
                         raise Permanent("The answer of the provider is too large.")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Transient(f"{method} {url}: {error or type(error).__name__}") from error
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            raise Transient(f"{method} {url}: {str(error) or type(error).__name__}") from error
         if response.status_code >= 500 or response.status_code == 429:
             raise Transient(f"{method} {url} answered {response.status_code}")
         if not response.is_success and not (is_error_document and response.status_code in (400, 401)):
@@ -74,6 +80,16 @@ class Http:
 class _Kept:
     document: Any
     fetched_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: Transient | Permanent
+    failed_at: float
+
+    def again(self) -> Transient | Permanent:
+        """A new exception of the same kind: one that was raised has a stack trace."""
+        return Transient(str(self.error)) if isinstance(self.error, Transient) else Permanent(str(self.error))
 
 
 async def request_token(http: Http, endpoint: str, provider: IdentityProvider, received: ReceivedCode, redirect_uri: str, method: str) -> Json:
@@ -91,7 +107,8 @@ class OpenIdConnect:
     def __init__(self, http: Http) -> None:
         self._http = http
         self._kept: dict[str, _Kept] = {}
-        self._lock = asyncio.Lock()
+        self._failures: dict[str, _Failure] = {}
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def metadata(self, provider: IdentityProvider) -> Json:
         url = f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration"
@@ -150,11 +167,21 @@ class OpenIdConnect:
         return KeySet.import_key_set(document)
 
     async def _fetched(self, url: str, max_age_seconds: float) -> Any:
-        async with self._lock:
-            kept = self._kept.get(url)
-            if kept is None or monotonic() - kept.fetched_at > max_age_seconds:
-                kept = self._kept[url] = _Kept(await self._http.get(url), monotonic())
-            return kept.document
+        """Raises Transient and Permanent, also those of an attempt that was just made."""
+        async with self._locks[url]:
+            kept, failure = self._kept.get(url), self._failures.get(url)
+            if kept is not None and monotonic() - kept.fetched_at <= max_age_seconds:
+                return kept.document
+            if failure is not None and monotonic() - failure.failed_at <= FAILURE_SECONDS:
+                raise failure.again() from failure.error
+            try:
+                document = await self._http.get(url)
+            except (Transient, Permanent) as error:
+                self._failures[url] = _Failure(error, monotonic())
+                raise
+            self._failures.pop(url, None)
+            self._kept[url] = _Kept(document, monotonic())
+            return document
 
 
 def _address(metadata: Json, name: str) -> str:

@@ -1,6 +1,7 @@
 """The ceremonies of WebAuthn with the library `webauthn`. No attestation is asked for: any authenticator may be used."""
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,6 @@ from webauthn import (
     verify_registration_response,
 )
 from webauthn.helpers import parse_authentication_credential_json
-from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
     CredentialDeviceType,
@@ -29,10 +29,10 @@ from functions.auth.domain.user import User
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import DASHBOARD_URL
 
+_log = logging.getLogger("capsule.auth")
+
 RP_NAME = "Capsule"
 TIMEOUT_MILLISECONDS = int(CHALLENGE_LIFETIME.total_seconds() * 1000)
-UNREADABLE = (WebAuthnException, ValueError, KeyError, TypeError)
-"""What the library raises for responses of strangers."""
 
 
 class WebAuthnCeremonies:
@@ -66,8 +66,8 @@ class WebAuthnCeremonies:
                 expected_origin=self._origins,
                 require_user_verification=True,
             )
-        except UNREADABLE:
-            return None
+        except Exception as error:  # noqa: BLE001  strangers write the response; the library lets errors of decoders and of recursion escape
+            return _refused(error)
         is_synced = verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE
         return RegisteredKey(verified.credential_id, verified.credential_public_key, verified.sign_count, is_synced)
 
@@ -87,8 +87,8 @@ class WebAuthnCeremonies:
             credential = parse_authentication_credential_json(response)
             handle = credential.response.user_handle
             return bytes(credential.raw_id), UUID(bytes=bytes(handle)) if handle else None
-        except UNREADABLE:
-            return None
+        except Exception as error:  # noqa: BLE001  strangers write the response; the library lets errors of decoders and of recursion escape
+            return _refused(error)
 
     def verify_login(self, response: str, challenge: PasskeyChallenge, passkey: Passkey, *, needs_user_verification: bool) -> int | None:
         try:
@@ -101,9 +101,13 @@ class WebAuthnCeremonies:
                 credential_current_sign_count=passkey.sign_count,
                 require_user_verification=needs_user_verification,
             )
-        except UNREADABLE:
-            return None
+        except Exception as error:  # noqa: BLE001  strangers write the response; the library lets errors of decoders and of recursion escape
+            return _refused(error)
         return verified.new_sign_count
+
+
+def _refused(error: Exception) -> None:
+    _log.info("a response of an authenticator was refused: %s", type(error).__name__)
 
 
 def _descriptors(passkeys: Sequence[Passkey]) -> list[PublicKeyCredentialDescriptor]:

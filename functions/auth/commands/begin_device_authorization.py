@@ -28,7 +28,7 @@ class DeviceAuthorizationView(Model):
     interval: int = Field(description="Seconds to wait between two polls.", examples=[5])
 
 
-@command(http="POST /v1/device-authorizations", allow=ANYONE, has_secret_response=True)
+@command(http="POST /v1/device-authorizations", allow=ANYONE, has_secret_response=True, has_audit_entry=False)
 async def begin_device_authorization(
     request: BeginDeviceAuthorization, authorizations: DeviceAuthorizations, pages: DashboardPages, client: Client, clock: Clock
 ) -> Done[DeviceAuthorizationView]:

@@ -25,7 +25,14 @@ class PasskeyLoginView(Model):
     options: dict[str, Any] = Field(description="PublicKeyCredentialRequestOptionsJSON (WebAuthn Level 3, 5.1.10).")
 
 
-@command(http="POST /v1/passkey-logins", status=201, allow=ANYONE, rejects=[InvalidChallenge, PasskeyRefused], has_secret_response=True)
+@command(
+    http="POST /v1/passkey-logins",
+    status=201,
+    allow=ANYONE,
+    rejects=[InvalidChallenge, PasskeyRefused],
+    has_secret_response=True,
+    has_audit_entry=False,
+)
 async def begin_passkey_login(
     request: BeginPasskeyLogin,
     logins: LoginChallenges,

@@ -15,6 +15,6 @@ class BeginProviderLogin(Model):
     provider: str = Field(examples=["github"], max_length=32)
 
 
-@command(http="POST /v1/provider-logins", allow=ANYONE, status=201, rejects=[UnknownProvider], has_secret_response=True)
+@command(http="POST /v1/provider-logins", allow=ANYONE, status=201, rejects=[UnknownProvider], has_secret_response=True, has_audit_entry=False)
 async def begin_provider_login(request: BeginProviderLogin, start: ProviderLoginStart, clock: Clock) -> Done[AuthorizationRequestView]:
     return Done(await start.begin(request.provider, None, clock.now()))

@@ -47,5 +47,5 @@ async def create_token(request: CreateToken, users: Users, tokens: ApiTokens, ca
         raise UnknownUser
     token, text, events = ApiToken.create(user, request.name, request.scopes, request.expires_in_days, clock.now())
     await tokens.add(token)
-    created = {"name": token.name, "scopes": token.scopes, "expires_at": token.expires_at}
+    created = {"token_id": token.id, "scopes": token.scopes, "expires_at": token.expires_at}
     return Done(CreatedTokenView(**dict(ApiTokenView.of(token, clock.now())), token=text.text), *events, change=Change(after=created))

@@ -34,6 +34,7 @@ class AuthorizationResponseAccepted(Model):
     rate=RateClass.WRITES,  # the token has 256 bits: repetition guesses nothing
     rejects=[UnknownProvider, UnknownProviderLogin, InvalidAuthorizationResponse],
     emits=[AuthorizationCodeReceived],
+    has_audit_entry=False,  # of a stranger: nobody is known yet, and an address in an entry could never be erased
 )
 async def receive_authorization_response(
     request: ReceiveAuthorizationResponse, start: ProviderLoginStart, logins: ProviderLogins, vault: Vault, clock: Clock

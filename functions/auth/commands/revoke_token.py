@@ -23,4 +23,4 @@ async def revoke_token(request: RevokeToken, tokens: ApiTokens, caller: Caller, 
     events = token.revoke(clock.now())
     if events:
         await tokens.save(token)
-    return Done(None, *events, change=Change(before={"name": token.name, "scopes": token.scopes}))
+    return Done(None, *events, change=Change(before={"token_id": token.id, "scopes": token.scopes}))

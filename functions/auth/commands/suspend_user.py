@@ -42,10 +42,11 @@ async def suspend_user(request: SuspendUser, users: Users, sessions: Sessions, t
     if user.is_admin and not [each for each in admins if each.id != user.id and each.suspended_at is None and each.deletes_at is None]:
         raise LastAdministrator
 
-    former_reason = user.suspension_reason or None
+    was_suspended = user.suspended_at is not None
     events = user.suspend(request.reason, now)
     await users.save(user)
     ended = await sessions.end_all(user.id, EndReason.SUSPENDED, now)
     refused = [SessionEnded(session_id=each.id, user_id=user.id, reason=EndReason.SUSPENDED, at=now) for each in await tokens.list_for_user(user.id)]
-    change = Change({"suspended": former_reason}, {"suspended": request.reason}, target=f"users/{user.id}/suspension")
+    # the reason may describe the user, and personal values are erased with the account of the one who acts: it stands in the account only
+    change = Change({"suspended": was_suspended}, {"suspended": True}, target=f"users/{user.id}/suspension")
     return Done(UserView.of(user), *events, *ended, *refused, change=change)

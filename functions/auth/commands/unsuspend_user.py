@@ -21,9 +21,9 @@ async def unsuspend_user(request: UnsuspendUser, users: Users, clock: Clock) -> 
     user = await users.get(request.user_id)
     if user is None:
         raise UserNotFound
-    former_reason = user.suspension_reason or None
+    was_suspended = user.suspended_at is not None
     events = user.unsuspend(clock.now())
     if events:
         await users.save(user)
-    change = Change({"suspended": former_reason}, {"suspended": None}, target=f"users/{user.id}/suspension")
+    change = Change({"suspended": was_suspended}, {"suspended": False}, target=f"users/{user.id}/suspension")
     return Done(UserView.of(user), *events, change=change)

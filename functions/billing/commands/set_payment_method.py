@@ -46,4 +46,6 @@ async def set_payment_method(
 
     await changes.add(change)
     accepted = PaymentMethodAccepted(change_id=change.id, status=change.status.value, payment_method=change.payment_method)
-    return Done(accepted, *events, change=Change({"payment_method": subscriber.customer.payment_method}, {"payment_method": change.payment_method}))
+    former = subscriber.customer.payment_method
+    changed = Change({"payment_method": former}, {"payment_method": change.payment_method}, is_personal=True)
+    return Done(accepted, *events, change=changed)

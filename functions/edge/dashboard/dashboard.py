@@ -98,7 +98,7 @@ class Dashboard:
 
     def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now())
+            visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now(), self._is_secure)
             try:
                 if request.method == "POST" and not cookies.is_same_origin(request):
                     raise ApiProblem(403, "This form was not sent by the dashboard", "Open the page again and send the form from there.")
@@ -135,7 +135,7 @@ class Dashboard:
 
     async def _sign_in(self, visit: Visit) -> None:
         """Take the session from the cookies, refreshing it when its access token has expired. Raises ApiProblem 429, 503."""
-        access, refresh = (visit.request.cookies.get(name, "") for name in (cookies.ACCESS, cookies.REFRESH))
+        access, refresh = (visit.cookie(name) for name in (cookies.ACCESS, cookies.REFRESH))
         is_valid = bool(access) and self._use(visit, access)
         if refresh and not is_valid:
             await self._refresh(visit, refresh)
@@ -180,7 +180,7 @@ class Dashboard:
         response.headers.update(SECURITY)
         cookies.set_short_lived(response, visit.cookies, is_secure=self._is_secure)
         if visit.has_signed_out:
-            cookies.delete_tokens(response)
+            cookies.delete_tokens(response, is_secure=self._is_secure)
         elif visit.new_tokens is not None:
             cookies.set_tokens(response, visit.new_tokens, is_secure=self._is_secure)
         return response
@@ -189,7 +189,7 @@ class Dashboard:
         return visit.render("problem.html", problem.status, problem=problem)
 
     async def _not_found(self, request: Request, error: Exception) -> Response:
-        visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now())
+        visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now(), self._is_secure)
         return self._complete(
             visit,
             self._problem_page(

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from functions.edge.dashboard.api import Api, ApiProblem, Download, Visitor
-from functions.edge.dashboard.cookies import Tokens
+from functions.edge.dashboard.cookies import Tokens, stored_name
 from functions.edge.gateway import parsing
 from functions.edge.gateway.problems import Problem
 from functions.kernel import new_id
@@ -32,6 +32,8 @@ class Visit:
     visitor: Visitor
     templates: Environment
     now: datetime
+    is_secure: bool = False
+    """Whether the dashboard's public address is https."""
     new_tokens: Tokens | None = None
     """Cookies to set on the response: a session was started or refreshed."""
     has_signed_out: bool = False
@@ -52,6 +54,10 @@ class Visit:
 
     def query(self, name: str) -> str:
         return self.request.query_params.get(name, "")
+
+    def cookie(self, name: str) -> str:
+        """The value of a cookie of the dashboard; empty without it."""
+        return self.request.cookies.get(stored_name(name, is_secure=self.is_secure), "").strip('"')
 
     async def form(self) -> Form:
         """The fields of the posted form; texts are stripped, except those of passwords and secrets. Raises ApiProblem 408, 413, 422."""

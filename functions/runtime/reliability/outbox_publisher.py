@@ -125,8 +125,8 @@ class OutboxPublisher:
         return [*results[: len(events)], *(results[len(events) :] * len(records))]
 
     async def _publish_row(self, row: OutboxRow) -> None:
-        has_one_receiver = row.exchange != EVENTS
-        await self._bus.publish(row.exchange, row.routing_key, row.headers, row.body, mandatory=has_one_receiver)
+        has_receiver = row.exchange != EVENTS or audit.is_record(row)  # without a queue, RabbitMQ confirms other events and drops them
+        await self._bus.publish(row.exchange, row.routing_key, row.headers, row.body, mandatory=has_receiver)
 
     async def close(self) -> None:
         """Wait for publications in flight. Retries are left to the next process."""

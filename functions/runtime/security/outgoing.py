@@ -15,6 +15,8 @@ from functions.kernel import Permanent, Transient
 from functions.wire.addresses import is_listed, is_public, parse_address
 
 PORTS = {"http": 80, "https": 443}
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=0)
+"""No connection is used again: the pool knows connections by address, and another host at the address has another certificate."""
 
 
 async def checked_address(url: httpx.URL, listed: Collection[str], setting: str) -> str:
@@ -44,7 +46,7 @@ class CheckedTransport(httpx.AsyncHTTPTransport):
     """Connects to checked addresses only. A host that is not listed needs https."""
 
     def __init__(self, listed: Collection[str], setting: str) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(trust_env=False, limits=LIMITS)
         self._listed = listed
         self._setting = setting
 

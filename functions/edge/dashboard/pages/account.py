@@ -77,7 +77,7 @@ async def confirm_identity(visit: Visit) -> Response:
         if problem.status == 401:
             raise
         return visit.render("confirm_identity.html", problem.status, problem=problem)
-    visit.new_tokens = Tokens(confirmed["accessToken"], visit.request.cookies.get(REFRESH, ""), confirmed["expiresIn"])
+    visit.new_tokens = Tokens(confirmed["accessToken"], visit.cookie(REFRESH), confirmed["expiresIn"])
     return visit.redirect("/account", done="identity-confirmed")
 
 

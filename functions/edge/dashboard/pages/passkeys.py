@@ -13,8 +13,9 @@ from functions.edge.dashboard.visit import Visit
 
 
 async def _challenge(visit: Visit, function: str, **fields: Any) -> Response:
+    """Call without the form's key: a page asks for another challenge at each attempt, and an answer with a challenge is not kept."""
     try:
-        return JSONResponse(await visit.call(function, **fields))
+        return JSONResponse(await visit.api.call(function, visit.visitor, fields))
     except ApiProblem as problem:
         return JSONResponse({"slug": problem.slug, "detail": problem.detail or problem.title}, problem.status)
 

@@ -86,7 +86,7 @@ async def wait(visit: Visit) -> Response:
                 return await _end(visit, problem)
             await asyncio.sleep(POLL_SECONDS)
             continue
-        next_page = visit.request.cookies.get(NEXT, "").strip('"')
+        next_page = visit.cookie(NEXT)
         _forget(visit)
         if links:
             return visit.redirect("/account", done="identity-linked")
@@ -98,7 +98,7 @@ async def wait(visit: Visit) -> Response:
 async def _end(visit: Visit, problem: ApiProblem) -> Response:
     """The sign-in is over without a session."""
     links, _ = _secret(visit)
-    next_page = visit.request.cookies.get(NEXT, "").strip('"')
+    next_page = visit.cookie(NEXT)
     _forget(visit)
     if problem.slug == "second-factor-required":
         return visit.render("sign_in_code.html", next=next_page, challenge=problem.challenge, problem=None)
@@ -109,7 +109,7 @@ async def _end(visit: Visit, problem: ApiProblem) -> Response:
 
 def _secret(visit: Visit) -> tuple[bool, str]:
     """Whether the sign-in links an identity, and its secret."""
-    value = visit.request.cookies.get(SIGN_IN, "").strip('"')
+    value = visit.cookie(SIGN_IN)
     return value.startswith(LINK), value.removeprefix(LINK)
 
 
