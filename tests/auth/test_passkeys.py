@@ -26,9 +26,9 @@ from functions.auth.domain.rejections import (
     UnknownPasskeyChallenge,
 )
 from functions.auth.domain.second_factor import SecondFactor
-from functions.auth.domain.session import Method
+from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.views import PasskeyView, SessionView
-from functions.auth.ports import PasskeyChallenges, SecondFactors, Vault
+from functions.auth.ports import LoginChallenges, PasskeyChallenges, SecondFactors, Vault
 from functions.auth.queries.passkeys import ListPasskeys
 from functions.kernel import Caller, RecentLoginRequired
 from tests.auth.authenticator import Authenticator
@@ -136,6 +136,15 @@ async def test_a_passkey_takes_the_place_of_a_code_after_the_password(ada: Accou
     assert len(begun.options["allowCredentials"]) == 1 and begun.options["userVerification"] == "preferred"
     session = await ada.finish(begun.challenge_id, device.get(begun.options), challenge)
     assert ada.methods(session) == {Method.PASSWORD, Method.HARDWARE_KEY}
+
+
+async def test_a_passkey_after_a_provider_does_not_say_that_a_password_was_entered(ada: Account) -> None:
+    device = Authenticator(ORIGIN)
+    await ada.register(device)
+    challenge = ada.world.port(LoginChallenges).issue(FirstStep(ada.caller.user_id, Method.PROVIDER), ada.world.clock.now()).text
+    begun = await ada.world.call(BeginPasskeyLogin(challenge=SecretStr(challenge)))
+    session = await ada.finish(begun.challenge_id, device.get(begun.options), challenge)
+    assert ada.methods(session) == {Method.PROVIDER, Method.HARDWARE_KEY}
 
 
 async def test_without_user_verification_a_passkey_is_not_the_only_factor(ada: Account) -> None:

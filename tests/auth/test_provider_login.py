@@ -20,8 +20,10 @@ from functions.auth.commands.begin_provider_login import BeginProviderLogin
 from functions.auth.commands.confirm_identity import ConfirmIdentity
 from functions.auth.commands.finish_identity_link import FinishIdentityLink
 from functions.auth.commands.finish_provider_login import FinishProviderLogin
+from functions.auth.commands.login_second_factor import LoginSecondFactor
 from functions.auth.commands.receive_authorization_response import ReceiveAuthorizationResponse
 from functions.auth.commands.unlink_identity import UnlinkIdentity
+from functions.auth.domain import one_time_codes
 from functions.auth.domain.email import Email
 from functions.auth.domain.provider_login import LIFETIME, Status
 from functions.auth.domain.rejections import (
@@ -39,7 +41,8 @@ from functions.auth.domain.rejections import (
     UnknownProviderLogin,
 )
 from functions.auth.domain.second_factor import SecondFactor
-from functions.auth.domain.session import WITH_PROVIDER
+from functions.auth.domain.session import WITH_PROVIDER, Method
+from functions.auth.domain.user import Role
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Identities, ProviderLogins, SecondFactors, Vault
 from functions.auth.queries.identities import ListIdentities
@@ -192,6 +195,22 @@ async def test_the_second_factor_is_asked_for_after_the_provider(world: World) -
     with pytest.raises(SecondFactorRequired) as raised:
         await Visit(world).sign_in()
     assert raised.value.secret_members["challenge"] and len(world.sessions.rows) == 1
+
+
+@pytest.mark.parametrize("first", ["provider", "password"])
+async def test_a_code_makes_an_administrator_after_the_password_only(world: World, first: str) -> None:
+    caller = await recent(world)
+    await Visit(world).link(caller)
+    now, secret = world.clock.now(), "A" * 32
+    await world.port(SecondFactors).save(SecondFactor(caller.user_id, world.port(Vault).seal(secret), now, enabled_at=now))
+    world.administrators.addresses.add(ADDRESS)
+    with pytest.raises(SecondFactorRequired) as raised:
+        await (Visit(world).sign_in() if first == "provider" else world.login())
+    challenge, code = raised.value.secret_members["challenge"], one_time_codes.code_at(secret, one_time_codes.step_of(now))
+    session = await world.call(LoginSecondFactor(challenge=SecretStr(challenge), code=SecretStr(code)), client=world.client)
+    methods = world.sessions.rows[UUID(session.session_id)].methods
+    assert methods == {Method.CODE, Method.PROVIDER if first == "provider" else Method.PASSWORD}
+    assert (Role.ADMIN in world.users.rows[caller.user_id].roles) == (first == "password")
 
 
 async def test_an_account_without_a_password_is_confirmed_by_signing_in_again(world: World) -> None:

@@ -23,7 +23,7 @@ from functions.auth.domain.rejections import (
     SecondFactorRequired,
     UnknownProviderLogin,
 )
-from functions.auth.domain.session import WITH_PROVIDER
+from functions.auth.domain.session import WITH_PROVIDER, FirstStep, Method
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.domain.views import SessionView
@@ -100,7 +100,7 @@ async def finish_provider_login(
         events = (*events, *created, *started, *linked)
 
     if await codes.is_required(user):
-        challenge = challenges.issue(user.id, now).text
+        challenge = challenges.issue(FirstStep(user.id, Method.PROVIDER), now).text
         return Rejected(SecondFactorRequired(secret_members={"challenge": challenge}), change=Change(target="sessions", user_id=user.id))
     identity.last_used_at = now
     await identities.save(identity)

@@ -50,6 +50,19 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FirstStep:
+    """Who has passed the first step of a sign-in, and how: with the password or with a provider."""
+
+    user_id: UUID
+    method: Method
+
+    @property
+    def may_grant_administrator(self) -> bool:
+        """Whoever runs a provider can sign in as its users: only the password makes an administrator."""
+        return self.method is Method.PASSWORD
+
+
+@dataclass(frozen=True, slots=True)
 class SessionLimits:
     """`idle_timeout`: from the last refresh. `max_lifetime`: from the sign-in. Both take effect at the next refresh."""
 
