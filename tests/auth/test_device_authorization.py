@@ -11,6 +11,7 @@ from functions.auth.commands.begin_device_authorization import BeginDeviceAuthor
 from functions.auth.commands.decide_device_authorization import DecideDeviceAuthorization
 from functions.auth.commands.find_device_authorization import FindDeviceAuthorization
 from functions.auth.commands.redeem_device_code import RedeemDeviceCode
+from functions.auth.commands.revoke_sessions import RevokeSessions
 from functions.auth.domain.device_authorization import LETTERS, LIFETIME, SLOWER_SECONDS, new_user_code
 from functions.auth.domain.lockout import FAILURES_BEFORE_LOCK
 from functions.auth.domain.rejections import AccountLocked, DecidedUserCode, DevicePollRejection, ExpiredToken, SessionNotFound, UnknownUserCode
@@ -113,6 +114,21 @@ async def test_a_denied_device_never_signs_in(device: Device) -> None:
     with pytest.raises(DecidedUserCode):
         await device.decide()
     assert len(device.world.sessions.rows) == 1
+
+
+@pytest.mark.parametrize("end", ["all", "one"])
+async def test_a_confirmed_code_ends_with_the_session_that_confirmed_it(device: Device, end: str) -> None:
+    await device.decide()
+    if end == "all":
+        await device.world.call(RevokeSessions(), caller=device.caller)
+    else:
+        await device.world.logout(device.caller)
+    assert await device.error() == "access_denied"
+    assert await device.error() == "expired_token"
+    assert len(device.world.sessions.rows) == 1
+    await device.world.settle()
+    [entry] = (await device.world.call(ListAudit(action="auth.redeem_device_code"), caller=ADMIN)).items
+    assert (entry.outcome, entry.reason, entry.user_id) == ("rejected", "access-denied", device.caller.user_id)
 
 
 async def test_codes_expire_for_both_sides(device: Device) -> None:

@@ -2,7 +2,8 @@
 
 The device code is a secret of 256 bits; only its hash is stored. The user code is short because people type it: eight letters of
 20, 34.5 bits (RFC 8628, 6.1). Guessing is limited (5.1): only a signed-in user can look a code up, and each wrong one counts as a failed login
-of the address. The session that a device starts has the identity proof of the session that approved it, and no newer one.
+of the address. The session that a device starts has the identity proof of the session that approved it, and no newer one. It starts only while
+that session is active: whoever ends all sessions ends what they approved.
 """
 
 import secrets
@@ -50,7 +51,8 @@ def show_user_code(code: str) -> str:
 
 @dataclass(slots=True)
 class DeviceAuthorization:
-    """`device`: that asks to sign in. `authenticated_at`, `methods`: of the session that approved it. `redeemed_at`: when the device signed in."""
+    """`device`: that asks to sign in. `session_id`, `authenticated_at`, `methods`: of the session that approved it. `redeemed_at`: when the device
+    signed in."""
 
     id: UUID
     device_code_hash: bytes
@@ -62,6 +64,7 @@ class DeviceAuthorization:
     polled_at: datetime | None = None
     decision: Decision | None = None
     user_id: UUID | None = None
+    session_id: UUID | None = None
     authenticated_at: datetime | None = None
     methods: frozenset[Method] = frozenset()
     redeemed_at: datetime | None = None
@@ -80,7 +83,7 @@ class DeviceAuthorization:
     def approve(self, session: Session, now: datetime) -> Events:
         """Let the device sign in as the user of this session. Raises ExpiredToken, DecidedUserCode."""
         self.require_open(now)
-        self.authenticated_at, self.methods = session.authenticated_at, session.methods
+        self.session_id, self.authenticated_at, self.methods = session.id, session.authenticated_at, session.methods
         return self._decide(Decision.APPROVED, session.user_id, now)
 
     def deny(self, user_id: UUID, now: datetime) -> Events:
