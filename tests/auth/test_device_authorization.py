@@ -14,7 +14,15 @@ from functions.auth.commands.redeem_device_code import RedeemDeviceCode
 from functions.auth.commands.revoke_sessions import RevokeSessions
 from functions.auth.domain.device_authorization import LETTERS, LIFETIME, SLOWER_SECONDS, new_user_code
 from functions.auth.domain.lockout import FAILURES_BEFORE_LOCK
-from functions.auth.domain.rejections import AccountLocked, DecidedUserCode, DevicePollRejection, ExpiredToken, SessionNotFound, UnknownUserCode
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    AccountSuspended,
+    DecidedUserCode,
+    DevicePollRejection,
+    ExpiredToken,
+    SessionNotFound,
+    UnknownUserCode,
+)
 from functions.auth.domain.views import SessionView
 from functions.auth.queries.audit import ListAudit
 from functions.auth.queries.sessions import ListSessions
@@ -126,9 +134,16 @@ async def test_a_confirmed_code_ends_with_the_session_that_confirmed_it(device: 
     assert await device.error() == "access_denied"
     assert await device.error() == "expired_token"
     assert len(device.world.sessions.rows) == 1
-    await device.world.settle()
-    [entry] = (await device.world.call(ListAudit(action="auth.redeem_device_code"), caller=ADMIN)).items
-    assert (entry.outcome, entry.reason, entry.user_id) == ("rejected", "access-denied", device.caller.user_id)
+    assert await device.world.refusals("auth.redeem_device_code") == [("access-denied", device.caller.user_id)]
+
+
+async def test_a_suspended_account_uses_up_the_code_and_leaves_an_entry(device: Device) -> None:
+    await device.decide()
+    device.world.suspend(device.caller.user_id)
+    with pytest.raises(AccountSuspended):
+        await device.poll()
+    assert await device.error() == "expired_token"
+    assert await device.world.refusals("auth.redeem_device_code") == [("account-suspended", device.caller.user_id)]
 
 
 async def test_codes_expire_for_both_sides(device: Device) -> None:

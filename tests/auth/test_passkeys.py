@@ -15,6 +15,7 @@ from functions.auth.commands.register_passkey import RegisterPasskey
 from functions.auth.commands.rename_passkey import RenamePasskey
 from functions.auth.domain.passkey import CHALLENGE_LIFETIME, MAX_PASSKEYS
 from functions.auth.domain.rejections import (
+    AccountSuspended,
     InvalidChallenge,
     InvalidPasskey,
     LastSignInMethod,
@@ -197,6 +198,19 @@ async def test_a_challenge_is_used_once_also_by_a_wrong_response_and_expires(ada
     ada.world.clock.advance(seconds=CHALLENGE_LIFETIME.total_seconds() + 1)
     await ada.world.run("auth.housekeeping")
     assert not ada.world.port(PasskeyChallenges).rows
+
+
+async def test_a_suspended_account_uses_up_the_challenge_and_leaves_an_entry(ada: Account) -> None:
+    device = Authenticator(ORIGIN)
+    await ada.register(device)
+    ada.world.suspend(ada.caller.user_id)
+    begun = await ada.world.call(BeginPasskeyLogin())
+    response = device.get(begun.options)
+    with pytest.raises(AccountSuspended):
+        await ada.finish(begun.challenge_id, response)
+    with pytest.raises(UnknownPasskeyChallenge):  # the assertion cannot be replayed
+        await ada.finish(begun.challenge_id, response)
+    assert ("account-suspended", ada.caller.user_id) in await ada.world.refusals("auth.login_with_passkey")
 
 
 async def test_a_copied_key_is_refused_by_its_counter(ada: Account) -> None:

@@ -27,6 +27,7 @@ from functions.auth.domain import one_time_codes
 from functions.auth.domain.email import Email
 from functions.auth.domain.provider_login import LIFETIME, Status
 from functions.auth.domain.rejections import (
+    AccountSuspended,
     FactorRequired,
     IdentityNotLinked,
     IdentityTaken,
@@ -195,6 +196,18 @@ async def test_the_second_factor_is_asked_for_after_the_provider(world: World) -
     with pytest.raises(SecondFactorRequired) as raised:
         await Visit(world).sign_in()
     assert raised.value.secret_members["challenge"] and len(world.sessions.rows) == 1
+
+
+async def test_a_suspended_account_uses_up_the_result_and_leaves_an_entry(world: World) -> None:
+    await Visit(world).sign_in()
+    [user_id] = world.users.rows
+    world.suspend(user_id)
+    visit = Visit(world)
+    with pytest.raises(AccountSuspended):
+        await visit.sign_in()
+    with pytest.raises(UnknownProviderLogin):
+        await visit.finish()
+    assert await world.refusals("auth.finish_provider_login") == [("account-suspended", user_id)]
 
 
 @pytest.mark.parametrize("first", ["provider", "password"])

@@ -51,8 +51,8 @@ class PostgresDeviceAuthorizations:
     async def save(self, authorization: DeviceAuthorization) -> None:
         each = authorization
         await self._database.connection.execute(
-            "UPDATE device_authorizations SET interval_seconds = %s, polled_at = %s, decision = %s, user_id = %s, session_id = %s, authenticated_at = %s,"
-            " methods = %s, redeemed_at = %s WHERE id = %s",
+            "UPDATE device_authorizations SET interval_seconds = %s, polled_at = %s, decision = %s, user_id = %s, session_id = %s,"
+            " authenticated_at = %s, methods = %s, redeemed_at = %s WHERE id = %s",
             (
                 each.interval_seconds,
                 each.polled_at,

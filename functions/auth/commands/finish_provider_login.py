@@ -102,9 +102,12 @@ async def finish_provider_login(
     if await codes.is_required(user):
         challenge = challenges.issue(FirstStep(user.id, Method.PROVIDER), now).text
         return Rejected(SecondFactorRequired(secret_members={"challenge": challenge}), change=Change(target="sessions", user_id=user.id))
+    try:
+        view, signed_in = await tokens.start(user, client, WITH_PROVIDER, now)
+    except AccountSuspended as refused:  # the result of the provider stays used
+        return Rejected(refused, change=Change(target="sessions", user_id=user.id))
     identity.last_used_at = now
     await identities.save(identity)
-    view, signed_in = await tokens.start(user, client, WITH_PROVIDER, now)
     return Done(view, *events, *signed_in, change=Change(target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))
 
 

@@ -66,5 +66,8 @@ async def login_with_passkey(
     passkey.use(sign_count, now)
     await passkeys.save(passkey)
     methods = frozenset({passkey.method, first_step.method if first_step else Method.USER_VERIFIED})
-    view, events = await tokens.start(user, client, methods, now)
+    try:
+        view, events = await tokens.start(user, client, methods, now)
+    except AccountSuspended as refused:  # the challenge stays used
+        return Rejected(refused, change=Change(target="sessions", user_id=user.id))
     return Done(view, *events, change=Change(target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))

@@ -53,5 +53,8 @@ async def redeem_device_code(
     if approver is None or not approver.is_active(now):
         refused = AccessDenied("The session that confirmed the sign-in has ended. Start again.")
         return Rejected(refused, change=Change(target="sessions", user_id=user.id))
-    view, events = await tokens.start(user, client, authorization.methods, now, authorization.authenticated_at)
+    try:
+        view, events = await tokens.start(user, client, authorization.methods, now, authorization.authenticated_at)
+    except AccountSuspended as refused:  # the code stays used
+        return Rejected(refused, change=Change(target="sessions", user_id=user.id))
     return Done(view, *events, change=Change(target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))
