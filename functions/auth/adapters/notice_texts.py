@@ -28,6 +28,23 @@ NOTICES = {
         "An API token of your Capsule account was created",
         "An API token of the Capsule account of {to} was created on {at}.",
     ),
+    EmailKind.PASSKEY_REGISTERED: (
+        "A passkey was added to your Capsule account",
+        "A passkey was added to the Capsule account of {to} on {at}. It signs in without the password. A new password does not delete it.",
+    ),
+    EmailKind.PASSKEY_DELETED: (
+        "A passkey of your Capsule account was deleted",
+        "A passkey of the Capsule account of {to} was deleted on {at}. It does not sign in any more.",
+    ),
+    EmailKind.IDENTITY_LINKED: (
+        "An identity was linked to your Capsule account",
+        "An identity at a provider was linked to the Capsule account of {to} on {at}. It signs in without the password. A new password does not "
+        "unlink it.",
+    ),
+    EmailKind.IDENTITY_UNLINKED: (
+        "An identity of your Capsule account was unlinked",
+        "An identity at a provider was unlinked from the Capsule account of {to} on {at}. It does not sign in any more.",
+    ),
     EmailKind.NEW_DEVICE: (
         "New sign-in to your Capsule account",
         "Somebody signed in to the Capsule account of {to} on {at} with a program and system that were not used before.",
