@@ -43,7 +43,7 @@ from functions.auth.domain.rejections import (
 )
 from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.domain.session import WITH_PROVIDER, Method
-from functions.auth.domain.user import Role
+from functions.auth.domain.user import Role, User
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Identities, ProviderLogins, SecondFactors, Vault
 from functions.auth.queries.identities import ListIdentities
@@ -175,10 +175,11 @@ async def test_an_address_that_the_provider_has_not_verified_makes_no_account(wo
 
 
 async def test_an_address_alone_never_links_an_identity(world: World) -> None:
-    await world.verified_user()
+    user_id = (await world.verified_user()).user_id
     with pytest.raises(IdentityNotLinked):
         await Visit(world).sign_in()
     assert not world.port(Identities).rows and not world.sessions.rows
+    assert await world.refusals("auth.finish_provider_login") == [("identity-not-linked", user_id)]
 
 
 async def test_an_account_that_nobody_verified_gives_way(world: World) -> None:
@@ -186,6 +187,30 @@ async def test_an_account_that_nobody_verified_gives_way(world: World) -> None:
     await Visit(world).sign_in()
     [user] = world.users.rows.values()
     assert user.id != created.user_id and len(world.events(UserDeleted)) == 1
+
+
+async def test_a_suspended_account_that_nobody_verified_stays(world: World) -> None:
+    created = await world.register()
+    world.suspend(created.user_id)
+    with pytest.raises(AccountSuspended):
+        await Visit(world).sign_in()
+    assert list(world.users.rows) == [created.user_id] and not world.events(UserDeleted)
+    assert await world.refusals("auth.finish_provider_login") == [("account-suspended", created.user_id)]
+
+
+async def test_an_account_that_is_verified_meanwhile_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    created = await world.register()
+    read = world.users.get_by_email
+
+    async def read_before_it_is_verified(email: Email) -> User | None:
+        user = await read(email)
+        world.users.rows[created.user_id].email_verified_at = world.clock.now()
+        return user
+
+    monkeypatch.setattr(world.users, "get_by_email", read_before_it_is_verified)
+    with pytest.raises(IdentityNotLinked):
+        await Visit(world).sign_in()
+    assert list(world.users.rows) == [created.user_id] and not world.events(UserDeleted)
 
 
 async def test_the_second_factor_is_asked_for_after_the_provider(world: World) -> None:

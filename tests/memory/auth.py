@@ -80,6 +80,12 @@ class MemoryUsers:
     async def delete(self, user_id: UUID) -> None:
         self.rows.pop(user_id, None)
 
+    async def delete_if_unverified(self, user_id: UUID) -> bool:
+        if user_id not in self.rows or self.rows[user_id].is_verified:
+            return False
+        del self.rows[user_id]
+        return True
+
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
         stored = self.rows.get(user_id)
         if stored is not None and stored.password_hash == former_hash:

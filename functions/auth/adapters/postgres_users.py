@@ -113,6 +113,13 @@ class PostgresUsers:
         await self._database.connection.execute("DELETE FROM users WHERE id = %s", (user_id,))
         await self._delete_steps([user_id])
 
+    async def delete_if_unverified(self, user_id: UUID) -> bool:
+        deleted = await self._database.connection.execute("DELETE FROM users WHERE id = %s AND email_verified_at IS NULL", (user_id,))
+        if deleted.rowcount == 0:
+            return False
+        await self._delete_steps([user_id])
+        return True
+
     async def _delete_steps(self, user_ids: Sequence[UUID]) -> None:
         """Steps of registrations have no foreign key: the table belongs to all sagas of the context."""
         await self._database.connection.execute("DELETE FROM saga_steps WHERE saga_id = ANY(%s)", (list(user_ids),))

@@ -82,10 +82,14 @@ async def finish_provider_login(
         if address is None:
             return Rejected(ProviderEmailUnverified(), change=Change(target="sessions"))
         other = await users.get_by_email(address)
-        if other is not None and other.is_verified:
-            return Rejected(IdentityNotLinked(), change=Change(target="sessions"))
-        if other is not None:  # nobody has proved to read its e-mail; the provider's user has
-            await users.delete(other.id)
+        if other is not None:
+            try:
+                other.require_not_suspended()
+            except AccountSuspended as refused:
+                return Rejected(refused, change=Change(target="sessions", user_id=other.id))
+            # nobody has proved to read the e-mail of an unverified account; the provider's user has
+            if not await users.delete_if_unverified(other.id):
+                return Rejected(IdentityNotLinked(), change=Change(target="sessions", user_id=other.id))
             events = other.expire(now)
         password_hash = await hasher.rehash(secrets.token_urlsafe(UNKNOWN_PASSWORD_BYTES))
         user, created = User.register_verified(address, password_hash, claims.name[:MAX_NAME_LENGTH], now)

@@ -46,6 +46,10 @@ class Users(Protocol):
         """Delete the user with all that belongs to them. Idempotent."""
         ...
 
+    async def delete_if_unverified(self, user_id: UUID) -> bool:
+        """Delete the user with all that belongs to them, unless the address is verified. Returns whether it did."""
+        ...
+
     async def delete_unverified(self, registered_before: datetime, limit: int) -> Sequence[User]:
         """Delete users whose address is not verified, with all that belongs to them, and return them."""
         ...
