@@ -213,6 +213,13 @@ async def test_an_account_that_is_verified_meanwhile_stays(world: World, monkeyp
     assert list(world.users.rows) == [created.user_id] and not world.events(UserDeleted)
 
 
+async def test_a_name_of_a_provider_is_stored_without_control_characters(world: World, provider: OpenIdProvider) -> None:
+    provider.user["name"] = "Ada\r\nBcc: eve@example.org\x1b[31m\u2028\x7f"
+    await Visit(world).sign_in()
+    [user] = world.users.rows.values()
+    assert user.name == "AdaBcc: eve@example.org[31m"
+
+
 async def test_the_second_factor_is_asked_for_after_the_provider(world: World) -> None:
     await Visit(world).sign_in()
     [user] = world.users.rows.values()
