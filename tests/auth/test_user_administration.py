@@ -54,7 +54,7 @@ async def test_a_suspension_ends_sessions_and_refuses_sign_ins_until_it_ends() -
     world = World()
     caller, session = await world.signed_in_user()
     token = await world.call(CreateToken(name="ci", scopes=[Scope.READ]), caller=recent(world, caller))
-    view = await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=ADMIN)
+    view = await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=recent(world, ADMIN))
     assert view.suspension_reason == REASON and view.suspended_at == world.clock.now()
     assert {each.session_id for each in world.events(SessionEnded)} == {caller.session_id, token.id}
     assert [each.reason for each in world.events(UserSuspended)] == [REASON]
@@ -78,26 +78,34 @@ async def test_a_suspension_ends_sessions_and_refuses_sign_ins_until_it_ends() -
     assert (await world.login()).access_token
 
 
+async def test_a_suspension_needs_a_recent_sign_in() -> None:
+    world = World()
+    caller, _ = await world.signed_in_user()
+    with pytest.raises(RecentLoginRequired):
+        await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=ADMIN)
+    assert world.users.rows[caller.user_id].suspended_at is None
+
+
 async def test_administrators_cannot_suspend_themselves_or_the_last_one() -> None:
     world = World()
     caller, _ = await world.signed_in_user()
     stored = world.users.rows[caller.user_id]
     stored.roles = frozenset({Role.USER, Role.ADMIN})
     with pytest.raises(LastAdministrator):
-        await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=ADMIN)
+        await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=recent(world, ADMIN))
     with pytest.raises(SelfSuspended):
-        await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=Caller(caller.user_id, ADMIN.roles))
+        await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=recent(world, Caller(caller.user_id, ADMIN.roles)))
     with pytest.raises(UserNotFound):
-        await world.call(SuspendUser(user_id=uuid4(), reason=REASON), caller=ADMIN)
+        await world.call(SuspendUser(user_id=uuid4(), reason=REASON), caller=recent(world, ADMIN))
     world.users.rows[ADMIN.user_id] = replace(stored, id=ADMIN.user_id, email="root@example.org")
-    await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=ADMIN)
+    await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=recent(world, ADMIN))
 
 
 async def test_users_are_listed_searched_and_shown() -> None:
     world = World()
     caller, _ = await world.signed_in_user()
     await world.register("bob@example.org")
-    await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=ADMIN)
+    await world.call(SuspendUser(user_id=caller.user_id, reason=REASON), caller=recent(world, ADMIN))
 
     async def found(**request: Any) -> list[str]:
         return [each.email for each in (await world.call(ListUsers(**request), caller=ADMIN)).items]
