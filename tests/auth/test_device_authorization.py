@@ -97,13 +97,15 @@ async def test_a_confirmed_device_starts_a_session_that_is_listed_with_it(device
     assert await device.error() == "expired_token"  # the device code works once
 
 
-async def test_the_session_is_as_recent_as_the_one_that_confirmed_it(device: Device) -> None:
+@pytest.mark.parametrize("minutes", [0, 5, 60])
+async def test_the_session_of_a_device_is_never_recent(device: Device, minutes: int) -> None:
     approver = device.world.sessions.rows[UUID(str(device.caller.session_id))]
-    device.world.clock.advance(minutes=5)
+    device.world.clock.advance(minutes=minutes)
+    approved_at = device.world.clock.now()
     await device.decide()
     session = device.world.sessions.rows[UUID((await device.poll()).session_id)]
-    assert session.authenticated_at == approver.authenticated_at < session.started_at
-    assert session.methods == approver.methods
+    assert session.authenticated_at <= approver.authenticated_at and session.methods == approver.methods
+    assert not Caller(session.user_id, authenticated_at=session.authenticated_at).has_recent_login(approved_at)
 
 
 async def test_a_device_that_polls_too_often_is_slowed_down_each_time(device: Device) -> None:

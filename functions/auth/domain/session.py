@@ -132,7 +132,7 @@ class Session:
         methods: frozenset[Method] = PASSWORD_ONLY,
         authenticated_at: datetime | None = None,
     ) -> tuple["Session", Events]:
-        """`authenticated_at`: earlier than now for a device that another session has approved."""
+        """`authenticated_at`: earlier than now for a device that another session has approved, so that it is not recent."""
         proved_at = authenticated_at or now
         session = cls(new_id(), user_id, device, now, now, limits.expiry(now, now), RefreshFamily(rotated_at=now), proved_at, methods)
         return session, (UserLoggedIn(user_id=user_id, session_id=session.id, at=now),)

@@ -21,7 +21,7 @@ class SessionTokens:
     ) -> tuple[SessionView, Events]:
         """Store a new session. Returns its first tokens and the events to publish. Raises AccountSuspended.
 
-        `authenticated_at`: of the session that approved this one.
+        `authenticated_at`: of a device that another session has approved.
         """
         user.require_not_suspended()
         session, events = Session.start(user.id, Device.of(client), now, self.limits, methods, authenticated_at)
