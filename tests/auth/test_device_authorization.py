@@ -97,7 +97,7 @@ async def test_a_confirmed_device_starts_a_session_that_is_listed_with_it(device
     assert await device.error() == "expired_token"  # the device code works once
 
 
-@pytest.mark.parametrize("minutes", [0, 5, 60])
+@pytest.mark.parametrize("minutes", [0, 9])
 async def test_the_session_of_a_device_is_never_recent(device: Device, minutes: int) -> None:
     approver = device.world.sessions.rows[UUID(str(device.caller.session_id))]
     device.world.clock.advance(minutes=minutes)

@@ -53,8 +53,8 @@ def show_user_code(code: str) -> str:
 
 @dataclass(slots=True)
 class DeviceAuthorization:
-    """`device`: that asks to sign in. `session_id`, `methods`: of the session that approved it. `authenticated_at`: that of the device's session. `redeemed_at`: when the device
-    signed in."""
+    """`device`: that asks to sign in. `session_id`, `methods`: of the session that approved it. `authenticated_at`: of the session that the device
+    starts. `redeemed_at`: when it did."""
 
     id: UUID
     device_code_hash: bytes
