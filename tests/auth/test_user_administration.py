@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from events.auth import SecondFactorDisabled, SessionEnded, UserSuspended, UserUnsuspended
+from events.sign_in import PasskeyDeleted
 from functions.auth.commands.begin_second_factor import BeginSecondFactor
 from functions.auth.commands.create_token import CreateToken
 from functions.auth.commands.enable_second_factor import EnableSecondFactor
@@ -19,17 +20,20 @@ from functions.auth.commands.suspend_user import SuspendUser
 from functions.auth.commands.unlock_user import UnlockUser
 from functions.auth.commands.unsuspend_user import UnsuspendUser
 from functions.auth.domain.email_limits import EmailKind
+from functions.auth.domain.passkey import Passkey, RegisteredKey
 from functions.auth.domain.rejections import (
     AccountLocked,
     AccountSuspended,
     InvalidApiToken,
     LastAdministrator,
+    SecondFactorNotEnabled,
     SelfSuspended,
     SessionExpired,
     UserNotFound,
     WrongCredentials,
 )
 from functions.auth.domain.user import Role
+from functions.auth.ports import Passkeys
 from functions.auth.queries.user import ShowUser
 from functions.auth.queries.users import ListUsers
 from functions.auth.services.session_tokens import SessionTokens
@@ -76,6 +80,15 @@ async def test_a_suspension_ends_sessions_and_refuses_sign_ins_until_it_ends() -
     assert (suspended.user_id, suspended.before, suspended.after) == (ADMIN.user_id, {"suspended": None}, {"suspended": REASON})
     assert (unsuspended.before, unsuspended.after) == ({"suspended": REASON}, {"suspended": None})
     assert (await world.login()).access_token
+
+
+async def test_a_second_factor_that_is_not_on_yet_is_not_removed() -> None:
+    world = World()
+    caller, _ = await world.signed_in_user()
+    await world.call(BeginSecondFactor(), caller=recent(world, caller))
+    with pytest.raises(SecondFactorNotEnabled):
+        await world.call(RemoveSecondFactor(user_id=caller.user_id), caller=recent(world, ADMIN))
+    assert not world.events(SecondFactorDisabled)
 
 
 async def test_a_suspension_needs_a_recent_sign_in() -> None:
@@ -141,6 +154,9 @@ async def test_a_lost_second_factor_is_removed_and_the_user_is_told() -> None:
     secret = (await world.call(BeginSecondFactor(), caller=recent(world, caller))).secret
     code = pyotp.TOTP(secret).at(world.clock.now())
     await world.call(EnableSecondFactor(code=SecretStr(code)), caller=recent(world, caller))
+    passkeys = world.port(Passkeys)
+    for credential_id, owner in ((b"one", caller.user_id), (b"two", caller.user_id), (b"other", uuid4())):
+        await passkeys.add(Passkey.register(owner, RegisteredKey(credential_id, b"key", 0, True), "Laptop", world.clock.now())[0])
     with pytest.raises(RecentLoginRequired):
         await world.call(RemoveSecondFactor(user_id=caller.user_id), caller=ADMIN)
     await world.call(RemoveSecondFactor(user_id=caller.user_id), caller=recent(world, ADMIN))
@@ -148,4 +164,8 @@ async def test_a_lost_second_factor_is_removed_and_the_user_is_told() -> None:
     assert [each.by_administrator for each in world.events(SecondFactorDisabled)] == [True]
     assert {each.reason for each in world.events(SessionEnded) if each.session_id == caller.session_id} == {"second-factor-removed"}
     assert (EmailKind.SECOND_FACTOR_REMOVED, ADDRESS, "") in world.mailer.notices
+    assert await passkeys.list_for_user(caller.user_id) == [] and len(world.events(PasskeyDeleted)) == 2
+    assert await passkeys.lock_by_credential(b"other") is not None
+    removed = next(each for each in world.records if each.function == "auth.remove_second_factor" and each.outcome == "done")
+    assert (removed.before, removed.after) == ({"second_factor": "on", "passkeys": 2}, {"second_factor": "off", "passkeys": 0})
     assert (await world.login()).access_token

@@ -9,12 +9,13 @@ NOTICES = {
     ),
     EmailKind.SECOND_FACTOR_DISABLED: (
         "The second factor of your Capsule account is off",
-        "The second factor of the Capsule account of {to} was turned off on {at}. Signing in needs the password only.",
+        "The second factor of the Capsule account of {to} was turned off on {at}. Signing in asks for no code any more.",
     ),
     EmailKind.SECOND_FACTOR_REMOVED: (
         "An administrator has removed your second factor",
-        "An administrator has removed the second factor of the Capsule account of {to} on {at}, because it was reported as lost. All sessions "
-        "have ended, and signing in needs the password only. Turn a new second factor on: capsule account 2fa on.",
+        "An administrator has removed the second factor of the Capsule account of {to} on {at}, because it was reported as lost. Passkeys "
+        "are deleted too, all sessions have ended, and signing in needs the password, or an identity at a provider, only. Turn a new second "
+        "factor on: capsule account 2fa on.",
     ),
     EmailKind.RECOVERY_CODES_REPLACED: (
         "The recovery codes of your Capsule account were replaced",
