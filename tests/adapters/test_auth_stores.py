@@ -67,6 +67,18 @@ class TestUsers:
         assert unchanged is not None and replaced is not None
         assert (unchanged.password_hash, replaced.password_hash) == (HASH, HASH + "new")
 
+    async def test_a_user_is_locked_as_it_was_read(self, stores: Stores) -> None:
+        user, gone = await stored_user(stores), new_user()
+        async with stores.transaction():
+            stale = await stores.users.get(user.id)
+            assert stale is not None
+            user.suspend("why", NOW)
+            await stores.users.save(user)
+            await stores.users.lock_unchanged(user)
+            for other in (stale, gone):
+                with pytest.raises(Transient):
+                    await stores.users.lock_unchanged(other)
+
     async def test_a_user_is_deleted_only_while_the_address_is_not_verified(self, stores: Stores) -> None:
         unverified, verified = await stored_user(stores), await stored_user(stores)
         verified.email_verified_at = NOW

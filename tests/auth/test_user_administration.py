@@ -37,7 +37,7 @@ from functions.auth.ports import Passkeys
 from functions.auth.queries.user import ShowUser
 from functions.auth.queries.users import ListUsers
 from functions.auth.services.session_tokens import SessionTokens
-from functions.kernel import Caller, Forbidden, RecentLoginRequired, Scope, Unauthenticated
+from functions.kernel import Caller, Forbidden, RecentLoginRequired, Scope, Transient, Unauthenticated
 from functions.runtime.config.registry import Registry
 from tests.auth.world import ADDRESS, ADMIN, World
 
@@ -89,6 +89,25 @@ async def test_a_second_factor_that_is_not_on_yet_is_not_removed() -> None:
     with pytest.raises(SecondFactorNotEnabled):
         await world.call(RemoveSecondFactor(user_id=caller.user_id), caller=recent(world, ADMIN))
     assert not world.events(SecondFactorDisabled)
+
+
+async def test_a_sign_in_that_began_before_a_suspension_starts_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    caller, _ = await world.signed_in_user()
+    matches = world.hasher.matches
+
+    async def suspend_and_match(password_hash: str | None, text: str) -> bool:
+        stored = world.users.rows[caller.user_id]
+        stored.suspend(REASON, world.clock.now())
+        stored.version += 1
+        return await matches(password_hash, text)
+
+    monkeypatch.setattr(world.hasher, "matches", suspend_and_match)
+    with pytest.raises(Transient):  # 503: try again
+        await world.login()
+    with pytest.raises(AccountSuspended):
+        await world.login()
+    assert len(world.sessions.rows) == 1
 
 
 async def test_a_suspension_needs_a_recent_sign_in() -> None:

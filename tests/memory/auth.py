@@ -46,6 +46,11 @@ class MemoryUsers:
     async def get_by_email(self, email: Email) -> User | None:
         return next((deepcopy(user) for user in self.rows.values() if user.email == email.address), None)
 
+    async def lock_unchanged(self, user: User) -> None:
+        stored = self.rows.get(user.id)
+        if stored is None or stored.version != user.version:
+            raise Transient(f"user {user.id} has changed since it was read")
+
     async def list_page(self, text: str, *, is_suspended: bool | None, before: UUID | None, limit: int) -> Sequence[User]:
         found = [
             user

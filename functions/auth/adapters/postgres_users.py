@@ -54,6 +54,11 @@ class PostgresUsers:
     async def get_by_email(self, email: Email) -> User | None:
         return await self._one(BY_EMAIL, email.address)
 
+    async def lock_unchanged(self, user: User) -> None:
+        cursor = await self._database.connection.execute("SELECT version FROM users WHERE id = %s FOR SHARE", (user.id,))
+        if await cursor.fetchone() != (user.version,):
+            raise Transient(f"user {user.id} has changed since it was read")
+
     async def list_verified_admins(self, *, lock: bool = False) -> Sequence[User]:
         statement = f"SELECT {COLUMNS} FROM users WHERE 'admin' = ANY (roles) AND email_verified_at IS NOT NULL ORDER BY id"
         cursor = await self._database.connection.execute(f"{statement} FOR UPDATE" if lock else statement)

@@ -49,6 +49,7 @@ async def redeem_device_code(
     user = await users.get(authorization.user_id) if authorization.user_id else None
     if user is None:
         raise InvalidGrant
+    await users.lock_unchanged(user)  # before the session, as whoever ends all sessions
     approver = await sessions.lock(authorization.session_id) if authorization.session_id else None
     if approver is None or not approver.is_active(now):
         refused = AccessDenied("The session that confirmed the sign-in has ended. Start again.")
