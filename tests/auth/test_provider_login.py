@@ -25,6 +25,7 @@ from functions.auth.commands.receive_authorization_response import ReceiveAuthor
 from functions.auth.commands.unlink_identity import UnlinkIdentity
 from functions.auth.domain import one_time_codes
 from functions.auth.domain.email import Email
+from functions.auth.domain.identity import ProviderClaims
 from functions.auth.domain.provider_login import LIFETIME, Status
 from functions.auth.domain.rejections import (
     AccountSuspended,
@@ -45,12 +46,12 @@ from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.domain.session import WITH_PROVIDER, Method
 from functions.auth.domain.user import Role, User
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import Identities, ProviderLogins, SecondFactors, Vault
+from functions.auth.ports import Identities, ProviderClient, ProviderLogins, SecondFactors, Vault
 from functions.auth.queries.identities import ListIdentities
 from functions.auth.queries.identity_provider import ShowIdentityProvider
 from functions.auth.queries.identity_providers import ListIdentityProviders
 from functions.auth.services.provider_logins import AuthorizationRequestView
-from functions.kernel import Caller
+from functions.kernel import Caller, Transient
 from tests.auth.openid_provider import CLIENT_ID, CLIENT_SECRET, Json, OpenIdProvider, new_key
 from tests.auth.world import ADDRESS, World
 
@@ -458,6 +459,26 @@ async def test_a_denial_at_the_provider_ends_the_sign_in(world: World) -> None:
     await visit.respond({"state": visit.begun.state, "iss": (await visit.authorize())["iss"], "error": "access_denied"})
     with pytest.raises(ProviderLoginFailed, match="access_denied"):
         await visit.finish()
+
+
+async def test_a_provider_that_stays_down_ends_the_sign_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = 0
+
+    async def unreachable(*_: object) -> ProviderClaims:
+        nonlocal attempts
+        attempts += 1
+        raise Transient("connection refused")
+
+    visit = await Visit(world).begin()
+    parameters = await visit.authorize()
+    monkeypatch.setattr(world.port(ProviderClient), "identify", unreachable)
+    await visit.respond(parameters)
+    with pytest.raises(ProviderLoginPending):
+        await visit.finish()
+    await world.advance(minutes=1)
+    with pytest.raises(ProviderLoginFailed, match="could not be reached"):
+        await visit.finish()
+    assert attempts == 4 and world.dead_letters == []
 
 
 async def test_addresses_of_the_metadata_are_checked(world: World, provider: OpenIdProvider) -> None:
