@@ -28,6 +28,11 @@ class Work(Protocol):
             record.emit(*events)
     """
 
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether the message becomes a dead letter if this attempt fails: record a failure that a user waits for."""
+        ...
+
     def resumes(self, origin: Origin) -> None:
         """Continue work that began elsewhere, such as a deployment on which the cluster reports.
 

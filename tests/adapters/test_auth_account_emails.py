@@ -24,7 +24,11 @@ EMAILS: list[tuple[Send, str, tuple[str, ...]]] = [
         ADA,
         ("https://capsule.example/reset-password?token=cpv_1", "capsule password reset", "60 minutes", "/v1/password-resets/complete"),
     ),
-    (lambda mailer: mailer.send_password_changed(new_id(), ADA, NOW), ADA, ("22 November 2026 at 12:00 UTC", "capsule password reset --email")),
+    (
+        lambda mailer: mailer.send_password_changed(new_id(), ADA, NOW, 2, 1),
+        ADA,
+        ("22 November 2026 at 12:00 UTC", "passkeys: 2, identities at providers: 1", "capsule password reset --email"),
+    ),
     (
         lambda mailer: mailer.send_email_change(new_id(), ADA, NEW, TOKEN),
         ADA,

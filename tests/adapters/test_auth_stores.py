@@ -67,6 +67,28 @@ class TestUsers:
         assert unchanged is not None and replaced is not None
         assert (unchanged.password_hash, replaced.password_hash) == (HASH, HASH + "new")
 
+    async def test_a_user_is_locked_as_it_was_read(self, stores: Stores) -> None:
+        user, gone = await stored_user(stores), new_user()
+        async with stores.transaction():
+            stale = await stores.users.get(user.id)
+            assert stale is not None
+            user.suspend("why", NOW)
+            await stores.users.save(user)
+            await stores.users.lock_unchanged(user)
+            for other in (stale, gone):
+                with pytest.raises(Transient):
+                    await stores.users.lock_unchanged(other)
+
+    async def test_a_user_is_deleted_only_while_the_address_is_not_verified(self, stores: Stores) -> None:
+        unverified, verified = await stored_user(stores), await stored_user(stores)
+        verified.email_verified_at = NOW
+        async with stores.transaction():
+            await stores.users.save(verified)
+            assert not await stores.users.delete_if_unverified(verified.id)
+            assert await stores.users.delete_if_unverified(unverified.id)
+            assert not await stores.users.delete_if_unverified(unverified.id)
+            assert await stores.users.get(verified.id) is not None and await stores.users.get(unverified.id) is None
+
     async def test_unverified_users_are_deleted_by_age_with_all_that_is_theirs(self, stores: Stores) -> None:
         expired, verified, young = new_user(), new_user(), new_user()
         for user, age in ((expired, 9), (verified, 9), (young, 1)):

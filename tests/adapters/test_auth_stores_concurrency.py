@@ -10,10 +10,11 @@ import pytest
 
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import AccountLocked
+from functions.auth.domain.session import Device, EndReason, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import EmailTaken
-from functions.kernel import new_id
+from functions.kernel import Transient, new_id
 from tests.adapters.auth_stores import NOW, Stores, in_postgres, new_user, stored_session, stored_user
 from tests.servers import Databases
 
@@ -62,6 +63,45 @@ async def test_refreshes_of_one_session_run_one_after_the_other(stores: Stores) 
     async with stores.transaction():
         stored = await stores.sessions.lock(session.id)
     assert stored is not None and stored.generation == 2
+
+
+async def test_a_sign_in_does_not_outrun_the_end_of_all_sessions(stores: Stores) -> None:
+    user, is_locked = await stored_user(stores), asyncio.Event()
+
+    async def sign_in() -> None:
+        async with stores.transaction():
+            await stores.users.lock_unchanged(user)
+            is_locked.set()
+            await asyncio.sleep(0.05)
+            await stores.sessions.add(Session.start(user.id, Device("203.0.113.7", "curl/8"), NOW)[0], OpaqueToken.for_refresh())
+
+    async def end_all() -> int:
+        await is_locked.wait()
+        async with stores.transaction():
+            return len(await stores.sessions.end_all(user.id, EndReason.REVOKED, NOW))
+
+    assert (await asyncio.gather(sign_in(), end_all()))[1] == 1
+
+
+async def test_a_suspension_during_a_sign_in_is_seen(stores: Stores) -> None:
+    user, is_saved = await stored_user(stores), asyncio.Event()
+
+    async def suspend() -> None:
+        async with stores.transaction():
+            suspended = await stores.users.get(user.id)
+            assert suspended is not None
+            suspended.suspend("why", NOW)
+            await stores.users.save(suspended)
+            is_saved.set()
+            await asyncio.sleep(0.05)
+
+    async def sign_in() -> None:
+        await is_saved.wait()
+        async with stores.transaction():
+            with pytest.raises(Transient):
+                await stores.users.lock_unchanged(user)
+
+    await asyncio.gather(suspend(), sign_in())
 
 
 async def test_parallel_guesses_cannot_outrun_the_count(stores: Stores) -> None:

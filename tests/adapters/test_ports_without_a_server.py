@@ -15,6 +15,7 @@ from functions.auth.adapters.vault import vault as auth_vault
 from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
+from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.tokens import CHALLENGE_LIFETIME, OpaqueToken
 from functions.auth.domain.user import User
 from functions.deploy import ports as deploy
@@ -100,10 +101,11 @@ def challenges(request: pytest.FixtureRequest, settings: Callable[[str], Setting
     return PlainLoginChallenges() if request.param == "memory" else SignedLoginChallenges(SigningKeys(settings("auth")))
 
 
-def test_a_challenge_names_its_user_until_it_expires(challenges: auth.LoginChallenges) -> None:
-    user_id = uuid4()
-    challenge = challenges.issue(user_id, NOW)
-    assert challenges.verify(challenge, NOW + CHALLENGE_LIFETIME - timedelta(seconds=1)) == user_id
+@pytest.mark.parametrize("method", [Method.PASSWORD, Method.PROVIDER])
+def test_a_challenge_names_its_user_and_first_step_until_it_expires(challenges: auth.LoginChallenges, method: Method) -> None:
+    first_step = FirstStep(uuid4(), method)
+    challenge = challenges.issue(first_step, NOW)
+    assert challenges.verify(challenge, NOW + CHALLENGE_LIFETIME - timedelta(seconds=1)) == first_step
     assert challenges.verify(challenge, NOW + CHALLENGE_LIFETIME) is None
     for text in ("", "cpc_", "cpc_AAAA", "cpc_é", "nonsense"):
         assert challenges.verify(OpaqueToken(text), NOW) is None
@@ -111,7 +113,7 @@ def test_a_challenge_names_its_user_until_it_expires(challenges: auth.LoginChall
 
 def test_a_changed_challenge_is_refused(settings: Callable[[str], Settings]) -> None:
     challenges = SignedLoginChallenges(SigningKeys(settings("auth")))
-    text = challenges.issue(uuid4(), NOW).text
+    text = challenges.issue(FirstStep(uuid4(), Method.PROVIDER), NOW).text
     for index in range(len("cpc_"), len(text) - 1):  # the last character has unused bits
         changed = text[:index] + ("A" if text[index] != "A" else "B") + text[index + 1 :]
         assert challenges.verify(OpaqueToken(changed), NOW) is None, index

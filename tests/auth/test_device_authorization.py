@@ -11,9 +11,18 @@ from functions.auth.commands.begin_device_authorization import BeginDeviceAuthor
 from functions.auth.commands.decide_device_authorization import DecideDeviceAuthorization
 from functions.auth.commands.find_device_authorization import FindDeviceAuthorization
 from functions.auth.commands.redeem_device_code import RedeemDeviceCode
+from functions.auth.commands.revoke_sessions import RevokeSessions
 from functions.auth.domain.device_authorization import LETTERS, LIFETIME, SLOWER_SECONDS, new_user_code
 from functions.auth.domain.lockout import FAILURES_BEFORE_LOCK
-from functions.auth.domain.rejections import AccountLocked, DecidedUserCode, DevicePollRejection, ExpiredToken, SessionNotFound, UnknownUserCode
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    AccountSuspended,
+    DecidedUserCode,
+    DevicePollRejection,
+    ExpiredToken,
+    SessionNotFound,
+    UnknownUserCode,
+)
 from functions.auth.domain.views import SessionView
 from functions.auth.queries.audit import ListAudit
 from functions.auth.queries.sessions import ListSessions
@@ -88,13 +97,15 @@ async def test_a_confirmed_device_starts_a_session_that_is_listed_with_it(device
     assert await device.error() == "expired_token"  # the device code works once
 
 
-async def test_the_session_is_as_recent_as_the_one_that_confirmed_it(device: Device) -> None:
+@pytest.mark.parametrize("minutes", [0, 9])
+async def test_the_session_of_a_device_is_never_recent(device: Device, minutes: int) -> None:
     approver = device.world.sessions.rows[UUID(str(device.caller.session_id))]
-    device.world.clock.advance(minutes=5)
+    device.world.clock.advance(minutes=minutes)
+    approved_at = device.world.clock.now()
     await device.decide()
     session = device.world.sessions.rows[UUID((await device.poll()).session_id)]
-    assert session.authenticated_at == approver.authenticated_at < session.started_at
-    assert session.methods == approver.methods
+    assert session.authenticated_at <= approver.authenticated_at and session.methods == approver.methods
+    assert not Caller(session.user_id, authenticated_at=session.authenticated_at).has_recent_login(approved_at)
 
 
 async def test_a_device_that_polls_too_often_is_slowed_down_each_time(device: Device) -> None:
@@ -113,6 +124,28 @@ async def test_a_denied_device_never_signs_in(device: Device) -> None:
     with pytest.raises(DecidedUserCode):
         await device.decide()
     assert len(device.world.sessions.rows) == 1
+
+
+@pytest.mark.parametrize("end", ["all", "one"])
+async def test_a_confirmed_code_ends_with_the_session_that_confirmed_it(device: Device, end: str) -> None:
+    await device.decide()
+    if end == "all":
+        await device.world.call(RevokeSessions(), caller=device.caller)
+    else:
+        await device.world.logout(device.caller)
+    assert await device.error() == "access_denied"
+    assert await device.error() == "expired_token"
+    assert len(device.world.sessions.rows) == 1
+    assert await device.world.refusals("auth.redeem_device_code") == [("access-denied", device.caller.user_id)]
+
+
+async def test_a_suspended_account_uses_up_the_code_and_leaves_an_entry(device: Device) -> None:
+    await device.decide()
+    device.world.suspend(device.caller.user_id)
+    with pytest.raises(AccountSuspended):
+        await device.poll()
+    assert await device.error() == "expired_token"
+    assert await device.world.refusals("auth.redeem_device_code") == [("account-suspended", device.caller.user_id)]
 
 
 async def test_codes_expire_for_both_sides(device: Device) -> None:

@@ -18,6 +18,7 @@ from functions.auth.commands.register_passkey import RegisterPasskey
 from functions.auth.commands.rename_passkey import RenamePasskey
 from functions.auth.domain.passkey import CHALLENGE_LIFETIME, MAX_PASSKEYS
 from functions.auth.domain.rejections import (
+    AccountSuspended,
     InvalidChallenge,
     InvalidPasskey,
     LastSignInMethod,
@@ -29,9 +30,9 @@ from functions.auth.domain.rejections import (
     UnknownPasskeyChallenge,
 )
 from functions.auth.domain.second_factor import SecondFactor
-from functions.auth.domain.session import Method
+from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.views import PasskeyView, SessionView
-from functions.auth.ports import PasskeyChallenges, SecondFactors, Vault
+from functions.auth.ports import LoginChallenges, PasskeyChallenges, SecondFactors, Vault
 from functions.auth.queries.passkeys import ListPasskeys
 from functions.kernel import Caller, RecentLoginRequired
 from tests.auth.authenticator import Authenticator, encode
@@ -141,6 +142,15 @@ async def test_a_passkey_takes_the_place_of_a_code_after_the_password(ada: Accou
     assert ada.methods(session) == {Method.PASSWORD, Method.HARDWARE_KEY}
 
 
+async def test_a_passkey_after_a_provider_does_not_say_that_a_password_was_entered(ada: Account) -> None:
+    device = Authenticator(ORIGIN)
+    await ada.register(device)
+    challenge = ada.world.port(LoginChallenges).issue(FirstStep(ada.caller.user_id, Method.PROVIDER), ada.world.clock.now()).text
+    begun = await ada.world.call(BeginPasskeyLogin(challenge=SecretStr(challenge)))
+    session = await ada.finish(begun.challenge_id, device.get(begun.options), challenge)
+    assert ada.methods(session) == {Method.PROVIDER, Method.HARDWARE_KEY}
+
+
 async def test_without_user_verification_a_passkey_is_not_the_only_factor(ada: Account) -> None:
     device = Authenticator(ORIGIN, verifies_user=False)
     with pytest.raises(InvalidPasskey):
@@ -191,6 +201,19 @@ async def test_a_challenge_is_used_once_also_by_a_wrong_response_and_expires(ada
     ada.world.clock.advance(seconds=CHALLENGE_LIFETIME.total_seconds() + 1)
     await ada.world.run("auth.housekeeping")
     assert not ada.world.port(PasskeyChallenges).rows
+
+
+async def test_a_suspended_account_uses_up_the_challenge_and_leaves_an_entry(ada: Account) -> None:
+    device = Authenticator(ORIGIN)
+    await ada.register(device)
+    ada.world.suspend(ada.caller.user_id)
+    begun = await ada.world.call(BeginPasskeyLogin())
+    response = device.get(begun.options)
+    with pytest.raises(AccountSuspended):
+        await ada.finish(begun.challenge_id, response)
+    with pytest.raises(UnknownPasskeyChallenge):  # the assertion cannot be replayed
+        await ada.finish(begun.challenge_id, response)
+    assert ("account-suspended", ada.caller.user_id) in await ada.world.refusals("auth.login_with_passkey")
 
 
 async def test_a_copied_key_is_refused_by_its_counter(ada: Account) -> None:

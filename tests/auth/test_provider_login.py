@@ -20,11 +20,15 @@ from functions.auth.commands.begin_provider_login import BeginProviderLogin
 from functions.auth.commands.confirm_identity import ConfirmIdentity
 from functions.auth.commands.finish_identity_link import FinishIdentityLink
 from functions.auth.commands.finish_provider_login import FinishProviderLogin
+from functions.auth.commands.login_second_factor import LoginSecondFactor
 from functions.auth.commands.receive_authorization_response import ReceiveAuthorizationResponse
 from functions.auth.commands.unlink_identity import UnlinkIdentity
+from functions.auth.domain import one_time_codes
 from functions.auth.domain.email import Email
+from functions.auth.domain.identity import ProviderClaims
 from functions.auth.domain.provider_login import LIFETIME, Status
 from functions.auth.domain.rejections import (
+    AccountSuspended,
     FactorRequired,
     IdentityNotLinked,
     IdentityTaken,
@@ -39,14 +43,15 @@ from functions.auth.domain.rejections import (
     UnknownProviderLogin,
 )
 from functions.auth.domain.second_factor import SecondFactor
-from functions.auth.domain.session import WITH_PROVIDER
+from functions.auth.domain.session import WITH_PROVIDER, Method
+from functions.auth.domain.user import Role, User
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import Identities, ProviderLogins, SecondFactors, Vault
+from functions.auth.ports import Identities, ProviderClient, ProviderLogins, SecondFactors, Vault
 from functions.auth.queries.identities import ListIdentities
 from functions.auth.queries.identity_provider import ShowIdentityProvider
 from functions.auth.queries.identity_providers import ListIdentityProviders
 from functions.auth.services.provider_logins import AuthorizationRequestView
-from functions.kernel import Caller
+from functions.kernel import Caller, Transient
 from tests.auth.openid_provider import CLIENT_ID, CLIENT_SECRET, Json, OpenIdProvider, new_key
 from tests.auth.world import ADDRESS, World
 
@@ -171,10 +176,11 @@ async def test_an_address_that_the_provider_has_not_verified_makes_no_account(wo
 
 
 async def test_an_address_alone_never_links_an_identity(world: World) -> None:
-    await world.verified_user()
+    user_id = (await world.verified_user()).user_id
     with pytest.raises(IdentityNotLinked):
         await Visit(world).sign_in()
     assert not world.port(Identities).rows and not world.sessions.rows
+    assert await world.refusals("auth.finish_provider_login") == [("identity-not-linked", user_id)]
 
 
 async def test_an_account_that_nobody_verified_gives_way(world: World) -> None:
@@ -182,6 +188,37 @@ async def test_an_account_that_nobody_verified_gives_way(world: World) -> None:
     await Visit(world).sign_in()
     [user] = world.users.rows.values()
     assert user.id != created.user_id and len(world.events(UserDeleted)) == 1
+
+
+async def test_a_suspended_account_that_nobody_verified_stays(world: World) -> None:
+    created = await world.register()
+    world.suspend(created.user_id)
+    with pytest.raises(AccountSuspended):
+        await Visit(world).sign_in()
+    assert list(world.users.rows) == [created.user_id] and not world.events(UserDeleted)
+    assert await world.refusals("auth.finish_provider_login") == [("account-suspended", created.user_id)]
+
+
+async def test_an_account_that_is_verified_meanwhile_stays(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    created = await world.register()
+    read = world.users.get_by_email
+
+    async def read_before_it_is_verified(email: Email) -> User | None:
+        user = await read(email)
+        world.users.rows[created.user_id].email_verified_at = world.clock.now()
+        return user
+
+    monkeypatch.setattr(world.users, "get_by_email", read_before_it_is_verified)
+    with pytest.raises(IdentityNotLinked):
+        await Visit(world).sign_in()
+    assert list(world.users.rows) == [created.user_id] and not world.events(UserDeleted)
+
+
+async def test_a_name_of_a_provider_is_stored_without_control_characters(world: World, provider: OpenIdProvider) -> None:
+    provider.user["name"] = "Ada\r\nBcc: eve@example.org\x1b[31m\u2028\x7f"
+    await Visit(world).sign_in()
+    [user] = world.users.rows.values()
+    assert user.name == "AdaBcc: eve@example.org[31m"
 
 
 async def test_the_second_factor_is_asked_for_after_the_provider(world: World) -> None:
@@ -192,6 +229,34 @@ async def test_the_second_factor_is_asked_for_after_the_provider(world: World) -
     with pytest.raises(SecondFactorRequired) as raised:
         await Visit(world).sign_in()
     assert raised.value.secret_members["challenge"] and len(world.sessions.rows) == 1
+
+
+async def test_a_suspended_account_uses_up_the_result_and_leaves_an_entry(world: World) -> None:
+    await Visit(world).sign_in()
+    [user_id] = world.users.rows
+    world.suspend(user_id)
+    visit = Visit(world)
+    with pytest.raises(AccountSuspended):
+        await visit.sign_in()
+    with pytest.raises(UnknownProviderLogin):
+        await visit.finish()
+    assert await world.refusals("auth.finish_provider_login") == [("account-suspended", user_id)]
+
+
+@pytest.mark.parametrize("first", ["provider", "password"])
+async def test_a_code_makes_an_administrator_after_the_password_only(world: World, first: str) -> None:
+    caller = await recent(world)
+    await Visit(world).link(caller)
+    now, secret = world.clock.now(), "A" * 32
+    await world.port(SecondFactors).save(SecondFactor(caller.user_id, world.port(Vault).seal(secret), now, enabled_at=now))
+    world.administrators.addresses.add(ADDRESS)
+    with pytest.raises(SecondFactorRequired) as raised:
+        await (Visit(world).sign_in() if first == "provider" else world.login())
+    challenge, code = raised.value.secret_members["challenge"], one_time_codes.code_at(secret, one_time_codes.step_of(now))
+    session = await world.call(LoginSecondFactor(challenge=SecretStr(challenge), code=SecretStr(code)), client=world.client)
+    methods = world.sessions.rows[UUID(session.session_id)].methods
+    assert methods == {Method.CODE, Method.PROVIDER if first == "provider" else Method.PASSWORD}
+    assert (Role.ADMIN in world.users.rows[caller.user_id].roles) == (first == "password")
 
 
 async def test_an_account_without_a_password_is_confirmed_by_signing_in_again(world: World) -> None:
@@ -394,6 +459,26 @@ async def test_a_denial_at_the_provider_ends_the_sign_in(world: World) -> None:
     await visit.respond({"state": visit.begun.state, "iss": (await visit.authorize())["iss"], "error": "access_denied"})
     with pytest.raises(ProviderLoginFailed, match="access_denied"):
         await visit.finish()
+
+
+async def test_a_provider_that_stays_down_ends_the_sign_in(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = 0
+
+    async def unreachable(*_: object) -> ProviderClaims:
+        nonlocal attempts
+        attempts += 1
+        raise Transient("connection refused")
+
+    visit = await Visit(world).begin()
+    parameters = await visit.authorize()
+    monkeypatch.setattr(world.port(ProviderClient), "identify", unreachable)
+    await visit.respond(parameters)
+    with pytest.raises(ProviderLoginPending):
+        await visit.finish()
+    await world.advance(minutes=1)
+    with pytest.raises(ProviderLoginFailed, match="could not be reached"):
+        await visit.finish()
+    assert attempts == 4 and world.dead_letters == []
 
 
 async def test_addresses_of_the_metadata_are_checked(world: World, provider: OpenIdProvider) -> None:

@@ -20,6 +20,7 @@ from functions.auth.commands.resume_registration import ResumeRegistration
 from functions.auth.commands.verify_email import VerifiedEmailView, VerifyEmail
 from functions.auth.domain.registration import Registration
 from functions.auth.domain.views import RegistrationView, SessionView
+from functions.auth.queries.audit import ListAudit
 from functions.auth.queries.registration import ShowRegistration
 from functions.auth.queries.registrations import ListRegistrations
 from functions.kernel import Caller, Client, Event
@@ -80,6 +81,16 @@ class World(Capsule):
     async def resend(self, email: str = ADDRESS) -> None:
         await self.call(ResendVerification(email=email))
         await self.settle()
+
+    def suspend(self, user_id: UUID) -> None:
+        """As a suspension that commits between two steps of a sign-in: no session ends."""
+        self.users.rows[user_id].suspended_at = self.clock.now()
+
+    async def refusals(self, function: str) -> list[tuple[str | None, UUID | None]]:
+        """Reason and user of each rejection of a function in the audit log, newest first."""
+        await self.settle()
+        found = (await self.call(ListAudit(action=function), caller=ADMIN)).items
+        return [(each.reason, each.user_id) for each in found if each.outcome == "rejected"]
 
     # -- sessions -----------------------------------------------------------------------------------------------------
 

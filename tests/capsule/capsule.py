@@ -235,7 +235,7 @@ class Capsule:
             self._record(declaration, delivery.event, None, Client(), delivery.origin, result)
             self._publish(declaration, result.events if result else (), delivery.origin)
             return
-        work = MemoryWork(stores, delivery.origin)
+        work = MemoryWork(stores, delivery.origin, is_last_attempt=delivery.attempt >= delivery.declaration.retry.attempts)
         try:
             await self._run(declaration, inputs, self._arguments(declaration, delivery.origin, None, None, work))
         finally:

@@ -80,9 +80,10 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
 class MemoryWork:
     """`kernel.Work` over memory: the events of its `recording()` are published when the effect ends."""
 
-    def __init__(self, stores: Collection[Any], origin: Origin) -> None:
+    def __init__(self, stores: Collection[Any], origin: Origin, *, is_last_attempt: bool = True) -> None:
         self._stores = stores
         self.origin = origin
+        self.is_last_attempt = is_last_attempt
         self.recorded: list[OutgoingMessage] = []
 
     def resumes(self, origin: Origin) -> None:

@@ -46,6 +46,11 @@ class MemoryUsers:
     async def get_by_email(self, email: Email) -> User | None:
         return next((deepcopy(user) for user in self.rows.values() if user.email == email.address), None)
 
+    async def lock_unchanged(self, user: User) -> None:
+        stored = self.rows.get(user.id)
+        if stored is None or stored.version != user.version:
+            raise Transient(f"user {user.id} has changed since it was read")
+
     async def list_page(self, text: str, *, is_suspended: bool | None, before: UUID | None, limit: int) -> Sequence[User]:
         found = [
             user
@@ -79,6 +84,12 @@ class MemoryUsers:
 
     async def delete(self, user_id: UUID) -> None:
         self.rows.pop(user_id, None)
+
+    async def delete_if_unverified(self, user_id: UUID) -> bool:
+        if user_id not in self.rows or self.rows[user_id].is_verified:
+            return False
+        del self.rows[user_id]
+        return True
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:
         stored = self.rows.get(user_id)

@@ -73,8 +73,8 @@ class MemoryMailer:
     async def send_password_reset(self, intent: UUID, to: str, token: OpaqueToken) -> None:
         await self._notify(EmailKind.PASSWORD_RESET, to, token.text)
 
-    async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None:
-        await self._notify(EmailKind.PASSWORD_CHANGED, to)
+    async def send_password_changed(self, intent: UUID, to: str, at: datetime, passkeys: int, identities: int) -> None:
+        await self._notify(EmailKind.PASSWORD_CHANGED, to, f"{passkeys} passkeys, {identities} identities" if passkeys or identities else "")
 
     async def send_notice(self, intent: UUID, to: str, kind: EmailKind, at: datetime, detail: str) -> None:
         await self._notify(kind, to, detail)

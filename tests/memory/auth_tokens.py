@@ -9,6 +9,7 @@ from uuid import UUID
 from functions.auth.domain.api_token import MAX_TOKENS, ApiToken
 from functions.auth.domain.rejections import TokenNameTaken, TooManyTokens
 from functions.auth.domain.second_factor import SecondFactor
+from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.tokens import CHALLENGE_LIFETIME, RETENTION, OpaqueToken
 from tests.memory.runtime import MemoryRevokedSessions
 
@@ -65,9 +66,9 @@ class MemorySecondFactors:
 
 
 class PlainLoginChallenges:
-    def issue(self, user_id: UUID, now: datetime) -> OpaqueToken:
-        return OpaqueToken(f"{user_id}|{(now + CHALLENGE_LIFETIME).isoformat()}")
+    def issue(self, first_step: FirstStep, now: datetime) -> OpaqueToken:
+        return OpaqueToken(f"{first_step.user_id}|{first_step.method}|{(now + CHALLENGE_LIFETIME).isoformat()}")
 
-    def verify(self, challenge: OpaqueToken, now: datetime) -> UUID | None:
-        user_id, _, expires_at = challenge.text.partition("|")
-        return UUID(user_id) if expires_at and now < datetime.fromisoformat(expires_at) else None
+    def verify(self, challenge: OpaqueToken, now: datetime) -> FirstStep | None:
+        user_id, method, expires_at = (*challenge.text.split("|"), "", "")[:3]
+        return FirstStep(UUID(user_id), Method(method)) if expires_at and now < datetime.fromisoformat(expires_at) else None

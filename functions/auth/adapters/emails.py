@@ -21,6 +21,8 @@ from functions.runtime.email.message import OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, Lines, Link, render
 
+PASSKEY_AND_IDENTITY_COMMANDS = (Command("capsule account passkeys list"), Command("capsule account identities list"))
+
 
 class EmailMailer:
     def __init__(self, transport: EmailTransport, settings: Settings) -> None:
@@ -69,9 +71,16 @@ class EmailMailer:
         ]
         await self._send(intent, to, "Reset your Capsule password", blocks)
 
-    async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None:
+    async def send_password_changed(self, intent: UUID, to: str, at: datetime, passkeys: int, identities: int) -> None:
         blocks: list[Block] = [
             f"The password of the Capsule account of {to} was changed on {_moment(at)}. Other sessions of the account are signed out.",
+        ]
+        if passkeys or identities:
+            blocks += [
+                f"What still signs in without the password: passkeys: {passkeys}, identities at providers: {identities}. Delete what is not yours:",
+                *PASSKEY_AND_IDENTITY_COMMANDS,
+            ]
+        blocks += [
             "If it was you, there is nothing to do. If it was not you, set a new password at once:",
             *self._reset_commands(to),
         ]
@@ -89,6 +98,7 @@ class EmailMailer:
             Command("capsule audit list"),
             Command("capsule sessions list"),
             Command("capsule tokens list"),
+            *PASSKEY_AND_IDENTITY_COMMANDS,
         ]
         await self._send(intent, to, subject, blocks)
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from functions.auth.domain.access_grant import AccessGrant
+from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.tokens import CHALLENGE_LIFETIME, CHALLENGE_PREFIX, VERIFICATION_PREFIX, OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import AccessToken
@@ -31,8 +32,9 @@ from functions.runtime.security.tokens import (
     current_signing_key,
 )
 
-CHALLENGE_CONTENT_LENGTH = 24
-"""A UUID and a Unix time of 8 bytes."""
+CHALLENGE_CONTENT_LENGTH = 25
+"""A UUID, a Unix time of 8 bytes, and a byte for the method of the first step."""
+FIRST_METHODS = {Method.PASSWORD: b"\x01", Method.PROVIDER: b"\x02"}
 SIGNING_KEYS = "/etc/capsule/signing/jwks.json"
 
 
@@ -101,16 +103,17 @@ class DerivedEmailTokens:
 
 
 class SignedLoginChallenges:
-    """User id, time of expiry, and their HMAC."""
+    """User id, time of expiry, method of the first step, and their HMAC."""
 
     def __init__(self, keys: SigningKeys) -> None:
         self._keys = keys
 
-    def issue(self, user_id: UUID, now: datetime) -> OpaqueToken:
-        content = user_id.bytes + int((now + CHALLENGE_LIFETIME).timestamp()).to_bytes(8, "big")
+    def issue(self, first_step: FirstStep, now: datetime) -> OpaqueToken:
+        expires_at = int((now + CHALLENGE_LIFETIME).timestamp()).to_bytes(8, "big")
+        content = first_step.user_id.bytes + expires_at + FIRST_METHODS[first_step.method]
         return OpaqueToken(CHALLENGE_PREFIX + base64.urlsafe_b64encode(content + self._mac(content).finalize()).rstrip(b"=").decode())
 
-    def verify(self, challenge: OpaqueToken, now: datetime) -> UUID | None:
+    def verify(self, challenge: OpaqueToken, now: datetime) -> FirstStep | None:
         text = challenge.text.removeprefix(CHALLENGE_PREFIX)
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -118,10 +121,13 @@ class SignedLoginChallenges:
             self._mac(content).verify(signature)
         except (ValueError, InvalidSignature):
             return None
-        return UUID(bytes=content[:16]) if int.from_bytes(content[16:], "big") > now.timestamp() else None
+        if int.from_bytes(content[16:24], "big") <= now.timestamp():
+            return None
+        [method] = [method for method, code in FIRST_METHODS.items() if code == content[24:]]
+        return FirstStep(UUID(bytes=content[:16]), method)
 
     def _mac(self, content: bytes) -> hmac.HMAC:
-        mac = hmac.HMAC(self._keys.derive("capsule: challenges of sign-ins, 1"), hashes.SHA256())
+        mac = hmac.HMAC(self._keys.derive("capsule: challenges of sign-ins, 2"), hashes.SHA256())
         mac.update(content)
         return mac
 

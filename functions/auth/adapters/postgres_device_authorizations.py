@@ -13,7 +13,7 @@ from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 5_000
 COLUMNS = (
-    "id, device_code_hash, user_code, address, user_agent, created_at, expires_at, interval_seconds, polled_at, decision, user_id, "
+    "id, device_code_hash, user_code, address, user_agent, created_at, expires_at, interval_seconds, polled_at, decision, user_id, session_id, "
     "authenticated_at, methods, redeemed_at"
 )
 
@@ -51,13 +51,14 @@ class PostgresDeviceAuthorizations:
     async def save(self, authorization: DeviceAuthorization) -> None:
         each = authorization
         await self._database.connection.execute(
-            "UPDATE device_authorizations SET interval_seconds = %s, polled_at = %s, decision = %s, user_id = %s, authenticated_at = %s,"
-            " methods = %s, redeemed_at = %s WHERE id = %s",
+            "UPDATE device_authorizations SET interval_seconds = %s, polled_at = %s, decision = %s, user_id = %s, session_id = %s,"
+            " authenticated_at = %s, methods = %s, redeemed_at = %s WHERE id = %s",
             (
                 each.interval_seconds,
                 each.polled_at,
                 each.decision,
                 each.user_id,
+                each.session_id,
                 each.authenticated_at,
                 sorted(each.methods),
                 each.redeemed_at,

@@ -100,6 +100,8 @@ class PostgresSessions:
         return [_session(row) for row in await cursor.fetchall()]
 
     async def end_all(self, user_id: UUID, reason: EndReason, now: datetime, kept: UUID | None = None) -> Events:
+        # A sign-in shares a lock of its user (`Users.lock_unchanged`): it ends before this one reads, or waits for it.
+        await self._database.connection.execute("SELECT FROM users WHERE id = %s FOR NO KEY UPDATE", (user_id,))
         cursor = await self._database.connection.execute(
             f"SELECT {COLUMNS} FROM sessions s WHERE user_id = %s AND s.ended_at IS NULL AND s.id IS DISTINCT FROM %s ORDER BY s.id FOR UPDATE",
             (user_id, kept),

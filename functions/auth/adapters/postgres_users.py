@@ -54,6 +54,11 @@ class PostgresUsers:
     async def get_by_email(self, email: Email) -> User | None:
         return await self._one(BY_EMAIL, email.address)
 
+    async def lock_unchanged(self, user: User) -> None:
+        cursor = await self._database.connection.execute("SELECT version FROM users WHERE id = %s FOR SHARE", (user.id,))
+        if await cursor.fetchone() != (user.version,):
+            raise Transient(f"user {user.id} has changed since it was read")
+
     async def list_verified_admins(self, *, lock: bool = False) -> Sequence[User]:
         statement = f"SELECT {COLUMNS} FROM users WHERE 'admin' = ANY (roles) AND email_verified_at IS NOT NULL ORDER BY id"
         cursor = await self._database.connection.execute(f"{statement} FOR UPDATE" if lock else statement)
@@ -112,6 +117,13 @@ class PostgresUsers:
     async def delete(self, user_id: UUID) -> None:
         await self._database.connection.execute("DELETE FROM users WHERE id = %s", (user_id,))
         await self._delete_steps([user_id])
+
+    async def delete_if_unverified(self, user_id: UUID) -> bool:
+        deleted = await self._database.connection.execute("DELETE FROM users WHERE id = %s AND email_verified_at IS NULL", (user_id,))
+        if deleted.rowcount == 0:
+            return False
+        await self._delete_steps([user_id])
+        return True
 
     async def _delete_steps(self, user_ids: Sequence[UUID]) -> None:
         """Steps of registrations have no foreign key: the table belongs to all sagas of the context."""

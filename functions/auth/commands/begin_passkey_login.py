@@ -1,7 +1,7 @@
 """Begin to sign in with a passkey.
 
 Without `challenge` the passkey is the only factor, and must verify its user. With the `challenge` of the answer `second-factor-required` it takes
-the place of a code after the password.
+the place of a code.
 """
 
 from typing import Any
@@ -46,9 +46,10 @@ async def begin_passkey_login(
         challenge = PasskeyChallenge.new(Purpose.LOGIN, None, now)
         options = ceremonies.login_options([], challenge)
     else:
-        user_id = logins.verify(OpaqueToken(request.challenge.get_secret_value()), now)
-        if user_id is None:
+        first_step = logins.verify(OpaqueToken(request.challenge.get_secret_value()), now)
+        if first_step is None:
             raise InvalidChallenge
+        user_id = first_step.user_id
         own = await passkeys.list_for_user(user_id)
         if not own:
             raise PasskeyRefused("The account has no passkey. Enter a code of your application.")

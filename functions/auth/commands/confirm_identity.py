@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 
 from events.auth import RecoveryCodeUsed
 from functions.auth.domain.rejections import AccountLocked, FactorRequired, SessionNotFound, UnknownUser, WrongCode, WrongPassword
-from functions.auth.domain.session import PASSWORD_ONLY, WITH_CODE
+from functions.auth.domain.session import PASSWORD_ONLY, Method
 from functions.auth.ports import AccessTokenIssuer, Sessions, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck
@@ -55,7 +55,7 @@ async def confirm_identity(
         used = await codes.confirms(user, _value(request.code, "code"), now)
         if used is None:
             return Rejected(WrongCode())
-        session.confirm_identity(WITH_CODE, now)
+        session.confirm_identity(frozenset({Method.CODE}), now)
     else:
         if not user.has_password:
             raise FactorRequired("The account has no password. Sign in with the provider again.")

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from events.auth import SecondFactorEnabled, SessionEnded
 from functions.auth.domain.rejections import SecondFactorAlreadyEnabled, SecondFactorNotEnabled, WrongCode
-from functions.auth.domain.session import WITH_CODE, EndReason
+from functions.auth.domain.session import EndReason, Method
 from functions.auth.domain.views import RecoveryCodesView
 from functions.auth.ports import SecondFactors, Sessions, Vault
 from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, SecretText, command
@@ -37,6 +37,6 @@ async def enable_second_factor(
     ended = await sessions.end_all(caller.user_id, EndReason.SECOND_FACTOR_ENABLED, now, kept=caller.session_id)
     session = await sessions.lock(caller.session_id) if caller.session_id else None
     if session is not None:
-        session.confirm_identity(WITH_CODE, now)
+        session.confirm_identity(frozenset({Method.CODE}), now)
         await sessions.save(session)
     return Done(RecoveryCodesView(codes=codes), *events, *ended, change=Change({"second_factor": "off"}, {"second_factor": "on"}))

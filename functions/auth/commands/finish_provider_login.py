@@ -23,7 +23,7 @@ from functions.auth.domain.rejections import (
     SecondFactorRequired,
     UnknownProviderLogin,
 )
-from functions.auth.domain.session import WITH_PROVIDER
+from functions.auth.domain.session import WITH_PROVIDER, FirstStep, Method
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.domain.views import SessionView
@@ -82,10 +82,14 @@ async def finish_provider_login(
         if address is None:
             return Rejected(ProviderEmailUnverified(), change=Change(target="sessions"))
         other = await users.get_by_email(address)
-        if other is not None and other.is_verified:
-            return Rejected(IdentityNotLinked(), change=Change(target="sessions"))
-        if other is not None:  # nobody has proved to read its e-mail; the provider's user has
-            await users.delete(other.id)
+        if other is not None:
+            try:
+                other.require_not_suspended()
+            except AccountSuspended as refused:
+                return Rejected(refused, change=Change(target="sessions", user_id=other.id))
+            # nobody has proved to read the e-mail of an unverified account; the provider's user has
+            if not await users.delete_if_unverified(other.id):
+                return Rejected(IdentityNotLinked(), change=Change(target="sessions", user_id=other.id))
             events = other.expire(now)
         password_hash = await hasher.rehash(secrets.token_urlsafe(UNKNOWN_PASSWORD_BYTES))
         user, created = User.register_verified(address, password_hash, claims.name[:MAX_NAME_LENGTH], now)
@@ -100,11 +104,14 @@ async def finish_provider_login(
         events = (*events, *created, *started, *linked)
 
     if await codes.is_required(user):
-        challenge = challenges.issue(user.id, now).text
+        challenge = challenges.issue(FirstStep(user.id, Method.PROVIDER), now).text
         return Rejected(SecondFactorRequired(secret_members={"challenge": challenge}), change=Change(target="sessions", user_id=user.id))
+    try:
+        view, signed_in = await tokens.start(user, client, WITH_PROVIDER, now)
+    except AccountSuspended as refused:  # the result of the provider stays used
+        return Rejected(refused, change=Change(target="sessions", user_id=user.id))
     identity.last_used_at = now
     await identities.save(identity)
-    view, signed_in = await tokens.start(user, client, WITH_PROVIDER, now)
     return Done(view, *events, *signed_in, change=Change(target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))
 
 

@@ -19,7 +19,7 @@ from functions.auth.domain.rejections import (
     SecondFactorRequired,
     WrongCredentials,
 )
-from functions.auth.domain.session import PASSWORD_ONLY
+from functions.auth.domain.session import PASSWORD_ONLY, FirstStep, Method
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Administrators, Hasher, LoginChallenges, Users
 from functions.auth.services.code_check import CodeCheck
@@ -68,7 +68,7 @@ async def login(
         await users.rehash(user.id, user.password_hash, await hasher.rehash(password))
 
     if await codes.is_required(user):
-        challenge = challenges.issue(user.id, now).text
+        challenge = challenges.issue(FirstStep(user.id, Method.PASSWORD), now).text
         return Rejected(SecondFactorRequired(secret_members={"challenge": challenge}), change=Change(target="sessions", user_id=user.id))
     await check.clear(failed_logins)
     granted = user.grant_administrator(now) if administrators.includes(user.email) else ()

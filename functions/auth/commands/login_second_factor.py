@@ -1,13 +1,13 @@
 """Sign in with a code: the second step of a sign-in.
 
-A wrong code counts as a failed login of the address. A recovery code works in place of a code, once.
+The first step is the password or a provider. A wrong code counts as a failed login of the address. A recovery code works in place of a code, once.
 """
 
 from pydantic import Field
 
 from events.auth import AdministratorGranted, RecoveryCodeUsed, UserLoggedIn
 from functions.auth.domain.rejections import AccountLocked, AccountSuspended, InvalidChallenge, WrongCode
-from functions.auth.domain.session import WITH_CODE
+from functions.auth.domain.session import Method
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Administrators, LoginChallenges, Users
@@ -40,16 +40,16 @@ async def login_second_factor(
     clock: Clock,
 ) -> Done[SessionView] | Rejected:
     now = clock.now()
-    user_id = challenges.verify(OpaqueToken(request.challenge.get_secret_value()), now)
-    user = await users.get(user_id) if user_id else None
-    if user is None:
+    first_step = challenges.verify(OpaqueToken(request.challenge.get_secret_value()), now)
+    user = await users.get(first_step.user_id) if first_step else None
+    if first_step is None or user is None:
         raise InvalidChallenge
     used = await codes.confirms(user, request.code.get_secret_value(), now)
     if used is None:
         return Rejected(WrongCode(), change=Change(target="sessions", user_id=user.id))
-    granted = user.grant_administrator(now) if administrators.includes(user.email) else ()
+    granted = user.grant_administrator(now) if first_step.may_grant_administrator and administrators.includes(user.email) else ()
     if granted:
         await users.save(user)
-    view, events = await tokens.start(user, client, WITH_CODE, now)
+    view, events = await tokens.start(user, client, frozenset({first_step.method, Method.CODE}), now)
     roles = {"roles": user.roles} if granted else None
     return Done(view, *used, *granted, *events, change=Change(after=roles, target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))

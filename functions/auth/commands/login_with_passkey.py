@@ -1,6 +1,6 @@
 """Sign in with a passkey.
 
-A passkey that verifies its user is two factors in one: no code is asked for. After a password, `challenge` proves that password again.
+A passkey that verifies its user is two factors in one: no code is asked for. As a second step, `challenge` proves the first one.
 """
 
 from uuid import UUID
@@ -21,7 +21,7 @@ from functions.kernel import ANYONE, Change, Client, Clock, Done, Model, Rejecte
 class LoginWithPasskey(Model):
     challenge_id: UUID
     credential: str = Field(max_length=65_536, description="The JSON of `PublicKeyCredential.toJSON()`, as text.")
-    challenge: SecretText | None = Field(default=None, description="After the password: of the answer `second-factor-required`.")
+    challenge: SecretText | None = Field(default=None, description="As a second step: of the answer `second-factor-required`.")
 
 
 @command(
@@ -44,11 +44,12 @@ async def login_with_passkey(
     clock: Clock,
 ) -> Done[SessionView] | Rejected:
     now = clock.now()
-    after_password = request.challenge is not None
+    is_second_step = request.challenge is not None
+    first_step = logins.verify(OpaqueToken(request.challenge.get_secret_value()), now) if request.challenge is not None else None
     challenge = await challenges.take(request.challenge_id)
-    if challenge is None or not challenge.is_for(Purpose.SECOND_FACTOR if after_password else Purpose.LOGIN, now):
+    if challenge is None or not challenge.is_for(Purpose.SECOND_FACTOR if is_second_step else Purpose.LOGIN, now):
         return Rejected(UnknownPasskeyChallenge())
-    if request.challenge is not None and logins.verify(OpaqueToken(request.challenge.get_secret_value()), now) != challenge.user_id:
+    if is_second_step and (first_step is None or first_step.user_id != challenge.user_id):
         return Rejected(InvalidChallenge())
     named = ceremonies.read_login(request.credential)
     passkey = await passkeys.lock_by_credential(named[0]) if named else None
@@ -56,7 +57,7 @@ async def login_with_passkey(
         return Rejected(PasskeyRefused())
     if named[1] not in (None, passkey.user_id) or challenge.user_id not in (None, passkey.user_id):
         return Rejected(PasskeyRefused())  # WebAuthn Level 3, 7.2, steps 6 and 7
-    sign_count = ceremonies.verify_login(request.credential, challenge, passkey, needs_user_verification=not after_password)
+    sign_count = ceremonies.verify_login(request.credential, challenge, passkey, needs_user_verification=not is_second_step)
     user = await users.get(passkey.user_id)
     if sign_count is None or user is None:
         return Rejected(PasskeyRefused(), change=Change(target="sessions", user_id=passkey.user_id))
@@ -64,6 +65,9 @@ async def login_with_passkey(
         return Rejected(EmailNotVerified())
     passkey.use(sign_count, now)
     await passkeys.save(passkey)
-    methods = frozenset({passkey.method, Method.PASSWORD} if after_password else {passkey.method, Method.USER_VERIFIED})
-    view, events = await tokens.start(user, client, methods, now)
+    methods = frozenset({passkey.method, first_step.method if first_step else Method.USER_VERIFIED})
+    try:
+        view, events = await tokens.start(user, client, methods, now)
+    except AccountSuspended as refused:  # the challenge stays used
+        return Rejected(refused, change=Change(target="sessions", user_id=user.id))
     return Done(view, *events, change=Change(target=f"sessions/{view.session_id}", user_id=user.id, is_actor=True))

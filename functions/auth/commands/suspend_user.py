@@ -30,6 +30,7 @@ class SuspendUser(Model):
     rejects=[UserNotFound, SelfSuspended, LastAdministrator],
     emits=[UserSuspended, SessionEnded],
     scale=Scale(max=1),
+    needs_recent_login=True,
 )
 async def suspend_user(request: SuspendUser, users: Users, sessions: Sessions, tokens: ApiTokens, caller: Caller, clock: Clock) -> Done[UserView]:
     now = clock.now()

@@ -2,7 +2,8 @@
 
 The device code is a secret of 256 bits; only its hash is stored. The user code is short because people type it: eight letters of
 20, 34.5 bits (RFC 8628, 6.1). Guessing is limited (5.1): only a signed-in user can look a code up, and each wrong one counts as a failed login
-of the address. The session that a device starts has the identity proof of the session that approved it, and no newer one.
+of the address. The session that a device starts has the methods of the session that approved it, and is never recent: a user who is tricked into
+confirming a code of somebody else gives access, but no sensitive actions. It starts only while the approving session is active.
 """
 
 import secrets
@@ -15,7 +16,7 @@ from events.sign_in import DeviceAuthorizationDecided
 from functions.auth.domain.rejections import AccessDenied, AuthorizationPending, DecidedUserCode, ExpiredToken, SlowDown
 from functions.auth.domain.session import Device, Method, Session
 from functions.auth.domain.tokens import OpaqueToken
-from functions.kernel import Events, Rejection, new_id
+from functions.kernel import RECENT_LOGIN, Events, Rejection, new_id
 
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 """Consonants without Y: no words, and no letter that looks like another or like a digit (RFC 8628, 6.1)."""
@@ -25,6 +26,8 @@ POLL_INTERVAL_SECONDS = 5
 """RFC 8628, 3.2: the default."""
 SLOWER_SECONDS = 5
 """RFC 8628, 3.5: `slow_down` adds this to the interval."""
+NOT_RECENT = timedelta(seconds=1)
+"""How much older than RECENT_LOGIN the identity proof of a device is, at least."""
 TOLERANCE = timedelta(seconds=1)
 """A poll may come this much early: networks delay one request more than the next."""
 
@@ -50,7 +53,8 @@ def show_user_code(code: str) -> str:
 
 @dataclass(slots=True)
 class DeviceAuthorization:
-    """`device`: that asks to sign in. `authenticated_at`, `methods`: of the session that approved it. `redeemed_at`: when the device signed in."""
+    """`device`: that asks to sign in. `session_id`, `methods`: of the session that approved it. `authenticated_at`: of the session that the device
+    starts. `redeemed_at`: when it did."""
 
     id: UUID
     device_code_hash: bytes
@@ -62,6 +66,7 @@ class DeviceAuthorization:
     polled_at: datetime | None = None
     decision: Decision | None = None
     user_id: UUID | None = None
+    session_id: UUID | None = None
     authenticated_at: datetime | None = None
     methods: frozenset[Method] = frozenset()
     redeemed_at: datetime | None = None
@@ -80,7 +85,8 @@ class DeviceAuthorization:
     def approve(self, session: Session, now: datetime) -> Events:
         """Let the device sign in as the user of this session. Raises ExpiredToken, DecidedUserCode."""
         self.require_open(now)
-        self.authenticated_at, self.methods = session.authenticated_at, session.methods
+        self.session_id, self.methods = session.id, session.methods
+        self.authenticated_at = min(session.authenticated_at, now - RECENT_LOGIN - NOT_RECENT)
         return self._decide(Decision.APPROVED, session.user_id, now)
 
     def deny(self, user_id: UUID, now: datetime) -> Events:

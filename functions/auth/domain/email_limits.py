@@ -32,6 +32,10 @@ class EmailKind(StrEnum):
     RECOVERY_CODE_USED = "recovery-code-used"
     API_TOKEN_CREATED = "api-token-created"
     NEW_DEVICE = "new-device"
+    PASSKEY_REGISTERED = "passkey-registered"
+    PASSKEY_DELETED = "passkey-deleted"
+    IDENTITY_LINKED = "identity-linked"
+    IDENTITY_UNLINKED = "identity-unlinked"
     INVITATION = "invitation"
 
 

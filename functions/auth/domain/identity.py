@@ -3,10 +3,14 @@
 An identity is known by issuer and subject (OpenID Connect Core 1.0, section 2), never by its e-mail address.
 """
 
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import AfterValidator
 
 from events.sign_in import IdentityLinked, IdentityUnlinked
 from functions.kernel import Events, Model, new_id
@@ -37,14 +41,19 @@ class IdentityProvider:
         return "openid email profile" if self.protocol is Protocol.OPENID_CONNECT else "read:user user:email"
 
 
+def without_control_characters(text: str) -> str:
+    """Remove what breaks lines or cannot be shown (general categories Cc, Cs, Zl and Zp of Unicode)."""
+    return "".join(each for each in text if unicodedata.category(each) not in {"Cc", "Cs", "Zl", "Zp"})
+
+
 class ProviderClaims(Model):
-    """What a provider says about a user, after its signature or its API was checked."""
+    """What a provider says about a user, after its signature or its API was checked. `name` has no control characters."""
 
     issuer: str
     subject: str
     email: str = ""
     is_email_verified: bool = False
-    name: str = ""
+    name: Annotated[str, AfterValidator(without_control_characters)] = ""
 
 
 @dataclass(slots=True)
@@ -62,7 +71,7 @@ class Identity:
 
     @classmethod
     def link(cls, user_id: UUID, provider: str, claims: ProviderClaims, now: datetime) -> tuple["Identity", Events]:
-        identity = cls(new_id(), user_id, provider, claims.issuer, claims.subject, claims.email[:320], now)
+        identity = cls(new_id(), user_id, provider, claims.issuer, claims.subject, without_control_characters(claims.email)[:320], now)
         return identity, (IdentityLinked(identity_id=identity.id, user_id=user_id, provider=provider, at=now),)
 
     def unlink(self, now: datetime) -> Events:

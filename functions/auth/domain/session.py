@@ -50,6 +50,19 @@ class Method(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FirstStep:
+    """Who has passed the first step of a sign-in, and how: with the password or with a provider."""
+
+    user_id: UUID
+    method: Method
+
+    @property
+    def may_grant_administrator(self) -> bool:
+        """Whoever runs a provider can sign in as its users: only the password makes an administrator."""
+        return self.method is Method.PASSWORD
+
+
+@dataclass(frozen=True, slots=True)
 class SessionLimits:
     """`idle_timeout`: from the last refresh. `max_lifetime`: from the sign-in. Both take effect at the next refresh."""
 
@@ -119,7 +132,7 @@ class Session:
         methods: frozenset[Method] = PASSWORD_ONLY,
         authenticated_at: datetime | None = None,
     ) -> tuple["Session", Events]:
-        """`authenticated_at`: earlier than now for a device that another session has approved."""
+        """`authenticated_at`: earlier than now for a device that another session has approved, so that it is not recent."""
         proved_at = authenticated_at or now
         session = cls(new_id(), user_id, device, now, now, limits.expiry(now, now), RefreshFamily(rotated_at=now), proved_at, methods)
         return session, (UserLoggedIn(user_id=user_id, session_id=session.id, at=now),)

@@ -25,6 +25,13 @@ class Users(Protocol):
 
     async def get_by_email(self, email: Email) -> User | None: ...
 
+    async def lock_unchanged(self, user: User) -> None:
+        """Lock the row until the transaction ends, so that nobody changes the user meanwhile. Others may hold the same lock.
+
+        Raises Transient if the row has changed since it was read.
+        """
+        ...
+
     async def list_verified_admins(self, *, lock: bool = False) -> Sequence[User]:
         """Administrators whose address is verified. `lock`: their rows, until the transaction ends."""
         ...
@@ -44,6 +51,10 @@ class Users(Protocol):
 
     async def delete(self, user_id: UUID) -> None:
         """Delete the user with all that belongs to them. Idempotent."""
+        ...
+
+    async def delete_if_unverified(self, user_id: UUID) -> bool:
+        """Delete the user with all that belongs to them, unless the address is verified. Returns whether it did."""
         ...
 
     async def delete_unverified(self, registered_before: datetime, limit: int) -> Sequence[User]:

@@ -37,7 +37,9 @@ class Mailer(Protocol):
 
     async def send_password_reset(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
 
-    async def send_password_changed(self, intent: UUID, to: str, at: datetime) -> None: ...
+    async def send_password_changed(self, intent: UUID, to: str, at: datetime, passkeys: int, identities: int) -> None:
+        """`passkeys`, `identities`: how many still sign in to the account without the password."""
+        ...
 
     async def send_notice(self, intent: UUID, to: str, kind: EmailKind, at: datetime, detail: str) -> None:
         """A notice of a change of the account's security. `detail`: a sentence, or empty."""

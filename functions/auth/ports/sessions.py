@@ -12,7 +12,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.password import Password
 from functions.auth.domain.second_factor import SecondFactor
-from functions.auth.domain.session import EndReason, Session
+from functions.auth.domain.session import EndReason, FirstStep, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.domain.user_agent import UserAgent
@@ -130,12 +130,12 @@ class LoginFailures(Protocol):
 
 
 class LoginChallenges(Protocol):
-    """Prove that a user has entered the password, until CHALLENGE_LIFETIME has passed. Nothing is stored."""
+    """Prove that a user has passed the first step of a sign-in, until CHALLENGE_LIFETIME has passed. Nothing is stored."""
 
-    def issue(self, user_id: UUID, now: datetime) -> OpaqueToken: ...
+    def issue(self, first_step: FirstStep, now: datetime) -> OpaqueToken: ...
 
-    def verify(self, challenge: OpaqueToken, now: datetime) -> UUID | None:
-        """Return the user; None for a challenge that was not issued here or has expired."""
+    def verify(self, challenge: OpaqueToken, now: datetime) -> FirstStep | None:
+        """Return the first step; None for a challenge that was not issued here or has expired."""
         ...
 
 

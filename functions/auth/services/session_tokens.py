@@ -6,13 +6,14 @@ from functions.auth.domain.session import Device, Method, Session, SessionLimits
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.domain.views import SessionView
-from functions.auth.ports import AccessTokenIssuer, Sessions
+from functions.auth.ports import AccessTokenIssuer, Sessions, Users
 from functions.kernel import Client, Events
 
 
 class SessionTokens:
-    def __init__(self, sessions: Sessions, access_tokens: AccessTokenIssuer, limits: SessionLimits) -> None:
+    def __init__(self, users: Users, sessions: Sessions, access_tokens: AccessTokenIssuer, limits: SessionLimits) -> None:
         self.limits = limits
+        self._users = users
         self._sessions = sessions
         self._access_tokens = access_tokens
 
@@ -21,9 +22,12 @@ class SessionTokens:
     ) -> tuple[SessionView, Events]:
         """Store a new session. Returns its first tokens and the events to publish. Raises AccountSuspended.
 
-        `authenticated_at`: of the session that approved this one.
+        Locks the user: a suspension or a new password either is seen here (Transient: nothing is done, the caller tries again), or waits
+        and ends this session.
+        `authenticated_at`: of a device that another session has approved.
         """
         user.require_not_suspended()
+        await self._users.lock_unchanged(user)
         session, events = Session.start(user.id, Device.of(client), now, self.limits, methods, authenticated_at)
         token = OpaqueToken.for_refresh()
         await self._sessions.add(session, token)

@@ -35,6 +35,10 @@ class UnitOfWork:
         self.message = message
         self.rows: list[OutboxRow] = []
 
+    @property
+    def is_last_attempt(self) -> bool:
+        return self.message.attempt >= self._declaration.retry.attempts
+
     def resumes(self, origin: Origin) -> None:
         self.message = self.message.with_attributes(correlationid=origin.correlation_id, actor=origin.actor)
 
