@@ -91,6 +91,13 @@ async def test_members_have_roles_and_grants(world: World) -> None:
         assert await world.teams.list_of(other.id) == [(team, changed)]
         members = await world.teams.list_members(team.id)
     assert [(each.membership, each.email, each.joined_at) for each in members] == [(owner, user.email, NOW), (changed, other.email, NOW)]
+    assert [each.is_active for each in members] == [True, True]
+    async with world.stores.transaction():
+        user.deletes_at, other.suspended_at, other.suspension_reason = NOW, NOW, "abuse"
+        await world.stores.users.save(user)
+        await world.stores.users.save(other)
+        members = await world.teams.list_members(team.id)
+    assert [(each.deletes_at, each.suspended_at, each.is_active) for each in members] == [(NOW, None, False), (None, NOW, False)]
     async with world.stores.transaction():
         await world.teams.save_member(replace(changed, grants=()))
         found = await world.teams.find_membership(team.id, other.id)

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from functions.auth.domain.invitation import Invitation
 from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, TeamNotFound
-from functions.auth.domain.team import Team
+from functions.auth.domain.team import Member, Team
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
-from functions.auth.ports import Member, Users
+from functions.auth.ports import Users
 from functions.kernel import Membership, TeamAccess
 
 
@@ -66,7 +66,7 @@ class MemoryTeams:
         for membership, joined_at in self._of(team_id):
             user = await self._users.get(membership.user_id)
             if user is not None:
-                members.append(Member(membership, user.email, user.name, joined_at))
+                members.append(Member(membership, user.email, user.name, joined_at, user.deletes_at, user.suspended_at))
         return members
 
     async def add_member(self, membership: Membership, at: datetime) -> None:

@@ -8,8 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from functions.auth.domain.rejections import AlreadyMember, TeamNotFound
-from functions.auth.domain.team import Team
-from functions.auth.ports import Member
+from functions.auth.domain.team import Member, Team
 from functions.kernel import Grant, Membership, Role, TeamAccess
 from functions.runtime.storage.database import Database
 
@@ -67,12 +66,12 @@ class PostgresTeams:
     async def list_members(self, team_id: UUID) -> Sequence[Member]:
         rows = await self._rows(
             f"""
-            SELECT users.email, users.name, team_members.joined_at, {COLUMNS}
+            SELECT users.email, users.name, team_members.joined_at, users.deletes_at, users.suspended_at, {COLUMNS}
             FROM team_members JOIN users ON users.id = team_members.user_id WHERE team_id = %s ORDER BY team_members.id
             """,
             (team_id,),
         )
-        return [Member(_membership(row[3:]), *row[:3]) for row in rows]
+        return [Member(_membership(row[5:]), *row[:5]) for row in rows]
 
     async def add_member(self, membership: Membership, at: datetime) -> None:
         inserted = await self._database.connection.execute(

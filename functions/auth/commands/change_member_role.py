@@ -5,7 +5,7 @@ Takes effect in all contexts within a second. Only an owner appoints and demotes
 
 from uuid import UUID
 
-from events.teams import TeamMembershipChanged
+from events.teams import TeamChanged, TeamMembershipChanged
 from functions.auth.domain.rejections import LastOwner, MemberNotFound, PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Roster, membership_event
 from functions.auth.domain.team_views import MembershipView
@@ -24,12 +24,14 @@ class ChangeMemberRole(Model):
     http="PATCH /v1/teams/{team_id}/members/{user_id}",
     permission=Permission.TEAM_MANAGE,
     rejects=[TeamNotFound, PersonalTeam, MemberNotFound, LastOwner],
-    emits=[TeamMembershipChanged],
+    emits=[TeamChanged, TeamMembershipChanged],
 )
 async def change_member_role(request: ChangeMemberRole, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[MembershipView]:
-    access = await control.to_shared_team(permit, request.team_id)
+    access, now = await control.to_shared_team(permit, request.team_id), clock.now()
     team = await teams.lock(access)
-    roster = Roster.of(each.membership for each in await teams.list_members(team.id))
+    roster = Roster.of(await teams.list_members(team.id))
     member = roster.change_role(request.user_id, request.role, access)
     await teams.save_member(member)
-    return Done(MembershipView.of(member), membership_event(member, clock.now()))
+    contact = team.keep_contact(roster, now)
+    await teams.save(team)
+    return Done(MembershipView.of(member), membership_event(member, now), *contact)

@@ -39,7 +39,7 @@ async def set_member_grants(request: SetMemberGrants, teams: Teams, control: Acc
         if each.application_id not in known
     ]:
         raise UnknownApplication(errors=errors)
-    roster = Roster.of(each.membership for each in await teams.list_members(team.id))
+    roster = Roster.of(await teams.list_members(team.id))
     member = roster.change_grants(request.user_id, (each.grant for each in request.grants))
     await teams.save_member(member)
     return Done(MembershipView.of(member), membership_event(member, clock.now()))

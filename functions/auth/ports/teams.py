@@ -1,25 +1,14 @@
 """Teams, their members and invitations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from functions.auth.domain.invitation import Invitation
-from functions.auth.domain.team import Team
+from functions.auth.domain.team import Member, Team
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import Membership, TeamAccess
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A membership with what is shown of its user."""
-
-    membership: Membership
-    email: str
-    name: str
-    joined_at: datetime
 
 
 class Teams(Protocol):
