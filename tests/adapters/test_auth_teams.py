@@ -108,6 +108,19 @@ async def test_members_have_roles_and_grants(world: World) -> None:
         assert await world.teams.find_membership(team.id, other.id) is None
 
 
+async def test_created_teams_are_counted_after_their_deletion(world: World) -> None:
+    team, user, _ = await world.team()
+    async with world.stores.transaction():
+        assert await world.stores.users.lock(user.id) == user
+        assert await world.stores.users.lock(uuid4()) is None
+        assert await world.teams.count_created(user.id) == 1
+        await world.teams.delete(team.id)
+        assert await world.teams.count_created(user.id) == 0
+        assert await world.teams.count_created(user.id, since=NOW - timedelta(seconds=1)) == 1
+        assert await world.teams.count_created(user.id, since=NOW) == 0
+        assert await world.teams.count_created(uuid4(), since=NOW - timedelta(days=1)) == 0
+
+
 async def test_applications_of_shared_teams_are_remembered_in_any_order(world: World) -> None:
     team, user, _ = await world.team()
     one, two = uuid4(), uuid4()

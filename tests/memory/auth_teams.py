@@ -18,12 +18,18 @@ class MemoryTeams:
         self._users = users
         self.teams: dict[UUID, Team] = {}
         self.members: dict[UUID, tuple[Membership, datetime]] = {}
+        self.created: dict[UUID, tuple[UUID, datetime]] = {}
+        """Team, also a deleted one → (user, when)."""
         self.applications: dict[UUID, tuple[UUID, bool]] = {}
         """Application → (team, whether it is deleted)."""
 
     async def add(self, team: Team, owner: Membership) -> None:
         self.teams[team.id] = deepcopy(team)
         await self.add_member(owner, team.created_at)
+        self.created[team.id] = (owner.user_id, team.created_at)
+
+    async def count_created(self, user_id: UUID, since: datetime | None = None) -> int:
+        return sum(creator == user_id and (team_id in self.teams if since is None else at > since) for team_id, (creator, at) in self.created.items())
 
     async def get(self, access: TeamAccess) -> Team:
         team = await self.lock_any(access.team_id)

@@ -28,7 +28,7 @@ async def accept_invitation(
     request: AcceptInvitation, invitations: Invitations, teams: Teams, users: Users, caller: Caller, clock: Clock
 ) -> Done[TeamView]:
     now = clock.now()
-    user = await users.get(caller.user_id)
+    user = await users.lock(caller.user_id)
     if user is None:
         raise UnknownUser
     invitation = await invitations.lock_by_token(OpaqueToken(request.token.get_secret_value().strip()))

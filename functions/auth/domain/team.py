@@ -6,7 +6,7 @@ it is not stored, has one member and no invitations.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
@@ -17,6 +17,11 @@ from functions.kernel import Events, Forbidden, Grant, Membership, Permission, R
 
 MAX_TEAMS = 50
 """Of one user."""
+MAX_CREATED = 3
+"""Teams that one user has created and that exist: each has a free plan."""
+MAX_CREATED_IN_WINDOW = 5
+"""Teams that one user creates within CREATION_WINDOW, deleted ones included."""
+CREATION_WINDOW = timedelta(days=30)
 MAX_MEMBERS = 200
 """Of one team, with the invitations that are open."""
 MAX_GRANTS = 200

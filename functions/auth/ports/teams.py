@@ -14,7 +14,13 @@ from functions.kernel import Membership, TeamAccess
 class Teams(Protocol):
     """Shared teams. A personal team has no row."""
 
-    async def add(self, team: Team, owner: Membership) -> None: ...
+    async def add(self, team: Team, owner: Membership) -> None:
+        """Insert a new team with the owner, who is counted as its creator."""
+        ...
+
+    async def count_created(self, user_id: UUID, since: datetime | None = None) -> int:
+        """Teams that the user has created: those that exist, or with `since` those created since then, deleted ones included."""
+        ...
 
     async def get(self, access: TeamAccess) -> Team:
         """Raises TeamNotFound."""
