@@ -148,10 +148,27 @@ async def test_an_address_has_one_open_invitation_to_a_team(world: World) -> Non
         assert await world.invitations.lock_by_token(token) == invitation
         assert await world.invitations.lock_by_token(OpaqueToken("another")) is None
         assert await world.invitations.list_of(team.id) == sorted([invitation, other], key=lambda each: each.id, reverse=True)
-        assert await world.invitations.count_by(invitation.invited_by, NOW) == 1
-        assert await world.invitations.count_by(invitation.invited_by, NOW + timedelta(seconds=1)) == 0
         await world.invitations.delete(invitation.id)
         assert await world.invitations.get(invitation.id) is None
         assert await world.invitations.prune(NOW + LIFETIME + RETENTION) == 0
         assert await world.invitations.prune(NOW + LIFETIME + RETENTION + timedelta(seconds=1)) >= 1
         assert await world.invitations.list_of(team.id) == []
+
+
+async def test_sent_invitations_are_counted_until_they_are_old(world: World) -> None:
+    team, *_ = await world.team()
+    address = f"{uuid4().hex}@example.org"
+    invitation, _ = world.invitation(team, address)
+    before = NOW - timedelta(seconds=1)
+    async with world.stores.transaction():
+        await world.invitations.add(invitation)
+        await world.invitations.delete(invitation.id)
+        await world.teams.delete(team.id)
+        for since, count in ((before, 1), (NOW, 0)):
+            assert await world.invitations.count_by(invitation.invited_by, since) == count
+            assert await world.invitations.count_to(Email(address), since) == count
+        assert await world.invitations.count_by(uuid4(), before) == await world.invitations.count_to(Email("other@example.net"), before) == 0
+        await world.invitations.prune(NOW + RETENTION)
+        assert await world.invitations.count_by(invitation.invited_by, before) == 1
+        await world.invitations.prune(NOW + RETENTION + timedelta(seconds=1))
+        assert await world.invitations.count_by(invitation.invited_by, before) == 0

@@ -6,9 +6,11 @@ import pytest
 
 from functions.auth.commands.create_team import CreateTeam
 from functions.auth.commands.delete_team import DeleteTeam
+from functions.auth.commands.invite_member import InviteMember
+from functions.auth.commands.revoke_invitation import RevokeInvitation
 from functions.auth.commands.transfer_team import TransferTeam
-from functions.auth.domain.rejections import TooManyTeams
-from functions.kernel import Role
+from functions.auth.domain.rejections import TooManyInvitations, TooManyTeams
+from functions.kernel import Caller, Role
 from tests.auth.team_world import ADA, BOB, EVE, TeamWorld
 
 
@@ -30,6 +32,38 @@ async def test_a_user_has_created_three_teams_that_exist(world: TeamWorld) -> No
     with pytest.raises(TooManyTeams, match="created 3 teams"):
         await world.call(CreateTeam(name="crew"), caller=ADA)
     await world.team(BOB)  # whoever creates a team counts, not who owns it
+
+
+async def invite(world: TeamWorld, team: UUID, email: str, caller: Caller = ADA) -> UUID:
+    invited = await world.call(InviteMember(team_id=team, email=email), caller=caller)
+    assert isinstance(invited.id, UUID)
+    return invited.id
+
+
+async def test_a_user_sends_thirty_invitations_in_an_hour(world: TeamWorld) -> None:
+    team = await world.team(ADA)
+    for number in range(29):
+        invitation = await invite(world, team, f"guest-{number}@example.org")
+        await world.call(RevokeInvitation(team_id=team, invitation_id=invitation), caller=ADA)
+    await world.join(team, BOB, Role.ADMIN)  # accepted
+    other = await world.team(ADA)
+    await delete(world, team)
+    with pytest.raises(TooManyInvitations, match="in the last hour"):
+        await invite(world, other, "another@example.org")
+    await world.advance(hours=1)
+    await invite(world, other, "another@example.org")
+
+
+async def test_an_address_gets_five_invitations_in_a_day(world: TeamWorld) -> None:
+    teams = {caller: await world.team(caller) for caller in (ADA, BOB)}
+    for caller in (ADA, BOB, ADA, BOB, ADA):
+        invitation = await invite(world, teams[caller], "guest@example.org", caller)
+        await world.call(RevokeInvitation(team_id=teams[caller], invitation_id=invitation), caller=caller)
+    with pytest.raises(TooManyInvitations, match="This address"):
+        await invite(world, teams[BOB], "Guest@example.org", BOB)
+    await invite(world, teams[BOB], "other@example.org", BOB)
+    await world.advance(days=1)
+    await invite(world, teams[BOB], "guest@example.org", BOB)
 
 
 async def test_a_user_creates_five_teams_in_thirty_days(world: TeamWorld) -> None:

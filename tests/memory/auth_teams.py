@@ -5,7 +5,8 @@ from copy import deepcopy
 from datetime import datetime
 from uuid import UUID
 
-from functions.auth.domain.invitation import Invitation
+from functions.auth.domain.email import Email
+from functions.auth.domain.invitation import Invitation, hash_address
 from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, TeamNotFound
 from functions.auth.domain.team import Member, Team
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
@@ -102,11 +103,14 @@ class MemoryTeams:
 class MemoryInvitations:
     def __init__(self) -> None:
         self.rows: dict[UUID, Invitation] = {}
+        self.sent: list[tuple[UUID, bytes, datetime]] = []
+        """Who invited, the hash of the address, and when: also for invitations without a row."""
 
     async def add(self, invitation: Invitation) -> None:
         if any((each.team_id, each.email) == (invitation.team_id, invitation.email) for each in self.rows.values()):
             raise AlreadyInvited
         self.rows[invitation.id] = deepcopy(invitation)
+        self.sent.append((invitation.invited_by, invitation.address_hash, invitation.created_at))
 
     async def get(self, invitation_id: UUID) -> Invitation | None:
         return deepcopy(self.rows.get(invitation_id))
@@ -118,12 +122,16 @@ class MemoryInvitations:
         return deepcopy(sorted((each for each in self.rows.values() if each.team_id == team_id), key=lambda each: each.id, reverse=True))
 
     async def count_by(self, user_id: UUID, since: datetime) -> int:
-        return sum(each.invited_by == user_id and each.created_at >= since for each in self.rows.values())
+        return sum(inviter == user_id and at > since for inviter, _, at in self.sent)
+
+    async def count_to(self, email: Email, since: datetime) -> int:
+        return sum(invited == hash_address(email.address) and at > since for _, invited, at in self.sent)
 
     async def delete(self, invitation_id: UUID) -> None:
         self.rows.pop(invitation_id, None)
 
     async def prune(self, now: datetime) -> int:
         before = len(self.rows)
+        self.sent = [each for each in self.sent if each[2] >= now - RETENTION]
         self.rows = {key: each for key, each in self.rows.items() if each.expires_at >= now - RETENTION}
         return before - len(self.rows)

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from events.teams import TeamInvitationCreated
 from functions.auth.domain.email import Email
-from functions.auth.domain.invitation import MAX_PER_HOUR, Invitation
+from functions.auth.domain.invitation import MAX_PER_HOUR, MAX_TO_ADDRESS_PER_DAY, Invitation
 from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, InvalidEmail, PersonalTeam, TeamFull, TeamNotFound, TooManyInvitations
 from functions.auth.domain.team import MAX_MEMBERS, require_owner
 from functions.auth.domain.team_views import InvitationView
-from functions.auth.ports import EmailTokens, Invitations, Teams
+from functions.auth.ports import EmailTokens, Invitations, Teams, Users
 from functions.auth.services.access_control import AccessControl
 from functions.kernel import Clock, Done, Model, Permission, Permit, Role, Text, command, new_id
 
@@ -38,6 +38,7 @@ class InvitationAccepted(InvitationView):
 async def invite_member(
     request: InviteMember,
     teams: Teams,
+    users: Users,
     invitations: Invitations,
     email_tokens: EmailTokens,
     control: AccessControl,
@@ -47,6 +48,7 @@ async def invite_member(
     access, email, now = await control.to_shared_team(permit, request.team_id), Email(request.email), clock.now()
     if request.role is Role.OWNER:
         require_owner(access)
+    await users.lock(access.caller.user_id)  # parallel invitations are counted one after another
     team = await teams.lock(access)
     members, open_invitations = await teams.list_members(team.id), await invitations.list_of(team.id)
     if any(each.email == email.address for each in members):
@@ -58,6 +60,8 @@ async def invite_member(
         raise TeamFull
     if await invitations.count_by(access.caller.user_id, now - timedelta(hours=1)) >= MAX_PER_HOUR:
         raise TooManyInvitations
+    if await invitations.count_to(email, now - timedelta(days=1)) >= MAX_TO_ADDRESS_PER_DAY:
+        raise TooManyInvitations("This address has got many invitations in the last day. Wait before the next one.")
 
     id = new_id()
     invitation, events = Invitation.create(id, team.id, email, request.role, access.caller.user_id, email_tokens.mint(id), now)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import Invitation
 from functions.auth.domain.team import Member, Team
 from functions.auth.domain.tokens import OpaqueToken
@@ -81,7 +82,7 @@ class Invitations(Protocol):
     """Open invitations: an accepted or revoked one has no row."""
 
     async def add(self, invitation: Invitation) -> None:
-        """Raises AlreadyInvited."""
+        """Insert an invitation and count it as sent. Raises AlreadyInvited."""
         ...
 
     async def get(self, invitation_id: UUID) -> Invitation | None: ...
@@ -95,11 +96,15 @@ class Invitations(Protocol):
         ...
 
     async def count_by(self, user_id: UUID, since: datetime) -> int:
-        """Open invitations that a user has sent since then."""
+        """Invitations that a user has sent after `since`, also those that were revoked, accepted or deleted with their team."""
+        ...
+
+    async def count_to(self, email: Email, since: datetime) -> int:
+        """As `count_by`, invitations to one address from whomever."""
         ...
 
     async def delete(self, invitation_id: UUID) -> None: ...
 
     async def prune(self, now: datetime) -> int:
-        """Delete invitations that expired before the retention time. Returns their number."""
+        """Delete invitations that expired before the retention time, and what was counted before it. Returns the number of invitations."""
         ...
