@@ -1,6 +1,7 @@
 """Change the role of a member.
 
-Takes effect in all contexts within a second. Only an owner appoints and demotes owners, and one always remains.
+Takes effect in all contexts within a second. Nobody gives a role that allows more than their own. Only an
+owner demotes owners, and one always remains.
 """
 
 from uuid import UUID

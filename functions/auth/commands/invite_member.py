@@ -1,7 +1,7 @@
 """Send an invitation to a team by e-mail.
 
-It expires after seven days, and is accepted with the account of its address, which may be created first. Only an owner
-invites owners.
+It expires after seven days, and is accepted with the account of its address, which may be created first. Nobody
+invites with a role that allows more than their own.
 """
 
 from datetime import timedelta
@@ -11,7 +11,7 @@ from events.teams import TeamInvitationCreated
 from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import MAX_PER_HOUR, MAX_TO_ADDRESS_PER_DAY, Invitation
 from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, InvalidEmail, PersonalTeam, TeamFull, TeamNotFound, TooManyInvitations
-from functions.auth.domain.team import MAX_MEMBERS, require_owner
+from functions.auth.domain.team import MAX_MEMBERS, require_may_give
 from functions.auth.domain.team_views import InvitationView
 from functions.auth.ports import EmailTokens, Invitations, Teams, Users
 from functions.auth.services.access_control import AccessControl
@@ -46,8 +46,7 @@ async def invite_member(
     clock: Clock,
 ) -> Done[InvitationAccepted]:
     access, email, now = await control.to_shared_team(permit, request.team_id), Email(request.email), clock.now()
-    if request.role is Role.OWNER:
-        require_owner(access)
+    require_may_give(access, request.role)
     await users.lock(access.caller.user_id)  # parallel invitations are counted one after another
     team = await teams.lock(access)
     members, open_invitations = await teams.list_members(team.id), await invitations.list_of(team.id)

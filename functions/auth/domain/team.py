@@ -13,7 +13,7 @@ from uuid import UUID
 from events.teams import ApplicationGrant, TeamChanged, TeamDeleted, TeamMembershipChanged
 from functions.auth.domain.rejections import InactiveMember, LastOwner, MemberNotFound, PersonalTeam
 from functions.auth.domain.user import User
-from functions.kernel import Events, Forbidden, Grant, Membership, Permission, Role, TeamAccess, new_id
+from functions.kernel import PERMISSIONS, Events, Forbidden, Grant, Membership, Permission, Role, TeamAccess, new_id
 
 MAX_TEAMS = 50
 """Of one user."""
@@ -140,11 +140,12 @@ class Roster:
         return any(each.membership.user_id != user_id for each in self.active_owners)
 
     def change_role(self, user_id: UUID, role: Role, access: TeamAccess) -> Membership:
-        """Raises MemberNotFound, LastOwner, and Forbidden if somebody who is no owner appoints or demotes one."""
+        """Raises MemberNotFound, LastOwner, and Forbidden if somebody who is no owner demotes one, or gives a role beyond their own."""
         member = self.get(user_id)
         if member.role is role:
             return member
-        if Role.OWNER in (member.role, role):
+        require_may_give(access, role)
+        if member.role is Role.OWNER:
             require_owner(access)
             self._require_other_owner(member)
         return self._replace(replace(member, role=role))
@@ -199,3 +200,17 @@ def require_owner(access: TeamAccess) -> None:
     """Raises Forbidden for somebody who is no owner."""
     if not access.membership.allows(Permission.TEAM_OWN):
         raise Forbidden(f"Only an owner appoints, demotes or removes owners: this needs {Permission.TEAM_OWN}, and your role is {access.role}.")
+
+
+def may_give(giver: Role, role: Role) -> bool:
+    """Whether a member with one role may give another one: whoever manages members, and gives no more than they have."""
+    return Permission.TEAM_MANAGE in PERMISSIONS[giver] and PERMISSIONS[role] <= PERMISSIONS[giver]
+
+
+def require_may_give(access: TeamAccess, role: Role) -> None:
+    """Raises Forbidden."""
+    if role is Role.OWNER:
+        require_owner(access)
+    if not may_give(access.role, role):
+        missing = ", ".join(sorted(PERMISSIONS[role] - PERMISSIONS[access.role]))
+        raise Forbidden(f"Nobody gives a role with more permissions than their own: your role {access.role} lacks {missing}.")
