@@ -144,9 +144,10 @@ async def test_an_address_has_one_open_invitation_to_a_team(world: World) -> Non
         await world.invitations.add(other)
         with pytest.raises(AlreadyInvited):
             await world.invitations.add(world.invitation(team)[0])
-        assert await world.invitations.get(invitation.id) == invitation
-        assert await world.invitations.lock_by_token(token) == invitation
-        assert await world.invitations.lock_by_token(OpaqueToken("another")) is None
+        assert await world.invitations.get(invitation.id) == await world.invitations.lock(invitation.id) == invitation
+        assert await world.invitations.lock(uuid4()) is None
+        assert await world.invitations.find_by_token(token) == invitation
+        assert await world.invitations.find_by_token(OpaqueToken("another")) is None
         assert await world.invitations.list_of(team.id) == sorted([invitation, other], key=lambda each: each.id, reverse=True)
         await world.invitations.delete(invitation.id)
         assert await world.invitations.get(invitation.id) is None

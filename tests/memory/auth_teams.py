@@ -115,7 +115,10 @@ class MemoryInvitations:
     async def get(self, invitation_id: UUID) -> Invitation | None:
         return deepcopy(self.rows.get(invitation_id))
 
-    async def lock_by_token(self, token: OpaqueToken) -> Invitation | None:
+    async def lock(self, invitation_id: UUID) -> Invitation | None:
+        return await self.get(invitation_id)
+
+    async def find_by_token(self, token: OpaqueToken) -> Invitation | None:
         return next((deepcopy(each) for each in self.rows.values() if each.token_hash == token.hash), None)
 
     async def list_of(self, team_id: UUID) -> Sequence[Invitation]:

@@ -45,8 +45,11 @@ class PostgresInvitations:
     async def get(self, invitation_id: UUID) -> Invitation | None:
         return await self._one(f"SELECT {COLUMNS} FROM team_invitations WHERE id = %s", invitation_id)
 
-    async def lock_by_token(self, token: OpaqueToken) -> Invitation | None:
-        return await self._one(f"SELECT {COLUMNS} FROM team_invitations WHERE token_hash = %s FOR UPDATE", token.hash)
+    async def lock(self, invitation_id: UUID) -> Invitation | None:
+        return await self._one(f"SELECT {COLUMNS} FROM team_invitations WHERE id = %s FOR UPDATE", invitation_id)
+
+    async def find_by_token(self, token: OpaqueToken) -> Invitation | None:
+        return await self._one(f"SELECT {COLUMNS} FROM team_invitations WHERE token_hash = %s", token.hash)
 
     async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
         return await self._many(f"SELECT {COLUMNS} FROM team_invitations WHERE team_id = %s ORDER BY id DESC", team_id)

@@ -31,8 +31,9 @@ async def accept_invitation(
     user = await users.lock(caller.user_id)
     if user is None:
         raise UnknownUser
-    invitation = await invitations.lock_by_token(OpaqueToken(request.token.get_secret_value().strip()))
-    team = await teams.lock_any(invitation.team_id) if invitation else None
+    found = await invitations.find_by_token(OpaqueToken(request.token.get_secret_value().strip()))
+    team = await teams.lock_any(found.team_id) if found else None
+    invitation = await invitations.lock(found.id) if found else None
     if invitation is None or team is None:
         raise UnknownLink
     membership = invitation.accept(user, now)

@@ -28,8 +28,8 @@ class ChangeMemberRole(Model):
     emits=[TeamChanged, TeamMembershipChanged],
 )
 async def change_member_role(request: ChangeMemberRole, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[MembershipView]:
-    access, now = await control.to_shared_team(permit, request.team_id), clock.now()
-    team = await teams.lock(access)
+    now = clock.now()
+    access, team = await control.lock_shared_team(permit, request.team_id)
     roster = Roster.of(await teams.list_members(team.id))
     member = roster.change_role(request.user_id, request.role, access)
     await teams.save_member(member)

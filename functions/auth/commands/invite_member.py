@@ -45,10 +45,10 @@ async def invite_member(
     permit: Permit,
     clock: Clock,
 ) -> Done[InvitationAccepted]:
-    access, email, now = await control.to_shared_team(permit, request.team_id), Email(request.email), clock.now()
+    email, now = Email(request.email), clock.now()
+    await users.lock(permit.caller.user_id)  # parallel invitations are counted one after another
+    access, team = await control.lock_shared_team(permit, request.team_id)
     require_may_give(access, request.role)
-    await users.lock(access.caller.user_id)  # parallel invitations are counted one after another
-    team = await teams.lock(access)
     members, open_invitations = await teams.list_members(team.id), await invitations.list_of(team.id)
     if any(each.email == email.address for each in members):
         raise AlreadyMember

@@ -25,8 +25,8 @@ class LeaveTeam(Model):
     emits=[TeamChanged, TeamMembershipChanged],
 )
 async def leave_team(request: LeaveTeam, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[None]:
-    access, now = await control.to_shared_team(permit, request.team_id), clock.now()
-    team = await teams.lock(access)
+    now = clock.now()
+    access, team = await control.lock_shared_team(permit, request.team_id)
     roster = Roster.of(await teams.list_members(team.id))
     member = roster.remove(access.caller.user_id, access)
     await teams.remove_member(member.id)

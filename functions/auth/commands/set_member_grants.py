@@ -31,7 +31,7 @@ class SetMemberGrants(Model):
     emits=[TeamMembershipChanged],
 )
 async def set_member_grants(request: SetMemberGrants, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[MembershipView]:
-    team = await teams.lock(await control.to_shared_team(permit, request.team_id))
+    _, team = await control.lock_shared_team(permit, request.team_id)
     known = set(await teams.list_applications(team.id))
     if errors := [
         FieldError(f"/grants/{index}/applicationId", "is no application of the team")

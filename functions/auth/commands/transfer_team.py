@@ -28,8 +28,8 @@ class TransferTeam(Model):
     needs_recent_login=True,
 )
 async def transfer_team(request: TransferTeam, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[TeamView]:
-    access, now = await control.to_shared_team(permit, request.team_id), clock.now()
-    team = await teams.lock(access)
+    now = clock.now()
+    access, team = await control.lock_shared_team(permit, request.team_id)
     members = await teams.list_members(team.id)
     roster = Roster.of(members)
     if roster.get(request.user_id).user_id == access.caller.user_id:

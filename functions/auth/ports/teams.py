@@ -87,8 +87,12 @@ class Invitations(Protocol):
 
     async def get(self, invitation_id: UUID) -> Invitation | None: ...
 
-    async def lock_by_token(self, token: OpaqueToken) -> Invitation | None:
-        """Locks its row until the transaction ends."""
+    async def lock(self, invitation_id: UUID) -> Invitation | None:
+        """`get`, with the row locked until the transaction ends. The team is locked before."""
+        ...
+
+    async def find_by_token(self, token: OpaqueToken) -> Invitation | None:
+        """Not locked: which team it belongs to is known before the locks of the team and then of the invitation are taken."""
         ...
 
     async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
