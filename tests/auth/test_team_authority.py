@@ -1,9 +1,17 @@
 """Who gives which role in a team, and for how long the authority lasts."""
 
-import pytest
+from dataclasses import replace
 
+import pytest
+from pydantic import SecretStr
+
+from functions.auth import ports as auth
+from functions.auth.commands.accept_invitation import AcceptInvitation
 from functions.auth.commands.change_member_role import ChangeMemberRole
 from functions.auth.commands.invite_member import InviteMember
+from functions.auth.commands.remove_member import RemoveMember
+from functions.auth.domain.email_limits import EmailKind
+from functions.auth.domain.rejections import UnknownLink
 from functions.kernel import Forbidden, Role
 from tests.auth.team_world import ADA, BOB, EVE, TeamWorld
 
@@ -28,3 +36,21 @@ async def test_nobody_gives_a_role_that_allows_more_than_their_own(world: TeamWo
         await world.call(ChangeMemberRole(team_id=team, user_id=EVE.user_id, role=role), caller=BOB)
         await world.call(InviteMember(team_id=team, email=f"{role}@example.org", role=role), caller=BOB)
     await world.call(ChangeMemberRole(team_id=team, user_id=EVE.user_id, role=Role.BILLING), caller=ADA)
+
+
+@pytest.mark.parametrize("ending", ["removed", "demoted", "suspended"])
+async def test_an_invitation_ends_with_the_authority_of_who_sent_it(world: TeamWorld, ending: str) -> None:
+    team = await world.team(ADA)
+    await world.join(team, BOB, Role.ADMIN)
+    await world.call(InviteMember(team_id=team, email="eve@example.org", role=Role.ADMIN), caller=BOB)
+    await world.settle()
+    accept = AcceptInvitation(token=SecretStr(world.port(auth.Mailer).tokens(EmailKind.INVITATION)[-1]))
+    if ending == "removed":
+        await world.call(RemoveMember(team_id=team, user_id=BOB.user_id), caller=ADA)
+    elif ending == "demoted":
+        await world.call(ChangeMemberRole(team_id=team, user_id=BOB.user_id, role=Role.DEVELOPER), caller=ADA)
+    else:
+        users = world.port(auth.Users)
+        await users.save(replace(await users.get(BOB.user_id), suspended_at=world.clock.now()))
+    with pytest.raises(UnknownLink):
+        await world.call(accept, caller=EVE)

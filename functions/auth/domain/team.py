@@ -44,6 +44,10 @@ class Member:
         """Whether the account is neither being deleted nor suspended."""
         return self.deletes_at is None and self.suspended_at is None
 
+    def may_give(self, role: Role) -> bool:
+        """Whether the member may give the role now; not while the account is suspended."""
+        return self.suspended_at is None and may_give(self.membership.role, role)
+
 
 @dataclass(slots=True)
 class Team:
