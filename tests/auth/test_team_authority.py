@@ -12,7 +12,7 @@ from functions.auth.commands.invite_member import InviteMember
 from functions.auth.commands.remove_member import RemoveMember
 from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.rejections import UnknownLink
-from functions.kernel import Forbidden, Role
+from functions.kernel import Forbidden, RecentLoginRequired, Role
 from tests.auth.team_world import ADA, BOB, EVE, TeamWorld
 
 
@@ -54,3 +54,15 @@ async def test_an_invitation_ends_with_the_authority_of_who_sent_it(world: TeamW
         await users.save(replace(await users.get(BOB.user_id), suspended_at=world.clock.now()))
     with pytest.raises(UnknownLink):
         await world.call(accept, caller=EVE)
+
+
+async def test_an_owner_is_appointed_with_a_recent_sign_in(world: TeamWorld) -> None:
+    team = await world.team(ADA)
+    await world.join(team, BOB, Role.ADMIN)
+    appoint = ChangeMemberRole(team_id=team, user_id=BOB.user_id, role=Role.OWNER)
+    invite = InviteMember(team_id=team, email="eve@example.org", role=Role.OWNER)
+    for request in (appoint, invite):
+        with pytest.raises(RecentLoginRequired):
+            await world.call(request, caller=ADA)
+        await world.call(request, caller=world.recently(ADA))
+    await world.call(ChangeMemberRole(team_id=team, user_id=BOB.user_id, role=Role.ADMIN), caller=ADA)

@@ -1,7 +1,7 @@
 """Send an invitation to a team by e-mail.
 
 It expires after seven days, and is accepted with the account of its address, which may be created first. Nobody
-invites with a role that allows more than their own.
+invites with a role that allows more than their own. Inviting an owner needs a recent sign-in.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from functions.auth.domain.team import MAX_MEMBERS, require_may_give
 from functions.auth.domain.team_views import InvitationView
 from functions.auth.ports import EmailTokens, Invitations, Teams, Users
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Clock, Done, Model, Permission, Permit, Role, Text, command, new_id
+from functions.kernel import Clock, Done, Model, Permission, Permit, RecentLoginRequired, Role, Text, command, new_id
 
 
 class InviteMember(Model):
@@ -32,7 +32,7 @@ class InvitationAccepted(InvitationView):
     http="POST /v1/teams/{team_id}/invitations",
     permission=Permission.TEAM_MANAGE,
     status=201,
-    rejects=[TeamNotFound, PersonalTeam, InvalidEmail, AlreadyMember, AlreadyInvited, TeamFull, TooManyInvitations],
+    rejects=[TeamNotFound, PersonalTeam, InvalidEmail, AlreadyMember, AlreadyInvited, TeamFull, TooManyInvitations, RecentLoginRequired],
     emits=[TeamInvitationCreated],
 )
 async def invite_member(
@@ -48,7 +48,7 @@ async def invite_member(
     email, now = Email(request.email), clock.now()
     await users.lock(permit.caller.user_id)  # parallel invitations are counted one after another
     access, team = await control.lock_shared_team(permit, request.team_id)
-    require_may_give(access, request.role)
+    require_may_give(access, request.role, now)
     members, open_invitations = await teams.list_members(team.id), await invitations.list_of(team.id)
     if any(each.email == email.address for each in members):
         raise AlreadyMember

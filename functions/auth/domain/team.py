@@ -13,7 +13,7 @@ from uuid import UUID
 from events.teams import ApplicationGrant, TeamChanged, TeamDeleted, TeamMembershipChanged
 from functions.auth.domain.rejections import InactiveMember, LastOwner, MemberNotFound, PersonalTeam
 from functions.auth.domain.user import User
-from functions.kernel import PERMISSIONS, Events, Forbidden, Grant, Membership, Permission, Role, TeamAccess, new_id
+from functions.kernel import PERMISSIONS, Events, Forbidden, Grant, Membership, Permission, RecentLoginRequired, Role, TeamAccess, new_id
 
 MAX_TEAMS = 50
 """Of one user."""
@@ -143,12 +143,13 @@ class Roster:
         """Whether the team has an owner besides this user. An account that is suspended or being deleted does not count."""
         return any(each.membership.user_id != user_id for each in self.active_owners)
 
-    def change_role(self, user_id: UUID, role: Role, access: TeamAccess) -> Membership:
-        """Raises MemberNotFound, LastOwner, and Forbidden if somebody who is no owner demotes one, or gives a role beyond their own."""
+    def change_role(self, user_id: UUID, role: Role, access: TeamAccess, now: datetime) -> Membership:
+        """Raises MemberNotFound, LastOwner, Forbidden if somebody who is no owner demotes one, or gives a role beyond their own, and
+        RecentLoginRequired."""
         member = self.get(user_id)
         if member.role is role:
             return member
-        require_may_give(access, role)
+        require_may_give(access, role, now)
         if member.role is Role.OWNER:
             require_owner(access)
             self._require_other_owner(member)
@@ -211,10 +212,12 @@ def may_give(giver: Role, role: Role) -> bool:
     return Permission.TEAM_MANAGE in PERMISSIONS[giver] and PERMISSIONS[role] <= PERMISSIONS[giver]
 
 
-def require_may_give(access: TeamAccess, role: Role) -> None:
-    """Raises Forbidden."""
+def require_may_give(access: TeamAccess, role: Role, now: datetime) -> None:
+    """Raises Forbidden, and RecentLoginRequired for the role of an owner, so that a stolen session does not suffice."""
     if role is Role.OWNER:
         require_owner(access)
     if not may_give(access.role, role):
         missing = ", ".join(sorted(PERMISSIONS[role] - PERMISSIONS[access.role]))
         raise Forbidden(f"Nobody gives a role with more permissions than their own: your role {access.role} lacks {missing}.")
+    if role is Role.OWNER and not access.caller.has_recent_login(now):
+        raise RecentLoginRequired
