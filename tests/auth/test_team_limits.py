@@ -1,16 +1,19 @@
 """Limits of teams and invitations: what is deleted makes no room for more."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
 from functions.auth.commands.create_team import CreateTeam
 from functions.auth.commands.delete_team import DeleteTeam
 from functions.auth.commands.invite_member import InviteMember
 from functions.auth.commands.revoke_invitation import RevokeInvitation
 from functions.auth.commands.transfer_team import TransferTeam
+from functions.auth.commands.update_team import UpdateTeam
 from functions.auth.domain.rejections import TooManyInvitations, TooManyTeams
-from functions.kernel import Caller, Role
+from functions.kernel import Caller, Model, Role
 from tests.auth.team_world import ADA, BOB, EVE, TeamWorld
 
 
@@ -19,6 +22,20 @@ async def world() -> TeamWorld:
     world = TeamWorld()
     await world.prepare()
     return world
+
+
+@pytest.mark.parametrize(
+    "refused", ["a\u0085b", "a\u2028b", "a\u2029b", "a\u202eb", "a\u2066b", "a\u200bb", "a\nb", "a\x00b", "see https://example.org"]
+)
+@pytest.mark.parametrize("request_with", [lambda name: CreateTeam(name=name), lambda name: UpdateTeam(team_id=UUID(int=1), name=name)])
+def test_a_name_breaks_no_line_and_names_no_page(refused: str, request_with: Callable[[str], Model]) -> None:
+    with pytest.raises(ValidationError):
+        request_with(refused)
+
+
+@pytest.mark.parametrize("name", ["crew", "Équipe n° 1: ops/dev", "\u5de5\u5177", "\u05e6\u05d5\u05d5\u05ea"])
+def test_a_name_may_be_in_any_script(name: str) -> None:
+    assert CreateTeam(name=name).name == name
 
 
 async def delete(world: TeamWorld, team: UUID) -> None:
