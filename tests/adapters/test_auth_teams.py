@@ -148,12 +148,26 @@ async def test_an_address_has_one_open_invitation_to_a_team(world: World) -> Non
         assert await world.invitations.lock(uuid4()) is None
         assert await world.invitations.find_by_token(token) == invitation
         assert await world.invitations.find_by_token(OpaqueToken("another")) is None
-        assert await world.invitations.list_of(team.id) == sorted([invitation, other], key=lambda each: each.id, reverse=True)
+        assert await world.invitations.list_open(team.id, NOW) == sorted([invitation, other], key=lambda each: each.id, reverse=True)
         await world.invitations.delete(invitation.id)
         assert await world.invitations.get(invitation.id) is None
         assert await world.invitations.prune(NOW + LIFETIME + RETENTION) == 0
         assert await world.invitations.prune(NOW + LIFETIME + RETENTION + timedelta(seconds=1)) >= 1
-        assert await world.invitations.list_of(team.id) == []
+        assert await world.invitations.list_open(team.id, NOW) == []
+
+
+async def test_an_expired_invitation_is_not_open_and_is_replaced(world: World) -> None:
+    team, *_ = await world.team()
+    expired, token = world.invitation(team)
+    another, _ = world.invitation(team)
+    another.created_at, another.expires_at = NOW + LIFETIME, NOW + 2 * LIFETIME
+    async with world.stores.transaction():
+        await world.invitations.add(expired)
+        assert await world.invitations.list_open(team.id, NOW + LIFETIME - timedelta(seconds=1)) == [expired]
+        assert await world.invitations.list_open(team.id, NOW + LIFETIME) == []
+        await world.invitations.add(another)
+        assert await world.invitations.list_open(team.id, NOW + LIFETIME) == [another]
+        assert await world.invitations.get(expired.id) is await world.invitations.find_by_token(token) is None
 
 
 async def test_sent_invitations_are_counted_until_they_are_old(world: World) -> None:

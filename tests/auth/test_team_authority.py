@@ -10,8 +10,11 @@ from functions.auth.commands.accept_invitation import AcceptInvitation
 from functions.auth.commands.change_member_role import ChangeMemberRole
 from functions.auth.commands.invite_member import InviteMember
 from functions.auth.commands.remove_member import RemoveMember
+from functions.auth.commands.set_member_grants import SetMemberGrants
 from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.rejections import UnknownLink
+from functions.auth.domain.team_views import GrantView
+from functions.deploy import ports as deploy
 from functions.kernel import Forbidden, RecentLoginRequired, Role
 from tests.auth.team_world import ADA, BOB, EVE, TeamWorld
 
@@ -66,3 +69,21 @@ async def test_an_owner_is_appointed_with_a_recent_sign_in(world: TeamWorld) -> 
             await world.call(request, caller=ADA)
         await world.call(request, caller=world.recently(ADA))
     await world.call(ChangeMemberRole(team_id=team, user_id=BOB.user_id, role=Role.ADMIN), caller=ADA)
+
+
+async def test_grants_end_with_the_role_of_a_developer(world: TeamWorld) -> None:
+    team = await world.team(ADA)
+    await world.join(team, BOB, Role.DEVELOPER)
+    grant = GrantView(application_id=await world.application(ADA, team), environment="production")
+    set_grants = SetMemberGrants(team_id=team, user_id=BOB.user_id, grants=[grant])
+    for role, grants in ((Role.ADMIN, [grant]), (Role.VIEWER, []), (Role.DEVELOPER, [])):
+        if grants:
+            await world.call(set_grants, caller=ADA)
+        changed = await world.call(ChangeMemberRole(team_id=team, user_id=BOB.user_id, role=role), caller=ADA)
+        assert changed.grants == grants
+    await world.settle()
+    membership = await world.port(deploy.Memberships).find(team, BOB.user_id)
+    assert membership is not None
+    assert membership.grants == ()
+    await world.call(ChangeMemberRole(team_id=team, user_id=BOB.user_id, role=Role.VIEWER), caller=ADA)
+    assert (await world.call(set_grants, caller=ADA)).grants == [grant]

@@ -13,6 +13,7 @@ from functions.auth.commands.revoke_invitation import RevokeInvitation
 from functions.auth.commands.transfer_team import TransferTeam
 from functions.auth.commands.update_team import UpdateTeam
 from functions.auth.domain.rejections import TooManyInvitations, TooManyTeams
+from functions.auth.queries.invitations import ListInvitations
 from functions.kernel import Caller, Model, Role
 from tests.auth.team_world import ADA, BOB, EVE, TeamWorld
 
@@ -55,6 +56,14 @@ async def invite(world: TeamWorld, team: UUID, email: str, caller: Caller = ADA)
     invited = await world.call(InviteMember(team_id=team, email=email), caller=caller)
     assert isinstance(invited.id, UUID)
     return invited.id
+
+
+async def test_an_expired_invitation_is_not_listed(world: TeamWorld) -> None:
+    team = await world.team(ADA)
+    await invite(world, team, "guest@example.org")
+    assert len((await world.call(ListInvitations(team_id=team), caller=ADA)).items) == 1
+    await world.advance(days=7)
+    assert (await world.call(ListInvitations(team_id=team), caller=ADA)).items == []
 
 
 async def test_a_user_sends_thirty_invitations_in_an_hour(world: TeamWorld) -> None:

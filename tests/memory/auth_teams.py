@@ -107,8 +107,11 @@ class MemoryInvitations:
         """Who invited, the hash of the address, and when: also for invitations without a row."""
 
     async def add(self, invitation: Invitation) -> None:
-        if any((each.team_id, each.email) == (invitation.team_id, invitation.email) for each in self.rows.values()):
+        former = next((each for each in self.rows.values() if (each.team_id, each.email) == (invitation.team_id, invitation.email)), None)
+        if former and former.expires_at > invitation.created_at:
             raise AlreadyInvited
+        if former:
+            del self.rows[former.id]
         self.rows[invitation.id] = deepcopy(invitation)
         self.sent.append((invitation.invited_by, invitation.address_hash, invitation.created_at))
 
@@ -121,8 +124,9 @@ class MemoryInvitations:
     async def find_by_token(self, token: OpaqueToken) -> Invitation | None:
         return next((deepcopy(each) for each in self.rows.values() if each.token_hash == token.hash), None)
 
-    async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
-        return deepcopy(sorted((each for each in self.rows.values() if each.team_id == team_id), key=lambda each: each.id, reverse=True))
+    async def list_open(self, team_id: UUID, now: datetime) -> Sequence[Invitation]:
+        found = [each for each in self.rows.values() if each.team_id == team_id and each.expires_at > now]
+        return deepcopy(sorted(found, key=lambda each: each.id, reverse=True))
 
     async def count_by(self, user_id: UUID, since: datetime) -> int:
         return sum(inviter == user_id and at > since for inviter, _, at in self.sent)

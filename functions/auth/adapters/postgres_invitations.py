@@ -23,7 +23,10 @@ class PostgresInvitations:
 
     async def add(self, invitation: Invitation) -> None:
         inserted = await self._database.connection.execute(
-            f"INSERT INTO team_invitations ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (team_id, email) DO NOTHING",
+            f"INSERT INTO team_invitations AS former ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (team_id, email) DO UPDATE"
+            " SET (id, role, invited_by, token_hash, created_at, expires_at)"
+            " = (EXCLUDED.id, EXCLUDED.role, EXCLUDED.invited_by, EXCLUDED.token_hash, EXCLUDED.created_at, EXCLUDED.expires_at)"
+            " WHERE former.expires_at <= EXCLUDED.created_at",
             (
                 invitation.id,
                 invitation.team_id,
@@ -51,8 +54,8 @@ class PostgresInvitations:
     async def find_by_token(self, token: OpaqueToken) -> Invitation | None:
         return await self._one(f"SELECT {COLUMNS} FROM team_invitations WHERE token_hash = %s", token.hash)
 
-    async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
-        return await self._many(f"SELECT {COLUMNS} FROM team_invitations WHERE team_id = %s ORDER BY id DESC", team_id)
+    async def list_open(self, team_id: UUID, now: datetime) -> Sequence[Invitation]:
+        return await self._many(f"SELECT {COLUMNS} FROM team_invitations WHERE team_id = %s AND expires_at > %s ORDER BY id DESC", team_id, now)
 
     async def count_by(self, user_id: UUID, since: datetime) -> int:
         return await self._count("SELECT count(*) FROM sent_invitations WHERE invited_by = %s AND sent_at > %s", user_id, since)
@@ -76,7 +79,7 @@ class PostgresInvitations:
         found = await self._many(statement, value)
         return found[0] if found else None
 
-    async def _many(self, statement: LiteralString, value: Any) -> list[Invitation]:
+    async def _many(self, statement: LiteralString, *values: Any) -> list[Invitation]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(statement, (value,))
+            await cursor.execute(statement, values)
             return [Invitation(**row | {"role": Role(row["role"])}) for row in await cursor.fetchall()]

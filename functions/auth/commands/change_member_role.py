@@ -2,6 +2,7 @@
 
 Takes effect in all contexts within a second. Nobody gives a role that allows more than their own. Only an
 owner demotes owners, and one always remains. Appointing an owner needs a recent sign-in.
+A change to viewer or billing removes the member's grants.
 """
 
 from uuid import UUID

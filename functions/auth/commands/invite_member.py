@@ -49,12 +49,9 @@ async def invite_member(
     await users.lock(permit.caller.user_id)  # parallel invitations are counted one after another
     access, team = await control.lock_shared_team(permit, request.team_id)
     require_may_give(access, request.role, now)
-    members, open_invitations = await teams.list_members(team.id), await invitations.list_of(team.id)
+    members, open_invitations = await teams.list_members(team.id), await invitations.list_open(team.id, now)
     if any(each.email == email.address for each in members):
         raise AlreadyMember
-    for each in open_invitations:
-        if each.email == email.address and now >= each.expires_at:
-            await invitations.delete(each.id)
     if len(members) + len(open_invitations) >= MAX_MEMBERS:
         raise TeamFull
     if await invitations.count_by(access.caller.user_id, now - timedelta(hours=1)) >= MAX_PER_HOUR:

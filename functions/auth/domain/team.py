@@ -144,7 +144,9 @@ class Roster:
         return any(each.membership.user_id != user_id for each in self.active_owners)
 
     def change_role(self, user_id: UUID, role: Role, access: TeamAccess, now: datetime) -> Membership:
-        """Raises MemberNotFound, LastOwner, Forbidden if somebody who is no owner demotes one, or gives a role beyond their own, and
+        """A role that configures no applications takes the grants away, which may be set again.
+
+        Raises MemberNotFound, LastOwner, Forbidden if somebody who is no owner demotes one, or gives a role beyond their own, and
         RecentLoginRequired."""
         member = self.get(user_id)
         if member.role is role:
@@ -153,7 +155,8 @@ class Roster:
         if member.role is Role.OWNER:
             require_owner(access)
             self._require_other_owner(member)
-        return self._replace(replace(member, role=role))
+        keeps_grants = Permission.APP_CONFIGURE in PERMISSIONS[role]
+        return self._replace(replace(member, role=role, grants=member.grants if keeps_grants else ()))
 
     def change_grants(self, user_id: UUID, grants: Iterable[Grant]) -> Membership:
         """Raises MemberNotFound."""

@@ -79,10 +79,10 @@ class Teams(Protocol):
 
 
 class Invitations(Protocol):
-    """Open invitations: an accepted or revoked one has no row."""
+    """An accepted or revoked invitation has no row. An expired one has a row until it is pruned or replaced."""
 
     async def add(self, invitation: Invitation) -> None:
-        """Insert an invitation and count it as sent. Raises AlreadyInvited."""
+        """Insert an invitation in place of an expired one and count it as sent. Raises AlreadyInvited."""
         ...
 
     async def get(self, invitation_id: UUID) -> Invitation | None: ...
@@ -95,8 +95,8 @@ class Invitations(Protocol):
         """Not locked: which team it belongs to is known before the locks of the team and then of the invitation are taken."""
         ...
 
-    async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
-        """Newest first, expired ones included until they are pruned."""
+    async def list_open(self, team_id: UUID, now: datetime) -> Sequence[Invitation]:
+        """Newest first, without expired ones."""
         ...
 
     async def count_by(self, user_id: UUID, since: datetime) -> int:
