@@ -91,6 +91,13 @@ async def test_members_have_roles_and_grants(world: World) -> None:
         assert await world.teams.list_of(other.id) == [(team, changed)]
         members = await world.teams.list_members(team.id)
     assert [(each.membership, each.email, each.joined_at) for each in members] == [(owner, user.email, NOW), (changed, other.email, NOW)]
+    assert [each.is_active for each in members] == [True, True]
+    async with world.stores.transaction():
+        user.deletes_at, other.suspended_at, other.suspension_reason = NOW, NOW, "abuse"
+        await world.stores.users.save(user)
+        await world.stores.users.save(other)
+        members = await world.teams.list_members(team.id)
+    assert [(each.deletes_at, each.suspended_at, each.is_active) for each in members] == [(NOW, None, False), (None, NOW, False)]
     async with world.stores.transaction():
         await world.teams.save_member(replace(changed, grants=()))
         found = await world.teams.find_membership(team.id, other.id)
@@ -99,6 +106,19 @@ async def test_members_have_roles_and_grants(world: World) -> None:
         await world.teams.remove_member(member.id)
         await world.teams.remove_member(member.id)
         assert await world.teams.find_membership(team.id, other.id) is None
+
+
+async def test_created_teams_are_counted_after_their_deletion(world: World) -> None:
+    team, user, _ = await world.team()
+    async with world.stores.transaction():
+        assert await world.stores.users.lock(user.id) == user
+        assert await world.stores.users.lock(uuid4()) is None
+        assert await world.teams.count_created(user.id) == 1
+        await world.teams.delete(team.id)
+        assert await world.teams.count_created(user.id) == 0
+        assert await world.teams.count_created(user.id, since=NOW - timedelta(seconds=1)) == 1
+        assert await world.teams.count_created(user.id, since=NOW) == 0
+        assert await world.teams.count_created(uuid4(), since=NOW - timedelta(days=1)) == 0
 
 
 async def test_applications_of_shared_teams_are_remembered_in_any_order(world: World) -> None:
@@ -124,14 +144,46 @@ async def test_an_address_has_one_open_invitation_to_a_team(world: World) -> Non
         await world.invitations.add(other)
         with pytest.raises(AlreadyInvited):
             await world.invitations.add(world.invitation(team)[0])
-        assert await world.invitations.get(invitation.id) == invitation
-        assert await world.invitations.lock_by_token(token) == invitation
-        assert await world.invitations.lock_by_token(OpaqueToken("another")) is None
-        assert await world.invitations.list_of(team.id) == sorted([invitation, other], key=lambda each: each.id, reverse=True)
-        assert await world.invitations.count_by(invitation.invited_by, NOW) == 1
-        assert await world.invitations.count_by(invitation.invited_by, NOW + timedelta(seconds=1)) == 0
+        assert await world.invitations.get(invitation.id) == await world.invitations.lock(invitation.id) == invitation
+        assert await world.invitations.lock(uuid4()) is None
+        assert await world.invitations.find_by_token(token) == invitation
+        assert await world.invitations.find_by_token(OpaqueToken("another")) is None
+        assert await world.invitations.list_open(team.id, NOW) == sorted([invitation, other], key=lambda each: each.id, reverse=True)
         await world.invitations.delete(invitation.id)
         assert await world.invitations.get(invitation.id) is None
         assert await world.invitations.prune(NOW + LIFETIME + RETENTION) == 0
         assert await world.invitations.prune(NOW + LIFETIME + RETENTION + timedelta(seconds=1)) >= 1
-        assert await world.invitations.list_of(team.id) == []
+        assert await world.invitations.list_open(team.id, NOW) == []
+
+
+async def test_an_expired_invitation_is_not_open_and_is_replaced(world: World) -> None:
+    team, *_ = await world.team()
+    expired, token = world.invitation(team)
+    another, _ = world.invitation(team)
+    another.created_at, another.expires_at = NOW + LIFETIME, NOW + 2 * LIFETIME
+    async with world.stores.transaction():
+        await world.invitations.add(expired)
+        assert await world.invitations.list_open(team.id, NOW + LIFETIME - timedelta(seconds=1)) == [expired]
+        assert await world.invitations.list_open(team.id, NOW + LIFETIME) == []
+        await world.invitations.add(another)
+        assert await world.invitations.list_open(team.id, NOW + LIFETIME) == [another]
+        assert await world.invitations.get(expired.id) is await world.invitations.find_by_token(token) is None
+
+
+async def test_sent_invitations_are_counted_until_they_are_old(world: World) -> None:
+    team, *_ = await world.team()
+    address = f"{uuid4().hex}@example.org"
+    invitation, _ = world.invitation(team, address)
+    before = NOW - timedelta(seconds=1)
+    async with world.stores.transaction():
+        await world.invitations.add(invitation)
+        await world.invitations.delete(invitation.id)
+        await world.teams.delete(team.id)
+        for since, count in ((before, 1), (NOW, 0)):
+            assert await world.invitations.count_by(invitation.invited_by, since) == count
+            assert await world.invitations.count_to(Email(address), since) == count
+        assert await world.invitations.count_by(uuid4(), before) == await world.invitations.count_to(Email("other@example.net"), before) == 0
+        await world.invitations.prune(NOW + RETENTION)
+        assert await world.invitations.count_by(invitation.invited_by, before) == 1
+        await world.invitations.prune(NOW + RETENTION + timedelta(seconds=1))
+        assert await world.invitations.count_by(invitation.invited_by, before) == 0

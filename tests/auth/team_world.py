@@ -44,7 +44,7 @@ class TeamWorld(Capsule):
     async def join(self, team: UUID, user: Caller, role: Role) -> None:
         """Invite a user as the team's first owner, and accept."""
         [owner, *_] = [each.membership for each in await self.port(auth.Teams).list_members(team) if each.membership.role is Role.OWNER]
-        await self.call(InviteMember(team_id=team, email=EMAILS[user], role=role), caller=Caller(owner.user_id))
+        await self.call(InviteMember(team_id=team, email=EMAILS[user], role=role), caller=self.recently(Caller(owner.user_id)))
         await self.settle()
         token = self.port(auth.Mailer).tokens(EmailKind.INVITATION)[-1]
         await self.call(AcceptInvitation(token=SecretStr(token)), caller=user)

@@ -236,7 +236,7 @@ async def test_a_deleted_account_leaves_its_teams(world: TeamWorld) -> None:
     await world.join(shared, BOB, Role.DEVELOPER)
     with pytest.raises(OwnsTeams, match='"crew"'):
         await world.call(DeleteAccount(password=SecretStr(PASSWORD)), caller=world.recently(ADA))
-    await world.call(ChangeMemberRole(team_id=shared, user_id=BOB.user_id, role=Role.OWNER), caller=ADA)
+    await world.call(ChangeMemberRole(team_id=shared, user_id=BOB.user_id, role=Role.OWNER), caller=world.recently(ADA))
     await world.call(DeleteAccount(password=SecretStr(PASSWORD)), caller=world.recently(ADA))
     await world.advance(days=15)
     await world.run("auth.housekeeping")

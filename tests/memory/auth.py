@@ -43,6 +43,9 @@ class MemoryUsers:
     async def get(self, user_id: UUID) -> User | None:
         return deepcopy(self.rows.get(user_id))
 
+    async def lock(self, user_id: UUID) -> User | None:
+        return await self.get(user_id)
+
     async def get_by_email(self, email: Email) -> User | None:
         return next((deepcopy(user) for user in self.rows.values() if user.email == email.address), None)
 

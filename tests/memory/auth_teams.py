@@ -5,11 +5,12 @@ from copy import deepcopy
 from datetime import datetime
 from uuid import UUID
 
-from functions.auth.domain.invitation import Invitation
+from functions.auth.domain.email import Email
+from functions.auth.domain.invitation import Invitation, hash_address
 from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, TeamNotFound
-from functions.auth.domain.team import Team
+from functions.auth.domain.team import Member, Team
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
-from functions.auth.ports import Member, Users
+from functions.auth.ports import Users
 from functions.kernel import Membership, TeamAccess
 
 
@@ -18,12 +19,18 @@ class MemoryTeams:
         self._users = users
         self.teams: dict[UUID, Team] = {}
         self.members: dict[UUID, tuple[Membership, datetime]] = {}
+        self.created: dict[UUID, tuple[UUID, datetime]] = {}
+        """Team, also a deleted one → (user, when)."""
         self.applications: dict[UUID, tuple[UUID, bool]] = {}
         """Application → (team, whether it is deleted)."""
 
     async def add(self, team: Team, owner: Membership) -> None:
         self.teams[team.id] = deepcopy(team)
         await self.add_member(owner, team.created_at)
+        self.created[team.id] = (owner.user_id, team.created_at)
+
+    async def count_created(self, user_id: UUID, since: datetime | None = None) -> int:
+        return sum(creator == user_id and (team_id in self.teams if since is None else at > since) for team_id, (creator, at) in self.created.items())
 
     async def get(self, access: TeamAccess) -> Team:
         team = await self.lock_any(access.team_id)
@@ -66,7 +73,7 @@ class MemoryTeams:
         for membership, joined_at in self._of(team_id):
             user = await self._users.get(membership.user_id)
             if user is not None:
-                members.append(Member(membership, user.email, user.name, joined_at))
+                members.append(Member(membership, user.email, user.name, joined_at, user.deletes_at, user.suspended_at))
         return members
 
     async def add_member(self, membership: Membership, at: datetime) -> None:
@@ -96,28 +103,42 @@ class MemoryTeams:
 class MemoryInvitations:
     def __init__(self) -> None:
         self.rows: dict[UUID, Invitation] = {}
+        self.sent: list[tuple[UUID, bytes, datetime]] = []
+        """Who invited, the hash of the address, and when: also for invitations without a row."""
 
     async def add(self, invitation: Invitation) -> None:
-        if any((each.team_id, each.email) == (invitation.team_id, invitation.email) for each in self.rows.values()):
+        former = next((each for each in self.rows.values() if (each.team_id, each.email) == (invitation.team_id, invitation.email)), None)
+        if former and former.expires_at > invitation.created_at:
             raise AlreadyInvited
+        if former:
+            del self.rows[former.id]
         self.rows[invitation.id] = deepcopy(invitation)
+        self.sent.append((invitation.invited_by, invitation.address_hash, invitation.created_at))
 
     async def get(self, invitation_id: UUID) -> Invitation | None:
         return deepcopy(self.rows.get(invitation_id))
 
-    async def lock_by_token(self, token: OpaqueToken) -> Invitation | None:
+    async def lock(self, invitation_id: UUID) -> Invitation | None:
+        return await self.get(invitation_id)
+
+    async def find_by_token(self, token: OpaqueToken) -> Invitation | None:
         return next((deepcopy(each) for each in self.rows.values() if each.token_hash == token.hash), None)
 
-    async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
-        return deepcopy(sorted((each for each in self.rows.values() if each.team_id == team_id), key=lambda each: each.id, reverse=True))
+    async def list_open(self, team_id: UUID, now: datetime) -> Sequence[Invitation]:
+        found = [each for each in self.rows.values() if each.team_id == team_id and each.expires_at > now]
+        return deepcopy(sorted(found, key=lambda each: each.id, reverse=True))
 
     async def count_by(self, user_id: UUID, since: datetime) -> int:
-        return sum(each.invited_by == user_id and each.created_at >= since for each in self.rows.values())
+        return sum(inviter == user_id and at > since for inviter, _, at in self.sent)
+
+    async def count_to(self, email: Email, since: datetime) -> int:
+        return sum(invited == hash_address(email.address) and at > since for _, invited, at in self.sent)
 
     async def delete(self, invitation_id: UUID) -> None:
         self.rows.pop(invitation_id, None)
 
     async def prune(self, now: datetime) -> int:
         before = len(self.rows)
+        self.sent = [each for each in self.sent if each[2] >= now - RETENTION]
         self.rows = {key: each for key, each in self.rows.items() if each.expires_at >= now - RETENTION}
         return before - len(self.rows)

@@ -8,8 +8,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from functions.auth.domain.rejections import AlreadyMember, TeamNotFound
-from functions.auth.domain.team import Team
-from functions.auth.ports import Member
+from functions.auth.domain.team import Member, Team
 from functions.kernel import Grant, Membership, Role, TeamAccess
 from functions.runtime.storage.database import Database
 
@@ -29,6 +28,19 @@ class PostgresTeams:
             "INSERT INTO teams (id, name, email, created_at) VALUES (%s, %s, %s, %s)", (team.id, team.name, team.email, team.created_at)
         )
         await self.add_member(owner, team.created_at)
+        await self._database.connection.execute(
+            "INSERT INTO created_teams (team_id, user_id, created_at) VALUES (%s, %s, %s)", (team.id, owner.user_id, team.created_at)
+        )
+
+    async def count_created(self, user_id: UUID, since: datetime | None = None) -> int:
+        rows = await self._rows(
+            """
+            SELECT count(*) FROM created_teams WHERE user_id = %(user)s AND CASE WHEN %(since)s::timestamptz IS NULL
+            THEN EXISTS (SELECT FROM teams WHERE teams.id = team_id) ELSE created_at > %(since)s END
+            """,
+            {"user": user_id, "since": since},
+        )
+        return int(rows[0][0])
 
     async def get(self, access: TeamAccess) -> Team:
         return _required(await self.find(access.team_id))
@@ -67,12 +79,12 @@ class PostgresTeams:
     async def list_members(self, team_id: UUID) -> Sequence[Member]:
         rows = await self._rows(
             f"""
-            SELECT users.email, users.name, team_members.joined_at, {COLUMNS}
+            SELECT users.email, users.name, team_members.joined_at, users.deletes_at, users.suspended_at, {COLUMNS}
             FROM team_members JOIN users ON users.id = team_members.user_id WHERE team_id = %s ORDER BY team_members.id
             """,
             (team_id,),
         )
-        return [Member(_membership(row[3:]), *row[:3]) for row in rows]
+        return [Member(_membership(row[5:]), *row[:5]) for row in rows]
 
     async def add_member(self, membership: Membership, at: datetime) -> None:
         inserted = await self._database.connection.execute(
@@ -115,7 +127,7 @@ class PostgresTeams:
             await cursor.execute(statement, (team_id,))
             return await cursor.fetchone()
 
-    async def _rows(self, statement: LiteralString, values: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
+    async def _rows(self, statement: LiteralString, values: tuple[Any, ...] | dict[str, Any]) -> Sequence[tuple[Any, ...]]:
         return await (await self._database.connection.execute(statement, values)).fetchall()
 
 

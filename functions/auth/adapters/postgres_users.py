@@ -51,6 +51,9 @@ class PostgresUsers:
     async def get(self, user_id: UUID) -> User | None:
         return await self._one(BY_ID, user_id)
 
+    async def lock(self, user_id: UUID) -> User | None:
+        return await self._one(f"{BY_ID} FOR UPDATE", user_id)
+
     async def get_by_email(self, email: Email) -> User | None:
         return await self._one(BY_EMAIL, email.address)
 

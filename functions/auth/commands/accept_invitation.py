@@ -7,7 +7,7 @@ from pydantic import Field
 
 from events.teams import TeamMembershipChanged
 from functions.auth.domain.rejections import AlreadyMember, ExpiredLink, InvitationForOther, TooManyTeams, UnknownLink, UnknownUser
-from functions.auth.domain.team import MAX_TEAMS, membership_event
+from functions.auth.domain.team import MAX_TEAMS, Roster, membership_event
 from functions.auth.domain.team_views import TeamView
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.ports import Invitations, Teams, Users
@@ -28,12 +28,16 @@ async def accept_invitation(
     request: AcceptInvitation, invitations: Invitations, teams: Teams, users: Users, caller: Caller, clock: Clock
 ) -> Done[TeamView]:
     now = clock.now()
-    user = await users.get(caller.user_id)
+    user = await users.lock(caller.user_id)
     if user is None:
         raise UnknownUser
-    invitation = await invitations.lock_by_token(OpaqueToken(request.token.get_secret_value().strip()))
-    team = await teams.lock_any(invitation.team_id) if invitation else None
+    found = await invitations.find_by_token(OpaqueToken(request.token.get_secret_value().strip()))
+    team = await teams.lock_any(found.team_id) if found else None
+    invitation = await invitations.lock(found.id) if found else None
     if invitation is None or team is None:
+        raise UnknownLink
+    inviter = Roster.of(await teams.list_members(team.id)).find(invitation.invited_by)
+    if inviter is None or not inviter.may_give(invitation.role):
         raise UnknownLink
     membership = invitation.accept(user, now)
     if len(await teams.list_of(user.id)) >= MAX_TEAMS:

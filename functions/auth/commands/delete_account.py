@@ -46,7 +46,7 @@ async def delete_account(
     clock: Clock,
 ) -> Done[AccountDeletionAccepted] | Rejected:
     now = clock.now()
-    user = await users.get(caller.user_id)
+    user = await users.lock(caller.user_id)
     if user is None:
         raise UnknownUser
     await codes.require_recent_login(user, caller, now)

@@ -26,9 +26,9 @@ class DeleteTeam(Model):
     needs_recent_login=True,
 )
 async def delete_team(request: DeleteTeam, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[None]:
-    team = await teams.lock(await control.to_shared_team(permit, request.team_id))
+    _, team = await control.lock_shared_team(permit, request.team_id)
     if applications := await teams.list_applications(team.id):
         raise TeamNotEmpty(f"The team {team.name} has {len(applications)} applications. Delete them first.")
-    events = team.delete(Roster.of(each.membership for each in await teams.list_members(team.id)), clock.now())
+    events = team.delete(Roster.of(await teams.list_members(team.id)), clock.now())
     await teams.delete(team.id)
     return Done(None, *events)

@@ -5,7 +5,7 @@ The last owner transfers or deletes the team first.
 
 from uuid import UUID
 
-from events.teams import TeamMembershipChanged
+from events.teams import TeamChanged, TeamMembershipChanged
 from functions.auth.domain.rejections import LastOwner, MemberNotFound, PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Roster, membership_event
 from functions.auth.ports import Teams
@@ -22,11 +22,14 @@ class LeaveTeam(Model):
     permission=Permission.TEAM_READ,
     status=204,
     rejects=[TeamNotFound, PersonalTeam, MemberNotFound, LastOwner],
-    emits=[TeamMembershipChanged],
+    emits=[TeamChanged, TeamMembershipChanged],
 )
 async def leave_team(request: LeaveTeam, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[None]:
-    access = await control.to_shared_team(permit, request.team_id)
-    team = await teams.lock(access)
-    member = Roster.of(each.membership for each in await teams.list_members(team.id)).remove(access.caller.user_id, access)
+    now = clock.now()
+    access, team = await control.lock_shared_team(permit, request.team_id)
+    roster = Roster.of(await teams.list_members(team.id))
+    member = roster.remove(access.caller.user_id, access)
     await teams.remove_member(member.id)
-    return Done(None, membership_event(member, clock.now(), has_ended=True))
+    contact = team.keep_contact(roster, now)
+    await teams.save(team)
+    return Done(None, membership_event(member, now, has_ended=True), *contact)

@@ -22,9 +22,9 @@ class RevokeInvitation(Model):
     emits=[TeamInvitationRevoked],
 )
 async def revoke_invitation(request: RevokeInvitation, invitations: Invitations, control: AccessControl, permit: Permit, clock: Clock) -> Done[None]:
-    access = await control.to_shared_team(permit, request.team_id)
-    invitation = await invitations.get(request.invitation_id)
-    if invitation is None or invitation.team_id != access.team_id:
+    _, team = await control.lock_shared_team(permit, request.team_id)
+    invitation = await invitations.lock(request.invitation_id)
+    if invitation is None or invitation.team_id != team.id:
         raise InvitationNotFound
     await invitations.delete(invitation.id)
     return Done(None, *invitation.revoke(clock.now()))

@@ -31,7 +31,7 @@ class SetMemberGrants(Model):
     emits=[TeamMembershipChanged],
 )
 async def set_member_grants(request: SetMemberGrants, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[MembershipView]:
-    team = await teams.lock(await control.to_shared_team(permit, request.team_id))
+    _, team = await control.lock_shared_team(permit, request.team_id)
     known = set(await teams.list_applications(team.id))
     if errors := [
         FieldError(f"/grants/{index}/applicationId", "is no application of the team")
@@ -39,7 +39,7 @@ async def set_member_grants(request: SetMemberGrants, teams: Teams, control: Acc
         if each.application_id not in known
     ]:
         raise UnknownApplication(errors=errors)
-    roster = Roster.of(each.membership for each in await teams.list_members(team.id))
+    roster = Roster.of(await teams.list_members(team.id))
     member = roster.change_grants(request.user_id, (each.grant for each in request.grants))
     await teams.save_member(member)
     return Done(MembershipView.of(member), membership_event(member, clock.now()))

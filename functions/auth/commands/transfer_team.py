@@ -6,7 +6,7 @@ You become an administrator of the team. Bills and alerts go to the new owner fr
 from uuid import UUID
 
 from events.teams import TeamChanged, TeamMembershipChanged
-from functions.auth.domain.rejections import MemberNotFound, PersonalTeam, TeamNotFound
+from functions.auth.domain.rejections import InactiveMember, MemberNotFound, PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Roster, membership_event
 from functions.auth.domain.team_views import TeamView
 from functions.auth.ports import Teams
@@ -23,15 +23,15 @@ class TransferTeam(Model):
 @command(
     http="POST /v1/teams/{team_id}/transfer",
     permission=Permission.TEAM_OWN,
-    rejects=[TeamNotFound, PersonalTeam, MemberNotFound],
+    rejects=[TeamNotFound, PersonalTeam, MemberNotFound, InactiveMember],
     emits=[TeamChanged, TeamMembershipChanged],
     needs_recent_login=True,
 )
 async def transfer_team(request: TransferTeam, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[TeamView]:
-    access, now = await control.to_shared_team(permit, request.team_id), clock.now()
-    team = await teams.lock(access)
+    now = clock.now()
+    access, team = await control.lock_shared_team(permit, request.team_id)
     members = await teams.list_members(team.id)
-    roster = Roster.of(each.membership for each in members)
+    roster = Roster.of(members)
     if roster.get(request.user_id).user_id == access.caller.user_id:
         return Done(TeamView.of(team, access.role))
 

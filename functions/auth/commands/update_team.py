@@ -17,8 +17,7 @@ class UpdateTeam(Model):
 
 @command(http="PATCH /v1/teams/{team_id}", permission=Permission.TEAM_OWN, rejects=[TeamNotFound, PersonalTeam], emits=[TeamChanged])
 async def update_team(request: UpdateTeam, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[TeamView]:
-    access = await control.to_shared_team(permit, request.team_id)
-    team = await teams.lock(access)
+    access, team = await control.lock_shared_team(permit, request.team_id)
     events = team.rename(request.name, clock.now())
     await teams.save(team)
     return Done(TeamView.of(team, access.role), *events)

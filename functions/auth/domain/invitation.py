@@ -1,5 +1,6 @@
 """An invitation to a team by e-mail. The link in the e-mail, and the account of its address, accept it once."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
@@ -14,7 +15,14 @@ from functions.kernel import Events, Membership, Role, new_id
 
 LIFETIME = timedelta(days=7)
 MAX_PER_HOUR = 30
-"""Invitations that one user may send, so that strangers are not flooded."""
+"""Invitations that one user may send, so that strangers are not flooded. Revoked, accepted and deleted ones count."""
+MAX_TO_ADDRESS_PER_DAY = 5
+"""Invitations that one address gets, from whomever."""
+
+
+def hash_address(address: str) -> bytes:
+    """SHA-256: what is kept of an invited address for the limit."""
+    return hashlib.sha256(address.encode()).digest()
 
 
 @dataclass(slots=True)
@@ -34,6 +42,10 @@ class Invitation:
     def create(cls, id: UUID, team_id: UUID, email: Email, role: Role, invited_by: UUID, token: OpaqueToken, now: datetime) -> tuple[Self, Events]:
         invitation = cls(id, team_id, email.address, role, invited_by, token.hash, now, now + LIFETIME)
         return invitation, (TeamInvitationCreated(invitation_id=id, team_id=team_id, invited_by=invited_by, role=role.value, at=now),)
+
+    @property
+    def address_hash(self) -> bytes:
+        return hash_address(self.email)
 
     def accept(self, user: User, now: datetime) -> Membership:
         """Raises ExpiredLink, and InvitationForOther for an account with another address."""

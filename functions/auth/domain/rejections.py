@@ -184,6 +184,10 @@ class LastOwner(Conflict):
     """The team has no other owner. Make another member an owner first: `capsule teams transfer`."""
 
 
+class InactiveMember(Conflict):
+    """The account of this member is suspended or being deleted. Choose another member."""
+
+
 class AlreadyMember(Conflict):
     """This user is a member of the team already."""
 

@@ -1,16 +1,32 @@
 """What the API shows of teams."""
 
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from functions.auth.domain.invitation import Invitation
 from functions.auth.domain.team import Team
 from functions.kernel import PERMISSIONS, Grant, Membership, Model, Permission, Role
 
-TeamName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Of Unicode: control and format characters, line and paragraph separators."""
+
+
+def _check_name(name: str) -> str:
+    """The name is in the subject of e-mails to people who are no members. Raises ValueError for what breaks or disguises a line, and for a URL."""
+    if any(unicodedata.category(each) in _REFUSED_CATEGORIES for each in name):
+        raise ValueError("has control characters, invisible characters or line breaks")
+    if "://" in name:
+        raise ValueError("has a URL")
+    return name
+
+
+TeamName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$"), AfterValidator(_check_name)
+]
 
 
 class TeamView(Model):

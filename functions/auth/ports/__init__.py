@@ -21,7 +21,7 @@ from functions.auth.ports.sessions import (
     Vault,
 )
 from functions.auth.ports.sign_in import DashboardPages, DeviceAuthorizations, Identities, IdentityProviders, ProviderClient, ProviderLogins
-from functions.auth.ports.teams import Invitations, Member, Teams
+from functions.auth.ports.teams import Invitations, Teams
 
 __all__ = [
     "AccessToken",
@@ -44,7 +44,6 @@ __all__ = [
     "LoginChallenges",
     "LoginFailures",
     "Mailer",
-    "Member",
     "PasskeyCeremonies",
     "PasskeyChallenges",
     "Passkeys",

@@ -23,6 +23,10 @@ class Users(Protocol):
 
     async def get(self, user_id: UUID) -> User | None: ...
 
+    async def lock(self, user_id: UUID) -> User | None:
+        """`get`, with the row locked until the transaction ends: what the user does is counted one after another. Locked before a team."""
+        ...
+
     async def get_by_email(self, email: Email) -> User | None: ...
 
     async def lock_unchanged(self, user: User) -> None:

@@ -1,31 +1,27 @@
 """Teams, their members and invitations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import Invitation
-from functions.auth.domain.team import Team
+from functions.auth.domain.team import Member, Team
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import Membership, TeamAccess
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A membership with what is shown of its user."""
-
-    membership: Membership
-    email: str
-    name: str
-    joined_at: datetime
 
 
 class Teams(Protocol):
     """Shared teams. A personal team has no row."""
 
-    async def add(self, team: Team, owner: Membership) -> None: ...
+    async def add(self, team: Team, owner: Membership) -> None:
+        """Insert a new team with the owner, who is counted as its creator."""
+        ...
+
+    async def count_created(self, user_id: UUID, since: datetime | None = None) -> int:
+        """Teams that the user has created: those that exist, or with `since` those created since then, deleted ones included."""
+        ...
 
     async def get(self, access: TeamAccess) -> Team:
         """Raises TeamNotFound."""
@@ -83,28 +79,36 @@ class Teams(Protocol):
 
 
 class Invitations(Protocol):
-    """Open invitations: an accepted or revoked one has no row."""
+    """An accepted or revoked invitation has no row. An expired one has a row until it is pruned or replaced."""
 
     async def add(self, invitation: Invitation) -> None:
-        """Raises AlreadyInvited."""
+        """Insert an invitation in place of an expired one and count it as sent. Raises AlreadyInvited."""
         ...
 
     async def get(self, invitation_id: UUID) -> Invitation | None: ...
 
-    async def lock_by_token(self, token: OpaqueToken) -> Invitation | None:
-        """Locks its row until the transaction ends."""
+    async def lock(self, invitation_id: UUID) -> Invitation | None:
+        """`get`, with the row locked until the transaction ends. The team is locked before."""
         ...
 
-    async def list_of(self, team_id: UUID) -> Sequence[Invitation]:
-        """Newest first, expired ones included until they are pruned."""
+    async def find_by_token(self, token: OpaqueToken) -> Invitation | None:
+        """Not locked: which team it belongs to is known before the locks of the team and then of the invitation are taken."""
+        ...
+
+    async def list_open(self, team_id: UUID, now: datetime) -> Sequence[Invitation]:
+        """Newest first, without expired ones."""
         ...
 
     async def count_by(self, user_id: UUID, since: datetime) -> int:
-        """Open invitations that a user has sent since then."""
+        """Invitations that a user has sent after `since`, also those that were revoked, accepted or deleted with their team."""
+        ...
+
+    async def count_to(self, email: Email, since: datetime) -> int:
+        """As `count_by`, invitations to one address from whomever."""
         ...
 
     async def delete(self, invitation_id: UUID) -> None: ...
 
     async def prune(self, now: datetime) -> int:
-        """Delete invitations that expired before the retention time. Returns their number."""
+        """Delete invitations that expired before the retention time, and what was counted before it. Returns the number of invitations."""
         ...

@@ -6,7 +6,7 @@ from functions.auth.domain.rejections import PersonalTeam, TeamNotFound
 from functions.auth.domain.team_views import InvitationView
 from functions.auth.ports import Invitations
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Model, Page, Permission, Permit, query
+from functions.kernel import Clock, Model, Page, Permission, Permit, query
 
 
 class ListInvitations(Model):
@@ -14,6 +14,8 @@ class ListInvitations(Model):
 
 
 @query(http="GET /v1/teams/{team_id}/invitations", permission=Permission.TEAM_MANAGE, rejects=[TeamNotFound, PersonalTeam])
-async def invitations(request: ListInvitations, invitations: Invitations, control: AccessControl, permit: Permit) -> Page[InvitationView]:
+async def invitations(
+    request: ListInvitations, invitations: Invitations, control: AccessControl, permit: Permit, clock: Clock
+) -> Page[InvitationView]:
     access = await control.to_shared_team(permit, request.team_id)
-    return Page(items=[InvitationView.of(each) for each in await invitations.list_of(access.team_id)])
+    return Page(items=[InvitationView.of(each) for each in await invitations.list_open(access.team_id, clock.now())])

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from functions.auth.domain.rejections import TeamNotFound
-from functions.auth.domain.team import require_shared
+from functions.auth.domain.team import Team, require_shared
 from functions.auth.ports import Teams
 from functions.kernel import Permit, TeamAccess, check_team
 
@@ -21,3 +21,8 @@ class AccessControl:
         access = await self.to_team(permit, team_id)
         require_shared(access)
         return access
+
+    async def lock_shared_team(self, permit: Permit, team_id: UUID) -> tuple[TeamAccess, Team]:
+        """`to_shared_team`, with the team's lock. Checked again under it: another request may have taken the permission away meanwhile."""
+        team = await self._teams.lock(await self.to_shared_team(permit, team_id))
+        return await self.to_shared_team(permit, team_id), team

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from functions.auth.domain.team import Roster, Team, membership_event
 from functions.auth.ports import Teams
-from functions.kernel import Events, OutgoingMessage, Role
+from functions.kernel import Events, Membership, OutgoingMessage, Role
 
 
 class TeamAffiliations:
@@ -14,11 +14,11 @@ class TeamAffiliations:
         self._teams = teams
 
     async def owned_alone(self, user_id: UUID) -> Sequence[Team]:
-        """Teams with other members or applications of which the user is the only owner."""
+        """Teams with other members or applications of which the user is the only owner. Holds the locks of all teams of the user."""
         found = []
-        for team, membership in await self._teams.list_of(user_id):
+        for team, membership in await self._locked(user_id):
             roster = await self._roster(team.id)
-            is_only_owner = membership.role is Role.OWNER and len(roster.owners) == 1
+            is_only_owner = membership.role is Role.OWNER and not roster.has_other_owner(user_id)
             if is_only_owner and (len(roster.members) > 1 or await self._teams.list_applications(team.id)):
                 found.append(team)
         return found
@@ -30,23 +30,18 @@ class TeamAffiliations:
         the owner: an administrator of the team, if there is one.
         """
         events: list[OutgoingMessage] = []
-        for each, membership in await self._teams.list_of(user_id):
-            team = await self._teams.lock_any(each.id)
-            if team is None:
-                continue
+        for team, membership in await self._locked(user_id):
             roster = await self._roster(team.id)
-            others = [member for member in roster.members if member.user_id != user_id]
-            if not others:
+            if len(roster.members) == 1:
                 events += team.delete(roster, now)
                 await self._teams.delete(team.id)
                 continue
-            if [owner.user_id for owner in roster.owners] == [user_id]:
-                heir = min(others, key=lambda member: (member.role is not Role.ADMIN, member.id))
-                owner, _ = roster.transfer(user_id, heir.user_id)
-                await self._teams.save_member(owner)
-                email = next(member.email for member in await self._teams.list_members(team.id) if member.membership.id == owner.id)
-                events += [membership_event(owner, now), *team.change_email(email, now)]
-                await self._teams.save(team)
+            roster.drop(user_id)
+            if membership.role is Role.OWNER and (heir := roster.appoint_heir()):
+                await self._teams.save_member(heir)
+                events.append(membership_event(heir, now))
+            events += team.keep_contact(roster, now)
+            await self._teams.save(team)
             await self._teams.remove_member(membership.id)
             events.append(membership_event(membership, now, has_ended=True))
         return tuple(events)
@@ -54,11 +49,20 @@ class TeamAffiliations:
     async def change_email(self, user_id: UUID, former: str, email: str, now: datetime) -> Events:
         """Replace the contact address of teams that have the user's former one."""
         events: list[OutgoingMessage] = []
-        for each, membership in await self._teams.list_of(user_id):
-            if membership.role is Role.OWNER and each.email == former and (team := await self._teams.lock_any(each.id)):
+        for team, membership in await self._locked(user_id):
+            if membership.role is Role.OWNER and team.email == former:
                 events += team.change_email(email, now)
                 await self._teams.save(team)
         return tuple(events)
 
+    async def _locked(self, user_id: UUID) -> Sequence[tuple[Team, Membership]]:
+        """The shared teams of the user with their locks, which all who lock several teams take in the same order."""
+        found = []
+        for each in sorted(team.id for team, _ in await self._teams.list_of(user_id)):
+            team, membership = await self._teams.lock_any(each), await self._teams.find_membership(each, user_id)
+            if team and membership:
+                found.append((team, membership))
+        return found
+
     async def _roster(self, team_id: UUID) -> Roster:
-        return Roster.of(each.membership for each in await self._teams.list_members(team_id))
+        return Roster.of(await self._teams.list_members(team_id))
