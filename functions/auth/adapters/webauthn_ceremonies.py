@@ -67,7 +67,8 @@ class WebAuthnCeremonies:
                 require_user_verification=True,
             )
         except Exception as error:  # noqa: BLE001  strangers write the response; the library lets errors of decoders and of recursion escape
-            return _refused(error)
+            _log_refusal(error)
+            return None
         is_synced = verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE
         return RegisteredKey(verified.credential_id, verified.credential_public_key, verified.sign_count, is_synced)
 
@@ -88,7 +89,8 @@ class WebAuthnCeremonies:
             handle = credential.response.user_handle
             return bytes(credential.raw_id), UUID(bytes=bytes(handle)) if handle else None
         except Exception as error:  # noqa: BLE001  strangers write the response; the library lets errors of decoders and of recursion escape
-            return _refused(error)
+            _log_refusal(error)
+            return None
 
     def verify_login(self, response: str, challenge: PasskeyChallenge, passkey: Passkey, *, needs_user_verification: bool) -> int | None:
         try:
@@ -102,11 +104,12 @@ class WebAuthnCeremonies:
                 require_user_verification=needs_user_verification,
             )
         except Exception as error:  # noqa: BLE001  strangers write the response; the library lets errors of decoders and of recursion escape
-            return _refused(error)
+            _log_refusal(error)
+            return None
         return verified.new_sign_count
 
 
-def _refused(error: Exception) -> None:
+def _log_refusal(error: Exception) -> None:
     _log.info("a response of an authenticator was refused: %s", type(error).__name__)
 
 
