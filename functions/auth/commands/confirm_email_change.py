@@ -50,7 +50,8 @@ async def confirm_email_change(
     expired: Events = ()
     other = await users.get_by_email(Email(change.email))
     if other is not None and not other.is_verified:
-        await users.delete(other.id)
+        if not await users.delete_if_unverified(other.id):
+            raise EmailUnavailable  # verified meanwhile
         expired = other.expire(now)
     former_email, events = user.email, user.change_email(change.email, now)
     try:
