@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from functions.auth.domain.email_limits import EmailKind
+from functions.auth.domain.invitation import hash_address
 from functions.auth.domain.session import PASSWORD_ONLY, EndReason
 from tests.adapters.auth_stores import HASH, in_postgres
 from tests.adapters.former_schema import FormerDatabase
@@ -83,15 +84,23 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     assert former.rows("SELECT count(*) FROM sessions WHERE authenticated_at = started_at AND methods = '{pwd}'") == [(7,)]
     assert former.rows("SELECT authenticated_at FROM sessions WHERE id = %s", earlier) == [(THEN - timedelta(days=29),)]
 
-    former.migrate_through(20)
-    former.migrate_through(21)
-    assert former.rows("SELECT DISTINCT suspended_at, suspension_reason FROM users") == [(None, "")]
+    for version in (20, 21, 23, 24, 25):
+        former.migrate_through(version)
+    assert former.rows("SELECT DISTINCT suspended_at, has_password FROM users") == [(None, True)]
     assert len(former.rows("SELECT DISTINCT kind FROM sent_emails")) == 5, "each kind of before is a kind"
-
-    former.migrate_through(23)
-    former.migrate_through(24)
-    assert former.rows("SELECT DISTINCT has_password FROM users") == [(True,)]
     assert former.rows("SELECT DISTINCT methods FROM sessions") == [(["pwd"],)]
+
+    team = uuid4()
+    former.insert("teams", id=team, name="crew", email="ada@example.org", created_at=THEN)
+    former.insert("team_members", id=uuid4(), team_id=team, user_id=ada, role="owner", joined_at=THEN)
+    former.insert(
+        "team_invitations",
+        **{"id": uuid4(), "team_id": team, "email": "guest@example.org", "role": "viewer", "invited_by": ada, "token_hash": bytes(32)},
+        **{"created_at": THEN, "expires_at": THEN + timedelta(days=7)},
+    )
+    former.migrate_through(28)
+    assert former.rows("SELECT team_id, user_id, created_at FROM created_teams") == [(team, ada, THEN)]
+    assert former.rows("SELECT invited_by, address_hash, sent_at FROM sent_invitations") == [(ada, hash_address("guest@example.org"), THEN)]
 
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
