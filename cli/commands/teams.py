@@ -97,7 +97,7 @@ def delete_team(session: Session, team: TeamName, yes: Yes = False, password_std
 
 def list_members(session: Session, team: TeamName) -> None:
     """List members with roles and grants."""
-    items = session.api.page(_path(find_team(session, team), "/members"))
+    items = session.api.page(_path(find_team(session, team)) + "/members")
     session.output.show(items, render.members(items))
     session.output.next_step(f'capsule teams role "{team}" EMAIL ROLE', f'capsule teams remove "{team}" EMAIL')
 
@@ -109,14 +109,14 @@ def invite(
     role: Annotated[Role, typer.Option("--role", metavar="ROLE", help=f"One of {', '.join(Role)}.")] = Role.DEVELOPER,
 ) -> None:
     """Invite somebody to a team by e-mail."""
-    created = session.api.post(_path(find_team(session, team), "/invitations"), {"email": email, "role": role})
+    created = session.api.post(_path(find_team(session, team)) + "/invitations", {"email": email, "role": role})
     session.output.show(created, f"✓ Invited {created['email']} with the role {created['role']}. The invitation expires in seven days.")
     session.output.next_step(f'capsule teams invitations "{team}"')
 
 
 def list_invitations(session: Session, team: TeamName) -> None:
     """List open invitations to a team."""
-    items = session.api.page(_path(find_team(session, team), "/invitations"))
+    items = session.api.page(_path(find_team(session, team)) + "/invitations")
     session.output.show(items, render.invitations(items))
     session.output.next_step(f'capsule teams {"uninvite" if items else "invite"} "{team}" EMAIL')
 
@@ -125,7 +125,7 @@ def uninvite(
     session: Session, team: TeamName, email: Annotated[str, typer.Argument(metavar="EMAIL", help="Address of the invitation, or its id.")]
 ) -> None:
     """Revoke an open invitation to a team."""
-    path = _path(find_team(session, team), "/invitations")
+    path = _path(find_team(session, team)) + "/invitations"
     items = session.api.page(path)
     by_email = next((each["id"] for each in items if each["email"] == email.strip().lower()), None)
     invitation_id = by_email or match_prefix("invitation", email, [each["id"] for each in items])
@@ -147,7 +147,7 @@ def accept(session: Session, link: Annotated[str, typer.Argument(metavar="LINK",
 def change_role(session: Session, team: TeamName, email: MemberEmail, role: RoleArgument) -> None:
     """Change the role of a member."""
     found = find_team(session, team)
-    view = session.api.patch(_path(found, f"/members/{segment(_user_id(session, found, email))}"), {"role": role})
+    view = session.api.patch(_path(found) + f"/members/{segment(_user_id(session, found, email))}", {"role": role})
     session.output.show(view, f"✓ {email} has the role {view['role']} in {render.title(found)}.")
     session.output.next_step(f'capsule teams members "{team}"')
 
@@ -161,7 +161,7 @@ def grant(session: Session, team: TeamName, email: MemberEmail, grants: Grants =
     """
     found = find_team(session, team)
     body = {"grants": [_grant(session, each) for each in grants or ()]}
-    view = session.api.put(_path(found, f"/members/{segment(_user_id(session, found, email))}/grants"), body)
+    view = session.api.put(_path(found) + f"/members/{segment(_user_id(session, found, email))}/grants", body)
     session.output.show(view, f"✓ Grants of {email}: {render.grants(view['grants'])}.")
     session.output.next_step(f'capsule teams members "{team}"')
 
@@ -170,7 +170,7 @@ def remove(session: Session, team: TeamName, email: MemberEmail) -> None:
     """Remove a member from a team."""
     found = find_team(session, team)
     user_id = _user_id(session, found, email)
-    session.api.delete(_path(found, f"/members/{segment(user_id)}"))
+    session.api.delete(_path(found) + f"/members/{segment(user_id)}")
     session.output.show({"userId": user_id}, f"✓ {email} is no member of {render.title(found)} any more.")
     session.output.next_step(f'capsule teams members "{team}"')
 
@@ -178,7 +178,7 @@ def remove(session: Session, team: TeamName, email: MemberEmail) -> None:
 def leave(session: Session, team: TeamName) -> None:
     """Leave a team."""
     found = find_team(session, team)
-    session.api.delete(_path(found, "/membership"))
+    session.api.delete(_path(found) + "/membership")
     session.output.show({"id": found["id"]}, f"✓ You are no member of {render.title(found)} any more.")
     session.output.next_step("capsule teams list")
 
@@ -190,7 +190,7 @@ def transfer(session: Session, team: TeamName, email: MemberEmail, password_stdi
     """
     found = find_team(session, team)
     body = {"userId": _user_id(session, found, email)}
-    view = session.confirmed(lambda: session.api.post(_path(found, "/transfer"), body), from_stdin=password_stdin)
+    view = session.confirmed(lambda: session.api.post(_path(found) + "/transfer", body), from_stdin=password_stdin)
     session.output.show(view, f"✓ {email} owns the team {render.title(found)}. Your role is {view['role']}.")
     session.output.next_step(f'capsule teams members "{team}"')
 
@@ -202,15 +202,15 @@ def permissions(session: Session) -> None:
     session.output.next_step("capsule teams list")
 
 
-def _path(team: Json, rest: str = "") -> str:
-    return f"/v1/teams/{segment(team['id'])}{rest}"
+def _path(team: Json) -> str:
+    return f"/v1/teams/{segment(team['id'])}"
 
 
 def _user_id(session: Session, team: Json, text: str) -> str:
     """Return the id of the member with that address or id."""
     if is_full_id(text):
         return text
-    members = session.api.page(_path(team, "/members"))
+    members = session.api.page(_path(team) + "/members")
     found = next((each["userId"] for each in members if each["email"] == text.strip().lower()), None)
     if found is None:
         raise NotFound(f'{render.title(team)} has no member "{text}"', hint=f'capsule teams members "{render.title(team)}"')

@@ -49,7 +49,7 @@ def test_every_command_is_in_a_panel(terminal: Terminal) -> None:
     assert sorted(listed) == sorted(path[0] for path in COMMANDS if len(path) == 1)
     text = terminal.invoke("--help", code=0).out
     titles = re.findall(r"^╭─ ([A-Z][a-z ]+) ─", text, re.M)
-    assert titles == ["Options", "Get started", "Run", "Private repositories", "Observe", "Billing", "Account", "Administration"]
+    assert titles == ["Options", "Get started", "Run", "Private repositories", "Observe", "Billing", "Teams", "Account", "Administration"]
     assert re.findall(r"^│ ([a-z][a-z-]*) ", text, re.M) == listed
     assert "Exit codes: 0 success" in text
 

@@ -1,4 +1,7 @@
-"""Send a notice that the password was changed, with the number of passkeys and identities that still sign in."""
+"""Send a notice that the password was changed.
+
+It names the number of passkeys and identities that still sign in.
+"""
 
 from events.auth import PasswordChanged
 from functions.auth.domain.email_limits import EmailKind, derive_intent
