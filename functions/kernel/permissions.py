@@ -78,6 +78,9 @@ class Grant:
     application_id: UUID
     environment: str | None = None
 
+    def __str__(self) -> str:
+        return str(self.application_id) if self.environment is None else f"{self.application_id}:{self.environment}"
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:

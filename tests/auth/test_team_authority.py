@@ -14,9 +14,11 @@ from functions.auth.commands.set_member_grants import SetMemberGrants
 from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.rejections import UnknownLink
 from functions.auth.domain.team_views import GrantView
+from functions.auth.queries.audit import ListAudit
 from functions.deploy import ports as deploy
 from functions.kernel import Forbidden, RecentLoginRequired, Role
 from tests.auth.team_world import ADA, BOB, EVE, TeamWorld
+from tests.auth.world import ADMIN
 
 
 @pytest.fixture
@@ -87,3 +89,19 @@ async def test_grants_end_with_the_role_of_a_developer(world: TeamWorld) -> None
     assert membership.grants == ()
     await world.call(ChangeMemberRole(team_id=team, user_id=BOB.user_id, role=Role.VIEWER), caller=ADA)
     assert (await world.call(set_grants, caller=ADA)).grants == [grant]
+
+
+async def test_the_audit_log_has_roles_and_grants_before_and_after(world: TeamWorld) -> None:
+    team = await world.team(ADA)
+    await world.join(team, BOB, Role.VIEWER)
+    application = await world.application(ADA, team)
+    await world.call(ChangeMemberRole(team_id=team, user_id=BOB.user_id, role=Role.DEVELOPER), caller=ADA)
+    grant = GrantView(application_id=application, environment="production")
+    await world.call(SetMemberGrants(team_id=team, user_id=BOB.user_id, grants=[grant]), caller=ADA)
+    await world.call(RemoveMember(team_id=team, user_id=BOB.user_id), caller=ADA)
+    await world.settle()
+    found = {each.function: (each.before, each.after) for each in (await world.call(ListAudit(), caller=ADMIN)).items}
+    assert found["auth.invite_member"] == (None, {"role": "viewer"}) == found["auth.accept_invitation"]
+    assert found["auth.change_member_role"] == ({"role": "viewer"}, {"role": "developer"})
+    assert found["auth.set_member_grants"] == ({"grants": []}, {"grants": [f"{application}:production"]})
+    assert found["auth.remove_member"] == ({"role": "developer"}, None)

@@ -11,7 +11,7 @@ from functions.auth.domain.team import MAX_TEAMS, Roster, membership_event
 from functions.auth.domain.team_views import TeamView
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.ports import Invitations, Teams, Users
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, SecretText, command
+from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, SecretText, command
 
 
 class AcceptInvitation(Model):
@@ -45,4 +45,8 @@ async def accept_invitation(
 
     await teams.add_member(membership, now)
     await invitations.delete(invitation.id)
-    return Done(TeamView.of(team, membership.role), membership_event(membership, now))
+    return Done(
+        TeamView.of(team, membership.role),
+        membership_event(membership, now),
+        change=Change(after={"role": membership.role}, target=f"teams/{team.id}/members/{user.id}"),
+    )

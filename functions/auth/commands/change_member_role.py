@@ -13,7 +13,7 @@ from functions.auth.domain.team import Roster, membership_event
 from functions.auth.domain.team_views import MembershipView
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Clock, Done, Model, Permission, Permit, RecentLoginRequired, Role, command
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, RecentLoginRequired, Role, command
 
 
 class ChangeMemberRole(Model):
@@ -32,8 +32,9 @@ async def change_member_role(request: ChangeMemberRole, teams: Teams, control: A
     now = clock.now()
     access, team = await control.lock_shared_team(permit, request.team_id)
     roster = Roster.of(await teams.list_members(team.id))
+    former = roster.get(request.user_id)
     member = roster.change_role(request.user_id, request.role, access, now)
     await teams.save_member(member)
     contact = team.keep_contact(roster, now)
     await teams.save(team)
-    return Done(MembershipView.of(member), membership_event(member, now), *contact)
+    return Done(MembershipView.of(member), membership_event(member, now), *contact, change=Change({"role": former.role}, {"role": member.role}))

@@ -15,7 +15,7 @@ from functions.auth.domain.team import MAX_MEMBERS, require_may_give
 from functions.auth.domain.team_views import InvitationView
 from functions.auth.ports import EmailTokens, Invitations, Teams, Users
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Clock, Done, Model, Permission, Permit, RecentLoginRequired, Role, Text, command, new_id
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, RecentLoginRequired, Role, Text, command, new_id
 
 
 class InviteMember(Model):
@@ -62,4 +62,4 @@ async def invite_member(
     id = new_id()
     invitation, events = Invitation.create(id, team.id, email, request.role, access.caller.user_id, email_tokens.mint(id), now)
     await invitations.add(invitation)
-    return Done(InvitationAccepted.of(invitation), *events)
+    return Done(InvitationAccepted.of(invitation), *events, change=Change(after={"role": request.role}))

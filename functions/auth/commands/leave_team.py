@@ -10,7 +10,7 @@ from functions.auth.domain.rejections import LastOwner, MemberNotFound, Personal
 from functions.auth.domain.team import Roster, membership_event
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Clock, Done, Model, Permission, Permit, command
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command
 
 
 class LeaveTeam(Model):
@@ -32,4 +32,4 @@ async def leave_team(request: LeaveTeam, teams: Teams, control: AccessControl, p
     await teams.remove_member(member.id)
     contact = team.keep_contact(roster, now)
     await teams.save(team)
-    return Done(None, membership_event(member, now, has_ended=True), *contact)
+    return Done(None, membership_event(member, now, has_ended=True), *contact, change=Change(before={"role": member.role}))

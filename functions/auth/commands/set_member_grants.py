@@ -15,7 +15,7 @@ from functions.auth.domain.team import MAX_GRANTS, Roster, membership_event
 from functions.auth.domain.team_views import GrantView, MembershipView
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Clock, Done, FieldError, Model, Permission, Permit, command
+from functions.kernel import Change, Clock, Done, FieldError, Model, Permission, Permit, command
 
 
 class SetMemberGrants(Model):
@@ -40,6 +40,8 @@ async def set_member_grants(request: SetMemberGrants, teams: Teams, control: Acc
     ]:
         raise UnknownApplication(errors=errors)
     roster = Roster.of(await teams.list_members(team.id))
+    former = roster.get(request.user_id)
     member = roster.change_grants(request.user_id, (each.grant for each in request.grants))
     await teams.save_member(member)
-    return Done(MembershipView.of(member), membership_event(member, clock.now()))
+    change = Change({"grants": [str(each) for each in former.grants]}, {"grants": [str(each) for each in member.grants]})
+    return Done(MembershipView.of(member), membership_event(member, clock.now()), change=change)

@@ -11,7 +11,7 @@ from functions.auth.domain.team import Roster, membership_event
 from functions.auth.domain.team_views import TeamView
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Clock, Done, Model, Permission, Permit, command
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command
 
 
 class TransferTeam(Model):
@@ -40,4 +40,5 @@ async def transfer_team(request: TransferTeam, teams: Teams, control: AccessCont
         await teams.save_member(member)
     events = team.change_email(next(each.email for each in members if each.membership.user_id == owner.user_id), now)
     await teams.save(team)
-    return Done(TeamView.of(team, former.role), *events, membership_event(owner, now), membership_event(former, now))
+    change = Change({"owner": former.user_id}, {"owner": owner.user_id})
+    return Done(TeamView.of(team, former.role), *events, membership_event(owner, now), membership_event(former, now), change=change)
