@@ -21,7 +21,7 @@ IdentityId = Annotated[
 
 def declare(app: typer.Typer) -> None:
     account = subcommands(app, "account", "Secure, delete, restore or export your account.")
-    identities = subcommands(account, "identities", "Providers with which you sign in.")
+    identities = subcommands(account, "identities", "List and unlink the providers you sign in with.")
     command(identities, "list")(list_identities)
     command(identities, "unlink")(unlink_identity)
 

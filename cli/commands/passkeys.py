@@ -20,7 +20,7 @@ PasskeyId = Annotated[
 
 def declare(app: typer.Typer) -> None:
     account = subcommands(app, "account", "Secure, delete, restore or export your account.")
-    passkeys = subcommands(account, "passkeys", "Passkeys with which you sign in.")
+    passkeys = subcommands(account, "passkeys", "List, rename and delete your passkeys.")
     command(passkeys, "list")(list_passkeys)
     command(passkeys, "rename")(rename_passkey)
     command(passkeys, "delete")(delete_passkey)

@@ -98,7 +98,7 @@ def delete_team(session: Session, team: TeamName, yes: Yes = False, password_std
 def list_members(session: Session, team: TeamName) -> None:
     """List members with roles and grants."""
     items = session.api.page(_path(find_team(session, team)) + "/members")
-    session.output.show(items, render.members(items))
+    session.output.show(items, render.members(items, _application_names(session, items)))
     session.output.next_step(f'capsule teams role "{team}" EMAIL ROLE', f'capsule teams remove "{team}" EMAIL')
 
 
@@ -162,7 +162,7 @@ def grant(session: Session, team: TeamName, email: MemberEmail, grants: Grants =
     found = find_team(session, team)
     body = {"grants": [_grant(session, each) for each in grants or ()]}
     view = session.api.put(_path(found) + f"/members/{segment(_user_id(session, found, email))}/grants", body)
-    session.output.show(view, f"✓ Grants of {email}: {render.grants(view['grants'])}.")
+    session.output.show(view, f"✓ Grants of {email}: {render.grants(view['grants'], _application_names(session, [view]))}.")
     session.output.next_step(f'capsule teams members "{team}"')
 
 
@@ -198,8 +198,15 @@ def transfer(session: Session, team: TeamName, email: MemberEmail, password_stdi
 def permissions(session: Session) -> None:
     """Show what you may do in each of your teams."""
     items = session.api.page("/v1/me/permissions")
-    session.output.show(items, render.permissions(items))
+    session.output.show(items, render.permissions(items, _application_names(session, items)))
     session.output.next_step("capsule teams list")
+
+
+def _application_names(session: Session, holders: list[Json]) -> dict[str, str]:
+    """Return the names, by id, of the applications that the grants name; nothing is requested without a grant."""
+    if not any(each["grants"] for each in holders):
+        return {}
+    return {each["id"]: each["name"] for each in session.api.items("/v1/apps", limit=100)}
 
 
 def _path(team: Json) -> str:

@@ -37,6 +37,12 @@ def _changed(entry: Json) -> str:
     before, after = entry["before"] or {}, entry["after"] or {}
     texts = []
     for name in dict.fromkeys((*before, *after)):
-        values = [str(side[name]) for side in (before, after) if name in side]
+        values = [_value(side[name]) for side in (before, after) if name in side]
         texts.append(f"{name}: {' → '.join(values)}")
     return ", ".join(texts)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return NONE if value is None else str(value)

@@ -1,5 +1,6 @@
 """Teams, their members, invitations, and permissions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import RenderableType
@@ -28,15 +29,18 @@ def team(view: Json) -> RenderableType:
     return Text.assemble((title(view), "bold"), f" · your role: {view['role']} · bills and alerts: {view['email']}\nid: {view['id']}")
 
 
-def members(items: list[Json]) -> RenderableType:
+def members(items: list[Json], names: Mapping[str, str]) -> RenderableType:
     table = Table(Column("e-mail"), Column("name", drop=2), Column("role"), Column("grants"), Column("since", drop=1))
     for each in items:
-        table.add_row(Text(each["email"], "bold"), each["name"], each["role"], grants(each["grants"]), age(each["joinedAt"]))
+        table.add_row(Text(each["email"], "bold"), each["name"], each["role"], grants(each["grants"], names), age(each["joinedAt"]))
     return table
 
 
-def grants(items: list[Json]) -> str:
-    return ", ".join(f"{each['applicationId'][:8]}:{each['environment'] or '*'}" for each in items) or "none"
+def grants(items: list[Json], names: Mapping[str, str]) -> str:
+    """`names`: of applications, by id. An application without a known name is shown by its id."""
+    return (
+        ", ".join(":".join(filter(None, (names.get(each["applicationId"], each["applicationId"]), each["environment"]))) for each in items) or "none"
+    )
 
 
 def invitations(items: list[Json]) -> RenderableType:
@@ -49,8 +53,8 @@ def invitations(items: list[Json]) -> RenderableType:
     return table
 
 
-def permissions(items: list[Json]) -> RenderableType:
+def permissions(items: list[Json], names: Mapping[str, str]) -> RenderableType:
     table = Table(Column("team"), Column("role"), Column("permissions"), Column("grants"))
     for each in items:
-        table.add_row(Text(title(each), "bold"), each["role"], ", ".join(each["permissions"]), grants(each["grants"]))
+        table.add_row(Text(title(each), "bold"), each["role"], ", ".join(each["permissions"]), grants(each["grants"], names))
     return table
