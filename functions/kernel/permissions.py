@@ -1,6 +1,6 @@
 """Permissions of a team's members: what a role allows, and what a grant adds.
 
-A permission belongs to a team and what it owns. Some belong to an environment: a member whose role is developer has them in a
+A permission belongs to a team and what it owns. Some belong to an environment: a member with the role developer has them in a
 protected environment only with a grant that names it. Pure: contexts store memberships and pass them in.
 """
 

@@ -5,7 +5,7 @@ ALTER TABLE users
     ADD CONSTRAINT users_suspension_has_a_reason CHECK ((suspended_at IS NULL) = (suspension_reason = ''));
 CREATE INDEX users_suspended ON users (id) WHERE suspended_at IS NOT NULL;
 
--- Programs and systems with which a user has signed in. A sign-in with another one is told to the user.
+-- Programs and systems with which a user has signed in. A sign-in with another one sends a notice to the user.
 CREATE TABLE known_devices (
     user_id       uuid        NOT NULL REFERENCES users ON DELETE CASCADE,
     program       text        NOT NULL,

@@ -77,7 +77,7 @@ CHANGES_ROWS = re.compile(
 
 
 def versions_that_change_rows(context: str) -> set[int]:
-    """Versions of the context whose migrations update, delete or derive rows, or add a column or condition that every row must meet."""
+    """Versions of the context that update, delete or derive rows, or add a column or condition that every row must meet."""
     texts = {version_of(each.id): Path(each.path).read_text() for each in migrations(context) if Path(each.path).parent.name == context}
     return {version for (version, *_), text in texts.items() if CHANGES_ROWS.search(_without_functions(text))}
 

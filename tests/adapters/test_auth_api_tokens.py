@@ -5,7 +5,10 @@ from datetime import timedelta
 import pytest
 
 from functions.auth.domain.api_token import MAX_TOKENS, ApiToken
-from functions.auth.domain.rejections import TokenNameTaken, TooManyTokens
+from functions.auth.domain.rejections import (
+    TokenNameTaken,
+    TooManyTokens,
+)
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.auth.domain.user import User
 from functions.kernel import Scope, new_id

@@ -53,7 +53,7 @@ async def test_hashes_with_weaker_parameters_need_a_rehash() -> None:
 
 async def test_a_missing_account_never_matches_and_takes_the_same_time() -> None:
     hasher = argon2_hasher()
-    assert not hasher.needs_rehash(hasher.dummy_hash), "the dummy hash needs the current parameters, otherwise its time differs"
+    assert not hasher.needs_rehash(hasher.dummy_hash), "the dummy hash needs the current parameters, or its time differs"
     hashed = await hasher.hash(PASSWORD)
 
     async def seconds(password_hash: str | None) -> float:

@@ -6,7 +6,9 @@ import pytest
 
 from functions.auth.domain.identity import Identity, IdentityProvider, ProviderClaims
 from functions.auth.domain.provider_login import LIFETIME, BrowserToken, ProviderLogin
-from functions.auth.domain.rejections import IdentityTaken
+from functions.auth.domain.sign_in_rejections import (
+    IdentityTaken,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import new_id
 from tests.adapters.auth_stores import NOW, Stores, stored_user

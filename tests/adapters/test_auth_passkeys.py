@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 
 from functions.auth.domain.passkey import CHALLENGE_LIFETIME, Passkey, PasskeyChallenge, Purpose, RegisteredKey
-from functions.auth.domain.rejections import PasskeyTaken
+from functions.auth.domain.sign_in_rejections import (
+    PasskeyTaken,
+)
 from functions.kernel import new_id
 from tests.adapters.auth_stores import NOW, Stores, stored_user
 

@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import AccountLocked
+from functions.auth.domain.rejections import (
+    AccountLocked,
+)
 from functions.auth.domain.session import Device, EndReason, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User

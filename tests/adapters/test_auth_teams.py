@@ -12,8 +12,12 @@ from functions.auth.adapters.postgres_invitations import PostgresInvitations
 from functions.auth.adapters.postgres_teams import PostgresTeams
 from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import LIFETIME, Invitation
-from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, TeamNotFound
 from functions.auth.domain.team import Team
+from functions.auth.domain.team_rejections import (
+    AlreadyInvited,
+    AlreadyMember,
+    TeamNotFound,
+)
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.ports import Invitations, Teams

@@ -15,8 +15,11 @@ from functions.auth.commands.create_team import CreateTeam, create_team
 from functions.auth.commands.revoke_invitation import RevokeInvitation, revoke_invitation
 from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import Invitation
-from functions.auth.domain.rejections import InvitationNotFound, TooManyTeams
 from functions.auth.domain.team import MAX_CREATED, Team
+from functions.auth.domain.team_rejections import (
+    InvitationNotFound,
+    TooManyTeams,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.services.access_control import AccessControl
 from functions.kernel import Caller, Forbidden, Membership, Permission, Permit, Role, new_id

@@ -10,7 +10,10 @@ from functions.auth.commands.delete_account import DeleteAccount
 from functions.auth.commands.restore_account import RestoreAccount
 from functions.auth.commands.update_profile import UpdateProfile
 from functions.auth.domain.email_limits import EmailKind
-from functions.auth.domain.rejections import LastAdministrator, WrongPassword
+from functions.auth.domain.rejections import (
+    LastAdministrator,
+    WrongPassword,
+)
 from functions.auth.domain.user import Role
 from functions.auth.queries.profile import ShowProfile
 from functions.kernel import Caller, Unauthenticated

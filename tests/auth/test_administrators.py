@@ -4,7 +4,10 @@ import pytest
 
 from events.auth import AdministratorGranted
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import EmailNotVerified, WrongCredentials
+from functions.auth.domain.rejections import (
+    EmailNotVerified,
+    WrongCredentials,
+)
 from functions.auth.domain.user import Role
 from tests.auth.world import ADDRESS, World
 

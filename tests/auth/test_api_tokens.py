@@ -13,7 +13,13 @@ from functions.auth.commands.exchange_token import ExchangedTokenView, ExchangeT
 from functions.auth.commands.revoke_token import RevokeToken
 from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.api_token import MAX_TOKENS, USE_PRECISION
-from functions.auth.domain.rejections import InvalidApiToken, InvalidTokenScopes, TokenNameTaken, TokenNotFound, TooManyTokens
+from functions.auth.domain.rejections import (
+    InvalidApiToken,
+    InvalidTokenScopes,
+    TokenNameTaken,
+    TokenNotFound,
+    TooManyTokens,
+)
 from functions.auth.domain.user import Role
 from functions.auth.ports import ApiTokens
 from functions.auth.queries.tokens import ListTokens

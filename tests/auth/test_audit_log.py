@@ -18,7 +18,9 @@ from functions.auth.commands.login import Login
 from functions.auth.commands.receive_authorization_response import ReceiveAuthorizationResponse
 from functions.auth.commands.revoke_token import RevokeToken
 from functions.auth.commands.update_profile import UpdateProfile
-from functions.auth.domain.rejections import UnknownProvider
+from functions.auth.domain.sign_in_rejections import (
+    UnknownProvider,
+)
 from functions.auth.queries.audit import AuditEntryView, ListAudit
 from functions.auth.queries.audit_chain import ExportAuditChain
 from functions.deploy.commands.configure_application import ConfigureApplication

@@ -17,10 +17,12 @@ from functions.auth.domain.lockout import FAILURES_BEFORE_LOCK
 from functions.auth.domain.rejections import (
     AccountLocked,
     AccountSuspended,
+    SessionNotFound,
+)
+from functions.auth.domain.sign_in_rejections import (
     DecidedUserCode,
     DevicePollRejection,
     ExpiredToken,
-    SessionNotFound,
     UnknownUserCode,
 )
 from functions.auth.domain.views import SessionView

@@ -7,7 +7,11 @@ import pytest
 from events.auth import UserLoggedIn
 from functions.auth.domain.email import Email
 from functions.auth.domain.lockout import FAILURE_RETENTION, FAILURES_BEFORE_LOCK, FIRST_LOCK, MAX_LOCK, FailedLogins
-from functions.auth.domain.rejections import AccountLocked, EmailNotVerified, WrongCredentials
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    EmailNotVerified,
+    WrongCredentials,
+)
 from functions.auth.domain.views import SessionView
 from tests.auth.world import ADDRESS, PASSWORD, World
 

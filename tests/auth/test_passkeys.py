@@ -20,17 +20,19 @@ from functions.auth.domain.passkey import CHALLENGE_LIFETIME, MAX_PASSKEYS
 from functions.auth.domain.rejections import (
     AccountSuspended,
     InvalidChallenge,
+    SecondFactorRequired,
+)
+from functions.auth.domain.second_factor import SecondFactor
+from functions.auth.domain.session import FirstStep, Method
+from functions.auth.domain.sign_in_rejections import (
     InvalidPasskey,
     LastSignInMethod,
     PasskeyNotFound,
     PasskeyRefused,
     PasskeyTaken,
-    SecondFactorRequired,
     TooManyPasskeys,
     UnknownPasskeyChallenge,
 )
-from functions.auth.domain.second_factor import SecondFactor
-from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.views import PasskeyView, SessionView
 from functions.auth.ports import LoginChallenges, PasskeyChallenges, SecondFactors, Vault
 from functions.auth.queries.passkeys import ListPasskeys

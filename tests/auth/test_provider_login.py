@@ -30,6 +30,11 @@ from functions.auth.domain.provider_login import LIFETIME, Status
 from functions.auth.domain.rejections import (
     AccountSuspended,
     FactorRequired,
+    SecondFactorRequired,
+)
+from functions.auth.domain.second_factor import SecondFactor
+from functions.auth.domain.session import WITH_PROVIDER, Method
+from functions.auth.domain.sign_in_rejections import (
     IdentityNotLinked,
     IdentityTaken,
     InvalidAuthorizationResponse,
@@ -38,12 +43,9 @@ from functions.auth.domain.rejections import (
     ProviderLoginFailed,
     ProviderLoginPending,
     ProviderUnavailable,
-    SecondFactorRequired,
     UnknownProvider,
     UnknownProviderLogin,
 )
-from functions.auth.domain.second_factor import SecondFactor
-from functions.auth.domain.session import WITH_PROVIDER, Method
 from functions.auth.domain.user import Role, User
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import Identities, ProviderClient, ProviderLogins, SecondFactors, Vault
@@ -134,7 +136,7 @@ async def recent(world: World) -> Caller:
 
 
 async def failure(visit: Visit) -> str:
-    """Why a sign-in whose response is taken fails."""
+    """Why a sign-in with an accepted response fails."""
     await visit.begin()
     await visit.respond(await visit.authorize())
     with pytest.raises(ProviderLoginFailed) as raised:

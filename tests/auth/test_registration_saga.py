@@ -16,7 +16,10 @@ from events.auth import (
 from functions.auth.commands.resume_registration import ResumeRegistration
 from functions.auth.domain.email_limits import MAX_PER_WINDOW
 from functions.auth.domain.registration import PLAN, Stage
-from functions.auth.domain.rejections import RegistrationComplete, UnknownRegistration
+from functions.auth.domain.rejections import (
+    RegistrationComplete,
+    UnknownRegistration,
+)
 from functions.auth.domain.user import Role
 from functions.auth.domain.views import NO_ANSWER
 from tests.auth.world import ADMIN, RegistrationScenario, World

@@ -8,7 +8,10 @@ from events.auth import SessionEnded, UserCreated
 from functions.auth.adapters.session_limits import session_limits
 from functions.auth.commands.revoke_session import RevokeSession
 from functions.auth.commands.revoke_sessions import RevokeSessions
-from functions.auth.domain.rejections import SessionExpired, SessionNotFound
+from functions.auth.domain.rejections import (
+    SessionExpired,
+    SessionNotFound,
+)
 from functions.auth.domain.user_agent import UserAgent
 from functions.auth.domain.views import SessionView
 from functions.auth.queries.sessions import ActiveSessionView, ListSessions

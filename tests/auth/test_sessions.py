@@ -5,7 +5,12 @@ from uuid import UUID
 import pytest
 
 from events.auth import SessionEnded
-from functions.auth.domain.rejections import InvalidRefreshToken, RefreshTokenReused, SessionExpired, UnknownUser
+from functions.auth.domain.rejections import (
+    InvalidRefreshToken,
+    RefreshTokenReused,
+    SessionExpired,
+    UnknownUser,
+)
 from functions.auth.domain.session import DEFAULT_LIMITS, MAX_GRACE_USES, REUSE_GRACE
 from functions.auth.domain.user import Role
 from functions.auth.queries.profile import ShowProfile

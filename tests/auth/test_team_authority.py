@@ -12,7 +12,9 @@ from functions.auth.commands.invite_member import InviteMember
 from functions.auth.commands.remove_member import RemoveMember
 from functions.auth.commands.set_member_grants import SetMemberGrants
 from functions.auth.domain.email_limits import EmailKind
-from functions.auth.domain.rejections import UnknownLink
+from functions.auth.domain.rejections import (
+    UnknownLink,
+)
 from functions.auth.domain.team_views import GrantView
 from functions.auth.queries.audit import ListAudit
 from functions.deploy import ports as deploy

@@ -12,7 +12,10 @@ from functions.auth.commands.invite_member import InviteMember
 from functions.auth.commands.revoke_invitation import RevokeInvitation
 from functions.auth.commands.transfer_team import TransferTeam
 from functions.auth.commands.update_team import UpdateTeam
-from functions.auth.domain.rejections import TooManyInvitations, TooManyTeams
+from functions.auth.domain.team_rejections import (
+    TooManyInvitations,
+    TooManyTeams,
+)
 from functions.auth.queries.invitations import ListInvitations
 from functions.kernel import Caller, Model, Role
 from tests.auth.team_world import ADA, BOB, EVE, TeamWorld

@@ -13,7 +13,11 @@ from functions.auth.commands.delete_account import DeleteAccount
 from functions.auth.commands.leave_team import LeaveTeam
 from functions.auth.commands.remove_member import RemoveMember
 from functions.auth.commands.transfer_team import TransferTeam
-from functions.auth.domain.rejections import InactiveMember, LastOwner, OwnsTeams
+from functions.auth.domain.team_rejections import (
+    InactiveMember,
+    LastOwner,
+    OwnsTeams,
+)
 from functions.kernel import Caller, Role
 from functions.monitor import ports as monitor
 from tests.auth.team_world import ADA, BOB, EVE, PASSWORD, TeamWorld

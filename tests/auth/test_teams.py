@@ -19,9 +19,12 @@ from functions.auth.commands.set_member_grants import SetMemberGrants
 from functions.auth.commands.transfer_team import TransferTeam
 from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.rejections import (
+    ExpiredLink,
+    UnknownLink,
+)
+from functions.auth.domain.team_rejections import (
     AlreadyInvited,
     AlreadyMember,
-    ExpiredLink,
     InvitationForOther,
     LastOwner,
     OwnsTeams,
@@ -29,7 +32,6 @@ from functions.auth.domain.rejections import (
     TeamNotEmpty,
     TeamNotFound,
     UnknownApplication,
-    UnknownLink,
 )
 from functions.auth.domain.team_views import GrantView
 from functions.auth.queries.permissions import ListPermissions

@@ -6,7 +6,10 @@ import pytest
 
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password, normalize
-from functions.auth.domain.rejections import InvalidEmail, WeakPassword
+from functions.auth.domain.rejections import (
+    InvalidEmail,
+    WeakPassword,
+)
 
 OWNER = Email("grace.hopper@example.org")
 

@@ -263,7 +263,7 @@ class Capsule:
         return external(adapter) if port in EXTERNAL else adapter
 
     def stores(self, context: str) -> list[Any]:
-        """The adapters of a context whose state a transaction restores."""
+        """The adapters of a context with state that a transaction restores."""
         return self._stores(context)
 
     def forget_queued(self) -> None:

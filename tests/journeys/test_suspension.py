@@ -1,4 +1,4 @@
-"""An account that is over its quota after a downgrade, and one that is suspended: refused with true numbers, told, paused, resumed after paying.
+"""An account that is over its quota after a downgrade, and one that is suspended: refused with true numbers, notified, paused, resumed after paying.
 
 Days pass for billing as an operator lets them pass (`./taskw advance-billing`); the grace period is real and lasts a minute.
 """
@@ -25,7 +25,7 @@ MONTH, DUNNING = 32, 12
 
 @pytest.fixture(scope="module")
 def strict() -> Iterator[Whole]:
-    """A Capsule whose grace period is a minute."""
+    """A Capsule with a grace period of a minute."""
     home = fresh_home("capsule-whole-")
     environment = {**home.environment, "CAPSULE_GRACE_HOURS": f"{GRACE_SECONDS / 3600:.4f}"}
     found = Whole(replace(home, environment=environment))

@@ -7,7 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.auth.domain.passkey import Passkey, PasskeyChallenge
-from functions.auth.domain.rejections import PasskeyTaken
+from functions.auth.domain.sign_in_rejections import (
+    PasskeyTaken,
+)
 
 
 @dataclass

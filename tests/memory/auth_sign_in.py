@@ -9,7 +9,9 @@ from uuid import UUID
 from functions.auth.domain.device_authorization import DeviceAuthorization
 from functions.auth.domain.identity import Identity
 from functions.auth.domain.provider_login import ProviderLogin
-from functions.auth.domain.rejections import IdentityTaken
+from functions.auth.domain.sign_in_rejections import (
+    IdentityTaken,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import Transient
 

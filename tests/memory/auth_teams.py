@@ -7,8 +7,12 @@ from uuid import UUID
 
 from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import Invitation, hash_address
-from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, TeamNotFound
 from functions.auth.domain.team import Member, Team
+from functions.auth.domain.team_rejections import (
+    AlreadyInvited,
+    AlreadyMember,
+    TeamNotFound,
+)
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.auth.ports import Users
 from functions.kernel import Membership, TeamAccess

@@ -7,7 +7,10 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.auth.domain.api_token import MAX_TOKENS, ApiToken
-from functions.auth.domain.rejections import TokenNameTaken, TooManyTokens
+from functions.auth.domain.rejections import (
+    TokenNameTaken,
+    TooManyTokens,
+)
 from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.tokens import CHALLENGE_LIFETIME, RETENTION, OpaqueToken

@@ -8,7 +8,10 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from functions.auth.domain.api_token import MAX_TOKENS, ApiToken
-from functions.auth.domain.rejections import TokenNameTaken, TooManyTokens
+from functions.auth.domain.rejections import (
+    TokenNameTaken,
+    TooManyTokens,
+)
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.kernel import Scope
 from functions.runtime.reliability import revoked_sessions

@@ -10,7 +10,9 @@ from psycopg.types.json import Jsonb
 
 from functions.auth.domain.identity import Identity, ProviderClaims
 from functions.auth.domain.provider_login import ProviderLogin, Status
-from functions.auth.domain.rejections import IdentityTaken
+from functions.auth.domain.sign_in_rejections import (
+    IdentityTaken,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.runtime.storage.database import Database
 

@@ -9,7 +9,9 @@ from psycopg.rows import dict_row
 
 from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import Invitation, hash_address
-from functions.auth.domain.rejections import AlreadyInvited
+from functions.auth.domain.team_rejections import (
+    AlreadyInvited,
+)
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.kernel import Role
 from functions.runtime.storage.database import Database

@@ -8,7 +8,9 @@ from uuid import UUID
 from psycopg.rows import dict_row
 
 from functions.auth.domain.passkey import Passkey, PasskeyChallenge, Purpose
-from functions.auth.domain.rejections import PasskeyTaken
+from functions.auth.domain.sign_in_rejections import (
+    PasskeyTaken,
+)
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 5_000

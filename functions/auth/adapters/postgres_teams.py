@@ -7,8 +7,11 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from functions.auth.domain.rejections import AlreadyMember, TeamNotFound
 from functions.auth.domain.team import Member, Team
+from functions.auth.domain.team_rejections import (
+    AlreadyMember,
+    TeamNotFound,
+)
 from functions.kernel import Grant, Membership, Role, TeamAccess
 from functions.runtime.storage.database import Database
 

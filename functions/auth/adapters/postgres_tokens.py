@@ -9,7 +9,9 @@ from psycopg.errors import LockNotAvailable
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FAILURE_RETENTION, FailedLogins
-from functions.auth.domain.rejections import AccountLocked
+from functions.auth.domain.rejections import (
+    AccountLocked,
+)
 from functions.auth.domain.tokens import RETENTION, OpaqueToken, TokenPurpose, VerificationToken
 from functions.runtime.storage.database import Database
 

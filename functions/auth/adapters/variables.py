@@ -4,7 +4,9 @@ from functions.auth.adapters.identity_providers import OIDC_PROVIDERS
 from functions.auth.adapters.oidc_hosts import OIDC_HOSTS
 from functions.auth.adapters.passkey_settings import PASSKEY_ORIGINS, PASSKEY_RP_ID
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import InvalidEmail
+from functions.auth.domain.rejections import (
+    InvalidEmail,
+)
 from functions.runtime.config.variables import PLACE
 from functions.wire.settings import Section, Setting, forms
 from functions.wire.settings.forms import Form

@@ -1,4 +1,4 @@
-"""The ceremonies of WebAuthn with the library `webauthn`. No attestation is asked for: any authenticator may be used."""
+"""The ceremonies of WebAuthn with the library `webauthn`. Attestation is not requested: any authenticator may be used."""
 
 import json
 import logging

@@ -6,8 +6,17 @@ Takes the token of the link in the e-mail. Your account must have the address th
 from pydantic import Field
 
 from events.teams import TeamMembershipChanged
-from functions.auth.domain.rejections import AlreadyMember, ExpiredLink, InvitationForOther, TooManyTeams, UnknownLink, UnknownUser
+from functions.auth.domain.rejections import (
+    ExpiredLink,
+    UnknownLink,
+    UnknownUser,
+)
 from functions.auth.domain.team import MAX_TEAMS, Roster, membership_event
+from functions.auth.domain.team_rejections import (
+    AlreadyMember,
+    InvitationForOther,
+    TooManyTeams,
+)
 from functions.auth.domain.team_views import TeamView
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.ports import Invitations, Teams, Users

@@ -5,7 +5,9 @@ Needs a session, which proves the account. As `POST /v1/provider-logins`; the re
 
 from pydantic import Field
 
-from functions.auth.domain.rejections import UnknownProvider
+from functions.auth.domain.sign_in_rejections import (
+    UnknownProvider,
+)
 from functions.auth.services.provider_logins import AuthorizationRequestView, ProviderLoginStart
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
 

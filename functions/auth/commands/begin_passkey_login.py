@@ -10,7 +10,12 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.auth.domain.passkey import PasskeyChallenge, Purpose
-from functions.auth.domain.rejections import InvalidChallenge, PasskeyRefused
+from functions.auth.domain.rejections import (
+    InvalidChallenge,
+)
+from functions.auth.domain.sign_in_rejections import (
+    PasskeyRefused,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.ports import LoginChallenges, PasskeyCeremonies, PasskeyChallenges, Passkeys
 from functions.kernel import ANYONE, Clock, Done, Model, SecretText, command

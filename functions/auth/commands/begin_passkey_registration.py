@@ -9,7 +9,12 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.auth.domain.passkey import MAX_PASSKEYS, PasskeyChallenge, Purpose
-from functions.auth.domain.rejections import TooManyPasskeys, UnknownUser
+from functions.auth.domain.rejections import (
+    UnknownUser,
+)
+from functions.auth.domain.sign_in_rejections import (
+    TooManyPasskeys,
+)
 from functions.auth.ports import PasskeyCeremonies, PasskeyChallenges, Passkeys, Users
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
 

@@ -6,7 +6,9 @@ The answer has the parameters of the authorization request. The provider sends t
 
 from pydantic import Field
 
-from functions.auth.domain.rejections import UnknownProvider
+from functions.auth.domain.sign_in_rejections import (
+    UnknownProvider,
+)
 from functions.auth.services.provider_logins import AuthorizationRequestView, ProviderLoginStart
 from functions.kernel import ANYONE, Clock, Done, Model, command
 

@@ -7,7 +7,10 @@ The answer has a secret for an authenticator application. The second factor is o
 from pydantic import Field
 
 from functions.auth.domain import one_time_codes
-from functions.auth.domain.rejections import SecondFactorAlreadyEnabled, UnknownUser
+from functions.auth.domain.rejections import (
+    SecondFactorAlreadyEnabled,
+    UnknownUser,
+)
 from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.ports import SecondFactors, Users, Vault
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command

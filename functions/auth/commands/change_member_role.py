@@ -8,8 +8,13 @@ A change to viewer or billing removes the member's grants.
 from uuid import UUID
 
 from events.teams import TeamChanged, TeamMembershipChanged
-from functions.auth.domain.rejections import LastOwner, MemberNotFound, PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Roster, membership_event
+from functions.auth.domain.team_rejections import (
+    LastOwner,
+    MemberNotFound,
+    PersonalTeam,
+    TeamNotFound,
+)
 from functions.auth.domain.team_views import MembershipView
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl

@@ -9,7 +9,12 @@ from pydantic import Field
 from events.auth import PasswordChanged, SessionEnded
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
-from functions.auth.domain.rejections import AccountLocked, UnknownUser, WeakPassword, WrongPassword
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    UnknownUser,
+    WeakPassword,
+    WrongPassword,
+)
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import Hasher, Sessions, Users
 from functions.auth.services.code_check import CodeCheck

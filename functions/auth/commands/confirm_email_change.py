@@ -10,7 +10,12 @@ from pydantic import Field
 from events.auth import EmailChanged, SessionEnded, UserDeleted, UserExpired
 from events.teams import TeamChanged
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import EmailUnavailable, ExpiredLink, UnknownLink, UsedLink
+from functions.auth.domain.rejections import (
+    EmailUnavailable,
+    ExpiredLink,
+    UnknownLink,
+    UsedLink,
+)
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import EmailChangeView

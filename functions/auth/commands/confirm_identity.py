@@ -7,7 +7,14 @@ recent sign-in for ten minutes.
 from pydantic import Field, SecretStr
 
 from events.auth import RecoveryCodeUsed
-from functions.auth.domain.rejections import AccountLocked, FactorRequired, SessionNotFound, UnknownUser, WrongCode, WrongPassword
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    FactorRequired,
+    SessionNotFound,
+    UnknownUser,
+    WrongCode,
+    WrongPassword,
+)
 from functions.auth.domain.session import PASSWORD_ONLY, Method
 from functions.auth.ports import AccessTokenIssuer, Sessions, Users
 from functions.auth.services.code_check import CodeCheck

@@ -4,8 +4,13 @@ You are its owner. It has its own plan, quota and bills, and its applications ar
 """
 
 from events.teams import TeamChanged, TeamMembershipChanged
-from functions.auth.domain.rejections import TooManyTeams, UnknownUser
+from functions.auth.domain.rejections import (
+    UnknownUser,
+)
 from functions.auth.domain.team import CREATION_WINDOW, MAX_CREATED, MAX_CREATED_IN_WINDOW, MAX_TEAMS, Team
+from functions.auth.domain.team_rejections import (
+    TooManyTeams,
+)
 from functions.auth.domain.team_views import TeamName, TeamView
 from functions.auth.ports import Teams, Users
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command

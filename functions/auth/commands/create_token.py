@@ -9,7 +9,12 @@ from pydantic import Field, StringConstraints
 
 from events.auth import ApiTokenCreated
 from functions.auth.domain.api_token import MAX_LIFETIME_DAYS, ApiToken
-from functions.auth.domain.rejections import InvalidTokenScopes, TokenNameTaken, TooManyTokens, UnknownUser
+from functions.auth.domain.rejections import (
+    InvalidTokenScopes,
+    TokenNameTaken,
+    TooManyTokens,
+    UnknownUser,
+)
 from functions.auth.domain.views import ApiTokenView
 from functions.auth.ports import ApiTokens, Users
 from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, Scope, command

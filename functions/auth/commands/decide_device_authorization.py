@@ -6,7 +6,16 @@ A confirmed device starts a session of this account. A wrong code counts as a fa
 from pydantic import Field
 
 from events.sign_in import DeviceAuthorizationDecided
-from functions.auth.domain.rejections import AccountLocked, DecidedUserCode, ExpiredToken, SessionNotFound, UnknownUser, UnknownUserCode
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    SessionNotFound,
+    UnknownUser,
+)
+from functions.auth.domain.sign_in_rejections import (
+    DecidedUserCode,
+    ExpiredToken,
+    UnknownUserCode,
+)
 from functions.auth.ports import DeviceAuthorizations, Sessions, Users
 from functions.auth.services.device_codes import DeviceCodes
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, RateClass, Rejected, Scale, command

@@ -9,8 +9,16 @@ from datetime import datetime
 from pydantic import Field
 
 from events.auth import AccountDeletionRequested, SessionEnded
-from functions.auth.domain.rejections import AccountLocked, LastAdministrator, OwnsTeams, UnknownUser, WrongPassword
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    LastAdministrator,
+    UnknownUser,
+    WrongPassword,
+)
 from functions.auth.domain.session import EndReason
+from functions.auth.domain.team_rejections import (
+    OwnsTeams,
+)
 from functions.auth.ports import DeletionPolicy, Sessions, Users
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.password_check import PasswordCheck

@@ -6,7 +6,13 @@ Refused if the account has no other way to sign in.
 from uuid import UUID
 
 from events.sign_in import PasskeyDeleted
-from functions.auth.domain.rejections import LastSignInMethod, PasskeyNotFound, UnknownUser
+from functions.auth.domain.rejections import (
+    UnknownUser,
+)
+from functions.auth.domain.sign_in_rejections import (
+    LastSignInMethod,
+    PasskeyNotFound,
+)
 from functions.auth.ports import Identities, Passkeys, Users
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
 

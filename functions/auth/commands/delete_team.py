@@ -6,8 +6,12 @@ Ends all memberships and invitations. What is owed for its plan is on a final in
 from uuid import UUID
 
 from events.teams import TeamDeleted, TeamMembershipChanged
-from functions.auth.domain.rejections import PersonalTeam, TeamNotEmpty, TeamNotFound
 from functions.auth.domain.team import Roster
+from functions.auth.domain.team_rejections import (
+    PersonalTeam,
+    TeamNotEmpty,
+    TeamNotFound,
+)
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl
 from functions.kernel import Clock, Done, Model, Permission, Permit, command

@@ -4,7 +4,9 @@ Secret and recovery codes are deleted. Signing in needs the password only.
 """
 
 from events.auth import SecondFactorDisabled
-from functions.auth.domain.rejections import SecondFactorNotEnabled
+from functions.auth.domain.rejections import (
+    SecondFactorNotEnabled,
+)
 from functions.auth.ports import SecondFactors
 from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, command
 

@@ -6,7 +6,11 @@ The answer has the recovery codes, which are shown once. All other sessions end,
 from pydantic import Field
 
 from events.auth import SecondFactorEnabled, SessionEnded
-from functions.auth.domain.rejections import SecondFactorAlreadyEnabled, SecondFactorNotEnabled, WrongCode
+from functions.auth.domain.rejections import (
+    SecondFactorAlreadyEnabled,
+    SecondFactorNotEnabled,
+    WrongCode,
+)
 from functions.auth.domain.session import EndReason, Method
 from functions.auth.domain.views import RecoveryCodesView
 from functions.auth.ports import SecondFactors, Sessions, Vault

@@ -4,7 +4,9 @@ For the gateway, which keeps the access token until it expires. The access token
 id as its session id, so `session.ended` has it refused everywhere once the API token is revoked.
 """
 
-from functions.auth.domain.rejections import InvalidApiToken
+from functions.auth.domain.rejections import (
+    InvalidApiToken,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.ports import AccessTokenIssuer, ApiTokens, Users
 from functions.kernel import ANYONE, Clock, Done, Model, SecretText, command

@@ -8,7 +8,15 @@ from datetime import datetime
 from pydantic import Field
 
 from functions.auth.domain.device_authorization import DeviceAuthorization, show_user_code
-from functions.auth.domain.rejections import AccountLocked, DecidedUserCode, ExpiredToken, UnknownUser, UnknownUserCode
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    UnknownUser,
+)
+from functions.auth.domain.sign_in_rejections import (
+    DecidedUserCode,
+    ExpiredToken,
+    UnknownUserCode,
+)
 from functions.auth.domain.user_agent import UserAgent
 from functions.auth.ports import Users
 from functions.auth.services.device_codes import DeviceCodes

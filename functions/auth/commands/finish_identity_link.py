@@ -8,7 +8,12 @@ from pydantic import Field
 
 from events.sign_in import IdentityLinked
 from functions.auth.domain.identity import MAX_IDENTITIES, Identity
-from functions.auth.domain.rejections import IdentityTaken, ProviderLoginFailed, ProviderLoginPending, UnknownProviderLogin
+from functions.auth.domain.sign_in_rejections import (
+    IdentityTaken,
+    ProviderLoginFailed,
+    ProviderLoginPending,
+    UnknownProviderLogin,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import IdentityView
 from functions.auth.ports import Identities, ProviderLogins

@@ -1,4 +1,4 @@
-"""Sign in with what a provider said about you.
+"""Sign in with the identity that a provider confirmed.
 
 409 `provider-login-pending` until the provider has answered: repeat the request after a second. A new user gets an account if the provider has
 verified the address. An address that has an account never leads to it by itself: sign in there and link the identity.
@@ -15,15 +15,17 @@ from functions.auth.domain.identity import Identity, ProviderClaims
 from functions.auth.domain.registration import Registration, RegistrationTimedOut
 from functions.auth.domain.rejections import (
     AccountSuspended,
-    IdentityNotLinked,
     InvalidEmail,
+    SecondFactorRequired,
+)
+from functions.auth.domain.session import WITH_PROVIDER, FirstStep, Method
+from functions.auth.domain.sign_in_rejections import (
+    IdentityNotLinked,
     ProviderEmailUnverified,
     ProviderLoginFailed,
     ProviderLoginPending,
-    SecondFactorRequired,
     UnknownProviderLogin,
 )
-from functions.auth.domain.session import WITH_PROVIDER, FirstStep, Method
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.auth.domain.views import SessionView

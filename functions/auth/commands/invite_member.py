@@ -10,8 +10,18 @@ from uuid import UUID
 from events.teams import TeamInvitationCreated
 from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import MAX_PER_HOUR, MAX_TO_ADDRESS_PER_DAY, Invitation
-from functions.auth.domain.rejections import AlreadyInvited, AlreadyMember, InvalidEmail, PersonalTeam, TeamFull, TeamNotFound, TooManyInvitations
+from functions.auth.domain.rejections import (
+    InvalidEmail,
+)
 from functions.auth.domain.team import MAX_MEMBERS, require_may_give
+from functions.auth.domain.team_rejections import (
+    AlreadyInvited,
+    AlreadyMember,
+    PersonalTeam,
+    TeamFull,
+    TeamNotFound,
+    TooManyInvitations,
+)
 from functions.auth.domain.team_views import InvitationView
 from functions.auth.ports import EmailTokens, Invitations, Teams, Users
 from functions.auth.services.access_control import AccessControl

@@ -6,8 +6,13 @@ The last owner transfers or deletes the team first.
 from uuid import UUID
 
 from events.teams import TeamChanged, TeamMembershipChanged
-from functions.auth.domain.rejections import LastOwner, MemberNotFound, PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Roster, membership_event
+from functions.auth.domain.team_rejections import (
+    LastOwner,
+    MemberNotFound,
+    PersonalTeam,
+    TeamNotFound,
+)
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command

@@ -6,7 +6,12 @@ The first step is the password or a provider. A wrong code counts as a failed lo
 from pydantic import Field
 
 from events.auth import AdministratorGranted, RecoveryCodeUsed, UserLoggedIn
-from functions.auth.domain.rejections import AccountLocked, AccountSuspended, InvalidChallenge, WrongCode
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    AccountSuspended,
+    InvalidChallenge,
+    WrongCode,
+)
 from functions.auth.domain.session import Method
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView

@@ -1,6 +1,6 @@
 """Sign in with a passkey.
 
-A passkey that verifies its user is two factors in one: no code is asked for. As a second step, `challenge` proves the first one.
+A passkey that verifies its user is two factors in one: no code is needed. As a second step, `challenge` proves the first one.
 """
 
 from uuid import UUID
@@ -9,8 +9,16 @@ from pydantic import Field
 
 from events.auth import UserLoggedIn
 from functions.auth.domain.passkey import Purpose
-from functions.auth.domain.rejections import AccountSuspended, EmailNotVerified, InvalidChallenge, PasskeyRefused, UnknownPasskeyChallenge
+from functions.auth.domain.rejections import (
+    AccountSuspended,
+    EmailNotVerified,
+    InvalidChallenge,
+)
 from functions.auth.domain.session import Method
+from functions.auth.domain.sign_in_rejections import (
+    PasskeyRefused,
+    UnknownPasskeyChallenge,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import LoginChallenges, PasskeyCeremonies, PasskeyChallenges, Passkeys, Users

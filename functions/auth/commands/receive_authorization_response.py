@@ -7,7 +7,11 @@ Afterwards the code is exchanged; `POST /v1/provider-logins/session` or `POST /v
 from pydantic import Field
 
 from functions.auth.domain.provider_login import AuthorizationCodeReceived, BrowserToken, ReceivedCode
-from functions.auth.domain.rejections import InvalidAuthorizationResponse, UnknownProvider, UnknownProviderLogin
+from functions.auth.domain.sign_in_rejections import (
+    InvalidAuthorizationResponse,
+    UnknownProvider,
+    UnknownProviderLogin,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.ports import ProviderLogins, Vault
 from functions.auth.services.provider_logins import ProviderLoginStart

@@ -8,7 +8,16 @@ session that confirmed it is active.
 from pydantic import Field
 
 from events.auth import UserLoggedIn
-from functions.auth.domain.rejections import AccessDenied, AccountSuspended, AuthorizationPending, ExpiredToken, InvalidGrant, SlowDown
+from functions.auth.domain.rejections import (
+    AccountSuspended,
+)
+from functions.auth.domain.sign_in_rejections import (
+    AccessDenied,
+    AuthorizationPending,
+    ExpiredToken,
+    InvalidGrant,
+    SlowDown,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView
 from functions.auth.ports import DeviceAuthorizations, Sessions, Users

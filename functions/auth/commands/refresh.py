@@ -6,7 +6,12 @@ The refresh token is used up. Using it a second time ends the session.
 from pydantic import Field
 
 from events.auth import SessionEnded
-from functions.auth.domain.rejections import AccountSuspended, InvalidRefreshToken, RefreshTokenReused, SessionExpired
+from functions.auth.domain.rejections import (
+    AccountSuspended,
+    InvalidRefreshToken,
+    RefreshTokenReused,
+    SessionExpired,
+)
 from functions.auth.domain.session import Device
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.views import SessionView

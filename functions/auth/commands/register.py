@@ -13,7 +13,10 @@ from events.auth import RegistrationRepeated, UserCreated
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
 from functions.auth.domain.registration import Registration, RegistrationTimedOut
-from functions.auth.domain.rejections import InvalidEmail, WeakPassword
+from functions.auth.domain.rejections import (
+    InvalidEmail,
+    WeakPassword,
+)
 from functions.auth.domain.user import User
 from functions.auth.ports import EmailTaken, Hasher, Registrations, Users
 from functions.kernel import ANYONE, Change, Clock, Done, Model, Origin, Scale, SecretText, command

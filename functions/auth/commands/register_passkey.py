@@ -10,7 +10,12 @@ from pydantic import Field, StringConstraints
 
 from events.sign_in import PasskeyRegistered
 from functions.auth.domain.passkey import MAX_PASSKEYS, Passkey, Purpose
-from functions.auth.domain.rejections import InvalidPasskey, PasskeyTaken, TooManyPasskeys, UnknownPasskeyChallenge
+from functions.auth.domain.sign_in_rejections import (
+    InvalidPasskey,
+    PasskeyTaken,
+    TooManyPasskeys,
+    UnknownPasskeyChallenge,
+)
 from functions.auth.domain.views import PasskeyView
 from functions.auth.ports import PasskeyCeremonies, PasskeyChallenges, Passkeys
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Rejected, Scale, command

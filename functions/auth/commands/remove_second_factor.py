@@ -7,7 +7,10 @@ from uuid import UUID
 
 from events.auth import SecondFactorDisabled, SessionEnded
 from events.sign_in import PasskeyDeleted
-from functions.auth.domain.rejections import SecondFactorNotEnabled, UserNotFound
+from functions.auth.domain.rejections import (
+    SecondFactorNotEnabled,
+    UserNotFound,
+)
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import Passkeys, SecondFactors, Sessions, Users
 from functions.kernel import ADMIN, Change, Clock, Done, Model, Scale, command

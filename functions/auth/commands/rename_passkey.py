@@ -6,7 +6,9 @@ from uuid import UUID
 from pydantic import StringConstraints
 
 from events.sign_in import PasskeyRenamed
-from functions.auth.domain.rejections import PasskeyNotFound
+from functions.auth.domain.sign_in_rejections import (
+    PasskeyNotFound,
+)
 from functions.auth.domain.views import PasskeyView
 from functions.auth.ports import Passkeys
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command

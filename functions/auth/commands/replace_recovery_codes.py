@@ -4,7 +4,9 @@ The answer has the new ones, which are shown once. The former ones no longer wor
 """
 
 from events.auth import RecoveryCodesReplaced
-from functions.auth.domain.rejections import SecondFactorNotEnabled
+from functions.auth.domain.rejections import (
+    SecondFactorNotEnabled,
+)
 from functions.auth.domain.views import RecoveryCodesView
 from functions.auth.ports import SecondFactors
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command

@@ -10,7 +10,13 @@ from pydantic import Field
 from events.auth import EmailChangeRequested
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_change import EmailChange
-from functions.auth.domain.rejections import AccountLocked, EmailUnchanged, InvalidEmail, UnknownUser, WrongPassword
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    EmailUnchanged,
+    InvalidEmail,
+    UnknownUser,
+    WrongPassword,
+)
 from functions.auth.domain.views import EmailChangeView
 from functions.auth.ports import EmailChanges, EmailTokens, Users
 from functions.auth.services.code_check import CodeCheck

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from events.auth import PasswordResetRequested
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import InvalidEmail
+from functions.auth.domain.rejections import (
+    InvalidEmail,
+)
 from functions.kernel import ANYONE, Clock, Done, Model, command
 
 

@@ -9,7 +9,13 @@ from pydantic import Field
 from events.auth import EmailVerified, PasswordChanged, SessionEnded
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
-from functions.auth.domain.rejections import AccountLocked, ExpiredLink, UnknownLink, UsedLink, WeakPassword
+from functions.auth.domain.rejections import (
+    AccountLocked,
+    ExpiredLink,
+    UnknownLink,
+    UsedLink,
+    WeakPassword,
+)
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken, TokenPurpose
 from functions.auth.ports import EmailChanges, Hasher, LoginFailures, Sessions, Users, VerificationTokens

@@ -1,7 +1,9 @@
 """Keep your account that was to be deleted. Idempotent."""
 
 from events.auth import AccountRestored
-from functions.auth.domain.rejections import UnknownUser
+from functions.auth.domain.rejections import (
+    UnknownUser,
+)
 from functions.auth.ports import Users
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command
 

@@ -7,7 +7,10 @@ from uuid import UUID
 
 from events.auth import CustomerRequested, PaymentAccountRequested, QuotaRequested
 from functions.auth.domain.registration import RegistrationTimedOut
-from functions.auth.domain.rejections import RegistrationComplete, UnknownRegistration
+from functions.auth.domain.rejections import (
+    RegistrationComplete,
+    UnknownRegistration,
+)
 from functions.auth.domain.views import RegistrationView
 from functions.auth.ports import Registrations
 from functions.kernel import ADMIN, Clock, Done, Model, Scale, command

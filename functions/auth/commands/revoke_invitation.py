@@ -3,7 +3,11 @@
 from uuid import UUID
 
 from events.teams import TeamInvitationRevoked
-from functions.auth.domain.rejections import InvitationNotFound, PersonalTeam, TeamNotFound
+from functions.auth.domain.team_rejections import (
+    InvitationNotFound,
+    PersonalTeam,
+    TeamNotFound,
+)
 from functions.auth.ports import Invitations
 from functions.auth.services.access_control import AccessControl
 from functions.kernel import Clock, Done, Model, Permission, Permit, command

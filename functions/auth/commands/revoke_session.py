@@ -6,7 +6,9 @@ Its access tokens are refused within a second. Idempotent.
 from uuid import UUID
 
 from events.auth import SessionEnded
-from functions.auth.domain.rejections import SessionNotFound
+from functions.auth.domain.rejections import (
+    SessionNotFound,
+)
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import Sessions
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, command

@@ -6,7 +6,9 @@ It is refused within a second. Idempotent.
 from uuid import UUID
 
 from events.auth import ApiTokenRevoked, SessionEnded
-from functions.auth.domain.rejections import TokenNotFound
+from functions.auth.domain.rejections import (
+    TokenNotFound,
+)
 from functions.auth.ports import ApiTokens
 from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, command
 

@@ -10,8 +10,13 @@ from uuid import UUID
 from pydantic import Field
 
 from events.teams import TeamMembershipChanged
-from functions.auth.domain.rejections import MemberNotFound, PersonalTeam, TeamNotFound, UnknownApplication
 from functions.auth.domain.team import MAX_GRANTS, Roster, membership_event
+from functions.auth.domain.team_rejections import (
+    MemberNotFound,
+    PersonalTeam,
+    TeamNotFound,
+    UnknownApplication,
+)
 from functions.auth.domain.team_views import GrantView, MembershipView
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl

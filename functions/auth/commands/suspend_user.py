@@ -11,7 +11,11 @@ from pydantic import Field, StringConstraints
 
 from events.auth import SessionEnded, UserSuspended
 from functions.auth.domain.admin_views import UserView
-from functions.auth.domain.rejections import LastAdministrator, SelfSuspended, UserNotFound
+from functions.auth.domain.rejections import (
+    LastAdministrator,
+    SelfSuspended,
+    UserNotFound,
+)
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import ApiTokens, Sessions, Users
 from functions.kernel import ADMIN, Caller, Change, Clock, Done, Model, Scale, command

@@ -6,8 +6,13 @@ You become an administrator of the team. Bills and alerts go to the new owner fr
 from uuid import UUID
 
 from events.teams import TeamChanged, TeamMembershipChanged
-from functions.auth.domain.rejections import InactiveMember, MemberNotFound, PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Roster, membership_event
+from functions.auth.domain.team_rejections import (
+    InactiveMember,
+    MemberNotFound,
+    PersonalTeam,
+    TeamNotFound,
+)
 from functions.auth.domain.team_views import TeamView
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl

@@ -6,7 +6,9 @@ Its user can try again at once. Idempotent.
 from uuid import UUID
 
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import UserNotFound
+from functions.auth.domain.rejections import (
+    UserNotFound,
+)
 from functions.auth.ports import LoginFailures, Users
 from functions.kernel import ADMIN, Change, Done, Model, Scale, command
 

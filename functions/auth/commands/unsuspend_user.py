@@ -7,7 +7,9 @@ from uuid import UUID
 
 from events.auth import UserUnsuspended
 from functions.auth.domain.admin_views import UserView
-from functions.auth.domain.rejections import UserNotFound
+from functions.auth.domain.rejections import (
+    UserNotFound,
+)
 from functions.auth.ports import Users
 from functions.kernel import ADMIN, Change, Clock, Done, Model, Scale, command
 

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from functions.auth.domain.rejections import UnknownUser
+from functions.auth.domain.rejections import (
+    UnknownUser,
+)
 from functions.auth.domain.views import ProfileView
 from functions.auth.ports import Users
 from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, command

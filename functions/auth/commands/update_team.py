@@ -3,7 +3,10 @@
 from uuid import UUID
 
 from events.teams import TeamChanged
-from functions.auth.domain.rejections import PersonalTeam, TeamNotFound
+from functions.auth.domain.team_rejections import (
+    PersonalTeam,
+    TeamNotFound,
+)
 from functions.auth.domain.team_views import TeamName, TeamView
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl

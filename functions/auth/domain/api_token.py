@@ -11,7 +11,10 @@ from uuid import UUID
 
 from events.auth import ApiTokenCreated, ApiTokenRevoked, SessionEnded
 from functions.auth.domain.access_grant import AccessGrant
-from functions.auth.domain.rejections import InvalidApiToken, InvalidTokenScopes
+from functions.auth.domain.rejections import (
+    InvalidApiToken,
+    InvalidTokenScopes,
+)
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import Role, User

@@ -13,8 +13,14 @@ from enum import StrEnum
 from uuid import UUID
 
 from events.sign_in import DeviceAuthorizationDecided
-from functions.auth.domain.rejections import AccessDenied, AuthorizationPending, DecidedUserCode, ExpiredToken, SlowDown
 from functions.auth.domain.session import Device, Method, Session
+from functions.auth.domain.sign_in_rejections import (
+    AccessDenied,
+    AuthorizationPending,
+    DecidedUserCode,
+    ExpiredToken,
+    SlowDown,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import RECENT_LOGIN, Events, Rejection, new_id
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from email_validator import EmailNotValidError, validate_email
 
-from functions.auth.domain.rejections import InvalidEmail
+from functions.auth.domain.rejections import (
+    InvalidEmail,
+)
 from functions.kernel import FieldError
 
 

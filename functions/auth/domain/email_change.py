@@ -13,7 +13,11 @@ from uuid import UUID
 
 from events.auth import EmailChangeRequested
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import EmailUnchanged, ExpiredLink, UsedLink
+from functions.auth.domain.rejections import (
+    EmailUnchanged,
+    ExpiredLink,
+    UsedLink,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.kernel import Events, new_id

@@ -8,7 +8,12 @@ from uuid import UUID
 
 from events.teams import TeamInvitationCreated, TeamInvitationRevoked
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import ExpiredLink, InvitationForOther
+from functions.auth.domain.rejections import (
+    ExpiredLink,
+)
+from functions.auth.domain.team_rejections import (
+    InvitationForOther,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
 from functions.kernel import Events, Membership, Role, new_id

@@ -22,7 +22,7 @@ MAX_PASSKEYS = 20
 class Purpose(StrEnum):
     REGISTRATION = "registration"
     LOGIN = "login"
-    """As the only factor: the passkey says whose it is."""
+    """As the only factor: the passkey names its user."""
     SECOND_FACTOR = "second-factor"
     """After the password of a known user."""
 
@@ -57,7 +57,7 @@ class RegisteredKey:
 
 @dataclass(slots=True)
 class Passkey:
-    """`sign_count`: of the last sign-in; a key whose counter does not grow may have been copied, and is refused. 0: it does not count."""
+    """`sign_count`: of the last sign-in; a key with a counter that does not grow may have been copied, and is refused. 0: it does not count."""
 
     id: UUID
     user_id: UUID

@@ -10,7 +10,9 @@ import unicodedata
 from dataclasses import dataclass
 
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import WeakPassword
+from functions.auth.domain.rejections import (
+    WeakPassword,
+)
 from functions.kernel import FieldError
 
 MIN_LENGTH, MAX_LENGTH = 8, 128

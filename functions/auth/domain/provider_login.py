@@ -15,7 +15,12 @@ from enum import StrEnum
 from uuid import UUID
 
 from functions.auth.domain.identity import IdentityProvider, ProviderClaims
-from functions.auth.domain.rejections import InvalidAuthorizationResponse, ProviderLoginFailed, ProviderLoginPending, UnknownProviderLogin
+from functions.auth.domain.sign_in_rejections import (
+    InvalidAuthorizationResponse,
+    ProviderLoginFailed,
+    ProviderLoginPending,
+    UnknownProviderLogin,
+)
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import Event, Events, Model, new_id
 

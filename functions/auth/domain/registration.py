@@ -36,7 +36,9 @@ from events.auth import (
 )
 from events.billing import CustomerCreated, PaymentAccountChanged
 from events.deploy import QuotaGranted
-from functions.auth.domain.rejections import RegistrationComplete
+from functions.auth.domain.rejections import (
+    RegistrationComplete,
+)
 from functions.auth.domain.user import User
 from functions.kernel import Event, Events
 from functions.kernel.sagas import Plan, Saga, Step

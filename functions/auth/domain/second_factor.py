@@ -13,7 +13,11 @@ from uuid import UUID
 
 from events.auth import RecoveryCodesReplaced, RecoveryCodeUsed, SecondFactorDisabled, SecondFactorEnabled
 from functions.auth.domain.one_time_codes import matching_step
-from functions.auth.domain.rejections import SecondFactorAlreadyEnabled, SecondFactorNotEnabled, WrongCode
+from functions.auth.domain.rejections import (
+    SecondFactorAlreadyEnabled,
+    SecondFactorNotEnabled,
+    WrongCode,
+)
 from functions.kernel import Events
 
 RECOVERY_CODES = 10

@@ -13,7 +13,9 @@ from uuid import UUID
 
 from events.auth import SessionEnded, UserLoggedIn
 from functions.auth.domain.access_grant import AccessGrant
-from functions.auth.domain.rejections import SessionExpired
+from functions.auth.domain.rejections import (
+    SessionExpired,
+)
 from functions.kernel import Client, Events, new_id
 
 REUSE_GRACE = timedelta(seconds=10)

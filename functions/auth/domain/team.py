@@ -11,7 +11,12 @@ from typing import Self
 from uuid import UUID
 
 from events.teams import ApplicationGrant, TeamChanged, TeamDeleted, TeamMembershipChanged
-from functions.auth.domain.rejections import InactiveMember, LastOwner, MemberNotFound, PersonalTeam
+from functions.auth.domain.team_rejections import (
+    InactiveMember,
+    LastOwner,
+    MemberNotFound,
+    PersonalTeam,
+)
 from functions.auth.domain.user import User
 from functions.kernel import PERMISSIONS, Events, Forbidden, Grant, Membership, Permission, RecentLoginRequired, Role, TeamAccess, new_id
 

@@ -10,7 +10,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from functions.auth.domain.rejections import ExpiredLink, ExpiredVerificationToken, UsedLink, UsedVerificationToken
+from functions.auth.domain.rejections import (
+    ExpiredLink,
+    ExpiredVerificationToken,
+    UsedLink,
+    UsedVerificationToken,
+)
 
 REFRESH_PREFIX = "cpr_"
 VERIFICATION_PREFIX = "cpv_"

@@ -23,7 +23,10 @@ from events.auth import (
     UserUnsuspended,
 )
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import AccountSuspended, UsedVerificationToken
+from functions.auth.domain.rejections import (
+    AccountSuspended,
+    UsedVerificationToken,
+)
 from functions.kernel import Events, new_id
 
 UNVERIFIED_LIFETIME = timedelta(days=7)

@@ -37,7 +37,7 @@ class Users(Protocol):
         ...
 
     async def list_verified_admins(self, *, lock: bool = False) -> Sequence[User]:
-        """Administrators whose address is verified. `lock`: their rows, until the transaction ends."""
+        """Administrators with a verified address. `lock`: their rows, until the transaction ends."""
         ...
 
     async def list_page(self, text: str, *, is_suspended: bool | None, before: UUID | None, limit: int) -> Sequence[User]:
@@ -62,7 +62,7 @@ class Users(Protocol):
         ...
 
     async def delete_unverified(self, registered_before: datetime, limit: int) -> Sequence[User]:
-        """Delete users whose address is not verified, with all that belongs to them, and return them."""
+        """Delete users without a verified address, with all that belongs to them, and return them."""
         ...
 
     async def rehash(self, user_id: UUID, former_hash: str, new_hash: str) -> None:

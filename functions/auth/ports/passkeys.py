@@ -55,7 +55,7 @@ class PasskeyCeremonies(Protocol):
         ...
 
     def login_options(self, allowed: Sequence[Passkey], challenge: PasskeyChallenge) -> dict[str, Any]:
-        """`allowed`: empty for a sign-in in which the passkey says whose it is."""
+        """`allowed`: empty for a sign-in in which the passkey names its user."""
         ...
 
     def read_login(self, response: str) -> tuple[bytes, UUID | None] | None:

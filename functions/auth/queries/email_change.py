@@ -1,6 +1,8 @@
 """Show the pending change of your e-mail address."""
 
-from functions.auth.domain.rejections import NoEmailChange
+from functions.auth.domain.rejections import (
+    NoEmailChange,
+)
 from functions.auth.domain.views import EmailChangeView
 from functions.auth.ports import EmailChanges
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Model, query

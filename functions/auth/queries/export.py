@@ -6,7 +6,9 @@ One part of the export of all data about a user: each context has its own.
 from datetime import datetime
 from uuid import UUID
 
-from functions.auth.domain.rejections import UnknownUser
+from functions.auth.domain.rejections import (
+    UnknownUser,
+)
 from functions.auth.domain.team_views import TeamPermissionsView
 from functions.auth.domain.views import ApiTokenView, EmailChangeView, ProfileView, RegistrationView
 from functions.auth.ports import ApiTokens, EmailChanges, Registrations, Sessions, Teams, Users

@@ -5,7 +5,10 @@ It is read from the provider's metadata (OpenID Connect Discovery 1.0).
 
 from pydantic import Field
 
-from functions.auth.domain.rejections import ProviderUnavailable, UnknownProvider
+from functions.auth.domain.sign_in_rejections import (
+    ProviderUnavailable,
+    UnknownProvider,
+)
 from functions.auth.ports import IdentityProviders, ProviderClient
 from functions.kernel import ANYONE, Model, Permanent, Transient, Work, query
 

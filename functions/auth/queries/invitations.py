@@ -2,7 +2,10 @@
 
 from uuid import UUID
 
-from functions.auth.domain.rejections import PersonalTeam, TeamNotFound
+from functions.auth.domain.team_rejections import (
+    PersonalTeam,
+    TeamNotFound,
+)
 from functions.auth.domain.team_views import InvitationView
 from functions.auth.ports import Invitations
 from functions.auth.services.access_control import AccessControl

@@ -1,6 +1,8 @@
 """Show your account."""
 
-from functions.auth.domain.rejections import UnknownUser
+from functions.auth.domain.rejections import (
+    UnknownUser,
+)
 from functions.auth.domain.views import ProfileView
 from functions.auth.ports import Users
 from functions.kernel import OWN_ACCOUNT, Caller, Model, Scale, query

@@ -3,7 +3,9 @@
 Includes each step (user, customer, quota, payment account) with times, attempts and the last error.
 """
 
-from functions.auth.domain.rejections import UnknownRegistration
+from functions.auth.domain.rejections import (
+    UnknownRegistration,
+)
 from functions.auth.domain.views import RegistrationView
 from functions.auth.ports import Registrations
 from functions.kernel import OWN_ACCOUNT, Caller, Model, query

@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
-from functions.auth.domain.rejections import TeamNotFound
 from functions.auth.domain.team import Team
+from functions.auth.domain.team_rejections import (
+    TeamNotFound,
+)
 from functions.auth.domain.team_views import TeamView
 from functions.auth.ports import Teams, Users
 from functions.auth.services.access_control import AccessControl

@@ -3,8 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from functions.auth.domain.rejections import PersonalTeam, TeamNotFound
 from functions.auth.domain.team import Member
+from functions.auth.domain.team_rejections import (
+    PersonalTeam,
+    TeamNotFound,
+)
 from functions.auth.domain.team_views import GrantView, MembershipView
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl

@@ -1,6 +1,8 @@
 """List your teams: the personal one first."""
 
-from functions.auth.domain.rejections import UnknownUser
+from functions.auth.domain.rejections import (
+    UnknownUser,
+)
 from functions.auth.domain.team import Team
 from functions.auth.domain.team_views import TeamView
 from functions.auth.ports import Teams, Users

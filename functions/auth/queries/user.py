@@ -4,7 +4,9 @@ from uuid import UUID
 
 from functions.auth.domain.admin_views import UserDetailView
 from functions.auth.domain.email import Email
-from functions.auth.domain.rejections import UserNotFound
+from functions.auth.domain.rejections import (
+    UserNotFound,
+)
 from functions.auth.ports import LoginFailures, SecondFactors, Sessions, Users
 from functions.kernel import ADMIN, Clock, Model, Scale, query
 

@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
-from functions.auth.domain.rejections import TeamNotFound
 from functions.auth.domain.team import Team, require_shared
+from functions.auth.domain.team_rejections import (
+    TeamNotFound,
+)
 from functions.auth.ports import Teams
 from functions.kernel import Permit, TeamAccess, check_team
 

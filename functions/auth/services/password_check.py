@@ -6,7 +6,9 @@ from datetime import datetime
 
 from functions.auth.domain.email import Email
 from functions.auth.domain.lockout import FailedLogins
-from functions.auth.domain.rejections import AccountLocked
+from functions.auth.domain.rejections import (
+    AccountLocked,
+)
 from functions.auth.domain.user import User
 from functions.auth.ports import Hasher, LoginFailures
 

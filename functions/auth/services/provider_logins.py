@@ -8,7 +8,9 @@ from pydantic import Field
 
 from functions.auth.domain.identity import IdentityProvider
 from functions.auth.domain.provider_login import LIFETIME, BrowserToken, ProviderLogin
-from functions.auth.domain.rejections import UnknownProvider
+from functions.auth.domain.sign_in_rejections import (
+    UnknownProvider,
+)
 from functions.auth.ports import DashboardPages, IdentityProviders, ProviderLogins
 from functions.kernel import Model
 

@@ -1,0 +1,63 @@
+"""Why a request about a team, its members or its invitations is refused."""
+
+from functions.kernel import Conflict, Forbidden, Invalid, NotFound, TooManyRequests
+
+
+class TeamNotFound(NotFound):
+    """This team does not exist, or you are not a member of it."""
+
+
+class TooManyTeams(Conflict):
+    """You are a member of as many teams as a user may be. Leave or delete one first."""
+
+
+class TeamNotEmpty(Conflict):
+    """The team has applications. Delete them first."""
+
+
+class PersonalTeam(Conflict):
+    """A personal team has one member and lives with its account. Create a team to work with others: `capsule teams create`."""
+
+
+class MemberNotFound(NotFound):
+    """The team has no member with this user id. `GET /v1/teams/{teamId}/members` lists its members."""
+
+
+class LastOwner(Conflict):
+    """The team has no other owner. Make another member an owner first: `capsule teams transfer`."""
+
+
+class InactiveMember(Conflict):
+    """The account of this member is suspended or being deleted. Choose another member."""
+
+
+class AlreadyMember(Conflict):
+    """This user is a member of the team already."""
+
+
+class InvitationNotFound(NotFound):
+    """The team has no open invitation with this id. `GET /v1/teams/{teamId}/invitations` lists them."""
+
+
+class AlreadyInvited(Conflict):
+    """This address has an open invitation to the team. Revoke it to send another one."""
+
+
+class InvitationForOther(Forbidden):
+    """The invitation was sent to another address than that of your account. Sign in with the account of that address."""
+
+
+class TeamFull(Conflict):
+    """The team has as many members and open invitations as it may have. Remove one first."""
+
+
+class TooManyInvitations(TooManyRequests):
+    """You have sent many invitations in the last hour. Wait before the next one."""
+
+
+class UnknownApplication(Invalid):
+    """The team has no application with this id. A new application is known here after a second."""
+
+
+class OwnsTeams(Conflict):
+    """You are the only owner of a team with other members or applications. Transfer or delete it first: `capsule teams transfer`."""
