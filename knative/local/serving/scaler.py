@@ -70,7 +70,7 @@ class Scaler:
         self._consumption = Consumption(pods.node, revision)
         self._loop = asyncio.get_running_loop()
         self._running: dict[str, Pod] = {}
-        self._draining: set[asyncio.Task[None]] = set()
+        self._draining: dict[asyncio.Task[None], Pod] = {}
         self._queue = RequestQueue(self._find_pod)
         self._created_at = self._loop.time()
         self._meter = ConcurrencyMeter(self.scale.window_seconds, self._created_at)
@@ -148,7 +148,7 @@ class Scaler:
         """Return the ready pod with the fewest requests; None when it is at its limit."""
         best: Pod | None = None
         for pod in self._running.values():
-            if pod.state.is_ready and (best is None or pod.in_flight < best.in_flight):
+            if pod.state.is_ready and not pod.is_terminating and (best is None or pod.in_flight < best.in_flight):
                 best = pod
         return best if best is not None and (not self.scale.max_concurrency or best.in_flight < self.scale.max_concurrency) else None
 
@@ -233,23 +233,17 @@ class Scaler:
         """Send the pod no new requests and end it when those that it has have ended."""
         del self._running[pod.uid]
         self._consumption.remove(pod.uid)
-        task = asyncio.create_task(self._drain(pod), name=f"drain {pod.name}")
-        self._draining.add(task)
-        task.add_done_callback(self._draining.discard)
+        task = asyncio.create_task(self._pods.delete(pod), name=f"drain {pod.name}")
+        self._draining[task] = pod
+        task.add_done_callback(self._draining.pop)
         self._on_change(self)
-
-    async def _drain(self, pod: Pod) -> None:
-        deadline = self._loop.time() + self.timeout_seconds
-        while pod.in_flight and self._loop.time() < deadline and not self._is_stopped:  # noqa: ASYNC110 - rare, and short
-            await asyncio.sleep(0.05)
-        await self._pods.delete(pod)
 
     # --- health
 
     def _on_pod_change(self, pod: Pod) -> None:
         if pod.uid not in self._running:
             return
-        match pod.state.stage:
+        match Stage.ENDED if pod.is_terminating else pod.state.stage:
             case Stage.READY:
                 self.failure = None
                 initial = min(self.scale.initial_pods, self.scale.max_pods or self.scale.initial_pods)
@@ -295,7 +289,9 @@ class Scaler:
         self._on_change(self)
 
     async def stop(self, grace_seconds: float | None = None) -> None:
+        """End all pods: without `grace_seconds`, those of a deleted revision, after their requests."""
         self._is_stopped = True
         self._queue.fail(f"Revision {self.name} has been deleted.")
-        await asyncio.gather(*(self._pods.delete(pod, grace_seconds) for pod in list(self._running.values())), *self._draining)
+        pods = [*self._running.values(), *self._draining.values()]
         self._running.clear()
+        await asyncio.gather(*(self._pods.delete(pod, grace_seconds) for pod in pods), *self._draining)

@@ -9,10 +9,23 @@ from contextlib import suppress
 
 import httpx
 import psutil
+import pytest
 
-from tests.knative.machine import Machine, alive, condition, service, until
+from tests.knative.machine import GROUP, VERSION, Machine, alive, condition, service, until
 from tests.proof import proof
 
+SLOW = """
+import asyncio, os
+async def answer(reader, writer):
+    await reader.readuntil(b"\\r\\n\\r\\n")
+    await asyncio.sleep(3)
+    writer.write(b"HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\nconnection: close\\r\\n\\r\\n")
+    writer.close()
+async def main():
+    async with await asyncio.start_server(answer, "127.0.0.1", int(os.environ["PORT"])) as server:
+        await server.serve_forever()
+asyncio.run(main())
+"""
 SHORT = {"autoscaling.knative.dev/window": "6s"}
 
 
@@ -98,14 +111,18 @@ def test_a_deleted_pod_is_replaced(machine: Machine, namespace: str) -> None:
         assert fresh.metadata.name != pod.metadata.name
 
 
-def test_running_requests_end_before_their_pod(machine: Machine, namespace: str) -> None:
-    machine.create(service(namespace))
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["replaced", "deleted"])
+def test_running_requests_end_before_their_pod(machine: Machine, namespace: str, is_deleted: bool) -> None:
+    """A signal ends this program at once, as it ends the websockets of others."""
+    machine.create(service(namespace, command=["python", "-c", SLOW]))
     with machine.http(machine.ready(namespace, "sample")) as http, ThreadPoolExecutor(1) as threads:
-        slow = threads.submit(http.get, "/sleep", params={"seconds": "3"})
+        slow = threads.submit(http.get, "/")
         time.sleep(0.5)
         changed = service(namespace, env=[{"name": "VERSION", "value": "2"}], annotations=SHORT)
         machine.patch(namespace, "sample", {"spec": changed["spec"]})
         machine.ready(namespace, "sample")
+        if is_deleted:
+            machine.custom.delete_namespaced_custom_object(GROUP, VERSION, namespace, "revisions", "sample-00001")
         assert slow.result().status_code == 200
 
 

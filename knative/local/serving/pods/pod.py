@@ -68,6 +68,8 @@ class Pod:
         self.state = PodState()
         self.in_flight = 0
         """Requests that the pod handles."""
+        self.is_terminating = False
+        """Whether it gets no new requests and ends after those that it has."""
         self.created_at = asyncio.get_running_loop().time()
         """On the event loop's clock."""
         self._node, self._on_change, self._restarts_always = node, on_change, restarts_always
@@ -144,15 +146,26 @@ class Pod:
                 log.warning("pod %s/%s keeps its former files: %s", self.namespace, self.name, missing)
 
     async def stop(self, grace_seconds: float | None = None) -> None:
-        """End the container with SIGTERM, and with SIGKILL after the grace (at most the pod's own).
+        """End the container with SIGTERM, and with SIGKILL after the grace (at most the pod's own). Returns when the pod has ended.
 
-        Returns when the pod has ended.
+        Without `grace_seconds` the requests that it handles come first, as long as its grace, as with queue-proxy's preStop hook.
         """
-        if grace_seconds is not None:
+        if grace_seconds is None:
+            await self._drain()
+        else:
             self.grace_seconds = min(self.grace_seconds, grace_seconds)
         self._stopping.set()
         self._retry.set()
         await asyncio.shield(self._task)
+
+    async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.grace_seconds
+        if self.in_flight and not self.is_terminating:
+            self.is_terminating = True
+            self._on_change(self)
+        while self.in_flight and loop.time() < deadline and not self._stopping.is_set():  # noqa: ASYNC110 - rare, and short
+            await asyncio.sleep(0.05)
 
     async def evict(self, message: str) -> None:
         """End the pod at once with reason Evicted. Returns when it has ended."""
