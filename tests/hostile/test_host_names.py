@@ -54,10 +54,10 @@ def test_a_platform_host_still_answers(whole: Whole, mallory: Person) -> None:
     assert answer_at(whole, "stripe-stand-in") == before
 
 
-def test_headers_cannot_select_another_host(whole: Whole, findings: Findings) -> None:
+def test_headers_cannot_select_another_host(platform: Whole, findings: Findings) -> None:
     """Only Host counts (RFC 9110, section 7.2): no proxy header and no malformed name leads to the payment provider (401)."""
-    own, provider = httpx.URL(findings.url).netloc.decode(), host_of(whole, "stripe-stand-in")
-    target = f"http://127.0.0.1:{whole.home.ports.ingress}/"
+    own, provider = httpx.URL(findings.url).netloc.decode(), host_of(platform, "stripe-stand-in")
+    target = f"http://127.0.0.1:{platform.home.ports.ingress}/"
     for header in ("X-Forwarded-Host", "Forwarded", "X-Original-Host", "X-Host"):
         value = f"host={provider}" if header == "Forwarded" else provider
         assert httpx.get(target, headers={"Host": own, header: value}, trust_env=False).json()["attacker"] is True, header

@@ -18,7 +18,10 @@ ORIGINAL = "the original content, long enough to be written over: " + "." * 80
 
 
 def test_a_daemon_of_the_build_cannot_write_into_the_image(platform: Whole) -> None:
-    """The daemon keeps a file of the result open and writes to it after the digest was computed."""
+    """The daemon keeps a file of the result open and writes to it, each 50 ms another number, from the moment at which the build has its result.
+
+    What it wrote before the digest was computed is its own image's content. Nothing changes after that.
+    """
     word = secrets.token_hex(20)
     found = attacker(
         platform,
@@ -27,11 +30,13 @@ def test_a_daemon_of_the_build_cannot_write_into_the_image(platform: Whole) -> N
         **{CONTENT: ORIGINAL},
     )
     if found.deploy()["status"] == "succeeded":
-        time.sleep(2)  # it writes every 50 ms, if it still runs
-        assert found.get().json()["content"] == ORIGINAL
+        content = found.get().json()["content"]
+        time.sleep(2)
+        assert found.get().json()["content"] == content
+        assert all(Path(each).read_text() == content for each in holding(platform.home.path, word))
     else:
         assert is_clear_failure(found.deployment), found.deployment
-    assert holding(platform.home.path, word) == []
+        assert holding(platform.home.path, word) == []
 
 
 def test_an_instance_cannot_write_into_an_image_that_is_being_built(platform: Whole) -> None:

@@ -196,3 +196,11 @@ def test_creating_an_existing_repository_keeps_its_commits(home: Home) -> None:
     repository = repositories.create(home, "existing", {"a": "1"})
     commit = repository.commit({"a": "2"}, "Two")
     assert repositories.create(home, "existing", {"a": "1"}).head == commit
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files away")
+def test_commits_to_a_repository_of_another_account(home: Home) -> None:
+    repository = repositories.create(home, "others", {"a.txt": "1"})
+    for path in [repository.path, *repository.path.rglob("*")]:
+        os.chown(path, 61_234, 61_234)
+    assert repository.commit({"a.txt": "2"}, "Second version") == repository.head

@@ -77,14 +77,18 @@ def swap_image(canary, seconds=20):
 
 
 def write_late(name, parts, seconds=20):
-    """Keep a file of the image open and write to it after the build. The text comes in parts, so that the repository does not contain it."""
+    """Keep a file of the image open and write to it after the build, each time another number.
+
+    The text comes in parts, so that the repository does not contain it.
+    """
     text = "".join(parts)
     descriptor = os.open(name, os.O_RDWR)
     await_result()
-    end = time.monotonic() + seconds
+    end, number = time.monotonic() + seconds, 0
     while time.monotonic() < end:
         time.sleep(0.05)
-        os.pwrite(descriptor, text.encode(), 0)
+        os.pwrite(descriptor, f"{text}{number:06}".encode(), 0)
+        number += 1
 
 
 def replace_manifest(kind, mib=36, seconds=60):
