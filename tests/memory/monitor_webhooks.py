@@ -5,7 +5,7 @@ from copy import deepcopy
 from datetime import datetime
 from uuid import UUID
 
-from functions.kernel import TeamAccess
+from functions.kernel import Caller, TeamAccess
 from functions.monitor.domain.notifications import DeliveryState
 from functions.monitor.domain.rejections import TooManyWebhooks, WebhookNotFound
 from functions.monitor.domain.webhook import Webhook
@@ -74,6 +74,9 @@ class MemoryWebhookStore:
 
     async def list_of(self, access: TeamAccess) -> Sequence[Webhook]:
         return deepcopy(sorted((row for row in self.rows.values() if row.user_id == access.team_id), key=lambda row: row.id))
+
+    async def list_of_personal_team(self, caller: Caller) -> Sequence[Webhook]:
+        return deepcopy(sorted((row for row in self.rows.values() if row.user_id == caller.user_id), key=lambda row: row.id))
 
     async def list_receivers(self, team_id: UUID, event_type: str) -> Sequence[Webhook]:
         found = [row for row in self.rows.values() if row.user_id == team_id and row.receives(event_type)]

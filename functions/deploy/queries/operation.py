@@ -4,6 +4,7 @@ from uuid import UUID
 
 from functions.deploy.domain.operation_views import OperationView
 from functions.deploy.domain.rejections import OperationNotFound
+from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.operation_reader import OperationReader
 from functions.kernel import Model, Permission, Permit, query
 
@@ -14,5 +15,7 @@ class ShowOperation(Model):
 
 
 @query(http="GET /v1/operations/{operation_id}", permission=Permission.APP_READ, rejects=[OperationNotFound])
-async def operation(request: ShowOperation, reader: OperationReader, permit: Permit) -> OperationView:
-    return (await reader.read(permit, request.operation_id)).view
+async def operation(request: ShowOperation, reader: OperationReader, control: AccessControl, permit: Permit) -> OperationView:
+    view = (await reader.find(request.operation_id)).view
+    await control.to_application(permit, view.application_id, OperationNotFound.of(view.id))
+    return view

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from functions.kernel import TeamAccess
+from functions.kernel import Caller, TeamAccess
 from functions.monitor.domain.notifications import DeliveryState
 from functions.monitor.domain.rejections import TooManyWebhooks, WebhookNotFound
 from functions.monitor.domain.webhook import DisabledReason, Webhook
@@ -60,6 +60,9 @@ class PostgresWebhooks:
 
     async def list_of(self, access: TeamAccess) -> Sequence[Webhook]:
         return await self._many("user_id = %s ORDER BY id", access.team_id)
+
+    async def list_of_personal_team(self, caller: Caller) -> Sequence[Webhook]:
+        return await self._many("user_id = %s ORDER BY id", caller.user_id)
 
     async def list_receivers(self, team_id: UUID, event_type: str) -> Sequence[Webhook]:
         return await self._many("user_id = %s AND disabled_at IS NULL AND event_types && %s ORDER BY id", team_id, [event_type, ALL])

@@ -1,17 +1,17 @@
-"""Update a webhook: its URL, event types, description and state.
+"""Update a webhook: URL, event types, description, state.
 
 Omitted fields keep their value. `enabled: true` enables a webhook that was disabled because its deliveries failed.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Scale, Text, command, differences
 from functions.monitor.domain.rejections import InvalidEventTypes, InvalidWebhook, WebhookNotFound
-from functions.monitor.domain.webhook import MAX_DESCRIPTION_LENGTH, check_event_types
-from functions.monitor.domain.webhook_url import WebhookPolicy
+from functions.monitor.domain.webhook import MAX_DESCRIPTION_LENGTH, Webhook, check_event_types
+from functions.monitor.domain.webhook_url import WebhookPolicy, address_of
 from functions.monitor.domain.webhook_views import WebhookView
 from functions.monitor.ports import WebhookStore
 from functions.monitor.services.webhook_access import WebhookAccess
@@ -35,7 +35,7 @@ async def update_webhook(
     request: UpdateWebhook, webhooks: WebhookStore, access: WebhookAccess, policy: WebhookPolicy, permit: Permit, clock: Clock
 ) -> Done[WebhookView]:
     webhook = await webhooks.lock(await access.to_webhook(permit, request.webhook_id), request.webhook_id)
-    before = WebhookView.of(webhook).model_dump(mode="json")
+    before = _audited(webhook)
 
     if request.url is not None:
         webhook.url = policy.admit(request.url)
@@ -49,5 +49,9 @@ async def update_webhook(
         webhook.disable(clock.now())
     await webhooks.save(webhook)
 
-    view = WebhookView.of(webhook)
-    return Done(view, change=Change(*differences(before, view.model_dump(mode="json"))))
+    return Done(WebhookView.of(webhook), change=Change(*differences(before, _audited(webhook))))
+
+
+def _audited(webhook: Webhook) -> dict[str, Any]:
+    """Without path and query of the URL, which may be a password."""
+    return {"url": address_of(webhook.url), "event_types": list(webhook.event_types), "enabled": webhook.is_enabled}

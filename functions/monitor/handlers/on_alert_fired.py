@@ -1,4 +1,4 @@
-"""Send an alert that fired to the webhooks of the application's team."""
+"""Send an alert that fired to the webhooks of its team."""
 
 from events.monitor import AlertFired, WebhookDeliveryRequested
 from functions.kernel import Done, Order, Scale, on

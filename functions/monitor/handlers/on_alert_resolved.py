@@ -1,4 +1,4 @@
-"""Send a resolved alert to the webhooks of the application's team."""
+"""Send a resolved alert to the webhooks of its team."""
 
 from events.monitor import AlertResolved, WebhookDeliveryRequested
 from functions.kernel import Done, Order, Scale, on

@@ -1,4 +1,4 @@
-"""Make an attempt of a delivery to a webhook, and record the result.
+"""Send a delivery to its webhook, and record the result.
 
 The delivery's row is the intent, and its id that of all attempts. Retries are requested by the delivery itself: its schedule
 takes more than a day. A webhook that fails for days, or answers 410, is disabled.

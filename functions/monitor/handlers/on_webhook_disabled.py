@@ -1,4 +1,7 @@
-"""Tell a team that its webhook was disabled: by e-mail, and by its other webhooks."""
+"""Tell a team that its webhook was disabled.
+
+By e-mail, and by its other webhooks.
+"""
 
 from events.monitor import WebhookDeliveryRequested, WebhookDisabled
 from functions.kernel import Scale, Work, effect

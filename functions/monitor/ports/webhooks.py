@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from functions.kernel import TeamAccess
+from functions.kernel import Caller, TeamAccess
 from functions.monitor.domain.webhook import Webhook
 from functions.monitor.domain.webhook_delivery import WebhookDelivery
 
@@ -37,6 +37,10 @@ class WebhookStore(Protocol):
 
     async def list_of(self, access: TeamAccess) -> Sequence[Webhook]:
         """The webhooks of the team, oldest first."""
+        ...
+
+    async def list_of_personal_team(self, caller: Caller) -> Sequence[Webhook]:
+        """The webhooks of the caller's own team, oldest first."""
         ...
 
     async def list_receivers(self, team_id: UUID, event_type: str) -> Sequence[Webhook]:
