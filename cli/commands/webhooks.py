@@ -87,8 +87,8 @@ def update(
 
     --event replaces all event types.
     """
-    given = {"url": url, "eventTypes": event or None, "description": description, "enabled": enable}
-    body: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    fields = {"url": url, "eventTypes": event or None, "description": description, "enabled": enable}
+    body: dict[str, Any] = {name: value for name, value in fields.items() if value is not None}
     if not body:
         raise UsageError("Nothing to change", hint="Use --url, --event, --description, --enable or --disable")
     updated = session.api.patch(f"/v1/webhooks/{segment(_find(session, webhook, team))}", body)
