@@ -1,4 +1,4 @@
-"""Export what monitor stores about you: alerts, rules, webhooks.
+"""Export what monitor stores: alerts, rules, webhooks.
 
 One part of the export of all data about a user: each context has its own. Logs and metrics are large: `GET /v1/apps/{id}/logs` and
 `…/metrics` return them.
