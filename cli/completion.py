@@ -73,6 +73,10 @@ def alert_channel_ids(ctx: typer.Context, incomplete: str) -> Completion:
     return _complete(incomplete, list_channels)
 
 
+def webhook_ids(incomplete: str) -> Completion:
+    return _complete(incomplete, lambda client: _short(client.page("/v1/webhooks"), lambda each: str(each["url"])))
+
+
 def plan_codes(incomplete: str) -> Completion:
     return _complete(incomplete, lambda client: [(each["code"], each["name"]) for each in client.page("/v1/billing/plans")])
 

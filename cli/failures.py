@@ -19,6 +19,8 @@ NEXT_STEPS = {
     "application-is-deployed": "capsule apps create NAME REPOSITORY",
     "application-name-taken": "Choose another name.",
     "environment-not-found": "capsule environments list, or: capsule environments create NAME",
+    "webhook-not-found": "capsule webhooks list",
+    "invalid-event-types": "capsule webhooks event-types",
     "run-not-found": "capsule runs list",
     "too-many-runs": "capsule runs list, then: capsule runs cancel RUN",
     "terminals-unavailable": "capsule run --detach COMMAND",

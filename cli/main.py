@@ -33,6 +33,7 @@ from cli.commands import (
     subscription,
     teams,
     tokens,
+    webhooks,
 )
 from cli.help import RootGroup
 
@@ -46,7 +47,7 @@ RootGroup.panels = {
     "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
     "Run": ("status", "ps", "restart", "stop", "start", "run", "runs", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
     "Private repositories": ("key", "token", "host-keys"),
-    "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels"),
+    "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels", "webhooks"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
     "Teams": ("teams", "permissions"),
     "Account": ("whoami", "profile", "sessions", "tokens", "account", "password", "email", "logout"),
@@ -87,6 +88,7 @@ TOPICS = (
     observe,
     alerts,
     alert_settings,
+    webhooks,
     billing,
     subscription,
     operator,

@@ -104,7 +104,7 @@ class UsageThresholdReached(Event, type="usage-threshold.reached"):
     at: datetime
 
 
-class InvoiceIssued(Event, type="invoice.issued", subject="invoice_id"):
+class InvoiceIssued(Event, type="invoice.issued", subject="invoice_id", is_public=True):
     """An invoice was issued: it has its number and is open or paid.
 
     `total`: minor units.
@@ -150,7 +150,7 @@ class PaymentEvent(Event, abstract=True):
     at: datetime
 
 
-class PaymentProcessed(PaymentEvent, type="payment.processed", subject="payment_id"):
+class PaymentProcessed(PaymentEvent, type="payment.processed", subject="payment_id", is_public=True):
     """A payment succeeded.
 
     `plan`: the plan that it paid for. What it paid for takes effect at once: `subscription.changed` is published with it.
@@ -159,7 +159,7 @@ class PaymentProcessed(PaymentEvent, type="payment.processed", subject="payment_
     plan: str
 
 
-class PaymentFailed(PaymentEvent, type="payment.failed", subject="payment_id"):
+class PaymentFailed(PaymentEvent, type="payment.failed", subject="payment_id", is_public=True):
     """A payment was declined.
 
     `reason`: the provider's code. `detail`: for people. `retry_at`: when the payment is tried again; null: never.

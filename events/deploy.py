@@ -43,7 +43,7 @@ class AccountReviewRequested(Event, type="account.review-requested"):
     user_id: UUID
 
 
-class ApplicationCreated(Event, type="application.created", subject="application_id"):
+class ApplicationCreated(Event, type="application.created", subject="application_id", is_public=True):
     """An application was created."""
 
     application_id: UUID
@@ -61,7 +61,7 @@ class ApplicationRenamed(Event, type="application.renamed", subject="application
     at: datetime
 
 
-class ApplicationDeleted(Event, type="application.deleted", subject="application_id"):
+class ApplicationDeleted(Event, type="application.deleted", subject="application_id", is_public=True):
     """An application was deleted with all its environments."""
 
     application_id: UUID
@@ -70,7 +70,7 @@ class ApplicationDeleted(Event, type="application.deleted", subject="application
     at: datetime
 
 
-class EnvironmentCreated(Event, type="environment.created"):
+class EnvironmentCreated(Event, type="environment.created", is_public=True):
     """A user created an environment.
 
     The two that every application has are not announced.
@@ -83,7 +83,7 @@ class EnvironmentCreated(Event, type="environment.created"):
     at: datetime
 
 
-class EnvironmentDeleted(Event, type="environment.deleted"):
+class EnvironmentDeleted(Event, type="environment.deleted", is_public=True):
     """An environment was deleted; its application stays."""
 
     application_id: UUID
@@ -201,14 +201,14 @@ class DeploymentReleaseStarted(DeploymentEvent, type="deployment.release-started
     """The rollout of a release started; traffic follows when it is ready."""
 
 
-class DeploymentSucceeded(DeploymentEvent, type="deployment.succeeded", subject="deployment_id"):
+class DeploymentSucceeded(DeploymentEvent, type="deployment.succeeded", subject="deployment_id", is_public=True):
     """A deployment succeeded: its release serves at `url`."""
 
     release_id: UUID
     url: str
 
 
-class DeploymentFailed(DeploymentEvent, type="deployment.failed", subject="deployment_id"):
+class DeploymentFailed(DeploymentEvent, type="deployment.failed", subject="deployment_id", is_public=True):
     """A deployment failed before its release got traffic.
 
     `reason`: a stable code (`build-failed`, `repository-not-found`, `not-ready`, `release-phase-failed`, `cancelled` …).
@@ -231,7 +231,7 @@ class DeploymentRollbackStarted(DeploymentEvent, type="deployment.rollback-start
     rolled_back_to: int
 
 
-class DeploymentRolledBack(DeploymentEvent, type="deployment.rolled-back", subject="deployment_id"):
+class DeploymentRolledBack(DeploymentEvent, type="deployment.rolled-back", subject="deployment_id", is_public=True):
     """A release that got traffic failed and was rolled back.
 
     `release_id`, `release`: the failed release. `rolled_back_to`: the number of the release that serves again.

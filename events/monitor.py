@@ -22,7 +22,7 @@ class UsageMeasured(Event, type="usage.measured"):
     cpu_milliseconds: int = 0
 
 
-class AlertFired(Event, type="alert.fired", subject="alert_id"):
+class AlertFired(Event, type="alert.fired", subject="alert_id", is_public=True):
     """An alert fired.
 
     `kind`: `deployment-failed`, `deployment-rolled-back`, `error-rate` or `latency`; of the platform itself `dead-letters`,
@@ -39,7 +39,7 @@ class AlertFired(Event, type="alert.fired", subject="alert_id"):
     at: datetime
 
 
-class AlertResolved(Event, type="alert.resolved", subject="alert_id"):
+class AlertResolved(Event, type="alert.resolved", subject="alert_id", is_public=True):
     """An alert was resolved: its condition no longer holds."""
 
     alert_id: UUID
@@ -47,6 +47,29 @@ class AlertResolved(Event, type="alert.resolved", subject="alert_id"):
     environment: str
     kind: str
     at: datetime
+
+
+class WebhookDisabled(Event, type="webhook.disabled", subject="webhook_id", is_public=True):
+    """A webhook was disabled because its deliveries failed.
+
+    `url`: scheme, host and port. `reason`: `failing` (for days) or `gone` (it answered 410).
+    """
+
+    webhook_id: UUID
+    user_id: UUID
+    url: str
+    reason: str
+    at: datetime
+
+
+class WebhookDeliveryRequested(Event, type="webhook-delivery.requested"):
+    """An attempt of a delivery to a webhook is due.
+
+    `attempt`: its number; the attempt is made once.
+    """
+
+    delivery_id: UUID
+    attempt: int
 
 
 class AlertNotificationRequested(Event, type="alert-notification.requested"):

@@ -7,6 +7,7 @@ from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.adapters.postgres_operations import PostgresOperations
 from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
@@ -28,6 +29,7 @@ from functions.deploy.ports import (
     Environments,
     Housekeeping,
     Memberships,
+    Operations,
     Quotas,
     Releases,
     RepositoryAccesses,
@@ -40,6 +42,8 @@ from functions.deploy.services.account_reviewer import AccountReviewer
 from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.operation_reader import OperationReader
+from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.service_refresher import ServiceRefresher
@@ -75,6 +79,9 @@ wiring = Wiring(
         Housekeeping: housekeeping,
         Memberships: PostgresMemberships,
         ObservationPolicy: observation_policy,
+        OperationReader: OperationReader,
+        OperationRecorder: OperationRecorder,
+        Operations: PostgresOperations,
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,
         Renderings: Renderings,

@@ -15,9 +15,11 @@ from functions.edge.gateway import problems
 from functions.edge.gateway.pagination import is_paginated
 from functions.edge.gateway.responses import location_template
 from functions.edge.gateway.routing import Route, route_of
-from functions.kernel import Caller, Forbidden, Kind
+from functions.kernel import Caller, Event, Forbidden, Kind
+from functions.kernel.streams import event_data
 from functions.runtime.execution.results import AnswerNotKept, KeyReused
 from functions.wire.problems import ProblemType, type_uri
+from functions.wire.server_sent_events import MEDIA_TYPE as EVENT_STREAM
 
 PROBLEM: Schema = {
     "type": "object",
@@ -69,7 +71,8 @@ GATEWAY_TAG = {"name": "gateway", "description": "Probes and health."}
 
 def document(catalog: Catalog) -> dict[str, Any]:
     routes = sorted((route for route in map(route_of, catalog.declarations) if route), key=lambda route: (route.path, route.method))
-    shapes = Shapes(_types(routes))
+    public = [event for event in catalog.events if event.is_public]
+    shapes = Shapes([*_types(routes), *((event, "serialization") for event in public)])
     paths: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, shapes, has_location=location_template(route, routes) is not None)
@@ -86,12 +89,39 @@ def document(catalog: Catalog) -> dict[str, Any]:
         "tags": [*({"name": context, "description": _description(context)} for context in catalog.contexts), OPERATIONS_TAG, GATEWAY_TAG],
         "security": [{"accessToken": []}],
         "paths": paths,
+        "webhooks": {event.type: _webhook(event, shapes) for event in public},
         "components": {
             "schemas": {**shapes.definitions, "Problem": PROBLEM, "ProblemFault": FAULT},
             "responses": {slug: _problem_response(kind.status, {slug: kind.title}) for slug, kind in sorted(problems.OWN.items())},
             "parameters": {"IdempotencyKey": IDEMPOTENCY_KEY},
             "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
+    }
+
+
+def _webhook(event: type[Event], shapes: Shapes) -> dict[str, Any]:
+    """The request to a webhook that receives the event (standardwebhooks.com)."""
+    body: Schema = {
+        "type": "object",
+        "properties": {
+            "type": {"type": "string", "const": event.type},
+            "timestamp": {"type": "string", "format": "date-time"},
+            "data": shapes.of(event, "serialization"),
+        },
+        "required": ["type", "timestamp", "data"],
+    }
+    return {
+        "post": {
+            "operationId": event.type.replace(".", "_").replace("-", "_"),
+            "summary": (event.__doc__ or "").strip().splitlines()[0].rstrip("."),
+            "security": [],
+            "parameters": [
+                {"name": f"webhook-{name}", "in": "header", "required": True, "schema": {"type": "string"}}
+                for name in ("id", "timestamp", "signature")
+            ],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+            "responses": {"2XX": {"description": "Received. Every other answer is repeated."}},
+        }
     }
 
 
@@ -112,7 +142,9 @@ def _own_operation(path: str) -> dict[str, Any]:
 def _types(routes: Sequence[Route]) -> list[tuple[Any, Mode]]:
     inputs: list[tuple[Any, Mode]] = [(route.input, "validation") for route in routes]
     outputs: list[tuple[Any, Mode]] = [
-        (route.declaration.output, "serialization") for route in routes if _has_content(route) and route.media_type is None
+        (event_data(route.declaration.output) if route.is_stream else route.declaration.output, "serialization")
+        for route in routes
+        if _has_content(route) and route.media_type is None
     ]
     return inputs + outputs
 
@@ -188,18 +220,28 @@ def _responses(route: Route, shapes: Shapes, has_location: bool) -> dict[str, An
     responses: dict[str, Any] = {}
     success: dict[str, Any] = {"description": HTTPStatus(declaration.status).phrase}
     if _has_content(route):
-        is_file = route.media_type is not None
-        success["content"] = {route.media_type: {}} if is_file else {"application/json": {"schema": shapes.of(declaration.output, "serialization")}}
-    if declaration.kind is Kind.QUERY:
+        success["content"] = _content(route, shapes)
+    if route.is_stream:
+        responses["204"] = {"description": "Nothing follows the last event: do not connect again"}
+    elif declaration.kind is Kind.QUERY:
         success["headers"] = {"ETag": {"schema": {"type": "string"}}, **({"Link": LINK} if is_paginated(route) else {})}
         responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
     elif has_location:
-        success["headers"] = {"Location": {"description": "The path of the created resource", "schema": {"type": "string"}}}
+        success["headers"] = {"Location": {"description": "The path of the created resource, or of the operation", "schema": {"type": "string"}}}
     responses[str(declaration.status)] = success
     for status, titles in _problems(route).items():
         only = next(iter(titles)) if len(titles) == 1 else ""
         responses[str(status)] = {"$ref": f"#/components/responses/{only}"} if only in problems.OWN else _problem_response(status, titles)
     return dict(sorted(responses.items()))
+
+
+def _content(route: Route, shapes: Shapes) -> dict[str, Any]:
+    """OpenAPI 3.1 has no form for the events of a stream. `x-event-data` is the schema of their data (3.2: `itemSchema`)."""
+    if route.media_type is not None:
+        return {route.media_type: {}}
+    if route.is_stream:
+        return {EVENT_STREAM: {"schema": {"type": "string"}, "x-event-data": shapes.of(event_data(route.declaration.output), "serialization")}}
+    return {"application/json": {"schema": shapes.of(route.declaration.output, "serialization")}}
 
 
 def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:

@@ -15,7 +15,7 @@ Mode = Literal["validation", "serialization"]
 
 REF = "#/components/schemas/{model}"
 _LONG = re.compile(r"^(?:functions|events)__(\w+?)__(?:.*__)?([A-Za-z0-9]+)(?:-(Input|Output))?(?:__\d+)?$")
-_GENERIC = re.compile(r"^(?:functions__kernel__page__)?Page_")
+_GENERIC = re.compile(r"^(?:functions__kernel__(?:page|streams)__)?(?:Page|EventStream|StreamEvent)_")
 _SHORT = re.compile(r"^([A-Za-z0-9_]+?)-(Input|Output)(?:__\d+)?$")
 
 

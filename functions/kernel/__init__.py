@@ -48,6 +48,7 @@ from functions.kernel.page import Page
 from functions.kernel.permissions import PERMISSIONS, PROTECTED_ENVIRONMENTS, Grant, Membership, Permission, Role
 from functions.kernel.rates import RateClass
 from functions.kernel.raw import File, RawRequest
+from functions.kernel.streams import EventStream, StreamEvent, StreamRequest
 from functions.kernel.time import Clock, new_id
 from functions.kernel.values import Int32, Number, PositiveInt64, SecretText, Text, Timestamp
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
@@ -72,6 +73,7 @@ __all__ = [
     "Delayed",
     "Done",
     "Event",
+    "EventStream",
     "Events",
     "FieldError",
     "File",
@@ -112,6 +114,8 @@ __all__ = [
     "Scale",
     "Scope",
     "SecretText",
+    "StreamEvent",
+    "StreamRequest",
     "TeamAccess",
     "Text",
     "Timestamp",

@@ -31,19 +31,21 @@ class Event(Part):
     `version`: counts breaking changes of the payload; `@upcasts` beside the class converts older versions (`kernel.versions`).
     `subject`: the field with the id of the aggregate whose state the event reports. Events of one subject are numbered, and a
     handler skips those older than the last one it applied (`Order`). Events to be added up (payments, usage) have no common subject.
+    `is_public=True`: integrators may receive it by webhook. Its payload is theirs then: fields are for people outside of Capsule.
     `abstract=True`: a base class of several events.
     """
 
     type: ClassVar[str] = ""
     version: ClassVar[int] = 1
     subject: ClassVar[str | None] = None
+    is_public: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__()
 
     @classmethod
     def __pydantic_init_subclass__(
-        cls, *, type: str = "", version: int = 1, subject: str | None = None, abstract: bool = False, **kwargs: Any
+        cls, *, type: str = "", version: int = 1, subject: str | None = None, is_public: bool = False, abstract: bool = False, **kwargs: Any
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         if abstract:
@@ -52,7 +54,7 @@ class Event(Part):
             raise TypeError(f"{cls.__name__} has no type: write class {cls.__name__}(Event, type='user.created')")
         if subject is not None and subject not in cls.model_fields:
             raise TypeError(f"{cls.__name__}: subject {subject!r} is not one of its fields {sorted(cls.model_fields)}")
-        cls.type, cls.version, cls.subject = type, version, subject
+        cls.type, cls.version, cls.subject, cls.is_public = type, version, subject, is_public
 
     @property
     def subject_id(self) -> str | None:

@@ -33,6 +33,8 @@ class Permission(StrEnum):
     ALERTS_WRITE = "alerts.write"
     BILLING_READ = "billing.read"
     BILLING_WRITE = "billing.write"
+    WEBHOOKS_MANAGE = "webhooks.manage"
+    """Webhooks, which receive every public event of the team, also those of money, and their deliveries."""
     TEAM_READ = "team.read"
     TEAM_MANAGE = "team.manage"
     """Members, invitations and grants."""

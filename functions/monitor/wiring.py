@@ -10,11 +10,15 @@ from functions.monitor.adapters.erasures import PostgresErasures
 from functions.monitor.adapters.metrics import PostgresRequests, PostgresResources, PostgresRollups
 from functions.monitor.adapters.notifications import PostgresChannels, PostgresDeliveries
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresMarkers, PostgresUnownedUsage
+from functions.monitor.adapters.postgres_webhooks import PostgresWebhookDeliveries, PostgresWebhooks
 from functions.monitor.adapters.sealing import SealedVault
 from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
+from functions.monitor.adapters.webhook_notices import WebhookNoticeSender
 from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.services.access_control import AccessControl
 from functions.monitor.services.erasure import Erasure
+from functions.monitor.services.webhook_access import WebhookAccess
+from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
@@ -64,7 +68,12 @@ wiring = Wiring(
         ports.Rules: PostgresRules,
         ports.UnownedUsage: PostgresUnownedUsage,
         ports.Vault: SealedVault,
+        ports.WebhookDeliveries: PostgresWebhookDeliveries,
+        ports.WebhookNotices: WebhookNoticeSender,
+        ports.WebhookStore: PostgresWebhooks,
         ports.Webhooks: webhooks,
+        WebhookAccess: WebhookAccess,
+        WebhookDispatcher: WebhookDispatcher,
         EmailTransport: email_transport,
         WebhookPolicy: webhook_policy,
     },

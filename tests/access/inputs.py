@@ -40,6 +40,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "deploy.set_repository_token": {"token": "a-token-of-the-owner"},
     "deploy.start_run": {"command": "true"},
     "monitor.create_alert_channel": {"url": "https://hooks.example.org/other"},
+    "monitor.create_webhook": {"url": "https://hooks.example.org/other", "eventTypes": ["deployment.failed"]},
+    "monitor.update_webhook": {"description": "changed"},
     "monitor.create_alert_rule": {"kind": "deployment-failed"},
 }
 """Bodies that a schema's sample is no valid example of."""

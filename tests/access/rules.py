@@ -19,6 +19,7 @@ RULES: dict[Access, str] = {
         auth.begin_provider_login auth.receive_authorization_response auth.finish_provider_login auth.identity_provider auth.identity_providers
         auth.begin_passkey_login auth.login_with_passkey
         billing.handle_stripe_webhook billing.plans
+        monitor.webhook_event_types
     """,
     Access.ACCOUNT: """
         auth.audit auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile
@@ -32,7 +33,7 @@ RULES: dict[Access, str] = {
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
         billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.export deploy.quota
-        monitor.alerts monitor.export
+        monitor.alerts monitor.export monitor.create_webhook monitor.webhooks
     """,
     Access.TEAM: """
         auth.change_member_role auth.delete_team auth.invitations auth.invite_member auth.leave_team auth.remove_member auth.revoke_invitation
@@ -41,9 +42,12 @@ RULES: dict[Access, str] = {
     Access.OBJECT: """
         auth.revoke_session auth.revoke_token auth.unlink_identity auth.delete_passkey auth.rename_passkey
         billing.credit_note_pdf billing.invoice billing.invoice_pdf billing.pay_invoice
+        monitor.delete_webhook monitor.redeliver_webhook monitor.rotate_webhook_secret monitor.send_test_event monitor.update_webhook
+        monitor.webhook monitor.webhook_deliveries
         deploy.application deploy.application_configuration deploy.cancel_deployment deploy.cancel_run deploy.change_application
         deploy.configure_application deploy.configure_environment deploy.create_deploy_key deploy.create_environment
         deploy.delete_application deploy.delete_environment deploy.delete_repository_token deploy.deploy deploy.deployment
+        deploy.operation deploy.operation_events
         deploy.deployments deploy.environment_configuration deploy.environments deploy.instances deploy.promote deploy.release
         deploy.releases deploy.rename_application deploy.repository_access deploy.restart_environment deploy.roll_back
         deploy.attach_run deploy.rotate_deploy_key deploy.run deploy.runs deploy.scale_environment deploy.set_host_keys deploy.set_repository_token

@@ -68,7 +68,9 @@ def test_no_route_reads_without_a_check() -> None:
         if declaration.name != "auth.accept_invitation":  # the token of the invitation is its check
             assert calls.isdisjoint(UNCHECKED), declaration.name
         if declaration.permission is not None:
-            assert calls & {"to_team", "to_shared_team", "lock_shared_team", *OF_APPLICATIONS, "readable_teams", "allows"}, declaration.name
+            assert calls & {"to_team", "to_shared_team", "lock_shared_team", "to_webhook", *OF_APPLICATIONS, "readable_teams", "allows"}, (
+                declaration.name
+            )
 
 
 def test_who_finds_the_environment_later_checks_it() -> None:

@@ -37,6 +37,8 @@ from functions.kernel import Caller, Client, File, Kind, Rejection, Scope
 from functions.monitor import ports as monitor
 from functions.monitor.commands.create_alert_channel import CreateAlertChannel
 from functions.monitor.commands.create_alert_rule import CreateAlertRule
+from functions.monitor.commands.create_webhook import CreateWebhook
+from functions.monitor.commands.send_test_event import SendTestEvent
 from functions.monitor.domain.timeline import Execution
 from functions.runtime.config.registry import Registry, contexts
 from tests.access.inputs import LINK_TOKEN, PASSWORD, PROVIDER, valid_input
@@ -53,6 +55,7 @@ RUNTIME_FUNCTIONS = ("dead_letters", "settle_dead_letters")
 """Their store is the runtime's, which does not exist in memory."""
 
 LAST = (
+    "monitor.delete_webhook",
     *("deploy.delete_environment", "deploy.delete_application"),
     *("auth.revoke_invitation", "auth.leave_team", "auth.remove_member", "auth.delete_team"),
     *("auth.delete_account", "auth.cancel_email_change", "auth.change_password"),
@@ -111,6 +114,8 @@ class Walk(DeployCapsule):
         await self.settle()
         application = first.application_id
         channel = await self.call(CreateAlertChannel(application_id=application, url="https://hooks.example.org/x"), caller=OWNER)
+        webhook = await self.call(CreateWebhook(url="https://hooks.example.org/x", event_types=["webhook.disabled"]), caller=OWNER)
+        delivery = await self.call(SendTestEvent(webhook_id=webhook.id), caller=OWNER)
         rule = await self.call(CreateAlertRule.model_validate({"applicationId": application, "kind": "deployment-failed"}), caller=OWNER)
         second = await self.deploy(application)
         await self.settle()
@@ -132,6 +137,9 @@ class Walk(DeployCapsule):
             "runId": run.id,
             "channelId": channel.id,
             "ruleId": rule.id,
+            "webhookId": webhook.id,
+            "deliveryId": delivery.delivery_id,
+            "operationId": third.id,
             "alertId": alert.id,
             "invoiceId": invoice.id,
             "creditNoteId": credit_note.id,

@@ -19,6 +19,7 @@ from functions.monitor.domain.alerts import Alert, Notice
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.notifications import Notification, notification, signature
 from functions.monitor.domain.rules import Rule, RuleKind
+from functions.monitor.ports import WebhookGone
 from functions.runtime.config.settings import Settings
 from functions.runtime.email.transport import email_transport
 
@@ -63,42 +64,42 @@ def webhooks(*listed: str) -> HttpWebhooks:
 async def test_a_webhook_gets_what_it_can_verify(receiver: Receiver) -> None:
     delivery, body = new_id(), b'{"type":"alert.fired"}'
     url = f"http://localhost:{receiver.port}/hook?token=a%20b"
-    assert await webhooks(f"localhost:{receiver.port}").post(url, SECRET, delivery, body, NOW) == "204 No Content"
+    assert await webhooks(f"localhost:{receiver.port}").post(url, [SECRET], delivery, body, NOW) == "204 No Content"
     ((request, received),) = receiver.seen
     assert received == body and request.path_qs == "/hook?token=a%20b" and request.host == f"localhost:{receiver.port}"
     assert request.headers["webhook-id"] == str(delivery) and request.headers["webhook-timestamp"] == str(int(NOW.timestamp()))
-    assert request.headers["webhook-signature"] == signature(SECRET, delivery, int(NOW.timestamp()), received)
+    assert request.headers["webhook-signature"] == signature([SECRET], delivery, int(NOW.timestamp()), received)
     assert request.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize(
-    ("status", "failure"), [(500, Transient), (503, Transient), (429, Transient), (400, Permanent), (410, Permanent), (302, Permanent)]
+    ("status", "failure"), [(500, Transient), (503, Transient), (429, Transient), (400, Permanent), (410, WebhookGone), (302, Permanent)]
 )
 async def test_what_may_pass_is_told_apart_from_what_will_not(receiver: Receiver, status: int, failure: type[Exception]) -> None:
     receiver.status = status
     with pytest.raises(failure, match=str(status)):
-        await webhooks("127.0.0.1").post(f"http://127.0.0.1:{receiver.port}/", SECRET, new_id(), b"{}", NOW)
+        await webhooks("127.0.0.1").post(f"http://127.0.0.1:{receiver.port}/", [SECRET], new_id(), b"{}", NOW)
     assert len(receiver.seen) == 1, "redirects are not followed"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"])
 async def test_nothing_of_the_platforms_own_network_is_reached(receiver: Receiver, host: str) -> None:
     with pytest.raises(Permanent, match="private address"):
-        await webhooks("other.example", f"{host}:1").post(f"http://{host}:{receiver.port}/", SECRET, new_id(), b"{}", NOW)
+        await webhooks("other.example", f"{host}:1").post(f"http://{host}:{receiver.port}/", [SECRET], new_id(), b"{}", NOW)
     assert receiver.seen == []
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "[fd00::1]", "224.0.0.1"])
 async def test_no_private_address_is_called(host: str) -> None:
     with pytest.raises(Permanent, match="private address"):
-        await webhooks().post(f"http://{host}/", SECRET, new_id(), b"{}", NOW)
+        await webhooks().post(f"http://{host}/", [SECRET], new_id(), b"{}", NOW)
 
 
 async def test_who_is_away_may_come_back(unused_tcp_port: int) -> None:
     with pytest.raises(Transient):
-        await webhooks("127.0.0.1").post(f"http://127.0.0.1:{unused_tcp_port}/", SECRET, new_id(), b"{}", NOW)
+        await webhooks("127.0.0.1").post(f"http://127.0.0.1:{unused_tcp_port}/", [SECRET], new_id(), b"{}", NOW)
     with pytest.raises(Transient, match="cannot resolve"):
-        await webhooks().post("http://nowhere.invalid/", SECRET, new_id(), b"{}", NOW)
+        await webhooks().post("http://nowhere.invalid/", [SECRET], new_id(), b"{}", NOW)
 
 
 # --- e-mails

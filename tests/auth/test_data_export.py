@@ -24,7 +24,7 @@ async def test_each_context_exports_what_it_stores_of_the_user() -> None:
     assert deploy.applications[0].releases and len(deploy.applications[0].deployments) == 3
     monitor = await walk.call(ExportMonitoring(), caller=OWNER)
     assert (monitor.email, [each.id for each in monitor.channels]) == (EMAIL, [walk.ids["channelId"]])
-    assert monitor.rules and monitor.alerts
+    assert monitor.rules and monitor.alerts and [each.id for each in monitor.webhooks] == [walk.ids["webhookId"]]
 
 
 async def test_a_stranger_exports_nothing_of_others() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 from events.auth import AdministratorGranted, ApiTokenRevoked, RegistrationCompleted, UserExpired, UserSuspended, UserUnsuspended
 from events.billing import PaymentProcessed
 from events.deploy import BuildFailed, BuildSucceeded
-from events.monitor import AlertFired, AlertResolved
 from events.sign_in import DeviceAuthorizationDecided, IdentityLinked, IdentityUnlinked, PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
 from events.teams import TeamInvitationRevoked
 from functions.auth import ports as auth
@@ -28,9 +27,11 @@ from tests.memory import (
     billing_provider,
     billing_reversals,
     deploy_cluster,
+    deploy_operations,
     deploy_releases,
     deploy_runs,
     monitor_alerts,
+    monitor_webhooks,
 )
 from tests.memory import billing as memory_billing
 from tests.memory import deploy as memory_deploy
@@ -60,6 +61,11 @@ def applications(quotas: deploy.Quotas) -> memory_deploy.MemoryApplications:
 def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
     assert isinstance(applications, memory_deploy.MemoryApplications)
     return deploy_runs.MemoryRuns(applications)
+
+
+def webhooks(deliveries: monitor.WebhookDeliveries) -> monitor_webhooks.MemoryWebhookStore:
+    assert isinstance(deliveries, monitor_webhooks.MemoryWebhookDeliveries)
+    return monitor_webhooks.MemoryWebhookStore(deliveries)
 
 
 def sessions(revoked: RevokedSessions) -> memory_auth.MemorySessions:
@@ -137,6 +143,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Environments: memory_deploy.MemoryEnvironments,
         deploy.Housekeeping: MemoryHousekeeping,
         deploy.Memberships: MemoryMemberships,
+        deploy.Operations: deploy_operations.MemoryOperations,
         deploy.Quotas: memory_deploy.MemoryQuotas,
         deploy.Releases: deploy_releases.MemoryReleases,
         deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
@@ -166,6 +173,9 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.Rules: monitor_alerts.MemoryRules,
         monitor.UnownedUsage: memory_monitor.MemoryUnownedUsage,
         monitor.Vault: monitor_alerts.MemoryVault,
+        monitor.WebhookDeliveries: monitor_webhooks.MemoryWebhookDeliveries,
+        monitor.WebhookNotices: monitor_webhooks.MemoryWebhookNotices,
+        monitor.WebhookStore: webhooks,
         monitor.Webhooks: monitor_alerts.MemoryWebhooks,
     },
 }
@@ -179,6 +189,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         deploy.ApplicationRequests,
         deploy.Cluster,
         monitor.Mailer,
+        monitor.WebhookNotices,
         monitor.Webhooks,
     }
 )
@@ -186,8 +197,6 @@ EXTERNAL: frozenset[Any] = frozenset(
 
 PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
     {
-        AlertFired,
-        AlertResolved,
         ApiTokenRevoked,
         BuildFailed,
         BuildSucceeded,

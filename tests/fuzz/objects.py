@@ -25,6 +25,7 @@ def create_objects(client: httpx.Client) -> dict[str, Any]:
         "userId": client.get("/v1/users/me").raise_for_status().json()["id"],
         "deploymentId": _post(client, f"{path}/deployments", {"environment": "staging"}).json()["id"],
         "channelId": _post(client, f"{path}/alert-channels", {"url": "https://hooks.example.org/fuzz"}).json()["id"],
+        "webhookId": _post(client, "/v1/webhooks", {"url": "https://hooks.example.org/fuzz", "eventTypes": ["*"]}).json()["id"],
         "ruleId": _post(client, f"{path}/alert-rules", {"kind": "latency", "threshold": 5000}).json()["id"],
     }
     for parameter, (list_path, id_name) in LISTS.items():

@@ -92,6 +92,11 @@ def use_everything(whole: Whole, planted: Sentinels) -> tuple[list[tuple[str, by
     channel = ada.post(f"{path}/alert-channels", {"url": "https://hooks.example.org/x"}, 201)
     planted.add("monitor.create_alert_channel: the secret of a webhook", channel["secret"])
     send(ada, "GET", f"{path}/alert-channels", None, 200)
+    webhook = ada.post("/v1/webhooks", {"url": "https://hooks.example.org/x", "eventTypes": ["*"]}, 201)
+    planted.add("monitor.create_webhook: the secret of a webhook", webhook["secret"])
+    rotated = ada.post(f"/v1/webhooks/{webhook['id']}/secret-rotation", {}, 200)
+    planted.add("monitor.rotate_webhook_secret: the new secret", rotated["secret"])
+    send(ada, "GET", "/v1/webhooks", None, 200)
     return answers, str(deployment["url"])
 
 

@@ -26,6 +26,9 @@ class MemoryRuns:
             raise RunNotFound.of(run_id)
         return deepcopy(found)
 
+    async def find(self, run_id: UUID) -> Run | None:
+        return deepcopy(self._rows.get(run_id))
+
     async def lock(self, application_id: UUID, run_id: UUID) -> Run:
         return await self.get(application_id, run_id)
 

@@ -229,10 +229,11 @@ class MemoryMailer:
 class MemoryWebhooks:
     def __init__(self) -> None:
         self.posted: list[tuple[str, str, UUID, bytes]] = []
+        """URL, secrets with a space between them, id, body."""
         self.trouble: list[Exception] = []
 
-    async def post(self, url: str, secret: str, delivery_id: UUID, body: bytes, at: datetime) -> str:
+    async def post(self, url: str, secrets: Sequence[str], delivery_id: UUID, body: bytes, at: datetime) -> str:
         if self.trouble:
             raise self.trouble.pop(0)
-        self.posted.append((url, secret, delivery_id, body))
+        self.posted.append((url, " ".join(secrets), delivery_id, body))
         return "204 No Content"

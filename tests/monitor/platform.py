@@ -40,9 +40,10 @@ class Platform(World):
             topology.declare_exchanges(channel)
             for queue in ("functions", "replies", "customers"):
                 channel.queue_declare(queue, durable=True)
-            for type in ("usage.measured", "alert-notification.requested"):
+            for type in ("usage.measured", "alert-notification.requested", "webhook-delivery.requested"):
                 channel.queue_bind("functions", EVENTS, type)
-            for function in ("on_alert_delivery_requested", "on_alert_check_requested", "on_alert_notification_requested"):
+            alerts = ("on_alert_delivery_requested", "on_alert_check_requested", "on_alert_notification_requested")
+            for function in (*alerts, "on_webhook_delivery_requested"):
                 channel.queue_bind("functions", COMMANDS, f"monitor.{function}")
             channel.queue_bind("customers", EVENTS, "customer.created")
             channel.queue_bind("replies", REPLIES, "replies")

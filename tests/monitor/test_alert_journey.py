@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from standardwebhooks import Webhook
 
 from functions.kernel import new_id
 from functions.monitor.domain.notifications import signature
@@ -100,7 +101,7 @@ def test_a_failed_deployment_and_failing_requests_reach_their_owner_once(world: 
     (mail,) = mails(world)
     assert mail["subject"] == "[Capsule alert] shop staging: deployment rolled back (and 1 more)"
     for headers, body in receiver.seen:
-        signed = signature(hook["secret"], UUID(headers["webhook-id"]), int(headers["webhook-timestamp"]), body)
+        signed = signature([hook["secret"]], UUID(headers["webhook-id"]), int(headers["webhook-timestamp"]), body)
         assert headers["webhook-signature"] == signed and headers["webhook-id"] == by_hook["id"]
         assert json.loads(body)["type"] == "alert.fired" and len(json.loads(body)["alerts"]) == 2
 
@@ -115,6 +116,33 @@ def test_a_failed_deployment_and_failing_requests_reach_their_owner_once(world: 
     assert len(mails(world)) == 1 and world.count("dead_letters") == 0
     [(kept,)] = world.rows("SELECT secret FROM alert_channels WHERE id = %s", hook["id"])
     assert kept.startswith("sealed:") and hook["secret"] not in kept
+
+
+def test_an_event_reaches_a_webhook_which_verifies_it_and_refuses_it_once(world: Platform, worker: Worker, receiver: Receiver) -> None:
+    story = Story(world, worker)
+    story.registered()
+    story.owned()
+    status, hook = story.ask("monitor.create_webhook", url=receiver.url, eventTypes=["deployment.succeeded"])
+    assert status == "201", hook
+    rotated = story.ask("monitor.rotate_webhook_secret", webhookId=hook["id"])[1]
+    facts = {"deploymentId": new_id(), "applicationId": story.application, "userId": story.user, "environment": "staging", "at": NOW}
+    story.happened("deployment.succeeded", **facts, releaseId=new_id(), url="http://shop.localhost")
+
+    def deliveries() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = story.ask("monitor.webhook_deliveries", webhookId=hook["id"])[1]["items"]
+        return found
+
+    until(lambda: [each["state"] for each in deliveries()] == ["delivered"], 40, "for the retry after five seconds")
+    (delivery,) = deliveries()
+    assert (delivery["attempts"], delivery["response"], len(receiver.seen)) == (2, "204 No Content", 2)
+    for headers, body in receiver.seen:
+        for secret in (hook["secret"], rotated["secret"]):
+            event = Webhook(secret).verify(body, headers)
+        assert headers["webhook-id"] == delivery["id"] and event == delivery["payload"]
+        assert (event["type"], event["data"]["url"]) == ("deployment.succeeded", "http://shop.localhost")
+    assert Story(world, worker).ask("monitor.webhook_deliveries", webhookId=hook["id"])[0] == "404"
+    [secrets] = world.rows("SELECT secret, previous_secret FROM webhooks WHERE id = %s", hook["id"])
+    assert all(each.startswith("sealed:") for each in secrets) and world.count("dead_letters") == 0
 
 
 def test_admins_see_the_platforms_own_functions_and_nobody_else_does(world: Platform, worker: Worker) -> None:

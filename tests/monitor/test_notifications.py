@@ -116,4 +116,4 @@ def test_a_signature_is_that_of_standard_webhooks() -> None:
     secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
     delivery = UUID(int=7)
     expected = hmac.new(base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), f"{delivery}.1614265330.".encode() + body, hashlib.sha256).digest()
-    assert signature(secret, delivery, 1614265330, body) == "v1," + base64.b64encode(expected).decode()
+    assert signature([secret], delivery, 1614265330, body) == "v1," + base64.b64encode(expected).decode()

@@ -30,6 +30,9 @@ class PostgresRuns:
     async def get(self, application_id: UUID, run_id: UUID) -> Run:
         return await self._one(application_id, run_id, "")
 
+    async def find(self, run_id: UUID) -> Run | None:
+        return next(iter(await self._many("id = %s", run_id)), None)
+
     async def lock(self, application_id: UUID, run_id: UUID) -> Run:
         return await self._one(application_id, run_id, "FOR UPDATE")
 

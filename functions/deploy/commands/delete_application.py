@@ -7,8 +7,9 @@ object of it left.
 from uuid import UUID
 
 from events.deploy import AccountReviewRequested, ApplicationDeleted, BuildFailed, DeploymentFailed
+from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound
-from functions.deploy.ports import Applications, Quotas
+from functions.deploy.ports import Applications, Operations, Quotas
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.work_admission import review_events
@@ -21,6 +22,7 @@ class DeleteApplication(Model):
 
 class ApplicationDeletionAccepted(Model):
     id: UUID
+    operation_id: UUID
     status: str
 
 
@@ -36,11 +38,15 @@ async def delete_application(
     applications: Applications,
     quotas: Quotas,
     deletion: ApplicationDeletion,
+    operations: Operations,
     control: AccessControl,
     permit: Permit,
     clock: Clock,
 ) -> Done[ApplicationDeletionAccepted]:
     application = await applications.lock(await control.to_application(permit, request.application_id))
-    events = await deletion.delete(application, clock.now())
+    now = clock.now()
+    events = await deletion.delete(application, now)
+    operation = Operation.start(OperationKind.APPLICATION_DELETION, application, None, now)
+    await operations.add(operation)
     events.extend(await review_events(quotas, application.user_id))
-    return Done(ApplicationDeletionAccepted(id=application.id, status=application.status), *events)
+    return Done(ApplicationDeletionAccepted(id=application.id, operation_id=operation.id, status=application.status), *events)

@@ -10,8 +10,9 @@ from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.observation import ENVIRONMENT_DELETED
+from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Operations, Quotas
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import review_events
 from functions.kernel import Clock, Done, Model, OutgoingMessage, Permission, Permit, command
@@ -24,6 +25,7 @@ class DeleteEnvironment(Model):
 
 class EnvironmentDeletionAccepted(Model):
     name: EnvironmentName
+    operation_id: UUID
     warning: str | None
     """What follows from deleting staging or production, which every application has by default."""
 
@@ -42,6 +44,7 @@ async def delete_environment(
     configurations: Configurations,
     deployments: Deployments,
     quotas: Quotas,
+    operations: Operations,
     control: AccessControl,
     permit: Permit,
     clock: Clock,
@@ -63,9 +66,12 @@ async def delete_environment(
     await quotas.release_memory(application.id, environment.name)
     events.extend(environment.delete(application, now))
     await environments.save(environment)
+    operation = Operation.start(OperationKind.ENVIRONMENT_DELETION, application, environment.name, now)
+    await operations.add(operation)
 
     events.extend(await review_events(quotas, application.user_id))
-    return Done(EnvironmentDeletionAccepted(name=environment.name, warning=_warning(application.name, environment.name)), *events)
+    warning = _warning(application.name, environment.name)
+    return Done(EnvironmentDeletionAccepted(name=environment.name, operation_id=operation.id, warning=warning), *events)
 
 
 def _warning(application: str, environment: str) -> str | None:

@@ -50,6 +50,8 @@ class ScaleAccepted(Model):
     """None: the installation's default."""
     deployment: DeploymentAccepted | None
     """None if nothing serves there, if it is stopped or paused, or if the size has not changed."""
+    operation_id: UUID | None
+    """Of the deployment."""
 
 
 @command(
@@ -101,5 +103,6 @@ async def scale_environment(
         cpu_millis=size.cpu_millis,
         observation_seconds=environment.observation_seconds,
         deployment=DeploymentAccepted.of(deployment) if deployment else None,
+        operation_id=deployment.id if deployment else None,
     )
     return Done(answer, *events, change=Change(*differences(asdict(old_size), asdict(size))))

@@ -39,6 +39,8 @@ class StartRun(Model):
 
 class RunAccepted(Model):
     id: UUID
+    operation_id: UUID
+    """The id of the command."""
     environment: EnvironmentName
     release: int
     status: RunStatus
@@ -86,5 +88,6 @@ async def start_run(
     release = await releases.get(serving.release_id)
     run, events = Run.request(application, environment, release, request.command, now, request.streams)
     await runs.add(run)
+    accepted = RunAccepted(id=run.id, operation_id=run.id, environment=run.environment, release=release.number, status=run.status, requested_at=now)
 
-    return Done(RunAccepted(id=run.id, environment=run.environment, release=release.number, status=run.status, requested_at=now), *events)
+    return Done(accepted, *events)

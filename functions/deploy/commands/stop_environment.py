@@ -9,8 +9,9 @@ from uuid import UUID
 
 from events.deploy import AccountReviewRequested, EnvironmentStopped
 from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, EnvironmentNotFound, NothingReleased
-from functions.deploy.ports import Applications, Deployments, Environments, Quotas
+from functions.deploy.ports import Applications, Deployments, Environments, Operations, Quotas
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import review_events
 from functions.kernel import Clock, Done, Model, Permission, Permit, command
@@ -26,6 +27,8 @@ class EnvironmentStopAccepted(Model):
     release: int | None
     """The release that `start` deploys again."""
     stopped_at: datetime | None
+    operation_id: UUID | None
+    """Null if it was stopped by a version without operations."""
 
 
 @command(
@@ -41,6 +44,7 @@ async def stop_environment(
     environments: Environments,
     deployments: Deployments,
     quotas: Quotas,
+    operations: Operations,
     control: AccessControl,
     permit: Permit,
     clock: Clock,
@@ -53,8 +57,18 @@ async def stop_environment(
         raise NothingReleased.of(application.name, environment.name)
     if any(each.environment == environment.name for each in await deployments.lock_running(application.id)):
         raise DeploymentInProgress.of(application.name, environment.name)
-    events = environment.stop(application, clock.now())
+    now = clock.now()
+    events = environment.stop(application, now)
     await environments.save(environment)
+    if events:
+        await operations.add(Operation.start(OperationKind.STOP, application, environment.name, now))
+    operation = await operations.find_last(OperationKind.STOP, application.id, environment.name)
     events += await review_events(quotas, application.user_id)
 
-    return Done(EnvironmentStopAccepted(name=environment.name, release=serving.release, stopped_at=environment.stopped_at), *events)
+    accepted = EnvironmentStopAccepted(
+        name=environment.name,
+        release=serving.release,
+        stopped_at=environment.stopped_at,
+        operation_id=operation.id if operation else None,
+    )
+    return Done(accepted, *events)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Self
+from uuid import UUID
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Entry
@@ -72,8 +73,14 @@ class ConfigurationView(Model):
 class ConfigurationAccepted(Model):
     version: int
     deployments: list[DeploymentAccepted]
-    """One for each environment that is redeployed."""
+    """One for each environment that is redeployed; each is an operation."""
+    operation_id: UUID | None
+    """Of the deployment, if there is exactly one."""
 
     @classmethod
     def of(cls, application: Application, deployments: Sequence[Deployment] = ()) -> Self:
-        return cls(version=application.config_version, deployments=[DeploymentAccepted.of(each) for each in deployments])
+        return cls(
+            version=application.config_version,
+            deployments=[DeploymentAccepted.of(each) for each in deployments],
+            operation_id=deployments[0].id if len(deployments) == 1 else None,
+        )

@@ -171,6 +171,14 @@ class RunNotFound(NotFound):
         return cls(f"This application has no one-off command {run_id}.")
 
 
+class OperationNotFound(NotFound):
+    """Operation not found."""
+
+    @classmethod
+    def of(cls, operation_id: UUID) -> Self:
+        return cls(f"There is no operation {operation_id}. The id is `operationId` of a response 202.")
+
+
 class TooManyRuns(Conflict):
     """Too many one-off commands run at once. Wait until one ends, or cancel one."""
 

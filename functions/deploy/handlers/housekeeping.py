@@ -16,12 +16,13 @@ from events.deploy import (
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
 from functions.deploy.domain.run import CLIENT_TIMEOUT
-from functions.deploy.ports import Applications, Deployments, Housekeeping, Quotas, Runs
+from functions.deploy.ports import Applications, Deployments, Housekeeping, Operations, Quotas, Runs
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 100
 RUN_RETENTION = timedelta(days=30)
+"""Also of operations."""
 DELETED_APPLICATION_RETENTION = timedelta(days=7)
 """Messages about a deleted application may arrive until then."""
 
@@ -34,7 +35,14 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
     ],
 )
 async def housekeeping(
-    housekeeping: Housekeeping, applications: Applications, deployments: Deployments, quotas: Quotas, runs: Runs, clock: Clock, work: Work
+    housekeeping: Housekeeping,
+    applications: Applications,
+    deployments: Deployments,
+    quotas: Quotas,
+    operations: Operations,
+    runs: Runs,
+    clock: Clock,
+    work: Work,
 ) -> None:
     await housekeeping.sweep()
 
@@ -44,6 +52,7 @@ async def housekeeping(
 
     async with work.recording() as record:
         await runs.delete_before(clock.now() - RUN_RETENTION)
+        await operations.delete_before(clock.now() - RUN_RETENTION)
         await applications.erase_deleted(clock.now() - DELETED_APPLICATION_RETENTION, BATCH_SIZE)
         for deployment in stuck:
             record.emit(*resent_events(deployment))

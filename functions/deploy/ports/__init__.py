@@ -11,9 +11,9 @@ from functions.deploy.ports.stores import (
     Quotas,
     Releases,
     RepositoryAccesses,
-    Runs,
     Vault,
 )
+from functions.deploy.ports.work import Operations, Runs
 from functions.kernel import Memberships
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Environments",
     "Housekeeping",
     "Memberships",
+    "Operations",
     "Quotas",
     "Releases",
     "RepositoryAccesses",

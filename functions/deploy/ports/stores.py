@@ -6,14 +6,12 @@ from typing import Protocol
 from uuid import UUID
 
 from functions.deploy.domain.application import Application
-from functions.deploy.domain.attach_ticket import AttachTicket
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.quota import ExhaustedMeter, Quota
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.repository_access import RepositoryAccess
-from functions.deploy.domain.run import Run
 from functions.deploy.domain.standing import Standing
 from functions.kernel import ApplicationAccess
 
@@ -245,53 +243,6 @@ class Deployments(Protocol):
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Deployment]:
         """Newest first, without their steps."""
         ...
-
-
-class Runs(Protocol):
-    """One-off commands."""
-
-    async def add(self, run: Run) -> None: ...
-
-    async def get(self, application_id: UUID, run_id: UUID) -> Run:
-        """Raises RunNotFound, also for the run of another application."""
-        ...
-
-    async def lock(self, application_id: UUID, run_id: UUID) -> Run:
-        """Read and lock the row until the transaction ends. Raises RunNotFound."""
-        ...
-
-    async def save(self, run: Run) -> None: ...
-
-    async def count_active(self, application_id: UUID, since: datetime) -> int:
-        """Count runs that have not ended and were requested since then."""
-        ...
-
-    async def count_attachable(self, user_id: UUID, since: datetime) -> int:
-        """Count runs with standard input or a terminal, in all applications of a user, that have not ended and were
-        requested since then."""
-        ...
-
-    async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
-        """Lock runs that have waited for their first client since then."""
-        ...
-
-    async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
-        """The runs of an application, newest first. `before`: the id of the last one of the previous page."""
-        ...
-
-    async def add_ticket(self, ticket: AttachTicket) -> None:
-        """Store a ticket, and delete those that expired before its run was requested."""
-        ...
-
-    async def redeem_ticket(self, token_hash: bytes, now: datetime) -> AttachTicket:
-        """Delete the ticket: it is used once. Raises TicketNotFound, also for an expired one."""
-        ...
-
-    async def find_active(self, application: str, job: str) -> Run | None:
-        """The run of an application, by name, that has this Job and has not ended."""
-        ...
-
-    async def delete_before(self, requested_before: datetime) -> None: ...
 
 
 class Housekeeping(Protocol):

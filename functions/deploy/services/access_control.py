@@ -11,6 +11,7 @@ from functions.kernel import (
     ApplicationAccess,
     Membership,
     Permit,
+    Rejection,
     TeamAccess,
     check_application,
     check_some_environment,
@@ -28,10 +29,11 @@ class AccessControl:
         team_id = team_id or permit.caller.user_id
         return check_team(permit, await self._memberships.find(team_id, permit.caller.user_id), TeamNotFound.of(team_id))
 
-    async def to_application(self, permit: Permit, application_id: UUID) -> ApplicationAccess:
-        """Raises ApplicationNotFound for somebody who is no member of its team, and Forbidden for a member without the permission."""
+    async def to_application(self, permit: Permit, application_id: UUID, missing: Rejection | None = None) -> ApplicationAccess:
+        """Raises `missing` (default: ApplicationNotFound) for somebody who is no member of its team, and Forbidden for a member without
+        the permission."""
         membership = await self._find_membership(permit, application_id)
-        return check_application(permit, application_id, membership, ApplicationNotFound.of(application_id))
+        return check_application(permit, application_id, membership, missing or ApplicationNotFound.of(application_id))
 
     async def to_all_environments(self, permit: Permit, application_id: UUID) -> ApplicationAccess:
         """`to_application`, for what reaches every environment: also the protected ones, whether they exist or are created later."""

@@ -1,29 +1,20 @@
-"""Server-sent events (WHATWG HTML, section 9.2)."""
+"""Pages that follow something: fragments of HTML as server-sent events."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from starlette.responses import StreamingResponse
 
 from functions.edge.dashboard.api import ApiProblem
+from functions.wire.server_sent_events import MEDIA_TYPE, Event, encode_retry
 
+RETRY_MILLISECONDS = 3000
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """`id`: what the browser sends as Last-Event-ID when it connects again."""
-
-    name: str
-    data: str
-    id: str | None = None
-
-    def encode(self) -> bytes:
-        lines = [f"event: {self.name}", *([f"id: {self.id}"] if self.id else []), *(f"data: {line}" for line in self.data.split("\n"))]
-        return ("\n".join(lines) + "\n\n").encode()
+__all__ = ["Event", "stream_response"]
 
 
 def stream_response(events: AsyncIterator[Event]) -> StreamingResponse:
     """Send events until they end. A refused call or the time limit ends the stream; the browser connects again."""
-    return StreamingResponse(_encoded(events), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+    return StreamingResponse(_encoded(events), media_type=MEDIA_TYPE, headers={"x-accel-buffering": "no"})
 
 
 async def _encoded(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
@@ -31,4 +22,4 @@ async def _encoded(events: AsyncIterator[Event]) -> AsyncIterator[bytes]:
         async for event in events:
             yield event.encode()
     except (ApiProblem, TimeoutError):
-        yield b"retry: 3000\n\n"
+        yield encode_retry(RETRY_MILLISECONDS)

@@ -5,16 +5,18 @@ nothing before it has checked all that it can check.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 
+import orjson
 from starlette.requests import Request
 
 from functions.edge.gateway import envelope, pagination, parsing, responses
 from functions.edge.gateway.api_tokens import ApiTokenExchange
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
+from functions.edge.gateway.event_streams import EventStreams
 from functions.edge.gateway.forms import BoundForm
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.options import Options
@@ -40,6 +42,8 @@ from functions.wire.trace_context import new_span
 
 HEALTH_TIMEOUT_SECONDS = 10.0
 MAX_FORM_BYTES = 4096
+LAST_EVENT_ID = "lastEventId"
+"""Field of every stream's input (`kernel.StreamRequest`)."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 UNLOGGED_PATHS = frozenset(PROBES)
 """Probes poll them without end."""
@@ -68,6 +72,7 @@ class Gateway:
         self._options = options
         self._table = Table(registry.declarations)
         self._converter = ReplyConverter(self._table)
+        self._streams = EventStreams()
         self._paginated = frozenset(route.name for route in self._table.routes if pagination.is_paginated(route))
         self._cors = Cors(options.cors_origins)
         contexts = [name.removesuffix(".health") for name in registry.by_name if name.endswith(".health")]
@@ -76,6 +81,10 @@ class Gateway:
         self._in_progress: set[str] = set()
         """Correlation ids."""
         self._traffic = Traffic(requester, self._health, clock, options, registry.by_name, lambda: len(self._in_progress))
+
+    def drain(self) -> None:
+        """End the streams, so that the server can stop."""
+        self._streams.stop()
 
     async def close(self) -> None:
         await self._requester.close()
@@ -128,6 +137,8 @@ class Gateway:
         with self._traffic.place_of(caller, client.address):
             parsed = await self._parse(route, request, path_values)
             reply = await self._request(route, exchange, parsed, token, caller, client)
+        if route.is_stream and reply.outcome == "done":
+            return self._stream(exchange, parsed, path_values, reply, caller), caller
         if_none_match = request.headers.get("if-none-match")
         response = self._converter.to_response(route, reply, path_values, if_none_match, exchange.path, exchange.correlation_id)
         response.add_all(limit_headers)
@@ -139,6 +150,8 @@ class Gateway:
     async def _parse(self, route: Route, request: Request, path_values: tuple[str, ...]) -> parsing.ParsedRequest:
         if not route.takes_body:
             query = parsing.parse_query(request.scope["query_string"], route.repeatable)
+            if route.is_stream and "last-event-id" in request.headers:
+                query[LAST_EVENT_ID] = request.headers["last-event-id"]
             return parsing.parse_request(route, query, path_values, self._encrypt)
         raw = await parsing.read_body(request, self._options.body_limit)
         if route.raw is not None:
@@ -187,6 +200,26 @@ class Gateway:
             trace=new_span(headers.get("traceparent"), headers.get("tracestate")),
         )
         return await self._traffic.call(route, message)
+
+    def _stream(
+        self, exchange: Exchange, first: parsing.ParsedRequest, path_values: tuple[str, ...], reply: Reply, caller: Caller | None
+    ) -> BytesResponse:
+        """Respond with a stream that begins with the first reply. Raises Problem 429, 503."""
+        route, authorization, client = exchange.route, exchange.request.headers.get("authorization"), self._client(exchange.request)
+        assert route is not None
+
+        async def ask(last_id: str | None) -> Reply:
+            token, current = await self._authenticate(route, authorization, self._clock.now())
+            fields = {} if last_id is None else {LAST_EVENT_ID: last_id}
+            parsed = parsing.parse_request(route, fields, path_values, self._encrypt)
+            question = replace(exchange, correlation_id=str(new_id()), at=self._clock.now())
+            return await self._request(route, question, parsed, token, current, client)
+
+        def document_of(refusal: Problem | Reply) -> bytes:
+            return bytes(responses.refusal(refusal, exchange.path, exchange.correlation_id).body)
+
+        last_id = orjson.loads(first.body).get(LAST_EVENT_ID)
+        return self._streams.response(last_id, reply, ask, str(caller.user_id) if caller else client.address, document_of)
 
     async def _ask_health(self, context: str) -> Reply:
         message = new_message(f"{context}.health", envelope.SOURCE, b"{}", self._clock.now(), correlationid=str(new_id()))

@@ -36,6 +36,7 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'n
 
 NOT_IN_HEADERS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]")
+OPERATION_ID, OPERATION_PATH = "operation_id", "/v1/operations/{operationId}"
 RETRY_AFTER_SECONDS = 2
 """Default of a function's 503."""
 
@@ -107,7 +108,7 @@ class ReplyConverter:
     ) -> BytesResponse:
         if reply.outcome == "done":
             return self._success(route, reply, path_values, if_none_match)
-        return _refusal(reply, instance, request_id)
+        return refusal(reply, instance, request_id)
 
     def _success(self, route: Route, reply: Reply, path_values: tuple[str, ...], if_none_match: str | None) -> BytesResponse:
         status, body = reply.status, reply.body
@@ -126,8 +127,11 @@ class ReplyConverter:
         return response
 
 
-def _refusal(reply: Reply, instance: str, request_id: str) -> BytesResponse:
-    """Complete a function's problem document with what only the gateway knows."""
+def refusal(refusal: Problem | Reply, instance: str, request_id: str) -> BytesResponse:
+    """Complete a problem document with what only the gateway knows."""
+    if isinstance(refusal, Problem):
+        return problem_response(refusal, instance, request_id)
+    reply = refusal
     try:
         members = orjson.loads(reply.body)
         if not isinstance(members, dict):
@@ -155,11 +159,14 @@ def _decode_file(media_type: str, body: bytes) -> tuple[bytes, list[Header]]:
 
 
 def location_template(route: Route, routes: Iterable[Route]) -> str | None:
-    """Return the path of what a command creates: a GET below its own path, or of the same collection elsewhere."""
+    """Return the path of the operation that a command starts (RFC 9110 section 15.3.3), or else of what it creates: a GET below its own
+    path, or of the same collection elsewhere."""
+    output_fields = getattr(route.declaration.output, "model_fields", {})
+    if route.declaration.status == 202 and OPERATION_ID in output_fields:
+        return OPERATION_PATH
     if route.method != "POST" or route.declaration.status not in (201, 202):
         return None
     collection = route.path.rsplit("/", 1)[-1]
-    output_fields = getattr(route.declaration.output, "model_fields", {})
     known_names = set(route.path_names) | {info.alias or name for name, info in output_fields.items()}
     for other in sorted(routes, key=lambda other: not other.path.startswith(route.path + "/{")):
         head, _, last = other.path.rpartition("/")

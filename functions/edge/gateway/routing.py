@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from functions.kernel import Declaration, File, Kind, RawRequest
+from functions.kernel import Declaration, EventStream, File, Kind, RawRequest
 
 PARAMETER = re.compile(r"{(\w+)}")
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -28,6 +28,7 @@ class Route:
     `path`: with camelCase parameters, `/v1/apps/{applicationId}`. `path_names`: in the order of the path.
     `rest`: all other fields, from body or query. `repeatable`: those of them that are lists. `secrets`: sealed fields.
     `raw`: for a body that is not parsed, field → request header. `media_type`: of a response that is a file.
+    `is_stream`: the response is a stream of server-sent events.
     """
 
     declaration: Declaration
@@ -41,6 +42,7 @@ class Route:
     cacheable: bool
     raw: Mapping[str, str] | None
     media_type: str | None
+    is_stream: bool = False
 
     @property
     def name(self) -> str:
@@ -83,6 +85,7 @@ def route_of(declaration: Declaration) -> Route | None:
         cacheable=declaration.kind is Kind.QUERY and declaration.allow.anyone and path.startswith(WELL_KNOWN) and not model.model_fields,
         raw={alias: name.replace("_", "-") for name, alias in rest.items() if name not in RawRequest.model_fields} if raw else None,
         media_type=output.media_type if isinstance(output, type) and issubclass(output, File) else None,
+        is_stream=isinstance(output, type) and issubclass(output, EventStream),
     )
 
 

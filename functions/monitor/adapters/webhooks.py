@@ -5,6 +5,7 @@ differently the second time leads nowhere. Redirects are not followed. Hosts tha
 comma-separated) are reached wherever they are.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +14,7 @@ import httpx
 from functions.kernel import Permanent, Transient
 from functions.monitor.adapters.variables import WEBHOOK_HOSTS
 from functions.monitor.domain.notifications import signature
+from functions.monitor.ports import WebhookGone
 from functions.runtime.config.settings import Settings
 from functions.runtime.security.outgoing import checked_address
 from functions.runtime.storage.external_call import external_call
@@ -27,7 +29,7 @@ class HttpWebhooks:
         self._listed = settings.value(WEBHOOK_HOSTS)
 
     @external_call
-    async def post(self, url: str, secret: str, delivery_id: UUID, body: bytes, at: datetime) -> str:
+    async def post(self, url: str, secrets: Sequence[str], delivery_id: UUID, body: bytes, at: datetime) -> str:
         try:
             target = httpx.URL(url)
         except httpx.InvalidURL as error:
@@ -40,7 +42,7 @@ class HttpWebhooks:
             "user-agent": "Capsule-Webhooks/1",
             "webhook-id": str(delivery_id),
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(secret, delivery_id, timestamp, body),
+            "webhook-signature": signature(secrets, delivery_id, timestamp, body),
         }
         request = httpx.Request(
             "POST", target.copy_with(host=address), headers=headers, content=body, extensions={"sni_hostname": target.host, "timeout": _timeout()}
@@ -56,6 +58,8 @@ class HttpWebhooks:
             return status
         if response.status_code in RETRYABLE or response.status_code >= 500:
             raise Transient(f"{target.host} answered {status}")
+        if response.status_code == httpx.codes.GONE:
+            raise WebhookGone(f"{target.host} answered {status}")
         raise Permanent(f"{target.host} answered {status}")
 
 

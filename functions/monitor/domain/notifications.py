@@ -7,7 +7,8 @@ Webhooks are signed as standardwebhooks.com specifies: `webhook-id` (the deliver
 import base64
 import hashlib
 import hmac
-import secrets
+import secrets as random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -73,7 +74,7 @@ def notification(notice: Notice, application: Application, alerts: list[Alert], 
 
 
 def new_secret() -> str:
-    return f"{SECRET}{base64.b64encode(secrets.token_bytes(24)).decode()}"
+    return f"{SECRET}{base64.b64encode(random.token_bytes(24)).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +93,11 @@ class Channel:
         return cls(new_id(), application_id, url, secret, at)
 
 
-def signature(secret: str, delivery_id: UUID, timestamp: int, body: bytes) -> str:
-    key = base64.b64decode(secret.removeprefix(SECRET))
+def signature(secrets: Sequence[str], delivery_id: UUID, timestamp: int, body: bytes) -> str:
+    """Return the value of `webhook-signature`: one signature for each secret, so that a receiver may know either during a rotation."""
     signed = f"{delivery_id}.{timestamp}.".encode() + body
-    return f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}"
+    keys = [base64.b64decode(secret.removeprefix(SECRET)) for secret in secrets]
+    return " ".join(f"v1,{base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()}" for key in keys)
 
 
 class DeliveryState(StrEnum):

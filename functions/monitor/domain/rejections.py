@@ -1,9 +1,11 @@
 """Rejections of the monitor context. A resource of another user is answered like one that does not exist."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Self
+from uuid import UUID
 
-from functions.kernel import Conflict, Invalid, NotFound
+from functions.kernel import Conflict, FieldError, Invalid, NotFound
 
 
 class ApplicationNotFound(NotFound):
@@ -56,3 +58,52 @@ class TooManyChannels(Conflict):
 
 class InvalidWebhook(Invalid):
     """The webhook URL is not valid."""
+
+
+class TeamNotFound(NotFound):
+    """No such team, or you are no member of it."""
+
+    @classmethod
+    def of(cls, team_id: UUID) -> Self:
+        return cls(f"You are no member of a team {team_id}.")
+
+
+class WebhookNotFound(NotFound):
+    """No such webhook, or it is not yours."""
+
+    @classmethod
+    def of(cls, webhook_id: UUID) -> Self:
+        return cls(f"There is no webhook {webhook_id}, or its team is not yours.")
+
+
+class WebhookDeliveryNotFound(NotFound):
+    """No such delivery of this webhook. Deliveries are kept for 30 days."""
+
+
+class TooManyWebhooks(Conflict):
+    """The team has the maximum number of webhooks. Delete one first."""
+
+
+class InvalidEventTypes(Invalid):
+    """Invalid event types."""
+
+    @classmethod
+    def of(cls, errors: Sequence[FieldError]) -> Self:
+        return cls(" ".join(f"{each.detail}." for each in errors), errors=errors)
+
+
+class WebhookIsDisabled(Conflict):
+    """The webhook is disabled. Enable it first."""
+
+    @classmethod
+    def of(cls, webhook_id: UUID, reason: str) -> Self:
+        return cls(f"Webhook {webhook_id} is disabled ({reason}). Enable it: capsule webhooks update {webhook_id} --enable")
+
+
+class WebhookDeliveryIsPending(Conflict):
+    """The delivery is not finished: its next attempt follows by itself."""
+
+    @classmethod
+    def of(cls, delivery_id: UUID, next_attempt_at: datetime | None) -> Self:
+        at = f" at {next_attempt_at:%Y-%m-%d %H:%M:%S} UTC" if next_attempt_at else ""
+        return cls(f"Delivery {delivery_id} is not finished: its next attempt follows by itself{at}.")

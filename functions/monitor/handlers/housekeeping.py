@@ -6,8 +6,9 @@ which nothing else evaluates.
 
 from datetime import timedelta
 
-from events.monitor import AlertFired, AlertResolved
+from events.monitor import AlertFired, AlertResolved, WebhookDeliveryRequested
 from functions.kernel import Clock, Work, every
+from functions.kernel.sagas import STUCK_AFTER
 from functions.monitor.domain.timers import AlertCheckRequested, AlertDeliveryRequested
 from functions.monitor.ports import (
     Alerts,
@@ -24,6 +25,7 @@ from functions.monitor.ports import (
     Rules,
     UnownedUsage,
     Vault,
+    WebhookDeliveries,
 )
 from functions.monitor.services.erasure import Erasure
 from functions.monitor.services.silence import evaluate_silence
@@ -46,9 +48,11 @@ DELIVERY_RETENTION = timedelta(days=30)
 ERASURE_PERIOD = timedelta(days=2)
 """How long data of a deleted user may still arrive: the applications are being deleted."""
 CREATED_AHEAD = timedelta(days=8)
+MAX_OVERDUE = 100
+"""Attempts of webhook deliveries whose request was lost, requested again at a time."""
 
 
-@every("*/10 * * * *", emits=[AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested])
+@every("*/10 * * * *", emits=[AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested, WebhookDeliveryRequested])
 async def housekeeping(
     housekeeping: Housekeeping,
     retention: Retention,
@@ -60,6 +64,7 @@ async def housekeeping(
     rules: Rules,
     requests: Requests,
     deliveries: Deliveries,
+    webhook_deliveries: WebhookDeliveries,
     letters: DeadLetters,
     channels: Channels,
     erasures: Erasures,
@@ -85,6 +90,9 @@ async def housekeeping(
         await markers.forget(now - max(RETENTION.values()))
         await alerts.forget(now - ALERT_RETENTION)
         await deliveries.forget(now - DELIVERY_RETENTION)
+        await webhook_deliveries.delete_before(now - DELIVERY_RETENTION)
+        for delivery in await webhook_deliveries.list_overdue(now - STUCK_AFTER, MAX_OVERDUE):
+            record.emit(delivery.next_request())
         await letters.forget(now - ALERT_RETENTION)
         await erasures.forget(now - ALERT_RETENTION)
         await channels.seal(vault.seal)

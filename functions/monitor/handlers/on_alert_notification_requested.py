@@ -48,4 +48,4 @@ async def _send(delivery: Delivery, secret: str, mailer: Mailer, webhooks: Webho
         await mailer.send(delivery.id, delivery.target, delivery.content)
         return "sent"
     body = delivery.content.model_dump_json(by_alias=True).encode()
-    return await webhooks.post(delivery.target, secret, delivery.id, body, clock.now())
+    return await webhooks.post(delivery.target, [secret], delivery.id, body, clock.now())

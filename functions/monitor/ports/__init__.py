@@ -17,8 +17,9 @@ from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.timeline import Execution
 from functions.monitor.domain.usage import MeasuredUse
-from functions.monitor.ports.alerts import Addresses, Alerts, Channels, Deliveries, Mailer, Operators, Rules, Vault, Webhooks
+from functions.monitor.ports.alerts import Addresses, Alerts, Channels, Deliveries, Mailer, Operators, Rules, Vault, WebhookGone, Webhooks
 from functions.monitor.ports.erasures import Erasures
+from functions.monitor.ports.webhooks import WebhookDeliveries, WebhookNotices, WebhookStore
 
 __all__ = [
     "Addresses",
@@ -43,6 +44,10 @@ __all__ = [
     "Rules",
     "UnownedUsage",
     "Vault",
+    "WebhookDeliveries",
+    "WebhookGone",
+    "WebhookNotices",
+    "WebhookStore",
     "Webhooks",
 ]
 

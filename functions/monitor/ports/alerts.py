@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from functions.kernel import Permanent
 from functions.monitor.domain.alerts import Alert
 from functions.monitor.domain.notifications import Channel, Delivery, Notification
 from functions.monitor.domain.rules import Rule, RuleKind
@@ -132,9 +133,13 @@ class Mailer(Protocol):
     async def send(self, intent: UUID, to: str, content: Notification) -> None: ...
 
 
+class WebhookGone(Permanent):
+    """The receiver wants no more requests."""
+
+
 class Webhooks(Protocol):
     """A foreign system: not called while a transaction is open."""
 
-    async def post(self, url: str, secret: str, delivery_id: UUID, body: bytes, at: datetime) -> str:
-        """Return the status line of the response. Raises Transient or Permanent."""
+    async def post(self, url: str, secrets: Sequence[str], delivery_id: UUID, body: bytes, at: datetime) -> str:
+        """Sign with each of the secrets. Return the status line of the response. Raises Transient, Permanent, or WebhookGone for 410."""
         ...

@@ -1,4 +1,4 @@
-"""Export what monitor stores about you: alerts and rules.
+"""Export what monitor stores: alerts, rules, webhooks.
 
 One part of the export of all data about a user: each context has its own. Logs and metrics are large: `GET /v1/apps/{id}/logs` and
 `…/metrics` return them.
@@ -10,7 +10,8 @@ from uuid import UUID
 from functions.kernel import OWN_ACCOUNT, Caller, Model, query
 from functions.monitor.domain.alerts import State
 from functions.monitor.domain.views import AlertView
-from functions.monitor.ports import Addresses, Alerts, Applications, Channels, Rules
+from functions.monitor.domain.webhook_views import WebhookView
+from functions.monitor.ports import Addresses, Alerts, Applications, Channels, Rules, WebhookStore
 
 MAX_ALERTS = 1_000
 
@@ -46,12 +47,20 @@ class MonitorExport(Model):
     applications: list[ExportedApplicationNameView]
     rules: list[ExportedRuleView]
     channels: list[ExportedChannelView]
+    webhooks: list[WebhookView]
     alerts: list[AlertView]
 
 
 @query(http="GET /v1/users/me/exports/monitor", allow=OWN_ACCOUNT)
 async def export(
-    request: ExportMonitoring, addresses: Addresses, applications: Applications, rules: Rules, channels: Channels, alerts: Alerts, caller: Caller
+    request: ExportMonitoring,
+    addresses: Addresses,
+    applications: Applications,
+    rules: Rules,
+    channels: Channels,
+    webhooks: WebhookStore,
+    alerts: Alerts,
+    caller: Caller,
 ) -> MonitorExport:
     owned = {each.id: each for each in await applications.of_teams([caller.user_id])}
     return MonitorExport(
@@ -73,5 +82,6 @@ async def export(
             for each in owned
             for channel in await channels.of(each)
         ],
+        webhooks=[WebhookView.of(each) for each in await webhooks.list_of_personal_team(caller)],
         alerts=[AlertView.of(alert, owned[alert.application_id].name) for alert in await alerts.page(list(owned), list(State), None, MAX_ALERTS)],
     )

@@ -66,6 +66,12 @@ class WebSocketEdge(Edge, Protocol):
     async def handle_websocket(self, websocket: WebSocket) -> None: ...
 
 
+class StreamingEdge(Edge, Protocol):
+    """An HTTP function with responses that go on until somebody ends them."""
+
+    def drain(self) -> None: ...
+
+
 class Process:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
@@ -168,6 +174,11 @@ class Process:
     def bus(self) -> Bus | None:
         """None for an HTTP function of the edge."""
         return self._bus
+
+    def drain(self) -> None:
+        """End responses that would go on: event streams. Call it when the server stops accepting requests."""
+        if hasattr(self._edge, "drain"):
+            cast(StreamingEdge, self._edge).drain()
 
     async def stop(self) -> None:
         """Publish committed events, sweep once more, close. Call it after the server has stopped accepting requests."""

@@ -63,9 +63,11 @@ def listening_socket() -> socket.socket:
 class Server(uvicorn.Server):
     """Drains before the process exits. uvicorn raises the signal again after its shutdown, which would end the process first."""
 
+    process: Process
     consumer: "QueueConsumer | None" = None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.process.drain()
         if self.consumer is not None:
             await self.consumer.stop()
         await super().shutdown(sockets)
@@ -101,6 +103,7 @@ async def serve() -> int:
         proxy_headers=False,  # which proxies to trust is the gateway's decision (CAPSULE_TRUSTED_PROXIES)
     )
     server = Server(config)
+    server.process = process
     server.consumer = _start_consumer(app, process)
     await server.serve(sockets=[listening_socket()])
     await process.stop()

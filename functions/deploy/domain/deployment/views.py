@@ -10,9 +10,11 @@ from functions.kernel import Model
 
 
 class DeploymentAccepted(Model):
-    """The deployment continues in the background: poll it by its id for the outcome."""
+    """The deployment continues in the background: follow its operation, or poll it by its id, for the outcome."""
 
     id: UUID
+    operation_id: UUID
+    """The id of the deployment."""
     application_id: UUID
     environment: EnvironmentName
     cause: str
@@ -26,6 +28,7 @@ class DeploymentAccepted(Model):
     def of(cls, deployment: DeploymentState) -> Self:
         return cls(
             id=deployment.id,
+            operation_id=deployment.id,
             application_id=deployment.application_id,
             environment=deployment.environment,
             cause=deployment.cause,

@@ -1,0 +1,61 @@
+"""An operation of the cluster that a command has started and that is no deployment and no one-off command.
+
+Its effect is retried until the cluster has done it. `failed`: the last attempt failed. The effect becomes a dead letter then,
+and an operator who resends it may still complete the operation.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+from uuid import UUID
+
+from functions.deploy.domain.application import Application
+from functions.kernel import new_id
+
+MAX_ERROR_LENGTH = 500
+
+
+class OperationKind(StrEnum):
+    APPLICATION_DELETION = "application-deletion"
+    ENVIRONMENT_DELETION = "environment-deletion"
+    STOP = "stop"
+
+
+class OperationState(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Operation:
+    id: UUID
+    kind: OperationKind
+    application_id: UUID
+    application: str
+    environment: str | None
+    requested_at: datetime
+    state: OperationState = OperationState.RUNNING
+    attempts: int = 1
+    error: str | None = None
+    """Of the last attempt that failed."""
+    finished_at: datetime | None = None
+    version: int = 1
+
+    @classmethod
+    def start(cls, kind: OperationKind, application: Application, environment: str | None, at: datetime) -> Self:
+        return cls(new_id(), kind, application.id, application.name, environment, at)
+
+    def record_failure(self, error: str, at: datetime, *, is_last: bool) -> None:
+        """Record the error of an attempt. `is_last`: no other one follows by itself."""
+        self.error = error[:MAX_ERROR_LENGTH]
+        self.version += 1
+        if is_last:
+            self.state, self.finished_at = OperationState.FAILED, at
+        else:
+            self.attempts += 1
+
+    def succeed(self, at: datetime) -> None:
+        self.state, self.finished_at, self.error = OperationState.SUCCEEDED, at, None
+        self.version += 1

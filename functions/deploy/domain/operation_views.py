@@ -1,0 +1,161 @@
+"""How the API shows what a command has started: a deployment, a one-off command or another operation of the cluster."""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Self
+from uuid import UUID
+
+from functions.deploy.domain.deployment import Deployment, Status
+from functions.deploy.domain.deployment.summary import summarize
+from functions.deploy.domain.operation import Operation, OperationKind, OperationState
+from functions.deploy.domain.run import Run, RunStatus
+from functions.kernel import Model, StreamEvent
+
+EVENT_NAME = "operation"
+STATES = {Status.SUCCEEDED: OperationState.SUCCEEDED} | dict.fromkeys((Status.FAILED, Status.CANCELLED, Status.ROLLED_BACK), OperationState.FAILED)
+RUN_STATES = {
+    RunStatus.RUNNING: OperationState.RUNNING,
+    RunStatus.SUCCEEDED: OperationState.SUCCEEDED,
+    RunStatus.FAILED: OperationState.FAILED,
+    RunStatus.CANCELLED: OperationState.FAILED,
+}
+TITLES = {
+    OperationKind.APPLICATION_DELETION: "The application was not deleted",
+    OperationKind.ENVIRONMENT_DELETION: "The environment was not deleted",
+    OperationKind.STOP: "The environment was not stopped",
+}
+
+
+class OperationStepView(Model):
+    step: str
+    started_at: datetime
+    finished_at: datetime | None
+    attempts: int = 1
+    error: str | None = None
+    """Of the last attempt, if it failed."""
+
+
+class OperationProblem(Model):
+    """Why it failed: members of a problem document (RFC 9457), and `reason`, a stable code."""
+
+    title: str
+    detail: str
+    reason: str
+
+
+class OperationView(Model):
+    id: UUID
+    kind: str
+    """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `environment-deletion` or
+    `application-deletion`."""
+    state: OperationState
+    status: str
+    """The state in the words of the resource: a deployment is `building`, `observing`, `rolled-back` …"""
+    application_id: UUID
+    environment: str | None
+    summary: str
+    """One line for people."""
+    steps: list[OperationStepView]
+    resource: str | None
+    """The path of what the operation works on and of its result; null for what is deleted."""
+    problem: OperationProblem | None
+    requested_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of_deployment(cls, deployment: Deployment) -> Self:
+        state, summary = STATES.get(deployment.status, OperationState.RUNNING), summarize(deployment)
+        problem = None
+        if state is OperationState.FAILED:
+            title = f"The deployment {'was rolled back' if deployment.status is Status.ROLLED_BACK else 'failed'}"
+            problem = OperationProblem(title=title, detail=deployment.detail or summary, reason=deployment.reason or str(deployment.status))
+        return cls(
+            id=deployment.id,
+            kind=deployment.cause,
+            state=state,
+            status=deployment.status,
+            application_id=deployment.application_id,
+            environment=deployment.environment,
+            summary=summary,
+            steps=[OperationStepView.model_validate(each, from_attributes=True) for each in deployment.steps],
+            resource=f"/v1/apps/{deployment.application_id}/deployments/{deployment.id}",
+            problem=problem,
+            requested_at=deployment.requested_at,
+            finished_at=deployment.finished_at,
+        )
+
+    @classmethod
+    def of_run(cls, run: Run) -> Self:
+        state = RUN_STATES[run.status]
+        end = f"ended with {run.exit_code}" if run.exit_code is not None else str(run.status)
+        problem = None
+        if state is OperationState.FAILED:
+            detail = run.detail or f"The command {end}."
+            problem = OperationProblem(title="The command did not succeed", detail=detail, reason=f"command-{run.status}")
+        return cls(
+            id=run.id,
+            kind="run",
+            state=state,
+            status=run.status,
+            application_id=run.application_id,
+            environment=run.environment,
+            summary=f"The command {'is running' if state is OperationState.RUNNING else end}.",
+            steps=[OperationStepView(step="running", started_at=run.requested_at, finished_at=run.finished_at)],
+            resource=f"/v1/apps/{run.application_id}/runs/{run.id}",
+            problem=problem,
+            requested_at=run.requested_at,
+            finished_at=run.finished_at,
+        )
+
+    @classmethod
+    def of_operation(cls, operation: Operation) -> Self:
+        subject = operation.application if operation.environment is None else f"{operation.environment} of {operation.application}"
+        verb = "stop" if operation.kind is OperationKind.STOP else "deletion"
+        problem = None
+        if operation.state is OperationState.FAILED:
+            problem = OperationProblem(title=TITLES[operation.kind], detail=operation.error or "", reason=f"{operation.kind}-failed")
+        step = OperationStepView(
+            step=operation.kind,
+            started_at=operation.requested_at,
+            finished_at=operation.finished_at,
+            attempts=operation.attempts,
+            error=operation.error,
+        )
+        is_kept = operation.kind is OperationKind.STOP
+        return cls(
+            id=operation.id,
+            kind=operation.kind,
+            state=operation.state,
+            status=operation.state,
+            application_id=operation.application_id,
+            environment=operation.environment,
+            summary=f"The {verb} of {subject} {'is running' if operation.state is OperationState.RUNNING else operation.state}.",
+            steps=[step],
+            resource=f"/v1/apps/{operation.application_id}/environments" if is_kept else None,
+            problem=problem,
+            requested_at=operation.requested_at,
+            finished_at=operation.finished_at,
+        )
+
+
+class OperationProgress:
+    """A view with its version, which grows with each change that is stored: together the id of an event.
+
+    A version may grow without a visible change (a reminder), so the id has a digest of the view too.
+    """
+
+    def __init__(self, view: OperationView, version: int) -> None:
+        self.view = view
+        self.version = version
+        self._digest = blake2b(view.model_dump_json().encode(), digest_size=6).hexdigest()
+
+    @property
+    def is_final(self) -> bool:
+        return self.view.state is not OperationState.RUNNING
+
+    def events_after(self, last_event_id: str | None) -> list[StreamEvent[OperationView]]:
+        """Return the event of this state, unless the client has it, or a newer one. An id of another form counts as none."""
+        version, _, digest = (last_event_id or "").partition("-")
+        if version.isdecimal() and (int(version[:9]) >= self.version or digest == self._digest):
+            return []
+        return [StreamEvent(id=f"{self.version}-{self._digest}", name=EVENT_NAME, data=self.view)]

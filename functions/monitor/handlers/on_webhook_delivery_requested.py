@@ -1,0 +1,59 @@
+"""Send a delivery to its webhook, and record the result.
+
+The delivery's row is the intent, and its id that of all attempts. Retries are requested by the delivery itself: its schedule
+takes more than a day. A webhook that fails for days, or answers 410, is disabled.
+"""
+
+from events.monitor import WebhookDeliveryRequested, WebhookDisabled
+from functions.kernel import Clock, Order, Permanent, Scale, Transient, Work, effect
+from functions.monitor.domain.webhook import Webhook
+from functions.monitor.domain.webhook_delivery import WebhookDelivery
+from functions.monitor.ports import Vault, WebhookDeliveries, WebhookGone, Webhooks, WebhookStore
+
+
+@effect(emits=[WebhookDeliveryRequested, WebhookDisabled], order=Order.ANY, scale=Scale(max=3, pool=2))
+async def on_webhook_delivery_requested(
+    event: WebhookDeliveryRequested,
+    deliveries: WebhookDeliveries,
+    webhooks: WebhookStore,
+    sender: Webhooks,
+    vault: Vault,
+    clock: Clock,
+    work: Work,
+) -> None:
+    async with work.reading():
+        delivery = await deliveries.find(event.delivery_id)
+        webhook = await webhooks.find_any(delivery.webhook_id) if delivery else None
+    if delivery is None or webhook is None or not delivery.is_due(event.attempt):
+        return
+
+    failure: Exception | None = None
+    response = f"the webhook is disabled ({webhook.disabled_reason})"
+    if webhook.is_enabled:
+        try:
+            response = await _post(webhook, delivery, sender, vault, clock)
+        except (Transient, Permanent) as error:
+            failure, response = error, str(error)
+
+    async with work.recording() as record:
+        locked = await webhooks.lock_any(webhook.id)
+        current = await deliveries.lock(delivery.id)
+        if locked is None or current is None or not current.is_due(event.attempt):
+            return  # deleted since, or another attempt of this number was recorded
+        now, is_last = clock.now(), current.is_last_attempt
+        if not webhook.is_enabled:
+            current.abandon(response, now)
+        elif failure is None:
+            current.succeed(response, now)
+            locked.record_success()
+        else:
+            record.emit(*current.record_failure(response, now))
+            record.emit(*locked.record_failure(now, is_gone=isinstance(failure, WebhookGone), is_last=is_last))
+        await deliveries.save(current)
+        await webhooks.save(locked)
+
+
+async def _post(webhook: Webhook, delivery: WebhookDelivery, sender: Webhooks, vault: Vault, clock: Clock) -> str:
+    now = clock.now()
+    secrets = [vault.open(each) for each in webhook.sealed_secrets(now)]
+    return await sender.post(webhook.url, secrets, delivery.id, delivery.payload.model_dump_json(by_alias=True).encode(), now)
