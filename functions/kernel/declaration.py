@@ -250,6 +250,12 @@ class Declaration:
         """(method, path template). Names in braces are fields of the input."""
         return None if self.http is None else self.parse_route(self.http, self.input)
 
+    @cached_property
+    def routes(self) -> Sequence[tuple[str, str]]:
+        """(method, path template) of the current route and its former versions."""
+        former = (self.parse_route(each.http, each.request or self.input) for each in self.former)
+        return [] if self.route is None else [self.route, *former]
+
     def parse_route(self, http: str, model: type[BaseModel] | None) -> tuple[str, str]:
         """Return method and path of `http`, whose parameters are fields of `model`. Raises TypeError."""
         match = ROUTE.match(http)

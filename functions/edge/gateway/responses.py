@@ -182,13 +182,14 @@ def _decode_file(media_type: str, body: bytes) -> tuple[bytes, list[Header]]:
 
 
 def location_template(route: Route, routes: Iterable[Route]) -> str | None:
-    """Return the path of what a command creates: a GET below its own path, or of the same collection elsewhere."""
+    """Return the path of what a command creates: a GET below its own path, or of the same collection elsewhere, best of its version."""
     if route.method != "POST" or route.declaration.status not in (201, 202):
         return None
     collection = route.path.rsplit("/", 1)[-1]
     output_fields = getattr(route.output, "model_fields", {})
     known_names = set(route.path_names) | {info.alias or name for name, info in output_fields.items()}
-    for other in sorted(routes, key=lambda other: not other.path.startswith(route.path + "/{")):
+    version = route.path.split("/")[1]
+    for other in sorted(routes, key=lambda other: (not other.path.startswith(route.path + "/{"), not other.path.startswith(f"/{version}/"))):
         head, _, last = other.path.rpartition("/")
         names = PARAMETER.findall(other.path)
         if other.method == "GET" and PARAMETER.fullmatch(last) and head.rsplit("/", 1)[-1] == collection and names:
