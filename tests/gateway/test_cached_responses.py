@@ -65,11 +65,11 @@ class Counting:
     """A function that returns another value each time it is asked."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self, message: SentMessage) -> Reply:
-        self.asked += 1
-        return done({"value": self.asked})
+        self.calls += 1
+        return done({"value": self.calls})
 
 
 async def open_cached_shop(options: Options) -> tuple[Shop, Counting]:
@@ -79,7 +79,7 @@ async def open_cached_shop(options: Options) -> tuple[Shop, Counting]:
     shop.gateway._traffic.cache.resume()
     await value(shop)  # purges what an earlier test has left
     await asyncio.sleep(SETTLE_SECONDS * 2)
-    function.asked = 0
+    function.calls = 0
     return shop, function
 
 
@@ -116,7 +116,7 @@ async def test_a_response_is_given_again_to_its_caller_for_the_same_input(option
     assert second.content == first.content and second.headers["etag"] == first.headers["etag"]
     assert second.headers["cache-control"] == "private, no-cache" and second.headers["vary"] == "Authorization, Origin"
     assert (await shop.client.get("/v1/taste", headers=signed_in(If_None_Match=first.headers["etag"]))).status_code == 304
-    assert function.asked == 1
+    assert function.calls == 1
     assert await value(shop, "/v1/taste?what=x") == 2, "another input"
     assert await value(shop) == 1
 
@@ -134,8 +134,8 @@ async def test_no_other_user_session_or_role_gets_it(options: Options) -> None:
     shop.gateway._verifier.verify = verify  # type: ignore[method-assign]
     assert await value(shop) == 1
     for verified in (Caller(USER, frozenset({"admin"})), Caller(USER, scopes=frozenset({"read"})), Caller(USER, scopes=frozenset())):
-        asked = function.asked
-        assert await value(shop) == asked + 1, verified
+        calls = function.calls
+        assert await value(shop) == calls + 1, verified
 
 
 async def test_what_needs_no_caller_is_shared(options: Options) -> None:
