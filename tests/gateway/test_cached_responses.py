@@ -12,6 +12,7 @@ import pytest
 from events.auth import EmailChanged, SessionEnded
 from events.platform import AuditRecorded
 from events.teams import TeamDeleted, TeamMembershipChanged
+from functions.edge.gateway.cache import shared
 from functions.edge.gateway.cache.purges import ALWAYS_PURGED_BY, followed_events
 from functions.edge.gateway.cache.stores import MemoryStore, Store, StoreUnavailable
 from functions.edge.gateway.options import Options
@@ -51,6 +52,12 @@ def registry() -> Registry:
     for handler in (taste, menu):
         handler.__module__ = f"functions.shop.queries.{handler.__name__}"
     return Registry((*declarations(), *declarations_of(taste), *declarations_of(menu)))
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded machine may be slower than a gateway waits for Redis."""
+    monkeypatch.setattr(shared, "TIMEOUT_SECONDS", 10.0)
 
 
 @pytest.fixture(params=["memory", "redis"])
