@@ -24,6 +24,7 @@ MAX_ATTEMPTS = 5
 RETRY_TIMEOUT_SECONDS = 180
 MAX_WAIT_SECONDS = 30.0
 RATE_LIMITED = "/problems/too-many-requests"
+MAX_KNOWN_RESPONSES = 16
 MIN_NOTED_SECONDS = 2
 """Shorter waits pass without a message."""
 USER_AGENT = f"capsule-cli/{version('capsule')} ({platform.system()})"
@@ -76,6 +77,8 @@ class Client:
         self._max_attempts = max_attempts
         self._new_idempotency_key = new_idempotency_key
         self._on_wait = on_wait
+        self._known: dict[str, httpx.Response] = {}
+        """The last response of an address with an ETag, for a program that polls it."""
         self._http = httpx.Client(
             base_url=api, timeout=TIMEOUT, transport=transport, trust_env=not is_loopback(api), headers={"User-Agent": USER_AGENT}
         )
@@ -125,12 +128,20 @@ class Client:
             ApiUnreachable: no answer came.
         """
         params = {name: value for name, value in (query or {}).items() if value is not None}
+        key = str(httpx.URL(path, params=params))
+        known = self._known.get(key) if method == "GET" else None
         headers = {} if method == "GET" else {"Idempotency-Key": self._new_idempotency_key()}
+        if known is not None:
+            headers["If-None-Match"] = known.headers["ETag"]
         token = self._tokens.token()
         response = self._send_with_retries(method, path, body, params, headers, token)
         if response.status_code == 401 and token and (new_token := self._tokens.refresh(token)):
             response = self._send_with_retries(method, path, body, params, headers, new_token)
+        if response.status_code == httpx.codes.NOT_MODIFIED and known is not None:
+            return known
         if response.is_success:
+            if method == "GET" and "ETag" in response.headers:
+                self._remember(key, response)
             return response
         raise ApiError(
             response.status_code,
@@ -138,6 +149,12 @@ class Client:
             request_id=response.headers.get("X-Request-Id", ""),
             retry_after_seconds=_retry_after_seconds(response),
         )
+
+    def _remember(self, key: str, response: httpx.Response) -> None:
+        self._known.pop(key, None)
+        self._known[key] = response
+        while len(self._known) > MAX_KNOWN_RESPONSES:
+            del self._known[next(iter(self._known))]
 
     def _send_with_retries(
         self, method: str, path: str, body: Mapping[str, Any] | None, params: Json, headers: dict[str, str], token: str | None

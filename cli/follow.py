@@ -18,6 +18,10 @@ END_OF_BUILD_LOG = ("==> Stored ", "==> Failed")  # as builder and registry writ
 FAILURE = "==> Failed"  # the failure that ends the command says the same as this line and those that follow it
 
 
+def logs_path(application: Json) -> str:
+    return f"/v2/apps/{application['id']}/logs"
+
+
 class DeploymentFollower:
     """Follows one deployment to its end, or with `until_serving` until its release has the traffic."""
 
@@ -25,6 +29,7 @@ class DeploymentFollower:
         self._api = api
         self._output = output
         self._base = f"/v1/apps/{application['id']}"
+        self._logs = logs_path(application)
         self._deployment_id = deployment_id
         self._until_serving = until_serving
         self._cursor = "0"
@@ -72,7 +77,7 @@ class DeploymentFollower:
                 self._output.note(Text(f"── {render.step_heading(step['step'], view)}", "dim"))
 
     def _print_build_lines(self) -> int:
-        page = self._api.get(f"{self._base}/logs", deployment=self._deployment_id, component="build", limit=1000, after=self._cursor)
+        page = self._api.get(self._logs, deployment=self._deployment_id, component="build", limit=1000, after=self._cursor)
         self._cursor = page["cursor"]
         for each in page["lines"]:
             line = each["line"]

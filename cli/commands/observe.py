@@ -10,6 +10,7 @@ from cli.client import Json, segment
 from cli.completion import deployment_ids
 from cli.declaration import command
 from cli.failures import NotFound, UsageError
+from cli.follow import logs_path
 from cli.help import default
 from cli.options import App, Env, EnvFilter
 from cli.render import observe as render
@@ -39,6 +40,7 @@ def logs(
     run: Annotated[bool, typer.Option("--run", help="Running instances only.")] = False,
     deployment: Deployment = None,
     search: Annotated[str | None, typer.Option("--search", "-s", metavar="TEXT", help="Lines that contain a text.")] = None,
+    where: Annotated[str | None, typer.Option("--where", metavar="FIELD=VALUE,…", help="JSON lines with these fields.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Lines as they were written: no time, with control sequences.")] = False,
 ) -> None:
     """Print or stream logs of builds and instances.
@@ -50,12 +52,13 @@ def logs(
     if build and run:
         raise UsageError("--build and --run exclude each other", hint="Without both, all lines are printed.")
     application = session.application(app)
-    path = f"/v1/apps/{application['id']}/logs"
+    path = logs_path(application)
     filters = {
         "environment": env,
         "deployment": session.deployment_id(application, deployment) if deployment else None,
         "component": "build" if build else "run" if run else None,
         "search": search,
+        "where": where,
     }
     page = session.api.get(path, **filters, limit=max(lines, 1))
     newest = page["lines"][-lines:] if lines else []

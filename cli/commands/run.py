@@ -11,6 +11,7 @@ from rich.text import Text
 from cli.client import Json, segment
 from cli.declaration import command
 from cli.failures import ApiError, ExitCode, Failure
+from cli.follow import logs_path
 from cli.options import App, Env
 from cli.render import running as render
 from cli.render.printable import printable
@@ -57,7 +58,10 @@ def run(
         session.output.next_step(session.command(f"logs --follow --deployment {accepted['id']}", application))
         return
     try:
-        ended = _follow(session, base, accepted["id"]) if streams == "logged" else attach_and_wait(session, application, accepted["id"], is_new=True)
+        if streams == "logged":
+            ended = _follow(session, application, accepted["id"])
+        else:
+            ended = attach_and_wait(session, application, accepted["id"], is_new=True)
     except KeyboardInterrupt:
         _cancel(session, base, accepted["id"])
         session.output.note("\nCancelled.")
@@ -131,14 +135,15 @@ def _cancel(session: Session, base: str, run_id: str) -> None:
     session.api.post(f"{base}/runs/{segment(run_id)}/cancellation")
 
 
-def _follow(session: Session, base: str, run_id: str) -> Json:
+def _follow(session: Session, application: Json, run_id: str) -> Json:
     """Print the output until the command has ended and no line has come for a while. Return the run."""
+    path = f"/v1/apps/{application['id']}/runs/{segment(run_id)}"
     cursor, quiet_since = "0", time.monotonic()
     while True:
-        view = session.api.get(f"{base}/runs/{segment(run_id)}")
+        view = session.api.get(path)
         if view["finishedAt"] is None:
             quiet_since = time.monotonic()
-        page = session.api.get(f"{base}/logs", deployment=run_id, limit=PAGE_SIZE, after=cursor)
+        page = session.api.get(logs_path(application), deployment=run_id, limit=PAGE_SIZE, after=cursor)
         cursor = page["cursor"]
         for line in page["lines"]:
             _print_line(session, line)

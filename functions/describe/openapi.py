@@ -3,6 +3,7 @@
 It reads the gateway's routes rather than the declarations' templates, so that document and gateway agree.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from importlib import import_module
@@ -12,9 +13,8 @@ from typing import Any
 from functions.describe.catalog import Catalog
 from functions.describe.shapes import Mode, Schema, Shapes
 from functions.edge.gateway import problems
-from functions.edge.gateway.pagination import is_paginated
 from functions.edge.gateway.responses import location_template
-from functions.edge.gateway.routing import Route, route_of
+from functions.edge.gateway.routing import FIELDS, Route, routes_of
 from functions.kernel import Caller, Event, Forbidden, Kind
 from functions.kernel.streams import event_data
 from functions.runtime.execution.results import AnswerNotKept, KeyReused
@@ -51,7 +51,25 @@ IDEMPOTENCY_KEY: Schema = {
     "description": "Requests with the same key take effect once. Without an access token the key needs at least 20 characters, such as a UUID.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
-LINK: Schema = {"description": "The address of the next page, if there is one (RFC 8288)", "schema": {"type": "string"}}
+SELECTED_FIELDS: Schema = {
+    "name": FIELDS,
+    "in": "query",
+    "required": False,
+    "description": "Fields of the response, of each item of a list, with dots of the objects inside: `id,environments.name`. Others are left out."
+    " Not repeatable; default: all.",
+    "style": "form",
+    "explode": False,
+    "schema": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+}
+TEXT: Schema = {"schema": {"type": "string"}}
+LINK: Schema = {"description": "The addresses of the first page, and of the next one if there is one (RFC 8288)", **TEXT}
+CACHE_STATUS: Schema = {"description": "Whether the gateway's cache answered (RFC 9211)", **TEXT}
+DEPRECATION: Mapping[str, Schema] = {
+    "Deprecation": {"description": "Since when this version is deprecated (RFC 9745)", **TEXT},
+    "Sunset": {"description": "When this version stops, if that is decided (RFC 8594)", **TEXT},
+    "Link": {"description": 'With rel="successor-version": the address of the current version', **TEXT},
+}
+VERSION = re.compile(r"^/(v\d+)/")
 OWN_ENDPOINTS = {
     "/livez": ("livez", "Check that this gateway runs", "The process runs"),
     "/readyz": ("readyz", "Check that this gateway accepts requests", "Connected to RabbitMQ"),
@@ -70,7 +88,7 @@ GATEWAY_TAG = {"name": "gateway", "description": "Probes and health."}
 
 
 def document(catalog: Catalog) -> dict[str, Any]:
-    routes = sorted((route for route in map(route_of, catalog.declarations) if route), key=lambda route: (route.path, route.method))
+    routes = sorted((route for each in catalog.declarations for route in routes_of(each)), key=lambda route: (route.path, route.method))
     public = [event for event in catalog.events if event.is_public]
     shapes = Shapes([*_types(routes), *((event, "serialization") for event in public)])
     paths: dict[str, Any] = {}
@@ -93,7 +111,7 @@ def document(catalog: Catalog) -> dict[str, Any]:
         "components": {
             "schemas": {**shapes.definitions, "Problem": PROBLEM, "ProblemFault": FAULT},
             "responses": {slug: _problem_response(kind.status, {slug: kind.title}) for slug, kind in sorted(problems.OWN.items())},
-            "parameters": {"IdempotencyKey": IDEMPOTENCY_KEY},
+            "parameters": {"IdempotencyKey": IDEMPOTENCY_KEY, "Fields": SELECTED_FIELDS},
             "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -142,7 +160,7 @@ def _own_operation(path: str) -> dict[str, Any]:
 def _types(routes: Sequence[Route]) -> list[tuple[Any, Mode]]:
     inputs: list[tuple[Any, Mode]] = [(route.input, "validation") for route in routes]
     outputs: list[tuple[Any, Mode]] = [
-        (event_data(route.declaration.output) if route.is_stream else route.declaration.output, "serialization")
+        (event_data(route.output) if route.is_stream else route.output, "serialization")
         for route in routes
         if _has_content(route) and route.media_type is None
     ]
@@ -162,7 +180,7 @@ def _operation(route: Route, shapes: Shapes, *, has_location: bool) -> dict[str,
     declaration = route.declaration
     schema = shapes.resolved(route.input, "validation")
     operation: dict[str, Any] = {
-        "operationId": declaration.name.replace(".", "_"),
+        "operationId": _operation_id(route),
         "summary": declaration.summary.rstrip("."),
         "tags": [OPERATIONS_TAG["name"] if declaration.allow.roles else declaration.context],
     }
@@ -182,8 +200,24 @@ def _operation(route: Route, shapes: Shapes, *, has_location: bool) -> dict[str,
         operation["description"] = f"Requires the role {' or '.join(sorted(declaration.allow.roles))}."
     elif declaration.permission is not None:
         operation["description"] = f"Requires the permission {declaration.permission}."
+    if route.former is not None:
+        operation["deprecated"] = True
+        operation["description"] = " ".join([_deprecation(route), operation.get("description", "")]).strip()
     operation["x-permission"] = str(declaration.permission or declaration.allow.name)
     return operation
+
+
+def _operation_id(route: Route) -> str:
+    """`monitor_logs`, of a former version `monitor_logs_v1`."""
+    name = route.name.replace(".", "_")
+    version = VERSION.match(route.path)
+    return name if route.former is None else f"{name}_{version[1] if version else 'former'}"
+
+
+def _deprecation(route: Route) -> str:
+    assert route.former is not None
+    until = f" It answers until {route.former.sunset_on}." if route.former.sunset_on else ""
+    return f"Deprecated since {route.former.deprecated_on}: use `{route.method} {route.successor}`.{until}"
 
 
 def _parameters(route: Route, schema: Schema) -> list[Schema]:
@@ -193,6 +227,8 @@ def _parameters(route: Route, schema: Schema) -> list[Schema]:
         parameters.append(_parameter(name, "header", properties[alias], alias in required))
     if not route.takes_body:
         parameters += [_parameter(name, "query", properties[name], name in required) for name in properties if name in route.rest]
+    if route.has_fields:
+        parameters.append({"$ref": "#/components/parameters/Fields"})
     if route.mutates:
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     return parameters
@@ -224,10 +260,16 @@ def _responses(route: Route, shapes: Shapes, has_location: bool) -> dict[str, An
     if route.is_stream:
         responses["204"] = {"description": "Nothing follows the last event: do not connect again"}
     elif declaration.kind is Kind.QUERY:
-        success["headers"] = {"ETag": {"schema": {"type": "string"}}, **({"Link": LINK} if is_paginated(route) else {})}
+        success["headers"] = {
+            "ETag": TEXT,
+            **({"Link": LINK} if route.is_list else {}),
+            **({"Cache-Status": CACHE_STATUS} if declaration.cache is not None else {}),
+        }
         responses["304"] = {"description": "Unchanged since the ETag in If-None-Match"}
     elif has_location:
         success["headers"] = {"Location": {"description": "The path of the created resource, or of the operation", "schema": {"type": "string"}}}
+    if route.former is not None:
+        success["headers"] = {**success.get("headers", {}), **DEPRECATION}
     responses[str(declaration.status)] = success
     for status, titles in _problems(route).items():
         only = next(iter(titles)) if len(titles) == 1 else ""
@@ -240,8 +282,8 @@ def _content(route: Route, shapes: Shapes) -> dict[str, Any]:
     if route.media_type is not None:
         return {route.media_type: {}}
     if route.is_stream:
-        return {EVENT_STREAM: {"schema": {"type": "string"}, "x-event-data": shapes.of(event_data(route.declaration.output), "serialization")}}
-    return {"application/json": {"schema": shapes.of(route.declaration.output, "serialization")}}
+        return {EVENT_STREAM: {"schema": {"type": "string"}, "x-event-data": shapes.of(event_data(route.output), "serialization")}}
+    return {"application/json": {"schema": shapes.of(route.output, "serialization")}}
 
 
 def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
@@ -253,6 +295,8 @@ def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
     ]
     if not declaration.allow.anyone:
         kinds.append(problems.UNAUTHENTICATED)
+    if route.has_fields:
+        kinds.append(problems.UNKNOWN_FIELD)
     if route.takes_body:
         kinds += [problems.TOO_LARGE, problems.SLOW_BODY]
     if route.takes_body and route.raw is None:

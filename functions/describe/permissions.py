@@ -29,6 +29,6 @@ application, and `alerts.write` for the platform itself.
 def page(declarations: Iterable[Declaration]) -> str:
     roles = [f"| Permission | {' | '.join(Role)} |", f"|---|{'---|' * len(Role)}"]
     roles += [f"| `{each}` | {' | '.join('yes' if each in PERMISSIONS[role] else '' for role in Role)} |" for each in Permission]
-    routes = sorted({(each.route[1], each.route[0], str(each.permission or each.allow.name)) for each in declarations if each.route})
+    routes = sorted({(path, method, str(each.permission or each.allow.name)) for each in declarations for method, path in each.routes})
     rows = [f"| `{method} {path}` | `{needs}` |" for path, method, needs in routes]
     return HEAD + "\n".join(roles) + "\n" + ROUTES + "\n".join(rows) + "\n"

@@ -11,7 +11,7 @@ RabbitMQ's rules (https://www.rabbitmq.com/docs/access-control):
     <context>   nothing                its events, replies, its own functions           the queues of its own Triggers
                                        (redelivery, delays)
     edge        its reply queues       capsule.commands, its reply queues               capsule.replies, its reply queues,
-                                                                                        session.ended of capsule.events
+                                                                                        events that it follows
     runtime     nothing                redelivery, delays, capsule.unroutable           nothing
     topology    its exchanges, queues  destinations of bindings                         sources of bindings
 
@@ -30,6 +30,7 @@ from events.auth import SessionEnded
 from functions.describe.catalog import CALLED, Catalog
 from functions.describe.rabbitmq_user import NOTHING, RabbitMQUser, TopicPermission
 from functions.describe.services import BROKER, NAMESPACE
+from functions.edge.gateway.cache.purges import followed_events
 from functions.kernel import Declaration, Kind
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.exchanges import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
@@ -46,8 +47,6 @@ TO_FUNCTIONS = (REDELIVERY, *delays.EXCHANGES)
 """Topic exchanges whose routing key is the name of the function that gets the message."""
 TOPIC_EXCHANGES = (EVENTS, *TO_FUNCTIONS)
 
-FOLLOWED_BY_EDGE = (SessionEnded.type,)
-"""Events that the gateway receives itself."""
 EDGE, RUNTIME, TOPOLOGY = "edge", "runtime", "topology"
 
 
@@ -59,7 +58,7 @@ def exactly(names: Iterable[str], *patterns: str) -> str:
 
 def users(catalog: Catalog) -> Sequence[RabbitMQUser]:
     """Return all users: those of contexts by name, then the others."""
-    return [*(context_user(catalog, context) for context in catalog.contexts), edge_user(), runtime_user(), topology_user(catalog)]
+    return [*(context_user(catalog, context) for context in catalog.contexts), edge_user(catalog), runtime_user(), topology_user(catalog)]
 
 
 def context_user(catalog: Catalog, context: str) -> RabbitMQUser:
@@ -76,15 +75,16 @@ def context_user(catalog: Catalog, context: str) -> RabbitMQUser:
     )
 
 
-def edge_user() -> RabbitMQUser:
-    """The gateway publishes commands, and declares a queue of its own for replies and for the ends of sessions."""
+def edge_user(catalog: Catalog) -> RabbitMQUser:
+    """The gateway publishes commands. Its own queue is for replies, the ends of sessions, and events that purge cached responses."""
+    followed = [SessionEnded.type, *followed_events(catalog.declarations)]
     replies = f"{_escape(REPLIES)}\\.{UUID}"
     return RabbitMQUser(
         name=EDGE,
         configure=exactly([], replies),
         write=exactly([COMMANDS], replies),
         read=exactly([REPLIES, EVENTS], replies),
-        topics=(TopicPermission(EVENTS, read=exactly(FOLLOWED_BY_EDGE)),),
+        topics=(TopicPermission(EVENTS, read=exactly(followed)),),
     )
 
 

@@ -18,10 +18,12 @@ changed); a factory returns `(aggregate, events)`. The use case passes them on: 
 """
 
 from functions.kernel.access import ADMIN, ANYONE, OWN_ACCOUNT, RECENT_LOGIN, SIGNED_IN, Allow, Caller, Client, Origin, Scope
+from functions.kernel.caching import Cache
 from functions.kernel.change import Change, differences
 from functions.kernel.checked_access import ApplicationAccess, Memberships, Permit, TeamAccess, check_application, check_some_environment, check_team
-from functions.kernel.declaration import Declaration, Kind, Order, Retry, Scale
+from functions.kernel.declaration import Declaration, Kind, Order
 from functions.kernel.decorators import command, effect, every, on, query, saga
+from functions.kernel.former_versions import FormerVersion
 from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
 from functions.kernel.outcome import (
     Conflict,
@@ -48,6 +50,7 @@ from functions.kernel.page import Page
 from functions.kernel.permissions import PERMISSIONS, PROTECTED_ENVIRONMENTS, Grant, Membership, Permission, Role
 from functions.kernel.rates import RateClass
 from functions.kernel.raw import File, RawRequest
+from functions.kernel.scale import Retry, Scale
 from functions.kernel.streams import EventStream, StreamEvent, StreamRequest
 from functions.kernel.time import Clock, new_id
 from functions.kernel.values import Int32, Number, PositiveInt64, SecretText, Text, Timestamp
@@ -64,6 +67,7 @@ __all__ = [
     "SIGNED_IN",
     "Allow",
     "ApplicationAccess",
+    "Cache",
     "Caller",
     "Change",
     "Client",
@@ -78,6 +82,7 @@ __all__ = [
     "FieldError",
     "File",
     "Forbidden",
+    "FormerVersion",
     "Gone",
     "Grant",
     "Int32",

@@ -19,13 +19,17 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from functions.kernel.access import ADMIN, ANYONE, OWN_ACCOUNT, SIGNED_IN, Allow, Caller, Scope
+from functions.kernel.access import ADMIN, ANYONE, OWN_ACCOUNT, SIGNED_IN, Allow, Caller, Client, Scope
+from functions.kernel.caching import Cache
 from functions.kernel.checked_access import Permit
+from functions.kernel.former_versions import FormerVersion
 from functions.kernel.message import Delayed, Event, OutgoingMessage
 from functions.kernel.outcome import Done, Forbidden, Invalid, RecentLoginRequired, Rejected, Rejection, Unauthenticated
 from functions.kernel.permissions import Permission
 from functions.kernel.rates import RateClass
 from functions.kernel.raw import RawRequest
+from functions.kernel.scale import Retry, Scale
+from functions.kernel.values import without_bounds
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -49,27 +53,6 @@ class Order(Enum):
     NEWER = "newer"  # skip events older than the last applied one: the event reports a state
     ANY = "any"  # apply each once, in any order: the event is to be added up
     STRICT = "strict"  # apply without gaps: early events are parked until their predecessors were applied
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """`min`, `max`: instances. `concurrency`: messages at a time in one instance. `pool`: database connections of one instance.
-
-    See `functions.describe.pools` for the budget of connections.
-    """
-
-    min: int = 0
-    max: int = 3
-    concurrency: int = 20
-    pool: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """`attempts`: in total. `first_delay_seconds`: before the second attempt; doubles with jitter up to an hour."""
-
-    attempts: int = 8
-    first_delay_seconds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -111,6 +94,10 @@ class Declaration:
     """Counts breaking changes of a command's or query's input; each needs `@upcasts` (`kernel.versions`). Events have their own."""
     rate: RateClass | None = None
     """Which rate limits apply to its route, where the default is wrong (`rate_class`)."""
+    cache: Cache | None = None
+    """Whether the gateway may keep the response of a query."""
+    former: tuple[FormerVersion, ...] = ()
+    """Former versions of its route, newest first."""
 
     @cached_property
     def context(self) -> str:
@@ -168,6 +155,17 @@ class Declaration:
             raise TypeError(f"{self.name} declares a permission and allow={self.allow.name}")
         if (self.permission is not None) != (Permit in self.dependencies.values()):
             raise TypeError(f"{self.name}: a function with a permission, and no other, has a parameter of the type Permit")
+
+    def check_cache(self) -> None:
+        """Raises TypeError for a cached response that may not be kept."""
+        if self.cache is None:
+            return
+        if self.kind is not Kind.QUERY or self.route is None:
+            raise TypeError(f"{self.name}: only the response of a query with a route can be cached")
+        if Client in self.dependencies.values():
+            raise TypeError(f"{self.name} depends on the client's address, so its response cannot be cached")
+        if self.cache.purged_by_own and not self.needs_caller:
+            raise TypeError(f"{self.name} takes no caller, so no event is about the caller: use purged_by")
 
     @cached_property
     def needs_caller(self) -> bool:
@@ -250,13 +248,21 @@ class Declaration:
     @cached_property
     def route(self) -> tuple[str, str] | None:
         """(method, path template). Names in braces are fields of the input."""
-        if self.http is None:
-            return None
-        match = ROUTE.match(self.http)
+        return None if self.http is None else self.parse_route(self.http, self.input)
+
+    @cached_property
+    def routes(self) -> Sequence[tuple[str, str]]:
+        """(method, path template) of the current route and its former versions."""
+        former = (self.parse_route(each.http, each.request or self.input) for each in self.former)
+        return [] if self.route is None else [self.route, *former]
+
+    def parse_route(self, http: str, model: type[BaseModel] | None) -> tuple[str, str]:
+        """Return method and path of `http`, whose parameters are fields of `model`. Raises TypeError."""
+        match = ROUTE.match(http)
         if not match:
-            raise TypeError(f"{self.name}: http={self.http!r} is not like 'POST /v1/users/{{user_id}}'")
+            raise TypeError(f"{self.name}: http={http!r} is not like 'POST /v1/users/{{user_id}}'")
         method, path = match.groups()
-        fields = self.input.model_fields if self.input else {}
+        fields = model.model_fields if model else {}
         for name in re.findall(r"{(\w+)}", path):
             if name not in fields:
                 raise TypeError(f"{self.name}: {{{name}}} of its route {path} is not a field of its input ({', '.join(fields)})")
@@ -278,7 +284,7 @@ class Declaration:
         if self.input is None:
             return frozenset()
         secret = (SecretStr, SecretStr | None, dict[str, SecretStr])
-        return frozenset(name for name, info in self.input.model_fields.items() if _without_bounds(info.annotation) in secret)
+        return frozenset(name for name, info in self.input.model_fields.items() if without_bounds(info.annotation) in secret)
 
     def undeclared_events(self, messages: Iterable[OutgoingMessage]) -> list[type[Event]]:
         """Return the event types among `messages`, delayed ones included, that `emits` does not name."""
@@ -287,16 +293,6 @@ class Declaration:
 
     def is_declared_rejection(self, rejection: Rejection) -> bool:
         return isinstance(rejection, (*self.rejects, *IMPLICIT_REJECTIONS))
-
-
-def _without_bounds(annotation: Any) -> Any:
-    """Return a type without the `Annotated` inside it: `SecretText | None` is `SecretStr | None`."""
-    if typing.get_origin(annotation) is typing.Annotated:
-        return _without_bounds(typing.get_args(annotation)[0])
-    arguments = tuple(_without_bounds(each) for each in typing.get_args(annotation))
-    if typing.get_origin(annotation) in (UnionType, typing.Union):
-        return typing.Union[arguments]  # noqa: UP007  of a tuple
-    return typing.get_origin(annotation)[arguments] if typing.get_origin(annotation) is dict else annotation
 
 
 def handler_name(event: type[Event]) -> str:

@@ -7,11 +7,14 @@ from types import UnionType
 from typing import Any, TypeVar
 
 from functions.kernel.access import SIGNED_IN, Allow
-from functions.kernel.declaration import Declaration, Handler, Kind, Order, Retry, Scale
+from functions.kernel.caching import Cache
+from functions.kernel.declaration import Declaration, Handler, Kind, Order
+from functions.kernel.former_versions import FormerVersion
 from functions.kernel.message import Event
 from functions.kernel.outcome import RecentLoginRequired, Rejection
 from functions.kernel.permissions import Permission
 from functions.kernel.rates import RateClass
+from functions.kernel.scale import Retry, Scale
 
 F = TypeVar("F", bound=Handler)
 
@@ -49,6 +52,7 @@ def command(
     has_audit_entry: bool = True,
     version: int = 1,
     rate: RateClass | None = None,
+    former: Sequence[FormerVersion] = (),
 ) -> Callable[[F], F]:
     """Declare a command.
 
@@ -58,6 +62,7 @@ def command(
     once and never stored. `is_session_only`: API tokens cannot call it. `needs_recent_login`: it changes the account's security.
     `has_audit_entry`: False for what programs repeat by themselves, such as the refresh of a session.
     `rate`: which rate limits apply to its route, where the default is wrong (`RateClass`).
+    `former`: versions of its route that still answer, newest first.
     """
     return _declare(
         Kind.COMMAND,
@@ -76,6 +81,7 @@ def command(
         has_audit_entry=has_audit_entry,
         version=version,
         rate=rate,
+        former=tuple(former),
     )
 
 
@@ -90,8 +96,14 @@ def query(
     is_session_only: bool = False,
     version: int = 1,
     rate: RateClass | None = None,
+    cache: Cache | None = None,
+    former: Sequence[FormerVersion] = (),
 ) -> Callable[[F], F]:
-    """Declare a query. It runs read-only and stores nothing. `is_session_only`: API tokens cannot call it."""
+    """Declare a query. It runs read-only and stores nothing.
+
+    `is_session_only`: API tokens cannot call it. `cache`: the gateway may keep its response. `former`: versions of its route that
+    still answer, newest first.
+    """
     return _declare(
         Kind.QUERY,
         http=http,
@@ -103,6 +115,8 @@ def query(
         is_session_only=is_session_only,
         version=version,
         rate=rate,
+        cache=cache,
+        former=tuple(former),
     )
 
 

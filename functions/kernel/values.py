@@ -5,7 +5,8 @@ A test refuses inputs with numbers, texts and times of other types without bound
 """
 
 from datetime import UTC, datetime
-from typing import Annotated
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import AfterValidator, AwareDatetime, Field, SecretStr
 
@@ -36,3 +37,13 @@ Timestamp = Annotated[
     Field(json_schema_extra={"x-minimum": MIN_TIMESTAMP.isoformat(), "x-maximum": MAX_TIMESTAMP.isoformat()}),
 ]
 """A point in time with a time zone."""
+
+
+def without_bounds(annotation: Any) -> Any:
+    """Return a type without the `Annotated` inside it: `SecretText | None` is `SecretStr | None`."""
+    if get_origin(annotation) is Annotated:
+        return without_bounds(get_args(annotation)[0])
+    arguments = tuple(without_bounds(each) for each in get_args(annotation))
+    if get_origin(annotation) in (UnionType, Union):
+        return Union[arguments]  # noqa: UP007  of a tuple
+    return get_origin(annotation)[arguments] if get_origin(annotation) is dict else annotation

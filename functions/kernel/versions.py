@@ -17,8 +17,9 @@ A step is pure: from the JSON object of one version, as it was on the wire (came
 next. Steps are chained, so each is written once. `python -m functions.describe --check` refuses a raised version without a
 path from the released one.
 
-There is no downcasting. During a roll-out an older release retries messages of a newer one until the new code is there
-(`execution.failures`). Clients of the HTTP API use the current version.
+There is no downcasting of messages. During a roll-out an older release retries messages of a newer one until the new code is
+there (`execution.failures`). Former versions of a route of the HTTP API are declared (`kernel.former_versions`): their requests
+are messages of the former version.
 """
 
 from collections.abc import Callable

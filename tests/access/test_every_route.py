@@ -47,7 +47,7 @@ from tests.billing.world import FixedRenderer
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
 from tests.gateway.shop import open_shop
 
-ROUTES = Table(Registry.load().declarations).routes
+ROUTES = [route for route in Table(Registry.load().declarations).routes if route.former is None]  # former versions call the same function
 CLIENT = Client("203.0.113.7", "curl/8")
 OTHER, ADMIN = Caller(UUID(int=2)), Caller(UUID(int=3), frozenset({"user", "admin"}))
 EMAIL = "owner-4711@example.org"

@@ -38,8 +38,8 @@ PASSWORD_HASH = (
     """The hash of no password: users of the bench do not sign in."""
 )
 APPLICATION_QUOTA = 1_000_000
-LIMITS = {"CAPSULE_GATEWAY_RATE_LIMITS": "requests.address=1000000/second"}
-"""All load comes from one address. Every limit is counted."""
+LIMITS = {"CAPSULE_GATEWAY_RATE_LIMITS": "requests.address=1000000/second", "CAPSULE_GATEWAY_CACHE": "off"}
+"""All load comes from one address. Every limit is counted. Each request reaches its function."""
 
 
 class System(Protocol):

@@ -39,6 +39,18 @@ def test_each_change_has_its_own_key_and_a_read_has_none(scripted: StartServer) 
     assert first and second and first != second and read is None
 
 
+def test_a_read_that_is_repeated_sends_the_etag_and_gets_the_unchanged_answer(scripted: StartServer) -> None:
+    def respond(request: Request) -> Response:
+        is_known = request.headers.get("If-None-Match") == '"1"' and len(server.requests) < 4
+        return Response(304) if is_known else Response(200, {"number": len(server.requests)}, headers={"ETag": '"1"'})
+
+    server = scripted(respond)
+    client = Client(server.url)
+    assert [client.get("/v1/apps/1", limit=1) for _ in range(4)] == [{"number": 1}, {"number": 1}, {"number": 1}, {"number": 4}]
+    assert client.get("/v1/apps/1", limit=2) == {"number": 5}, "another query is another resource"
+    assert [request.headers.get("If-None-Match") for request in server.requests] == [None, '"1"', '"1"', '"1"', None]
+
+
 def test_after_the_last_attempt_the_servers_problem_is_raised(scripted: StartServer) -> None:
     server = scripted(lambda request: BUSY)
     with pytest.raises(ApiError) as error:

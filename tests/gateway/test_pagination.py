@@ -1,27 +1,47 @@
-"""The header `Link` of pages."""
+"""The header `Link` of lists."""
 
 import pytest
 
-from functions.edge.gateway.pagination import is_paginated, next_link
-from functions.edge.gateway.routing import Table
+from functions.edge.gateway.pagination import page_links
+from functions.edge.gateway.routing import Route, Table
+from functions.kernel import Page
 from functions.runtime.config.registry import Registry
+
+ROUTES = {route.path: route for route in Table(Registry.load().declarations).routes if route.method == "GET"}
+APPLICATIONS, TEAMS = ROUTES["/v1/apps"], ROUTES["/v1/teams"]
+FIRST = '</v1/apps>; rel="first"'
 
 
 @pytest.mark.parametrize(
-    ("query", "body", "link"),
+    ("query", "body", "links"),
     [
-        (b"", b'{"items":[],"next":null}', None),
-        (b"", b'{"items":[1],"next":"7"}', '</v1/apps?cursor=7>; rel="next"'),
-        (b"limit=2&cursor=3&name=a%20b&name=%C3%A9", b'{"items":[1],"next":"a b"}', '</v1/apps?limit=2&name=a+b&name=%C3%A9&cursor=a+b>; rel="next"'),
-        (b"", b'{"items":["\\"next\\":null}"],"next":"7"}', '</v1/apps?cursor=7>; rel="next"'),
-        (b"", b'{ "next": null, "items": [] }', None),
-        (b"", b"{}", None),
+        (b"", b'{"items":[],"next":null}', FIRST),
+        (b"", b'{"items":[1],"next":"7"}', f'{FIRST}, </v1/apps?cursor=7>; rel="next"'),
+        (b"cursor=7", b'{"items":[1],"next":null}', FIRST),
+        (
+            b"limit=2&cursor=3&name=a%20b&name=%C3%A9",
+            b'{"items":[1],"next":"a b"}',
+            '</v1/apps?limit=2&name=a+b&name=%C3%A9>; rel="first", </v1/apps?limit=2&name=a+b&name=%C3%A9&cursor=a+b>; rel="next"',
+        ),
+        (b"", b'{"items":["\\"next\\":null}"],"next":"7"}', f'{FIRST}, </v1/apps?cursor=7>; rel="next"'),
+        (b"", b'{ "next": null, "items": [] }', FIRST),
+        (b"", b"{}", FIRST),
     ],
 )
-def test_the_next_page_has_the_same_query_and_another_cursor(query: bytes, body: bytes, link: str | None) -> None:
-    assert next_link("/v1/apps", query, body) == link
+def test_the_first_and_the_next_page_have_the_same_query_and_another_cursor(query: bytes, body: bytes, links: str) -> None:
+    assert page_links(APPLICATIONS, "/v1/apps", query, body) == links
 
 
-def test_lists_with_a_cursor_are_paginated_and_complete_lists_are_not() -> None:
-    paginated = {route.path: is_paginated(route) for route in Table(Registry.load().declarations).routes if route.method == "GET"}
-    assert paginated["/v1/billing/invoices"] and paginated["/v1/apps"] and not paginated["/v1/users/me"]
+def test_a_complete_list_has_no_next_page() -> None:
+    assert page_links(TEAMS, "/v1/teams", b"", b'{"items":[1],"next":null}') == '</v1/teams>; rel="first"'
+
+
+def is_page(route: Route) -> bool:
+    return isinstance(route.output, type) and issubclass(route.output, Page)
+
+
+def test_every_list_has_links_and_those_with_a_cursor_a_next_page() -> None:
+    assert APPLICATIONS.is_paginated and ROUTES["/v1/billing/invoices"].is_paginated
+    assert TEAMS.is_list and not TEAMS.is_paginated
+    assert not ROUTES["/v1/users/me"].is_list
+    assert {path for path, route in ROUTES.items() if is_page(route)} == {path for path, route in ROUTES.items() if route.is_list}

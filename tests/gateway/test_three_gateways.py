@@ -1,4 +1,4 @@
-"""Three gateways behind one balancer: each gets the replies to its own requests, and together they count, repeat and end sessions as one."""
+"""Three gateways behind one balancer: each gets the replies to its own requests, and together they count, cache, repeat and end sessions as one."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,11 @@ READS = 40
 
 @pytest.fixture(scope="module")
 def live(redis: Redis, postgres: Any, rabbitmq: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    settings = {"CAPSULE_REDIS_URL": redis.url, "CAPSULE_GATEWAY_RATE_LIMITS": f"credentials.address=1000/minute, reads.token={READS}/hour"}
+    settings = {
+        "CAPSULE_REDIS_URL": redis.url,
+        "CAPSULE_GATEWAY_RATE_LIMITS": f"credentials.address=1000/minute, reads.token={READS}/hour",
+        "CAPSULE_GATEWAY_CACHE_SETTLE_SECONDS": "0.1",
+    }
     with running(rabbitmq.vhost(), {"auth": postgres.database("auth")}, tmp_path_factory.mktemp("three"), settings=settings) as live:
         yield live
 
@@ -90,6 +94,14 @@ def test_a_session_that_ends_at_one_gateway_has_ended_at_all(live: Live, balance
     for port in ports:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             until(lambda client=client: answer(client, token) == 401, why="for the gateway to refuse")
+
+
+def test_users_read_their_own_writes_whichever_gateway_kept_the_former_response(live: Live, balanced: httpx.Client) -> None:
+    for _ in range(3):  # each with the reads of its own session
+        _, token = sign_in(live)
+        until(lambda token=token: "; hit" in balanced.get("/v1/users/me", headers=bearer(token)).headers.get("cache-status", ""), why="for a hit")
+        assert balanced.patch("/v1/users/me", json={"name": "Ada"}, headers=bearer(token)).status_code == 200
+        assert [balanced.get("/v1/users/me", headers=bearer(token)).json()["name"] for _ in range(6)] == ["Ada"] * 6
 
 
 def test_requests_go_on_without_one_gateway_and_without_redis(live: Live, balanced: httpx.Client, redis: Redis) -> None:

@@ -10,7 +10,7 @@ import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from functions.describe.catalog import Catalog
-from functions.edge.gateway.routing import route_of
+from functions.edge.gateway.routing import route_of, routes_of
 from functions.kernel import Declaration, Kind
 from functions.runtime.config.registry import Registry
 from tests.generated.kinds import PROJECT
@@ -47,8 +47,16 @@ def test_openapi_is_valid(openapi: dict[str, Any]) -> None:
 
 
 def test_openapi_has_every_route_and_no_other(openapi: dict[str, Any]) -> None:
-    operation_ids = {found["operationId"] for path in openapi["paths"].values() for found in path.values()}
+    operation_ids = {found["operationId"] for path in openapi["paths"].values() for found in path.values() if not found.get("deprecated")}
     assert operation_ids == {declaration.name.replace(".", "_") for declaration in ROUTED} | {"livez", "readyz", "health"}
+
+
+def test_openapi_marks_every_former_version_as_deprecated(openapi: dict[str, Any]) -> None:
+    former = {route.key for declaration in ROUTED for route in routes_of(declaration) if route.former is not None}
+    deprecated = {
+        f"{method.upper()} {path}" for path, methods in openapi["paths"].items() for method, found in methods.items() if found.get("deprecated")
+    }
+    assert deprecated == former and former
 
 
 @pytest.mark.parametrize("declaration", ROUTED, ids=lambda declaration: declaration.name)

@@ -99,10 +99,14 @@ def test_the_gateway_publishes_commands_and_has_reply_queues() -> None:
     assert allowed(edge.read, NAMES) == {"capsule.replies", "capsule.events", REPLY_QUEUE}
 
 
-def test_the_gateway_follows_the_ends_of_sessions_and_no_other_event_and_publishes_none() -> None:
+def test_the_gateway_follows_the_ends_of_sessions_and_what_purges_cached_responses_and_publishes_nothing() -> None:
     (topic,), types = USERS["edge"].topics, {event.type for event in CATALOG.events}
     assert topic.exchange == "capsule.events"
-    assert allowed(topic.read, types) == {"session.ended"}
+    assert allowed(topic.read, types) == {
+        *("session.ended", "audit.recorded", "team.changed", "team.deleted", "team-membership.changed"),
+        *("user.deleted", "user.suspended", "user.unsuspended", "administrator.granted"),
+        *("email.verified", "email.changed", "password.changed", "account-deletion.requested", "account.restored", "application.deleted"),
+    }
     assert allowed(topic.write, types) == set()
 
 

@@ -59,14 +59,12 @@ async def test_lines_are_found_by_fields_and_time(monitor: Monitor) -> None:
     await monitor.collected(
         entry('{"level": "error", "http": {"status": 503}}', NOW - MINUTE), entry('{"level": "info"}'), entry("level=error", NOW - 2 * MINUTE)
     )
-    assert [line.line for line in (await monitor.read(fields="level=error,http.status!=200")).lines] == [
-        '{"level": "error", "http": {"status": 503}}'
-    ]
-    assert [line.line for line in (await monitor.read(fields="level!=error")).lines] == ['{"level": "info"}']
+    assert [line.line for line in (await monitor.read(where="level=error,http.status!=200")).lines] == ['{"level": "error", "http": {"status": 503}}']
+    assert [line.line for line in (await monitor.read(where="level!=error")).lines] == ['{"level": "info"}']
     earlier = await monitor.read(**{"from": NOW - 2 * MINUTE, "to": NOW - MINUTE})
     assert [line.line for line in earlier.lines] == ["level=error"]
     with pytest.raises(BadSearch):
-        await monitor.read(fields="level")
+        await monitor.read(where="level")
 
 
 async def test_lines_that_came_before_their_owner_was_known_are_there(monitor: Monitor) -> None:

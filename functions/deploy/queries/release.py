@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from events.deploy import ApplicationDeleted
 from functions.deploy.domain.rejections import ApplicationNotFound, ReleaseNotFound
 from functions.deploy.ports import Applications, Releases
 from functions.deploy.services.access_control import AccessControl
-from functions.kernel import Int32, Model, Permission, Permit, query
+from functions.kernel import Cache, Int32, Model, Permission, Permit, query
 
 
 class ShowRelease(Model):
@@ -28,7 +29,12 @@ class ReleaseView(Model):
     created_at: datetime
 
 
-@query(http="GET /v1/apps/{application_id}/releases/{number}", permission=Permission.APP_READ, rejects=[ApplicationNotFound, ReleaseNotFound])
+@query(
+    http="GET /v1/apps/{application_id}/releases/{number}",
+    permission=Permission.APP_READ,
+    rejects=[ApplicationNotFound, ReleaseNotFound],
+    cache=Cache(600, purged_by=(ApplicationDeleted,)),  # a release never changes
+)
 async def release(request: ShowRelease, applications: Applications, releases: Releases, control: AccessControl, permit: Permit) -> ReleaseView:
     application = await applications.get(await control.to_application(permit, request.application_id))
     release = await releases.get_by_number(application.id, request.number)

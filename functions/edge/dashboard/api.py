@@ -63,7 +63,7 @@ class Api:
     """`limiter`: counts calls of visitors who have not signed in, by address, as the gateway does."""
 
     def __init__(self, table: Table, requester: Requester, encryptor: Encryptor, clock: Clock, limiter: RateLimiter) -> None:
-        self._routes: Mapping[str, Route] = {route.name: route for route in table.routes}
+        self._routes: Mapping[str, Route] = {route.name: route for route in table.routes if route.former is None}
         self._requester = requester
         self._encrypt = encryptor.seal
         self._clock = clock

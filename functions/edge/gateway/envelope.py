@@ -31,7 +31,7 @@ MAX_USER_AGENT_LENGTH = 256
 
 
 def message_id(route: Route, caller: Caller | None, key: str | None) -> str:
-    """Return the id of the request's message: derived from the key, or new. Raises Problem 400."""
+    """Return the id of the request's message: derived from the key, or new. All versions of a route share their keys. Raises Problem 400."""
     if key is None or not route.mutates:
         return str(new_id())
     if not KEY.match(key):
@@ -39,7 +39,7 @@ def message_id(route: Route, caller: Caller | None, key: str | None) -> str:
     if caller is None and len(key) < MIN_ANONYMOUS_KEY_LENGTH:
         detail = f"The key has {len(key)} characters. Without an access token it needs at least {MIN_ANONYMOUS_KEY_LENGTH}, such as a UUID."
         raise Problem(BAD_KEY, detail)
-    return str(uuid5(MESSAGE_NAMESPACE, f"{caller.user_id if caller else 'anonymous'}\n{route.method} {route.path}\n{key}"))
+    return str(uuid5(MESSAGE_NAMESPACE, f"{caller.user_id if caller else 'anonymous'}\n{route.method} {route.successor or route.path}\n{key}"))
 
 
 def correlation_id(request_id: str | None, ids_in_progress: Container[str]) -> str:
@@ -95,7 +95,7 @@ def build_message(
         deadline=stamp(at + timedelta(seconds=route.declaration.deadline_seconds)),
         remote=client.address,
         useragent=client.user_agent or None,
-        dataversion=str(route.declaration.version) if route.declaration.version != 1 else None,
+        dataversion=str(route.version) if route.version != 1 else None,
         token=token if is_signed_in else None,
         actor=str(caller.user_id) if is_signed_in and caller else None,
         fingerprint=request.fingerprint,

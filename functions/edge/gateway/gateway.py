@@ -7,13 +7,15 @@ nothing before it has checked all that it can check.
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 
 import orjson
 from starlette.requests import Request
 
-from functions.edge.gateway import envelope, pagination, parsing, responses
+from functions.edge.gateway import deprecation, envelope, fields, parsing, responses
 from functions.edge.gateway.api_tokens import ApiTokenExchange
+from functions.edge.gateway.cache.purges import Purges
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
 from functions.edge.gateway.event_streams import EventStreams
@@ -24,7 +26,7 @@ from functions.edge.gateway.pages import METRICS, PROBES, Pages
 from functions.edge.gateway.ports import Encryptor, Requester, TokenVerifier
 from functions.edge.gateway.problems import FAULT, NO_METHOD, NO_ROUTE, UNAVAILABLE, Problem, challenge
 from functions.edge.gateway.responses import BytesResponse, ReplyConverter
-from functions.edge.gateway.routing import Route, Table
+from functions.edge.gateway.routing import FIELDS, Route, Table
 from functions.edge.gateway.scrape import metrics_response
 from functions.edge.gateway.traffic import Traffic
 from functions.kernel import Caller, Client, Clock, Unauthenticated, Unavailable, new_id
@@ -51,7 +53,7 @@ UNLOGGED_PATHS = frozenset(PROBES)
 
 @dataclass(slots=True)
 class Exchange:
-    """What the gateway knows about one request before it parses it. `route`: as soon as it is found."""
+    """What the gateway knows about one request before it parses it. `route`, `path_values`: as soon as they are found."""
 
     request: Request
     path: str
@@ -59,6 +61,7 @@ class Exchange:
     correlation_id: str
     at: datetime
     route: Route | None = None
+    path_values: tuple[str, ...] = ()
 
 
 class Gateway:
@@ -73,7 +76,6 @@ class Gateway:
         self._table = Table(registry.declarations)
         self._converter = ReplyConverter(self._table)
         self._streams = EventStreams()
-        self._paginated = frozenset(route.name for route in self._table.routes if pagination.is_paginated(route))
         self._cors = Cors(options.cors_origins)
         contexts = [name.removesuffix(".health") for name in registry.by_name if name.endswith(".health")]
         self._health = Health(contexts, self._ask_health, lambda: requester.connected, version("capsule"), options.service)
@@ -81,6 +83,7 @@ class Gateway:
         self._in_progress: set[str] = set()
         """Correlation ids."""
         self._traffic = Traffic(requester, self._health, clock, options, registry.by_name, lambda: len(self._in_progress))
+        self.purges = Purges(self._traffic.cache, registry.declarations)
 
     def drain(self) -> None:
         """End the streams, so that the server can stop."""
@@ -105,6 +108,8 @@ class Gateway:
             response = responses.problem_response(Problem(FAULT), exchange.path, correlation_id)
         finally:
             self._in_progress.discard(correlation_id)
+        if exchange.route is not None:
+            response.add_all(deprecation.header_fields(exchange.route, exchange.path_values))
         duration_ms = (time.perf_counter() - started) * 1000
         self._traffic.metrics.record_request(exchange.route, exchange.method, response.status_code, duration_ms / 1000)
         response.raw_headers.extend(responses.SECURITY)
@@ -127,7 +132,7 @@ class Gateway:
             if method == "OPTIONS":
                 return self._cors.preflight(methods), None
             raise Problem(NO_METHOD, f"{exchange.path} supports {methods}.", headers={"allow": methods})
-        exchange.route = route
+        exchange.route, exchange.path_values = route, path_values
         authorization = request.headers.get("authorization")
         self._traffic.shed(route, has_token=authorization is not None)
         client = self._client(request)
@@ -135,29 +140,35 @@ class Gateway:
         token, caller = await self._authenticate(route, authorization, exchange.at)
         limit_headers = await self._traffic.count(route.declaration.rate_class, caller, token, client.address)
         with self._traffic.place_of(caller, client.address):
-            parsed = await self._parse(route, request, path_values)
-            reply = await self._request(route, exchange, parsed, token, caller, client)
+            parsed, selection = await self._parse(exchange, route)
+            ask = partial(self._request, route, exchange, parsed, token, caller, client)
+            cache_control = request.headers.get("cache-control", "")
+            reply, cache_headers = await self._traffic.cache.answer(route, caller, parsed.body, cache_control, ask)
         if route.is_stream and reply.outcome == "done":
-            return self._stream(exchange, parsed, path_values, reply, caller), caller
-        if_none_match = request.headers.get("if-none-match")
-        response = self._converter.to_response(route, reply, path_values, if_none_match, exchange.path, exchange.correlation_id)
-        response.add_all(limit_headers)
-        if route.name in self._paginated and reply.outcome == "done":
-            link = pagination.next_link(responses.path_reference(exchange.path), request.scope["query_string"], reply.body)
-            response.add_all({"link": link} if link else {})
+            return self._stream(exchange, parsed, exchange.path_values, reply, caller), caller
+        response = self._converter.to_response(self._to_convert(exchange, route, selection), reply)
+        response.add_all({**limit_headers, **cache_headers})
         return response, caller
 
-    async def _parse(self, route: Route, request: Request, path_values: tuple[str, ...]) -> parsing.ParsedRequest:
+    def _to_convert(self, exchange: Exchange, route: Route, selection: fields.Selection | None = None) -> responses.Request:
+        query, if_none_match = exchange.request.scope["query_string"], exchange.request.headers.get("if-none-match")
+        return responses.Request(route, exchange.path, exchange.path_values, exchange.correlation_id, query, if_none_match, selection)
+
+    async def _parse(self, exchange: Exchange, route: Route) -> tuple[parsing.ParsedRequest, fields.Selection | None]:
+        """Return the input of the function, and the fields that the client selects. Raises Problem 4xx."""
+        request, path_values = exchange.request, exchange.path_values
         if not route.takes_body:
             query = parsing.parse_query(request.scope["query_string"], route.repeatable)
             if route.is_stream and "last-event-id" in request.headers:
                 query[LAST_EVENT_ID] = request.headers["last-event-id"]
-            return parsing.parse_request(route, query, path_values, self._encrypt)
+            selected = query.pop(FIELDS, None) if route.has_fields else None
+            parsed = parsing.parse_request(route, query, path_values, self._encrypt)
+            return parsed, None if selected is None else fields.parse(route, selected)
         raw = await parsing.read_body(request, self._options.body_limit)
         if route.raw is not None:
-            return parsing.parse_raw_request(route, raw, request.headers, path_values)
+            return parsing.parse_raw_request(route, raw, request.headers, path_values), None
         payload = parsing.parse_json(raw, request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
-        return parsing.parse_request(route, payload, path_values, self._encrypt)
+        return parsing.parse_request(route, payload, path_values, self._encrypt), None
 
     async def _authenticate(self, route: Route, authorization: str | None, at: datetime) -> tuple[str | None, Caller | None]:
         """Return token and caller. On a route for anyone, a bad token counts as none. Raises Problem 401, 503."""
@@ -210,8 +221,8 @@ class Gateway:
 
         async def ask(last_id: str | None) -> Reply:
             token, current = await self._authenticate(route, authorization, self._clock.now())
-            fields = {} if last_id is None else {LAST_EVENT_ID: last_id}
-            parsed = parsing.parse_request(route, fields, path_values, self._encrypt)
+            payload = {} if last_id is None else {LAST_EVENT_ID: last_id}
+            parsed = parsing.parse_request(route, payload, path_values, self._encrypt)
             question = replace(exchange, correlation_id=str(new_id()), at=self._clock.now())
             return await self._request(route, question, parsed, token, current, client)
 
@@ -259,7 +270,7 @@ class Gateway:
         try:
             parsed = parsing.parse_request(route, parsing.parse_query(raw, frozenset()), (), self._encrypt)
             reply = await self._request(route, exchange, parsed, None, None, client)
-            response = self._converter.to_response(route, reply, (), None, exchange.path, exchange.correlation_id)
+            response = self._converter.to_response(self._to_convert(exchange, route), reply)
         except Problem as problem:
             response = responses.problem_response(problem, exchange.path, exchange.correlation_id)
         page = self._pages.form_result(bound, response)
@@ -288,8 +299,10 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     bus = Bus(settings.value(AMQP_URL), name="edge.gateway", timeout_seconds=2.0, replies=True)
     clock = clock or SystemClock()
     sessions = EndedSessions(bus, clock)
-    sessions.follow()
-    bus.open()
     sealer = Sealer(settings)
     verifier = SessionVerifier(AccessTokens(settings), sessions, ApiTokenExchange(bus, sealer.seal, clock))
-    return Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings))
+    gateway = Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings))
+    sessions.follow()
+    gateway.purges.follow(bus)
+    bus.open()
+    return gateway

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from functions.edge.gateway.cache.responses import ResponseCache
 from functions.edge.gateway.circuit_breaker import State
 from functions.edge.gateway.context_calls import ContextCalls
 from functions.edge.gateway.health import PASS, Health
@@ -27,6 +28,7 @@ class Gauges:
     health: Health
     calls: ContextCalls
     counters: Counters
+    cache: ResponseCache
     in_progress: Callable[[], int]
 
     def collect(self) -> Iterator[Metric]:
@@ -34,6 +36,7 @@ class Gauges:
         yield _gauge("capsule_http_requests_in_progress", "Requests in progress.", (), [((), self.in_progress())])
         yield _gauge("capsule_broker_connected", "Whether RabbitMQ is connected.", (), [((), self.requester.connected)])
         yield _gauge("capsule_rate_limit_store_available", "Whether the store of the rate limits answers.", (), [((), self.counters.is_available)])
+        yield _gauge("capsule_cache_store_available", "Whether the store of cached responses answers.", (), [((), self.cache.is_available)])
         yield _gauge(
             "capsule_context_circuit_state",
             "The state of a context's circuit: 1 for the present one.",

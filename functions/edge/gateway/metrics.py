@@ -48,6 +48,8 @@ class Metrics:
         self._limited = self._counter("capsule_rate_limited_requests", "Requests over a rate limit.", "limit")
         self._shed = self._counter("capsule_shed_requests", "Requests refused because the gateway is overloaded.", "priority")
         self._refused = self._counter("capsule_context_refused_requests", "Requests refused by a circuit or bulkhead.", "context", "reason")
+        self._cached = self._counter("capsule_cache_requests", "Requests for responses that may be cached, by result.", "path", "result")
+        self._purged = self._counter("capsule_cache_purges", "Purges of cached responses, by event or other cause.", "cause")
 
         self._of_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._of_rpcs: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
@@ -89,6 +91,12 @@ class Metrics:
 
     def record_context_refused(self, context: str, reason: str) -> None:
         self._refused.labels(context, reason).inc()
+
+    def record_cache_request(self, path: str, result: str) -> None:
+        self._cached.labels(path, result).inc()
+
+    def record_cache_purge(self, cause: str) -> None:
+        self._purged.labels(cause).inc()
 
     def exposition(self, accept: str) -> tuple[str, bytes]:
         """Return media type and text, in the format that the scraper prefers."""

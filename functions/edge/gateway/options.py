@@ -24,6 +24,11 @@ class Options:
     """Where several gateways count together. Empty: each gateway counts by itself."""
     is_rate_limit_fail_open: bool = True
     """Whether requests are counted by each gateway while Redis is away. If not, they get 503."""
+    is_cache_on: bool = False
+    """Whether responses are cached: in Redis, or without a URL in this gateway."""
+    cache_bytes: int = 16 * 1024 * 1024
+    cache_settle_seconds: float = 5.0
+    """How long nothing is cached after what purges responses."""
     context_concurrency: int = 192
     """Requests in progress at one context."""
     context_queue: int = 64
@@ -50,6 +55,7 @@ class Options:
         redis_url = settings.value(variables.REDIS_URL)
         if redis_url == variables.LOCAL_REDIS:
             raise variables.REDIS_URL.invalid(redis_url)  # `up` replaces it by the URL of the server that it starts
+        is_cache_on = settings.value(variables.CACHE)
         return cls(
             body_limit=settings.value(variables.BODY_LIMIT),
             concurrency=settings.value(variables.CONCURRENCY),
@@ -58,6 +64,9 @@ class Options:
             plan_factors=settings.value(variables.PLAN_FACTORS),
             redis_url=redis_url,
             is_rate_limit_fail_open=settings.value(variables.RATE_LIMIT_FAILURE),
+            is_cache_on=bool(redis_url) if is_cache_on is None else is_cache_on,
+            cache_bytes=settings.value(variables.CACHE_BYTES),
+            cache_settle_seconds=float(settings.value(variables.CACHE_SETTLE_SECONDS)),
             context_concurrency=settings.value(variables.CONTEXT_CONCURRENCY),
             context_queue=settings.value(variables.CONTEXT_QUEUE),
             circuit_window_seconds=float(settings.value(variables.CIRCUIT_WINDOW_SECONDS)),

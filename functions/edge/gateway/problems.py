@@ -58,6 +58,11 @@ BAD_KEY = ProblemType(
     "A key has 1 to 255 visible ASCII characters, and at least 20 in a request without an access token.",
     "Use a random UUID as the key of each new request, and the same key when you repeat it.",
 )  # fmt: skip
+UNKNOWN_FIELD = ProblemType(
+    "unknown-field", 400, "The response has no such field",
+    "The query parameter `fields` names a field that the response does not have. `detail` lists the fields that it has.",
+    "Correct the name, or leave `fields` out: /docs lists the fields of each response.",
+)  # fmt: skip
 UNAUTHENTICATED = ProblemType(
     "unauthenticated", 401, "Sign in first",
     "The request has no access token, or the token is expired, revoked or not valid.",
@@ -135,7 +140,7 @@ OWN = {
     kind.slug: kind
     for kind in (
         INVALID_JSON, BAD_KEY, UNAUTHENTICATED, NO_ROUTE, NO_METHOD, SLOW_BODY, TOO_LARGE, NOT_JSON, INVALID, TOO_MANY, FAULT, UNAVAILABLE,
-        MALFORMED, TARGET_TOO_LONG, HEADERS_TOO_LARGE,
+        MALFORMED, TARGET_TOO_LONG, HEADERS_TOO_LARGE, UNKNOWN_FIELD,
         OUTCOME_UNKNOWN, NO_ANSWER,
     )
 }  # fmt: skip

@@ -1,12 +1,13 @@
 """HTTP responses: a function's reply, a problem document, or a page of the gateway's own.
 
-A function's result passes through byte for byte. Responses are private and not stored by caches; only public documents
-(`/.well-known/`) may be cached for a few minutes.
+A function's result passes through byte for byte, unless the client selects fields or uses a former version. Responses are
+private and not stored by caches; only public documents (`/.well-known/`) may be cached for a few minutes.
 """
 
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response
 
+from functions.edge.gateway import fields, pagination
 from functions.edge.gateway.problems import FAULT, MEDIA_TYPE, Problem
 from functions.edge.gateway.routing import PARAMETER, Route, Table
 from functions.kernel import Kind
@@ -97,34 +99,59 @@ def is_unchanged(if_none_match: str | None, etag: str) -> bool:
     return if_none_match.strip() == "*" or etag in [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a response depends on, beside the reply. `query`: the query string. `selection`: of fields; None has all."""
+
+    route: Route
+    path: str
+    path_values: tuple[str, ...]
+    request_id: str
+    query: bytes = b""
+    if_none_match: str | None = None
+    selection: fields.Selection | None = None
+
+
 class ReplyConverter:
     """Converts replies of functions. The addresses of created resources (Location) are derived from the routes once."""
 
     def __init__(self, table: Table) -> None:
-        self._locations = {route.name: template for route in table.routes if (template := location_template(route, table.routes)) is not None}
+        self._locations = {route.key: template for route in table.routes if (template := location_template(route, table.routes)) is not None}
 
-    def to_response(
-        self, route: Route, reply: Reply, path_values: tuple[str, ...], if_none_match: str | None, instance: str, request_id: str
-    ) -> BytesResponse:
+    def to_response(self, request: Request, reply: Reply) -> BytesResponse:
         if reply.outcome == "done":
-            return self._success(route, reply, path_values, if_none_match)
-        return refusal(reply, instance, request_id)
+            return self._success(request, reply.status, reply.body)
+        return refusal(reply, request.path, request.request_id)
 
-    def _success(self, route: Route, reply: Reply, path_values: tuple[str, ...], if_none_match: str | None) -> BytesResponse:
-        status, body = reply.status, reply.body
+    def _success(self, request: Request, status: int, body: bytes) -> BytesResponse:
+        route = request.route
         if status == 204 or not body:
             return BytesResponse(204 if status == 200 else status, b"", [PRIVATE])
-        content, content_headers = _decode_file(route.media_type, body) if route.media_type else (body, [JSON])
+        if route.former is not None and route.former.to_response is not None:
+            body = orjson.dumps(route.former.to_response(orjson.loads(body)))
         if route.declaration.kind is Kind.QUERY:
-            etag = etag_of(content)
-            headers = [*content_headers, PUBLIC if route.cacheable else REVALIDATED, VARY, NOTHING_LOADS, (b"etag", etag.encode())]
-            return BytesResponse(304, b"", headers) if is_unchanged(if_none_match, etag) else BytesResponse(status, content, headers)
+            return _query_response(request, status, body)
+        content, content_headers = _decode_file(route.media_type, body) if route.media_type else (body, [JSON])
         response = BytesResponse(status, content, [*content_headers, PRIVATE, NOTHING_LOADS])
-        if status in (201, 202) and route.name in self._locations:
-            location = _fill(self._locations[route.name], dict(zip(route.path_names, path_values, strict=True)), body)
+        if status in (201, 202) and route.key in self._locations:
+            location = _fill(self._locations[route.key], dict(zip(route.path_names, request.path_values, strict=True)), body)
             if location:
                 response.add("location", location)
         return response
+
+
+def _query_response(request: Request, status: int, body: bytes) -> BytesResponse:
+    """The response to a GET: with its ETag, and 304 if the client has it already (RFC 9110 section 13.1.2)."""
+    route = request.route
+    selected = body if request.selection is None else fields.select(route, request.selection, body)
+    content, content_headers = _decode_file(route.media_type, body) if route.media_type else (selected, [JSON])
+    etag = etag_of(content)
+    headers = [*content_headers, PUBLIC if route.cacheable else REVALIDATED, VARY, NOTHING_LOADS, (b"etag", etag.encode())]
+    is_known = is_unchanged(request.if_none_match, etag)
+    response = BytesResponse(304, b"", headers) if is_known else BytesResponse(status, content, headers)
+    if route.is_list:
+        response.add("link", pagination.page_links(route, path_reference(request.path), request.query, body))
+    return response
 
 
 def refusal(refusal: Problem | Reply, instance: str, request_id: str) -> BytesResponse:
@@ -160,15 +187,16 @@ def _decode_file(media_type: str, body: bytes) -> tuple[bytes, list[Header]]:
 
 def location_template(route: Route, routes: Iterable[Route]) -> str | None:
     """Return the path of the operation that a command starts (RFC 9110 section 15.3.3), or else of what it creates: a GET below its own
-    path, or of the same collection elsewhere."""
-    output_fields = getattr(route.declaration.output, "model_fields", {})
+    path, or of the same collection elsewhere, best of its version."""
+    output_fields = getattr(route.output, "model_fields", {})
     if route.declaration.status == 202 and OPERATION_ID in output_fields:
         return OPERATION_PATH
     if route.method != "POST" or route.declaration.status not in (201, 202):
         return None
     collection = route.path.rsplit("/", 1)[-1]
     known_names = set(route.path_names) | {info.alias or name for name, info in output_fields.items()}
-    for other in sorted(routes, key=lambda other: not other.path.startswith(route.path + "/{")):
+    version = route.path.split("/")[1]
+    for other in sorted(routes, key=lambda other: (not other.path.startswith(route.path + "/{"), not other.path.startswith(f"/{version}/"))):
         head, _, last = other.path.rpartition("/")
         names = PARAMETER.findall(other.path)
         if other.method == "GET" and PARAMETER.fullmatch(last) and head.rsplit("/", 1)[-1] == collection and names:

@@ -4,17 +4,23 @@ Paths without parameters need one look-up. The others are in a tree of segments,
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from pydantic import BaseModel
 
-from functions.kernel import Declaration, EventStream, File, Kind, RawRequest
+from functions.kernel import Declaration, EventStream, File, FormerVersion, Kind, Page, RawRequest
 
 PARAMETER = re.compile(r"{(\w+)}")
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 WELL_KNOWN = "/.well-known/"
 """RFC 8615: metadata that anyone may read and caches may store."""
+
+
+FIELDS = "fields"
+"""The query parameter that selects fields of a response (`functions.edge.gateway.fields`)."""
+CURSOR = "cursor"
 
 
 class AmbiguousRoute(Exception):
@@ -23,12 +29,13 @@ class AmbiguousRoute(Exception):
 
 @dataclass(frozen=True)
 class Route:
-    """The endpoint of one function. Field names are aliases, as on the wire.
+    """The endpoint of one function, or of a former version of it. Field names are aliases, as on the wire.
 
     `path`: with camelCase parameters, `/v1/apps/{applicationId}`. `path_names`: in the order of the path.
     `rest`: all other fields, from body or query. `repeatable`: those of them that are lists. `secrets`: sealed fields.
     `raw`: for a body that is not parsed, field → request header. `media_type`: of a response that is a file.
     `is_stream`: the response is a stream of server-sent events.
+    `version`: of the input. `output`: the type of the response. `successor`: the path of the current version, of a former one.
     """
 
     declaration: Declaration
@@ -42,7 +49,32 @@ class Route:
     cacheable: bool
     raw: Mapping[str, str] | None
     media_type: str | None
+    version: int
+    output: Any
+    former: FormerVersion | None = None
+    successor: str | None = None
     is_stream: bool = False
+
+    @property
+    def key(self) -> str:
+        """`GET /v1/apps/{applicationId}`"""
+        return f"{self.method} {self.path}"
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it answers with a `Page`."""
+        return self.declaration.kind is Kind.QUERY and isinstance(self.output, type) and issubclass(self.output, Page)
+
+    @property
+    def is_paginated(self) -> bool:
+        """Whether it answers with a `Page` and takes the cursor of the next one."""
+        return self.is_list and CURSOR in self.rest
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether a client may select fields of its response. Not where `fields` is an input, or a standard has the whole document."""
+        is_json = self.declaration.kind is Kind.QUERY and self.media_type is None and not self.is_stream
+        return is_json and not self.cacheable and not self.takes_body and FIELDS not in self.rest
 
     @property
     def name(self) -> str:
@@ -62,12 +94,27 @@ def alias_of(model: type[BaseModel], name: str) -> str:
     return info.serialization_alias or info.alias or name
 
 
+def routes_of(declaration: Declaration) -> Iterator[Route]:
+    """Yield the route of a declaration, then its former versions. None without an HTTP endpoint."""
+    current = route_of(declaration)
+    if current is None:
+        return
+    yield current
+    for former in declaration.former:
+        model = former.request or current.input
+        version = former.version if former.request is not None else current.version
+        route = _route(declaration, *declaration.parse_route(former.http, model), model)
+        yield replace(route, version=version, output=former.response or current.output, former=former, successor=current.path)
+
+
 def route_of(declaration: Declaration) -> Route | None:
-    """Return the route of a declaration; None if it has no HTTP endpoint."""
+    """Return the current route of a declaration; None if it has no HTTP endpoint."""
     if declaration.route is None or declaration.input is None:
         return None
-    method, path = declaration.route
-    model = declaration.input
+    return _route(declaration, *declaration.route, declaration.input)
+
+
+def _route(declaration: Declaration, method: str, path: str, model: type[BaseModel]) -> Route:
     in_path = PARAMETER.findall(path)
     aliases = {name: alias_of(model, name) for name in model.model_fields}
     rest = {name: alias for name, alias in aliases.items() if name not in in_path}
@@ -81,11 +128,13 @@ def route_of(declaration: Declaration) -> Route | None:
         path_names=tuple(aliases[name] for name in in_path),
         rest=frozenset(rest.values()),
         repeatable=frozenset(alias for name, alias in rest.items() if _is_list(model, name)),
-        secrets=tuple(sorted(aliases[name] for name in declaration.secret_fields)),
+        secrets=tuple(sorted(alias for name, alias in aliases.items() if name in declaration.secret_fields)),
         cacheable=declaration.kind is Kind.QUERY and declaration.allow.anyone and path.startswith(WELL_KNOWN) and not model.model_fields,
         raw={alias: name.replace("_", "-") for name, alias in rest.items() if name not in RawRequest.model_fields} if raw else None,
         media_type=output.media_type if isinstance(output, type) and issubclass(output, File) else None,
         is_stream=isinstance(output, type) and issubclass(output, EventStream),
+        version=declaration.version,
+        output=output,
     )
 
 
@@ -105,7 +154,7 @@ class Table:
     def __init__(self, declarations: Iterable[Declaration]) -> None:
         self._fixed: dict[str, dict[str, Route]] = {}
         self._root = _Node()
-        self.routes: Sequence[Route] = tuple(route for route in map(route_of, declarations) if route)
+        self.routes: Sequence[Route] = tuple(route for declaration in declarations for route in routes_of(declaration))
         for route in self.routes:
             self._add(route)
 
@@ -123,7 +172,7 @@ class Table:
             methods = node.methods
         other = methods.setdefault(route.method, route)
         if other is not route:
-            raise AmbiguousRoute(f"{route.name} and {other.name} both have the route {route.method} {route.path}")
+            raise AmbiguousRoute(f"{route.name} and {other.name} both have the route {route.key}")
 
     def find(self, path: str) -> tuple[Mapping[str, Route], tuple[str, ...]]:
         """Return the routes at this path by method (empty: none), and the values of the path's parameters."""

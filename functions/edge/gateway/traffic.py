@@ -3,6 +3,7 @@
 shed              by priority, before anything is read
 count_address     before the access token is verified
 place, count      by caller
+cache             answers instead of a context, where a declaration allows it
 call              by context
 """
 
@@ -13,6 +14,8 @@ from uuid import UUID
 import orjson
 
 from functions.edge.gateway.admission import Admission, priority_of
+from functions.edge.gateway.cache.responses import Counters, ResponseCache
+from functions.edge.gateway.cache.stores import open_store
 from functions.edge.gateway.context_calls import ContextCalls
 from functions.edge.gateway.envelope import SOURCE
 from functions.edge.gateway.gauges import Gauges
@@ -38,6 +41,9 @@ class Traffic:
         self, requester: Requester, health: Health, clock: Clock, options: Options, functions: Container[str], in_progress: Callable[[], int]
     ) -> None:
         self.metrics = Metrics()
+        store = open_store(options.redis_url, options.cache_bytes) if options.is_cache_on else None
+        counters = Counters(self.metrics.record_cache_request, self.metrics.record_cache_purge)
+        self.cache = ResponseCache(store, counters, options.cache_settle_seconds)
         self._requester = requester
         self._health = health
         self._clock = clock
@@ -48,7 +54,7 @@ class Traffic:
         self._limiter = RateLimiter(options.rate_limits, self._counters, plans, self.metrics.record_rate_limited)
         self._calls = ContextCalls(health.contexts, requester, health, self.metrics, options)
         health.add_details(self._calls.document)
-        self.metrics.add_gauges(Gauges(requester, health, self._calls, self._counters, in_progress).collect)
+        self.metrics.add_gauges(Gauges(requester, health, self._calls, self._counters, self.cache, in_progress).collect)
 
     def shed(self, route: Route, *, has_token: bool) -> None:
         """Raises Problem 503."""

@@ -27,6 +27,11 @@ def _redis_url(text: str) -> str:
     return text
 
 
+def _switch_or_none(text: str) -> bool | None:
+    """None: unset, it depends on other settings."""
+    return forms.switch().parse(text) if text else None
+
+
 _SECONDS = forms.number("a number of seconds above 0 and up to 3600, as in 30", lambda seconds: 0 < seconds <= 3600)
 _REQUESTS = forms.whole_number(1, 100_000, "requests")
 
@@ -62,7 +67,7 @@ PLAN_FACTORS = Setting(
 REDIS_URL = Setting(
     "CAPSULE_REDIS_URL",
     Form("a URL as in redis://:password@host:6379/0, rediss://…, valkey://… or redis+unix:///path, or for `./taskw up` local", _redis_url),
-    "A Redis or Valkey in which several gateways and dashboards count together. `local`: `up` starts one. Without it each process counts by itself.",
+    "A Redis or Valkey in which gateways and dashboards count together, and gateways cache responses. `local`: `up` starts one.",
     is_secret=True,
 )
 RATE_LIMIT_FAILURE = Setting(
@@ -70,6 +75,24 @@ RATE_LIMIT_FAILURE = Setting(
     forms.switch("open", "closed"),
     "While Redis is away: `open`, each gateway counts by itself; `closed`, requests get 503.",
     default="open",
+)
+CACHE = Setting(
+    "CAPSULE_GATEWAY_CACHE",
+    Form("on or off", _switch_or_none),
+    "Whether responses are cached, see [Cached responses](api.md#cached-responses): in Redis with `CAPSULE_REDIS_URL`, else in each gateway.",
+    default_note="`on` with `CAPSULE_REDIS_URL` or on one machine, else `off`",
+)
+CACHE_BYTES = Setting(
+    "CAPSULE_GATEWAY_CACHE_BYTES",
+    forms.whole_number(1 << 20, 1 << 30, "bytes"),
+    "The memory of a gateway for cached responses, where they are not in Redis.",
+    default=str(16 << 20),
+)
+CACHE_SETTLE_SECONDS = Setting(
+    "CAPSULE_GATEWAY_CACHE_SETTLE_SECONDS",
+    _SECONDS,
+    "How long nothing is cached after an event or a command that purges responses: the time in which every context handles the event.",
+    default="5",
 )
 CONTEXT_CONCURRENCY = Setting(
     "CAPSULE_GATEWAY_CONTEXT_CONCURRENCY",
@@ -137,6 +160,7 @@ SECTIONS = (
         PLACE,
         (
             *(BODY_LIMIT, CONCURRENCY, CALLER_CONCURRENCY, RATE_LIMITS, PLAN_FACTORS, REDIS_URL, RATE_LIMIT_FAILURE),
+            *(CACHE, CACHE_BYTES, CACHE_SETTLE_SECONDS),
             *(CONTEXT_CONCURRENCY, CONTEXT_QUEUE, CIRCUIT_WINDOW_SECONDS, CIRCUIT_MIN_VOLUME, CIRCUIT_OPEN_SECONDS),
             *(METRICS, METRICS_TOKEN, LOG_READS, CORS_ORIGINS, TRUSTED_PROXIES),
         ),

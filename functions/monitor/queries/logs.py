@@ -1,12 +1,12 @@
 """Read log lines of builds and instances, oldest first."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Model, Permission, Permit, Text, Timestamp, query
+from functions.kernel import FormerVersion, Model, Payload, Permission, Permit, Text, Timestamp, query, upcasts
 from functions.monitor.domain.logs import LogFilter, first_within, last_within
 from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch, EnvironmentNotFound
 from functions.monitor.domain.search import Terms, conditions
@@ -15,8 +15,11 @@ from functions.monitor.ports import Logs as LogStore
 from functions.monitor.services.access_control import AccessControl
 from functions.monitor.services.environments import check_environment
 
+DEPRECATED_ON, SUNSET_ON = date(2026, 12, 1), date(2027, 12, 1)
+CONDITIONS = "Conditions on lines that are JSON: `level=error,http.status!=200`."
 
-class ReadLogs(Model):
+
+class LogSelection(Model):
     """Without `after`: the newest lines. `after=0`: from the first that is kept."""
 
     application_id: UUID
@@ -31,14 +34,18 @@ class ReadLogs(Model):
         max_length=200,
         description='Texts that all occur in the line, in upper or lower case; `"a phrase"`, `-not this`.',
     )
-    fields: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=500,
-        description="Fields of lines that are JSON: `level=error,http.status!=200`.",
-    )
     from_: Timestamp | None = Field(default=None, alias="from")
     to: Timestamp | None = None
+
+
+class ReadLogs(LogSelection):
+    where: str | None = Field(default=None, min_length=1, max_length=500, description=CONDITIONS)
+
+
+class ReadLogsV1(LogSelection):
+    """`fields` is `where` today: as everywhere, `fields` selects fields of the response."""
+
+    fields: str | None = Field(default=None, min_length=1, max_length=500, description=CONDITIONS)
 
 
 class LogLineView(Model):
@@ -58,7 +65,18 @@ class LogsView(Model):
     cursor: str
 
 
-@query(http="GET /v1/apps/{application_id}/logs", permission=Permission.LOGS_READ, rejects=[ApplicationNotFound, EnvironmentNotFound, BadSearch])
+@upcasts("monitor.logs", from_=1)
+def rename_fields(payload: Payload) -> Payload:
+    return {"where" if name == "fields" else name: value for name, value in payload.items()}
+
+
+@query(
+    http="GET /v2/apps/{application_id}/logs",
+    version=2,
+    former=[FormerVersion("GET /v1/apps/{application_id}/logs", DEPRECATED_ON, SUNSET_ON, request=ReadLogsV1)],
+    permission=Permission.LOGS_READ,
+    rejects=[ApplicationNotFound, EnvironmentNotFound, BadSearch],
+)
 async def logs(request: ReadLogs, control: AccessControl, permit: Permit, applications: Applications, logs: LogStore) -> LogsView:
     application = await applications.get(await control.to_application(permit, request.application_id))
     await check_environment(applications, application, request.environment)
@@ -69,7 +87,7 @@ async def logs(request: ReadLogs, control: AccessControl, permit: Permit, applic
         request.deployment,
         request.component,
         terms=Terms.read(request.search or ""),
-        fields=conditions(request.fields or ""),
+        fields=conditions(request.where or ""),
         since=request.from_,
         until=request.to,
     )

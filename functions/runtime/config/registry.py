@@ -91,11 +91,12 @@ class Registry:
     def load(cls, names: Iterable[str] | None = None) -> "Registry":
         """Import and return the declarations of the named contexts (default: all).
 
-        Raises TypeError for a route that does not declare who may use it.
+        Raises TypeError for a route that does not declare who may use it, or whose response may not be cached.
         """
         declarations = tuple(_load(contexts() if names is None else names))
         for declaration in declarations:
             declaration.check_access()
+            declaration.check_cache()
         return cls(declarations)
 
     @cached_property

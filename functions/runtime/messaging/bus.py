@@ -51,7 +51,7 @@ class AccessRefused(BrokerUnavailable):
 class Subscription:
     """Events that arrive in the reply queue. `on_bound`: from now on none is missed. `on_unbound`: some may be, until it is bound again."""
 
-    types: Sequence[str]
+    types: frozenset[str]
     on_event: Callable[[Mapping[str, str], bytes], None]
     on_bound: Callable[[], None]
     on_unbound: Callable[[], None]
@@ -76,7 +76,7 @@ class Bus:
         self._required_permission = access_refusals.PUBLISH
         self._requests = PendingRequests()
         self._reply_queue = ""
-        self._subscription: Subscription | None = None
+        self._subscriptions: list[Subscription] = []
 
     # -- connection and channels --------------------------------------------------------------------------------------
 
@@ -106,7 +106,7 @@ class Bus:
         on_unbound: Callable[[], None],
     ) -> None:
         """Receive events of these types while connected, without a queue that outlives the connection. Call it before `open`."""
-        self._subscription = Subscription(types, on_event, on_bound, on_unbound)
+        self._subscriptions.append(Subscription(frozenset(types), on_event, on_bound, on_unbound))
 
     def _on_connected(self, connection: Any) -> None:
         connection.add_on_connection_blocked_callback(lambda *_: self._on_blocked())
@@ -163,7 +163,7 @@ class Bus:
 
     def _bind_reply_queue(self, queue: str) -> None:
         self._required_permission = access_refusals.BIND_QUEUE
-        for type in self._subscription.types if self._subscription is not None else ():
+        for type in sorted({type for each in self._subscriptions for type in each.types}):
             self._channel.queue_bind(queue, EVENTS, routing_key=type)
         self._channel.queue_bind(queue, REPLIES, routing_key=queue, callback=lambda _: self._consume_reply_queue(queue))
 
@@ -176,8 +176,8 @@ class Bus:
         self._reopen_seconds = CHANNEL_REOPEN_SECONDS
         self._required_permission = access_refusals.PUBLISH
         self._ready.set()
-        if self._subscription is not None:
-            self._subscription.on_bound()
+        for each in self._subscriptions:
+            each.on_bound()
 
     def _on_channel_closed(self, channel: Any, error: Exception) -> None:
         """RabbitMQ closed the channel: an exchange is missing (404), a permission is missing (403), … The connection stays open."""
@@ -193,8 +193,8 @@ class Bus:
 
     def _fail_all(self, error: Exception, refusal: Refusal | None = None) -> None:
         self._ready.clear()
-        if self._subscription is not None:
-            self._subscription.on_unbound()
+        for each in self._subscriptions:
+            each.on_unbound()
         parameters = self._connection.parameters
         login = login_refusal(error, parameters.credentials.username, parameters.virtual_host)
         self._last_error = str(refusal or login or error) or type(error).__name__
@@ -274,8 +274,10 @@ class Bus:
 
     def _on_reply(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         headers: Mapping[str, str] = properties.headers or {}
-        if self._subscription is not None and method.exchange == EVENTS:
-            self._subscription.on_event(headers, body)
+        if method.exchange == EVENTS:
+            for each in self._subscriptions:
+                if method.routing_key in each.types:
+                    each.on_event(headers, body)
             return
         self._requests.settle(properties.correlation_id or headers.get("correlationid", ""), headers, body)
 

@@ -16,8 +16,7 @@ deadline. A group shares its queue and its instances: a burst for one function d
 
 from collections.abc import Sequence
 
-from functions.kernel import Declaration
-from functions.kernel.declaration import Scale
+from functions.kernel import Declaration, Scale
 
 
 def group_scale(declarations: Sequence[Declaration]) -> Scale:

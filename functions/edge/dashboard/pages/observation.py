@@ -16,7 +16,7 @@ TAIL_SECONDS = 1.0
 MAX_TAIL_SECONDS = 15 * 60
 RANGES = {"1h": (timedelta(hours=1), 60), "6h": (timedelta(hours=6), 300), "24h": (timedelta(hours=24), 900), "7d": (timedelta(days=7), 3600)}
 """Name → length, and seconds of a point."""
-FILTERS = ("environment", "component", "search", "fields")
+FILTERS = ("environment", "component", "search", "where")
 
 
 def _log_filter(visit: Visit) -> dict[str, str]:
