@@ -7,16 +7,20 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from functions.edge.dashboard.api import Api, ApiProblem, Download, Visitor
-from functions.edge.dashboard.cookies import Tokens, stored_name
+from functions.edge.dashboard.cookies import TEAM, Tokens, stored_name
 from functions.edge.gateway import parsing
 from functions.edge.gateway.problems import Problem
 from functions.kernel import new_id
+
+ALL_TEAMS = "all"
+"""The value of `team` in an address that chooses no team."""
 
 MAX_FORM_BYTES = 256 * 1024
 KEY_FIELD = "key"
@@ -44,6 +48,26 @@ class Visit:
     @property
     def is_signed_in(self) -> bool:
         return self.visitor.token is not None
+
+    @property
+    def is_administrator(self) -> bool:
+        """Of the installation."""
+        return self.visitor.caller is not None and self.visitor.caller.is_admin
+
+    @property
+    def has_recent_login(self) -> bool:
+        return self.visitor.caller is not None and self.visitor.caller.has_recent_login(self.now)
+
+    @property
+    def user_id(self) -> str:
+        """Empty without a session. The personal team has the same id."""
+        return str(self.visitor.caller.user_id) if self.visitor.caller else ""
+
+    @property
+    def team_id(self) -> str | None:
+        """The team whose applications and bills are shown: of the form or address, else the one that was chosen last."""
+        named = self._form.get("team") if self._form is not None else self.request.query_params.get("team")
+        return _team_id(self.cookie(TEAM) if named is None else named)
 
     @property
     def path(self) -> str:
@@ -83,12 +107,24 @@ class Visit:
         html = self.templates.get_template(template).render(visit=self, path=self.path, form_key=str(new_id()), done=self.query("done"), **values)
         return HTMLResponse(html, status)
 
+    def confirmation(self, next_page: str, problem: ApiProblem | None = None) -> Response:
+        """The page that makes the sign-in recent and leads to `next_page`."""
+        return self.render("confirm_identity.html", problem.status if problem else 403, next=next_page, problem=problem)
+
     def fragment(self, template: str, **values: Any) -> str:
         return self.templates.get_template(template).render(visit=self, form_key=str(new_id()), **values)
 
     def redirect(self, path: str, **query: str) -> Response:
         """See Other: what a form changed is shown by another page (RFC 9110 section 15.4.4)."""
-        return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, HTTPStatus.SEE_OTHER)
+        separator = "&" if "?" in path else "?"
+        return RedirectResponse(f"{path}{separator}{urlencode(query)}" if query else path, HTTPStatus.SEE_OTHER)
+
+
+def _team_id(text: str) -> str | None:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
 
 
 async def gather(*calls: Awaitable[Any]) -> list[Any]:
