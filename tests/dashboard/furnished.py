@@ -47,8 +47,9 @@ async def furnish_operations(ada: Browser) -> UUID:
     eve = await Browser(capsule, tokens=ada.tokens).become_a_user(EVE)
     user_id = eve.caller().user_id
     await ada.send(f"/operations/users/{user_id}/suspension", reason="Repeated abuse reports.")
+    visitor = Browser(capsule)
     for _ in range(12):
-        await Browser(capsule).send("/sign-in", email=BOB, password="wrong")
+        await visitor.send("/sign-in", email=BOB, password="wrong")
     runs = (("auth.register", "done", 41.0), ("deploy.on_build_succeeded", "failed", 180.0), ("billing.rate", "done", 9.0))
     journal = [
         function_line(function=name, context=name.partition(".")[0], kind="event", outcome=outcome, ms=milliseconds, at=now.isoformat())

@@ -16,7 +16,7 @@ from tests.dashboard.browser import Browser, MemoryRequester, MemoryTokens, Plai
 
 
 class Site:
-    """`browser`: one without scripts, in front of the same Capsule. It has signed up the user of the tests."""
+    """`browser`: one without scripts, in front of the same Capsule. It signs up the user of the tests."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -30,9 +30,13 @@ class Site:
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         self._messages: list[str] = []
 
-    async def start(self) -> None:
+    async def start(self, *, is_administrator: bool = False) -> None:
+        """Serve, and sign up the user; an administrator is signed in too."""
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
-        await self.browser.sign_up()
+        if is_administrator:
+            await self.browser.become_an_administrator()
+        else:
+            await self.browser.sign_up()
 
     async def stop(self) -> None:
         self._server.should_exit = True

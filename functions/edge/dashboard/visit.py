@@ -94,12 +94,12 @@ class Visit:
             self._form = {name: value if "assword" in name or "ecret" in name else value.strip() for name, value in values.items()}
         return self._form
 
-    async def call(self, function: str, **fields: Any) -> Any:
+    async def call(self, function: str, /, **fields: Any) -> Any:
         """Call a function. A posted form's key makes a command take effect once. Raises ApiProblem."""
         key = self._form.get(KEY_FIELD) if self._form else None
         return await self.api.call(function, self.visitor, fields, f"{key}-{function}" if key else None)
 
-    async def download(self, function: str, **fields: Any) -> Download:
+    async def download(self, function: str, /, **fields: Any) -> Download:
         """Raises ApiProblem."""
         return await self.api.download(function, self.visitor, fields)
 
