@@ -125,7 +125,15 @@ async def test_customers_lead_to_their_invoices_and_payments(root: Browser) -> N
 
 @pytest.mark.parametrize(
     ("text", "currency", "amount"),
-    [("5", "EUR", 500), ("5.01", "EUR", 501), ("0.1", "EUR", 10), ("500", "JPY", 500), ("5.5", "JPY", None), ("5.001", "EUR", None), ("0", "EUR", None)],
+    [
+        ("5", "EUR", 500),
+        ("5.01", "EUR", 501),
+        ("0.1", "EUR", 10),
+        ("500", "JPY", 500),
+        ("5.5", "JPY", None),
+        ("5.001", "EUR", None),
+        ("0", "EUR", None),
+    ],
 )
 def test_amounts_become_minor_units(text: str, currency: str, amount: int | None) -> None:
     assert minor_units(text, currency) == amount

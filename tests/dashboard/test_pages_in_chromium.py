@@ -1,4 +1,4 @@
-"""The pages of teams, the account and operations in Chromium, with data on each: accessible in both themes, as wide as the window, without complaints.
+"""The pages of teams, the account and operations in Chromium, with data on each: accessible in both themes, and not wider than the window.
 
 Needs Debian's package chromium, which the proof installs.
 """
@@ -64,7 +64,17 @@ async def paths(furnished: Furnished) -> list[str]:
     members = re.findall(r'href="(/teams/[^"/]+/members/[^"]+)"', (await ada.open(f"/teams/{team}")).text)
     users = re.findall(r'href="(/operations/users/[^"]+)"', (await ada.open("/operations/users")).text)
     account = ("", "/security", "/tokens", "/permissions", "/audit", "/confirmation")
-    operations = ("", "/dead-letters", f"/dead-letters/deploy/{furnished.letter}", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
+    operations = (
+        "",
+        "/dead-letters",
+        f"/dead-letters/deploy/{furnished.letter}",
+        "/registrations",
+        "/logs",
+        "/users",
+        "/customers",
+        "/invoices",
+        "/payments",
+    )
     return [
         *("/?team=all", f"/?team={team}", "/new", f"/billing?team={team}", "/teams", f"/teams/{team}", f"/teams/{team}/settings", *members),
         *("/accept-invitation?token=abc", *(f"/account{part}" for part in account), *(f"/operations{part}" for part in operations), *users),
@@ -125,7 +135,7 @@ async def test_a_deletion_is_asked_about_first(furnished: Furnished, chromium: C
     await page.goto(f"/teams/{furnished.team}")
     page.once("dialog", lambda dialog: dialog.dismiss())
     await page.get_by_role("button", name="Revoke").click()
-    await page.get_by_text("dan@example.org").wait_for()
+    await page.get_by_text("dan@example.org", exact=True).wait_for()
     page.once("dialog", lambda dialog: dialog.accept())
     await page.get_by_role("button", name="Revoke").click()
     await page.get_by_text("The invitation is revoked.").wait_for()

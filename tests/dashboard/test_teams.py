@@ -6,6 +6,7 @@ import pytest
 
 from functions.auth.domain.email_limits import EmailKind
 from functions.auth.ports import Mailer
+from functions.runtime.messaging.bus import NoReply
 from tests.dashboard.browser import PASSWORD, Browser, text_of
 from tests.dashboard.furnished import BOB, join
 
@@ -189,3 +190,9 @@ async def test_a_role_without_bills_or_applications_is_told_so(ada: Browser, tea
     admin = await join(ada, team, "cyd@example.org", "admin")
     page = await admin.open(f"/billing?team={team}")
     assert "Due now" in page.text and "/billing/plan" not in page.text and "/billing/payment-method" not in page.text
+
+
+async def test_an_outage_is_not_taken_for_a_team_without_applications(ada: Browser, team: str) -> None:
+    ada.requester.failure = NoReply()
+    for path in ("/", f"/teams/{team}"):
+        assert (await ada.open(path)).status_code == 504, path

@@ -26,6 +26,9 @@ MAX_FORM_BYTES = 256 * 1024
 KEY_FIELD = "key"
 """The hidden field of every form: its value makes a form that is sent twice take effect once."""
 
+NOT_PERMITTED = (403, 404, 409)
+"""409: of members and invitations of a personal team, which has none."""
+
 Form = Mapping[str, str]
 
 
@@ -141,4 +144,14 @@ async def optional(call: Awaitable[Any]) -> Any:
     try:
         return await call
     except ApiProblem:
+        return None
+
+
+async def permitted(call: Awaitable[Any]) -> Any:
+    """The result of a call; None if the visitor's role does not allow it or there is nothing. Raises ApiProblem for any other refusal."""
+    try:
+        return await call
+    except ApiProblem as problem:
+        if problem.status not in NOT_PERMITTED:
+            raise
         return None

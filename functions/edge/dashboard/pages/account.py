@@ -7,7 +7,7 @@ from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.cookies import REFRESH, Tokens, local_path
 from functions.edge.dashboard.pages.forms import respond_refused, submit
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit, gather, optional
+from functions.edge.dashboard.visit import Visit, gather, permitted
 
 ACCOUNT = "/account"
 
@@ -17,7 +17,7 @@ async def show(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
-    profile, email_change = await gather(visit.call("auth.profile"), optional(visit.call("auth.email_change")))
+    profile, email_change = await gather(visit.call("auth.profile"), permitted(visit.call("auth.email_change")))
     return visit.render("account/profile.html", problem.status if problem else 200, profile=profile, email_change=email_change, problem=problem)
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.pages.team_choice import TeamChoice
-from functions.edge.dashboard.visit import ALL_TEAMS, Form, Visit, gather, optional
+from functions.edge.dashboard.visit import ALL_TEAMS, Form, Visit, gather, optional, permitted
 from functions.kernel import Permission
 
 TEXT_SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
@@ -22,7 +22,7 @@ async def home(visit: Visit) -> Response:
     team_id = visit.team_id
     permissions, listed, alerts, quota, bill = await gather(
         visit.call("auth.permissions"),
-        optional(visit.call("deploy.applications", limit="100", teamId=team_id)),
+        permitted(visit.call("deploy.applications", limit="100", teamId=team_id)),
         optional(visit.call("monitor.alerts", state="firing")),
         optional(visit.call("deploy.quota", teamId=team_id)),
         optional(visit.call("billing.current_bill", teamId=team_id)),

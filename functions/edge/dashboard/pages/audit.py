@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.pages.team_choice import title
-from functions.edge.dashboard.visit import Visit, gather, optional
+from functions.edge.dashboard.visit import Visit, gather, permitted
 from functions.kernel import Permission
 
 FILTERS = ("action", "target", "since", "until", "userId")
@@ -93,7 +93,7 @@ async def _lines(visit: Visit, page: Json, chosen: dict[str, str]) -> AsyncItera
 
 
 async def permissions(visit: Visit) -> Response:
-    listed, applications = await gather(visit.call("auth.permissions"), optional(visit.call("deploy.applications", limit="100")))
+    listed, applications = await gather(visit.call("auth.permissions"), permitted(visit.call("deploy.applications", limit="100")))
     names = {each["id"]: each["name"] for each in (applications["items"] if applications else [])}
     teams = [{**each, "title": title(each)} for each in listed["items"]]
     return visit.render("account/permissions.html", teams=teams, names=names, permissions={each.value: text for each, text in PERMISSIONS.items()})

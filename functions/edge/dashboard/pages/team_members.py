@@ -8,7 +8,7 @@ from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.forms import submit
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.pages.teams import load, path_of, roles_to_give
-from functions.edge.dashboard.visit import Form, Visit, gather, optional
+from functions.edge.dashboard.visit import Form, Visit, gather, permitted
 from functions.kernel import PROTECTED_ENVIRONMENTS
 
 GRANT = "grant:"
@@ -23,12 +23,12 @@ async def show(visit: Visit) -> Response:
 
 
 async def _member(visit: Visit, problem: ApiProblem | None = None) -> Response:
-    loaded, listed = await gather(load(visit), optional(visit.call("deploy.applications", teamId=visit.path_value("team"), limit="100")))
+    loaded, listed = await gather(load(visit), permitted(visit.call("deploy.applications", teamId=visit.path_value("team"), limit="100")))
     member = next((each for each in loaded["members"] if each["userId"] == visit.path_value("user")), None)
     if member is None:
         raise NOBODY
     applications = listed["items"] if listed else []
-    environments = await gather(*(optional(visit.call("deploy.environments", applicationId=each["id"])) for each in applications[:MAX_LOOKED_UP]))
+    environments = await gather(*(permitted(visit.call("deploy.environments", applicationId=each["id"])) for each in applications[:MAX_LOOKED_UP]))
     names = {each["id"]: [one["name"] for one in found["items"]] for each, found in zip(applications, environments, strict=False) if found}
     return visit.render(
         "teams/member.html",

@@ -6,7 +6,7 @@ from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.forms import respond_refused, submit
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.pages.team_choice import permissions_in, title
-from functions.edge.dashboard.visit import Visit, gather, optional
+from functions.edge.dashboard.visit import Visit, gather, permitted
 from functions.kernel import Permission, Role
 
 ROLES = {
@@ -36,7 +36,7 @@ async def load(visit: Visit) -> Json:
     team_id = visit.path_value("team")
     team, members, permissions = await gather(
         visit.call("auth.team", teamId=team_id),
-        optional(visit.call("auth.team_members", teamId=team_id)),
+        permitted(visit.call("auth.team_members", teamId=team_id)),
         visit.call("auth.permissions"),
     )
     return {
@@ -73,8 +73,8 @@ async def _team(visit: Visit, problem: ApiProblem | None = None) -> Response:
     team_id = visit.path_value("team")
     loaded, invitations, applications = await gather(
         load(visit),
-        optional(visit.call("auth.invitations", teamId=team_id)),
-        optional(visit.call("deploy.applications", teamId=team_id, limit="100")),
+        permitted(visit.call("auth.invitations", teamId=team_id)),
+        permitted(visit.call("deploy.applications", teamId=team_id, limit="100")),
     )
     listed = applications["items"] if applications else []
     return visit.render(
