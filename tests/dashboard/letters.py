@@ -77,8 +77,8 @@ class MemoryLetters:
     async def call(self, declaration: Declaration, request: Any, caller: Caller | None, clock: Clock) -> Any:
         """Run the declared function, as the runtime does. Raises its rejections."""
         declaration.authorize(caller, clock.now())
-        given = {"letters": self.store(declaration.context, clock), "replay_signer": PlainSigner(), "caller": caller, "clock": clock}
-        result = await declaration.handler(request, **{name: given[name] for name in declaration.dependencies})
+        dependencies = {"letters": self.store(declaration.context, clock), "replay_signer": PlainSigner(), "caller": caller, "clock": clock}
+        result = await declaration.handler(request, **{name: dependencies[name] for name in declaration.dependencies})
         if not hasattr(result, "events"):
             return result
         self.replayed += [each for each in result.events if hasattr(each, "function")]

@@ -39,8 +39,8 @@ async def test_a_user_is_found_suspended_and_let_in_again(root: Browser) -> None
     path = f"/operations/users/{bob.caller().user_id}"
     assert path in found.text
     root.tokens.is_recent = False
-    asked = await root.send(f"{path}/suspension", reason="Abuse reports.")
-    assert asked.status_code == 403 and f'name="next" value="{path}"' in asked.text
+    refused = await root.send(f"{path}/suspension", reason="Abuse reports.")
+    assert refused.status_code == 403 and f'name="next" value="{path}"' in refused.text
     root.tokens.is_recent = True
     assert (await root.send(f"{path}/suspension", reason="Abuse <reports>.")).headers["location"] == f"{path}?done=user-suspended"
     assert "Abuse &lt;reports&gt;." in (await root.open(path)).text

@@ -55,10 +55,10 @@ async def test_an_old_sign_in_is_confirmed_before_anything_changes(ada: Browser)
     ada.tokens.is_recent = False
     assert "Confirm your identity" in (await ada.open("/account/security")).text
     for form in ("second-factor", "second-factor/recovery-codes", "second-factor/removal"):
-        asked = await ada.send(f"/account/{form}")
-        assert asked.status_code == 403 and 'name="next" value="/account/security"' in asked.text, form
-    asked = await ada.send("/account/tokens", name="ci", days="90", **{"scope-read": "on"})
-    assert asked.status_code == 403 and 'name="next" value="/account/tokens"' in asked.text
+        refused = await ada.send(f"/account/{form}")
+        assert refused.status_code == 403 and 'name="next" value="/account/security"' in refused.text, form
+    refused = await ada.send("/account/tokens", name="ci", days="90", **{"scope-read": "on"})
+    assert refused.status_code == 403 and 'name="next" value="/account/tokens"' in refused.text
     page = await ada.open("/account/tokens")
     assert "/account/confirmation?next=/account/tokens" in page.text and "Create the token" not in page.text
 
@@ -90,8 +90,8 @@ async def test_a_refused_token_keeps_its_form_and_nobody_revokes_that_of_another
 async def test_the_e_mail_address_change_is_requested_shown_and_cancelled(ada: Browser) -> None:
     wrong = await ada.send("/account/email-change", newEmail="new@example.org", password="guess")
     assert wrong.status_code == 403 and "password is wrong" in text_of(wrong)
-    asked = await ada.send("/account/email-change", newEmail="new@example.org", password=PASSWORD)
-    assert asked.headers["location"] == "/account?done=email-change-requested"
+    requested = await ada.send("/account/email-change", newEmail="new@example.org", password=PASSWORD)
+    assert requested.headers["location"] == "/account?done=email-change-requested"
     assert len(ada.capsule.port(Mailer).tokens(EmailKind.EMAIL_CHANGE)) == 2
     page = text_of(await ada.open("/account"))
     assert "To new@example.org" in page and page.count("not confirmed yet") == 2

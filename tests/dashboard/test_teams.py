@@ -132,8 +132,8 @@ async def test_a_stranger_finds_no_team_and_changes_none(ada: Browser, team: str
 async def test_what_needs_a_recent_sign_in_leads_through_its_page_and_back(ada: Browser, team: str) -> None:
     bob = await join(ada, team, BOB, "admin")
     fields = {"user": str(bob.caller().user_id)}
-    asked = await ada.send(f"/teams/{team}/transfer", **fields)
-    assert asked.status_code == 403 and f'name="next" value="/teams/{team}/settings"' in asked.text
+    refused = await ada.send(f"/teams/{team}/transfer", **fields)
+    assert refused.status_code == 403 and f'name="next" value="/teams/{team}/settings"' in refused.text
     confirmed = await ada.send("/account/confirmation", password=PASSWORD, next=f"/teams/{team}/settings")
     assert confirmed.headers["location"] == f"/teams/{team}/settings?done=identity-confirmed"
     ada.tokens.is_recent = True  # which the token of that answer is

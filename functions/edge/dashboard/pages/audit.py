@@ -1,5 +1,6 @@
 """The audit log, and what the user may do in each team."""
 
+import re
 from collections.abc import AsyncIterator
 
 import orjson
@@ -11,6 +12,7 @@ from functions.edge.dashboard.pages.team_choice import title
 from functions.edge.dashboard.visit import Visit, gather, permitted
 from functions.kernel import Permission
 
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 FILTERS = ("action", "target", "since", "until", "userId")
 PAGE_ENTRIES, EXPORT_PAGE_ENTRIES = "50", "200"
 MAX_EXPORTED = 20_000
@@ -35,9 +37,9 @@ PERMISSIONS = {
 
 
 def _filter(visit: Visit) -> dict[str, str]:
-    """The filters of the address; a time without an offset, as a date field sends it, is UTC."""
-    given = {name: visit.query(name).strip() for name in FILTERS if visit.query(name).strip()}
-    return {name: f"{value}T00:00:00Z" if name in ("since", "until") and len(value) == len("2026-11-29") else value for name, value in given.items()}
+    """The filters of the address. A day, as a date field sends it, begins at midnight UTC."""
+    parameters = {name: visit.query(name).strip() for name in FILTERS if visit.query(name).strip()}
+    return {name: f"{value}T00:00:00Z" if DAY.fullmatch(value) else value for name, value in parameters.items()}
 
 
 async def audit(visit: Visit) -> Response:
@@ -52,9 +54,9 @@ async def audit(visit: Visit) -> Response:
 
 
 def _page(visit: Visit, page: Json, problem: ApiProblem | None) -> Response:
-    given = {name: visit.query(name) for name in FILTERS}
+    parameters = {name: visit.query(name) for name in FILTERS}
     items = [{**each, "changes": changes(each)} for each in page["items"]]
-    values = {"page": {**page, "items": items}, "filter": given, "max_exported": MAX_EXPORTED}
+    values = {"page": {**page, "items": items}, "filter": parameters, "max_exported": MAX_EXPORTED}
     return visit.render("account/audit.html", problem.status if problem else 200, **values, problem=problem)
 
 

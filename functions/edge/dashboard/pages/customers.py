@@ -26,8 +26,8 @@ async def customers(visit: Visit) -> Response:
 
 async def _list(visit: Visit, function: str, template: str, statuses: tuple[str, ...], problem: ApiProblem | None = None) -> Response:
     chosen = {"customerId": visit.query("customerId"), "status": visit.query("status") if visit.query("status") in statuses else ""}
-    given = {name: value for name, value in chosen.items() if value}
-    page = await visit.call(function, limit="50", cursor=visit.query("cursor") or None, **given)
+    parameters = {name: value for name, value in chosen.items() if value}
+    page = await visit.call(function, limit="50", cursor=visit.query("cursor") or None, **parameters)
     return visit.render(template, problem.status if problem else 200, page=page, filter=chosen, statuses=statuses, problem=problem)
 
 
@@ -64,8 +64,8 @@ async def void(visit: Visit) -> Response:
 
 
 async def _change(visit: Visit, done: str, function: str, **fields: Any) -> Response:
-    given = {name: value for name, value in fields.items() if value is not None}
-    return await submit(visit, _invoices, INVOICES, done, function, invoiceId=visit.path_value("invoice"), **given)
+    parameters = {name: value for name, value in fields.items() if value is not None}
+    return await submit(visit, _invoices, INVOICES, done, function, invoiceId=visit.path_value("invoice"), **parameters)
 
 
 PAGES = (

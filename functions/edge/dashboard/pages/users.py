@@ -14,8 +14,8 @@ USERS = "/operations/users"
 
 async def index(visit: Visit) -> Response:
     chosen = {"search": visit.query("search").strip(), "suspended": "true" if visit.query("suspended") else ""}
-    given = {name: value for name, value in chosen.items() if value}
-    page = await visit.call("auth.users", limit="50", cursor=visit.query("cursor") or None, **given)
+    parameters = {name: value for name, value in chosen.items() if value}
+    page = await visit.call("auth.users", limit="50", cursor=visit.query("cursor") or None, **parameters)
     return visit.render("operations/users.html", page=page, filter=chosen)
 
 
