@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -81,7 +82,8 @@ def _with_plain_labels(parameters: "list[Parameter]") -> "list[Parameter]":
         if isinstance(each, TyperOption) and each.is_flag:
             each.metavar = ""
         elif isinstance(each, TyperArgument):
-            vars(each)["display_type_rich"] = lambda ctx: ""
+            each.type = copy(each.type)  # one object serves all arguments of a type, and options
+            vars(each.type)["get_metavar"] = lambda param, ctx: ""
     return parameters
 
 

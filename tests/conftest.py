@@ -39,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
         path = Path(tempfile.mkdtemp(prefix="capsule-tests-", dir="/tmp"))
         path.chmod(0o711)
         os.environ[HOME] = str(path)
+        if not config.getoption("--fast"):
+            packages.install(list(packages.TESTS), print)
         bytecode.compile_modules()
         config.stash[_THROWN_AWAY] = path
     else:

@@ -13,6 +13,7 @@ policy=/usr/sbin/policy-rc.d
 cluster=/etc/postgresql-common/createcluster.d
 had_rabbitmq=$(dpkg-query -W -f '${Status}' rabbitmq-server 2>/dev/null || true)
 had_pgbouncer=$(dpkg-query -W -f '${Status}' pgbouncer 2>/dev/null || true)
+had_sshd=$(dpkg-query -W -f '${Status}' openssh-server 2>/dev/null || true)
 had_redis=$(dpkg-query -W -f '${Status}' redis-server 2>/dev/null || true)
 created_policy=
 created_folder=
@@ -62,3 +63,4 @@ disable_new_service() { # a service that was there before is left alone
 disable_new_service rabbitmq-server "$had_rabbitmq"
 disable_new_service pgbouncer "$had_pgbouncer"
 disable_new_service redis-server "$had_redis"
+disable_new_service ssh "$had_sshd"

@@ -94,6 +94,7 @@ PGBOUNCER = Tool("PgBouncer", "pgbouncer", "pgbouncer", on_path("pgbouncer", "/u
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", "rabbitmq", find_rabbitmq)
 REDIS = Tool("Redis", "redis-server", "redis", lambda: on_path("redis-server")() or on_path("valkey-server")())  # only for CAPSULE_REDIS_URL=local
 GIT = Tool("git", "git", "git", on_path("git"))
+SSHD = Tool("OpenSSH server", "openssh-server", "", on_path("sshd", "/usr/sbin"))  # for tests
 SSH = Tool("OpenSSH client", "openssh-client", "openssh", on_path("ssh"))  # clones private repositories
 BUBBLEWRAP = Tool("bubblewrap", "bubblewrap", "", on_path("bwrap"))
 SLIRP4NETNS = Tool("slirp4netns", "slirp4netns", "", on_path("slirp4netns"))  # network access of tenants
@@ -105,6 +106,8 @@ BUSYBOX = Tool("busybox", "busybox-static", "", on_path("busybox"))  # for tests
 CHROMIUM = Tool("Chromium", "chromium", "", on_path("chromium"))  # for tests
 DOCKER_REGISTRY = Tool("docker-registry", "docker-registry", "", on_path("docker-registry"))  # for tests
 SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS, BUILDAH)
+TESTS = (POSTGRES, RABBITMQ, REDIS, GIT, SSH, SSHD, BUSYBOX, *SANDBOX)
+"""What tests with servers need: a missing one would silently skip those that look for it."""
 
 
 def install(tools: list[Tool], announce: Callable[[str], None]) -> None:

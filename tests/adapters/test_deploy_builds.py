@@ -1,7 +1,6 @@
 """Real builds and applications on the one-machine Knative, and the outcomes that the adapter reads."""
 
 import json
-import time
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -10,7 +9,7 @@ from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.domain import release_facts
 from functions.deploy.domain.observation import BuildJobFailed, ServiceFailed, ServiceReady
 from tests.adapters.deploy_applications import PLAIN, App, get, image_of, wait_for_outcome
-from tests.knative.machine import Machine
+from tests.knative.machine import Machine, until
 from tests.proof import proof
 
 
@@ -55,10 +54,8 @@ async def test_a_rollback_routes_traffic_to_the_previous_revision_at_once(machin
 
     slow = app.service(good, image)
     slow["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["initialDelaySeconds"] = 8
-    began = time.monotonic()
     await knative.replace_service(app.watched("Service", bad), slow, pinned_revision=before.revision)
-    while get(machine, serving.url) != "200 one":
-        assert time.monotonic() - began < 5, "the traffic waits for the new revision"
+    until(lambda: get(machine, serving.url) == "200 one")
     watched = replace(app.watched("Service", good), pinned_revision=before.revision)
     assert await knative.observe(watched) is None, "the new revision is not ready yet"
     observation = await wait_for_outcome(knative, watched)

@@ -18,7 +18,7 @@ from filelock import FileLock
 from functions.auth.ports import Identities
 from functions.auth.queries.identity_provider import ShowIdentityProvider
 from tests.auth.openid_provider import CLIENT_ID
-from tests.auth.test_provider_login import DASHBOARD, Visit
+from tests.auth.provider_visit import DASHBOARD, Visit
 from tests.auth.world import ADDRESS, World
 from tests.proof import proof
 

@@ -160,6 +160,7 @@ def test_localhost_names_bypass_resolver_and_proxy(repositories: Repositories, b
     assert outcome.message.get("commit") == commit, outcome.log
 
 
+@proof("repositories")
 def test_installers_see_only_the_variables_that_the_operator_lists(repositories: Repositories, build: Build) -> None:
     repository = repositories.create("curious")
     setup = "import os, sys\nfrom setuptools import setup\nprint('SEEN', sorted(os.environ), file=sys.stderr)\nsys.exit(3)\n"
@@ -173,6 +174,7 @@ def test_installers_see_only_the_variables_that_the_operator_lists(repositories:
         assert f"'{hidden}'" not in line
 
 
+@proof("repositories")
 def test_the_log_is_written_while_the_build_runs(repositories: Repositories, tmp_path: Path) -> None:
     repository = repositories.create("slow")
     setup = "import time\nfrom setuptools import setup\nprint('still building', flush=True)\ntime.sleep(600)\n"

@@ -154,6 +154,7 @@ def test_development_dependencies_are_not_in_the_image(repositories: Repositorie
     assert "no lock file" in outcome.log
 
 
+@proof("repositories")
 def test_a_second_build_uses_the_cache(repositories: Repositories, build: Build, tmp_path: Path) -> None:
     repository = repositories.create("cached")
     repository.commit({"requirements.txt": "itsdangerous==2.2.0\n", "main.py": ""})

@@ -14,6 +14,7 @@ from tests.cli.schemas import assert_matches
 from tests.cli.screen import use_shell
 from tests.cli.terminal import Result, Terminal
 from tests.journeys.whole import Json, Whole, until
+from tests.proof import proof
 
 PASSWORD = "correct horse battery staple"
 
@@ -78,6 +79,7 @@ def test_the_project_file_selects_the_application(home: Home) -> None:
     assert [each["name"] for each in home.run("apps", "list", "--json").document] == [home.name]
 
 
+@proof("commands")
 def test_link_selects_an_application_in_another_folder(home: Home, tmp_path: Path) -> None:
     other = Terminal(home.api, home.config, tmp_path)
     assert "capsule link NAME" in other.run("status", code=2).err
@@ -156,6 +158,7 @@ def test_a_failed_deployment_ends_with_1_and_its_reason(home: Home, deployed: Js
     assert result.out == ""
 
 
+@proof("commands")
 def test_ctrl_c_leaves_the_deployment_running_and_names_the_commands_that_follow_it(home: Home, deployed: Json) -> None:
     process = home.start("deploy")
     home.read_until(process, "building", name="stderr")
@@ -169,6 +172,7 @@ def test_ctrl_c_leaves_the_deployment_running_and_names_the_commands_that_follow
     assert until(ended, 60, "for the deployment in the background", every=0.5) == "succeeded"
 
 
+@proof("commands")
 def test_detach_returns_before_the_deployment_ends(home: Home, deployed: Json) -> None:
     accepted = home.run("deploy", "--ref", "no-such-branch", "--detach", "--json").document
     assert_matches("DeploymentAccepted", accepted)
@@ -194,6 +198,7 @@ def test_a_variable_creates_a_release_that_can_be_rolled_back(home: Home, deploy
     assert f"r{back['release']}" in home.run("releases").out
 
 
+@proof("commands")
 def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole: Whole, home: Home, deployed: Json) -> None:
     assert_matches(
         "ApplicationSettingsView", home.run("apps", "update", "--health-path", "/", "--port", "3000", "--branch", "main", "--json").document
@@ -242,6 +247,7 @@ def test_promote_deploys_the_same_release_to_production_without_a_build(whole: W
     assert_matches("EnvironmentView", home.run("environments", "list", "--json").document[0])
 
 
+@proof("commands")
 def test_a_plan_starts_after_its_payment(home: Home) -> None:
     assert_matches("PlanView", home.run("plans", "--json").document[0])
     declined = home.run("subscription", "change", "pro", "--payment-method", "pm_card_visa_chargeDeclined", code=5)
@@ -255,6 +261,7 @@ def test_a_plan_starts_after_its_payment(home: Home) -> None:
     assert_matches("SubscriptionChangeView", home.run("subscription", "resume", "--json").document)
 
 
+@proof("commands")
 def test_alerts_are_listed_and_acknowledged(home: Home, deployed: Json) -> None:
     home.run("deploy", "--ref", "no-such-branch-either", code=1)
 
@@ -289,6 +296,7 @@ def test_timeline_bill_usage_quota_and_metrics(whole: Whole, home: Home, deploye
     assert measured["total"]["requests"] >= 1 and "2xx" in home.run("metrics").out
 
 
+@proof("commands")
 def test_capsule_token_needs_no_stored_login(home: Home, tmp_path: Path) -> None:
     stored = json.loads((home.config / "credentials.json").read_text())["logins"][home.api]
     assert stored["expires_at"] > time.time()

@@ -9,7 +9,7 @@ import pytest
 
 from functions.auth.ports import Identities
 from tests.auth.openid_provider import OpenIdProvider
-from tests.auth.test_provider_login import settings
+from tests.auth.provider_visit import settings
 from tests.capsule import Capsule
 from tests.dashboard.browser import ADDRESS, PASSWORD, Browser, keep_cookies, text_of
 

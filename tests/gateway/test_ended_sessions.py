@@ -3,6 +3,7 @@
 import httpx
 
 from tests.gateway.live import PASSWORD, Live, sign_in
+from tests.proof import proof
 from tests.runtime.harness import until
 from tests.runtime.pump import Pump
 
@@ -44,6 +45,7 @@ def test_a_reused_refresh_token_ends_access(live: Live) -> None:
         until(lambda each=each: answer(live.client, each["accessToken"]) == 401, why="for the gateway to refuse")
 
 
+@proof("sessions")
 def test_an_api_token_works_within_its_scopes_until_it_is_revoked_and_for_no_gateway_afterwards(live: Live) -> None:
     _, token = sign_in(live)
     created = live.client.post("/v1/tokens", json={"name": "ci", "scopes": ["read"]}, headers=bearer(token))
@@ -72,6 +74,7 @@ def test_an_api_token_works_within_its_scopes_until_it_is_revoked_and_for_no_gat
     assert api_token not in live.log("edge.gateway") and api_token not in live.log("auth.all")
 
 
+@proof("sessions")
 def test_a_gateway_that_has_not_read_the_list_accepts_no_token(live: Live) -> None:
     _, token = sign_in(live)
     _, ended = sign_in(live)

@@ -13,6 +13,7 @@ from knative.machine.postgres import Database
 from tests.fuzz.client import Request, send
 from tests.fuzz.verdict import fault
 from tests.gateway.live import Live, register, running
+from tests.proof import proof
 
 NOWHERE = "127.0.0.1:9"
 BODY = b'{"email": "ada@example.org", "password": "correct horse battery staple 9"}'
@@ -58,6 +59,7 @@ def test_processes_go_on_when_nobody_takes_their_output(kind: str, postgres: Any
         assert answer.status_code == 202, answer.text
 
 
+@proof("recovery")
 def test_without_its_database_a_function_answers_503(postgres: Any, rabbitmq: Any, tmp_path: Path) -> None:
     gone = f"postgresql://auth@{NOWHERE}/auth"
     with running(rabbitmq.vhost(), {"auth": Database("auth", gone, gone, gone)}, tmp_path) as live:

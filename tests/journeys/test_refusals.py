@@ -14,6 +14,7 @@ import pytest
 from functions.runtime.security.tokens import new_signing_key
 from tests.journeys.people import Person
 from tests.journeys.whole import Json, Whole, until
+from tests.proof import proof
 
 LAST_WORDS = re.compile(r"\{(\w+)\}")
 
@@ -140,8 +141,8 @@ def test_another_s_application_is_answered_like_none(whole: Whole, ada: Person, 
 @pytest.mark.parametrize(
     ("files", "ref", "reason", "says"),
     [
-        (None, None, "repository-not-found", "repository"),
-        ({"README.md": "nothing to run"}, None, "not-recognized", "Procfile"),
+        pytest.param(None, None, "repository-not-found", "repository", marks=proof("failures")),
+        pytest.param({"README.md": "nothing to run"}, None, "not-recognized", "Procfile", marks=proof("failures")),
         ({"index.html": "here"}, "no-such-branch", "ref-not-found", "no-such-branch"),
         ({"Procfile": "web: sh -c 'exit 3'"}, None, "exits-at-start", "3"),
     ],

@@ -65,9 +65,7 @@ def test_a_process_with_the_same_pid_and_another_start_time_is_not_stopped(home:
 def test_a_process_that_ignores_sigterm_is_killed(home: Home) -> None:
     started = processes.start(home, "stubborn", IGNORES_SIGTERM)
     processes.wait_until_ready(home, "stubborn", lambda: "stubborn" in processes.log_tail(home, "stubborn"), 10)
-    stopped_at = time.monotonic()
     processes.stop(home, "stubborn", timeout_seconds=0.3)
-    assert 0.3 <= time.monotonic() - stopped_at < 5
     assert started.wait(5) in (None, -signal.SIGKILL)
 
 

@@ -19,9 +19,14 @@ class Proof:
 PROOFS = {
     "access": Proof("Each route answers those who may use it, nobody else", ("tests/journeys/test_access.py",)),
     "adding-a-function": Proof("docs/adding-a-function.md works, applied to a copy", ("tests/documents/test_adding_a_function.py",)),
+    "commands": Proof("Each kind of command against a whole Capsule", ("tests/cli/test_journey.py",)),
     "dashboard": Proof("The main job and every page, in Chromium", ("tests/journeys/test_dashboard.py", "tests/dashboard/test_pages_in_chromium.py")),
     "enumeration": Proof("No answer or time tells whether an account exists", ("tests/gateway/test_enumeration.py",)),
     "log-search": Proof("Searches of 10⁶ odd log lines are exact and indexed", ("tests/adapters/test_log_search.py",)),
+    "one-machine-knative": Proof(
+        "Pods scale, share queues and end as on a cluster",
+        (*("tests/knative/pods", "tests/knative/serving/test_scaling.py"), "tests/knative/serving/test_services.py"),
+    ),
     "pooler": Proof("The storage works through PgBouncer", ("tests/adapters/test_through_pgbouncer.py",)),
     "recovery": Proof(
         "Nothing is lost when processes and servers die",
@@ -31,6 +36,7 @@ PROOFS = {
                 "tests/journeys/test_interrupted_up.py",
                 "tests/journeys/test_grouped.py",
                 "tests/gateway/test_live.py",
+                "tests/gateway/test_without_others.py",
                 "tests/deploy/test_through_runtime.py",
             ),
             *(f"tests/runtime/test_{name}.py" for name in ("accidents", "outages", "bad_messages", "bad_postgresql", "bad_rabbitmq")),
@@ -39,7 +45,7 @@ PROOFS = {
     ),
     "grouped": Proof("The main job works with a Service for each context", ("tests/journeys/test_grouped.py",)),
     "asyncapi": Proof("The official AsyncAPI parser accepts the document", ("tests/generated/test_asyncapi_parser.py",)),
-    "failures": Proof("Failures end in their reason, none in a false success", ("tests/failures",)),
+    "failures": Proof("Failures end in their reason, none in a false success", ("tests/failures", "tests/journeys/test_refusals.py")),
     "no-visitor-sees-a-deploy": Proof("Deployments under load fail no request, cut no stream", ("tests/visitors",)),
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
     "repositories": Proof(
@@ -47,7 +53,7 @@ PROOFS = {
         (*(f"tests/builder/test_{name}.py" for name in ("languages", "kinds", "builds")), "tests/adapters/test_deploy_builds.py"),
     ),
     "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
-    "sessions": Proof("Every function refuses an ended session", ("tests/journeys/test_ended_sessions.py",)),
+    "sessions": Proof("Every function refuses an ended session", ("tests/journeys/test_ended_sessions.py", "tests/gateway/test_ended_sessions.py")),
     "sign-in": Proof(
         "Passkeys in Chromium and a provider by others sign in",
         ("tests/dashboard/test_passkeys_in_chromium.py", "tests/auth/test_certified_provider.py"),

@@ -85,6 +85,7 @@ def test_a_channel_closed_over_a_missing_exchange_comes_back_and_the_event_with_
     line.stop()
 
 
+@proof("recovery")
 def test_in_a_virtual_host_without_our_exchanges_work_is_done_and_told_when_they_are_there(fresh_world: World) -> None:
     world = fresh_world
     with world.channel() as rabbit:
@@ -106,6 +107,7 @@ def test_in_a_virtual_host_without_our_exchanges_work_is_done_and_told_when_they
     assert world.count("deposits WHERE account = 'bare'") == 1
 
 
+@proof("recovery")
 def test_a_full_queue_delays_events_and_does_not_lose_them(fresh_world: World) -> None:
     world = fresh_world
     with world.channel() as rabbit:
@@ -121,6 +123,7 @@ def test_a_full_queue_delays_events_and_does_not_lose_them(fresh_world: World) -
     assert world.take("narrow") is not None
 
 
+@proof("recovery")
 def test_a_retry_that_the_delay_exchange_does_not_take_waits_in_the_outbox(fresh_world: World) -> None:
     world = fresh_world
     name = delays.exchange_of(1)
@@ -143,6 +146,7 @@ def test_a_retry_that_the_delay_exchange_does_not_take_waits_in_the_outbox(fresh
     assert world.addressed_to("probe.on_deposited")[0]["attempt"] == "2"
 
 
+@proof("recovery")
 def test_what_came_early_and_cannot_be_sent_round_again_keeps_its_time(fresh_world: World) -> None:
     """A saga's timeout of an hour comes in legs. That RabbitMQ does not take the next one must not make it come at once, nor count as a try."""
     world = fresh_world
@@ -187,6 +191,7 @@ async def test_a_channel_closed_with_406_fails_what_is_under_way_at_once_and_is_
     await bus.close()
 
 
+@proof("recovery")
 def test_a_function_whose_channel_was_closed_with_406_tells_what_it_owes(fresh_world: World) -> None:
     """The exchange that it publishes to was declared by somebody else, as an internal one: each publication closes the channel (403)."""
     world = fresh_world

@@ -8,6 +8,7 @@ import pytest
 
 from tests.knative.conformance.cluster import until
 from tests.knative.pods.functions import Pods
+from tests.proof import proof
 
 CONCURRENCY = 4
 
@@ -35,6 +36,7 @@ def test_a_pod_killed_with_messages_in_flight(pods: Pods, name: str) -> None:
     assert {pid for pid, _ in pods.started(accounts)} - killed, "another pod handled them"
 
 
+@proof("one-machine-knative")
 @pytest.mark.parametrize("name", [3], indirect=True)
 def test_pods_share_the_queue_and_scale_down(pods: Pods, name: str) -> None:
     first = set(pods.running(name).values())
@@ -65,6 +67,7 @@ def test_pods_share_the_queue_and_scale_down(pods: Pods, name: str) -> None:
     assert Counter(account for _, account in pods.started(everything)) == Counter(everything), "each message is handled once"
 
 
+@proof("one-machine-knative")
 def test_a_pod_stopped_with_messages_prefetched(pods: Pods, name: str) -> None:
     accounts = pods.publish(name, 150)
     until(lambda: len(pods.effects(accounts)) >= 6, failure="the function did not start")
@@ -78,6 +81,7 @@ def test_a_pod_stopped_with_messages_prefetched(pods: Pods, name: str) -> None:
     assert {pid for pid, _ in pods.started(accounts)} - old
 
 
+@proof("one-machine-knative")
 def test_several_queues_share_the_concurrency_of_a_pod(pods: Pods) -> None:
     queues = ("several-a", "several-b", "several-c")
     pods.create_function("several", concurrency=CONCURRENCY, max_scale=1, queues=queues)

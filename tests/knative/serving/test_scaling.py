@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import httpx
+import psutil
 
 from tests.knative.machine import Machine, alive, condition, service, until
 from tests.proof import proof
@@ -37,21 +38,19 @@ def test_a_service_scales_to_zero_and_back_without_losing_requests(machine: Mach
     assert condition(machine.get("revisions", namespace, "sample-00001"), "Active")["status"] == "True"
 
 
-def test_a_cold_start_of_a_platform_function_is_fast(machine: Machine) -> None:
-    """Forked from the zygote. The limit is generous, since this machine may be busy; `bench` measures."""
+def test_a_platform_function_is_forked_from_the_zygote(machine: Machine) -> None:
     name = "cold"
-    command = ["python", "-m", "tests.knative.serving.tiny"]
-    machine.create(service("capsule", name, annotations=SHORT, command=command))
+    machine.create(service("capsule", name, annotations=SHORT, command=["python", "-m", "tests.knative.serving.tiny"]))
     with machine.http(machine.ready("capsule", name)) as http:
         until(lambda: not machine.pods("capsule", name), 20)
-        started_at = time.perf_counter()
         assert http.get("/").text == "tiny\n"
-        duration = time.perf_counter() - started_at
-    print(f"cold start: {duration * 1000:.1f} ms")
-    assert duration < 0.5
+        [pid] = machine.pids("capsule", name)
+        parent = psutil.Process(pid).parent()
+    assert parent is not None and "knative.local.processes.zygote_server" in parent.cmdline()
     machine.delete("capsule", name)
 
 
+@proof("one-machine-knative")
 def test_a_service_scales_to_max_scale_and_back(machine: Machine, namespace: str) -> None:
     scale = {**SHORT, "autoscaling.knative.dev/max-scale": "3", "autoscaling.knative.dev/min-scale": "1"}
     machine.create(service(namespace, annotations=scale, spec={"containerConcurrency": 1}))
@@ -148,6 +147,7 @@ def test_pods_survive_the_death_of_the_zygote(machine: Machine) -> None:
     machine.delete("capsule", "survivor")
 
 
+@proof("one-machine-knative")
 def test_a_host_port_stays_open_while_its_revision_changes(machine: Machine) -> None:
     annotations = {"local.capsule.dev/host-port": "3000"}
     url = f"http://127.0.0.1:{3000 + machine.offset}/"
@@ -163,16 +163,16 @@ def test_a_host_port_stays_open_while_its_revision_changes(machine: Machine) -> 
     machine.delete("capsule", "front")
 
 
+@proof("one-machine-knative")
 def test_disconnected_clients_release_their_capacity(machine: Machine, namespace: str) -> None:
     scale = {**SHORT, "autoscaling.knative.dev/max-scale": "1"}
     machine.create(service(namespace, annotations=scale, spec={"containerConcurrency": 1}))
     with machine.http(machine.ready(namespace, "sample")) as http:
         for _ in range(5):
             with socket.create_connection(("127.0.0.1", 7080 + machine.offset)) as connection:
-                connection.sendall(f"GET /sleep?seconds=8 HTTP/1.1\r\nHost: {http.headers['host']}\r\n\r\n".encode())
+                connection.sendall(f"GET /sleep?seconds=600 HTTP/1.1\r\nHost: {http.headers['host']}\r\n\r\n".encode())
                 time.sleep(0.1)
-        started_at = time.monotonic()
-        assert http.get("/").status_code == 200 and time.monotonic() - started_at < 3
+        assert http.get("/").status_code == 200  # while the requests of the others would still run
     until(lambda: not machine.pods(namespace, "sample"), 25)
 
 

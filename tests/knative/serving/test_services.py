@@ -8,6 +8,7 @@ import pytest
 
 from knative.local.serving.naming import STOPPED
 from tests.knative.machine import Machine, alive, condition, service, until
+from tests.proof import proof
 
 
 def env(**values: str) -> list[dict[str, str]]:
@@ -135,6 +136,7 @@ def test_a_failed_probe_reports_the_answer(machine: Machine, namespace: str) -> 
     until(lambda: not machine.pods(namespace, "sample"))
 
 
+@proof("one-machine-knative")
 def test_exec_probes_decide_readiness(machine: Machine, namespace: str) -> None:
     machine.create(service(namespace, "good", readinessProbe={"exec": {"command": ["sh", "-c", "exit 0"]}}))
     machine.create(service(namespace, "bad", annotations=DEADLINE, readinessProbe={"exec": {"command": ["sh", "-c", "exit 4"]}}))
@@ -158,6 +160,7 @@ runpy.run_module('tests.knative.serving.sample', run_name='__main__')
 """
 
 
+@proof("one-machine-knative")
 def test_a_failed_platform_function_is_retried(machine: Machine, namespace: str) -> None:
     """An application's failed revision stays failed.
 
