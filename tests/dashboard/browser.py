@@ -12,14 +12,18 @@ from starlette.applications import Starlette
 from starlette.routing import request_response
 
 from functions.auth.commands.verify_email import VerifyEmail
-from functions.auth.ports import Mailer
+from functions.auth.domain.email import Email
+from functions.auth.ports import Mailer, Users
 from functions.edge.dashboard.dashboard import Dashboard
 from functions.edge.gateway.options import Options
 from functions.kernel import Caller, Client, Rejection, Unauthenticated
 from functions.runtime.config.registry import Registry
 from functions.runtime.execution import responses
 from functions.runtime.messaging.bus import Reply
+from functions.runtime.operations.dead_letters import ListDeadLetters
+from functions.runtime.operations.settle_dead_letters import SettleDeadLetters
 from tests.capsule import Capsule
+from tests.dashboard.letters import MemoryLetters
 
 HOST = "dashboard.example"
 ADDRESS, PASSWORD = "ada@example.org", "correct horse battery staple"
@@ -34,12 +38,15 @@ class MemoryTokens:
     expired: set[str] = field(default_factory=set)
     is_recent: bool = False
     """Whether the last password of every session is recent."""
+    administrators: set[UUID] = field(default_factory=set)
 
     def verify(self, token: str, at: datetime) -> Caller:
         match = TOKEN.fullmatch(token)
         if match is None or token in self.expired:
             raise Unauthenticated("The access token has expired: refresh the session.")
-        return Caller(UUID(match[1]), frozenset(), UUID(match[2]), authenticated_at=at if self.is_recent else None)
+        user_id = UUID(match[1])
+        roles = frozenset({"user", "admin"} if user_id in self.administrators else {"user"})
+        return Caller(user_id, roles, UUID(match[2]), authenticated_at=at if self.is_recent else None)
 
 
 @dataclass
@@ -53,6 +60,7 @@ class MemoryRequester:
     ids: list[str] = field(default_factory=list)
     failure: Exception | None = None
     connected: bool = True
+    letters: MemoryLetters = field(default_factory=MemoryLetters)
 
     async def request(self, routing_key: str, headers: dict[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
         self.sent.append(routing_key)
@@ -65,8 +73,12 @@ class MemoryRequester:
         assert declaration.input is not None
         token = headers.get("token")
         caller = self.tokens.verify(token, self.capsule.clock.now()) if token else None
+        request = declaration.input.model_validate_json(body)
         try:
-            output = await self.capsule.call(declaration.input.model_validate_json(body), caller=caller, client=Client("203.0.113.7", "test"))
+            if isinstance(request, ListDeadLetters | SettleDeadLetters):
+                output = await self.letters.call(declaration, request, caller, self.capsule.clock)
+            else:
+                output = await self.capsule.call(request, caller=caller, client=Client("203.0.113.7", "test"))
             await self.capsule.settle()
         except Rejection as rejection:
             refused = responses.rejected(rejection)
@@ -92,9 +104,9 @@ class Browser:
     capsule: Capsule = field(default_factory=Capsule)
     public_url: str = ""
     options: Options = field(default_factory=Options)
+    tokens: MemoryTokens = field(default_factory=MemoryTokens)
 
     def __post_init__(self) -> None:
-        self.tokens = MemoryTokens()
         self.requester = MemoryRequester(self.capsule, self.tokens)
         dashboard = Dashboard(Registry.load(), self.requester, self.tokens, PlainEncryptor(), self.capsule.clock, self.options, self.public_url)
         app = Starlette()
@@ -125,6 +137,18 @@ class Browser:
     async def become_a_user(self, address: str = ADDRESS) -> "Browser":
         await self.sign_up(address)
         await self.sign_in(address)
+        return self
+
+    def caller(self) -> Caller:
+        return self.tokens.verify(self.client.cookies["capsule_access"].strip('"'), self.capsule.clock.now())
+
+    async def become_an_administrator(self, address: str = ADDRESS) -> "Browser":
+        await self.become_a_user(address)
+        user = await self.capsule.port(Users).get_by_email(Email(address))
+        assert user is not None
+        user.grant_administrator(self.capsule.clock.now())
+        await self.capsule.port(Users).save(user)
+        self.tokens.administrators.add(user.id)
         return self
 
     def expire(self) -> None:

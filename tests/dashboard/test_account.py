@@ -1,5 +1,7 @@
 """The account in the browser: a sign-in with two steps, sessions, the name, deletion, a forgotten password."""
 
+import re
+
 import pytest
 
 from functions.auth.domain import one_time_codes
@@ -34,10 +36,11 @@ async def test_the_sign_in_requests_the_code_of_the_second_factor(ada: Browser) 
 async def test_another_session_is_signed_out(ada: Browser) -> None:
     other = Browser(ada.capsule)
     await other.sign_in()
-    page = (await ada.open("/account")).text
-    path = page.partition('action="/account/sessions/')[2].partition('"')[0]
-    assert (await ada.send(f"/account/sessions/{path}")).headers["location"].endswith("done=session-ended")
-    assert "this one" in (await ada.open("/account")).text and "/account/sessions/" not in (await ada.open("/account")).text
+    page = (await ada.open("/account/security")).text
+    [path] = re.findall(r'action="(/account/sessions/[0-9a-f-]{36}/revocation)"', page)
+    assert (await ada.send(path)).headers["location"].endswith("done=session-ended")
+    page = (await ada.open("/account/security")).text
+    assert "this one" in page and 'action="/account/sessions/0' not in page
 
 
 async def test_the_name_is_changed(ada: Browser) -> None:

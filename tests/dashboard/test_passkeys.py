@@ -20,7 +20,7 @@ async def register(browser: Browser, device: Authenticator) -> None:
     begun = (await browser.send("/account/passkeys/challenge", passkeyName="Laptop")).json()
     credential = device.create(begun["options"])
     done = await browser.send("/account/passkeys", challengeId=begun["challengeId"], credential=credential, passkeyName="Laptop")
-    assert done.headers["location"] == "/account?done=passkey-registered"
+    assert done.headers["location"] == "/account/security?done=passkey-registered"
 
 
 async def test_a_passkey_is_added_used_renamed_and_deleted(ada: Browser) -> None:
@@ -30,12 +30,12 @@ async def test_a_passkey_is_added_used_renamed_and_deleted(ada: Browser) -> None
     begun = (await visitor.send("/sign-in/passkey/challenge")).json()
     done = await visitor.send("/sign-in/passkey", challengeId=begun["challengeId"], credential=device.get(begun["options"]), next="/billing")
     assert (done.status_code, done.headers["location"]) == (303, "/billing")
-    page = await visitor.open("/account")
+    page = await visitor.open("/account/security")
     assert 'value="Laptop"' in page.text and 'data-passkey="register"' in page.text
     path = "/account/passkeys/" + page.text.partition('action="/account/passkeys/')[2].partition("/")[0]
     await ada.send(f"{path}/name", passkeyName="Key <ring>")
-    assert 'value="Key &lt;ring&gt;"' in (await ada.open("/account")).text
-    assert (await ada.send(f"{path}/deletion")).headers["location"] == "/account?done=passkey-deleted"
+    assert 'value="Key &lt;ring&gt;"' in (await ada.open("/account/security")).text
+    assert (await ada.send(f"{path}/deletion")).headers["location"] == "/account/security?done=passkey-deleted"
 
 
 async def test_a_wrong_passkey_leads_back_to_the_form(ada: Browser) -> None:

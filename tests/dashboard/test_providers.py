@@ -65,14 +65,14 @@ async def test_an_account_is_linked_after_its_password(browser: Browser, provide
     wrong = await ada.send("/account/confirmation", password="guess")
     assert wrong.status_code == 403 and "password is wrong" in text_of(wrong)
     confirmed = await ada.send("/account/confirmation", password=PASSWORD)
-    assert confirmed.headers["location"] == "/account?done=identity-confirmed"
+    assert confirmed.headers["location"] == "/account/security?done=identity-confirmed"
     ada.tokens.is_recent = True
     done = await ada.open(await to_provider(await ada.send("/account/providers/corp")))
-    assert done.headers["location"] == "/account?done=identity-linked"
-    page = await ada.open("/account")
+    assert done.headers["location"] == "/account/security?done=identity-linked"
+    page = await ada.open("/account/security")
     assert "corp" in text_of(page)
     [identity] = ada.capsule.port(Identities).rows.values()
-    assert (await ada.send(f"/account/identities/{identity.id}/removal")).headers["location"] == "/account?done=identity-unlinked"
+    assert (await ada.send(f"/account/identities/{identity.id}/removal")).headers["location"] == "/account/security?done=identity-unlinked"
 
 
 async def test_what_the_provider_says_is_escaped_and_a_denial_is_told(browser: Browser, provider: OpenIdProvider) -> None:

@@ -142,7 +142,8 @@ def test_every_page_is_accessible_in_both_themes_and_widths(chromium: Browser, a
     create(page, whole)
     application = urlsplit(page.url).path
     parts = ("", "/deployments", "/configuration", "/configuration?environment=staging", "/logs", "/metrics", "/settings")
-    paths = ("/", "/new", "/alerts", "/billing", "/account", "/nothing", *(application + part for part in parts))
+    account = ("/account", "/account/security", "/account/tokens", "/account/permissions", "/account/audit")
+    paths = ("/", "/new", "/alerts", "/billing", "/teams", "/nothing", *account, *(application + part for part in parts))
     cookies = page.context.cookies()
     faults: list[str] = []
     for width, scheme in THEMES:

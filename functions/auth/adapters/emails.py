@@ -16,7 +16,7 @@ from functions.auth.domain.tokens import PASSWORD_RESET_LIFETIME, VERIFICATION_L
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
 from functions.kernel import Role
 from functions.runtime.config.settings import Settings
-from functions.runtime.config.variables import PUBLIC_URL
+from functions.runtime.config.variables import DASHBOARD_URL, PUBLIC_URL
 from functions.runtime.email.message import OutgoingEmail
 from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, Lines, Link, render
@@ -28,6 +28,7 @@ class EmailMailer:
     def __init__(self, transport: EmailTransport, settings: Settings) -> None:
         self._transport = transport
         self._url = settings.value(PUBLIC_URL).rstrip("/")
+        self._dashboard_url = settings.value(DASHBOARD_URL).rstrip("/")
 
     async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
         link = f"{self._url}/verify?token={quote(token.text)}"
@@ -160,11 +161,13 @@ class EmailMailer:
         await self._send(intent, to, "Your Capsule account is restored", blocks)
 
     async def send_invitation(self, intent: UUID, to: str, team: str, inviter: str, role: Role, token: OpaqueToken) -> None:
-        link = f"{self._url}/accept-invitation?token={quote(token.text)}"
+        link = f"{self._dashboard_url}/accept-invitation?token={quote(token.text)}"
         body = json.dumps({"token": token.text})
         blocks: list[Block] = [
             f"{inviter} invites you to the team {team} on Capsule, with the role {role}.",
-            f"Sign in with the account of {to}, or register with this address first. Then accept the invitation in a terminal:",
+            f"Sign in with the account of {to}, or sign up with this address first.",
+            Link("Accept the invitation", link),
+            "Or in a terminal:",
             Command(f"capsule login --email {shlex.quote(to)}"),
             Command(f"capsule teams accept {shlex.quote(link)}"),
             "Without the CLI, with an access token of your session:",

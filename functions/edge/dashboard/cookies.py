@@ -26,6 +26,10 @@ SIGN_IN_SECONDS = 600
 """As long as a sign-in of auth."""
 
 
+TEAM = "capsule_team"
+"""The id of the team that was chosen last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """The tokens of a session."""
@@ -67,6 +71,13 @@ def set_short_lived(response: Response, cookies: dict[str, str], *, is_secure: b
             _set(response, name, value, SIGN_IN_SECONDS, is_secure=is_secure)
         else:
             _delete(response, name, is_secure=is_secure)
+
+
+def set_team(response: Response, team_id: str | None, *, is_secure: bool) -> None:
+    if team_id:
+        _set(response, TEAM, team_id, REFRESH_SECONDS, is_secure=is_secure)
+    else:
+        _delete(response, TEAM, is_secure=is_secure)
 
 
 def delete_tokens(response: Response, *, is_secure: bool) -> None:

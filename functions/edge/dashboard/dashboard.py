@@ -179,6 +179,8 @@ class Dashboard:
     def _complete(self, visit: Visit, response: Response) -> Response:
         response.headers.update(SECURITY)
         cookies.set_short_lived(response, visit.cookies, is_secure=self._is_secure)
+        if visit.is_signed_in and visit.query("team"):
+            cookies.set_team(response, visit.team_id, is_secure=self._is_secure)
         if visit.has_signed_out:
             cookies.delete_tokens(response, is_secure=self._is_secure)
         elif visit.new_tokens is not None:

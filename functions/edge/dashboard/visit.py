@@ -7,20 +7,27 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from functions.edge.dashboard.api import Api, ApiProblem, Download, Visitor
-from functions.edge.dashboard.cookies import Tokens, stored_name
+from functions.edge.dashboard.cookies import TEAM, Tokens, stored_name
 from functions.edge.gateway import parsing
 from functions.edge.gateway.problems import Problem
 from functions.kernel import new_id
 
+ALL_TEAMS = "all"
+"""The value of `team` in an address that chooses no team."""
+
 MAX_FORM_BYTES = 256 * 1024
 KEY_FIELD = "key"
 """The hidden field of every form: its value makes a form that is sent twice take effect once."""
+
+NOT_PERMITTED = (403, 404, 409)
+"""409: of members and invitations of a personal team, which has none."""
 
 Form = Mapping[str, str]
 
@@ -44,6 +51,26 @@ class Visit:
     @property
     def is_signed_in(self) -> bool:
         return self.visitor.token is not None
+
+    @property
+    def is_administrator(self) -> bool:
+        """Of the installation."""
+        return self.visitor.caller is not None and self.visitor.caller.is_admin
+
+    @property
+    def has_recent_login(self) -> bool:
+        return self.visitor.caller is not None and self.visitor.caller.has_recent_login(self.now)
+
+    @property
+    def user_id(self) -> str:
+        """Empty without a session. The personal team has the same id."""
+        return str(self.visitor.caller.user_id) if self.visitor.caller else ""
+
+    @property
+    def team_id(self) -> str | None:
+        """The team whose applications and bills are shown: of the form or address, else the one that was chosen last."""
+        named = self._form.get("team") if self._form is not None else self.request.query_params.get("team")
+        return _team_id(self.cookie(TEAM) if named is None else named)
 
     @property
     def path(self) -> str:
@@ -70,12 +97,12 @@ class Visit:
             self._form = {name: value if "assword" in name or "ecret" in name else value.strip() for name, value in values.items()}
         return self._form
 
-    async def call(self, function: str, **fields: Any) -> Any:
+    async def call(self, function: str, /, **fields: Any) -> Any:
         """Call a function. A posted form's key makes a command take effect once. Raises ApiProblem."""
         key = self._form.get(KEY_FIELD) if self._form else None
         return await self.api.call(function, self.visitor, fields, f"{key}-{function}" if key else None)
 
-    async def download(self, function: str, **fields: Any) -> Download:
+    async def download(self, function: str, /, **fields: Any) -> Download:
         """Raises ApiProblem."""
         return await self.api.download(function, self.visitor, fields)
 
@@ -83,12 +110,24 @@ class Visit:
         html = self.templates.get_template(template).render(visit=self, path=self.path, form_key=str(new_id()), done=self.query("done"), **values)
         return HTMLResponse(html, status)
 
+    def confirmation(self, next_page: str, problem: ApiProblem | None = None) -> Response:
+        """The page that makes the sign-in recent and leads to `next_page`."""
+        return self.render("confirm_identity.html", problem.status if problem else 403, next=next_page, problem=problem)
+
     def fragment(self, template: str, **values: Any) -> str:
         return self.templates.get_template(template).render(visit=self, form_key=str(new_id()), **values)
 
     def redirect(self, path: str, **query: str) -> Response:
         """See Other: what a form changed is shown by another page (RFC 9110 section 15.4.4)."""
-        return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, HTTPStatus.SEE_OTHER)
+        separator = "&" if "?" in path else "?"
+        return RedirectResponse(f"{path}{separator}{urlencode(query)}" if query else path, HTTPStatus.SEE_OTHER)
+
+
+def _team_id(text: str) -> str | None:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
 
 
 async def gather(*calls: Awaitable[Any]) -> list[Any]:
@@ -105,4 +144,14 @@ async def optional(call: Awaitable[Any]) -> Any:
     try:
         return await call
     except ApiProblem:
+        return None
+
+
+async def permitted(call: Awaitable[Any]) -> Any:
+    """The result of a call; None if the visitor's role does not allow it or there is nothing. Raises ApiProblem for any other refusal."""
+    try:
+        return await call
+    except ApiProblem as problem:
+        if problem.status not in NOT_PERMITTED:
+            raise
         return None

@@ -79,8 +79,8 @@ PUBLIC_URL = Setting(
 DASHBOARD_URL = Setting(
     "CAPSULE_DASHBOARD_URL",
     forms.url("http", "https", example="https://dashboard.example.com"),
-    "The dashboard's public address: in the instructions of `capsule login --device`, and of sign-ins with a provider. With `https://`, its "
-    "cookies are `Secure`.",
+    "The dashboard's public address: in e-mails with invitations to teams, in the instructions of `capsule login --device`, and of "
+    "sign-ins with a provider. With `https://`, its cookies are `Secure`.",
     default="http://dashboard.localhost:7080",
     default_note="on one machine: `http://dashboard.localhost:7080`, with the port offset",
 )

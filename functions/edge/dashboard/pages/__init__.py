@@ -4,15 +4,25 @@ from functions.edge.dashboard.pages import (
     access,
     account,
     applications,
+    audit,
     billing,
     configuration,
+    customers,
+    dead_letters,
     deployments,
     device,
+    invitations,
     observation,
+    operations,
     passkeys,
     providers,
     running,
+    security,
     settings,
+    team_members,
+    teams,
+    tokens,
+    users,
 )
 from functions.edge.dashboard.pages.page import Page
 
@@ -28,7 +38,17 @@ PAGES: tuple[Page, ...] = (
     *observation.PAGES,
     *settings.PAGES,
     *billing.PAGES,
+    *teams.PAGES,
+    *team_members.PAGES,
+    *invitations.PAGES,
     *account.PAGES,
+    *security.PAGES,
+    *tokens.PAGES,
+    *audit.PAGES,
+    *operations.PAGES,
+    *dead_letters.PAGES,
+    *users.PAGES,
+    *customers.PAGES,
 )
 
 __all__ = ["PAGES", "Page"]

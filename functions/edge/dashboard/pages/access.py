@@ -60,30 +60,30 @@ async def send_password_reset(visit: Visit) -> Response:
 
 
 async def sign_up_form(visit: Visit) -> Response:
-    return visit.render("sign_up.html", email="", problem=None)
+    return visit.render("sign_up.html", email="", next=visit.query("next"), problem=None)
 
 
 async def sign_up(visit: Visit) -> Response:
     form = await visit.form()
-    email = form.get("email", "")
+    email, next_page = form.get("email", ""), form.get("next", "")
     try:
         await visit.call("auth.register", email=email, password=form.get("password", ""))
     except ApiProblem as problem:
-        return visit.render("sign_up.html", problem.status, email=email, problem=problem)
-    return visit.render("check_mail.html", email=email)
+        return visit.render("sign_up.html", problem.status, email=email, next=next_page, problem=problem)
+    return visit.render("check_mail.html", email=email, next=next_page)
 
 
 async def resend(visit: Visit) -> Response:
-    email = (await visit.form()).get("email", "")
-    await visit.call("auth.resend_verification", email=email)
-    return visit.render("check_mail.html", email=email)
+    form = await visit.form()
+    await visit.call("auth.resend_verification", email=form.get("email", ""))
+    return visit.render("check_mail.html", email=form.get("email", ""), next=form.get("next", ""))
 
 
 async def sign_out(visit: Visit) -> Response:
-    await visit.form()
+    next_page = (await visit.form()).get("next", "")
     await visit.call("auth.logout")
     visit.has_signed_out = True
-    return visit.redirect("/sign-in", done="signed-out")
+    return visit.redirect("/sign-in", done="signed-out", **({"next": local_path(next_page)} if next_page else {}))
 
 
 PAGES = (

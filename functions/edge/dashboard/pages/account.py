@@ -1,89 +1,77 @@
-"""The account: profile, password, sessions, identities at providers, deletion."""
+"""The profile: name, e-mail address, password, export and deletion of the account, and the confirmation of the identity."""
 
-from typing import Any
-
+import orjson
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
-from functions.edge.dashboard.cookies import REFRESH, Tokens
+from functions.edge.dashboard.cookies import REFRESH, Tokens, local_path
+from functions.edge.dashboard.pages.forms import respond_refused, submit
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit, gather
+from functions.edge.dashboard.visit import Visit, gather, permitted
+
+ACCOUNT = "/account"
 
 
 async def show(visit: Visit) -> Response:
-    return await _page(visit, None)
+    return await _page(visit)
 
 
-async def _page(visit: Visit, problem: ApiProblem | None) -> Response:
-    profile, sessions, identities, providers, passkeys = await gather(
-        visit.call("auth.profile"),
-        visit.call("auth.sessions", limit=100),
-        visit.call("auth.identities"),
-        visit.call("auth.identity_providers"),
-        visit.call("auth.passkeys"),
-    )
-    if problem is not None and problem.slug == "recent-login-required":
-        return visit.render("confirm_identity.html", 403, problem=None)
-    return visit.render(
-        "account.html",
-        problem.status if problem else 200,
-        profile=profile,
-        sessions=sessions["items"],
-        identities=identities["items"],
-        providers=providers["items"],
-        passkeys=passkeys["items"],
-        problem=problem,
-    )
+async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
+    profile, email_change = await gather(visit.call("auth.profile"), permitted(visit.call("auth.email_change")))
+    return visit.render("account/profile.html", problem.status if problem else 200, profile=profile, email_change=email_change, problem=problem)
 
 
-async def change(visit: Visit, function: str, done: str, **fields: Any) -> Response:
-    """Call a function and show the account again: as changed, or with what is wrong."""
-    try:
-        await visit.call(function, **fields)
-    except ApiProblem as problem:
-        if problem.status == 401:
-            raise
-        return await _page(visit, problem)
-    return visit.redirect("/account", done=done)
-
-
-async def confirmation_form(visit: Visit) -> Response:
-    """The form that makes the sign-in recent."""
-    return visit.render("confirm_identity.html", problem=None)
+async def rename(visit: Visit) -> Response:
+    return await submit(visit, _page, ACCOUNT, "saved", "auth.update_profile", name=(await visit.form()).get("name", ""))
 
 
 async def change_password(visit: Visit) -> Response:
     form = await visit.form()
     fields = {"currentPassword": form.get("currentPassword", ""), "password": form.get("password", "")}
-    return await change(visit, "auth.change_password", "password-changed", **fields)
+    return await submit(visit, _page, ACCOUNT, "password-changed", "auth.change_password", **fields)
 
 
-async def rename(visit: Visit) -> Response:
-    return await change(visit, "auth.update_profile", "saved", name=(await visit.form()).get("name", ""))
+async def request_email_change(visit: Visit) -> Response:
+    form = await visit.form()
+    fields = {"email": form.get("newEmail", ""), "password": form.get("password", "")}
+    return await submit(visit, _page, ACCOUNT, "email-change-requested", "auth.request_email_change", **fields)
 
 
-async def revoke_session(visit: Visit) -> Response:
-    await visit.form()
-    return await change(visit, "auth.revoke_session", "session-ended", sessionId=visit.path_value("session_id"))
+async def cancel_email_change(visit: Visit) -> Response:
+    return await submit(visit, _page, ACCOUNT, "email-change-cancelled", "auth.cancel_email_change")
+
+
+async def export(visit: Visit) -> Response:
+    """One file with the data of all contexts, as `capsule account export` prints it."""
+    names = ("auth", "billing", "deploy", "monitor")
+    documents = await gather(visit.call("auth.export"), visit.call("billing.export"), visit.call("deploy.export"), visit.call("monitor.export"))
+    content = orjson.dumps(dict(zip(names, documents, strict=True)), option=orjson.OPT_INDENT_2)
+    return Response(content, media_type="application/json", headers={"content-disposition": 'attachment; filename="capsule-account.json"'})
+
+
+async def confirmation_form(visit: Visit) -> Response:
+    """The form that makes the sign-in recent."""
+    return visit.render("confirm_identity.html", next=_next(visit.query("next")), problem=None)
 
 
 async def confirm_identity(visit: Visit) -> Response:
     """The password or a code makes the sign-in recent; the form that needed it is sent again by its user."""
     form = await visit.form()
     fields = {"code": form.get("code") or None, "password": form.get("password") or None}
+    next_page = _next(form.get("next", ""))
     try:
         confirmed = await visit.call("auth.confirm_identity", **fields)
     except ApiProblem as problem:
         if problem.status == 401:
             raise
-        return visit.render("confirm_identity.html", problem.status, problem=problem)
+        return visit.confirmation(next_page, problem)
     visit.new_tokens = Tokens(confirmed["accessToken"], visit.cookie(REFRESH), confirmed["expiresIn"])
-    return visit.redirect("/account", done="identity-confirmed")
+    return visit.redirect(next_page, done="identity-confirmed")
 
 
-async def unlink_identity(visit: Visit) -> Response:
-    await visit.form()
-    return await change(visit, "auth.unlink_identity", "identity-unlinked", identityId=visit.path_value("identity_id"))
+def _next(target: str) -> str:
+    """The page after the confirmation; a query is left out."""
+    return local_path(target).partition("?")[0] if target else "/account/security"
 
 
 async def delete(visit: Visit) -> Response:
@@ -94,26 +82,24 @@ async def delete(visit: Visit) -> Response:
     try:
         await visit.call("auth.delete_account", password=form.get("password", ""))
     except ApiProblem as problem:
-        if problem.status == 401:
-            raise
-        return await _page(visit, problem)
+        return await respond_refused(visit, problem, _page, ACCOUNT)
     visit.has_signed_out = True
     return visit.redirect("/sign-in", done="account-deleted")
 
 
 async def restore(visit: Visit) -> Response:
-    await visit.form()
-    return await change(visit, "auth.restore_account", "account-restored")
+    return await submit(visit, _page, ACCOUNT, "account-restored", "auth.restore_account")
 
 
 PAGES = (
-    Page("GET", "/account", show),
+    Page("GET", ACCOUNT, show),
     Page("POST", "/account/password", change_password),
     Page("POST", "/account/name", rename),
-    Page("POST", "/account/sessions/{session_id}/revocation", revoke_session),
+    Page("POST", "/account/email-change", request_email_change),
+    Page("POST", "/account/email-change/cancellation", cancel_email_change),
+    Page("GET", "/account/export", export),
     Page("GET", "/account/confirmation", confirmation_form),
     Page("POST", "/account/confirmation", confirm_identity),
-    Page("POST", "/account/identities/{identity_id}/removal", unlink_identity),
     Page("POST", "/account/deletion", delete),
     Page("POST", "/account/restoration", restore),
 )

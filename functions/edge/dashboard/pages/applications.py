@@ -6,7 +6,9 @@ from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Form, Visit, gather, optional
+from functions.edge.dashboard.pages.team_choice import TeamChoice
+from functions.edge.dashboard.visit import ALL_TEAMS, Form, Visit, gather, optional, permitted
+from functions.kernel import Permission
 
 TEXT_SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
 FIRST = ("staging", "production")
@@ -16,29 +18,41 @@ MAX_SHOWN = 20
 
 
 async def home(visit: Visit) -> Response:
-    listed, alerts, quota, bill = await gather(
-        visit.call("deploy.applications", limit="100"),
+    """The applications of all teams, or of the chosen one; its quota and bill, or those of the personal team."""
+    team_id = visit.team_id
+    permissions, listed, alerts, quota, bill = await gather(
+        visit.call("auth.permissions"),
+        permitted(visit.call("deploy.applications", limit="100", teamId=team_id)),
         optional(visit.call("monitor.alerts", state="firing")),
-        optional(visit.call("deploy.quota")),
-        optional(visit.call("billing.current_bill")),
+        optional(visit.call("deploy.quota", teamId=team_id)),
+        optional(visit.call("billing.current_bill", teamId=team_id)),
     )
-    summaries = listed["items"]
+    choice = TeamChoice.of(visit, permissions)
+    if team_id and not choice.chosen:
+        return visit.redirect("/", team=ALL_TEAMS)  # the choice of an earlier membership, or of another user of this browser
+    summaries = listed["items"] if listed else []
     views = await gather(*(optional(visit.call("deploy.application", applicationId=each["id"])) for each in summaries[:MAX_SHOWN]))
     details = {view["id"]: view for view in views if view}
     firing = alerts["items"] if alerts else []
-    return visit.render("home.html", summaries=summaries, details=details, alerts=firing, quota=quota, bill=bill)
+    return visit.render("home.html", choice=choice, summaries=summaries, details=details, alerts=firing, quota=quota, bill=bill)
 
 
 async def new_form(visit: Visit) -> Response:
-    return visit.render("new.html", values={}, problem=None)
+    return await _new(visit, {}, None)
+
+
+async def _new(visit: Visit, values: Form, problem: ApiProblem | None) -> Response:
+    choice = TeamChoice.of(visit, await visit.call("auth.permissions"))
+    teams = choice.with_permission(Permission.APP_CREATE)
+    return visit.render("new.html", problem.status if problem else 200, teams=teams, team_id=visit.team_id, values=values, problem=problem)
 
 
 async def create(visit: Visit) -> Response:
     form = await visit.form()
     try:
-        application = await visit.call("deploy.create_application", name=form.get("name", ""), **_given(form))
+        application = await visit.call("deploy.create_application", name=form.get("name", ""), teamId=form.get("team") or None, **_given(form))
     except ApiProblem as problem:
-        return visit.render("new.html", problem.status, values=form, problem=problem)
+        return await _new(visit, form, problem)
     return visit.redirect(f"/apps/{application['id']}", done="created")
 
 

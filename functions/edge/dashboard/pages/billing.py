@@ -1,94 +1,99 @@
 """Plan, current bill, invoices, payment method."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
+from functions.edge.dashboard.pages.forms import submit
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit, gather, optional
+from functions.edge.dashboard.pages.team_choice import TeamChoice
+from functions.edge.dashboard.visit import ALL_TEAMS, Visit, gather, optional
+
+BILLING = "/billing"
 
 
 async def show(visit: Visit) -> Response:
-    return await _page(visit, None)
+    return await _page(visit)
 
 
-async def _page(visit: Visit, problem: ApiProblem | None) -> Response:
-    bill, subscription, plans, invoices, method, quota = await gather(
-        optional(visit.call("billing.current_bill")),
-        optional(visit.call("billing.subscription")),
+async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
+    """The bills of the chosen team, else of the personal one."""
+    team_id = visit.team_id
+    permissions, bill, subscription, plans, invoices, method = await gather(
+        visit.call("auth.permissions"),
+        optional(visit.call("billing.current_bill", teamId=team_id)),
+        optional(visit.call("billing.subscription", teamId=team_id)),
         visit.call("billing.plans"),
-        optional(visit.call("billing.invoices", limit="12")),
-        optional(visit.call("billing.payment_method")),
-        optional(visit.call("deploy.quota")),
+        optional(visit.call("billing.invoices", limit="12", teamId=team_id)),
+        optional(visit.call("billing.payment_method", teamId=team_id)),
     )
+    choice = TeamChoice.of(visit, permissions)
+    if team_id and not choice.chosen:
+        return visit.redirect(BILLING, team=ALL_TEAMS)
     return visit.render(
         "billing.html",
         problem.status if problem else 200,
+        choice=choice,
+        team=choice.chosen or choice.personal,
         bill=bill,
         subscription=subscription,
         plans=plans["items"],
         invoices=invoices["items"] if invoices else [],
         method=method,
-        quota=quota,
         problem=problem,
     )
 
 
 async def subscribe(visit: Visit) -> Response:
     form = await visit.form()
-    try:
-        await visit.call("billing.subscribe", plan=form.get("plan", ""), paymentMethod=form.get("paymentMethod") or None)
-    except ApiProblem as problem:
-        return await _page(visit, problem)
-    return visit.redirect("/billing", done="plan-changed")
+    return await _change(visit, "plan-changed", "billing.subscribe", plan=form.get("plan", ""), paymentMethod=form.get("paymentMethod") or None)
 
 
 async def cancel(visit: Visit) -> Response:
-    return await _change(visit, "billing.cancel_subscription", "cancelled")
+    return await _change(visit, "cancelled", "billing.cancel_subscription")
 
 
 async def resume(visit: Visit) -> Response:
-    return await _change(visit, "billing.resume_subscription", "resumed")
-
-
-async def _change(visit: Visit, function: str, done: str) -> Response:
-    await visit.form()
-    try:
-        await visit.call(function)
-    except ApiProblem as problem:
-        return await _page(visit, problem)
-    return visit.redirect("/billing", done=done)
+    return await _change(visit, "resumed", "billing.resume_subscription")
 
 
 async def set_payment_method(visit: Visit) -> Response:
     form = await visit.form()
-    try:
-        await visit.call("billing.set_payment_method", paymentMethod=form.get("paymentMethod", ""))
-    except ApiProblem as problem:
-        return await _page(visit, problem)
-    return visit.redirect("/billing", done="payment-method")
+    return await _change(visit, "payment-method", "billing.set_payment_method", paymentMethod=form.get("paymentMethod", ""))
+
+
+async def _change(visit: Visit, done: str, function: str, **fields: Any) -> Response:
+    """Change the team of the form: another page may have chosen another one meanwhile."""
+    await visit.form()
+    return await submit(visit, _page, _path(visit, BILLING), done, function, teamId=visit.team_id, **fields)
+
+
+def _path(visit: Visit, path: str) -> str:
+    return f"{path}?team={visit.team_id}" if visit.team_id else path
 
 
 async def invoice(visit: Visit) -> Response:
-    view = await visit.call("billing.invoice", invoiceId=visit.path_value("invoice"))
-    return visit.render("invoice.html", invoice=view, problem=None)
+    return await _invoice(visit)
+
+
+async def _invoice(visit: Visit, problem: ApiProblem | None = None) -> Response:
+    view = await visit.call("billing.invoice", invoiceId=visit.path_value("invoice"), teamId=visit.team_id)
+    return visit.render("invoice.html", problem.status if problem else 200, invoice=view, problem=problem)
 
 
 async def pay(visit: Visit) -> Response:
     form, invoice_id = await visit.form(), visit.path_value("invoice")
-    try:
-        await visit.call("billing.pay_invoice", invoiceId=invoice_id, paymentMethod=form.get("paymentMethod") or None)
-    except ApiProblem as problem:
-        view = await visit.call("billing.invoice", invoiceId=invoice_id)
-        return visit.render("invoice.html", problem.status, invoice=view, problem=problem)
-    return visit.redirect(f"/billing/invoices/{invoice_id}", done="paying")
+    fields = {"invoiceId": invoice_id, "teamId": visit.team_id, "paymentMethod": form.get("paymentMethod") or None}
+    return await submit(visit, _invoice, _path(visit, f"{BILLING}/invoices/{invoice_id}"), "paying", "billing.pay_invoice", **fields)
 
 
 async def pdf(visit: Visit) -> Response:
     if "credit" in visit.request.path_params:
-        fields = {"invoiceId": visit.path_value("invoice"), "creditNoteId": visit.path_value("credit")}
+        fields = {"invoiceId": visit.path_value("invoice"), "creditNoteId": visit.path_value("credit"), "teamId": visit.team_id}
         file = await visit.download("billing.credit_note_pdf", **fields)
     else:
-        file = await visit.download("billing.invoice_pdf", invoiceId=visit.path_value("invoice"))
+        file = await visit.download("billing.invoice_pdf", invoiceId=visit.path_value("invoice"), teamId=visit.team_id)
     name = "".join(character if character.isascii() and (character.isalnum() or character in "._-") else "_" for character in file.name)
     return Response(file.content, media_type=file.media_type, headers={"content-disposition": f'inline; filename="{name}"'})
 

@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse, Response
 from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.cookies import Tokens, local_path
 from functions.edge.dashboard.pages.access import sign_in_page
-from functions.edge.dashboard.pages.account import change
 from functions.edge.dashboard.pages.page import Page
+from functions.edge.dashboard.pages.security import change
 from functions.edge.dashboard.visit import Visit
 
 

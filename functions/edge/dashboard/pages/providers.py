@@ -49,7 +49,7 @@ async def begin_link(visit: Visit) -> Response:
     except ApiProblem as problem:
         if problem.slug != "recent-login-required":
             raise
-        return visit.render("confirm_identity.html", problem.status, problem=None)
+        return visit.confirmation("/account/security")
 
 
 async def _to_provider(visit: Visit, function: str, prefix: str, next_page: str) -> Response:
@@ -89,7 +89,7 @@ async def wait(visit: Visit) -> Response:
         next_page = visit.cookie(NEXT)
         _forget(visit)
         if links:
-            return visit.redirect("/account", done="identity-linked")
+            return visit.redirect("/account/security", done="identity-linked")
         visit.new_tokens = Tokens.of(result)
         return visit.redirect(local_path(next_page))
     return visit.render("provider_redirect.html", title="Waiting for the provider", url=WAITING, seconds=1)

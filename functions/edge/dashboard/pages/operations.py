@@ -1,0 +1,81 @@
+"""For administrators of the installation: what functions do, their log lines, and registrations that wait or failed."""
+
+from datetime import timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from functions.edge.dashboard.api import ApiProblem, Json
+from functions.edge.dashboard.pages.forms import submit
+from functions.edge.dashboard.pages.page import Page
+from functions.edge.dashboard.visit import Visit
+
+CONTEXTS = ("auth", "billing", "deploy", "monitor")
+RANGES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+LOG_FILTERS = ("function", "search", "fields")
+REGISTRATION_STATUSES = ("failed", "compensating", "compensated", "user", "customer", "quota", "payment-account", "completed")
+REGISTRATIONS = "/operations/registrations"
+
+
+async def functions(visit: Visit) -> Response:
+    length = visit.query("range") if visit.query("range") in RANGES else "1h"
+    context = visit.query("context") if visit.query("context") in CONTEXTS else None
+    begin = (visit.now - RANGES[length]).isoformat()
+    view = await visit.call("monitor.function_metrics", context=context, **{"from": begin})
+    return visit.render(
+        "operations/functions.html",
+        functions=sorted(view["functions"], key=_by_trouble),
+        totals={name: sum(each[name] for each in view["functions"]) for name in ("executions", "failed", "retried", "deadLetters")},
+        context=context,
+        contexts=CONTEXTS,
+        length=length,
+        lengths=list(RANGES),
+    )
+
+
+def _by_trouble(each: Json) -> tuple[Any, ...]:
+    """What needs an operator first, then what runs most."""
+    return (-each["deadLetters"], -each["failed"], -each["executions"], each["function"])
+
+
+async def logs(visit: Visit) -> Response:
+    chosen = {name: visit.query(name) for name in LOG_FILTERS}
+    problem: ApiProblem | None = None
+    view: Json = {"lines": []}
+    try:
+        view = await visit.call("monitor.function_logs", limit="200", **{name: value for name, value in chosen.items() if value})
+    except ApiProblem as refused:
+        if refused.status != 422:
+            raise
+        problem = refused
+    return visit.render("operations/logs.html", problem.status if problem else 200, lines=view["lines"], filter=chosen, problem=problem)
+
+
+async def registrations(visit: Visit) -> Response:
+    return await _registrations(visit)
+
+
+async def _registrations(visit: Visit, problem: ApiProblem | None = None) -> Response:
+    status = visit.query("status") if visit.query("status") in REGISTRATION_STATUSES else None
+    page = await visit.call("auth.registrations", status=status, cursor=visit.query("cursor") or None, limit="50")
+    return visit.render(
+        "operations/registrations.html",
+        problem.status if problem else 200,
+        page=page,
+        chosen=status,
+        statuses=REGISTRATION_STATUSES,
+        problem=problem,
+    )
+
+
+async def resume_registration(visit: Visit) -> Response:
+    user_id = visit.path_value("user")
+    return await submit(visit, _registrations, REGISTRATIONS, "registration-resumed", "auth.resume_registration", userId=user_id)
+
+
+PAGES = (
+    Page("GET", "/operations", functions),
+    Page("GET", "/operations/logs", logs),
+    Page("GET", REGISTRATIONS, registrations),
+    Page("POST", "/operations/registrations/{user}/resumption", resume_registration),
+)
