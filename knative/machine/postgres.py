@@ -14,13 +14,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from functions.runtime.storage.database import LOCK_TIMEOUT
-from knative.machine import accounts, leftovers, packages, processes, secrets
+from knative.machine import accounts, leftovers, packages, postgres_roles, processes, secrets
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
+from knative.machine.postgres_roles import ROLES
 from knative.machine.problems import Problem
 
 SUPERUSER = "postgres"
-ROLES = ("owner", "functions", "reader")
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,9 @@ class PostgreSQL:
         self.durable = durable
 
     def url(self, role: str, database: str) -> str:
-        """URL of a database for a role of this server."""
-        return f"postgresql://{role}:{secrets.password(self.home, role)}@{LOOPBACK}:{self.home.ports.postgres}/{database}"
+        """URL of a database for a role of this server, with the role's current login."""
+        login = postgres_roles.login(self.home, role)
+        return f"postgresql://{login.name}:{login.password}@{LOOPBACK}:{self.home.ports.postgres}/{database}"
 
     def database(self, context: str, name: str = "") -> Database:
         """A context's database. `name` selects another database with the roles of that context."""
@@ -118,7 +118,7 @@ class PostgreSQL:
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
             existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
             for context in CONTEXTS:
-                self._create_roles(connection, context)
+                postgres_roles.create(connection, self.home, context)
                 if context not in existing:
                     create = "CREATE DATABASE {} OWNER {}"
                     connection.execute(sql.SQL(create).format(sql.Identifier(context), sql.Identifier(f"{context}_owner")))
@@ -128,18 +128,6 @@ class PostgreSQL:
                 _grant_rows(connection, context)
                 if context == "monitor" and self._has_timescale():
                     connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
-
-    def _create_roles(self, connection: psycopg.Connection, context: str) -> None:
-        for role in (f"{context}_{each}" for each in ROLES):
-            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
-            verb = "ALTER" if exists else "CREATE"
-            connection.execute(
-                sql.SQL(verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(
-                    sql.Identifier(role), sql.Literal(secrets.password(self.home, role))
-                )
-            )
-        for setting in ("default_transaction_read_only = on", f"lock_timeout = '{LOCK_TIMEOUT}'"):
-            connection.execute(sql.SQL("ALTER ROLE {} SET " + setting).format(sql.Identifier(f"{context}_reader")))
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in self.home.environment.items() if name in ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")}

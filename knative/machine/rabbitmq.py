@@ -44,8 +44,9 @@ class RabbitMQ:
         return f"amqp://{USER}:{self.password}@{LOOPBACK}:{self.home.ports.amqp}/{quote(vhost, safe='')}"
 
     def user_url(self, user: str) -> str:
-        """AMQP URL of a user that `rabbitmq_users` creates, on the default virtual host."""
-        return f"amqp://{user}:{rabbitmq_users.password(self.home, user)}@{LOOPBACK}:{self.home.ports.amqp}/%2F"
+        """AMQP URL of the current login of a user that `rabbitmq_users` creates, on the default virtual host."""
+        login = rabbitmq_users.user(self.home, user).current
+        return f"amqp://{login.name}:{login.password}@{LOOPBACK}:{self.home.ports.amqp}/%2F"
 
     def is_running(self) -> bool:
         return processes.find_running(self.home, self.name) is not None

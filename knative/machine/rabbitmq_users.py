@@ -6,8 +6,8 @@ because RabbitMQ caches permissions per channel; clients reconnect by themselves
 
 import base64
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -15,8 +15,8 @@ from urllib.parse import quote
 import yaml
 
 from functions.describe.rabbitmq_user import NOTHING, RabbitMQUser, TopicPermission
-from knative.machine import secrets
 from knative.machine.home import PROJECT, Home
+from knative.machine.logins import Login, User
 from knative.machine.problems import Problem
 
 PERMISSIONS = PROJECT / "knative" / "base" / "rabbitmq.yaml"
@@ -43,9 +43,9 @@ class Account:
     password: str
 
 
-def password(home: Home, user: str) -> str:
-    """The password of a RabbitMQ user, generated at first use."""
-    return secrets.password(home, f"rabbitmq-{user}")
+def user(home: Home, name: str) -> User:
+    """A RabbitMQ user with its two logins."""
+    return User(home, name, f"{name}-alternate", f"rabbitmq-{name}")
 
 
 def declared(file: Path = PERMISSIONS) -> list[RabbitMQUser]:
@@ -76,20 +76,54 @@ def knative_user(declared: Sequence[RabbitMQUser]) -> RabbitMQUser:
 
 
 def accounts(home: Home) -> list[Account]:
-    """All users of this machine with their passwords."""
+    """The current login of all users of this machine, with its permissions."""
     users = declared()
-    return [Account(user, password(home, user.name)) for user in (*users, knative_user(users))]
+    return [_account(each, user(home, each.name).current) for each in (*users, knative_user(users))]
 
 
-def apply(server: Management, accounts: Sequence[Account], vhost: str = "/") -> list[str]:
-    """Create, change and delete users until they match `accounts` in that virtual host. Idempotent. Returns the names of the changed users."""
+def former_logins(home: Home) -> list[str]:
+    """Names of the logins of all users that are not current. Few of them exist."""
+    users = declared()
+    return [user(home, each.name).other for each in (*users, knative_user(users))]
+
+
+def stage_logins(home: Home) -> list[Account]:
+    """Give the other login of each user a new password. `apply` makes RabbitMQ accept it."""
+    users = declared()
+    return [_account(each, user(home, each.name).stage()) for each in (*users, knative_user(users))]
+
+
+def switch_logins(home: Home) -> None:
+    """Make the other login of each user the current one."""
+    users = declared()
+    for each in (*users, knative_user(users)):
+        user(home, each.name).switch()
+
+
+def close_former_logins(server: Management, home: Home) -> None:
+    """Refuse the former passwords. Connections that are open stay: the login itself is kept, without a password. Idempotent."""
+    names = former_logins(home)
+    for each in server.management("GET", "/api/users"):
+        if each["name"] in names and each["password_hash"]:
+            server.management("PUT", f"/api/users/{quote(each['name'], safe='')}", {"password_hash": "", "tags": TAG})
+
+
+def _account(declared: RabbitMQUser, login: Login) -> Account:
+    return Account(replace(declared, name=login.name), login.password)
+
+
+def apply(server: Management, accounts: Sequence[Account], vhost: str = "/", former: Collection[str] = ()) -> list[str]:
+    """Create, change and delete users until they match `accounts` in that virtual host. Idempotent. Returns the names of the changed users.
+
+    `former`: logins that are left alone (`close_former_logins`).
+    """
     existing = {user["name"]: user for user in server.management("GET", "/api/users")}
     permissions = {each["user"]: each for each in server.management("GET", f"/api/vhosts/{quote(vhost, safe='')}/permissions")}
     topics: dict[str, list[dict[str, str]]] = {}
     for each in server.management("GET", f"/api/vhosts/{quote(vhost, safe='')}/topic-permissions"):
         topics.setdefault(each["user"], []).append(each)
     names = {account.user.name for account in accounts}
-    removed = sorted(name for name, user in existing.items() if TAG in user["tags"] and name not in names)
+    removed = sorted(name for name, user in existing.items() if TAG in user["tags"] and name not in names and name not in former)
     for name in removed:
         server.management("DELETE", f"/api/users/{quote(name, safe='')}")
     changed = [

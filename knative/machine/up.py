@@ -13,10 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from functions.runtime.config.variables import AMQP_URL
+from functions.runtime.config.variables import ROOT
 from functions.wire.settings import check as check_settings
 from knative.local.variables import PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
-from knative.machine import bytecode, grouping, keys, kustomize, leftovers, packages, processes, rabbitmq_users, repositories
+from knative.machine import bytecode, grouping, keys, knative_credentials, kustomize, leftovers, packages, processes, rabbitmq_users, repositories
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
@@ -119,7 +119,7 @@ def _start_rabbitmq(home: Home, progress: Progress) -> None:
     with progress.step("RabbitMQ") as step:
         server = RabbitMQ(home)
         server.start()
-        rabbitmq_users.apply(server, rabbitmq_users.accounts(home))
+        rabbitmq_users.apply(server, rabbitmq_users.accounts(home), former=rabbitmq_users.former_logins(home))
         step.detail = f"{LOOPBACK}:{home.ports.amqp}, management {home.ports.management}"
 
 
@@ -176,8 +176,9 @@ def start_knative(home: Home) -> bool:
 def _start_knative_process(home: Home) -> None:
     folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: str(home.git)}
     preloaded = {PRELOAD_MODULES.name: ",".join(PRELOADED_MODULES)}
-    own = {AMQP_URL.name: keys.knative_amqp_url(home), **keys.health_check_settings(home)}
-    environment = {**home.child_environment(), **own, **folders, **preloaded}
+    knative_credentials.write_credentials(home)
+    inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
+    environment = {**inherited, ROOT.name: str(knative_credentials.root(home)), **folders, **preloaded}
     processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
 
 
@@ -200,6 +201,7 @@ def code_digest() -> str:
 
 def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
     """Apply the Secrets and the overlay through the Kubernetes API, wait until everything is ready, and remove the former grouping."""
+    from knative.machine import rotation
     from knative.machine.cluster import OPERATOR, UP, Cluster
 
     with progress.step("Secrets") as step:
@@ -207,7 +209,9 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
             folder.mkdir(mode=0o700, exist_ok=True)
         repositories.create(home, SAMPLE, repositories.sample(SAMPLE))
         cluster = Cluster(home)
+        knative_credentials.write_credentials(home)
         step.detail = f"{cluster.apply(keys.operator_objects(home), OPERATOR)} Secrets and ConfigMaps"
+        rotation.close_interrupted(home)
     with progress.step("Manifests") as step:
         overlay = grouping.OVERLAYS[shape]
         objects = kustomize.render(home, overlay)
