@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         show_problem(Problem(f"PostgreSQL does not answer: {error}".strip(), remedy), console)
     except OSError as error:
         remedy = "Check free space and permissions, or use another folder: CAPSULE_HOME=…"
-        show_problem(Problem(f"{error.strerror}: {error.filename or ''}", remedy), console)
+        show_problem(Problem(f"{error.strerror or str(error) or type(error).__name__}: {error.filename or ''}", remedy), console)
     except KeyboardInterrupt:
         console.print("\nInterrupted. ./taskw up continues; ./taskw down stops everything.")
     return 1

@@ -20,6 +20,7 @@ USER = "capsule"
 # Schedulers do not busy-wait while idle (+sbwt none); few async threads; distribution on loopback only.
 ERLANG = "+sbwt none +sbwtdcpu none +sbwtdio none +A 4 -kernel inet_dist_use_interface {127,0,0,1}"
 VHOST_TIMEOUT_SECONDS = 10
+MANAGEMENT_TIMEOUT_SECONDS = 30
 COOKIE_BYTES = 20
 
 
@@ -105,7 +106,7 @@ class RabbitMQ:
         if body is not None:
             request.add_header("Content-Type", "application/json")
             request.data = json.dumps(body).encode()
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as response:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=MANAGEMENT_TIMEOUT_SECONDS) as response:
             text = response.read()
         return json.loads(text) if text else None
 
