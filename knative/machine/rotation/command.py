@@ -17,7 +17,7 @@ from knative.machine.rotation import key_sets, records, servers, shared
 from knative.machine.rotation.records import Record
 from knative.machine.up import lock
 
-SIGNING, SEALING, WEBHOOK, HEALTH_CHECK = "signing", "sealing", "stripe-webhook", "health-check"
+SIGNING, SEALING, WEBHOOK, HEALTH_CHECK, TLS = "signing", "sealing", "stripe-webhook", "health-check", "tls"
 ALL = "all"
 Run = Callable[[Home, Cluster, Record, bool], str]
 
@@ -61,6 +61,11 @@ ROTATIONS = {
         "key of health checks",
         lambda home, cluster, _, __: shared.rotate_health_check(home, cluster),
         ("health-check.password",),
+    ),
+    TLS: Rotation(
+        "certificate of PostgreSQL and RabbitMQ",
+        lambda home, cluster, _, __: servers.rotate_certificate(home, cluster),
+        ("server.crt",),
     ),
 }
 
