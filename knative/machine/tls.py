@@ -1,7 +1,8 @@
 """Certificates of this machine's PostgreSQL and RabbitMQ: an authority of its own, and one certificate for both servers.
 
 The authority is made once and stays, so that `renew` changes nothing for clients: they trust the authority, and verify the name. Its key is readable
-by its owner alone. The servers' certificate is made again by `up` when less than a third of its lifetime is left, and by `./taskw rotate tls`.
+by its owner alone. The servers' certificate is made again by `up` when less than a third of its lifetime is left, and by `./taskw rotate tls`. A
+server that runs uses the new one after `renew_certificate`.
 """
 
 import ipaddress
@@ -19,7 +20,7 @@ from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
-LIFETIME = timedelta(days=90)
+LIFETIME = timedelta(days=825)
 RENEW_BEFORE = LIFETIME / 3
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -47,9 +48,14 @@ def ensure(home: Home, now: datetime | None = None) -> None:
     if not authority(home).exists() or not _authority_key(home).exists():
         _create_authority(home, now)
         _certificate(home).unlink(missing_ok=True)
-    expiry = expires_at(home)
-    if expiry is None or not _key(home).exists() or expiry - now < RENEW_BEFORE:
+    if is_due(home, now):
         renew(home, now)
+
+
+def is_due(home: Home, now: datetime | None = None) -> bool:
+    """Whether the servers need a new certificate."""
+    expiry = expires_at(home)
+    return expiry is None or not _key(home).exists() or expiry - (now or datetime.now(UTC)) < RENEW_BEFORE
 
 
 def renew(home: Home, now: datetime | None = None) -> None:

@@ -70,6 +70,7 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
             install_packages(home, progress, step)
             bytecode.compile_modules()
         start_servers(home, progress)
+        renew_certificate(home)
         with progress.step("Migrations") as step:
             step.detail = migrate_databases(home)
         with progress.step("Knative") as step:
@@ -147,6 +148,15 @@ def _start_redis(home: Home, progress: Progress) -> None:
     with progress.step("Redis") as step:
         Redis(home).start()
         step.detail = f"{LOOPBACK}:{home.ports.redis}"
+
+
+def renew_certificate(home: Home) -> None:
+    """Give servers that speak TLS a new certificate, if theirs expires soon."""
+    servers = [server for server in (PostgreSQL(home), RabbitMQ(home)) if server.is_running() and server.has_tls]
+    if servers and tls.is_due(home):
+        tls.renew(home)
+        for server in servers:
+            server.renew_certificate()
 
 
 def migrate_databases(home: Home) -> str:

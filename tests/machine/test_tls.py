@@ -120,10 +120,10 @@ def test_a_certificate_is_replaced_while_connections_are_open(postgres: PostgreS
         tls.renew(home)
         for server in (postgres, rabbitmq):
             server.renew_certificate()
-        wanted = x509.load_pem_x509_certificate((home.secrets / "server.crt").read_bytes()).serial_number
-        assert wanted != before
+        renewed = x509.load_pem_x509_certificate((home.secrets / "server.crt").read_bytes()).serial_number
+        assert renewed != before
         deadline = datetime.now(UTC) + timedelta(seconds=wait_limit(150))
-        while served_by_rabbitmq(home) != wanted:
+        while served_by_rabbitmq(home) != renewed:
             assert datetime.now(UTC) < deadline
             to_rabbitmq.process_data_events(time_limit=1)
         psycopg.connect(postgres.database("auth").functions_url).close()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 
 from functions.runtime.security.tokens import ACCESS_TOKEN_LIFETIME
-from knative.machine import keys
+from knative.machine import keys, tls
 from knative.machine.cluster import Cluster, reachable
 from knative.machine.home import CONTEXTS, Home
 from knative.machine.postgres_roles import ROTATING
@@ -127,6 +127,8 @@ def print_list(home: Home, console: Console, now: datetime | None = None) -> Non
         )
     for line in sealing_lines(home):
         console.print(line, markup=False)
+    if (expiry := tls.expires_at(home)) is not None:
+        console.print(f"tls: the certificate expires in {age(expiry - now)}", markup=False)
     console.print("Rotate one: ./taskw rotate NAME; all: ./taskw rotate all. Log: ./taskw logs rotations", markup=False)
 
 
