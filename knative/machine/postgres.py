@@ -10,14 +10,16 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 from psycopg import sql
 
-from knative.machine import accounts, leftovers, packages, postgres_roles, processes, secrets
+from knative.machine import accounts, leftovers, packages, postgres_roles, processes, secrets, tls
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres_roles import ROLES
 from knative.machine.problems import Problem
+from knative.machine.variables import TLS
 
 SUPERUSER = "postgres"
 
@@ -45,7 +47,28 @@ class PostgreSQL:
     def url(self, role: str, database: str) -> str:
         """URL of a database for a role of this server, with the role's current login."""
         login = postgres_roles.login(self.home, role)
-        return f"postgresql://{login.name}:{login.password}@{LOOPBACK}:{self.home.ports.postgres}/{database}"
+        return f"postgresql://{login.name}:{login.password}@{LOOPBACK}:{self.home.ports.postgres}/{database}{self._url_options}"
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the server was started with CAPSULE_TLS."""
+        return self._configuration.exists() and "ssl = 'on'" in self._configuration.read_text()
+
+    @property
+    def _url_options(self) -> str:
+        if not self.has_tls:
+            return ""
+        return "?" + urlencode({"sslmode": "verify-full", "sslrootcert": str(tls.authority(self.home)), "ssl_min_protocol_version": "TLSv1.3"})
+
+    @property
+    def _configuration(self) -> Path:
+        return self.data / "capsule.conf"
+
+    def renew_certificate(self) -> None:
+        """Use the present certificate for new connections."""
+        tls.install(self.home, self.data, accounts.server_account("postgres"))
+        with self.superuser() as connection:
+            connection.execute("SELECT pg_reload_conf()")
 
     def database(self, context: str, name: str = "") -> Database:
         """A context's database. `name` selects another database with the roles of that context."""
@@ -193,7 +216,12 @@ class PostgreSQL:
         libraries = (folder.parent / "lib", folder.parent / "lib" / "postgresql")  # Debian and Homebrew
         if any((library / f"timescaledb{suffix}").exists() for library in libraries for suffix in (".so", ".dylib")):
             settings |= {"shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off"}
-        file = self.data / "capsule.conf"
+        if TLS.read(self.home.environment):
+            tls.ensure(self.home)
+            certificate, key = tls.install(self.home, self.data, account)
+            settings |= {"ssl": "on", "ssl_cert_file": str(certificate), "ssl_key_file": str(key), "ssl_min_protocol_version": "TLSv1.3"}
+        self._require_tls()
+        file = self._configuration
         file.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
         main = self.data / "postgresql.conf"
         if "include 'capsule.conf'" not in main.read_text():
@@ -201,6 +229,12 @@ class PostgreSQL:
                 opened.write("\ninclude 'capsule.conf'\n")
         if account:
             shutil.chown(file, account.uid, account.gid)
+
+    def _require_tls(self) -> None:
+        """Refuse connections without TLS, or accept them again (https://www.postgresql.org/docs/current/auth-pg-hba-conf.html)."""
+        kind = "hostssl" if TLS.read(self.home.environment) else "host"
+        rules = self.data / "pg_hba.conf"
+        rules.write_text("".join(f"{kind} {databases} all {LOOPBACK}/32 scram-sha-256\n" for databases in ("all", "replication")))
 
 
 def grant_connect(connection: psycopg.Connection, database: str, context: str) -> None:

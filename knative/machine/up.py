@@ -16,7 +16,19 @@ from typing import Any
 from functions.runtime.config.variables import ROOT
 from functions.wire.settings import check as check_settings
 from knative.local.variables import PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
-from knative.machine import bytecode, grouping, keys, knative_credentials, kustomize, leftovers, packages, processes, rabbitmq_users, repositories
+from knative.machine import (
+    bytecode,
+    grouping,
+    keys,
+    knative_credentials,
+    kustomize,
+    leftovers,
+    packages,
+    processes,
+    rabbitmq_users,
+    repositories,
+    tls,
+)
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
@@ -58,6 +70,7 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
             install_packages(home, progress, step)
             bytecode.compile_modules()
         start_servers(home, progress)
+        renew_certificate(home)
         with progress.step("Migrations") as step:
             step.detail = migrate_databases(home)
         with progress.step("Knative") as step:
@@ -137,6 +150,15 @@ def _start_redis(home: Home, progress: Progress) -> None:
         step.detail = f"{LOOPBACK}:{home.ports.redis}"
 
 
+def renew_certificate(home: Home) -> None:
+    """Give servers that speak TLS a new certificate, if theirs expires soon."""
+    servers = [server for server in (PostgreSQL(home), RabbitMQ(home)) if server.is_running() and server.has_tls]
+    if servers and tls.is_due(home):
+        tls.renew(home)
+        for server in servers:
+            server.renew_certificate()
+
+
 def migrate_databases(home: Home) -> str:
     """Apply the migrations of all contexts, in parallel. Returns a summary."""
     with ThreadPoolExecutor(len(CONTEXTS)) as pool:
@@ -174,7 +196,7 @@ def start_knative(home: Home) -> bool:
 
 
 def _start_knative_process(home: Home) -> None:
-    folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: str(home.git)}
+    folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
     preloaded = {PRELOAD_MODULES.name: ",".join(PRELOADED_MODULES)}
     knative_credentials.write_credentials(home)
     inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
@@ -186,6 +208,7 @@ def _create_shared_folders(home: Home) -> None:
     """Folders that pods of the platform mount: they must exist when the one-machine Knative starts."""
     home.payments.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.git.mkdir(mode=0o755, parents=True, exist_ok=True)
+    tls.folder(home).mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
 def code_digest() -> str:

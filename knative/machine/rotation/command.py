@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 
 from functions.runtime.security.tokens import ACCESS_TOKEN_LIFETIME
-from knative.machine import keys
+from knative.machine import keys, tls
 from knative.machine.cluster import Cluster, reachable
 from knative.machine.home import CONTEXTS, Home
 from knative.machine.postgres_roles import ROTATING
@@ -17,7 +17,7 @@ from knative.machine.rotation import key_sets, records, servers, shared
 from knative.machine.rotation.records import Record
 from knative.machine.up import lock
 
-SIGNING, SEALING, WEBHOOK, HEALTH_CHECK = "signing", "sealing", "stripe-webhook", "health-check"
+SIGNING, SEALING, WEBHOOK, HEALTH_CHECK, TLS = "signing", "sealing", "stripe-webhook", "health-check", "tls"
 ALL = "all"
 Run = Callable[[Home, Cluster, Record, bool], str]
 
@@ -61,6 +61,11 @@ ROTATIONS = {
         "key of health checks",
         lambda home, cluster, _, __: shared.rotate_health_check(home, cluster),
         ("health-check.password",),
+    ),
+    TLS: Rotation(
+        "certificate of PostgreSQL and RabbitMQ",
+        lambda home, cluster, _, __: servers.rotate_certificate(home, cluster),
+        ("server.crt",),
     ),
 }
 
@@ -122,6 +127,8 @@ def print_list(home: Home, console: Console, now: datetime | None = None) -> Non
         )
     for line in sealing_lines(home):
         console.print(line, markup=False)
+    if (expiry := tls.expires_at(home)) is not None:
+        console.print(f"tls: the certificate expires in {age(expiry - now)}", markup=False)
     console.print("Rotate one: ./taskw rotate NAME; all: ./taskw rotate all. Log: ./taskw logs rotations", markup=False)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pika
 
-from knative.machine import keys, postgres_roles, rabbitmq_users
+from knative.machine import keys, postgres_roles, rabbitmq_users, tls
 from knative.machine.cluster import Cluster
 from knative.machine.home import Home
 from knative.machine.postgres import PostgreSQL
@@ -65,6 +65,17 @@ def rotate_broker(home: Home, cluster: Cluster) -> str:
     return f"{len(staged)} users"
 
 
+def rotate_certificate(home: Home, _: Cluster) -> str:
+    """Give PostgreSQL and RabbitMQ a new certificate of the same authority. Returns a summary. Raises: Problem without TLS."""
+    servers = [server for server in (PostgreSQL(home), RabbitMQ(home)) if server.is_running() and server.has_tls]
+    if not servers:
+        raise Problem("The servers of this machine speak no TLS.", "CAPSULE_TLS=on, then ./taskw down and ./taskw up: docs/operations.md.")
+    tls.renew(home)
+    for server in servers:
+        server.renew_certificate()
+    return f"{len(servers)} servers; open connections keep the former certificate"
+
+
 def close_interrupted(home: Home) -> None:
     """Refuse the logins that an interrupted rotation left accepted beside the current ones. Secrets must be applied. Raises: Problem."""
     interrupted = {name for name, record in records.read(home).items() if record.is_interrupted}
@@ -89,5 +100,4 @@ def _require_local(cluster: Cluster, secret: keys.Object, port: int) -> None:
 
 def _require_login(server: RabbitMQ, account: rabbitmq_users.Account) -> None:
     """Connect once: RabbitMQ's users are replicated state, and no process must use a login before it is accepted. Raises: AMQPError."""
-    url = f"amqp://{account.user.name}:{account.password}@127.0.0.1:{server.home.ports.amqp}/%2F"
-    pika.BlockingConnection(pika.URLParameters(url)).close()
+    pika.BlockingConnection(pika.URLParameters(server.login_url(account.user.name, account.password))).close()
