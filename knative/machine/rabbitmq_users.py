@@ -126,22 +126,27 @@ def apply(server: Management, accounts: Sequence[Account], vhost: str = "/", for
     removed = sorted(name for name, user in existing.items() if TAG in user["tags"] and name not in names and name not in former)
     for name in removed:
         server.management("DELETE", f"/api/users/{quote(name, safe='')}")
+    has_password_changed = {each.user.name for each in accounts if _apply_password(server, each, existing.get(each.user.name))}
     changed = [
         account.user.name
         for account in accounts
-        if _apply(server, account, vhost, existing.get(account.user.name), permissions.get(account.user.name), topics.get(account.user.name, []))
+        if _apply_permissions(server, account.user, vhost, permissions.get(account.user.name), topics.get(account.user.name, []))
     ]
-    for name in (*removed, *changed):
+    for name in (*removed, *changed):  # not for a new password: connections that are open stay, as a rotation needs
         server.management("DELETE", f"/api/connections/username/{quote(name, safe='')}")
-    return [*removed, *changed]
+    return [*removed, *(each.user.name for each in accounts if each.user.name in {*has_password_changed, *changed})]
 
 
-def _apply(server: Management, account: Account, vhost: str, existing: Any, permission: Any, topics: list[dict[str, str]]) -> bool:
-    user, name, vhost_path = account.user, quote(account.user.name, safe=""), quote(vhost, safe="")
+def _apply_password(server: Management, account: Account, existing: Any) -> bool:
+    if existing is not None and existing["tags"] == [TAG] and has_password(existing["password_hash"], account.password):
+        return False
+    server.management("PUT", f"/api/users/{quote(account.user.name, safe='')}", {"password": account.password, "tags": TAG})
+    return True
+
+
+def _apply_permissions(server: Management, user: RabbitMQUser, vhost: str, permission: Any, topics: list[dict[str, str]]) -> bool:
+    name, vhost_path = quote(user.name, safe=""), quote(vhost, safe="")
     is_changed = False
-    if existing is None or existing["tags"] != [TAG] or not has_password(existing["password_hash"], account.password):
-        server.management("PUT", f"/api/users/{name}", {"password": account.password, "tags": TAG})
-        is_changed = True
     declared_topics = [{"exchange": topic.exchange, "write": topic.write, "read": topic.read} for topic in user.topics]
     current_topics = [{key: topic[key] for key in ("exchange", "write", "read")} for topic in topics]
     if sorted(current_topics, key=str) != sorted(declared_topics, key=str):  # first: an exchange without topic permission allows every routing key

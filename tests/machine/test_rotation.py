@@ -3,6 +3,7 @@
 import io
 import os
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -251,8 +252,7 @@ def test_users_of_rabbitmq_rotate_and_open_connections_stay(own_rabbitmq: Rabbit
         with pytest.raises(ProbableAuthenticationError):
             pika.BlockingConnection(pika.URLParameters(before))
         with pika.BlockingConnection(pika.URLParameters(server.user_url("edge"))) as connection:
-            connection.channel().queue_declare("capsule.replies.test", exclusive=True)
+            connection.channel().queue_declare(f"capsule.replies.{uuid.uuid4()}", exclusive=True)
         open_connection.process_data_events(time_limit=0.5)
-        open_connection.channel().queue_declare("capsule.replies.open", exclusive=True)
-        open_connection.channel().queue_delete("capsule.replies.open")
+        open_connection.channel().queue_declare(f"capsule.replies.{uuid.uuid4()}", exclusive=True)
     open_connection.close()
