@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import httpx
@@ -22,6 +22,7 @@ from knative.machine.rotation import command, key_sets, records
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole, until
 from tests.proof import proof
+from tests.servers import discard, fresh_home
 
 pytestmark = proof("rotation")
 
@@ -78,6 +79,18 @@ class Load:
             self.failures.append(f"{datetime.now(UTC):%H:%M:%S} {method} {path}: {answer.status_code} {answer.text[:300]}")
             return None
         return dict(answer.json()) if answer.content else None
+
+
+@pytest.fixture(scope="module")
+def own_whole() -> Iterator[Whole]:
+    """A Capsule whose servers speak TLS, so that their certificate is rotated too."""
+    fresh = fresh_home("capsule-whole-")
+    found = Whole(replace(fresh, environment={**fresh.environment, "CAPSULE_TLS": "on"}))
+    try:
+        found.up()
+        yield found
+    finally:
+        discard(found.home)
 
 
 @pytest.fixture
