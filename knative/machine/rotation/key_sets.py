@@ -33,7 +33,8 @@ def rotate_signing(home: Home, cluster: Cluster, started_at: str, *, is_forced: 
         rotated = tokens.rotated_signing_jwks(private, is_forced=is_forced) | {ROTATED_AT: started_at}
         secrets.store(home, keys.SIGNING, json.dumps(rotated))
     publish(home, cluster, keys.signing_objects(home))
-    return f"key {tokens.current_signing_key(keys.signing_keys(home))['kid'][:12]} signs"
+    kid = tokens.current_signing_key(keys.signing_keys(home))["kid"]
+    return f"key {kid[:12]} signs{'; the former one was removed at once' if is_forced else ''}"
 
 
 def rotate_sealing(home: Home, cluster: Cluster, started_at: str, now: datetime | None = None) -> str:
