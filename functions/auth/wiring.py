@@ -36,7 +36,7 @@ from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.provider_logins import ProviderLoginStart
 from functions.auth.services.session_tokens import SessionTokens
 from functions.auth.services.team_affiliations import TeamAffiliations
-from functions.runtime.config.wiring import Wiring
+from functions.runtime.config.wiring import SealedColumn, Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
@@ -53,6 +53,10 @@ def revoked_sessions(revoked_sessions: RevokedSessions) -> ports.RevokedSessions
 wiring = Wiring(
     database="auth",
     settings=variables.SECTIONS,
+    sealed=(
+        SealedColumn("second_factors", ("user_id",), "sealed_secret"),
+        SealedColumn("provider_logins", ("id",), "sealed_code"),
+    ),
     ports={
         ports.Administrators: SettingsAdministrators,
         ports.Users: PostgresUsers,

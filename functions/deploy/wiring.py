@@ -47,7 +47,7 @@ from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.service_refresher import ServiceRefresher
-from functions.runtime.config.wiring import Wiring
+from functions.runtime.config.wiring import SealedColumn, Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 from functions.runtime.reliability.memberships import PostgresMemberships
 
@@ -59,6 +59,11 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 wiring = Wiring(
     database="deploy",
     settings=variables.SECTIONS,
+    sealed=(
+        SealedColumn("config_entries", ("application_id", "scope", "name", "version"), "sealed"),
+        SealedColumn("repository_access", ("application_id",), "sealed_private_key"),
+        SealedColumn("repository_access", ("application_id",), "sealed_token"),
+    ),
     ports={
         ApplicationDeletion: ApplicationDeletion,
         AccountReviewer: AccountReviewer,

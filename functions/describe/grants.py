@@ -7,6 +7,8 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     PublicKeys    the ConfigMap capsule-jwks at /etc/capsule/jwks (also for functions that verify a caller's token)
     Builds        the ConfigMap capsule-build, the operator's template of build Jobs, at /etc/capsule/build
     Vault         the keys of its context: the ConfigMap capsule-sealing and the Secret <context>-sealing
+    Housekeeping  the same, in a context that stores sealed texts
+    WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
     Cluster       the Service runs under the service account <context>-cluster
 """
 
@@ -23,7 +25,8 @@ from functions.runtime.config.wiring import Wiring
 @dataclass(frozen=True)
 class Grants:
     """`verifies_tokens`: has the public keys of access tokens. `opens_secrets`: has the private key of its context, which
-    decrypts sealed fields and signs replays. `seals`: has the public keys of the contexts.
+    decrypts sealed fields and signs replays. `seals`: has the public keys of the contexts. `verifies_webhooks`: has the secrets
+    with which the payment provider signs. `checks_applications`: has the key that marks the platform's own requests.
     """
 
     verifies_tokens: bool = False
@@ -31,17 +34,22 @@ class Grants:
     seals: bool = False
     signs_tokens: bool = False
     builds: bool = False
+    verifies_webhooks: bool = False
+    checks_applications: bool = False
     cluster: bool = False
 
 
 def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
     names = {getattr(dependency, "__name__", "") for dependency in _dependencies(declaration, wiring)}
+    reseals = "Housekeeping" in names and bool(wiring.sealed)
     return Grants(
         verifies_tokens="PublicKeys" in names or declaration.needs_caller,
-        opens_secrets=bool(declaration.secret_fields) or not names.isdisjoint({"ReplaySigner", "Vault"}) or declaration.needs_caller,
-        seals="Vault" in names,
+        opens_secrets=bool(declaration.secret_fields) or not names.isdisjoint({"ReplaySigner", "Vault"}) or declaration.needs_caller or reseals,
+        seals="Vault" in names or reseals,
         signs_tokens="SigningKeys" in names,
         builds="Builds" in names,
+        verifies_webhooks="WebhookVerifier" in names,
+        checks_applications="ApplicationRequests" in names,
         cluster="Cluster" in names,
     )
 

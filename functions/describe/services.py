@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
+from functions.deploy.adapters.variables import HEALTH_CHECK_KEY
 from functions.describe.grants import Grants
 from functions.runtime.config import variables
 
@@ -138,24 +140,31 @@ def amqp_secret(user: str) -> str:
 
 
 def _environment(workload: Workload) -> list[Manifest]:
-    environment: list[Manifest] = [
-        {"name": variables.FUNCTION.name, "value": ",".join(workload.functions)},
-        _from_secret(variables.AMQP_URL.name, amqp_secret(workload.component)),
-    ]
+    return [{"name": variables.FUNCTION.name, "value": ",".join(workload.functions)}]
+
+
+def _credentials(workload: Workload) -> Manifest:
+    """Return the volume of what rotates while processes run: a variable keeps its value until the process ends, a file follows its Secret."""
+    sources = [_source(amqp_secret(workload.component), {"url": variables.AMQP_URL.name})]
     if workload.database:
-        environment.append(_from_secret(variables.DATABASE_URL.of(workload.database).name, f"{workload.database}-database"))
-    if workload.database and workload.kind in READING:
-        reader: Manifest = {"secretKeyRef": {"name": f"{workload.database}-database", "key": "reader", "optional": True}}
-        environment.append({"name": variables.READER_URL.of(workload.database).name, "valueFrom": reader})
-    return environment
+        database, reader = variables.DATABASE_URL.of(workload.database).name, variables.READER_URL.of(workload.database).name
+        sources.append(_source(f"{workload.database}-database", {"url": database}))
+        if workload.kind in READING:
+            sources.append(_source(f"{workload.database}-database", {"reader": reader}, optional=True))
+    for is_granted, setting in ((workload.grants.verifies_webhooks, STRIPE_WEBHOOK_SECRET), (workload.grants.checks_applications, HEALTH_CHECK_KEY)):
+        if is_granted:
+            sources.append(_source(f"{workload.component}-settings", {setting.name: setting.name}, optional=True))
+    return {"projected": {"sources": sources}}
 
 
-def _from_secret(variable: str, secret: str) -> Manifest:
-    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": "url"}}}
+def _source(secret: str, items: Mapping[str, str], *, optional: bool = False) -> Manifest:
+    """`items`: file by key. `optional`: Kubernetes accepts that the Secret or a key of it is missing."""
+    paths = [{"key": key, "path": path} for key, path in items.items()]
+    return {"secret": {"name": secret, "items": paths, **({"optional": True} if optional else {})}}
 
 
 def _mounts(workload: Workload) -> Mapping[str, Manifest]:
-    mounts: dict[str, Manifest] = {}
+    mounts: dict[str, Manifest] = {"credentials": _credentials(workload)}
     if workload.grants.verifies_tokens:
         mounts["jwks"] = {"configMap": {"name": "capsule-jwks"}}
     if workload.seals or workload.grants.seals:

@@ -20,7 +20,7 @@ from functions.monitor.services.erasure import Erasure
 from functions.monitor.services.webhook_access import WebhookAccess
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 from functions.runtime.config.settings import Settings
-from functions.runtime.config.wiring import Wiring
+from functions.runtime.config.wiring import SealedColumn, Wiring
 from functions.runtime.email.transport import EmailTransport, email_transport
 from functions.runtime.reliability.housekeeping import Housekeeping as Sweeper
 from functions.runtime.reliability.memberships import PostgresMemberships
@@ -43,6 +43,7 @@ def webhook_policy(settings: Settings) -> WebhookPolicy:
 wiring = Wiring(
     database="monitor",
     settings=variables.SECTIONS,
+    sealed=(SealedColumn("alert_channels", ("id",), "secret"),),
     ports={
         ports.Addresses: PostgresAddresses,
         ports.Alerts: PostgresAlerts,

@@ -1,13 +1,15 @@
-"""Settings of the one-machine Knative, read once from the environment."""
+"""Settings of the one-machine Knative, read once from the environment; credentials from files below CAPSULE_ROOT at each use, if it is set."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
+from functions.runtime.config.settings import Settings as MountedSettings
 from functions.runtime.config.variables import AMQP_URL
+from functions.wire.amqp.connection import Address
 from knative.installation import HOME, PORT_OFFSET
 from knative.local import variables
 
@@ -18,7 +20,8 @@ LOOPBACK = "127.0.0.1"
 class Settings:
     home: Path
     port_offset: int
-    amqp_url: str
+    amqp_url: Address
+    """RabbitMQ (CAPSULE_AMQP_URL)."""
     shared_folders: tuple[Path, ...] = ()
     """Folders of this machine that pods of the platform may write to (CAPSULE_SHARED_FOLDERS, separated like PATH)."""
     readable_folders: tuple[Path, ...] = ()
@@ -32,8 +35,8 @@ class Settings:
     allows_dockerfiles: bool = True
     """Whether builds of Dockerfiles and pulls of images are allowed (CAPSULE_DOCKERFILE_BUILDS, on or off)."""
 
-    health_check_key: str = ""
-    """Signs the platform's own requests to applications, which the ingress does not measure (CAPSULE_HEALTH_CHECK_KEY)."""
+    health_check_keys: Callable[[], Sequence[str]] = tuple
+    """Sign the platform's own requests to applications, which the ingress does not measure (CAPSULE_HEALTH_CHECK_KEY)."""
 
     @property
     def api_port(self) -> int:
@@ -61,14 +64,15 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Raises InvalidSetting."""
         offset = PORT_OFFSET.read(environment)
+        mounted = MountedSettings(environment)
         return cls(
             home=HOME.read(environment).absolute(),
             port_offset=offset,
             shared_folders=variables.SHARED_FOLDERS.read(environment),
             readable_folders=variables.READABLE_FOLDERS.read(environment),
-            amqp_url=replace(AMQP_URL, default=f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F").read(environment),
+            amqp_url=mounted.following(replace(AMQP_URL, default=f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F")),
             egress_allow=EGRESS_ALLOW.read(environment),
             allows_dockerfiles=variables.DOCKERFILE_BUILDS.read(environment),
-            health_check_key=HEALTH_CHECK_KEY.read(environment),
+            health_check_keys=mounted.following(HEALTH_CHECK_KEY),
             preload_modules=variables.PRELOAD_MODULES.read(environment),
         )

@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         show_problem(Problem(f"PostgreSQL does not answer: {error}".strip(), remedy), console)
     except OSError as error:
         remedy = "Check free space and permissions, or use another folder: CAPSULE_HOME=…"
-        show_problem(Problem(f"{error.strerror}: {error.filename or ''}", remedy), console)
+        show_problem(Problem(f"{error.strerror or str(error) or type(error).__name__}: {error.filename or ''}", remedy), console)
     except KeyboardInterrupt:
         console.print("\nInterrupted. ./taskw up continues; ./taskw down stops everything.")
     return 1
@@ -80,6 +80,10 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             from knative.machine.administrators import add
 
             add(home, options.address, console)
+        case "rotate":
+            from knative.machine.rotation.command import rotate
+
+            rotate(home, options.name, progress, is_forced=options.force)
         case "advance-billing":
             from knative.machine.billing_clock import advance
 
@@ -121,6 +125,9 @@ def parser() -> argparse.ArgumentParser:
     mail.add_argument("--link", action="store_true", help="print only its link")
     admin = tasks.add_parser("admin", help="make an account an administrator: ./taskw admin you@example.com")
     admin.add_argument("address", metavar="ADDRESS", help="the account's e-mail address")
+    rotate = tasks.add_parser("rotate", help="replace passwords and keys while Capsule serves")
+    rotate.add_argument("name", nargs="?", metavar="NAME", help="what to rotate, or all; without it, list the names and their age")
+    rotate.add_argument("--force", action="store_true", help="signing: rotate again although tokens of the former key may be valid; they are refused")
     advance = tasks.add_parser("advance-billing", help="let days pass for billing, to try the end of a period (not with a real Stripe account)")
     advance.add_argument("days", type=int, metavar="DAYS", help="days to add to billing's clock")
     demo = tasks.add_parser("demo", help="deploy a sample, from registration to the bill")

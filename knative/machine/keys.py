@@ -28,10 +28,14 @@ from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.rabbitmq_users import KNATIVE
 from knative.machine.redis_server import Redis
 from knative.machine.secrets import password, stored_secret
+from knative.machine.shared_secrets import SharedSecret
 
 Object = dict[str, Any]
 NAMESPACE = "capsule"
 CONTEXT_SECTIONS = {"auth": auth.SECTIONS, "billing": billing.SECTIONS, "deploy": deploy.SECTIONS, "monitor": monitor.SECTIONS}
+SIGNING = "auth-signing.json"
+SEALING = "{context}-sealing.json"
+"""Names of the stored key sets."""
 PAYMENTS_FILE = "stripe-stand-in.pickle"
 """File with the state of the Stripe stand-in."""
 
@@ -63,8 +67,6 @@ def migration_url(home: Home, context: str) -> str:
 
 def operator_objects(home: Home) -> list[Object]:
     """The objects that `knative/base/kustomization.yaml` requires of an operator."""
-    signing = json.loads(stored_secret(home, "auth-signing.json", lambda: json.dumps(new_signing_jwks())))
-    sealing = {context: json.loads(stored_secret(home, f"{context}-sealing.json", lambda: json.dumps(new_private_keys()))) for context in CONTEXTS}
     defaults = {
         runtime.MAIL_URL.name: f"maildir://{home.mail}",
         runtime.PUBLIC_URL.name: home.gateway_url,
@@ -73,10 +75,10 @@ def operator_objects(home: Home) -> list[Object]:
     settings = defaults | operator_settings(home, [runtime.FUNCTIONS])
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}}},
-        *(_secret(f"{user}-amqp", _amqp(user_amqp_url(home, user))) for user in AMQP_USERS),
-        _secret("auth-signing", {"jwks.json": json.dumps(signing)}),
-        _config("capsule-jwks", {"jwks.json": json.dumps(public_jwks(signing))}),
-        _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()}),
+        *amqp_secrets(home),
+        *signing_objects(home),
+        *sealing_objects(home),
+        *(database_secret(home, context) for context in CONTEXTS),
         _secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
         _secret("edge-settings", settings | operator_settings(home, gateway.SECTIONS) | redis_settings(home)),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
@@ -88,12 +90,43 @@ def operator_objects(home: Home) -> list[Object]:
     }
     for context in CONTEXTS:
         objects += [
-            _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)}),
             _secret(f"{context}-migration", {"url": migration_url(home, context)}),
-            _secret(f"{context}-sealing", {"keys.json": json.dumps(sealing[context])}),
             _secret(f"{context}-settings", settings | operator_settings(home, CONTEXT_SECTIONS.get(context, ())) | own.get(context, {})),
         ]
     return objects
+
+
+def amqp_secrets(home: Home) -> list[Object]:
+    """The Secrets of RabbitMQ's users."""
+    return [_secret(f"{user}-amqp", _amqp(user_amqp_url(home, user))) for user in AMQP_USERS]
+
+
+def database_secret(home: Home, context: str) -> Object:
+    """The Secret with the addresses of a context's database."""
+    return _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)})
+
+
+def signing_keys(home: Home) -> Object:
+    """The private set of signing keys (`functions.runtime.security.tokens`)."""
+    return dict(json.loads(stored_secret(home, SIGNING, lambda: json.dumps(new_signing_jwks()))))
+
+
+def signing_objects(home: Home) -> list[Object]:
+    """The signing keys, and their public part."""
+    private = signing_keys(home)
+    return [_config("capsule-jwks", {"jwks.json": json.dumps(public_jwks(private))}), _secret("auth-signing", {"jwks.json": json.dumps(private)})]
+
+
+def sealing_keys(home: Home, context: str) -> Object:
+    """The private set of a context's sealing keys (`functions.runtime.security.encryption`)."""
+    return dict(json.loads(stored_secret(home, SEALING.format(context=context), lambda: json.dumps(new_private_keys()))))
+
+
+def sealing_objects(home: Home) -> list[Object]:
+    """The sealing keys of all contexts, and their public part."""
+    sealing = {context: sealing_keys(home, context) for context in CONTEXTS}
+    secrets = [_secret(f"{context}-sealing", {"keys.json": json.dumps(keys)}) for context, keys in sealing.items()]
+    return [*secrets, _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()})]
 
 
 def redis_settings(home: Home) -> dict[str, str]:
@@ -165,9 +198,23 @@ def payment_settings(home: Home) -> dict[str, str]:
     """Settings of the stand-in, which moves no money. None when CAPSULE_STRIPE_API_KEY names a Stripe account."""
     if home.environment.get(STRIPE_API_KEY.name):
         return {}
-    own = stand_in_settings(home)
-    shared = (STRIPE_API_KEY.name, STRIPE_WEBHOOK_SECRET.name)
-    return {STRIPE_API_BASE.name: f"http://{LOOPBACK}:{home.ports.stripe}", **{name: own[name] for name in shared}}
+    return {
+        STRIPE_API_BASE.name: f"http://{LOOPBACK}:{home.ports.stripe}",
+        STRIPE_API_KEY.name: stand_in_settings(home)[STRIPE_API_KEY.name],
+        STRIPE_WEBHOOK_SECRET.name: ",".join(f"whsec_{each}" for each in webhook_secret(home).accepted),
+    }
+
+
+def webhook_secret(home: Home) -> SharedSecret:
+    """What the stand-in signs webhooks with, and billing verifies."""
+    return SharedSecret(home, "stripe-stand-in-webhook")
+
+
+def webhook_secrets(home: Home) -> list[Object]:
+    """The parts of Secrets that a rotation of the webhook secret changes."""
+    stand_in = {STRIPE_WEBHOOK_SECRET.name: stand_in_settings(home)[STRIPE_WEBHOOK_SECRET.name]}
+    billing = {STRIPE_WEBHOOK_SECRET.name: payment_settings(home)[STRIPE_WEBHOOK_SECRET.name]}
+    return [_secret("billing-settings", billing), _secret("stripe-stand-in-settings", stand_in)]
 
 
 def all_settings() -> list[Setting[object]]:
@@ -184,17 +231,42 @@ def operator_settings(home: Home, sections: Iterable[Section]) -> dict[str, str]
 
 def health_check_settings(home: Home) -> dict[str, str]:
     """CAPSULE_HEALTH_CHECK_KEY: deploy signs its requests to applications, and the ingress does not measure them."""
-    return {HEALTH_CHECK_KEY.name: password(home, "health-check")}
+    return {HEALTH_CHECK_KEY.name: ",".join(health_check_key(home).accepted)}
+
+
+def health_check_key(home: Home) -> SharedSecret:
+    """What deploy signs its requests to applications with, and the ingress verifies."""
+    return SharedSecret(home, "health-check")
+
+
+def health_check_secret(home: Home) -> Object:
+    """The part of the Secret `deploy-settings` that a rotation of the health check key changes."""
+    return _secret("deploy-settings", health_check_settings(home))
+
+
+def knative_settings(home: Home) -> dict[str, str]:
+    """The credentials of the one-machine Knative."""
+    return {runtime.AMQP_URL.name: knative_amqp_url(home), **health_check_settings(home)}
 
 
 def stand_in_settings(home: Home) -> dict[str, str]:
     """Settings of the Stripe stand-in."""
     return {
         STRIPE_API_KEY.name: f"sk_test_{password(home, 'stripe-stand-in')}",
-        STRIPE_WEBHOOK_SECRET.name: f"whsec_{password(home, 'stripe-stand-in-webhook')}",
+        STRIPE_WEBHOOK_SECRET.name: f"whsec_{webhook_secret(home).current}",
         variables.STRIPE_WEBHOOK_URL.name: f"http://{LOOPBACK}:{home.ports.gateway}/v1/billing/webhooks/stripe",
         variables.STRIPE_STATE.name: str(home.payments / PAYMENTS_FILE),
     }
+
+
+def reference(secret: str) -> Object:
+    """A Secret of the platform by its name, for `Cluster.get`."""
+    return _secret(secret, {})
+
+
+def decoded(data: dict[str, str]) -> dict[str, str]:
+    """The values of a Secret."""
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
 def _secret(name: str, values: dict[str, str]) -> Object:

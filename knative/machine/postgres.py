@@ -10,17 +10,18 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
 from psycopg import sql
 
-from functions.runtime.storage.database import LOCK_TIMEOUT
-from knative.machine import accounts, leftovers, packages, processes, secrets
+from knative.machine import accounts, leftovers, packages, postgres_roles, processes, secrets, tls
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
+from knative.machine.postgres_roles import ROLES
 from knative.machine.problems import Problem
+from knative.machine.variables import TLS
 
 SUPERUSER = "postgres"
-ROLES = ("owner", "functions", "reader")
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,30 @@ class PostgreSQL:
         self.durable = durable
 
     def url(self, role: str, database: str) -> str:
-        """URL of a database for a role of this server."""
-        return f"postgresql://{role}:{secrets.password(self.home, role)}@{LOOPBACK}:{self.home.ports.postgres}/{database}"
+        """URL of a database for a role of this server, with the role's current login."""
+        login = postgres_roles.login(self.home, role)
+        return f"postgresql://{login.name}:{login.password}@{LOOPBACK}:{self.home.ports.postgres}/{database}{self._url_options}"
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the server was started with CAPSULE_TLS."""
+        return self._configuration.exists() and "ssl = 'on'" in self._configuration.read_text()
+
+    @property
+    def _url_options(self) -> str:
+        if not self.has_tls:
+            return ""
+        return "?" + urlencode({"sslmode": "verify-full", "sslrootcert": str(tls.authority(self.home)), "ssl_min_protocol_version": "TLSv1.3"})
+
+    @property
+    def _configuration(self) -> Path:
+        return self.data / "capsule.conf"
+
+    def renew_certificate(self) -> None:
+        """Use the present certificate for new connections."""
+        tls.install(self.home, self.data, accounts.server_account("postgres"))
+        with self.superuser() as connection:
+            connection.execute("SELECT pg_reload_conf()")
 
     def database(self, context: str, name: str = "") -> Database:
         """A context's database. `name` selects another database with the roles of that context."""
@@ -118,7 +141,7 @@ class PostgreSQL:
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
             existing = {row[0] for row in connection.execute("SELECT datname FROM pg_database")}
             for context in CONTEXTS:
-                self._create_roles(connection, context)
+                postgres_roles.create(connection, self.home, context)
                 if context not in existing:
                     create = "CREATE DATABASE {} OWNER {}"
                     connection.execute(sql.SQL(create).format(sql.Identifier(context), sql.Identifier(f"{context}_owner")))
@@ -128,18 +151,6 @@ class PostgreSQL:
                 _grant_rows(connection, context)
                 if context == "monitor" and self._has_timescale():
                     connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
-
-    def _create_roles(self, connection: psycopg.Connection, context: str) -> None:
-        for role in (f"{context}_{each}" for each in ROLES):
-            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
-            verb = "ALTER" if exists else "CREATE"
-            connection.execute(
-                sql.SQL(verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(
-                    sql.Identifier(role), sql.Literal(secrets.password(self.home, role))
-                )
-            )
-        for setting in ("default_transaction_read_only = on", f"lock_timeout = '{LOCK_TIMEOUT}'"):
-            connection.execute(sql.SQL("ALTER ROLE {} SET " + setting).format(sql.Identifier(f"{context}_reader")))
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in self.home.environment.items() if name in ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")}
@@ -205,7 +216,12 @@ class PostgreSQL:
         libraries = (folder.parent / "lib", folder.parent / "lib" / "postgresql")  # Debian and Homebrew
         if any((library / f"timescaledb{suffix}").exists() for library in libraries for suffix in (".so", ".dylib")):
             settings |= {"shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off"}
-        file = self.data / "capsule.conf"
+        if TLS.read(self.home.environment):
+            tls.ensure(self.home)
+            certificate, key = tls.install(self.home, self.data, account)
+            settings |= {"ssl": "on", "ssl_cert_file": str(certificate), "ssl_key_file": str(key), "ssl_min_protocol_version": "TLSv1.3"}
+        self._require_tls()
+        file = self._configuration
         file.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
         main = self.data / "postgresql.conf"
         if "include 'capsule.conf'" not in main.read_text():
@@ -213,6 +229,12 @@ class PostgreSQL:
                 opened.write("\ninclude 'capsule.conf'\n")
         if account:
             shutil.chown(file, account.uid, account.gid)
+
+    def _require_tls(self) -> None:
+        """Refuse connections without TLS, or accept them again (https://www.postgresql.org/docs/current/auth-pg-hba-conf.html)."""
+        kind = "hostssl" if TLS.read(self.home.environment) else "host"
+        rules = self.data / "pg_hba.conf"
+        rules.write_text("".join(f"{kind} {databases} all {LOOPBACK}/32 scram-sha-256\n" for databases in ("all", "replication")))
 
 
 def grant_connect(connection: psycopg.Connection, database: str, context: str) -> None:

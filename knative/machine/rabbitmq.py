@@ -8,18 +8,19 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from knative.machine import accounts, leftovers, packages, processes, rabbitmq_users, secrets
+from knative.machine import accounts, leftovers, packages, processes, rabbitmq_users, secrets, tls
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
-from knative.machine.variables import BROKER_METRICS
+from knative.machine.variables import BROKER_METRICS, TLS
 
 USER = "capsule"
 
 # Schedulers do not busy-wait while idle (+sbwt none); few async threads; distribution on loopback only.
 ERLANG = "+sbwt none +sbwtdcpu none +sbwtdio none +A 4 -kernel inet_dist_use_interface {127,0,0,1}"
 VHOST_TIMEOUT_SECONDS = 10
+MANAGEMENT_TIMEOUT_SECONDS = 30
 COOKIE_BYTES = 20
 
 
@@ -41,11 +42,36 @@ class RabbitMQ:
 
     def vhost_url(self, vhost: str) -> str:
         """AMQP URL of the administrator on a virtual host."""
-        return f"amqp://{USER}:{self.password}@{LOOPBACK}:{self.home.ports.amqp}/{quote(vhost, safe='')}"
+        return self._url(USER, self.password, vhost)
 
     def user_url(self, user: str) -> str:
-        """AMQP URL of a user that `rabbitmq_users` creates, on the default virtual host."""
-        return f"amqp://{user}:{rabbitmq_users.password(self.home, user)}@{LOOPBACK}:{self.home.ports.amqp}/%2F"
+        """AMQP URL of the current login of a user that `rabbitmq_users` creates, on the default virtual host."""
+        login = rabbitmq_users.user(self.home, user).current
+        return self.login_url(login.name, login.password)
+
+    def login_url(self, name: str, password: str) -> str:
+        """AMQP URL of a login, on the default virtual host."""
+        return self._url(name, password, "/")
+
+    def _url(self, name: str, password: str, vhost: str) -> str:
+        address = f"{name}:{password}@{LOOPBACK}:{self.home.ports.amqp}/{quote(vhost, safe='')}"
+        if not self.has_tls:
+            return f"amqp://{address}"
+        options = {"cafile": str(tls.authority(self.home)), "server_hostname": LOOPBACK}  # pika's form (pika.URLParameters)
+        return f"amqps://{address}?{urlencode({'ssl_options': options})}"
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether the server was started with CAPSULE_TLS."""
+        return self._configuration.exists() and "listeners.tcp = none" in self._configuration.read_text()
+
+    @property
+    def _configuration(self) -> Path:
+        return self.data / "rabbitmq.conf"
+
+    def renew_certificate(self) -> None:
+        """Use the present certificate for new connections. Erlang caches the former one for two minutes at most (ssl, `ssl_pem_cache_clean`)."""
+        tls.install(self.home, self.data, accounts.server_account("rabbitmq"))
 
     def is_running(self) -> bool:
         return processes.find_running(self.home, self.name) is not None
@@ -104,7 +130,7 @@ class RabbitMQ:
         if body is not None:
             request.add_header("Content-Type", "application/json")
             request.data = json.dumps(body).encode()
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as response:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=MANAGEMENT_TIMEOUT_SECONDS) as response:
             text = response.read()
         return json.loads(text) if text else None
 
@@ -135,12 +161,24 @@ class RabbitMQ:
 
     def _configure(self, account: accounts.Account | None) -> None:
         """Write the configuration files."""
-        ports, configuration = self.home.ports, self.data / "rabbitmq.conf"
+        ports, configuration = self.home.ports, self._configuration
+        listeners = f"listeners.tcp.default = {LOOPBACK}:{ports.amqp}\n"
+        if TLS.read(self.home.environment):
+            tls.ensure(self.home)
+            certificate, key = tls.install(self.home, self.data, account)
+            listeners = f"""listeners.tcp = none
+listeners.ssl.default = {LOOPBACK}:{ports.amqp}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {key}
+ssl_options.cacertfile = {tls.authority(self.home)}
+ssl_options.versions.1 = tlsv1.3
+ssl_options.verify = verify_none
+ssl_options.fail_if_no_peer_cert = false
+"""
         metrics = f"prometheus.tcp.ip = {LOOPBACK}\nprometheus.tcp.port = {ports.broker_metrics}\n" if self._has_metrics else ""
         configuration.touch(mode=0o600)
         configuration.write_text(
-            f"""listeners.tcp.default = {LOOPBACK}:{ports.amqp}
-management.tcp.ip = {LOOPBACK}
+            f"""{listeners}management.tcp.ip = {LOOPBACK}
 management.tcp.port = {ports.management}
 default_user = {USER}
 default_pass = {self.password}

@@ -6,8 +6,8 @@ because RabbitMQ caches permissions per channel; clients reconnect by themselves
 
 import base64
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -15,8 +15,8 @@ from urllib.parse import quote
 import yaml
 
 from functions.describe.rabbitmq_user import NOTHING, RabbitMQUser, TopicPermission
-from knative.machine import secrets
 from knative.machine.home import PROJECT, Home
+from knative.machine.logins import Login, User
 from knative.machine.problems import Problem
 
 PERMISSIONS = PROJECT / "knative" / "base" / "rabbitmq.yaml"
@@ -43,9 +43,9 @@ class Account:
     password: str
 
 
-def password(home: Home, user: str) -> str:
-    """The password of a RabbitMQ user, generated at first use."""
-    return secrets.password(home, f"rabbitmq-{user}")
+def user(home: Home, name: str) -> User:
+    """A RabbitMQ user with its two logins."""
+    return User(home, name, f"{name}-alternate", f"rabbitmq-{name}")
 
 
 def declared(file: Path = PERMISSIONS) -> list[RabbitMQUser]:
@@ -76,38 +76,77 @@ def knative_user(declared: Sequence[RabbitMQUser]) -> RabbitMQUser:
 
 
 def accounts(home: Home) -> list[Account]:
-    """All users of this machine with their passwords."""
+    """The current login of all users of this machine, with its permissions."""
     users = declared()
-    return [Account(user, password(home, user.name)) for user in (*users, knative_user(users))]
+    return [_account(each, user(home, each.name).current) for each in (*users, knative_user(users))]
 
 
-def apply(server: Management, accounts: Sequence[Account], vhost: str = "/") -> list[str]:
-    """Create, change and delete users until they match `accounts` in that virtual host. Idempotent. Returns the names of the changed users."""
+def former_logins(home: Home) -> list[str]:
+    """Names of the logins of all users that are not current. Few of them exist."""
+    users = declared()
+    return [user(home, each.name).other for each in (*users, knative_user(users))]
+
+
+def stage_logins(home: Home) -> list[Account]:
+    """Give the other login of each user a new password. `apply` makes RabbitMQ accept it."""
+    users = declared()
+    return [_account(each, user(home, each.name).stage()) for each in (*users, knative_user(users))]
+
+
+def switch_logins(home: Home) -> None:
+    """Make the other login of each user the current one."""
+    users = declared()
+    for each in (*users, knative_user(users)):
+        user(home, each.name).switch()
+
+
+def close_former_logins(server: Management, home: Home) -> None:
+    """Refuse the former passwords. Connections that are open stay: the login itself is kept, without a password. Idempotent."""
+    names = former_logins(home)
+    for each in server.management("GET", "/api/users"):
+        if each["name"] in names and each["password_hash"]:
+            server.management("PUT", f"/api/users/{quote(each['name'], safe='')}", {"password_hash": "", "tags": TAG})
+
+
+def _account(declared: RabbitMQUser, login: Login) -> Account:
+    return Account(replace(declared, name=login.name), login.password)
+
+
+def apply(server: Management, accounts: Sequence[Account], vhost: str = "/", former: Collection[str] = ()) -> list[str]:
+    """Create, change and delete users until they match `accounts` in that virtual host. Idempotent. Returns the names of the changed users.
+
+    `former`: logins that are left alone (`close_former_logins`).
+    """
     existing = {user["name"]: user for user in server.management("GET", "/api/users")}
     permissions = {each["user"]: each for each in server.management("GET", f"/api/vhosts/{quote(vhost, safe='')}/permissions")}
     topics: dict[str, list[dict[str, str]]] = {}
     for each in server.management("GET", f"/api/vhosts/{quote(vhost, safe='')}/topic-permissions"):
         topics.setdefault(each["user"], []).append(each)
     names = {account.user.name for account in accounts}
-    removed = sorted(name for name, user in existing.items() if TAG in user["tags"] and name not in names)
+    removed = sorted(name for name, user in existing.items() if TAG in user["tags"] and name not in names and name not in former)
     for name in removed:
         server.management("DELETE", f"/api/users/{quote(name, safe='')}")
+    has_password_changed = {each.user.name for each in accounts if _apply_password(server, each, existing.get(each.user.name))}
     changed = [
         account.user.name
         for account in accounts
-        if _apply(server, account, vhost, existing.get(account.user.name), permissions.get(account.user.name), topics.get(account.user.name, []))
+        if _apply_permissions(server, account.user, vhost, permissions.get(account.user.name), topics.get(account.user.name, []))
     ]
-    for name in (*removed, *changed):
+    for name in (*removed, *changed):  # not for a new password: connections that are open stay, as a rotation needs
         server.management("DELETE", f"/api/connections/username/{quote(name, safe='')}")
-    return [*removed, *changed]
+    return [*removed, *(each.user.name for each in accounts if each.user.name in {*has_password_changed, *changed})]
 
 
-def _apply(server: Management, account: Account, vhost: str, existing: Any, permission: Any, topics: list[dict[str, str]]) -> bool:
-    user, name, vhost_path = account.user, quote(account.user.name, safe=""), quote(vhost, safe="")
+def _apply_password(server: Management, account: Account, existing: Any) -> bool:
+    if existing is not None and existing["tags"] == [TAG] and has_password(existing["password_hash"], account.password):
+        return False
+    server.management("PUT", f"/api/users/{quote(account.user.name, safe='')}", {"password": account.password, "tags": TAG})
+    return True
+
+
+def _apply_permissions(server: Management, user: RabbitMQUser, vhost: str, permission: Any, topics: list[dict[str, str]]) -> bool:
+    name, vhost_path = quote(user.name, safe=""), quote(vhost, safe="")
     is_changed = False
-    if existing is None or existing["tags"] != [TAG] or not has_password(existing["password_hash"], account.password):
-        server.management("PUT", f"/api/users/{name}", {"password": account.password, "tags": TAG})
-        is_changed = True
     declared_topics = [{"exchange": topic.exchange, "write": topic.write, "read": topic.read} for topic in user.topics]
     current_topics = [{key: topic[key] for key in ("exchange", "write", "read")} for topic in topics]
     if sorted(current_topics, key=str) != sorted(declared_topics, key=str):  # first: an exchange without topic permission allows every routing key

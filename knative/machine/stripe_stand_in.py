@@ -19,6 +19,7 @@ from localstripe import resources, server
 from localstripe.webhooks import register_webhook
 
 from functions.billing.adapters.variables import STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET
+from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import BIND, PORT
 from knative.machine import stripe_disputes
 from knative.machine.home import LOOPBACK
@@ -92,11 +93,22 @@ def persist_state(file: Path) -> None:
         dict.update(resources.store, pickle.loads(file.read_bytes()))  # written by this program, in a folder with mode 0700
 
 
-def application(key: str, webhook_url: str, secret: str) -> web.Application:
-    """The server, with its webhook registered."""
-    register_webhook("capsule", webhook_url, secret, [*PAYMENT_EVENTS, *stripe_disputes.WEBHOOK_EVENTS])
+def sign_webhooks(url: str, secret: Callable[[], str]) -> Any:
+    """A middleware that registers the webhook with the present secret: it may have been rotated."""
+
+    @web.middleware
+    async def register(request: web.Request, handler: Handler) -> web.StreamResponse:
+        register_webhook("capsule", url, secret(), [*PAYMENT_EVENTS, *stripe_disputes.WEBHOOK_EVENTS])
+        return await handler(request)
+
+    return register
+
+
+def application(key: str, webhook_url: str, secret: Callable[[], str]) -> web.Application:
+    """The server. `secret`: returns what it signs webhooks with."""
     app: web.Application = server.app
     stripe_disputes.add_routes(app)
+    app.middlewares.insert(0, sign_webhooks(webhook_url, secret))
     app.middlewares.insert(0, idempotency())
     app.middlewares.insert(0, require_key(key))
     return app
@@ -105,8 +117,8 @@ def application(key: str, webhook_url: str, secret: str) -> web.Application:
 def main() -> None:
     environment = {BIND.name: LOOPBACK, **os.environ}
     persist_state(STRIPE_STATE.read(environment))
-    (secret,) = STRIPE_WEBHOOK_SECRET.read(environment)
-    app = application(STRIPE_API_KEY.read(environment), STRIPE_WEBHOOK_URL.read(environment), secret)
+    secrets = Settings(environment).following(STRIPE_WEBHOOK_SECRET)
+    app = application(STRIPE_API_KEY.read(environment), STRIPE_WEBHOOK_URL.read(environment), lambda: secrets()[0])
     web.run_app(app, host=BIND.read(environment), port=PORT.read(environment), print=None, handle_signals=True, shutdown_timeout=2.0)
 
 

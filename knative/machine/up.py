@@ -13,10 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from functions.runtime.config.variables import AMQP_URL
+from functions.runtime.config.variables import ROOT
 from functions.wire.settings import check as check_settings
 from knative.local.variables import PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
-from knative.machine import bytecode, grouping, keys, kustomize, leftovers, packages, processes, rabbitmq_users, repositories
+from knative.machine import (
+    bytecode,
+    grouping,
+    keys,
+    knative_credentials,
+    kustomize,
+    leftovers,
+    packages,
+    processes,
+    rabbitmq_users,
+    repositories,
+    tls,
+)
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
@@ -58,6 +70,7 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
             install_packages(home, progress, step)
             bytecode.compile_modules()
         start_servers(home, progress)
+        renew_certificate(home)
         with progress.step("Migrations") as step:
             step.detail = migrate_databases(home)
         with progress.step("Knative") as step:
@@ -119,7 +132,7 @@ def _start_rabbitmq(home: Home, progress: Progress) -> None:
     with progress.step("RabbitMQ") as step:
         server = RabbitMQ(home)
         server.start()
-        rabbitmq_users.apply(server, rabbitmq_users.accounts(home))
+        rabbitmq_users.apply(server, rabbitmq_users.accounts(home), former=rabbitmq_users.former_logins(home))
         step.detail = f"{LOOPBACK}:{home.ports.amqp}, management {home.ports.management}"
 
 
@@ -135,6 +148,15 @@ def _start_redis(home: Home, progress: Progress) -> None:
     with progress.step("Redis") as step:
         Redis(home).start()
         step.detail = f"{LOOPBACK}:{home.ports.redis}"
+
+
+def renew_certificate(home: Home) -> None:
+    """Give servers that speak TLS a new certificate, if theirs expires soon."""
+    servers = [server for server in (PostgreSQL(home), RabbitMQ(home)) if server.is_running() and server.has_tls]
+    if servers and tls.is_due(home):
+        tls.renew(home)
+        for server in servers:
+            server.renew_certificate()
 
 
 def migrate_databases(home: Home) -> str:
@@ -174,10 +196,11 @@ def start_knative(home: Home) -> bool:
 
 
 def _start_knative_process(home: Home) -> None:
-    folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: str(home.git)}
+    folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
     preloaded = {PRELOAD_MODULES.name: ",".join(PRELOADED_MODULES)}
-    own = {AMQP_URL.name: keys.knative_amqp_url(home), **keys.health_check_settings(home)}
-    environment = {**home.child_environment(), **own, **folders, **preloaded}
+    knative_credentials.write_credentials(home)
+    inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
+    environment = {**inherited, ROOT.name: str(knative_credentials.root(home)), **folders, **preloaded}
     processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
 
 
@@ -185,6 +208,7 @@ def _create_shared_folders(home: Home) -> None:
     """Folders that pods of the platform mount: they must exist when the one-machine Knative starts."""
     home.payments.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.git.mkdir(mode=0o755, parents=True, exist_ok=True)
+    tls.folder(home).mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
 def code_digest() -> str:
@@ -200,6 +224,7 @@ def code_digest() -> str:
 
 def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
     """Apply the Secrets and the overlay through the Kubernetes API, wait until everything is ready, and remove the former grouping."""
+    from knative.machine import rotation
     from knative.machine.cluster import OPERATOR, UP, Cluster
 
     with progress.step("Secrets") as step:
@@ -207,7 +232,9 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
             folder.mkdir(mode=0o700, exist_ok=True)
         repositories.create(home, SAMPLE, repositories.sample(SAMPLE))
         cluster = Cluster(home)
+        knative_credentials.write_credentials(home)
         step.detail = f"{cluster.apply(keys.operator_objects(home), OPERATOR)} Secrets and ConfigMaps"
+        rotation.close_interrupted(home)
     with progress.step("Manifests") as step:
         overlay = grouping.OVERLAYS[shape]
         objects = kustomize.render(home, overlay)

@@ -34,6 +34,13 @@ BROKER_METRICS = Setting(
     "Whether the local RabbitMQ serves metrics, see [Metrics for Prometheus](operations.md#metrics-for-prometheus). Takes effect when it starts.",
     default="off",
 )
+TLS = Setting(
+    "CAPSULE_TLS",
+    forms.switch(),
+    "Whether the local PostgreSQL and RabbitMQ accept TLS 1.3 only, with certificates of an authority that `up` makes, see "
+    "[Encrypted connections](operations.md#encrypted-connections). Takes effect when they start.",
+    default="off",
+)
 REPO = Setting("REPO", forms.text("a URL"), "The repository that `./taskw demo` deploys.", default_note="the bundled sample")
 
 GIT_ROOT = Setting("CAPSULE_GIT_ROOT", forms.path(), "The folder of the bundled repositories.", default=None)
@@ -78,6 +85,7 @@ SECTIONS = (
             DISK_RESERVE_GIB,
             REGISTRY_MIRROR,
             BROKER_METRICS,
+            TLS,
             REPO,
         ),
     ),

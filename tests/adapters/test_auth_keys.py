@@ -12,9 +12,18 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from functions.auth.adapters.keys import ACCESS_TOKEN_LIFETIME, SIGNING_KEYS, DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SigningKeys
+from functions.auth.adapters.keys import (
+    ACCESS_TOKEN_LIFETIME,
+    SIGNING_KEYS,
+    DerivedEmailTokens,
+    JwtIssuer,
+    MountedPublicKeys,
+    SignedLoginChallenges,
+    SigningKeys,
+)
 from functions.auth.domain.access_grant import AccessGrant
 from functions.auth.domain.email import Email
+from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.user import Role, User
 from functions.auth.queries.jwks import ShowKeys, jwks
 from functions.kernel import Unauthenticated, Unavailable, new_id
@@ -244,6 +253,22 @@ async def test_published_keys_contain_no_private_part(machine: Machine) -> None:
     published = (await jwks(ShowKeys(), MountedPublicKeys(machine.settings))).model_dump(by_alias=True)
     assert [set(key) for key in published["keys"]] == [{"kty", "crv", "x", "y", "kid", "use", "alg"}] * 3
     assert published == public_jwks(machine.private)
+
+
+@pytest.mark.parametrize("is_of_former_version", [False, True])
+def test_links_and_challenges_survive_a_rotation_and_end_with_a_forced_one(machine: Machine, is_of_former_version: bool) -> None:
+    if is_of_former_version:  # its set has no derivation secret
+        machine.mount({"keys": machine.private["keys"]})
+    intent, first_step = new_id(), FirstStep(USER.id, Method.PASSWORD)
+    token = DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent)
+    challenge = SignedLoginChallenges(SigningKeys(machine.settings)).issue(first_step, NOW)
+    for _ in range(2):
+        machine.mount(rotated_signing_jwks(machine.private))
+        assert DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent) == token
+        assert SignedLoginChallenges(SigningKeys(machine.settings)).verify(challenge, NOW) == first_step
+    machine.mount(rotated_signing_jwks(machine.private, is_forced=True))
+    assert DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent) != token
+    assert SignedLoginChallenges(SigningKeys(machine.settings)).verify(challenge, NOW) is None
 
 
 def test_email_tokens_depend_on_intent_and_key_only(machine: Machine) -> None:

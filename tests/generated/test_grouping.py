@@ -37,8 +37,10 @@ def grants(manifest: Manifest) -> set[str]:
     spec = template(manifest)["spec"]
     (container,) = spec["containers"]
     environment = {str(each) for each in (*container["env"], *container["envFrom"]) if each.get("name") != "CAPSULE_FUNCTION"}
-    mounts = {str(each) for each in (*container.get("volumeMounts", ()), *spec.get("volumes", ()))}
-    return environment | mounts | {f"account {spec.get('serviceAccountName')}"}
+    volumes = spec.get("volumes", ())
+    sources = {str(source) for each in volumes for source in each.get("projected", {}).get("sources", ())}
+    mounts = {str(each) for each in (*container.get("volumeMounts", ()), *volumes) if "projected" not in each}
+    return environment | mounts | sources | {f"account {spec.get('serviceAccountName')}"}
 
 
 @pytest.mark.parametrize("context", contexts())

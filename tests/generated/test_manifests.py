@@ -98,7 +98,10 @@ def secrets(manifest: Manifest) -> set[str]:
     spec = manifest.get("spec", {})
     containers = spec.get("template", {}).get("spec", {}).get("containers", ())
     sources = [each["valueFrom"].get("secretKeyRef") for container in containers for each in container.get("env", ()) if "valueFrom" in each]
-    return {source["name"] for source in (*sources, spec.get("importCredentialsSecret")) if source}
+    volumes = spec.get("template", {}).get("spec", {}).get("volumes", ())
+    projected = [each["secret"] for volume in volumes for each in volume.get("projected", {}).get("sources", ())]
+    required = [each for each in projected if not each.get("optional")]
+    return {source["name"] for source in (*sources, *required, spec.get("importCredentialsSecret")) if source}
 
 
 def assert_closed(manifests: list[Manifest]) -> None:

@@ -62,7 +62,7 @@ def test_the_loot_is_worth_it(whole: Whole) -> None:
     found, sought = loot(str(whole.home.path)), secret_values(whole)
     assert len(sought) > 10
     assert {value for value in sought if value in found} >= {value for value in sought if not value.startswith(("amqp", "postgres"))}
-    assert keys.knative_amqp_url(whole.home) in found, "not even in the environment of the one-machine Knative"
+    assert keys.knative_amqp_url(whole.home) in found, "not even in the files of the one-machine Knative"
 
 
 def test_an_application_and_a_build_find_no_secret(whole: Whole, ada: Person) -> None:

@@ -30,6 +30,7 @@ from functions.runtime.security.tokens import (
     PUBLIC_KEYS,
     TYPE,
     current_signing_key,
+    derivation_secret,
 )
 
 CHALLENGE_CONTENT_LENGTH = 25
@@ -51,16 +52,17 @@ class SigningKeys:
         return self._kid, self._key
 
     def derive(self, purpose: str) -> bytes:
-        """Derive a 32-byte key for another purpose (HKDF, RFC 5869). It reveals nothing about the signing key and needs no secret of its own."""
+        """Derive a 32-byte key for another purpose (HKDF, RFC 5869). It stays the same when the signing keys are rotated."""
         self._load()
-        return HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(self._scalar)
+        return HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(self._derivation_secret)
 
     def _load(self) -> None:
         source = self._settings.file(SIGNING_KEYS)
         if source != self._source:
-            key = current_signing_key(json.loads(source))
+            private = json.loads(source)
+            key, derivation = current_signing_key(private), derivation_secret(private)
             self._kid, self._key = key["kid"], jwt.PyJWK(key, algorithm=ALGORITHM)
-            self._scalar = base64.urlsafe_b64decode(key["d"] + "=" * (-len(key["d"]) % 4))
+            self._derivation_secret = base64.urlsafe_b64decode(derivation + "=" * (-len(derivation) % 4))
             self._source = source
 
 

@@ -48,7 +48,7 @@ class StripeWebhookVerifier:
     """`CAPSULE_STRIPE_WEBHOOK_SECRET` may hold several secrets, separated by commas, so that a rotation loses no webhook."""
 
     def __init__(self, settings: Settings) -> None:
-        self._secrets = settings.value(STRIPE_WEBHOOK_SECRET)
+        self._secrets = settings.following(STRIPE_WEBHOOK_SECRET)
 
     def parse(self, body: bytes, signature: str) -> WebhookEvent:
         self._verify(body, signature)
@@ -67,7 +67,7 @@ class StripeWebhookVerifier:
 
     def _verify(self, body: bytes, signature: str) -> None:
         cause: Exception | None = None
-        for secret in self._secrets:
+        for secret in self._secrets():
             try:
                 stripe.WebhookSignature.verify_header(body, signature, secret, SIGNATURE_TOLERANCE_SECONDS)
                 return

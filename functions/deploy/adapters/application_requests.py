@@ -9,6 +9,7 @@ A resolver need not know names below `localhost`; they are this machine's loopba
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 
 import httpx
 
@@ -32,7 +33,7 @@ FROM_THE_INGRESS = (502, 503, 504)
 class HttpApplicationRequests:
     def __init__(self, settings: Settings) -> None:
         """Raises InvalidSetting when CAPSULE_HEALTH_CHECK_KEY is set and too short."""
-        self._key = settings.value(HEALTH_CHECK_KEY)
+        self._keys = settings.following(HEALTH_CHECK_KEY)
 
     @external_call
     async def find_failure(self, url: str, path: str) -> ServiceFailed | None:
@@ -41,18 +42,18 @@ class HttpApplicationRequests:
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(PAUSE_SECONDS)
-            failure = await _request(url, path, self._key)
+            failure = await _request(url, path, self._keys())
             if failure is None:
                 return None
         return failure
 
 
-async def _request(url: str, path: str, key: str) -> ServiceFailed | None:
+async def _request(url: str, path: str, keys: Sequence[str]) -> ServiceFailed | None:
     target = httpx.URL(url).join(path)
     address = LOOPBACK if target.host == "localhost" or target.host.endswith(".localhost") else target.host
     headers = {"host": target.netloc.decode(), "user-agent": "Capsule-Health-Check/1"}
-    if key:
-        headers[HEADER] = sign_health_check(key, target.host, target.raw_path.decode(), time.time())
+    if keys:
+        headers[HEADER] = sign_health_check(keys[0], target.host, target.raw_path.decode(), time.time())
     extensions = {"sni_hostname": target.host, "timeout": httpx.Timeout(TIMEOUT_SECONDS).as_dict()}
     request = httpx.Request("GET", target.copy_with(host=address), headers=headers, extensions=extensions)
     try:

@@ -59,10 +59,17 @@ READY_SECONDS = Setting(
     "How long a release may take until it serves. Takes effect at the next deployment.",
     default="120",
 )
+
+
+def _health_check_keys(text: str) -> tuple[str, ...]:
+    return tuple(require_key(key.strip()) for key in text.split(",") if key.strip())
+
+
 HEALTH_CHECK_KEY = Setting(
     "CAPSULE_HEALTH_CHECK_KEY",
-    Form(f"at least {MIN_KEY_LENGTH} random characters", lambda key: require_key(key) if key else ""),
-    "Signs the request by which a deployment checks its URL, so that the ingress of one machine neither measures nor bills it. Leave it empty on a "
+    Form(f"at least {MIN_KEY_LENGTH} random characters; several, separated by commas, while it is rotated", _health_check_keys),
+    "Signs the request by which a deployment checks its URL, so that the ingress of one machine neither measures nor bills it: the first key signs, "
+    "each is accepted. Leave it empty on a "
     "cluster, see [0015](decisions/0015-a-release-is-ready-when-it-serves.md).",
     default_note="on one machine: generated",
     is_secret=True,

@@ -211,7 +211,7 @@ def _templates() -> Environment:
 
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Dashboard:
     """Open the dashboard. It connects to RabbitMQ in the background and is ready when it is connected."""
-    bus = Bus(settings.value(AMQP_URL), name="edge.dashboard", timeout_seconds=2.0, replies=True)
+    bus = Bus(settings.following(AMQP_URL), name="edge.dashboard", timeout_seconds=2.0, replies=True)
     bus.open()
     return Dashboard(
         Registry.load(),

@@ -296,7 +296,7 @@ def _log_request(exchange: Exchange, status: int, duration_ms: float, caller: Ca
 
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Open the gateway. It connects to RabbitMQ in the background and responds with 503 until it is connected."""
-    bus = Bus(settings.value(AMQP_URL), name="edge.gateway", timeout_seconds=2.0, replies=True)
+    bus = Bus(settings.following(AMQP_URL), name="edge.gateway", timeout_seconds=2.0, replies=True)
     clock = clock or SystemClock()
     sessions = EndedSessions(bus, clock)
     sealer = Sealer(settings)

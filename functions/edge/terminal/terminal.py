@@ -144,7 +144,7 @@ async def _deny(websocket: WebSocket, status: int, detail: str) -> None:
 
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Terminal:
     """Open the function. It connects to RabbitMQ in the background."""
-    bus = Bus(settings.value(AMQP_URL), name="edge.terminal", timeout_seconds=2.0, replies=True)
+    bus = Bus(settings.following(AMQP_URL), name="edge.terminal", timeout_seconds=2.0, replies=True)
     clock = clock or SystemClock()
     sessions = EndedSessions(bus, clock)
     sessions.follow()

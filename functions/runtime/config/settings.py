@@ -1,11 +1,13 @@
 """Settings: environment variables, and files mounted from Secrets and ConfigMaps.
 
-A file is read again when it has changed, so keys rotate without a redeploy. On one machine a process has no mount namespace of
-its own; there its mounts are below `CAPSULE_ROOT`.
+A file is read again when it has changed, so keys and credentials rotate without a redeploy: credentials (addresses with a
+password, keys that are shared with another party) are mounted at CREDENTIALS, in files with the names of their variables. On one
+machine a process has no mount namespace of its own; there its mounts are below `CAPSULE_ROOT`.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +15,8 @@ from functions.runtime.config.variables import ROOT
 from functions.wire.settings import MissingSetting, Setting, check
 
 T = TypeVar("T")
+
+CREDENTIALS = "/etc/capsule/credentials"
 
 
 class Settings:
@@ -24,8 +28,19 @@ class Settings:
         self._paths: dict[str, Path] = {}
 
     def value(self, setting: Setting[T]) -> T:
-        """Return the value of a declared variable. Raises MissingSetting and InvalidSetting."""
+        """Return the value of a declared variable. A secret comes from its mounted file, if there is one: ask again at each use.
+
+        Raises MissingSetting and InvalidSetting.
+        """
+        if setting.is_secret:
+            with suppress(MissingSetting):
+                return setting.read({setting.name: self.file(f"{CREDENTIALS}/{setting.name}").decode()})
         return setting.read(self._environment)
+
+    def following(self, setting: Setting[T]) -> Callable[[], T]:
+        """Return a function that returns the present value. Raises MissingSetting and InvalidSetting at once if there is none."""
+        self.value(setting)
+        return lambda: self.value(setting)
 
     def check(self, settings: Iterable[Setting[object]]) -> None:
         """Check the settings that are set. Raises InvalidSetting with one line for each that is not allowed."""
@@ -48,12 +63,11 @@ class Settings:
     def file(self, mounted: str) -> bytes:
         """Return the content of a mounted file. Raises MissingSetting if there is none."""
         path = self._paths.get(mounted) or self._paths.setdefault(mounted, self.path(mounted))  # cached: called for every message
-        try:
-            modified_ns = os.stat(path).st_mtime_ns
-            cached = self._files.get(path)
-            if cached is None or cached[0] != modified_ns:
-                cached = (modified_ns, path.read_bytes())
-                self._files[path] = cached
-        except FileNotFoundError:
-            raise MissingSetting(f"{mounted} is not mounted; the Service's manifest mounts it from a Secret or ConfigMap") from None
-        return cached[1]
+        for _ in range(2):  # again: the kubelet deletes the former version of a volume while its path may be being resolved
+            with suppress(FileNotFoundError):
+                modified_ns = os.stat(path).st_mtime_ns
+                cached = self._files.get(path)
+                if cached is None or cached[0] != modified_ns:
+                    cached = self._files[path] = (modified_ns, path.read_bytes())
+                return cached[1]
+        raise MissingSetting(f"{mounted} is not mounted; the Service's manifest mounts it from a Secret or ConfigMap")

@@ -17,18 +17,28 @@ from functions.wire.settings import Section
 
 
 @dataclass(frozen=True)
+class SealedColumn:
+    """A column of a context's database with sealed texts. `key`: the table's primary key."""
+
+    table: str
+    key: tuple[str, ...]
+    name: str
+
+
+@dataclass(frozen=True)
 class Wiring:
     """The wiring of one context.
 
     `database`: name in `CAPSULE_<NAME>_DATABASE_URL`. `ports`: port → class or factory. `settings`: variables that only its
     functions read; checked when a process starts. `clock`: makes the clock of its functions from the system's; None: that
-    itself. Deadlines, tokens and retries always follow the system's clock.
+    itself. Deadlines, tokens and retries always follow the system's clock. `sealed`: all columns with sealed texts.
     """
 
     database: str
     ports: Mapping[Any, Callable[..., Any]] = field(default_factory=dict)
     settings: tuple[Section, ...] = ()
     clock: Callable[[Settings, Clock], Clock] | None = None
+    sealed: tuple[SealedColumn, ...] = ()
 
 
 class NothingProvides(Exception):

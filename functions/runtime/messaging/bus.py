@@ -25,7 +25,7 @@ from functions.runtime.messaging.pending_requests import NoReply, PendingRequest
 from functions.wire import access_refusals
 from functions.wire.access_refusals import Refusal, login_refusal, refusal_in
 from functions.wire.amqp.confirms import Publication, PublishConfirms, Unconfirmed, Unroutable
-from functions.wire.amqp.connection import Connection
+from functions.wire.amqp.connection import Address, Connection
 
 __all__ = ["JSON", "AccessRefused", "BrokerUnavailable", "Bus", "NoReply", "Reply", "Unroutable"]
 
@@ -58,7 +58,7 @@ class Subscription:
 
 
 class Bus:
-    def __init__(self, url: str, name: str, timeout_seconds: float = 3.0, replies: bool = False) -> None:
+    def __init__(self, url: Address, name: str, timeout_seconds: float = 3.0, replies: bool = False) -> None:
         """`timeout_seconds`: how long a publisher waits for a connection, and then for a confirm. `replies`: keep a reply queue for `request`."""
         self._connection = Connection(url, name)
         self._connection.add_connected_listener(self._on_connected)

@@ -1,4 +1,5 @@
-"""What every context cleans up: events that a crashed process left in the outbox, overdue parked events, old rows.
+"""What every context cleans up: events that a crashed process left in the outbox, overdue parked events, old rows,
+secrets that are sealed with a former key.
 
 While dead letters are open it also reports their number and age, which monitor's alerts are based on. Rows are handled in
 batches, each in its own transaction, so that locks are short.
@@ -9,6 +10,7 @@ from functions.runtime.reliability import dead_letters, ordering, outbox
 from functions.runtime.reliability.dead_letters import DeadLetters, Selection, counted_event
 from functions.runtime.reliability.outbox import EventRouting
 from functions.runtime.reliability.outbox_publisher import OutboxPublisher
+from functions.runtime.reliability.resealing import Resealing
 from functions.runtime.storage.database import Database
 from functions.wire.cloudevents import new_message
 
@@ -22,14 +24,15 @@ RETENTION = (
 
 
 class Housekeeping:
-    def __init__(self, context: str, outbox_publisher: OutboxPublisher, database: Database, clock: Clock) -> None:
+    def __init__(self, context: str, outbox_publisher: OutboxPublisher, database: Database, clock: Clock, resealing: Resealing) -> None:
         self._context = context
         self._outbox_publisher = outbox_publisher
         self._database = database
         self._clock = clock
+        self._resealing = resealing
 
     async def sweep(self) -> None:
-        """Publish left-over events, end overdue parked events, delete old rows, report open dead letters. Idempotent.
+        """Publish left-over events, end overdue parked events, delete old rows, report open dead letters, renew sealed secrets. Idempotent.
 
         Raises DatabaseUnavailable and BrokerUnavailable.
         """
@@ -40,6 +43,7 @@ class Housekeeping:
             while await self._prune(table, key, condition) == BATCH:
                 pass
         await self._report_dead_letters()
+        await self._resealing.sweep()
 
     async def _report_dead_letters(self) -> None:
         now = self._clock.now()

@@ -1,12 +1,14 @@
 """Encryption of secret fields with their context's key: HPKE (RFC 9180), base mode, DHKEM(X25519), HKDF-SHA256, AES-128-GCM.
 
 The sender (the gateway) has public keys only; only the context can open a sealed text. The context's name is HPKE's `info`, so
-a sealed text does not open in another context. Format: `sealed:<key id>:<base64url>`. A private set has several keys, the
-first one current, so that keys rotate while older messages are still in queues.
+a sealed text does not open in another context. Format: `sealed:<key id>:<base64url>`. A private set lists, in order: the current
+key, with which senders seal; the next one, which every function has before the first sender uses it; and retiring keys, which
+open what queues, dead letters and databases still hold (`reliability.resealing` seals stored secrets again).
 """
 
 import base64
 import json
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -36,10 +38,36 @@ def _decode(text: str) -> bytes:
 
 
 def new_private_keys() -> dict[str, Any]:
-    """Create a private set with one key: `{"keys": [{"kid", "d"}]}`, the content of a Secret `<context>-sealing`."""
+    """Create a private set with the current and the next key: `{"keys": [{"kid", "d"}]}`, the content of a Secret `<context>-sealing`."""
+    return {"keys": [_new_key(), _new_key()]}
+
+
+def _new_key() -> dict[str, Any]:
     key = X25519PrivateKey.generate()
     kid = sha256(key.public_key().public_bytes_raw()).hexdigest()[:12]
-    return {"keys": [{"kid": kid, "d": _encode(key.private_bytes_raw())}]}
+    return {"kid": kid, "d": _encode(key.private_bytes_raw())}
+
+
+def with_next_key(private: dict[str, Any]) -> dict[str, Any]:
+    """Return the set with a next key. One of version 0.2 has none."""
+    current, *following = private["keys"]
+    has_next = bool(following) and "retiredAt" not in following[0]
+    return private if has_next else {"keys": [current, _new_key(), *following]}
+
+
+def rotated_private_keys(private: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """Return the set after a rotation: the next key is current, a new next key is added, the former current one retires."""
+    current, following, *retiring = with_next_key(private)["keys"]
+    return {"keys": [following, _new_key(), {**current, "retiredAt": now.isoformat(timespec="seconds")}, *retiring]}
+
+
+def retiring_keys(private: dict[str, Any]) -> dict[str, datetime]:
+    """Return the ids of retiring keys, and since when they retire."""
+    return {key["kid"]: datetime.fromisoformat(key["retiredAt"]) for key in private["keys"] if "retiredAt" in key}
+
+
+def without_key(private: dict[str, Any], kid: str) -> dict[str, Any]:
+    return {"keys": [key for key in private["keys"] if key["kid"] != kid]}
 
 
 def public_key(private: dict[str, Any]) -> dict[str, Any]:
@@ -57,10 +85,18 @@ class Sealer:
 
     def seal(self, context: str, secret: str) -> str:
         """Raises MissingSetting if the context's public key is not mounted."""
-        public = json.loads(self._settings.file(PUBLIC_KEY.format(context=context)))
+        public = self._public(context)
         key = X25519PublicKey.from_public_bytes(_decode(public["x"]))
         sealed = _suite.encrypt(secret.encode(), key, context.encode())
         return f"{PREFIX}:{public['kid']}:{_encode(sealed)}"
+
+    def current_key(self, context: str) -> str:
+        """Return the id of the key with which secrets of a context are sealed. Raises MissingSetting."""
+        return str(self._public(context)["kid"])
+
+    def _public(self, context: str) -> dict[str, str]:
+        public: dict[str, str] = json.loads(self._settings.file(PUBLIC_KEY.format(context=context)))
+        return public
 
 
 class Opener:
@@ -97,6 +133,11 @@ class ContextVault:
         self._sealer = Sealer(settings)
         self._opener = Opener(settings, context)
         self._context = context
+
+    @property
+    def current_prefix(self) -> str:
+        """How texts begin that are sealed with the current key. Raises MissingSetting."""
+        return f"{PREFIX}:{self._sealer.current_key(self._context)}:"
 
     def seal(self, secret: str) -> str:
         return self._sealer.seal(self._context, secret)

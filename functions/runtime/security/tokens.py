@@ -5,12 +5,14 @@ authorizes) and signed once in 15 minutes, and ES256 verifies faster than EdDSA.
 Whether its session has ended is not known here: see `reliability.revoked_sessions` and `edge.gateway.ended_sessions`.
 
 Keys are JWK sets (RFC 7517), named by their RFC 7638 thumbprint. A private set lists, in order: the current key, which signs;
-the next key, published before it signs so that every verifier has it; and retiring keys, whose tokens are still accepted.
+the next key, published before it signs so that every verifier has it; and retiring keys, whose tokens are still accepted. Beside
+its keys it has a `derivation` secret, from which links in e-mails and challenges of sign-ins derive: both must survive a rotation.
 """
 
 import base64
 import hashlib
 import json
+import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -156,14 +158,23 @@ def new_signing_key() -> Jwk:
 
 
 def new_signing_jwks() -> JwkSet:
-    """Create the first private set of a platform: the current and the next key."""
-    return {"keys": [new_signing_key(), new_signing_key()]}
+    """Create the first private set of a platform: the current and the next key, and the derivation secret."""
+    return {"keys": [new_signing_key(), new_signing_key()], "derivation": secrets.token_urlsafe(32)}
 
 
-def rotated_signing_jwks(private: JwkSet) -> JwkSet:
-    """Return the set after a rotation: the next key signs, the current one retires, a new next key is added, retiring keys are removed."""
+def rotated_signing_jwks(private: JwkSet, *, is_forced: bool = False) -> JwkSet:
+    """Return the set after a rotation: the next key signs, the current one retires, a new next key is added, retiring keys are removed.
+
+    `is_forced`: what derives from the derivation secret ends too, because somebody else may know the set.
+    """
     current, *following = [key for key in private["keys"] if not key.get("retiring")]
-    return {"keys": [*(following or [new_signing_key()]), new_signing_key(), {**current, "retiring": True}]}
+    keys = [*(following or [new_signing_key()]), new_signing_key(), {**current, "retiring": True}]
+    return {"keys": keys, "derivation": secrets.token_urlsafe(32) if is_forced else derivation_secret(private)}
+
+
+def derivation_secret(private: JwkSet) -> str:
+    """Return the derivation secret of a set. A set of version 0.2 has none; there it is the private value of the current key."""
+    return str(private.get("derivation") or current_signing_key(private)["d"])
 
 
 def public_jwks(private: JwkSet) -> JwkSet:

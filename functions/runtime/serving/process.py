@@ -33,8 +33,9 @@ from functions.runtime.reliability.dead_letter_router import DeadLetterRouter
 from functions.runtime.reliability.dead_letters import DeadLetters
 from functions.runtime.reliability.housekeeping import Housekeeping
 from functions.runtime.reliability.outbox_publisher import OutboxPublisher
+from functions.runtime.reliability.resealing import Resealing
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
-from functions.runtime.security.encryption import Opener
+from functions.runtime.security.encryption import ContextVault, Opener
 from functions.runtime.security.replay_signing import ReplaySigner
 from functions.runtime.security.tokens import AccessTokens
 from functions.runtime.serving import grouping
@@ -98,7 +99,7 @@ class Process:
             module = importlib.import_module(f"functions.{self._names[0]}")
             self._edge = await module.open_edge(self._settings, self._clock)
             return
-        self._bus = Bus(self._settings.value(variables.AMQP_URL), name=",".join(self._names))
+        self._bus = Bus(self._settings.following(variables.AMQP_URL), name=",".join(self._names))
         self._compose(self._bus)
         self._bus.open()
         for context in self._contexts.values():
@@ -129,11 +130,12 @@ class Process:
     def _create_context(self, name: str, bus: Bus, pool_size: int) -> FunctionContext:
         settings, wiring = self._settings, wiring_of(name)
         settings.check(settings_of(wiring.settings))
+        reader = variables.READER_URL.of(wiring.database)
         clock = wiring.clock(settings, self._clock) if wiring.clock else self._clock
         database = Database(
-            settings.value(variables.DATABASE_URL.of(wiring.database)),
+            settings.following(variables.DATABASE_URL.of(wiring.database)),
             pool_size,
-            reader_url=settings.value(variables.READER_URL.of(wiring.database)) or None,
+            reader_url=settings.following(reader) if settings.value(reader) else None,
             has_prepared_statements=settings.value(variables.PREPARED_STATEMENTS),
         )
         outbox_publisher = OutboxPublisher(bus, database)
@@ -144,7 +146,9 @@ class Process:
             Database: database,
             Clock: clock,
             HealthInfo: HealthInfo(database, name),
-            Housekeeping: Housekeeping(name, outbox_publisher, database, self._clock),
+            Housekeeping: Housekeeping(
+                name, outbox_publisher, database, self._clock, Resealing(database, ContextVault(settings, name), wiring.sealed)
+            ),
             DeadLetters: DeadLetters(database),
             RevokedSessions: RevokedSessions(database),
             AccessTokens: tokens,

@@ -12,7 +12,7 @@ names both servers: `host=a,b target_session_attrs=read-write`.
 """
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, LiteralString
@@ -38,6 +38,8 @@ from functions.runtime.storage.session import Session, Statement
 
 Connection = Session
 Pool = AsyncConnectionPool[Session]
+Address = str | Callable[[], str]
+"""A URL, or a function that returns the present one: it is called for each new connection, so that passwords can change."""
 
 COMMIT = Statement("COMMIT")
 
@@ -60,7 +62,7 @@ def in_transaction() -> bool:
 
 class Database:
     def __init__(
-        self, url: str, size: int = 4, timeout_seconds: float = 3.0, reader_url: str | None = None, has_prepared_statements: bool = True
+        self, url: Address, size: int = 4, timeout_seconds: float = 3.0, reader_url: Address | None = None, has_prepared_statements: bool = True
     ) -> None:
         """`size`: connections at most, for each role. `timeout_seconds`: how long to wait for one.
 
@@ -181,7 +183,7 @@ class Database:
             await connection.close()
 
 
-def _new_pool(url: str, size: int, timeout_seconds: float, prepare_threshold: int | None) -> Pool:
+def _new_pool(url: Address, size: int, timeout_seconds: float, prepare_threshold: int | None) -> Pool:
     return AsyncConnectionPool(
         url,
         connection_class=Session,

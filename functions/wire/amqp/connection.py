@@ -19,6 +19,8 @@ HEARTBEAT_SECONDS = 30
 
 ConnectedListener = Callable[[Any], None]
 """Called with each new pika connection."""
+Address = str | Callable[[], str]
+"""An AMQP URL, or a function that returns the present one: it is called for each attempt to connect, so that passwords can change."""
 LostListener = Callable[[Exception], None]
 """Called with the reason when the connection is lost, and for each attempt to connect that failed."""
 
@@ -26,19 +28,25 @@ LostListener = Callable[[Exception], None]
 class Connection:
     """One connection at a time. Reconnects with exponential backoff until `close`. Must be used on one event loop."""
 
-    def __init__(self, url: str, name: str) -> None:
-        """`url`: AMQP URL. `name`: shown in RabbitMQ's management UI."""
-        self.parameters = pika.URLParameters(url)
-        self.parameters.heartbeat = HEARTBEAT_SECONDS
-        self.parameters.blocked_connection_timeout = None
-        self.parameters.connection_attempts = 1
-        self.parameters.client_properties = {"connection_name": name}
+    def __init__(self, url: Address, name: str) -> None:
+        """`name`: shown in RabbitMQ's management UI."""
+        self._url = url
+        self._name = name
+        self.parameters = self._present_parameters()
         self._connection: Any = None
         self._on_connected: list[ConnectedListener] = []
         self._on_lost: list[LostListener] = []
         self._reconnect_seconds = FIRST_RECONNECT_SECONDS
         self._reconnecting: asyncio.TimerHandle | None = None
         self._is_closing = False
+
+    def _present_parameters(self) -> pika.URLParameters:
+        parameters = pika.URLParameters(self._url if isinstance(self._url, str) else self._url())
+        parameters.heartbeat = HEARTBEAT_SECONDS
+        parameters.blocked_connection_timeout = None
+        parameters.connection_attempts = 1
+        parameters.client_properties = {"connection_name": self._name}
+        return parameters
 
     @property
     def address(self) -> str:
@@ -73,6 +81,7 @@ class Connection:
 
     def _connect(self) -> None:
         self._reconnecting = None
+        self.parameters = self._present_parameters()
         self._connection = AsyncioConnection(
             self.parameters,
             on_open_callback=self._handle_open,

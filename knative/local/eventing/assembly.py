@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from functions.wire.amqp.connection import Address
 from knative.local.controller import Reconciler, Runnable
 from knative.local.eventing.apiserver import ApiServerSources
 from knative.local.eventing.broker import BrokerReconciler
@@ -35,7 +36,7 @@ class Eventing:
 
 def assemble(
     store: Store,
-    amqp_url: str,
+    amqp_url: Address,
     services: Services,
     environment: Mapping[str, str] = os.environ,
     is_consumed: Callable[[str, str], bool] = lambda namespace, service: False,

@@ -15,7 +15,7 @@ from pika.channel import Channel as PikaChannel
 from pika.exceptions import AMQPError, ChannelClosed
 
 from functions.wire.amqp.confirms import Publication, PublishConfirms, Unconfirmed
-from functions.wire.amqp.connection import Connection
+from functions.wire.amqp.connection import Address, Connection
 
 __all__ = ["Channel", "ChannelRefused", "Publisher", "RabbitMQ", "RabbitMQUnavailable", "Unconfirmed"]
 
@@ -141,9 +141,9 @@ class Publisher:
 
 
 class RabbitMQ:
-    """The connection of eventing, a Runnable. `url`: an AMQP URL."""
+    """The connection of eventing, a Runnable."""
 
-    def __init__(self, url: str, name: str = "knative-local eventing") -> None:
+    def __init__(self, url: Address, name: str = "knative-local eventing") -> None:
         self._connection = Connection(url, name)
         self._connection.add_connected_listener(lambda _: self._on_connected())
         self._connection.add_lost_listener(self._on_lost)

@@ -55,7 +55,7 @@ class Serving:
         self.services: Services = ServiceCaller(routing, upstreams)
         self.is_consuming = routing.is_consuming
         self.metrics = revisions.metrics
-        ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_key)
+        ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_keys)
         ports = LoopbackPorts(ingress, table, settings.port_offset)
         self._node.pod_networks.ingress, self._node.pod_networks.allowed_networks = ingress, settings.egress_allow
         pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)

@@ -10,7 +10,7 @@ Services of the platform (`destinations`). Each request of a connection is looke
 import asyncio
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from functions.wire.health_checks import HEADER, is_health_check
@@ -44,9 +44,9 @@ IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 class Ingress:
     """A Runnable: the listener on the ingress port."""
 
-    def __init__(self, routing: Routing, upstreams: Upstreams, port: int, health_check_key: str = "") -> None:
-        """`health_check_key`: what signs requests of the platform itself, which are not measured; empty: every request is."""
-        self._health_check_key = health_check_key
+    def __init__(self, routing: Routing, upstreams: Upstreams, port: int, health_check_keys: Callable[[], Sequence[str]] = tuple) -> None:
+        """`health_check_keys`: what signs requests of the platform itself, which are not measured; empty: every request is."""
+        self._health_check_keys = health_check_keys
         self._routing, self._upstreams, self.port = routing, upstreams, port
         self._clients = Clients()
         self._server: asyncio.Server | None = None
@@ -136,10 +136,10 @@ class Ingress:
 
     def _is_health_check(self, exchange: Exchange, host: str) -> bool:
         """Whether the platform itself sent the request, to see that the application serves. The customer does not pay for it."""
-        if not self._health_check_key or exchange.method != "GET" or exchange.is_upgrade:
-            return False
         value = exchange.header(HEADER.encode())
-        return value is not None and is_health_check(self._health_check_key, host, exchange.target, value, time.time())
+        if value is None or exchange.method != "GET" or exchange.is_upgrade:
+            return False
+        return any(is_health_check(key, host, exchange.target, value, time.time()) for key in self._health_check_keys())
 
     async def _forward(self, exchange: Exchange, scaler: Scaler, head: bytes) -> None:
         loop = asyncio.get_running_loop()

@@ -105,12 +105,12 @@ class OneRoute:
 
 
 @asynccontextmanager
-async def measuring_ingress(pod: Pod, health_check_key: str = "") -> AsyncIterator[tuple[int, OneRoute]]:
+async def measuring_ingress(pod: Pod, *health_check_keys: str) -> AsyncIterator[tuple[int, OneRoute]]:
     """Yield the port of an ingress in front of the pod, and what it routes and measures."""
     backend = await asyncio.start_server(pod.serve, "127.0.0.1", 0)
     upstreams, clients = Upstreams(PodNetworks().connect), Clients()
     routing = OneRoute(backend.sockets[0].getsockname()[1])
-    found = Ingress(routing, upstreams, 0, health_check_key)  # type: ignore[arg-type]
+    found = Ingress(routing, upstreams, 0, lambda: health_check_keys)  # type: ignore[arg-type]
     server = await asyncio.get_running_loop().create_server(lambda: ClientConnection(found.serve, clients), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1], routing

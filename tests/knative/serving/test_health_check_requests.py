@@ -33,7 +33,7 @@ async def shop(request: pytest.FixtureRequest) -> AsyncIterator[Shop]:
     """`request.param`: the ingress' key, and the application's response."""
     key, response = request.param
     pod = answers(response)
-    async with measuring_ingress(pod, key) as (port, routing):
+    async with measuring_ingress(pod, *filter(None, key.split(","))) as (port, routing):
         yield Shop(pod, port, routing)
 
 
@@ -43,6 +43,13 @@ def requests_of(key: str) -> HttpApplicationRequests:
 
 def signed(key: str = KEY, host: str = "shop.localhost", target: str = "/", now: float | None = None) -> tuple[str, str]:
     return HEADER, sign_health_check(key, host, target, time.time() if now is None else now)
+
+
+@pytest.mark.parametrize("shop", [(f"{'n' * 48},{KEY}", OK)], indirect=True, ids=[""])
+async def test_while_the_key_is_rotated_the_former_one_is_accepted(shop: Shop) -> None:
+    assert await requests_of(KEY).find_failure(shop.url, "/") is None
+    assert await requests_of(f"{'n' * 48},{KEY}").find_failure(shop.url, "/") is None
+    assert shop.measured == [] and len(shop.heads) == 2
 
 
 @pytest.mark.parametrize("path", ["/", "/health?deep=1", "/größe and space"])
