@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from functions.describe import asyncapi, jsonschema, openapi, permissions, pools, rabbitmq, rabbitmq_permissions, settings
+from functions.describe import asyncapi, jsonschema, metrics, openapi, permissions, pools, rabbitmq, rabbitmq_permissions, settings
 from functions.describe.catalog import Catalog
 from functions.describe.knative import GROUPING, WiringOf, context_manifests, group_manifests
 from functions.describe.platform import cluster_manifests, edge_manifests
@@ -19,6 +19,7 @@ def documents(catalog: Catalog, wiring_of: WiringOf) -> dict[str, str]:
     pools.check(catalog)
     files = {
         settings.PAGE: settings.page(),
+        metrics.PAGE: metrics.page(),
         permissions.PAGE: permissions.page(catalog.declarations),
         "schemas/openapi.yaml": to_yaml(openapi.document(catalog)),
         "schemas/asyncapi.yaml": to_yaml(asyncapi.document(catalog)),

@@ -35,6 +35,7 @@ from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
 from functions.runtime.serving.fault_responses import log_fault
 from functions.wire.cloudevents import new_message, stamp
+from functions.wire.execution_counts import EXECUTIONS_COUNTED
 from functions.wire.log_output import write_log_line
 from functions.wire.trace_context import new_span
 
@@ -76,6 +77,10 @@ class Gateway:
         self._in_progress: set[str] = set()
         """Correlation ids."""
         self._traffic = Traffic(requester, self._health, clock, options, registry.by_name, lambda: len(self._in_progress))
+
+    def on_executions_counted(self, body: bytes) -> None:
+        """Add what the process of a function has counted to the metrics."""
+        self._traffic.executions.on_message(body)
 
     async def close(self) -> None:
         await self._requester.close()
@@ -256,7 +261,9 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     clock = clock or SystemClock()
     sessions = EndedSessions(bus, clock)
     sessions.follow()
-    bus.open()
     sealer = Sealer(settings)
     verifier = SessionVerifier(AccessTokens(settings), sessions, ApiTokenExchange(bus, sealer.seal, clock))
-    return Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings))
+    gateway = Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings))
+    bus.receive(EXECUTIONS_COUNTED, gateway.on_executions_counted)
+    bus.open()
+    return gateway

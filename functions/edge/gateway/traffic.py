@@ -15,6 +15,7 @@ import orjson
 from functions.edge.gateway.admission import Admission, priority_of
 from functions.edge.gateway.context_calls import ContextCalls
 from functions.edge.gateway.envelope import SOURCE
+from functions.edge.gateway.execution_totals import ExecutionTotals
 from functions.edge.gateway.gauges import Gauges
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.metrics import Metrics
@@ -48,7 +49,9 @@ class Traffic:
         self._limiter = RateLimiter(options.rate_limits, self._counters, plans, self.metrics.record_rate_limited)
         self._calls = ContextCalls(health.contexts, requester, health, self.metrics, options)
         health.add_details(self._calls.document)
-        self.metrics.add_gauges(Gauges(requester, health, self._calls, self._counters, in_progress).collect)
+        self.metrics.add_families(Gauges(requester, health, self._calls, self._counters, in_progress).collect)
+        self.executions = ExecutionTotals(functions)
+        self.metrics.add_families(self.executions.collect)
 
     def shed(self, route: Route, *, has_token: bool) -> None:
         """Raises Problem 503."""

@@ -25,6 +25,7 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Container
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.execution_log import ExecutionLog
+from functions.runtime.execution.execution_metrics import ExecutionMetrics
 from functions.runtime.execution.failures import CannotSettle
 from functions.runtime.execution.function import Function
 from functions.runtime.messaging.bus import BrokerUnavailable, Bus
@@ -70,9 +71,9 @@ class Process:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._execution_log = ExecutionLog()
         self._names = settings.value(variables.FUNCTION)
         self._bus: Bus | None = None
+        self._execution_metrics: ExecutionMetrics | None = None
         self._contexts: dict[str, FunctionContext] = {}
         self._functions: dict[str, Function] = {}
         self._by_type: dict[str, list[Function]] = {}
@@ -93,14 +94,15 @@ class Process:
             self._edge = await module.open_edge(self._settings, self._clock)
             return
         self._bus = Bus(self._settings.value(variables.AMQP_URL), name=",".join(self._names))
-        self._compose(self._bus)
+        self._execution_metrics = ExecutionMetrics(self._bus)
+        self._compose(self._bus, ExecutionLog(self._execution_metrics))
         self._bus.open()
         for context in self._contexts.values():
             kinds = {each.declaration.kind for each in self._functions.values() if each.declaration.context == context.name}
             self._in_background(context.database.prepare(read_only=kinds == {Kind.QUERY}))
             self._in_background(_sweep(context, delay_seconds=FIRST_SWEEP_SECONDS))
 
-    def _compose(self, bus: Bus) -> None:
+    def _compose(self, bus: Bus, execution_log: ExecutionLog) -> None:
         if DEAD_LETTER_ROUTER in self._names:
             self._dead_letter_router = DeadLetterRouter(bus, self._clock)
         declarations = [each for name in self._names if name != DEAD_LETTER_ROUTER for each in _declarations_of(name)]
@@ -109,7 +111,7 @@ class Process:
         group = grouping.group_scale(declarations)
         for name in dict.fromkeys(each.context for each in declarations):
             own = [each for each in declarations if each.context == name]
-            context = self._contexts[name] = self._create_context(name, bus, grouping.pool_size(own, group.max))
+            context = self._contexts[name] = self._create_context(name, bus, execution_log, grouping.pool_size(own, group.max))
             for declaration in own:
                 self._add(Function(declaration, context), grouping.share(declaration, group) if len(declarations) > 1 else None)
 
@@ -120,7 +122,7 @@ class Process:
         if function.declaration.message_type is not None:
             self._by_type.setdefault(function.declaration.message_type, []).append(function)
 
-    def _create_context(self, name: str, bus: Bus, pool_size: int) -> FunctionContext:
+    def _create_context(self, name: str, bus: Bus, execution_log: ExecutionLog, pool_size: int) -> FunctionContext:
         settings, wiring = self._settings, wiring_of(name)
         settings.check(settings_of(wiring.settings))
         clock = wiring.clock(settings, self._clock) if wiring.clock else self._clock
@@ -155,7 +157,7 @@ class Process:
             replay_signer,
             self._clock,
             clock,
-            self._execution_log,
+            execution_log,
             is_strict=settings.value(variables.STRICT),
         )
 
@@ -180,6 +182,8 @@ class Process:
         for context in self._contexts.values():
             await _sweep(context)
             await context.database.close()
+        if self._execution_metrics is not None:
+            await self._execution_metrics.close()
         if self._bus is not None:
             await self._bus.close()
 
