@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from functions.runtime.config.variables import AMQP_URL
+from functions.runtime.config.variables import AMQP_URL, OTLP_ENDPOINT
 from functions.wire.settings import check as check_settings
 from knative.local.variables import PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
 from knative.machine import bytecode, grouping, keys, kustomize, leftovers, packages, processes, rabbitmq_users, repositories
@@ -21,7 +21,7 @@ from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, 
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
 from knative.machine.postgres import PostgreSQL
-from knative.machine.preloaded_modules import PRELOADED_MODULES
+from knative.machine.preloaded_modules import PRELOADED_MODULES, TELEMETRY_MODULES
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, Step
 from knative.machine.rabbitmq import RabbitMQ
@@ -98,6 +98,8 @@ def install_packages(home: Home, progress: Progress, step: Step) -> None:
     if home.has_local_redis:
         tools.append(packages.REDIS)
     packages.install(tools, progress.print)
+    if home.environment.get(OTLP_ENDPOINT.name):
+        packages.install_telemetry(progress.print)
     step.detail = f"{len(tools)} programs installed"
 
 
@@ -175,7 +177,8 @@ def start_knative(home: Home) -> bool:
 
 def _start_knative_process(home: Home) -> None:
     folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: str(home.git)}
-    preloaded = {PRELOAD_MODULES.name: ",".join(PRELOADED_MODULES)}
+    modules = (*PRELOADED_MODULES, *(TELEMETRY_MODULES if home.environment.get(OTLP_ENDPOINT.name) else ()))
+    preloaded = {PRELOAD_MODULES.name: ",".join(modules)}
     own = {AMQP_URL.name: keys.knative_amqp_url(home), **keys.health_check_settings(home)}
     environment = {**home.child_environment(), **own, **folders, **preloaded}
     processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)

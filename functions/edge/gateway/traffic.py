@@ -28,6 +28,7 @@ from functions.edge.gateway.routing import Route
 from functions.kernel import Caller, Clock, RateClass, new_id
 from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
 from functions.wire.cloudevents import Message, new_message
+from functions.wire.tracing import Tracer
 
 PLAN_TIMEOUT_SECONDS = 10.0
 
@@ -36,7 +37,14 @@ class Traffic:
     """`in_progress`: the number of requests in progress in this gateway. `functions`: the names of all functions."""
 
     def __init__(
-        self, requester: Requester, health: Health, clock: Clock, options: Options, functions: Container[str], in_progress: Callable[[], int]
+        self,
+        requester: Requester,
+        health: Health,
+        clock: Clock,
+        options: Options,
+        functions: Container[str],
+        in_progress: Callable[[], int],
+        tracer: Tracer,
     ) -> None:
         self.metrics = Metrics()
         self._requester = requester
@@ -47,7 +55,7 @@ class Traffic:
         self._counters = open_counters(options.redis_url, is_fail_open=options.is_rate_limit_fail_open)
         plans = PlanFactors(options.plan_factors if PLAN_FUNCTION in functions else {}, self._ask_plan)
         self._limiter = RateLimiter(options.rate_limits, self._counters, plans, self.metrics.record_rate_limited)
-        self._calls = ContextCalls(health.contexts, requester, health, self.metrics, options)
+        self._calls = ContextCalls(health.contexts, requester, health, self.metrics, options, tracer)
         health.add_details(self._calls.document)
         self.metrics.add_families(Gauges(requester, health, self._calls, self._counters, in_progress).collect)
         self.executions = ExecutionTotals(functions)

@@ -9,8 +9,10 @@ receives requests instead of messages.
 import asyncio
 import importlib
 import logging
+import os
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import nullcontext
+from socket import gethostname
 from typing import Any, Protocol, cast
 
 from starlette.requests import Request
@@ -22,6 +24,7 @@ from functions.runtime.config import variables
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry, find, wiring_of
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.telemetry import open_tracer
 from functions.runtime.config.wiring import Container
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.execution_log import ExecutionLog
@@ -44,6 +47,7 @@ from functions.runtime.storage.failures import DatabaseUnavailable
 from functions.runtime.storage.health_info import HealthInfo
 from functions.wire.cloudevents import InvalidMessage, Message
 from functions.wire.settings import settings_of
+from functions.wire.tracing import NO_TRACER, Tracer
 
 _log = logging.getLogger("capsule.process")
 
@@ -74,6 +78,7 @@ class Process:
         self._names = settings.value(variables.FUNCTION)
         self._bus: Bus | None = None
         self._execution_metrics: ExecutionMetrics | None = None
+        self._tracer: Tracer = NO_TRACER
         self._contexts: dict[str, FunctionContext] = {}
         self._functions: dict[str, Function] = {}
         self._by_type: dict[str, list[Function]] = {}
@@ -93,6 +98,7 @@ class Process:
             module = importlib.import_module(f"functions.{self._names[0]}")
             self._edge = await module.open_edge(self._settings, self._clock)
             return
+        self._tracer = open_tracer(self._settings, _service_of(self._names), f"{gethostname()}-{os.getpid()}")
         self._bus = Bus(self._settings.value(variables.AMQP_URL), name=",".join(self._names))
         self._execution_metrics = ExecutionMetrics(self._bus)
         self._compose(self._bus, ExecutionLog(self._execution_metrics))
@@ -132,7 +138,7 @@ class Process:
             reader_url=settings.value(variables.READER_URL.of(wiring.database)) or None,
             has_prepared_statements=settings.value(variables.PREPARED_STATEMENTS),
         )
-        outbox_publisher = OutboxPublisher(bus, database)
+        outbox_publisher = OutboxPublisher(bus, database, self._tracer)
         opener = Opener(settings, name)
         tokens, replay_signer = AccessTokens(settings), ReplaySigner(opener)
         provided: Mapping[Any, Any] = {
@@ -158,6 +164,7 @@ class Process:
             self._clock,
             clock,
             execution_log,
+            self._tracer,
             is_strict=settings.value(variables.STRICT),
         )
 
@@ -186,6 +193,7 @@ class Process:
             await self._execution_metrics.close()
         if self._bus is not None:
             await self._bus.close()
+        await self._tracer.close()
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
@@ -244,6 +252,11 @@ class Process:
 def _declarations_of(name: str) -> Sequence[Declaration]:
     context = name.partition(".")[0]
     return Registry.load([context]).declarations if name == grouping.group_address(context) else [find(name)]
+
+
+def _service_of(names: Sequence[str]) -> str:
+    """Return the name of a process in traces: that of its context."""
+    return "-".join(("capsule", *dict.fromkeys(name.partition(".")[0] for name in names)))
 
 
 async def _sweep(context: FunctionContext, delay_seconds: float = 0) -> None:
