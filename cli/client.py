@@ -117,15 +117,22 @@ class Client:
                 return items
             query["cursor"] = page["next"]
 
-    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Send a request and return the successful response.
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> httpx.Response:
+        """Send a request and return the successful response. `idempotency_key`: of a change; by default a new one.
 
         Raises:
             ApiError: the API answered with an error.
             ApiUnreachable: no answer came.
         """
         params = {name: value for name, value in (query or {}).items() if value is not None}
-        headers = {} if method == "GET" else {"Idempotency-Key": self._new_idempotency_key()}
+        headers = {} if method == "GET" else {"Idempotency-Key": idempotency_key or self._new_idempotency_key()}
         token = self._tokens.token()
         response = self._send_with_retries(method, path, body, params, headers, token)
         if response.status_code == 401 and token and (new_token := self._tokens.refresh(token)):
