@@ -1,6 +1,8 @@
 # GENERATED from the declarations by `python -m functions.describe`. Do not edit: change the declaration and run it again.
 """Operations of gateway."""
 
+from __future__ import annotations
+
 from typing import Any, cast
 
 from cli.api.transport import Operations

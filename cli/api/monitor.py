@@ -1,6 +1,8 @@
 # GENERATED from the declarations by `python -m functions.describe`. Do not edit: change the declaration and run it again.
 """Operations of monitor."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Literal, cast
 
