@@ -144,7 +144,8 @@ def _operations_module(context: str, operations: Sequence[Operation], document: 
     iterator = "from collections.abc import Iterator\n" if "Iterator[" in methods else ""
     needed = "Operations, segment" if "segment(" in methods else "Operations"
     return (
-        f'{HEADER}"""Operations of {context}."""\n\nfrom __future__ import annotations\n\n{iterator}from typing import {", ".join(typing)}\n\n{imports}'
+        f'{HEADER}"""Operations of {context}."""\n\nfrom __future__ import annotations\n\n'
+        f"{iterator}from typing import {', '.join(typing)}\n\n{imports}"
         f"from cli.api.transport import {needed}\n\n\nclass {pascal(context)}(Operations):\n{methods}"
     )
 
