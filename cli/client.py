@@ -120,8 +120,15 @@ class Client:
                 return items
             query["cursor"] = page["next"]
 
-    def request(self, method: str, path: str, body: Mapping[str, Any] | None = None, query: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Send a request and return the successful response.
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> httpx.Response:
+        """Send a request and return the successful response. `idempotency_key`: of a change; by default a new one.
 
         Raises:
             ApiError: the API answered with an error.
@@ -130,7 +137,7 @@ class Client:
         params = {name: value for name, value in (query or {}).items() if value is not None}
         key = str(httpx.URL(path, params=params))
         known = self._known.get(key) if method == "GET" else None
-        headers = {} if method == "GET" else {"Idempotency-Key": self._new_idempotency_key()}
+        headers = {} if method == "GET" else {"Idempotency-Key": idempotency_key or self._new_idempotency_key()}
         if known is not None:
             headers["If-None-Match"] = known.headers["ETag"]
         token = self._tokens.token()

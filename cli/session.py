@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+from cli.api import Api
 from cli.client import Client, Json
 from cli.credentials import Credentials, Login
 from cli.device_login import DeviceLogin
@@ -49,6 +50,11 @@ class Session:
             raise NotSignedIn(f"You are not signed in at {self.settings.api}")
         return Client(self.settings.api, StoredLogin(self.credentials, self.anonymous), on_wait=self.output.note)
 
+    @cached_property
+    def operations(self) -> Api:
+        """The operations of the API as typed methods, as the user who is signed in. Raises NotSignedIn."""
+        return Api(self.api)
+
     def environment(self, option: str | None) -> str:
         """Return the environment of `--env`, or the default one."""
         return option or self.settings.environment
@@ -58,7 +64,7 @@ class Session:
         if not self.settings.token and self.credentials.login() is None:
             return ""
         try:
-            names = [str(each["name"]) for each in self.api.items("/v1/apps", limit=100)]
+            names = [each["name"] for each in self.operations.deploy.all_applications(limit=100)]
         except Failure:
             return ""  # the sentence only helps: what is wrong is that none is selected
         if not names:

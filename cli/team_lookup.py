@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.client import Json
+from cli.api.auth_models import TeamView
 from cli.failures import NotFound, UsageError
 from cli.help import default
 from cli.lookup import is_full_id, match_prefix
@@ -13,14 +13,14 @@ from cli.session import Session
 Team = Annotated[str | None, typer.Option("--team", metavar="NAME", help=f"Team, by name or id. {default('your personal team')}")]
 
 
-def find_team(session: Session, text: str) -> Json:
+def find_team(session: Session, text: str) -> TeamView:
     """Return one of the user's teams.
 
     Raises:
         NotFound: there is none of that name or id.
         UsageError: several teams have the name.
     """
-    teams = session.api.page("/v1/teams")
+    teams = session.operations.auth.teams()["items"]
     named = [each for each in teams if each["name"] and each["name"].lower() == text.strip().lower()]
     if len(named) > 1:
         raise UsageError(f'You have {len(named)} teams "{text}"', hint="Pass the id: capsule teams list --json")

@@ -108,7 +108,7 @@ def logout(session: Session) -> None:
 
 def whoami(session: Session) -> None:
     """Show the account that is signed in."""
-    profile = session.api.get("/v1/users/me")
+    profile = session.operations.auth.profile()
     session.output.show(profile, render.profile(profile, session.settings.api))
     session.output.next_step("capsule apps list", "capsule subscription show")
 

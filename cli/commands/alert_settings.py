@@ -46,7 +46,7 @@ def declare(app: typer.Typer) -> None:
 def list_rules(session: Session, app: App = None) -> None:
     """List the alert rules of an application."""
     application = session.application(app)
-    items = session.api.page(f"/v1/apps/{application['id']}/alert-rules")
+    items = session.operations.monitor.alert_rules(application["id"])["items"]
     session.output.show(items, render.rules(items))
     session.output.next_step(session.command("alert-rules create KIND", application))
 
@@ -100,7 +100,7 @@ def delete_rule(session: Session, rule: RuleId, app: App = None) -> None:
 def list_channels(session: Session, app: App = None) -> None:
     """List the webhooks that receive alerts."""
     application = session.application(app)
-    items = session.api.page(f"/v1/apps/{application['id']}/alert-channels")
+    items = session.operations.monitor.alert_channels(application["id"])["items"]
     session.output.show(items, render.channels(items))
     session.output.next_step(session.command("alert-channels test ID" if items else "alert-channels create URL", application))
 

@@ -157,4 +157,4 @@ def _application_names(session: Session, bill: Json) -> dict[str, str]:
     """Return the names of applications by id, for those that the bill does not name: they are older than its names."""
     if all(line["application"] for line in bill["lines"]):
         return {}
-    return {each["id"]: each["name"] for each in session.api.items("/v1/apps", limit=100)}
+    return {each["id"]: each["name"] for each in session.operations.deploy.all_applications(limit=100)}

@@ -125,7 +125,7 @@ def scale(
 def list_environments(session: Session, app: App = None) -> None:
     """List environments with size, release and URL."""
     application = session.application(app)
-    items = session.api.page(f"/v1/apps/{application['id']}/environments")
+    items = session.operations.deploy.environments(application["id"])["items"]
     session.output.show(items, render.environments(items))
     session.output.next_step(session.command("deploy --env NAME", application))
 

@@ -31,7 +31,7 @@ def list_identities(session: Session) -> None:
 
     Link one on the page Account of the dashboard.
     """
-    items = session.api.items(PATH)
+    items = session.operations.auth.identities()["items"]
     session.output.show(items, render.identities(items))
     session.output.next_step("capsule account identities unlink ID")
 
@@ -41,7 +41,9 @@ def unlink_identity(session: Session, id: IdentityId, password_stdin: PasswordSt
 
     Refused if it is the only way to sign in.
     """
-    identity_id = resolve_id("identity", id, lambda: [each["id"] for each in session.api.items(PATH)], hint="capsule account identities list")
+    identity_id = resolve_id(
+        "identity", id, lambda: [each["id"] for each in session.operations.auth.identities()["items"]], hint="capsule account identities list"
+    )
     session.confirmed(lambda: session.api.delete(f"{PATH}/{segment(identity_id)}"), from_stdin=password_stdin)
     session.output.show({"id": identity_id}, "✓ The provider is unlinked. It no longer signs in to your account.")
     session.output.next_step("capsule account identities list")

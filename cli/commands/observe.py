@@ -108,7 +108,7 @@ def timeline(
     if correlation_id and deployment:
         raise UsageError("REQUEST and --deployment exclude each other")
     selected = correlation_id or _correlation_id(session, app, deployment)
-    view = session.api.get(f"/v1/timeline/{segment(selected)}")
+    view = session.operations.monitor.timeline(selected)
     session.output.show(view, render.Timeline(view))
     session.output.next_step("capsule timeline --json   (with the ids of all messages)")
 

@@ -31,7 +31,7 @@ def list_passkeys(session: Session) -> None:
 
     Add one on the page Account of the dashboard.
     """
-    items = session.api.items(PATH)
+    items = session.operations.auth.passkeys()["items"]
     session.output.show(items, render.passkeys(items))
     session.output.next_step("capsule account passkeys delete ID")
 
@@ -55,4 +55,6 @@ def delete_passkey(session: Session, id: PasskeyId, password_stdin: PasswordStdi
 
 
 def _resolve(session: Session, id: str) -> str:
-    return resolve_id("passkey", id, lambda: [each["id"] for each in session.api.items(PATH)], hint="capsule account passkeys list")
+    return resolve_id(
+        "passkey", id, lambda: [each["id"] for each in session.operations.auth.passkeys()["items"]], hint="capsule account passkeys list"
+    )

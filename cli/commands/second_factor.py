@@ -49,6 +49,6 @@ def replace_recovery_codes(session: Session, password_stdin: PasswordStdin = Fal
 
 def show_status(session: Session) -> None:
     """Show whether the second factor is on."""
-    view = session.api.get("/v1/users/me/second-factor")
+    view = session.operations.auth.second_factor()
     session.output.show(view, render.status(view))
     session.output.next_step("capsule account 2fa recovery-codes" if view["isEnabled"] else "capsule account 2fa on")

@@ -31,7 +31,7 @@ def list_sessions(session: Session) -> None:
 
     Each line has the device that signed in, its address, and when it was last seen: at its last refresh, every 15 minutes while it is in use.
     """
-    items = session.api.items("/v1/sessions", limit=100)
+    items = list(session.operations.auth.all_sessions(limit=100))
     session.output.show(items, render.sessions(items))
     session.output.next_step("capsule sessions revoke ID", "capsule sessions revoke --others")
 
@@ -45,7 +45,7 @@ def revoke_sessions(session: Session, id: SessionId = None, others: Others = Fal
         raise UsageError("Name one session, --others or --all", hint="capsule sessions list")
     if id is not None:
         session_id = resolve_id(
-            "session", id, lambda: [each["id"] for each in session.api.items("/v1/sessions", limit=100)], hint="capsule sessions list"
+            "session", id, lambda: [each["id"] for each in list(session.operations.auth.all_sessions(limit=100))], hint="capsule sessions list"
         )
         session.api.delete(f"/v1/sessions/{segment(session_id)}")
         session.output.show({"id": session_id}, f"✓ Revoked session {session_id}.")

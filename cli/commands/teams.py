@@ -1,12 +1,14 @@
 """Teams: create, show, rename and delete them, and their members, invitations and grants."""
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
 import typer
 
-from cli.client import Json, segment
+from cli.api.auth_models import TeamView
+from cli.client import segment
 from cli.declaration import command, subcommands
 from cli.failures import NotFound, UsageError
 from cli.lookup import is_full_id, match_prefix
@@ -57,7 +59,7 @@ def declare(app: typer.Typer) -> None:
 
 def list_teams(session: Session) -> None:
     """List your teams and your role in each."""
-    items = session.api.page("/v1/teams")
+    items = session.operations.auth.teams()["items"]
     session.output.show(items, render.teams(items))
     session.output.next_step("capsule teams members TEAM" if len(items) > 1 else "capsule teams create NAME")
 
@@ -74,7 +76,7 @@ def create_team(session: Session, name: NewName) -> None:
 
 def show_team(session: Session, team: TeamName) -> None:
     """Show a team and your role in it."""
-    view = session.api.get(_path(find_team(session, team)))
+    view = session.operations.auth.team(find_team(session, team)["id"])
     session.output.show(view, render.team(view))
     session.output.next_step(f'capsule teams members "{team}"')
 
@@ -97,7 +99,7 @@ def delete_team(session: Session, team: TeamName, yes: Yes = False, password_std
 
 def list_members(session: Session, team: TeamName) -> None:
     """List members with roles and grants."""
-    items = session.api.page(_path(find_team(session, team)) + "/members")
+    items = session.operations.auth.team_members(find_team(session, team)["id"])["items"]
     session.output.show(items, render.members(items, _application_names(session, items)))
     session.output.next_step(f'capsule teams role "{team}" EMAIL ROLE', f'capsule teams remove "{team}" EMAIL')
 
@@ -116,7 +118,7 @@ def invite(
 
 def list_invitations(session: Session, team: TeamName) -> None:
     """List open invitations to a team."""
-    items = session.api.page(_path(find_team(session, team)) + "/invitations")
+    items = session.operations.auth.invitations(find_team(session, team)["id"])["items"]
     session.output.show(items, render.invitations(items))
     session.output.next_step(f'capsule teams {"uninvite" if items else "invite"} "{team}" EMAIL')
 
@@ -197,27 +199,27 @@ def transfer(session: Session, team: TeamName, email: MemberEmail, password_stdi
 
 def permissions(session: Session) -> None:
     """Show what you may do in each of your teams."""
-    items = session.api.page("/v1/me/permissions")
+    items = session.operations.auth.permissions()["items"]
     session.output.show(items, render.permissions(items, _application_names(session, items)))
     session.output.next_step("capsule teams list")
 
 
-def _application_names(session: Session, holders: list[Json]) -> dict[str, str]:
+def _application_names(session: Session, holders: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the names, by id, of the applications that the grants name; nothing is requested without a grant."""
     if not any(each["grants"] for each in holders):
         return {}
-    return {each["id"]: each["name"] for each in session.api.items("/v1/apps", limit=100)}
+    return {each["id"]: each["name"] for each in session.operations.deploy.all_applications(limit=100)}
 
 
-def _path(team: Json) -> str:
+def _path(team: TeamView) -> str:
     return f"/v1/teams/{segment(team['id'])}"
 
 
-def _user_id(session: Session, team: Json, text: str) -> str:
+def _user_id(session: Session, team: TeamView, text: str) -> str:
     """Return the id of the member with that address or id."""
     if is_full_id(text):
         return text
-    members = session.api.page(_path(team) + "/members")
+    members = session.operations.auth.team_members(team["id"])["items"]
     found = next((each["userId"] for each in members if each["email"] == text.strip().lower()), None)
     if found is None:
         raise NotFound(f'{render.title(team)} has no member "{text}"', hint=f'capsule teams members "{render.title(team)}"')

@@ -59,7 +59,7 @@ def create_token(session: Session, name: Name, scope: Scopes = None, expires: Ex
 
 def list_tokens(session: Session) -> None:
     """List your API tokens with scopes and last use."""
-    items = session.api.page("/v1/tokens")
+    items = session.operations.auth.tokens()["items"]
     session.output.show(items, render.tokens(items))
     session.output.next_step("capsule tokens revoke NAME" if items else "capsule tokens create NAME --scope read --scope deploy")
 
@@ -74,7 +74,7 @@ def revoke_token(session: Session, name: TokenName) -> None:
 
 def _find(session: Session, text: str) -> str:
     """The id of the token with that name, or else with an id that begins so."""
-    items = session.api.page("/v1/tokens")
+    items = session.operations.auth.tokens()["items"]
     by_name = next((each["id"] for each in items if each["name"] == text), None)
     token_id = by_name or match_prefix("API token", text, [each["id"] for each in items])
     if token_id is None:

@@ -1,5 +1,6 @@
 """Accounts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import RenderableType
@@ -9,7 +10,7 @@ from cli.render.formats import NONE, time_and_age
 from cli.render.tables import Facts
 
 
-def verified(view: dict[str, Any]) -> Text:
+def verified(view: Mapping[str, Any]) -> Text:
     return Text.assemble("✓ ", (view["email"], "bold"), " is verified.")
 
 
@@ -17,7 +18,7 @@ def signed_in(email: str, api: str) -> Text:
     return Text.assemble("✓ Signed in as ", (email, "bold"), f" at {api}.")
 
 
-def email_change(view: dict[str, Any]) -> Text:
+def email_change(view: Mapping[str, Any]) -> Text:
     if not view["unconfirmed"]:
         return Text.assemble("✓ The address of the account is ", (view["email"], "bold"), ". All sessions have ended.")
     missing = " and the ".join(view["unconfirmed"])
@@ -28,7 +29,7 @@ def deletion(deletes_at: str) -> Text:
     return Text.assemble("This account will be deleted: ", (time_and_age(deletes_at), "bold"), ".")
 
 
-def profile(view: dict[str, Any], api: str) -> RenderableType:
+def profile(view: Mapping[str, Any], api: str) -> RenderableType:
     address = view["email"] + ("" if view["emailVerified"] else " (not verified)")
     name = [("name", view["name"])] if view["name"] else []
     deletion = [("deleted", time_and_age(view["deletesAt"]))] if view["deletesAt"] else []

@@ -1,5 +1,6 @@
 """Users, as administrators see them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -8,10 +9,10 @@ from rich.text import Text
 from cli.render.formats import NONE, age, time_and_age
 from cli.render.tables import Column, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
-def users(items: list[Json]) -> RenderableType:
+def users(items: Sequence[Json]) -> RenderableType:
     table = Table(Column("address"), Column("name", drop=1), Column("roles"), Column("state"), Column("registered", drop=2), Column("id"))
     for each in items:
         table.add_row(Text(each["email"], "bold"), each["name"] or NONE, ", ".join(each["roles"]), _state(each), age(each["createdAt"]), each["id"])

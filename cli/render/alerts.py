@@ -1,5 +1,6 @@
 """Alerts, alert rules, alert channels and deliveries."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -9,10 +10,10 @@ from cli.lookup import short_ids
 from cli.render.formats import NONE, age, status_text
 from cli.render.tables import Column, Facts, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
-def alerts(items: list[Json]) -> RenderableType:
+def alerts(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No alerts.")
     ids = short_ids(each["id"] for each in items)
@@ -32,7 +33,7 @@ def alerts(items: list[Json]) -> RenderableType:
     return table
 
 
-def deliveries(items: list[Json]) -> RenderableType:
+def deliveries(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No notifications yet.")
     table = Table(Column("state"), Column("notification"), Column("created"), Column("attempts", drop=1, is_right=True))
@@ -44,7 +45,7 @@ def deliveries(items: list[Json]) -> RenderableType:
     return table
 
 
-def rules(items: list[Json]) -> RenderableType:
+def rules(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No alert rules.")
     ids = short_ids(each["id"] for each in items)
@@ -74,7 +75,7 @@ def threshold(rule: Json) -> str:
     return f"{value * 100:g} %" if rule["kind"] == "error-rate" else f"{value:g} ms"
 
 
-def channels(items: list[Json]) -> RenderableType:
+def channels(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No alert channels. Alerts go to your e-mail address only.")
     ids = short_ids(each["id"] for each in items)

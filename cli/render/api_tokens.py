@@ -1,5 +1,6 @@
 """API tokens."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -9,10 +10,10 @@ from cli.lookup import short_ids
 from cli.render.formats import age
 from cli.render.tables import Column, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
-def tokens(items: list[Json]) -> RenderableType:
+def tokens(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No API tokens.")
     ids = short_ids(each["id"] for each in items)

@@ -1,5 +1,6 @@
 """Applications and the state of their environments."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,7 +10,7 @@ from cli.lookup import short_ids
 from cli.render.formats import age, short_commit, size, time_and_age
 from cli.render.tables import Column, Facts, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 SETTINGS = {
     "branch": "branch", "directory": "directory", "builder": "builder", "buildCommand": "build command", "startCommand": "start command",
     "releaseCommand": "release command", "healthPath": "health path", "port": "port",
@@ -23,7 +24,7 @@ DEFAULTS = {
 }
 
 
-def applications(items: list[Json]) -> RenderableType:
+def applications(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No applications yet.")
     ids = short_ids(each["id"] for each in items)

@@ -1,5 +1,6 @@
 """The audit log."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -8,12 +9,12 @@ from rich.text import Text
 from cli.render.formats import NONE, local_time
 from cli.render.tables import Column, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 SHORT_ID = 13
 """Characters of a user's id in the table; `--json` prints all."""
 
 
-def entries(items: list[Json]) -> RenderableType:
+def entries(items: Sequence[Json]) -> RenderableType:
     table = Table(
         Column("number"), Column("time"), Column("actor"), Column("action"), Column("target"), Column("changed", drop=1), Column("address", drop=2)
     )

@@ -1,5 +1,6 @@
 """Plans, the subscription, the current bill, invoices, usage and quota."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +10,11 @@ from rich.text import Text
 from cli.render.formats import age, count, cpu_seconds, day, local_time, money, period, quantity, status_text, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 METER_NAMES = {"cpu_milliseconds": "CPU seconds"}
 
 
-def plans(items: list[Json]) -> Table:
+def plans(items: Sequence[Json]) -> Table:
     table = Table(
         Column("plan"), Column("name", drop=3), Column("a month", is_right=True), Column("applications", drop=2, is_right=True),
         Column("memory", drop=1, is_right=True),
@@ -74,7 +75,7 @@ def subscription(view: Json) -> RenderableType:
     return Facts(*facts)
 
 
-def invoices(items: list[Json]) -> RenderableType:
+def invoices(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No invoices yet.")
     table = Table(

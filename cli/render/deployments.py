@@ -1,5 +1,6 @@
 """Deployments: requested, in progress, ended."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -9,7 +10,7 @@ from cli.lookup import short_ids
 from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, short_commit, status_text, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 STEPS_OF_A_BUILD = ("requested", "building")
 OBSERVING = "observing"
 STEPS_WITH_TRAFFIC = (OBSERVING, "rolling-back")
@@ -41,7 +42,7 @@ def progress(view: Json) -> str:
     return f"{step_heading(view['status'], view)} [dim]{duration(elapsed_seconds(view['requestedAt'], view['finishedAt']))}[/]"
 
 
-def begun_steps(view: Json) -> list[Json]:
+def begun_steps(view: Json) -> Sequence[Json]:
     """Return the steps that have begun, after the request itself."""
     return [step for step in view["steps"] if step["step"] != "requested"]
 
@@ -127,7 +128,7 @@ def deployment(view: Json) -> RenderableType:
     return Group(facts, *detail, Text(""), steps(view["steps"]))
 
 
-def steps(items: list[Json]) -> Table:
+def steps(items: Sequence[Json]) -> Table:
     table = Table(Column("step"), Column("began"), Column("took", is_right=True))
     for each in items:
         took = duration(elapsed_seconds(each["startedAt"], each["finishedAt"])) if each["finishedAt"] else "…"
@@ -136,7 +137,7 @@ def steps(items: list[Json]) -> Table:
     return table
 
 
-def deployments(items: list[Json]) -> RenderableType:
+def deployments(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("")
     ids = short_ids(each["id"] for each in items)

@@ -1,5 +1,6 @@
 """Environments: their variables and secrets, and their size."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -8,7 +9,7 @@ from rich.text import Text
 from cli.render.formats import age, release_name, short_commit
 from cli.render.tables import Column, Prose, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 def settings(view: Json) -> RenderableType:
@@ -54,7 +55,7 @@ def size(view: Json) -> str:
     return f"{view['name']}: {_instances(view)} instances, {view['memoryMib']} MiB and {view['cpuMillis'] / 1000:g} CPU each{observed}"
 
 
-def environments(items: list[Json]) -> RenderableType:
+def environments(items: Sequence[Json]) -> RenderableType:
     table = Table(
         Column("environment"),
         Column("release"),

@@ -1,12 +1,12 @@
 """The next step after a failed deployment, by its reason."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cli.render.deployments import is_ended_in_build
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 MISSING_VARIABLE = re.compile(r"KeyError: '([A-Z][A-Z0-9_]*)'")
 """Python's message for a variable that is read from `os.environ` and not set."""
 OTHER_PORT = re.compile(r"listens on (\d{1,5}), but")

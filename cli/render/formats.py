@@ -1,5 +1,6 @@
 """Values that look the same everywhere: money, times, durations, quantities, commits, releases and states."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ CURRENCIES_WITHOUT_MINOR_UNIT = frozenset({"JPY", "KRW", "CLP", "VND"})
 MAX_RELATIVE_DAYS = 30
 
 
-def money(amount: dict[str, Any]) -> str:
+def money(amount: Mapping[str, Any]) -> str:
     """Return an amount in minor units as people write it: `1,905.00 EUR`."""
     minor, currency = int(amount["amount"]), str(amount["currency"]).upper()
     if currency in CURRENCIES_WITHOUT_MINOR_UNIT:
@@ -58,7 +59,7 @@ def day(text: str) -> str:
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d")
 
 
-def period(begin_and_end: dict[str, Any]) -> str:
+def period(begin_and_end: Mapping[str, Any]) -> str:
     """Return a period with its last day. Its `end` is the first instant that does not belong to it."""
     last = datetime.fromisoformat(begin_and_end["end"]) - timedelta(microseconds=1)
     return f"{day(begin_and_end['begin'])} to {day(last.isoformat())}"

@@ -1,5 +1,6 @@
 """Identities at providers."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -10,7 +11,7 @@ from cli.render.formats import NONE, age
 from cli.render.tables import Column, Table
 
 
-def identities(items: list[dict[str, Any]]) -> RenderableType:
+def identities(items: Sequence[Mapping[str, Any]]) -> RenderableType:
     if not items:
         return Text("No providers are linked. Link one on the page Account of the dashboard.")
     ids = short_ids(each["id"] for each in items)

@@ -1,7 +1,7 @@
 """Log lines, metrics, and the timeline of one request."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from cli.render.formats import NONE, age, count, cpu_seconds, local_time
 from cli.render.printable import printable
 from cli.render.tables import Column, Prose, Table, wrap_words
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 GOOD_OUTCOMES = ("done", "published", "sent", "ok")
 BAR_WIDTH = 30
@@ -101,7 +101,7 @@ def _entry_lines(entry: Json, begin: datetime, max_width: int) -> Iterator[Text]
         yield Text(" " * indent) + part
 
 
-def _points(points: list[Json]) -> Table:
+def _points(points: Sequence[Json]) -> Table:
     table = Table(
         Column("at"),
         Column("requests", is_right=True),

@@ -1,5 +1,6 @@
 """Customers, invoices and payments of everybody."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -8,10 +9,10 @@ from rich.text import Text
 from cli.render.formats import age, money, status_text
 from cli.render.tables import Column, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
-def customers(items: list[Json]) -> RenderableType:
+def customers(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No customers.")
     table = Table(
@@ -27,7 +28,7 @@ def customers(items: list[Json]) -> RenderableType:
     return table
 
 
-def invoices(items: list[Json]) -> RenderableType:
+def invoices(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No invoices.")
     table = Table(
@@ -47,7 +48,7 @@ def invoices(items: list[Json]) -> RenderableType:
     return table
 
 
-def payments(items: list[Json]) -> RenderableType:
+def payments(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No payments.")
     table = Table(

@@ -1,5 +1,6 @@
 """Passkeys."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -10,7 +11,7 @@ from cli.render.formats import age
 from cli.render.tables import Column, Table
 
 
-def passkeys(items: list[dict[str, Any]]) -> RenderableType:
+def passkeys(items: Sequence[Mapping[str, Any]]) -> RenderableType:
     if not items:
         return Text("No passkeys. Add one on the page Account of the dashboard.")
     ids = short_ids(each["id"] for each in items)

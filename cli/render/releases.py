@@ -1,5 +1,6 @@
 """Releases."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -8,10 +9,10 @@ from rich.text import Text
 from cli.render.formats import NONE, age, or_none, short_commit, time_and_age
 from cli.render.tables import Column, Facts, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
-def releases(items: list[Json]) -> RenderableType:
+def releases(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No releases yet.")
     table = Table(

@@ -1,5 +1,6 @@
 """Credentials of a repository: only what is not secret."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -8,7 +9,7 @@ from rich.text import Text
 from cli.render.formats import age
 from cli.render.tables import Column, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 def key(view: Json) -> list[RenderableType]:
@@ -21,7 +22,7 @@ def token(view: Json | None) -> str:
     return f"✓ A token of user {view['user']} is stored for {view['server']}, set {age(view['setAt'])}." if view else "No token is stored."
 
 
-def host_keys(items: list[Json]) -> RenderableType:
+def host_keys(items: Sequence[Json]) -> RenderableType:
     if not items:
         return "No host keys are stored: the next deployment trusts what the server presents."
     table = Table(Column("host"), Column("type"), Column("fingerprint", drop=1))

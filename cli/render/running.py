@@ -1,5 +1,6 @@
 """Running instances and disk usage."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -8,13 +9,13 @@ from rich.text import Text
 from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, size, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 RUN_STYLES = {"running": "yellow", "succeeded": "green", "failed": "red", "cancelled": "dim"}
 MAX_COMMAND_LENGTH = 60
 STYLES = {"ready": "green", "crashed": "red", "starting": "yellow", "stopping": "yellow", "draining": "yellow"}
 
 
-def instances(application: str, items: list[Json], used: dict[str, int]) -> RenderableType:
+def instances(application: str, items: Sequence[Json], used: dict[str, int]) -> RenderableType:
     """Return one block for each environment. `used`: environment → bytes that one instance used at most."""
     if not items:
         return Text(f"Nothing of {application} is deployed yet.")
@@ -36,7 +37,7 @@ def ended(run: Json) -> Text:
     return Text.assemble(("✗ ", "bold red"), f"The command exited with code {run['exitCode']} after {took}.")
 
 
-def runs(items: list[Json]) -> RenderableType:
+def runs(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No one-off commands yet.")
     table = Table(

@@ -1,6 +1,7 @@
 """The second factor: its secret as a QR code, its recovery codes, its state."""
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import RenderableType
@@ -8,7 +9,7 @@ from rich.text import Text
 
 from cli.render.formats import time_and_age
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 def secret(view: Json) -> list[Text | str]:

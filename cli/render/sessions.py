@@ -1,5 +1,6 @@
 """Signed-in devices."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -9,10 +10,10 @@ from cli.lookup import short_ids
 from cli.render.formats import NONE, age
 from cli.render.tables import Column, Table
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
-def sessions(items: list[Json]) -> RenderableType:
+def sessions(items: Sequence[Json]) -> RenderableType:
     ids = short_ids(each["id"] for each in items)
     table = Table(Column("device"), Column("address"), Column("signed in", drop=1), Column("last seen"), Column("2fa", drop=2), Column("id"))
     for each in items:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from functions.describe import asyncapi, jsonschema, openapi, permissions, pools, rabbitmq, rabbitmq_permissions, settings
+from functions.describe import asyncapi, client, jsonschema, metrics, openapi, permissions, pools, rabbitmq, rabbitmq_permissions, settings
 from functions.describe.catalog import Catalog
 from functions.describe.knative import GROUPING, WiringOf, context_manifests, group_manifests
 from functions.describe.platform import cluster_manifests, edge_manifests
@@ -17,10 +17,13 @@ GROUPED = "knative/components/grouped"
 def documents(catalog: Catalog, wiring_of: WiringOf) -> dict[str, str]:
     """Return path from the project's root → text. Raises PoolsTooLarge."""
     pools.check(catalog)
+    api = openapi.document(catalog)
     files = {
+        **client.files(api),
         settings.PAGE: settings.page(),
+        metrics.PAGE: metrics.page(),
         permissions.PAGE: permissions.page(catalog.declarations),
-        "schemas/openapi.yaml": to_yaml(openapi.document(catalog)),
+        "schemas/openapi.yaml": to_yaml(api),
         "schemas/asyncapi.yaml": to_yaml(asyncapi.document(catalog)),
         f"{BASE}/edge.yaml": to_yaml_stream(edge_manifests()),
         f"{BASE}/rabbitmq.yaml": to_yaml_stream(rabbitmq.manifests(rabbitmq_permissions.users(catalog))),
@@ -64,8 +67,9 @@ def _with_cluster(context: str, manifests: list[Manifest]) -> list[Manifest]:
 def find_obsolete(root: Path, generated: Mapping[str, str]) -> list[str]:
     """Return generated files on disk that no declaration accounts for any more."""
     schemas = [path for folder in ("commands", "events", "queries") for path in (root / "schemas" / folder).glob("*.json")]
+    modules = [path for path in (root / client.FOLDER).glob("*.py") if path.read_text().startswith(HEADER)]
     manifests = [path for folder in (BASE, GROUPED) for path in (root / folder).glob("*.yaml") if path.read_text().startswith(HEADER)]
-    return sorted(name for path in (*schemas, *manifests) if (name := path.relative_to(root).as_posix()) not in generated)
+    return sorted(name for path in (*schemas, *manifests, *modules) if (name := path.relative_to(root).as_posix()) not in generated)
 
 
 def find_outdated(root: Path, generated: Mapping[str, str]) -> list[str]:

@@ -225,7 +225,7 @@ def all_settings() -> list[Setting[object]]:
 
 def operator_settings(home: Home, sections: Iterable[Section]) -> dict[str, str]:
     """The settings of functions that the environment of this task has. Servers have Secrets of their own."""
-    names = [each.name for each in settings_of(sections) if each is not runtime.AMQP_URL and each.name.startswith("CAPSULE_")]
+    names = [each.name for each in settings_of(sections) if each is not runtime.AMQP_URL and each.name.startswith(("CAPSULE_", "OTEL_"))]
     return {name: home.environment[name] for name in names if home.environment.get(name)}
 
 

@@ -5,11 +5,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions.runtime.config import telemetry
+from functions.runtime.config.variables import OTLP_ENDPOINT
+from knative.machine.home import PROJECT
 from knative.machine.problems import Problem
 
 INSTALLER = Path(__file__).with_name("install-debian.sh")
@@ -159,3 +163,16 @@ def _run(command: list[str], names: str, announce: Callable[[str], None]) -> Non
     if running.returncode != 0:
         tail = "\n".join(output[-15:])
         raise Problem(f"Installing {names} failed:\n{tail}", f"For the full output: {' '.join(command)}")
+
+
+def install_telemetry(report: Callable[[str], None]) -> None:
+    """Install the optional Python packages that export traces, if they are missing. Raises: Problem."""
+    if telemetry.is_installed():
+        return
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    requirements = project["project"]["optional-dependencies"]["telemetry"]
+    report(f"Installing {', '.join(requirements)}")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements]
+    if subprocess.run(command).returncode:
+        remedy = f"Install them: {' '.join(command[:4])} {' '.join(map(repr, requirements))}, or unset {OTLP_ENDPOINT.name}."
+        raise Problem("The packages that export traces could not be installed.", remedy)

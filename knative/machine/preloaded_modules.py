@@ -10,3 +10,5 @@ PRELOADED_MODULES = (
     "email_validator", "cryptography.hazmat.primitives.asymmetric.ed25519", "functions_framework.aio", "functions.runtime.serving.main",
     "functions.runtime.serving.serve", "functions.runtime.serving.preload",
 )  # fmt: skip
+TELEMETRY_MODULES = ("functions.runtime.config.open_telemetry",)
+"""Where traces are exported, too. It starts no thread before a process opens its tracer."""

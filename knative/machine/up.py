@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from functions.runtime.config.variables import ROOT
+from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
 from functions.wire.settings import check as check_settings
 from knative.local.variables import PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
 from knative.machine import (
@@ -33,7 +33,7 @@ from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, 
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
 from knative.machine.postgres import PostgreSQL
-from knative.machine.preloaded_modules import PRELOADED_MODULES
+from knative.machine.preloaded_modules import PRELOADED_MODULES, TELEMETRY_MODULES
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, Step
 from knative.machine.rabbitmq import RabbitMQ
@@ -111,6 +111,8 @@ def install_packages(home: Home, progress: Progress, step: Step) -> None:
     if home.has_local_redis:
         tools.append(packages.REDIS)
     packages.install(tools, progress.print)
+    if home.environment.get(OTLP_ENDPOINT.name):
+        packages.install_telemetry(progress.print)
     step.detail = f"{len(tools)} programs installed"
 
 
@@ -197,7 +199,8 @@ def start_knative(home: Home) -> bool:
 
 def _start_knative_process(home: Home) -> None:
     folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
-    preloaded = {PRELOAD_MODULES.name: ",".join(PRELOADED_MODULES)}
+    modules = (*PRELOADED_MODULES, *(TELEMETRY_MODULES if home.environment.get(OTLP_ENDPOINT.name) else ()))
+    preloaded = {PRELOAD_MODULES.name: ",".join(modules)}
     knative_credentials.write_credentials(home)
     inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
     environment = {**inherited, ROOT.name: str(knative_credentials.root(home)), **folders, **preloaded}

@@ -31,6 +31,7 @@ from functions.kernel import (
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry
 from functions.runtime.messaging.bus import Reply
+from functions.wire.tracing import NO_TRACER, Tracer
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 USER = UUID("0190f0a0-0000-7000-8000-000000000001")
@@ -268,9 +269,10 @@ def signed_in(**headers: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {TOKEN}", **{name.replace("_", "-"): value for name, value in headers.items()}}
 
 
-def open_shop(options: Options | None = None, peer: str = "192.0.2.7", registry: Registry | None = None) -> Shop:
+def open_shop(options: Options | None = None, peer: str = "192.0.2.7", registry: Registry | None = None, tracer: Tracer = NO_TRACER) -> Shop:
     bus = ScriptedBus()
-    gateway = Gateway(registry or Registry(declarations()), bus, StaticVerifier(), MarkingEncryptor(), FixedClock(), options or Options())
+    known = registry or Registry(declarations())
+    gateway = Gateway(known, bus, StaticVerifier(), MarkingEncryptor(), FixedClock(), options or Options(), tracer)
     return Shop(client_of(gateway, peer), bus, gateway)
 
 

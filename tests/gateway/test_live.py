@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import jwt
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from functions.edge.gateway.routing import Table, alias_of
 from functions.runtime.config.registry import Registry
@@ -18,6 +19,8 @@ from tests.proof import proof
 from tests.runtime.harness import until
 from tests.sentinels import Sentinels
 
+REGISTER = ("function", "auth.register")
+
 
 def test_a_registered_user_reads_their_profile(live: Live) -> None:
     email, token = sign_in(live)
@@ -26,6 +29,23 @@ def test_a_registered_user_reads_their_profile(live: Live) -> None:
     assert me.json()["email"] == email
     again = live.client.get("/v1/users/me", headers={"Authorization": f"Bearer {token}", "If-None-Match": me.headers["etag"]})
     assert again.status_code == 304
+
+
+def test_executions_of_functions_reach_the_metrics_of_a_gateway(live: Live) -> None:
+    with live.another_gateway() as gateway:
+        assert register(live, f"{uuid4().hex[:12]}@example.org").is_success
+
+        def samples() -> dict[str, float]:
+            families = text_string_to_metric_families(gateway.get("/metrics").text)
+            return {
+                f"{each.name} {each.labels.get('outcome', '')}": each.value
+                for family in families
+                for each in family.samples
+                if REGISTER in each.labels.items()
+            }
+
+        until(lambda: samples().get("capsule_function_executions_total done"), why="for the execution of auth.register")
+        assert samples()["capsule_function_duration_seconds_count "] == 1 and samples()["capsule_function_duration_seconds_sum "] > 0
 
 
 def test_the_same_key_registers_once_although_the_secret_is_encrypted_anew(live: Live) -> None:

@@ -7,9 +7,11 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from functions.edge.gateway.metric_declarations import ENDPOINT
 from functions.edge.gateway.options import Options
 from functions.edge.gateway.rates.limits import Limits
 from functions.runtime.messaging.bus import NoReply, Reply
+from functions.wire.execution_counts import ExecutionCounts
 from tests.gateway.shop import SentMessage, Shop, client_of, done, open_shop, signed_in
 from tests.gateway.test_responses import raising
 
@@ -73,6 +75,52 @@ async def test_the_backlog_of_a_context_is_that_of_its_last_report() -> None:
     assert found[("capsule_dead_letters_open", "shop")] == 2 and found[("capsule_parked_messages", "shop")] == 1
     assert found[("capsule_context_up", "shop")] == 1 and found[("capsule_broker_connected",)] == 1
     assert len(shop.bus.sent) == sent, "a scrape wakes no function"
+
+
+async def test_executions_of_functions_are_added_up_from_what_their_processes_publish() -> None:
+    shop = open_shop()
+    counts = ExecutionCounts()
+    counts.record("shop.orders", "done", 0.02, is_cold=True)
+    counts.record("shop.orders", "retried", 3.0, is_cold=False)
+    for _ in range(2):
+        shop.gateway.on_executions_counted(counts.to_json())
+    shop.gateway.on_executions_counted(b"nonsense")
+    unknown = ExecutionCounts()
+    unknown.record("shop.elsewhere", "done", 0.02, is_cold=False)
+    shop.gateway.on_executions_counted(unknown.to_json())
+    found = await samples(shop)
+    assert found[("capsule_function_executions_total", "shop.orders", "done")] == 2
+    assert found[("capsule_function_executions_total", "shop.orders", "retried")] == 2
+    assert found[("capsule_function_cold_starts_total", "shop.orders")] == 2
+    assert found[("capsule_function_duration_seconds_sum", "shop.orders")] == pytest.approx(6.04)
+    buckets = [found[("capsule_function_duration_seconds_bucket", "shop.orders", bound)] for bound in ("0.01", "0.025", "2.5", "5.0", "+Inf")]
+    assert buckets == [0, 2, 2, 4, 4]
+    assert not any("elsewhere" in label for key in found for label in key)
+
+
+async def test_every_metric_is_declared_with_its_type_and_its_labels() -> None:
+    shop = open_shop(Options(rate_limits=Limits.parse("writes.user=1/minute"), circuit_min_volume=1))
+
+    def reply(message: SentMessage) -> Reply:
+        return done(REPORT) if message.routing_key == "shop.health" else done({})
+
+    shop.bus.reply = reply
+    await shop.client.get("/health")
+    await shop.place(), await shop.place()
+    counts = ExecutionCounts()
+    counts.record("shop.orders", "done", 0.02, is_cold=True)
+    shop.gateway.on_executions_counted(counts.to_json())
+    shed = open_shop(Options(concurrency=0))
+    await shed.place()
+    shop.bus.reply = raising(NoReply("late"))
+    assert [(await shop.client.get("/v1/orders", headers=signed_in())).status_code for _ in range(2)] == [504, 503]
+    texts = [(await metrics(each)).text for each in (shop, shed)]
+    found = {}
+    for family in (family for text in texts for family in text_string_to_metric_families(text)):
+        if not family.name.startswith(("process_", "python_")) and family.samples:
+            labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+            found[family.name] = (family.type, labels, family.documentation)
+    assert found == {each.name: (each.type, set(each.labels), each.meaning) for each in ENDPOINT.metrics}
 
 
 async def test_a_scraper_may_ask_for_openmetrics() -> None:

@@ -161,12 +161,15 @@ async def test_a_change_writes_one_log_line(capfd: pytest.CaptureFixture[str]) -
     await shop.client.post("/v1/orders?token=secret", json={"item": "tea"}, headers=signed_in(X_Request_Id="client-request-1"))
     (line,) = lines(capfd)
     assert line.pop("ms") > 0
+    assert line.pop("trace") == shop.bus.sent[0].headers["traceparent"].split("-")[1]
     assert line == {
         "log": "request",
         "at": NOW.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "method": "POST",
         "path": "/v1/orders",
+        "route": "/v1/orders",
         "status": 200,
+        "bytes": 2,
         "correlation": "client-request-1",
         "actor": str(USER),
     }

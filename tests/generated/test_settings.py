@@ -98,6 +98,9 @@ INVALID = {
     "CAPSULE_IMAGE_STORE_GIB": ["0", "-1", "20 GiB", "nan", "inf"],
     "CAPSULE_DISK_RESERVE_GIB": ["-1", "nan", "all"],
     "CAPSULE_LOG_LEVEL": ["verbose", "info"],
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ["127.0.0.1:4318", "grpc://collector:4317"],
+    "OTEL_TRACES_SAMPLER": ["sometimes"],
+    "OTEL_TRACES_SAMPLER_ARG": ["2", "10 %"],
 }
 
 

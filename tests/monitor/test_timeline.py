@@ -88,10 +88,12 @@ def test_a_gateways_line_is_read_without_its_query_string() -> None:
         "status": 200,
         "ms": 3,
         "correlation": "c1",
+        "trace": "0af7651916cd43dd8448eb211c80319c",
     }
     found = read(json.dumps(line))
     assert found is not None
     assert (found.kind, found.name, found.outcome, found.message) == ("request", "GET /v1/verify", "200", None)
+    assert found.trace == "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_what_is_refused_stays_owed_and_holds_up_nothing(world: World, worker: W
 
 
 def test_an_event_that_no_function_of_the_context_declares_is_refused_before_the_commit() -> None:
-    context = FunctionContext("auth", *[None] * 10)  # type: ignore[arg-type]
+    context = FunctionContext("auth", *[None] * 11)  # type: ignore[arg-type]
     context.check_declared(UserCreated)
     with pytest.raises(UndeclaredEvent, match=r"no function of auth declares invoice\.issued: add InvoiceIssued to `emits`"):
         context.check_declared(InvoiceIssued)

@@ -20,6 +20,7 @@ from functions.edge.gateway.problems import NO_ANSWER, OUTCOME_UNKNOWN, UNAVAILA
 from functions.edge.gateway.routing import Route
 from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
 from functions.wire.cloudevents import Message
+from functions.wire.tracing import Tracer, with_context
 
 BUS_RETRY_SECONDS = 5
 NO_REPLY_RETRY_SECONDS = 2
@@ -32,6 +33,10 @@ WITHOUT_VERDICT = frozenset({NOT_SENT, CONNECTION_LOST, CANCELLED})
 """Outcomes that say nothing about the context. All others, rejections among them, show that it works."""
 
 _log = logging.getLogger("capsule.circuits")
+
+
+FAILED = FAILURES | WITHOUT_VERDICT | {"failed"}
+"""Outcomes of a span with an error. A rejection is an answer."""
 
 
 class NotSent(Problem):
@@ -54,8 +59,9 @@ class _Guard:
 
 
 class ContextCalls:
-    def __init__(self, contexts: Iterable[str], requester: Requester, health: Health, metrics: Metrics, options: Options) -> None:
+    def __init__(self, contexts: Iterable[str], requester: Requester, health: Health, metrics: Metrics, options: Options, tracer: Tracer) -> None:
         self._requester = requester
+        self._tracer = tracer
         self._health = health
         self._metrics = metrics
         self._guards = {context: _Guard(context, options) for context in contexts}
@@ -79,8 +85,10 @@ class ContextCalls:
             raise Problem(UNAVAILABLE, detail, retry_after=refusal.retry_after_seconds) from None
         started = time.perf_counter()
         outcome = CANCELLED
+        headers = message.headers()
+        span = self._tracer.start_send(route.name, headers)
         try:
-            reply = await self._send(route, message)
+            reply = await self._send(route, with_context(headers, span), message.body)
             outcome = UNAVAILABLE_REPLY if reply.outcome == "failed" and reply.status == UNAVAILABLE.status else reply.outcome
         except NotSent:
             outcome = NOT_SENT
@@ -91,13 +99,14 @@ class ContextCalls:
         finally:
             guard.bulkhead.leave()
             _record(guard.breaker, permit, outcome)
+            span.end({"capsule.outcome": outcome}, outcome if outcome in FAILED else "")
             self._metrics.record_rpc(route.name, outcome, time.perf_counter() - started)
         return reply
 
-    async def _send(self, route: Route, message: Message) -> Reply:
+    async def _send(self, route: Route, headers: dict[str, str], body: bytes) -> Reply:
         context = route.declaration.context
         try:
-            reply = await self._requester.request(route.name, message.headers(), message.body, route.declaration.deadline_seconds, keep=route.mutates)
+            reply = await self._requester.request(route.name, headers, body, route.declaration.deadline_seconds, keep=route.mutates)
         except BrokerUnavailable:
             raise NotSent(UNAVAILABLE, "RabbitMQ is not reachable. Nothing was changed.", retry_after=BUS_RETRY_SECONDS) from None
         except Unroutable:

@@ -5,10 +5,12 @@ nothing before it has checked all that it can check.
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
+from os import getpid
+from socket import gethostname
 
 import orjson
 from starlette.requests import Request
@@ -19,6 +21,7 @@ from functions.edge.gateway.cache.purges import Purges
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
 from functions.edge.gateway.event_streams import EventStreams
+from functions.edge.gateway.exchange import Exchange, end_span, log_request
 from functions.edge.gateway.forms import BoundForm
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.options import Options
@@ -33,14 +36,16 @@ from functions.kernel import Caller, Client, Clock, Unauthenticated, Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.telemetry import open_tracer
 from functions.runtime.config.variables import AMQP_URL
 from functions.runtime.messaging.bus import Bus, Reply
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
 from functions.runtime.serving.fault_responses import log_fault
-from functions.wire.cloudevents import new_message, stamp
-from functions.wire.log_output import write_log_line
+from functions.wire.cloudevents import new_message
+from functions.wire.execution_counts import EXECUTIONS_COUNTED
 from functions.wire.trace_context import new_span
+from functions.wire.tracing import NO_TRACER, Tracer
 
 HEALTH_TIMEOUT_SECONDS = 10.0
 MAX_FORM_BYTES = 4096
@@ -51,23 +56,18 @@ UNLOGGED_PATHS = frozenset(PROBES)
 """Probes poll them without end."""
 
 
-@dataclass(slots=True)
-class Exchange:
-    """What the gateway knows about one request before it parses it. `route`, `path_values`: as soon as they are found."""
-
-    request: Request
-    path: str
-    method: str
-    correlation_id: str
-    at: datetime
-    route: Route | None = None
-    path_values: tuple[str, ...] = ()
-
-
 class Gateway:
     def __init__(
-        self, registry: Registry, requester: Requester, verifier: TokenVerifier, encryptor: Encryptor, clock: Clock, options: Options
+        self,
+        registry: Registry,
+        requester: Requester,
+        verifier: TokenVerifier,
+        encryptor: Encryptor,
+        clock: Clock,
+        options: Options,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
+        self._tracer = tracer
         self._requester = requester
         self._verifier = verifier
         self._encrypt = encryptor.seal
@@ -82,8 +82,12 @@ class Gateway:
         self._pages = Pages(registry, self._table)
         self._in_progress: set[str] = set()
         """Correlation ids."""
-        self._traffic = Traffic(requester, self._health, clock, options, registry.by_name, lambda: len(self._in_progress))
+        self._traffic = Traffic(requester, self._health, clock, options, registry.by_name, lambda: len(self._in_progress), tracer)
         self.purges = Purges(self._traffic.cache, registry.declarations)
+
+    def on_executions_counted(self, body: bytes) -> None:
+        """Add what the process of a function has counted to the metrics."""
+        self._traffic.executions.on_message(body)
 
     def drain(self) -> None:
         """End the streams, so that the server can stop."""
@@ -91,12 +95,16 @@ class Gateway:
 
     async def close(self) -> None:
         await self._requester.close()
+        await self._tracer.close()
 
     async def handle(self, request: Request) -> BytesResponse:
         started = time.perf_counter()
         headers = request.headers
         correlation_id = envelope.correlation_id(headers.get("x-request-id"), self._in_progress)
         exchange = Exchange(request, request.scope["path"], request.scope["method"], correlation_id, self._clock.now())
+        tracer = NO_TRACER if exchange.path in UNLOGGED_PATHS else self._tracer
+        span = tracer.start_request(exchange.method, headers.get("traceparent"), headers.get("tracestate"))
+        exchange.trace = span.context
         self._in_progress.add(correlation_id)
         caller: Caller | None = None
         try:
@@ -112,13 +120,14 @@ class Gateway:
             response.add_all(deprecation.header_fields(exchange.route, exchange.path_values))
         duration_ms = (time.perf_counter() - started) * 1000
         self._traffic.metrics.record_request(exchange.route, exchange.method, response.status_code, duration_ms / 1000)
+        end_span(span, exchange, response.status_code)
         response.raw_headers.extend(responses.SECURITY)
         response.add("x-request-id", correlation_id)
         response.add("server-timing", f"total;dur={duration_ms:.1f}")
         self._cors.add_headers(response, headers.get("origin"))
         is_logged = self._options.log_reads or response.status_code >= 400 or exchange.method not in SAFE_METHODS
         if is_logged and exchange.path not in UNLOGGED_PATHS:
-            _log_request(exchange, response.status_code, duration_ms, caller)
+            log_request(exchange, response, duration_ms, caller)
         return response
 
     async def _respond(self, exchange: Exchange) -> tuple[BytesResponse, Caller | None]:
@@ -199,6 +208,7 @@ class Gateway:
     ) -> Reply:
         """Publish the request's message and wait for the reply. Raises Problem 400, 503, 504."""
         headers = exchange.request.headers
+        exchange.trace = exchange.trace or new_span(headers.get("traceparent"), headers.get("tracestate"))
         message = envelope.build_message(
             route,
             parsed,
@@ -208,7 +218,7 @@ class Gateway:
             token=token,
             caller=caller,
             client=client,
-            trace=new_span(headers.get("traceparent"), headers.get("tracestate")),
+            trace=exchange.trace,
         )
         return await self._traffic.call(route, message)
 
@@ -278,22 +288,6 @@ class Gateway:
         return page
 
 
-def _log_request(exchange: Exchange, status: int, duration_ms: float, caller: Caller | None) -> None:
-    """Write the first line of a request's timeline. Without the query string: it may contain personal data."""
-    write_log_line(
-        {
-            "log": "request",
-            "at": stamp(exchange.at),
-            "method": exchange.method,
-            "path": exchange.path,
-            "status": status,
-            "ms": round(duration_ms, 2),
-            "correlation": exchange.correlation_id,
-            "actor": str(caller.user_id) if caller else None,
-        }
-    )
-
-
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Open the gateway. It connects to RabbitMQ in the background and responds with 503 until it is connected."""
     bus = Bus(settings.following(AMQP_URL), name="edge.gateway", timeout_seconds=2.0, replies=True)
@@ -301,8 +295,10 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     sessions = EndedSessions(bus, clock)
     sealer = Sealer(settings)
     verifier = SessionVerifier(AccessTokens(settings), sessions, ApiTokenExchange(bus, sealer.seal, clock))
-    gateway = Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings))
+    tracer = open_tracer(settings, "capsule-gateway", f"{gethostname()}-{getpid()}")
+    gateway = Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings), tracer)
     sessions.follow()
     gateway.purges.follow(bus)
+    bus.receive(EXECUTIONS_COUNTED, gateway.on_executions_counted)
     bus.open()
     return gateway

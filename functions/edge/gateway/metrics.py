@@ -1,4 +1,4 @@
-"""Prometheus metrics of the gateway, in a registry of its own: `GET /metrics`. docs/operations.md lists their names.
+"""Prometheus metrics of the gateway, in a registry of its own: `GET /metrics`. `metric_declarations` lists them.
 
 Labels have bounded values: methods and paths are those of the routes (`/v1/apps/{applicationId}`), never a client's own
 text. Whatever is at no route has the path `none`.
@@ -12,26 +12,28 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
+from functions.edge.gateway import metric_declarations as declared
 from functions.edge.gateway.routing import Route
+from functions.wire.execution_counts import BUCKETS
+from functions.wire.metrics import Metric as DeclaredMetric
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text"
 NONE = "none"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and Prometheus does not need them
 
-Gauges = Callable[[], Iterable[Metric]]
-"""Returns gauges with their values at the time of a scrape."""
+Families = Callable[[], Iterable[Metric]]
+"""Returns metrics with their values at the time of a scrape."""
 
 
-class _GaugeCollector(Collector):
-    def __init__(self, gauges: Gauges) -> None:
-        self._gauges = gauges
+class _CallbackCollector(Collector):
+    def __init__(self, families: Families) -> None:
+        self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        return self._gauges()
+        return self._families()
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -41,28 +43,28 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self._registry)
-        self._requests = self._counter("capsule_http_requests", "HTTP requests.", "method", "path", "status")
-        self._durations = self._histogram("capsule_http_request_duration_seconds", "From a request to its response.", "method", "path")
-        self._rpcs = self._counter("capsule_rpc_requests", "Messages to functions, by outcome.", "function", "outcome")
-        self._rpc_durations = self._histogram("capsule_rpc_duration_seconds", "From a message to its reply.", "function")
-        self._limited = self._counter("capsule_rate_limited_requests", "Requests over a rate limit.", "limit")
-        self._shed = self._counter("capsule_shed_requests", "Requests refused because the gateway is overloaded.", "priority")
-        self._refused = self._counter("capsule_context_refused_requests", "Requests refused by a circuit or bulkhead.", "context", "reason")
-        self._cached = self._counter("capsule_cache_requests", "Requests for responses that may be cached, by result.", "path", "result")
-        self._purged = self._counter("capsule_cache_purges", "Purges of cached responses, by event or other cause.", "cause")
+        self._requests = self._counter(declared.REQUESTS)
+        self._durations = self._histogram(declared.REQUEST_SECONDS)
+        self._rpcs = self._counter(declared.RPCS)
+        self._rpc_durations = self._histogram(declared.RPC_SECONDS)
+        self._limited = self._counter(declared.LIMITED)
+        self._shed = self._counter(declared.SHED)
+        self._refused = self._counter(declared.REFUSED)
+        self._cached = self._counter(declared.CACHE_REQUESTS)
+        self._purged = self._counter(declared.CACHE_PURGES)
 
         self._of_requests: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._of_rpcs: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         """Children by their labels: the library's own look-up costs more than counting."""
 
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(name, text, labels, registry=self._registry)
+    def _counter(self, metric: DeclaredMetric) -> Counter:
+        return Counter(metric.name, metric.meaning, metric.labels, registry=self._registry)
 
-    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        return Histogram(name, text, labels, registry=self._registry, buckets=BUCKETS)
+    def _histogram(self, metric: DeclaredMetric) -> Histogram:
+        return Histogram(metric.name, metric.meaning, metric.labels, registry=self._registry, buckets=BUCKETS)
 
-    def add_gauges(self, gauges: Gauges) -> None:
-        self._registry.register(_GaugeCollector(gauges))
+    def add_families(self, families: Families) -> None:
+        self._registry.register(_CallbackCollector(families))
 
     def record_request(self, route: Route | None, method: str, status: int, seconds: float) -> None:
         key = (route.path if route is not None else NONE, method, status)

@@ -18,6 +18,7 @@ from functions.edge.gateway.cache.responses import Counters, ResponseCache
 from functions.edge.gateway.cache.stores import open_store
 from functions.edge.gateway.context_calls import ContextCalls
 from functions.edge.gateway.envelope import SOURCE
+from functions.edge.gateway.execution_totals import ExecutionTotals
 from functions.edge.gateway.gauges import Gauges
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.metrics import Metrics
@@ -30,6 +31,7 @@ from functions.edge.gateway.routing import Route
 from functions.kernel import Caller, Clock, RateClass, new_id
 from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
 from functions.wire.cloudevents import Message, new_message
+from functions.wire.tracing import Tracer
 
 PLAN_TIMEOUT_SECONDS = 10.0
 
@@ -38,7 +40,14 @@ class Traffic:
     """`in_progress`: the number of requests in progress in this gateway. `functions`: the names of all functions."""
 
     def __init__(
-        self, requester: Requester, health: Health, clock: Clock, options: Options, functions: Container[str], in_progress: Callable[[], int]
+        self,
+        requester: Requester,
+        health: Health,
+        clock: Clock,
+        options: Options,
+        functions: Container[str],
+        in_progress: Callable[[], int],
+        tracer: Tracer,
     ) -> None:
         self.metrics = Metrics()
         store = open_store(options.redis_url, options.cache_bytes) if options.is_cache_on else None
@@ -52,9 +61,11 @@ class Traffic:
         self._counters = open_counters(options.redis_url, is_fail_open=options.is_rate_limit_fail_open)
         plans = PlanFactors(options.plan_factors if PLAN_FUNCTION in functions else {}, self._ask_plan)
         self._limiter = RateLimiter(options.rate_limits, self._counters, plans, self.metrics.record_rate_limited)
-        self._calls = ContextCalls(health.contexts, requester, health, self.metrics, options)
+        self._calls = ContextCalls(health.contexts, requester, health, self.metrics, options, tracer)
         health.add_details(self._calls.document)
-        self.metrics.add_gauges(Gauges(requester, health, self._calls, self._counters, self.cache, in_progress).collect)
+        self.metrics.add_families(Gauges(requester, health, self._calls, self._counters, self.cache, in_progress).collect)
+        self.executions = ExecutionTotals(functions)
+        self.metrics.add_families(self.executions.collect)
 
     def shed(self, route: Route, *, has_token: bool) -> None:
         """Raises Problem 503."""

@@ -83,6 +83,7 @@ class _RequestLine(BaseModel):
     ms: Milliseconds
     correlation: Text
     actor: str | None = None
+    trace: Text | None = None
 
 
 def read(line: str) -> Execution | None:
@@ -122,7 +123,7 @@ def read(line: str) -> Execution | None:
             type=None,
             causation=None,
             actor=_uuid(request.actor),
-            trace=None,
+            trace=request.trace,
             emitted=(),
             attempt=1,
             cold=False,

@@ -102,6 +102,31 @@ GRACE_HOURS = Setting(
     default="24",
 )
 
+_OTLP_URL = forms.url("http", "https", example="http://127.0.0.1:4318")
+OTLP_ENDPOINT = Setting(
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    Form(_OTLP_URL.description, lambda text: _OTLP_URL.parse(text) if text else ""),
+    "Where traces go, over OTLP/HTTP, see [Traces](operations.md#traces). Without it there are none.",
+)
+OTLP_HEADERS = Setting(
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    forms.text("headers as in authorization=Bearer%20token,tenant=1"),
+    "Headers of requests with traces, for collectors that authenticate.",
+    is_secret=True,
+)
+TRACES_SAMPLER = Setting(
+    "OTEL_TRACES_SAMPLER",
+    forms.one_of("parentbased_always_on", "parentbased_traceidratio", "parentbased_always_off", "always_on", "traceidratio", "always_off"),
+    "Which requests are traced. `parentbased_…` follows the flag of a client's `traceparent`, and decides itself without one.",
+    default="parentbased_always_on",
+)
+TRACES_SAMPLER_ARG = Setting(
+    "OTEL_TRACES_SAMPLER_ARG",
+    forms.number("a number from 0 to 1, as in 0.1", lambda ratio: 0 <= ratio <= 1),
+    "The share of requests that a sampler with `traceidratio` traces.",
+    default="1",
+)
+
 FUNCTION = Setting(
     "CAPSULE_FUNCTION",
     forms.items("names of functions as in auth.register, or a context as in auth.*, separated by commas"),
@@ -136,7 +161,10 @@ FUNCTIONS = Section(
     "Functions of every context",
     FUNCTIONS_READER,
     PLACE,
-    (AMQP_URL, DATABASE_URL, READER_URL, PREPARED_STATEMENTS, MAIL_URL, MAIL_FROM, PUBLIC_URL, DASHBOARD_URL, ISSUER, OPERATORS, GRACE_HOURS),
+    (
+        *(AMQP_URL, DATABASE_URL, READER_URL, PREPARED_STATEMENTS, MAIL_URL, MAIL_FROM, PUBLIC_URL, DASHBOARD_URL, ISSUER, OPERATORS, GRACE_HOURS),
+        *(OTLP_ENDPOINT, OTLP_HEADERS, TRACES_SAMPLER, TRACES_SAMPLER_ARG),
+    ),
 )
 INTERNAL = Section(
     "Set by Capsule for functions",

@@ -13,6 +13,7 @@ from functions.runtime.security.encryption import Opener
 from functions.runtime.security.replay_signing import ReplaySigner
 from functions.runtime.security.tokens import AccessTokens
 from functions.runtime.storage.database import Database
+from functions.wire.tracing import Tracer
 
 
 class UndeclaredEvent(TypeError):
@@ -41,6 +42,7 @@ class FunctionContext:
     clock: Clock
     handler_clock: Clock
     execution_log: ExecutionLog
+    tracer: Tracer
     is_strict: bool = False
 
     declared_events: set[type[Event]] = field(default_factory=set)

@@ -45,8 +45,10 @@ from functions.runtime.storage.database import Connection
 from functions.runtime.storage.failures import CLASHES
 from functions.runtime.storage.session import Statement
 from functions.wire.cloudevents import Message
+from functions.wire.tracing import in_span
 
 CLASH_ATTEMPTS = 4
+FAILED_OUTCOMES = frozenset({"failed", "retried", "dead"})
 
 SAVEPOINT = Statement("SAVEPOINT handler")  # released by the commit
 FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Work)
@@ -76,11 +78,12 @@ class Function:
     async def handle(self, message: Message) -> None:
         """Execute a message and return when it is settled, with whatever outcome. Raises failures.CannotSettle."""
         started_at, started = self._context.clock.now(), time.perf_counter()
+        span = self._context.tracer.start_process(self.name, message)
         caller: Caller | None = None
         try:
             if (result := await self._precheck(message)) is None:
                 caller = self._authorize(message)
-                result = await self._execute(message, caller)
+                result = await self._execute(in_span(message, span), caller)
         except Rejection as rejection:
             result = await self._reject(message, rejection)
         except AlreadyRecorded:
@@ -89,6 +92,8 @@ class Function:
         except Exception as error:  # noqa: BLE001  any failure of a handler must be settled
             sender = message.with_attributes(actor=str(caller.user_id)) if caller else message
             result = ExecutionResult(*await failures.settle(self, self._context, sender, error))
+        failure = result.detail or result.outcome if result.outcome in FAILED_OUTCOMES else ""
+        span.end({"capsule.outcome": result.outcome}, failure)
         self._context.execution_log.write(
             self.declaration,
             result.message or message,

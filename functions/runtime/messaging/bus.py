@@ -14,7 +14,6 @@ The bus knows exchanges and headers, not what messages mean. Which exchange carr
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pika
@@ -22,6 +21,7 @@ import pika
 from functions.kernel import new_id
 from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REPLIES
 from functions.runtime.messaging.pending_requests import NoReply, PendingRequests, Reply
+from functions.runtime.messaging.subscriptions import Announcements, Subscription
 from functions.wire import access_refusals
 from functions.wire.access_refusals import Refusal, login_refusal, refusal_in
 from functions.wire.amqp.confirms import Publication, PublishConfirms, Unconfirmed, Unroutable
@@ -47,16 +47,6 @@ class AccessRefused(BrokerUnavailable):
     """The user has no permission to publish this. Publishing it again fails until the permission is granted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """Events that arrive in the reply queue. `on_bound`: from now on none is missed. `on_unbound`: some may be, until it is bound again."""
-
-    types: frozenset[str]
-    on_event: Callable[[Mapping[str, str], bytes], None]
-    on_bound: Callable[[], None]
-    on_unbound: Callable[[], None]
-
-
 class Bus:
     def __init__(self, url: Address, name: str, timeout_seconds: float = 3.0, replies: bool = False) -> None:
         """`timeout_seconds`: how long a publisher waits for a connection, and then for a confirm. `replies`: keep a reply queue for `request`."""
@@ -77,6 +67,7 @@ class Bus:
         self._requests = PendingRequests()
         self._reply_queue = ""
         self._subscriptions: list[Subscription] = []
+        self._announcements: Announcements | None = None
 
     # -- connection and channels --------------------------------------------------------------------------------------
 
@@ -107,6 +98,10 @@ class Bus:
     ) -> None:
         """Receive events of these types while connected, without a queue that outlives the connection. Call it before `open`."""
         self._subscriptions.append(Subscription(frozenset(types), on_event, on_bound, on_unbound))
+
+    def receive(self, routing_key: str, on_message: Callable[[bytes], None]) -> None:
+        """Receive what is published to `capsule.replies` with this routing key while connected. Call it before `open`."""
+        self._announcements = Announcements(routing_key, on_message)
 
     def _on_connected(self, connection: Any) -> None:
         connection.add_on_connection_blocked_callback(lambda *_: self._on_blocked())
@@ -165,6 +160,8 @@ class Bus:
         self._required_permission = access_refusals.BIND_QUEUE
         for type in sorted({type for each in self._subscriptions for type in each.types}):
             self._channel.queue_bind(queue, EVENTS, routing_key=type)
+        if self._announcements is not None:
+            self._channel.queue_bind(queue, REPLIES, routing_key=self._announcements.routing_key)
         self._channel.queue_bind(queue, REPLIES, routing_key=queue, callback=lambda _: self._consume_reply_queue(queue))
 
     def _consume_reply_queue(self, queue: str) -> None:
@@ -278,6 +275,9 @@ class Bus:
             for each in self._subscriptions:
                 if method.routing_key in each.types:
                     each.on_event(headers, body)
+            return
+        if self._announcements is not None and method.routing_key == self._announcements.routing_key:
+            self._announcements.on_message(body)
             return
         self._requests.settle(properties.correlation_id or headers.get("correlationid", ""), headers, body)
 

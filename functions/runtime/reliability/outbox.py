@@ -121,4 +121,5 @@ def _event_message(event: Event, cause: Message, actor: str | None, context: str
         subject=event.subject_id,
         dataversion=str(event.version),
         traceparent=cause.get("traceparent"),
+        tracestate=cause.get("tracestate"),
     )

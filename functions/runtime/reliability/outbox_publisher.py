@@ -17,6 +17,7 @@ from functions.runtime.reliability.outbox import OutboxRow
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.failures import DatabaseUnavailable
 from functions.wire.cloudevents import Message
+from functions.wire.tracing import Tracer, with_context
 
 _log = logging.getLogger("capsule.outbox")
 
@@ -33,8 +34,9 @@ class OutboxPublisher:
     """`flush` returns when the rows are confirmed or will be retried: by this process, by the next one that receives the
     message which caused them, or by the next process of the context."""
 
-    def __init__(self, bus: Bus, database: Database) -> None:
+    def __init__(self, bus: Bus, database: Database, tracer: Tracer) -> None:
         self._bus = bus
+        self._tracer = tracer
         self._database = database
         self._queue: list[OutboxRow] = []
         self._records: list[OutboxRow] = []
@@ -125,8 +127,16 @@ class OutboxPublisher:
         return [*results[: len(events)], *(results[len(events) :] * len(records))]
 
     async def _publish_row(self, row: OutboxRow) -> None:
-        has_receiver = row.exchange != EVENTS or audit.is_record(row)  # without a queue, RabbitMQ confirms other events and drops them
-        await self._bus.publish(row.exchange, row.routing_key, row.headers, row.body, mandatory=has_receiver)
+        if audit.is_record(row):
+            await self._bus.publish(row.exchange, row.routing_key, row.headers, row.body, mandatory=True)
+            return
+        span, error = self._tracer.start_send(row.headers["type"], row.headers), "not confirmed"
+        try:
+            has_receiver = row.exchange != EVENTS  # without a queue, RabbitMQ confirms events and drops them
+            await self._bus.publish(row.exchange, row.routing_key, with_context(row.headers, span), row.body, mandatory=has_receiver)
+            error = ""
+        finally:
+            span.end({}, error)
 
     async def close(self) -> None:
         """Wait for publications in flight. Retries are left to the next process."""

@@ -9,8 +9,10 @@ receives requests instead of messages.
 import asyncio
 import importlib
 import logging
+import os
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import nullcontext
+from socket import gethostname
 from typing import Any, Protocol, cast
 
 from starlette.requests import Request
@@ -22,9 +24,11 @@ from functions.runtime.config import variables
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry, find, wiring_of
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.telemetry import open_tracer
 from functions.runtime.config.wiring import Container
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.execution_log import ExecutionLog
+from functions.runtime.execution.execution_metrics import ExecutionMetrics
 from functions.runtime.execution.failures import CannotSettle
 from functions.runtime.execution.function import Function
 from functions.runtime.messaging.bus import BrokerUnavailable, Bus
@@ -44,6 +48,7 @@ from functions.runtime.storage.failures import DatabaseUnavailable
 from functions.runtime.storage.health_info import HealthInfo
 from functions.wire.cloudevents import InvalidMessage, Message
 from functions.wire.settings import settings_of
+from functions.wire.tracing import NO_TRACER, Tracer
 
 _log = logging.getLogger("capsule.process")
 
@@ -77,9 +82,10 @@ class Process:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._execution_log = ExecutionLog()
         self._names = settings.value(variables.FUNCTION)
         self._bus: Bus | None = None
+        self._execution_metrics: ExecutionMetrics | None = None
+        self._tracer: Tracer = NO_TRACER
         self._contexts: dict[str, FunctionContext] = {}
         self._functions: dict[str, Function] = {}
         self._by_type: dict[str, list[Function]] = {}
@@ -99,15 +105,17 @@ class Process:
             module = importlib.import_module(f"functions.{self._names[0]}")
             self._edge = await module.open_edge(self._settings, self._clock)
             return
+        self._tracer = open_tracer(self._settings, _service_of(self._names), f"{gethostname()}-{os.getpid()}")
         self._bus = Bus(self._settings.following(variables.AMQP_URL), name=",".join(self._names))
-        self._compose(self._bus)
+        self._execution_metrics = ExecutionMetrics(self._bus)
+        self._compose(self._bus, ExecutionLog(self._execution_metrics))
         self._bus.open()
         for context in self._contexts.values():
             kinds = {each.declaration.kind for each in self._functions.values() if each.declaration.context == context.name}
             self._in_background(context.database.prepare(read_only=kinds == {Kind.QUERY}))
             self._in_background(_sweep(context, delay_seconds=FIRST_SWEEP_SECONDS))
 
-    def _compose(self, bus: Bus) -> None:
+    def _compose(self, bus: Bus, execution_log: ExecutionLog) -> None:
         if DEAD_LETTER_ROUTER in self._names:
             self._dead_letter_router = DeadLetterRouter(bus, self._clock)
         declarations = [each for name in self._names if name != DEAD_LETTER_ROUTER for each in _declarations_of(name)]
@@ -116,7 +124,7 @@ class Process:
         group = grouping.group_scale(declarations)
         for name in dict.fromkeys(each.context for each in declarations):
             own = [each for each in declarations if each.context == name]
-            context = self._contexts[name] = self._create_context(name, bus, grouping.pool_size(own, group.max))
+            context = self._contexts[name] = self._create_context(name, bus, execution_log, grouping.pool_size(own, group.max))
             for declaration in own:
                 self._add(Function(declaration, context), grouping.share(declaration, group) if len(declarations) > 1 else None)
 
@@ -127,7 +135,7 @@ class Process:
         if function.declaration.message_type is not None:
             self._by_type.setdefault(function.declaration.message_type, []).append(function)
 
-    def _create_context(self, name: str, bus: Bus, pool_size: int) -> FunctionContext:
+    def _create_context(self, name: str, bus: Bus, execution_log: ExecutionLog, pool_size: int) -> FunctionContext:
         settings, wiring = self._settings, wiring_of(name)
         settings.check(settings_of(wiring.settings))
         reader = variables.READER_URL.of(wiring.database)
@@ -138,7 +146,7 @@ class Process:
             reader_url=settings.following(reader) if settings.value(reader) else None,
             has_prepared_statements=settings.value(variables.PREPARED_STATEMENTS),
         )
-        outbox_publisher = OutboxPublisher(bus, database)
+        outbox_publisher = OutboxPublisher(bus, database, self._tracer)
         opener = Opener(settings, name)
         tokens, replay_signer = AccessTokens(settings), ReplaySigner(opener)
         provided: Mapping[Any, Any] = {
@@ -165,7 +173,8 @@ class Process:
             replay_signer,
             self._clock,
             clock,
-            self._execution_log,
+            execution_log,
+            self._tracer,
             is_strict=settings.value(variables.STRICT),
         )
 
@@ -195,8 +204,11 @@ class Process:
         for context in self._contexts.values():
             await _sweep(context)
             await context.database.close()
+        if self._execution_metrics is not None:
+            await self._execution_metrics.close()
         if self._bus is not None:
             await self._bus.close()
+        await self._tracer.close()
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
@@ -255,6 +267,11 @@ class Process:
 def _declarations_of(name: str) -> Sequence[Declaration]:
     context = name.partition(".")[0]
     return Registry.load([context]).declarations if name == grouping.group_address(context) else [find(name)]
+
+
+def _service_of(names: Sequence[str]) -> str:
+    """Return the name of a process in traces: that of its context."""
+    return "-".join(("capsule", *dict.fromkeys(name.partition(".")[0] for name in names)))
 
 
 async def _sweep(context: FunctionContext, delay_seconds: float = 0) -> None:

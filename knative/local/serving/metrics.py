@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from knative.local.serving import metric_declarations as declared
 from knative.local.serving.scaler import Scaler
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-LABELS = ("namespace", "service")
 Labels = tuple[str, str]
 
 
@@ -78,22 +78,22 @@ class ServingMetrics:
             desired[labels] += scaler.desired_pods()
             in_flight[labels] += scaler.in_flight
             waiting[labels] += scaler.waiting
-        for name, text, values in (
-            ("capsule_knative_pods", "Pods.", pods),
-            ("capsule_knative_ready_pods", "Pods that are ready.", ready),
-            ("capsule_knative_desired_pods", "Pods that the load needs.", desired),
-            ("capsule_knative_requests_in_flight", "Requests and messages in pods.", in_flight),
-            ("capsule_knative_requests_waiting", "Requests that wait for a pod.", waiting),
+        for metric, values in (
+            (declared.PODS, pods),
+            (declared.READY_PODS, ready),
+            (declared.DESIRED_PODS, desired),
+            (declared.IN_FLIGHT, in_flight),
+            (declared.WAITING, waiting),
         ):
-            family = GaugeMetricFamily(name, text, labels=LABELS)
+            family = GaugeMetricFamily(metric.name, metric.meaning, labels=metric.labels)
             for labels, value in values.items():
                 family.add_metric(labels, value)
             yield family
-        starts = CounterMetricFamily("capsule_knative_cold_starts", "Starts from no pod.", labels=LABELS)
+        starts = CounterMetricFamily(declared.COLD_STARTS.name, declared.COLD_STARTS.meaning, labels=declared.LABELS)
         for labels, count in self._cold_starts.items():
             starts.add_metric(labels, count)
         yield starts
-        durations = SummaryMetricFamily("capsule_knative_cold_start_seconds", "From no pod to the first ready one.", labels=LABELS)
+        durations = SummaryMetricFamily(declared.COLD_START_SECONDS.name, declared.COLD_START_SECONDS.meaning, labels=declared.LABELS)
         for labels, count in self._ready_count.items():
             durations.add_metric(labels, count, self._ready_seconds[labels])
         yield durations

@@ -10,7 +10,9 @@ from contextlib import suppress
 import httpx
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from knative.local.serving.metric_declarations import ENDPOINT
 from tests.knative.machine import GROUP, VERSION, Machine, alive, condition, service, until
 from tests.proof import proof
 
@@ -42,6 +44,9 @@ def test_a_service_scales_to_zero_and_back_without_losing_requests(machine: Mach
     assert len({answer.json()["run"] for answer in answers}) == 1
     labels = f'{{namespace="{namespace}",service="sample"}}'
     lines = machine.metrics().splitlines()
+    families = {each.name: each for each in text_string_to_metric_families("\n".join(lines) + "\n") if each.name.startswith("capsule_")}
+    found = {name: (each.type, {label for sample in each.samples for label in sample.labels}) for name, each in families.items()}
+    assert found == {each.name: (each.type, set(each.labels)) for each in ENDPOINT.metrics}
     for line in (
         f"capsule_knative_cold_starts_total{labels} 2.0",
         f"capsule_knative_ready_pods{labels} 1.0",

@@ -1,0 +1,383 @@
+# GENERATED from the declarations by `python -m functions.describe`. Do not edit: change the declaration and run it again.
+"""Operations of deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentStopAccepted, OperationView, PromoteBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, SetHostKeysBody, SetRepositoryTokenBody, StartRunBody
+from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
+from cli.api.transport import Operations, segment
+
+
+class Deploy(Operations):
+    def applications(
+        self,
+        *,
+        team_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> ApplicationSummaryPage:
+        """List the applications of your teams, newest first."""
+        return cast(ApplicationSummaryPage, self._call("GET", "/v1/apps", query={"teamId": team_id, "limit": limit, "cursor": cursor}))
+
+    def all_applications(
+        self,
+        *,
+        team_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Iterator[ApplicationSummaryView]:
+        """List the applications of your teams, newest first: the items of all pages."""
+        return cast(Iterator[ApplicationSummaryView], self._items("/v1/apps", {"teamId": team_id, "limit": limit, "cursor": cursor}))
+
+    def create_application(
+        self,
+        body: CreateApplication,
+        *,
+        idempotency_key: str | None = None,
+    ) -> CreatedApplicationView:
+        """Create an application from a git repository or an image."""
+        return cast(CreatedApplicationView, self._call("POST", "/v1/apps", body=body, idempotency_key=idempotency_key))
+
+    def application(self, application_id: str) -> ApplicationView:
+        """Show an application and what serves in its environments."""
+        return cast(ApplicationView, self._call("GET", f"/v1/apps/{segment(application_id)}"))
+
+    def change_application(
+        self,
+        application_id: str,
+        body: ChangeApplicationBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ApplicationSettingsView:
+        """Change the repository, image or settings of a build."""
+        return cast(ApplicationSettingsView, self._call("PATCH", f"/v1/apps/{segment(application_id)}", body=body or {}, idempotency_key=idempotency_key))
+
+    def delete_application(
+        self,
+        application_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ApplicationDeletionAccepted:
+        """Delete an application with all its environments."""
+        return cast(ApplicationDeletionAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}", idempotency_key=idempotency_key))
+
+    def application_configuration(self, application_id: str) -> ConfigurationView:
+        """Show the configuration that all environments share."""
+        return cast(ConfigurationView, self._call("GET", f"/v1/apps/{segment(application_id)}/config"))
+
+    def configure_application(
+        self,
+        application_id: str,
+        body: ConfigureApplicationBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ConfigurationAccepted:
+        """Set variables and secrets for all environments."""
+        return cast(ConfigurationAccepted, self._call("PATCH", f"/v1/apps/{segment(application_id)}/config", body=body or {}, idempotency_key=idempotency_key))
+
+    def create_deploy_key(self, application_id: str, *, idempotency_key: str | None = None) -> DeployKeyView:
+        """Create the deploy key of an application, or show it."""
+        return cast(DeployKeyView, self._call("PUT", f"/v1/apps/{segment(application_id)}/deploy-key", idempotency_key=idempotency_key))
+
+    def rotate_deploy_key(self, application_id: str, *, idempotency_key: str | None = None) -> DeployKeyView:
+        """Replace the deploy key of an application by a new one."""
+        return cast(DeployKeyView, self._call("POST", f"/v1/apps/{segment(application_id)}/deploy-key/rotate", idempotency_key=idempotency_key))
+
+    def deployments(
+        self,
+        application_id: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> DeploymentSummaryPage:
+        """List the deployments of an application, newest first."""
+        return cast(DeploymentSummaryPage, self._call("GET", f"/v1/apps/{segment(application_id)}/deployments", query={"limit": limit, "cursor": cursor}))
+
+    def all_deployments(
+        self,
+        application_id: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Iterator[DeploymentSummaryView]:
+        """List the deployments of an application, newest first: the items of all pages."""
+        return cast(Iterator[DeploymentSummaryView], self._items(f"/v1/apps/{segment(application_id)}/deployments", {"limit": limit, "cursor": cursor}))
+
+    def deploy(
+        self,
+        application_id: str,
+        body: DeployBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DeploymentAccepted:
+        """Deploy a branch, tag or commit."""
+        return cast(DeploymentAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/deployments", body=body, idempotency_key=idempotency_key))
+
+    def deployment(self, application_id: str, deployment_id: str) -> DeploymentView:
+        """Show a deployment with its steps and outcome."""
+        return cast(DeploymentView, self._call("GET", f"/v1/apps/{segment(application_id)}/deployments/{segment(deployment_id)}"))
+
+    def cancel_deployment(
+        self,
+        application_id: str,
+        deployment_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DeploymentAccepted:
+        """Cancel a running deployment."""
+        return cast(DeploymentAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/deployments/{segment(deployment_id)}/cancellation", idempotency_key=idempotency_key))
+
+    def environments(self, application_id: str) -> EnvironmentPage:
+        """List environments with their size and what serves there."""
+        return cast(EnvironmentPage, self._call("GET", f"/v1/apps/{segment(application_id)}/environments"))
+
+    def create_environment(
+        self,
+        application_id: str,
+        body: CreateEnvironmentBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> CreatedEnvironmentView:
+        """Create an environment of an application."""
+        return cast(CreatedEnvironmentView, self._call("POST", f"/v1/apps/{segment(application_id)}/environments", body=body, idempotency_key=idempotency_key))
+
+    def delete_environment(
+        self,
+        application_id: str,
+        environment: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> EnvironmentDeletionAccepted:
+        """Delete an environment of an application."""
+        return cast(EnvironmentDeletionAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}", idempotency_key=idempotency_key))
+
+    def environment_configuration(self, application_id: str, environment: str) -> ConfigurationView:
+        """Show the configuration that applies in an environment."""
+        return cast(ConfigurationView, self._call("GET", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/config"))
+
+    def configure_environment(
+        self,
+        application_id: str,
+        environment: str,
+        body: ConfigureEnvironmentBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ConfigurationAccepted:
+        """Set variables and secrets of one environment."""
+        return cast(ConfigurationAccepted, self._call("PATCH", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/config", body=body or {}, idempotency_key=idempotency_key))
+
+    def restart_environment(
+        self,
+        application_id: str,
+        environment: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DeploymentAccepted:
+        """Restart the instances of an environment."""
+        return cast(DeploymentAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/restart", idempotency_key=idempotency_key))
+
+    def roll_back(
+        self,
+        application_id: str,
+        environment: str,
+        body: RollBackBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DeploymentAccepted:
+        """Roll back an environment to an earlier release."""
+        return cast(DeploymentAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/rollbacks", body=body or {}, idempotency_key=idempotency_key))
+
+    def start_run(
+        self,
+        application_id: str,
+        environment: str,
+        body: StartRunBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RunAccepted:
+        """Run a one-off command in an environment."""
+        return cast(RunAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/runs", body=body, idempotency_key=idempotency_key))
+
+    def scale_environment(
+        self,
+        application_id: str,
+        environment: str,
+        body: ScaleEnvironmentBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ScaleAccepted:
+        """Change instances, memory and CPU of an environment."""
+        return cast(ScaleAccepted, self._call("PUT", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/scale", body=body or {}, idempotency_key=idempotency_key))
+
+    def start_environment(
+        self,
+        application_id: str,
+        environment: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DeploymentAccepted:
+        """Start a stopped environment."""
+        return cast(DeploymentAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/start", idempotency_key=idempotency_key))
+
+    def stop_environment(
+        self,
+        application_id: str,
+        environment: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> EnvironmentStopAccepted:
+        """Stop an environment: it runs nothing until it is started."""
+        return cast(EnvironmentStopAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/stop", idempotency_key=idempotency_key))
+
+    def set_host_keys(
+        self,
+        application_id: str,
+        body: SetHostKeysBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RepositoryAccessView:
+        """Set the known host keys of a repository's ssh server."""
+        return cast(RepositoryAccessView, self._call("PUT", f"/v1/apps/{segment(application_id)}/host-keys", body=body, idempotency_key=idempotency_key))
+
+    def instances(self, application_id: str, *, environment: str | None = None) -> RunningEnvironmentPage:
+        """List the running instances of an application."""
+        return cast(RunningEnvironmentPage, self._call("GET", f"/v1/apps/{segment(application_id)}/instances", query={"environment": environment}))
+
+    def rename_application(
+        self,
+        application_id: str,
+        body: RenameApplicationBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ApplicationSettingsView:
+        """Rename an application that was never deployed."""
+        return cast(ApplicationSettingsView, self._call("PUT", f"/v1/apps/{segment(application_id)}/name", body=body, idempotency_key=idempotency_key))
+
+    def promote(
+        self,
+        application_id: str,
+        body: PromoteBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DeploymentAccepted:
+        """Deploy what one environment serves to another environment."""
+        return cast(DeploymentAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/promotions", body=body, idempotency_key=idempotency_key))
+
+    def releases(
+        self,
+        application_id: str,
+        *,
+        limit: int | None = None,
+        cursor: int | None = None,
+    ) -> ReleaseSummaryPage:
+        """List the releases of an application, newest first."""
+        return cast(ReleaseSummaryPage, self._call("GET", f"/v1/apps/{segment(application_id)}/releases", query={"limit": limit, "cursor": cursor}))
+
+    def all_releases(
+        self,
+        application_id: str,
+        *,
+        limit: int | None = None,
+        cursor: int | None = None,
+    ) -> Iterator[ReleaseSummaryView]:
+        """List the releases of an application, newest first: the items of all pages."""
+        return cast(Iterator[ReleaseSummaryView], self._items(f"/v1/apps/{segment(application_id)}/releases", {"limit": limit, "cursor": cursor}))
+
+    def release(self, application_id: str, number: str) -> ReleaseView:
+        """Show a release."""
+        return cast(ReleaseView, self._call("GET", f"/v1/apps/{segment(application_id)}/releases/{segment(number)}"))
+
+    def repository_access(self, application_id: str) -> RepositoryAccessView:
+        """Show deploy key, token and host keys of a repository."""
+        return cast(RepositoryAccessView, self._call("GET", f"/v1/apps/{segment(application_id)}/repository-access"))
+
+    def set_repository_token(
+        self,
+        application_id: str,
+        body: SetRepositoryTokenBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RepositoryTokenView:
+        """Set the access token for a private https repository."""
+        return cast(RepositoryTokenView, self._call("PUT", f"/v1/apps/{segment(application_id)}/repository-token", body=body, idempotency_key=idempotency_key))
+
+    def delete_repository_token(
+        self,
+        application_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RepositoryAccessView:
+        """Delete the access token of a repository."""
+        return cast(RepositoryAccessView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/repository-token", idempotency_key=idempotency_key))
+
+    def runs(self, application_id: str, *, limit: int | None = None, cursor: str | None = None) -> RunPage:
+        """List the one-off commands of an application, newest first."""
+        return cast(RunPage, self._call("GET", f"/v1/apps/{segment(application_id)}/runs", query={"limit": limit, "cursor": cursor}))
+
+    def all_runs(
+        self,
+        application_id: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Iterator[RunView]:
+        """List the one-off commands of an application, newest first: the items of all pages."""
+        return cast(Iterator[RunView], self._items(f"/v1/apps/{segment(application_id)}/runs", {"limit": limit, "cursor": cursor}))
+
+    def run(self, application_id: str, run_id: str) -> RunView:
+        """Show a one-off command with its status and exit code."""
+        return cast(RunView, self._call("GET", f"/v1/apps/{segment(application_id)}/runs/{segment(run_id)}"))
+
+    def attach_run(self, application_id: str, run_id: str, *, idempotency_key: str | None = None) -> AttachTicketView:
+        """Request a ticket to attach to a one-off command."""
+        return cast(AttachTicketView, self._call("POST", f"/v1/apps/{segment(application_id)}/runs/{segment(run_id)}/attachments", idempotency_key=idempotency_key))
+
+    def cancel_run(
+        self,
+        application_id: str,
+        run_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RunCancellationAccepted:
+        """Cancel a one-off command."""
+        return cast(RunCancellationAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/runs/{segment(run_id)}/cancellation", idempotency_key=idempotency_key))
+
+    def dead_letters(
+        self,
+        *,
+        id: str | None = None,
+        function: str | None = None,
+        error: str | None = None,
+        state: str | None = None,
+        limit: int | None = None,
+    ) -> DeadLettersView:
+        """List dead letters by cause and one by one."""
+        return cast(DeadLettersView, self._call("GET", "/v1/operations/deploy/dead-letters", query={"id": id, "function": function, "error": error, "state": state, "limit": limit}))
+
+    def settle_dead_letters(
+        self,
+        body: SettleDeadLetters,
+        *,
+        idempotency_key: str | None = None,
+    ) -> SettledDeadLettersView:
+        """Replay or discard dead letters."""
+        return cast(SettledDeadLettersView, self._call("POST", "/v1/operations/deploy/dead-letters", body=body, idempotency_key=idempotency_key))
+
+    def operation(self, operation_id: str) -> OperationView:
+        """Show an operation: what a command started, and its outcome."""
+        return cast(OperationView, self._call("GET", f"/v1/operations/{segment(operation_id)}"))
+
+    def operation_events(self, operation_id: str, *, last_event_id: str | None = None) -> bytes:
+        """Stream the progress of an operation."""
+        return self._download(f"/v1/operations/{segment(operation_id)}/events", query={"lastEventId": last_event_id})
+
+    def quota(self, *, team_id: str | None = None) -> QuotaView:
+        """Show a quota, what is used, and why nothing new starts."""
+        return cast(QuotaView, self._call("GET", "/v1/quota", query={"teamId": team_id}))
+
+    def export(self) -> DeployExport:
+        """Export your applications."""
+        return cast(DeployExport, self._call("GET", "/v1/users/me/exports/deploy"))

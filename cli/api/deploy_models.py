@@ -1,0 +1,592 @@
+# GENERATED from the declarations by `python -m functions.describe`. Do not edit: change the declaration and run it again.
+"""Requests and responses of deploy."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+
+class ApplicationDeletionAccepted(TypedDict):
+    id: str
+    operationId: str
+    status: str
+
+
+class ApplicationSettingsView(TypedDict):
+    repository: str | None
+    image: str | None
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    healthPath: str | None
+    port: int | None
+    id: str
+    name: str
+
+
+class ApplicationSummaryPage(TypedDict):
+    items: list[ApplicationSummaryView]
+    next: NotRequired[str | None]
+
+
+class ApplicationSummaryView(TypedDict):
+    id: str
+    name: str
+    repository: str | None
+    image: str | None
+    teamId: str
+    team: str | None
+    createdAt: str
+
+
+class ApplicationView(TypedDict):
+    repository: str | None
+    image: str | None
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    healthPath: str | None
+    port: int | None
+    id: str
+    name: str
+    createdAt: str
+    configVersion: int
+    environments: list[DeployedEnvironmentView]
+
+
+class AttachTicketView(TypedDict):
+    url: str
+    ticket: str
+    streams: RunStreams
+    expiresAt: str
+
+
+Builder: TypeAlias = "Literal['auto', 'native', 'dockerfile', 'buildpack']"
+
+
+class ChangeApplicationBody(TypedDict):
+    repository: NotRequired[str | None]
+    image: NotRequired[str | None]
+    branch: NotRequired[str | None]
+    directory: NotRequired[str | None]
+    builder: NotRequired[Builder | None]
+    buildCommand: NotRequired[str | None]
+    startCommand: NotRequired[str | None]
+    releaseCommand: NotRequired[str | None]
+    healthPath: NotRequired[str | None]
+    port: NotRequired[int | None]
+
+
+class ConfigurationAccepted(TypedDict):
+    version: int
+    deployments: list[DeploymentAccepted]
+    operationId: str | None
+
+
+class ConfigurationEntryView(TypedDict):
+    name: str
+    secret: bool
+    value: str | None
+    version: int
+    scope: Literal['application', 'environment']
+    changedAt: str
+
+
+class ConfigurationView(TypedDict):
+    version: int
+    entries: list[ConfigurationEntryView]
+    released: ReleasedConfigurationView | None
+
+
+class ConfigureApplicationBody(TypedDict):
+    variables: NotRequired[dict[str, str]]
+    secrets: NotRequired[dict[str, str]]
+    unset: NotRequired[list[str]]
+    deploy: NotRequired[bool]
+
+
+class ConfigureEnvironmentBody(TypedDict):
+    variables: NotRequired[dict[str, str]]
+    secrets: NotRequired[dict[str, str]]
+    unset: NotRequired[list[str]]
+    deploy: NotRequired[bool]
+
+
+class CreateApplication(TypedDict):
+    """With `repository` or with `image`. The other fields are optional settings, which PATCH changes."""
+
+    name: str
+    repository: NotRequired[str | None]
+    image: NotRequired[str | None]
+    branch: NotRequired[str | None]
+    directory: NotRequired[str | None]
+    builder: NotRequired[Builder | None]
+    buildCommand: NotRequired[str | None]
+    startCommand: NotRequired[str | None]
+    releaseCommand: NotRequired[str | None]
+    healthPath: NotRequired[str | None]
+    port: NotRequired[int | None]
+    teamId: NotRequired[str | None]
+
+
+class CreateEnvironmentBody(TypedDict):
+    name: str
+
+
+class CreatedApplicationView(TypedDict):
+    repository: str | None
+    image: str | None
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    healthPath: str | None
+    port: int | None
+    id: str
+    name: str
+    teamId: str
+    createdAt: str
+
+
+class CreatedEnvironmentView(TypedDict):
+    name: str
+    createdAt: str
+
+
+class DeployBody(TypedDict):
+    environment: str
+    ref: NotRequired[str | None]
+
+
+class DeployExport(TypedDict):
+    quota: ExportedQuotaView | None
+    applications: list[ExportedApplicationView]
+
+
+class DeployKeyView(TypedDict):
+    publicKey: str
+    fingerprint: str
+    createdAt: str
+
+
+class DeployedEnvironmentView(TypedDict):
+    name: str
+    summary: str
+    stoppedAt: str | None
+    pausedAt: str | None
+    pauseReason: str | None
+    url: str | None
+    release: int | None
+    commit: str | None
+    servingSince: str | None
+    latestDeployment: LatestDeploymentView
+
+
+class DeploymentAccepted(TypedDict):
+    """The deployment continues in the background: follow its operation, or poll it by its id, for the outcome."""
+
+    id: str
+    operationId: str
+    applicationId: str
+    environment: str
+    cause: str
+    ref: str | None
+    release: int | None
+    status: str
+    requestedAt: str
+    correlationId: str
+
+
+class DeploymentStepView(TypedDict):
+    step: str
+    startedAt: str
+    finishedAt: str | None
+    attempts: NotRequired[int]
+    error: NotRequired[str | None]
+
+
+class DeploymentSummaryPage(TypedDict):
+    items: list[DeploymentSummaryView]
+    next: NotRequired[str | None]
+
+
+class DeploymentSummaryView(TypedDict):
+    id: str
+    environment: str
+    cause: str
+    status: str
+    reason: str | None
+    commit: str | None
+    release: int | None
+    rolledBackTo: int | None
+    url: str | None
+    requestedAt: str
+    finishedAt: str | None
+
+
+class DeploymentView(TypedDict):
+    id: str
+    applicationId: str
+    environment: str
+    cause: str
+    ref: str | None
+    status: str
+    summary: str
+    reason: str | None
+    detail: str | None
+    commit: str | None
+    release: int | None
+    previousRelease: int | None
+    rolledBackTo: int | None
+    url: str | None
+    observationSeconds: int
+    requestedAt: str
+    finishedAt: str | None
+    steps: list[DeploymentStepView]
+    correlationId: str
+
+
+class EnvironmentDeletionAccepted(TypedDict):
+    name: str
+    operationId: str
+    warning: str | None
+
+
+class EnvironmentPage(TypedDict):
+    items: list[EnvironmentView]
+    next: NotRequired[str | None]
+
+
+class EnvironmentStopAccepted(TypedDict):
+    name: str
+    release: int | None
+    stoppedAt: str | None
+    operationId: str | None
+
+
+class EnvironmentView(TypedDict):
+    name: str
+    createdAt: str
+    minScale: int
+    maxScale: int
+    memoryMib: int
+    cpuMillis: int
+    observationSeconds: int
+    stoppedAt: str | None
+    pausedAt: str | None
+    pauseReason: str | None
+    url: str | None
+    release: int | None
+    commit: str | None
+
+
+class ExportedApplicationView(TypedDict):
+    repository: str | None
+    image: str | None
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    healthPath: str | None
+    port: int | None
+    id: str
+    name: str
+    createdAt: str
+    environments: list[ExportedEnvironmentView]
+    configuration: list[ExportedEntryView]
+    releases: list[ExportedReleaseView]
+    deployments: list[ExportedDeploymentView]
+
+
+class ExportedDeploymentView(TypedDict):
+    id: str
+    environment: str
+    cause: str
+    status: str
+    requestedAt: str
+    finishedAt: str | None
+
+
+class ExportedEntryView(TypedDict):
+    """`scope`: an environment, or empty for all of them. `value`: null for a secret."""
+
+    scope: str
+    name: str
+    value: str | None
+
+
+class ExportedEnvironmentView(TypedDict):
+    name: str
+    createdAt: str
+    minScale: int
+    maxScale: int
+    memoryMib: int
+
+
+class ExportedQuotaView(TypedDict):
+    applications: int
+    memoryMib: int
+
+
+class ExportedReleaseView(TypedDict):
+    number: int
+    commit: str
+    image: str
+    createdAt: str
+
+
+class HostKeyView(TypedDict):
+    host: str
+    type: str
+    key: str
+    fingerprint: str
+
+
+InstanceState: TypeAlias = "Literal['starting', 'ready', 'crashed', 'stopping']"
+
+
+class InstanceView(TypedDict):
+    name: str
+    state: InstanceState
+    restarts: int
+    createdAt: str
+    release: str | None
+    lastExitCode: int | None
+
+
+class LatestDeploymentView(TypedDict):
+    id: str
+    status: str
+    reason: str | None
+    release: int | None
+    rolledBackTo: int | None
+    requestedAt: str
+
+
+class LimitView(TypedDict):
+    limit: int
+    used: int
+
+
+class OperationProblem(TypedDict):
+    """Why it failed: members of a problem document (RFC 9457), and `reason`, a stable code."""
+
+    title: str
+    detail: str
+    reason: str
+
+
+OperationState: TypeAlias = "Literal['running', 'succeeded', 'failed']"
+
+
+class OperationStepView(TypedDict):
+    step: str
+    startedAt: str
+    finishedAt: str | None
+    attempts: NotRequired[int]
+    error: NotRequired[str | None]
+
+
+class OperationView(TypedDict):
+    id: str
+    kind: str
+    state: OperationState
+    status: str
+    applicationId: str
+    environment: str | None
+    summary: str
+    steps: list[OperationStepView]
+    resource: str | None
+    problem: OperationProblem | None
+    requestedAt: str
+    finishedAt: str | None
+
+
+PromoteBody = TypedDict(
+    "PromoteBody",
+    {
+        "from": "str",
+        "to": "str",
+        "release": "NotRequired[int | None]",
+    },
+)
+
+
+class QuotaView(TypedDict):
+    plan: str
+    standing: StandingView
+    applications: LimitView
+    memoryMib: LimitView
+
+
+class ReleaseSummaryPage(TypedDict):
+    items: list[ReleaseSummaryView]
+    next: NotRequired[str | None]
+
+
+class ReleaseSummaryView(TypedDict):
+    number: int
+    commit: str
+    image: str
+    kind: str
+    configVersion: int
+    createdAt: str
+    servesIn: list[str]
+
+
+class ReleaseView(TypedDict):
+    id: str
+    number: int
+    commit: str
+    image: str
+    kind: str
+    configVersion: int
+    releaseCommand: str | None
+    manifest: dict[str, Any]
+    createdAt: str
+
+
+class ReleasedConfigurationView(TypedDict):
+    """How the newest configuration differs from the one of the release that serves: after a rollback, or a change that was not deployed."""
+
+    release: int
+    version: int
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+
+
+class RenameApplicationBody(TypedDict):
+    name: str
+
+
+class RepositoryAccessView(TypedDict):
+    id: str
+    repository: str | None
+    deployKey: DeployKeyView | None
+    token: RepositoryTokenView | None
+    hostKeys: list[HostKeyView]
+
+
+class RepositoryTokenView(TypedDict):
+    server: str
+    user: str
+    setAt: str
+
+
+Restriction: TypeAlias = "Literal['subscription-suspended', 'usage-exhausted', 'over-quota']"
+
+
+class RollBackBody(TypedDict):
+    release: NotRequired[int | None]
+
+
+class RunAccepted(TypedDict):
+    id: str
+    operationId: str
+    environment: str
+    release: int
+    status: RunStatus
+    requestedAt: str
+
+
+class RunCancellationAccepted(TypedDict):
+    id: str
+    status: RunStatus
+
+
+class RunPage(TypedDict):
+    items: list[RunView]
+    next: NotRequired[str | None]
+
+
+RunStatus: TypeAlias = "Literal['running', 'succeeded', 'failed', 'cancelled']"
+
+
+RunStreams: TypeAlias = "Literal['logged', 'pipes', 'terminal']"
+
+
+class RunView(TypedDict):
+    id: str
+    environment: str
+    command: str
+    status: RunStatus
+    exitCode: int | None
+    detail: str | None
+    requestedAt: str
+    finishedAt: str | None
+    streams: RunStreams
+    attachedAt: str | None
+
+
+class RunningEnvironmentPage(TypedDict):
+    items: list[RunningEnvironmentView]
+    next: NotRequired[str | None]
+
+
+class RunningEnvironmentView(TypedDict):
+    name: str
+    release: int | None
+    stoppedAt: str | None
+    pausedAt: str | None
+    pauseReason: str | None
+    minScale: int
+    maxScale: int
+    memoryMib: int
+    instances: list[InstanceView]
+
+
+class ScaleAccepted(TypedDict):
+    name: str
+    minScale: int
+    maxScale: int
+    memoryMib: int
+    cpuMillis: int
+    observationSeconds: int | None
+    deployment: DeploymentAccepted | None
+    operationId: str | None
+
+
+class ScaleEnvironmentBody(TypedDict):
+    minScale: NotRequired[int | None]
+    maxScale: NotRequired[int | None]
+    memoryMib: NotRequired[int | None]
+    cpuMillis: NotRequired[int | None]
+    observationSeconds: NotRequired[int | None]
+
+
+class SetHostKeysBody(TypedDict):
+    hostKeys: list[str]
+
+
+class SetRepositoryTokenBody(TypedDict):
+    token: str
+    user: NotRequired[str | None]
+
+
+class StandingView(TypedDict):
+    """`restricted`: nothing new starts, and what runs goes on until `pauses_at`. `paused`: it is scaled to zero. `restriction`: why, in one word; `detail`: in a sentence."""
+
+    status: Status
+    restriction: Restriction | None
+    detail: str
+    restrictedAt: str | None
+    pausesAt: str | None
+
+
+class StartRunBody(TypedDict):
+    command: str
+    streams: NotRequired[RunStreams]
+
+
+Status: TypeAlias = "Literal['good', 'restricted', 'paused']"
