@@ -202,7 +202,7 @@ def _operation(route: Route, shapes: Shapes, *, has_location: bool) -> dict[str,
         operation["description"] = f"Requires the permission {declaration.permission}."
     if route.former is not None:
         operation["deprecated"] = True
-        operation["description"] = " ".join([_deprecation(route), operation.get("description", "")]).strip()
+        operation["description"] = " ".join([operation.get("description", ""), _deprecation(route)]).strip()
     operation["x-permission"] = str(declaration.permission or declaration.allow.name)
     return operation
 
