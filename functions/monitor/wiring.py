@@ -43,7 +43,11 @@ def webhook_policy(settings: Settings) -> WebhookPolicy:
 wiring = Wiring(
     database="monitor",
     settings=variables.SECTIONS,
-    sealed=(SealedColumn("alert_channels", ("id",), "secret"),),
+    sealed=(
+        SealedColumn("alert_channels", ("id",), "secret"),
+        SealedColumn("webhooks", ("id",), "secret"),
+        SealedColumn("webhooks", ("id",), "previous_secret"),
+    ),
     ports={
         ports.Addresses: PostgresAddresses,
         ports.Alerts: PostgresAlerts,

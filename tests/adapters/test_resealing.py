@@ -105,10 +105,10 @@ async def test_a_secret_that_cannot_be_opened_stays_and_does_not_stop_the_others
 
 @pytest.mark.parametrize("context", CONTEXTS)
 def test_every_column_with_sealed_texts_is_declared(postgres: Databases, context: str) -> None:
-    """Columns are named `sealed…`, or `secret`."""
+    """Columns are named `sealed…` or `…secret`."""
     with psycopg.connect(postgres.database(context).owner_url) as owner:
         found = owner.execute(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name ~ '^(sealed|secret$)'"
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name ~ '^sealed|(^|_)secret$'"
         ).fetchall()
         declared = {(each.table, each.name) for each in wiring_of(context).sealed}
         assert declared == set(found)
