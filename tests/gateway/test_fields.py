@@ -58,6 +58,7 @@ def test_every_json_response_of_a_query_has_fields_but_standard_documents() -> N
         "/v1/billing/invoices/{invoiceId}/credit-notes/{creditNoteId}/pdf",
         "/v1/apps/{applicationId}/logs",
         "/v1/functions/logs",
+        "/v1/operations/{operationId}/events",
     }
     assert all(valid_fields(route.output) for route in ROUTES.values() if route.has_fields)
 

@@ -110,6 +110,8 @@ async def test_every_metric_is_declared_with_its_type_and_its_labels() -> None:
     counts = ExecutionCounts()
     counts.record("shop.orders", "done", 0.02, is_cold=True)
     shop.gateway.on_executions_counted(counts.to_json())
+    shop.gateway._traffic.metrics.record_cache_request("/v1/orders", "miss")  # no route of the shop may be cached
+    shop.gateway._traffic.metrics.record_cache_purge("command")
     shed = open_shop(Options(concurrency=0))
     await shed.place()
     shop.bus.reply = raising(NoReply("late"))

@@ -10,6 +10,8 @@ from functions.kernel import Declaration
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry, contexts
 from functions.runtime.config.settings import Settings
+from functions.runtime.execution.execution_log import ExecutionLog
+from functions.runtime.execution.execution_metrics import ExecutionMetrics
 from functions.runtime.execution.function import Function
 from functions.runtime.messaging.bus import Bus
 from functions.runtime.security import encryption, tokens
@@ -36,7 +38,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.mark.parametrize("declaration", Registry.load().declarations, ids=lambda declaration: declaration.name)
 async def test_a_function_gets_all_it_needs(declaration: Declaration, settings: Settings) -> None:
     process = Process(settings, SystemClock())
-    context = process._create_context(declaration.context, Bus("amqp://127.0.0.1:1", "test"), 1)
+    bus = Bus("amqp://127.0.0.1:1", "test")
+    context = process._create_context(declaration.context, bus, ExecutionLog(ExecutionMetrics(bus)), 1)
     assert Function(declaration, context).name == declaration.name
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.knative.machine import Machine, service, until
+from tests.waiting import wait_limit
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def http(machine: Machine, host: str) -> Iterator[httpx.Client]:
 
 @contextmanager
 def raw(machine: Machine) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", 7080 + machine.offset), timeout=10) as found:
+    with socket.create_connection(("127.0.0.1", 7080 + machine.offset), timeout=wait_limit(60)) as found:
         yield found
 
 
