@@ -11,3 +11,7 @@ class Problem(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+
+class NotApplicable(Problem):
+    """A Problem with something that this installation does not have, or not now. Nothing was changed."""

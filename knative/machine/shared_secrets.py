@@ -1,7 +1,8 @@
 """A secret that two parties share: one signs with it, the other one verifies, and accepts several while it is rotated.
 
 Order of a rotation: `stage` a new value, which the verifier accepts beside the current one; then `switch`, and the signer uses it. The former
-value is accepted for FORMER_SECONDS more, for what was signed before and is still on its way.
+value is accepted for FORMER_SECONDS more, for what was signed before and is still on its way. It leaves the published Secret with the next `up`
+or rotation after that; `forget_former` ends it at once.
 """
 
 import time
@@ -42,6 +43,10 @@ class SharedSecret:
             secrets.store(self.home, self._former, current)
             secrets.store(self.home, f"{self.name}.password", following)
         secrets.delete(self.home, self._next)
+
+    def forget_former(self) -> None:
+        """Accept the current value alone."""
+        secrets.delete(self.home, self._former)
 
     def _former_value(self) -> str | None:
         path = self.home.secrets / self._former

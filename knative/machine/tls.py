@@ -11,9 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from filelock import FileLock
 
 from knative.local.files import write_private
 from knative.machine.accounts import Account
@@ -38,24 +40,46 @@ def authority(home: Home) -> Path:
 def expires_at(home: Home) -> datetime | None:
     """When the servers' certificate expires; None if there is none."""
     path = _certificate(home)
-    return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc if path.exists() else None
+    return _load(path).not_valid_after_utc if path.exists() else None
 
 
 def ensure(home: Home, now: datetime | None = None) -> None:
-    """Make the authority and the certificate, where they are missing or about to expire. Idempotent."""
+    """Make the authority and the certificate, where they are missing, about to expire, or halves of an interrupted renewal. Idempotent.
+
+    Both servers call it as they start, at the same time.
+    """
     now = now or datetime.now(UTC)
     folder(home).mkdir(mode=0o755, parents=True, exist_ok=True)
-    if not authority(home).exists() or not _authority_key(home).exists():
-        _create_authority(home, now)
-        _certificate(home).unlink(missing_ok=True)
-    if is_due(home, now):
-        renew(home, now)
+    home.create()
+    with FileLock(home.secrets / "tls.lock", mode=0o600):
+        if not _belong_together(authority(home), _authority_key(home)):
+            _create_authority(home, now)
+        if is_due(home, now):
+            renew(home, now)
 
 
 def is_due(home: Home, now: datetime | None = None) -> bool:
     """Whether the servers need a new certificate."""
     expiry = expires_at(home)
-    return expiry is None or not _key(home).exists() or expiry - (now or datetime.now(UTC)) < RENEW_BEFORE
+    if expiry is None or expiry - (now or datetime.now(UTC)) < RENEW_BEFORE or not _belong_together(_certificate(home), _key(home)):
+        return True
+    try:
+        _load(_certificate(home)).verify_directly_issued_by(_load(authority(home)))
+    except (InvalidSignature, ValueError, TypeError):
+        return True
+    return False
+
+
+def _belong_together(certificate: Path, key: Path) -> bool:
+    """Whether both exist and the certificate is that of the key."""
+    if not certificate.exists() or not key.exists():
+        return False
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    return _load(certificate).public_key() == private.public_key()
+
+
+def _load(certificate: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(certificate.read_bytes())
 
 
 def renew(home: Home, now: datetime | None = None) -> None:
@@ -63,7 +87,7 @@ def renew(home: Home, now: datetime | None = None) -> None:
     now = now or datetime.now(UTC)
     signer = serialization.load_pem_private_key(_authority_key(home).read_bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    issuer = x509.load_pem_x509_certificate(authority(home).read_bytes())
+    issuer = _load(authority(home))
     key = ec.generate_private_key(ec.SECP256R1())
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK)), x509.DNSName("localhost")])
     certificate = (

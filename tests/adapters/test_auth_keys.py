@@ -39,6 +39,7 @@ from functions.runtime.security.tokens import (
     public_jwks,
     rotated_signing_jwks,
     thumbprint,
+    with_fresh_keys,
 )
 from functions.wire.settings import MissingSetting
 
@@ -266,7 +267,11 @@ def test_links_and_challenges_survive_a_rotation_and_end_with_a_forced_one(machi
         machine.mount(rotated_signing_jwks(machine.private))
         assert DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent) == token
         assert SignedLoginChallenges(SigningKeys(machine.settings)).verify(challenge, NOW) == first_step
+    known = {key["kid"] for key in machine.private["keys"]}
+    machine.mount(with_fresh_keys(machine.private))
+    assert DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent) == token and SigningKeys(machine.settings).current()[0] in known
     machine.mount(rotated_signing_jwks(machine.private, is_forced=True))
+    assert known.isdisjoint(key["kid"] for key in machine.private["keys"]) and len(machine.private["keys"]) == 2
     assert DerivedEmailTokens(SigningKeys(machine.settings)).mint(intent) != token
     assert SignedLoginChallenges(SigningKeys(machine.settings)).verify(challenge, NOW) is None
 

@@ -14,6 +14,7 @@ import pytest
 from pika.exceptions import ProbableAuthenticationError
 from rich.console import Console
 
+from functions.runtime.security import encryption
 from functions.runtime.security.encryption import new_private_keys, retiring_keys, rotated_private_keys, with_next_key
 from knative.machine import keys, knative_credentials, postgres_roles, rabbitmq_users, secrets
 from knative.machine.home import Home, Ports
@@ -104,6 +105,27 @@ def test_a_second_signing_rotation_is_refused_while_tokens_of_the_retiring_key_m
     command.refuse_early(records.Record("signing", NOW.isoformat(), "ada"), NOW)  # an interrupted one goes on
 
 
+def test_a_forced_rotation_is_a_new_one_and_one_that_changed_nothing_is_forgotten(home: Home) -> None:
+    interrupted = records.begin(home, "signing", NOW)
+    forced = records.begin(home, "signing", NOW + timedelta(minutes=1), is_new=True)
+    assert forced.started_at != interrupted.started_at
+    former = records.finish(home, forced, "done")
+    records.restore(home, records.begin(home, "signing"), former)
+    assert records.read(home)["signing"] == former
+    records.restore(home, records.begin(home, "tls"), None)
+    assert "tls" not in records.read(home)
+
+
+def test_the_former_value_of_a_shared_secret_can_be_forgotten(home: Home) -> None:
+    secret = SharedSecret(home, "shared")
+    former = secret.current
+    secret.stage()
+    secret.switch()
+    assert secret.accepted == (secret.current, former) and secret.current != former
+    secret.forget_former()
+    assert secret.accepted == (secret.current,)
+
+
 def test_without_a_name_the_list_tells_the_age(home: Home) -> None:
     keys.signing_keys(home)
     records.finish(home, records.begin(home, "broker"), "")
@@ -120,10 +142,18 @@ def test_a_name_that_cannot_be_rotated_is_refused_with_the_names(home: Home) -> 
     with pytest.raises(Problem) as refused:
         command.rotate(home, "coffee", progress)
     assert "stripe-webhook" in refused.value.remedy and "all" in refused.value.remedy
-    with pytest.raises(Problem, match="--force is for signing"):
+    with pytest.raises(Problem, match="--force is for signing, sealing"):
         command.rotate(home, "broker", progress, is_forced=True)
     with pytest.raises(Problem, match="does not run"):
         command.rotate(home, "broker", progress)
+
+
+def test_a_forced_rotation_of_a_sealing_key_does_not_use_the_next_one() -> None:
+    private = new_private_keys()
+    known = {key["kid"] for key in private["keys"]}
+    rotated = encryption.rotated_private_keys(encryption.with_next_key(private, is_fresh=True), NOW)
+    assert encryption.public_key(rotated)["kid"] not in known
+    assert list(encryption.retiring_keys(rotated)) == [private["keys"][0]["kid"]]
 
 
 def test_a_sealing_key_retires_and_is_removed_when_nothing_needs_it() -> None:

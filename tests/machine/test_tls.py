@@ -4,6 +4,7 @@ import dataclasses
 import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from knative.machine import packages, tls
 from knative.machine.home import LOOPBACK, Home, Ports
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
+from tests.proof import proof
 from tests.servers import discard, fresh_home
 from tests.waiting import wait_limit
 
@@ -81,6 +83,27 @@ def test_certificates_are_made_once_and_renewed_before_they_expire(tmp_path: Pat
     assert tls.authority(home).stat().st_mode & 0o777 == 0o644
 
 
+def test_servers_that_start_at_the_same_time_share_one_authority(tmp_path: Path) -> None:
+    home = Home(tmp_path, Ports(0), {})
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: tls.ensure(home), range(8)))
+    authority = x509.load_pem_x509_certificate(tls.authority(home).read_bytes())
+    x509.load_pem_x509_certificate((home.secrets / "server.crt").read_bytes()).verify_directly_issued_by(authority)
+
+
+@pytest.mark.parametrize("half", ["server.key", "ca.key"])
+def test_halves_of_an_interrupted_renewal_are_made_again(tmp_path: Path, half: str) -> None:
+    home, other = Home(tmp_path / "one", Ports(0), {}), Home(tmp_path / "other", Ports(0), {})
+    tls.ensure(home)
+    tls.ensure(other)
+    (home.secrets / half).write_bytes((other.secrets / half).read_bytes())
+    tls.ensure(home)
+    assert not tls.is_due(home)
+    authority = x509.load_pem_x509_certificate(tls.authority(home).read_bytes())
+    x509.load_pem_x509_certificate((home.secrets / "server.crt").read_bytes()).verify_directly_issued_by(authority)
+
+
+@proof("rotation")
 async def test_functions_connect_to_postgresql_with_tls_and_verify_it(postgres: PostgreSQL, tmp_path: Path) -> None:
     url = postgres.database("auth").functions_url
     assert "sslmode=verify-full" in url
@@ -98,6 +121,7 @@ async def test_functions_connect_to_postgresql_with_tls_and_verify_it(postgres: 
             psycopg.connect(f"{url.partition('?')[0]}?{change}").close()
 
 
+@proof("rotation")
 async def test_functions_connect_to_rabbitmq_with_tls_and_verify_it(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
     bus = Bus(rabbitmq.url, name="test", timeout_seconds=20.0)
     bus.open()
@@ -112,6 +136,7 @@ async def test_functions_connect_to_rabbitmq_with_tls_and_verify_it(rabbitmq: Ra
             pika.BlockingConnection(pika.URLParameters(refused))
 
 
+@proof("rotation")
 def test_a_certificate_is_replaced_while_connections_are_open(postgres: PostgreSQL, rabbitmq: RabbitMQ) -> None:
     home = postgres.home
     before = served_by_rabbitmq(home)

@@ -48,17 +48,19 @@ def _new_key() -> dict[str, Any]:
     return {"kid": kid, "d": _encode(key.private_bytes_raw())}
 
 
-def with_next_key(private: dict[str, Any]) -> dict[str, Any]:
-    """Return the set with a next key. One of version 0.2 has none."""
+def with_next_key(private: dict[str, Any], *, is_fresh: bool = False) -> dict[str, Any]:
+    """Return the set with a next key. One of version 0.2 has none. `is_fresh`: with another one, since nothing is sealed with the next key yet."""
     current, *following = private["keys"]
     has_next = bool(following) and "retiredAt" not in following[0]
-    return private if has_next else {"keys": [current, _new_key(), *following]}
+    if has_next and not is_fresh:
+        return private
+    return {"keys": [current, _new_key(), *following[has_next:]]}
 
 
 def rotated_private_keys(private: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Return the set after a rotation: the next key is current, a new next key is added, the former current one retires."""
     current, following, *retiring = with_next_key(private)["keys"]
-    return {"keys": [following, _new_key(), {**current, "retiredAt": now.isoformat(timespec="seconds")}, *retiring]}
+    return {"keys": [following, _new_key(), {**current, "retiredAt": now.isoformat(timespec="milliseconds")}, *retiring]}
 
 
 def retiring_keys(private: dict[str, Any]) -> dict[str, datetime]:

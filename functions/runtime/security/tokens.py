@@ -31,6 +31,8 @@ from functions.wire.settings import MissingSetting
 ALGORITHM = "ES256"
 TYPE = "at+jwt"  # RFC 9068: distinguishes access tokens from other JWTs
 AUDIENCE = "capsule"
+FRESH = "fresh"
+"""Member of keys that are about to take the place of all others."""
 PUBLIC_KEYS = "/etc/capsule/jwks/jwks.json"
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 RELOAD_SECONDS = 1.0
@@ -165,11 +167,23 @@ def new_signing_jwks() -> JwkSet:
 def rotated_signing_jwks(private: JwkSet, *, is_forced: bool = False) -> JwkSet:
     """Return the set after a rotation: the next key signs, the current one retires, a new next key is added, retiring keys are removed.
 
-    `is_forced`: what derives from the derivation secret ends too, because somebody else may know the set.
+    `is_forced`, of a set `with_fresh_keys`: only these stay, and what derives from the derivation secret ends too, because somebody else may
+    know the rest.
     """
-    current, *following = [key for key in private["keys"] if not key.get("retiring")]
+    if is_forced:
+        fresh = [{name: value for name, value in key.items() if name != FRESH} for key in private["keys"] if key.get(FRESH)]
+        if not fresh:
+            raise ValueError("a forced rotation needs a set with fresh keys, which every verifier has")
+        return {"keys": fresh, "derivation": secrets.token_urlsafe(32)}
+    current, *following = [key for key in private["keys"] if not key.get("retiring") and not key.get(FRESH)]
     keys = [*(following or [new_signing_key()]), new_signing_key(), {**current, "retiring": True}]
-    return {"keys": keys, "derivation": secrets.token_urlsafe(32) if is_forced else derivation_secret(private)}
+    return {"keys": keys, "derivation": derivation_secret(private)}
+
+
+def with_fresh_keys(private: JwkSet) -> JwkSet:
+    """Return the set with two more keys, which every verifier must have before they take the place of all others."""
+    others = [key for key in private["keys"] if not key.get(FRESH)]
+    return {**private, "keys": [*others, *({**new_signing_key(), FRESH: True} for _ in range(2))]}
 
 
 def derivation_secret(private: JwkSet) -> str:
@@ -179,7 +193,7 @@ def derivation_secret(private: JwkSet) -> str:
 
 def public_jwks(private: JwkSet) -> JwkSet:
     """Return the public part of a private set."""
-    return {"keys": [{name: value for name, value in key.items() if name not in ("d", "retiring")} for key in private["keys"]]}
+    return {"keys": [{name: value for name, value in key.items() if name not in ("d", "retiring", FRESH)} for key in private["keys"]]}
 
 
 def current_signing_key(private: JwkSet) -> Jwk:

@@ -11,7 +11,7 @@ from knative.machine import keys, tls
 from knative.machine.cluster import Cluster, reachable
 from knative.machine.home import CONTEXTS, Home
 from knative.machine.postgres_roles import ROTATING
-from knative.machine.problems import Problem
+from knative.machine.problems import NotApplicable, Problem
 from knative.machine.progress import Progress
 from knative.machine.rotation import key_sets, records, servers, shared
 from knative.machine.rotation.records import Record
@@ -19,6 +19,8 @@ from knative.machine.up import lock
 
 SIGNING, SEALING, WEBHOOK, HEALTH_CHECK, TLS = "signing", "sealing", "stripe-webhook", "health-check", "tls"
 ALL = "all"
+FORCED = (SIGNING, SEALING, WEBHOOK, HEALTH_CHECK)
+"""What `--force` is for: somebody else may know the value, so nothing of before stays valid that can end."""
 Run = Callable[[Home, Cluster, Record, bool], str]
 
 
@@ -39,7 +41,7 @@ ROTATIONS = {
     ),
     SEALING: Rotation(
         "keys that seal secret fields, of each context",
-        lambda home, cluster, record, _: key_sets.rotate_sealing(home, cluster, record.started_at),
+        lambda home, cluster, record, is_forced: key_sets.rotate_sealing(home, cluster, record.started_at, is_forced=is_forced),
         tuple(keys.SEALING.format(context=context) for context in CONTEXTS),
     ),
     servers.DATABASE: Rotation(
@@ -54,12 +56,12 @@ ROTATIONS = {
     ),
     WEBHOOK: Rotation(
         "secret of payment webhooks",
-        lambda home, cluster, _, __: shared.rotate_webhook_secret(home, cluster),
+        lambda home, cluster, _, is_forced: shared.rotate_webhook_secret(home, cluster, is_forced=is_forced),
         ("stripe-stand-in-webhook.password",),
     ),
     HEALTH_CHECK: Rotation(
         "key of health checks",
-        lambda home, cluster, _, __: shared.rotate_health_check(home, cluster),
+        lambda home, cluster, _, is_forced: shared.rotate_health_check(home, cluster, is_forced=is_forced),
         ("health-check.password",),
     ),
     TLS: Rotation(
@@ -77,11 +79,12 @@ def rotate(home: Home, name: str | None, progress: Progress, *, is_forced: bool 
         return
     if name not in (*ROTATIONS, ALL):
         raise Problem(f'"{name}" is nothing that can be rotated.', f"One of: {', '.join((*ROTATIONS, ALL))}")
-    if is_forced and name != SIGNING:
-        raise Problem("--force is for signing: it ends the sign-ins in progress and the tokens of the former key.", "./taskw rotate signing --force")
+    if is_forced and name not in FORCED:
+        raise Problem(f"--force is for {', '.join(FORCED)}: what others may know is not accepted any more.", "./taskw rotate signing --force")
     with lock(home):
         if not reachable(home):
             raise Problem("Capsule does not run.", "./taskw up")
+        failed = []
         for each in ROTATIONS if name == ALL else (name,):
             try:
                 _rotate(home, each, progress, is_forced=is_forced)
@@ -89,14 +92,22 @@ def rotate(home: Home, name: str | None, progress: Progress, *, is_forced: bool 
                 if name != ALL:
                     raise
                 progress.print(f"[yellow]–[/] {each:<14} {problem} [dim]{problem.remedy}[/]")
+                if not isinstance(problem, NotApplicable):
+                    failed.append(each)
+        if failed:
+            raise Problem(f"Not rotated: {', '.join(failed)}.", "The reasons are above. Repeat: ./taskw rotate NAME")
 
 
 def _rotate(home: Home, name: str, progress: Progress, *, is_forced: bool) -> None:
     if name == SIGNING and not is_forced:
         refuse_early(records.read(home).get(SIGNING), datetime.now(UTC))
     with progress.step(name) as step:
-        record = records.begin(home, name)
-        step.detail = ROTATIONS[name].run(home, Cluster(home), record, is_forced)
+        former, record = records.read(home).get(name), records.begin(home, name, is_new=is_forced)
+        try:
+            step.detail = ROTATIONS[name].run(home, Cluster(home), record, is_forced)
+        except NotApplicable:
+            records.restore(home, record, former)
+            raise
         records.finish(home, record, step.detail)
 
 
@@ -106,11 +117,11 @@ def refuse_early(last: Record | None, now: datetime) -> None:
         return
     finished = datetime.fromisoformat(last.finished_at)
     if (remaining := finished + ACCESS_TOKEN_LIFETIME - now) > timedelta(0):
-        raise Problem(
+        raise NotApplicable(
             f"The signing keys were rotated {age(now - finished)} ago by {last.by}. Another rotation removes the key that retired, and access tokens "
             f"that it signed may be valid for {age(remaining)} more.",
             "Wait, or ./taskw rotate signing --force: clients with such tokens get 401 and refresh their session; sign-ins in progress and links in "
-            "e-mails that are just being sent are refused. Do this when a key is known to others.",
+            "e-mails that are just being sent are refused. Do this when a key is known to others: every key of before ends.",
         )
 
 

@@ -26,21 +26,32 @@ BODIES = ("dead_letters", "outbox", "parked")
 
 
 def rotate_signing(home: Home, cluster: Cluster, started_at: str, *, is_forced: bool) -> str:
-    """The next key signs from now on. Returns a summary."""
-    publish(home, cluster, keys.signing_objects(home))  # every process has the next key
+    """The next key signs from now on. Returns a summary.
+
+    `is_forced`: two fresh keys take the place of all, because whoever knows the set knows its next key too.
+    """
     private = keys.signing_keys(home)
+    if is_forced and private.get(ROTATED_AT) != started_at:
+        private = tokens.with_fresh_keys(private)
+        secrets.store(home, keys.SIGNING, json.dumps(private))
+    publish(home, cluster, keys.signing_objects(home))  # every process has the key that will sign
     if private.get(ROTATED_AT) != started_at:
         rotated = tokens.rotated_signing_jwks(private, is_forced=is_forced) | {ROTATED_AT: started_at}
         secrets.store(home, keys.SIGNING, json.dumps(rotated))
     publish(home, cluster, keys.signing_objects(home))
     kid = tokens.current_signing_key(keys.signing_keys(home))["kid"]
-    return f"key {kid[:12]} signs{'; the former one was removed at once' if is_forced else ''}"
+    return f"key {kid[:12]} signs{'; all former ones were removed' if is_forced else ''}"
 
 
-def rotate_sealing(home: Home, cluster: Cluster, started_at: str, now: datetime | None = None) -> str:
-    """Senders use the next key of each context from now on; unused retiring keys are removed. Returns a summary."""
+def rotate_sealing(home: Home, cluster: Cluster, started_at: str, now: datetime | None = None, *, is_forced: bool = False) -> str:
+    """Senders use the next key of each context from now on; unused retiring keys are removed. Returns a summary.
+
+    `is_forced`: a fresh key takes the place of the next one, because whoever knows the set knows it.
+    """
     for context in CONTEXTS:
-        _store(home, context, encryption.with_next_key(keys.sealing_keys(home, context)))
+        private = keys.sealing_keys(home, context)
+        is_rotated = datetime.fromisoformat(started_at) in encryption.retiring_keys(private).values()
+        _store(home, context, encryption.with_next_key(private, is_fresh=is_forced and not is_rotated))
     publish(home, cluster, keys.sealing_objects(home))  # every process has the next key
     now = now or datetime.now(UTC)
     removed = 0

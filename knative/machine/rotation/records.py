@@ -37,11 +37,20 @@ def read(home: Home) -> dict[str, Record]:
     return {name: Record(**each) for name, each in json.loads(secrets.find(home, FILE) or "{}").items()}
 
 
-def begin(home: Home, name: str, now: datetime | None = None) -> Record:
-    """Record that a rotation begins. One that was interrupted keeps its time."""
+def begin(home: Home, name: str, now: datetime | None = None, *, is_new: bool = False) -> Record:
+    """Record that a rotation begins. One that was interrupted keeps its time, unless `is_new`."""
     former = read(home).get(name)
-    started_at = former.started_at if former and former.is_interrupted else _stamp(now)
-    return _write(home, Record(name, started_at, _person()), "continues" if former and former.is_interrupted else "begins")
+    continues = former is not None and former.is_interrupted and not is_new
+    started_at = former.started_at if former is not None and continues else _stamp(now)
+    return _write(home, Record(name, started_at, _person()), "continues" if continues else "begins")
+
+
+def restore(home: Home, record: Record, former: Record | None) -> None:
+    """Forget a rotation that changed nothing."""
+    _write(home, former or Record(record.name, record.started_at, record.by), "not applicable")
+    if former is None:
+        records = {name: each for name, each in read(home).items() if name != record.name}
+        _store(home, records)
 
 
 def finish(home: Home, record: Record, detail: str) -> Record:
@@ -49,8 +58,7 @@ def finish(home: Home, record: Record, detail: str) -> Record:
 
 
 def _write(home: Home, record: Record, what: str) -> Record:
-    records = {**read(home), record.name: record}
-    secrets.store(home, FILE, json.dumps({name: asdict(each) for name, each in records.items()}, indent=1))
+    _store(home, {**read(home), record.name: record})
     home.create()
     line = {"at": _stamp(), "rotation": record.name, "is": what, "by": record.by, "detail": record.detail}
     with (home.log / LOG).open("a") as log:
@@ -58,8 +66,12 @@ def _write(home: Home, record: Record, what: str) -> Record:
     return record
 
 
+def _store(home: Home, records: dict[str, Record]) -> None:
+    secrets.store(home, FILE, json.dumps({name: asdict(each) for name, each in records.items()}, indent=1))
+
+
 def _stamp(now: datetime | None = None) -> str:
-    return (now or datetime.now(UTC)).isoformat(timespec="seconds")
+    return (now or datetime.now(UTC)).isoformat(timespec="milliseconds")
 
 
 def _person() -> str:

@@ -12,7 +12,7 @@ from knative.machine import keys, postgres_roles, rabbitmq_users, tls
 from knative.machine.cluster import Cluster
 from knative.machine.home import Home
 from knative.machine.postgres import PostgreSQL
-from knative.machine.problems import Problem
+from knative.machine.problems import NotApplicable
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.rotation import records
 from knative.machine.rotation.publication import publish, wait_until_mounted
@@ -21,10 +21,10 @@ DATABASE, BROKER = "database", "broker"
 
 
 def rotate_database(home: Home, cluster: Cluster) -> str:
-    """Rotate the roles of all contexts. Returns a summary. Raises: Problem for an external server."""
+    """Rotate the roles of all contexts. Returns a summary. Raises: NotApplicable for an external server."""
     server = PostgreSQL(home)
     if not server.is_running():
-        raise Problem(
+        raise NotApplicable(
             "This machine runs no PostgreSQL.", "Change passwords of an external server there: docs/operations.md, Rotate passwords and keys."
         )
     contexts = home.local_contexts
@@ -46,10 +46,10 @@ def rotate_database(home: Home, cluster: Cluster) -> str:
 
 
 def rotate_broker(home: Home, cluster: Cluster) -> str:
-    """Rotate all users. Returns a summary. Raises: Problem for an external server."""
+    """Rotate all users. Returns a summary. Raises: NotApplicable for an external server."""
     server = RabbitMQ(home)
     if not server.is_running():
-        raise Problem(
+        raise NotApplicable(
             "This machine runs no RabbitMQ.", "Change passwords of an external server there: docs/operations.md, Rotate passwords and keys."
         )
     for secret in keys.amqp_secrets(home):
@@ -66,10 +66,10 @@ def rotate_broker(home: Home, cluster: Cluster) -> str:
 
 
 def rotate_certificate(home: Home, _: Cluster) -> str:
-    """Give PostgreSQL and RabbitMQ a new certificate of the same authority. Returns a summary. Raises: Problem without TLS."""
+    """Give PostgreSQL and RabbitMQ a new certificate of the same authority. Returns a summary. Raises: NotApplicable without TLS."""
     servers = [server for server in (PostgreSQL(home), RabbitMQ(home)) if server.is_running() and server.has_tls]
     if not servers:
-        raise Problem("The servers of this machine speak no TLS.", "CAPSULE_TLS=on, then ./taskw down and ./taskw up: docs/operations.md.")
+        raise NotApplicable("The servers of this machine speak no TLS.", "CAPSULE_TLS=on, then ./taskw down and ./taskw up: docs/operations.md.")
     tls.renew(home)
     for server in servers:
         server.renew_certificate()
@@ -91,11 +91,11 @@ def close_interrupted(home: Home) -> None:
 
 
 def _require_local(cluster: Cluster, secret: keys.Object, port: int) -> None:
-    """The running installation may have been started with an external server that this task's environment lacks. Raises: Problem."""
+    """The running installation may have been started with an external server that this task's environment lacks. Raises: NotApplicable."""
     url = keys.decoded((cluster.get(secret) or {}).get("data") or {}).get("url")
     if url is not None and urlsplit(url).port != port:
         name = secret["metadata"]["name"]
-        raise Problem(f"The Secret {name} names another server than that of this machine.", "Run the task with the environment of ./taskw up.")
+        raise NotApplicable(f"The Secret {name} names another server than that of this machine.", "Run the task with the environment of ./taskw up.")
 
 
 def _require_login(server: RabbitMQ, account: rabbitmq_users.Account) -> None:
