@@ -162,6 +162,8 @@ class Declaration:
             return
         if self.kind is not Kind.QUERY or self.route is None:
             raise TypeError(f"{self.name}: only the response of a query with a route can be cached")
+        if self.permission is not None:
+            raise TypeError(f"{self.name} checks a permission, which its context learns of at its own time: its response cannot be cached")
         if Client in self.dependencies.values():
             raise TypeError(f"{self.name} depends on the client's address, so its response cannot be cached")
         if self.cache.purged_by_own and not self.needs_caller:

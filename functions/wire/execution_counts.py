@@ -13,6 +13,9 @@ from typing import Any
 import orjson
 
 EXECUTIONS_COUNTED = "executions.counted"
+MAX_NUMBER = 1_000_000_000
+"""Of executions and seconds in one message: what a process cannot have counted is no count."""
+MAX_ERROR_LENGTH = 200
 OUTCOMES = frozenset({"done", "rejected", "failed", "retried", "duplicate", "skipped", "parked", "expired", "dead"})
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds in seconds. Longer executions are in a last bucket without bound."""
@@ -75,7 +78,7 @@ class ExecutionCounts:
         try:
             counts._by_function = {str(function): _read(document) for function, document in orjson.loads(body).items()}
         except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
-            raise MalformedCounts(f"{type(error).__name__}: {error}") from error
+            raise MalformedCounts(f"{type(error).__name__}: {error}"[:MAX_ERROR_LENGTH]) from error
         return counts
 
 
@@ -86,10 +89,16 @@ def _read(document: Mapping[str, Any]) -> FunctionCounts:
         raise ValueError(f"unknown outcomes {', '.join(sorted(unknown))}")
     if len(buckets) != len(BUCKETS) + 1 or sum(buckets) != outcomes.total():
         raise ValueError(f"{len(buckets)} buckets with {sum(buckets)} of {outcomes.total()} executions")
-    return FunctionCounts(outcomes, buckets, max(0.0, float(document["seconds"])), _count(document["coldStarts"]))
+    return FunctionCounts(outcomes, buckets, _seconds(document["seconds"]), _count(document["coldStarts"]))
 
 
 def _count(number: Any) -> int:
-    if not isinstance(number, int) or number < 0:
-        raise ValueError(f"{number!r} is no count")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= MAX_NUMBER:
+        raise ValueError(f"{number!r:.40} is no count")
     return number
+
+
+def _seconds(number: Any) -> float:
+    if not isinstance(number, int | float) or isinstance(number, bool) or not 0 <= number <= MAX_NUMBER:  # not inf, not nan
+        raise ValueError(f"{number!r:.40} is no number of seconds")
+    return float(number)

@@ -17,7 +17,7 @@ from functions.edge.gateway.cache import shared
 from functions.edge.gateway.cache.purges import ALWAYS_PURGED_BY, followed_events
 from functions.edge.gateway.cache.stores import MemoryStore, Store, StoreUnavailable
 from functions.edge.gateway.options import Options
-from functions.kernel import ANYONE, OWN_ACCOUNT, Cache, Caller, Client, Declaration, Done, Event, Model, command, query
+from functions.kernel import ANYONE, OWN_ACCOUNT, Cache, Caller, Client, Declaration, Done, Event, Model, Permission, command, query
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry
 from functions.runtime.messaging.bus import Reply
@@ -175,6 +175,15 @@ async def test_events_end_responses_of_everyone_or_of_their_user(options: Option
         after = await values()
         assert [new != old for new, old in zip(after, before, strict=True)] == ended, event.type
         assert await values() == after, "cached again"
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"nothing", b'{"records": [1]}'])
+async def test_an_event_that_cannot_be_read_ends_every_response(body: bytes) -> None:
+    shop, _ = await open_cached_shop(Options(is_cache_on=True, cache_settle_seconds=SETTLE_SECONDS))
+    before = await value(shop, "/v1/menu", token="")
+    shop.gateway.purges.on_event({"type": AuditRecorded.type}, body)
+    await purged(shop)
+    assert await value(shop, "/v1/menu", token="") != before
 
 
 async def test_a_response_that_was_read_before_the_event_is_not_kept(options: Options) -> None:
@@ -380,6 +389,7 @@ def test_a_response_that_must_not_be_kept_cannot_be_declared() -> None:
         (declared(query(http="GET /v1/x", allow=ANYONE, cache=Cache(60)), by_address), "address"),
         (declared(query(allow=ANYONE, cache=Cache(60)), for_anyone), "with a route"),
         (declared(query(http="GET /v1/x", allow=ANYONE, cache=Cache(60, purged_by_own=(TasteChanged,))), for_anyone), "no caller"),
+        (replace(declared(query(http="GET /v1/x", allow=ANYONE, cache=Cache(60)), for_anyone), permission=Permission.APP_READ), "permission"),
         (replace(declared(command(http="PUT /v1/x", allow=OWN_ACCOUNT), changing), cache=Cache(60)), "only the response of a query"),
     ):
         with pytest.raises(TypeError, match=reason):

@@ -105,7 +105,7 @@ def test_the_gateway_follows_the_ends_of_sessions_and_what_purges_cached_respons
     assert allowed(topic.read, types) == {
         *("session.ended", "audit.recorded", "team.changed", "team.deleted", "team-membership.changed"),
         *("user.deleted", "user.suspended", "user.unsuspended", "administrator.granted"),
-        *("email.verified", "email.changed", "password.changed", "account-deletion.requested", "account.restored", "application.deleted"),
+        *("email.verified", "email.changed", "password.changed", "account-deletion.requested", "account.restored"),
     }
     assert allowed(topic.write, types) == set()
 

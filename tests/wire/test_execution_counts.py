@@ -37,6 +37,8 @@ def test_counts_travel_and_add_up() -> None:
         b'{"auth.me": {"outcomes": {"done": -1}, "buckets": [0,0,0,0,0,0,0,0,0,0,0,-1], "seconds": 1, "coldStarts": 0}}',
         b'{"auth.me": {"outcomes": {"odd": 1}, "buckets": [0,0,0,0,0,0,0,0,0,0,0,1], "seconds": 1, "coldStarts": 0}}',
         b'{"auth.me": {"outcomes": {"done": 2}, "buckets": [0,0,0,0,0,0,0,0,0,0,0,1], "seconds": 1, "coldStarts": 0}}',
+        b'{"auth.me": {"outcomes": {"done": 1}, "buckets": [0,0,0,0,0,0,0,0,0,0,0,1], "seconds": "inf", "coldStarts": 0}}',
+        b'{"auth.me": {"outcomes": {"done": 1}, "buckets": [0,0,0,0,0,0,0,0,0,0,0,1], "seconds": 1e300, "coldStarts": 0}}',
     ],
 )
 def test_malformed_counts_are_refused_as_a_whole(body: bytes) -> None:

@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from events.deploy import ApplicationDeleted
 from functions.deploy.domain.rejections import ApplicationNotFound, ReleaseNotFound
 from functions.deploy.ports import Applications, Releases
 from functions.deploy.services.access_control import AccessControl
-from functions.kernel import Cache, Int32, Model, Permission, Permit, query
+from functions.kernel import Int32, Model, Permission, Permit, query
 
 
 class ShowRelease(Model):
@@ -33,7 +32,6 @@ class ReleaseView(Model):
     http="GET /v1/apps/{application_id}/releases/{number}",
     permission=Permission.APP_READ,
     rejects=[ApplicationNotFound, ReleaseNotFound],
-    cache=Cache(600, purged_by=(ApplicationDeleted,)),  # a release never changes
 )
 async def release(request: ShowRelease, applications: Applications, releases: Releases, control: AccessControl, permit: Permit) -> ReleaseView:
     application = await applications.get(await control.to_application(permit, request.application_id))

@@ -58,10 +58,9 @@ def end_span(span: Span, exchange: Exchange, status: int) -> None:
     method = exchange.method if exchange.method in METHODS else "_OTHER"
     attributes: dict[str, Attribute] = {
         "http.request.method": method,
-        "url.path": exchange.path,
         "http.response.status_code": status,
         "capsule.correlation_id": exchange.correlation_id,
-        **({"http.route": exchange.route.path} if exchange.route else {}),
+        **({"http.route": exchange.route.path, "url.path": exchange.path} if exchange.route else {}),
     }
     name = f"{method} {exchange.route.path}" if exchange.route else method
     span.end(attributes, f"status {status}" if status >= SERVER_ERROR else "", name)

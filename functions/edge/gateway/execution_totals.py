@@ -29,7 +29,7 @@ class ExecutionTotals:
             _log.warning("counts of executions are dropped: %s", error)
             return
         if unknown := [function for function, _ in counts if function not in self._functions]:
-            _log.warning("counts of executions of unknown functions are dropped: %s", ", ".join(unknown)[:200])
+            _log.warning("counts of executions of unknown functions are dropped: %s", repr(unknown)[:200])
             return
         self._totals.add(counts)
 

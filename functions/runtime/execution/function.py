@@ -92,7 +92,8 @@ class Function:
         except Exception as error:  # noqa: BLE001  any failure of a handler must be settled
             sender = message.with_attributes(actor=str(caller.user_id)) if caller else message
             result = ExecutionResult(*await failures.settle(self, self._context, sender, error))
-        failure = result.detail or result.outcome if result.outcome in FAILED_OUTCOMES else ""
+        # the type of the error alone: its text may hold personal data, such as a row that PostgreSQL quotes
+        failure = (result.detail or result.outcome).partition(":")[0] if result.outcome in FAILED_OUTCOMES else ""
         span.end({"capsule.outcome": result.outcome}, failure)
         self._context.execution_log.write(
             self.declaration,

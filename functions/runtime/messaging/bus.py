@@ -14,6 +14,7 @@ The bus knows exchanges and headers, not what messages mean. Which exchange carr
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pika
@@ -274,12 +275,20 @@ class Bus:
         if method.exchange == EVENTS:
             for each in self._subscriptions:
                 if method.routing_key in each.types:
-                    each.on_event(headers, body)
+                    _hand_over(partial(each.on_event, headers, body), method.routing_key)
             return
         if self._announcements is not None and method.routing_key == self._announcements.routing_key:
-            self._announcements.on_message(body)
+            _hand_over(partial(self._announcements.on_message, body), method.routing_key)
             return
         self._requests.settle(properties.correlation_id or headers.get("correlationid", ""), headers, body)
+
+
+def _hand_over(handle: Callable[[], None], routing_key: str) -> None:
+    """Give a message to its receiver. What is wrong with one message must not end the connection, as pika has it for a callback that raises."""
+    try:
+        handle()
+    except Exception as error:  # noqa: BLE001  whatever the receiver stumbles over
+        _log.error("a message with the routing key %s cannot be handled and is dropped: %.200r", routing_key, error)
 
 
 def _log_closed(refusal: Refusal | str | None, error: object) -> None:

@@ -2,7 +2,6 @@
 
 all                    every entry
 user:<id>              every entry of a caller
-teams                  every entry of a function that checks a permission in a team
 event:<type>           an event that the declaration names in `purged_by`
 event:<type>:<id>      an event that it names in `purged_by_own`, about this user
 """
@@ -16,15 +15,20 @@ import orjson
 from functions.edge.gateway.routing import Route
 from functions.kernel import Caller
 
-ALL, TEAMS = "all", "teams"
+ALL = "all"
 
 
 def user_tag(user_id: UUID | str) -> str:
-    return f"user:{user_id}"
+    """Hashed, as the keys are: a store shows no ids."""
+    return f"user:{_hashed(user_id)}"
 
 
 def event_tag(type: str, user_id: UUID | str | None = None) -> str:
-    return f"event:{type}" if user_id is None else f"event:{type}:{user_id}"
+    return f"event:{type}" if user_id is None else f"event:{type}:{_hashed(user_id)}"
+
+
+def _hashed(user_id: UUID | str) -> str:
+    return blake2b(str(user_id).encode(), digest_size=16).hexdigest()
 
 
 def entry_key(route: Route, caller: Caller | None, body: bytes) -> str:
@@ -51,8 +55,6 @@ def _tags(route: Route, caller: Caller | None) -> Iterator[str]:
     declaration = route.declaration
     assert declaration.cache is not None
     yield ALL
-    if declaration.permission is not None:
-        yield TEAMS
     for event in declaration.cache.purged_by:
         yield event_tag(event.type)
     if caller is not None and declaration.needs_caller:
