@@ -4,11 +4,15 @@ The delivery's row is the intent, and its id that of all attempts. Retries are r
 takes more than a day. A webhook that fails for days, or answers 410, is disabled.
 """
 
+import logging
+
 from events.monitor import WebhookDeliveryRequested, WebhookDisabled
 from functions.kernel import Clock, Order, Permanent, Scale, Transient, Work, effect
 from functions.monitor.domain.webhook import Webhook
 from functions.monitor.domain.webhook_delivery import WebhookDelivery
 from functions.monitor.ports import Vault, WebhookDeliveries, WebhookGone, Webhooks, WebhookStore
+
+_log = logging.getLogger("capsule.monitor")
 
 
 @effect(emits=[WebhookDeliveryRequested, WebhookDisabled], order=Order.ANY, scale=Scale(max=3, pool=2))
@@ -34,6 +38,9 @@ async def on_webhook_delivery_requested(
             response = await _post(webhook, delivery, sender, vault, clock)
         except (Transient, Permanent) as error:
             failure, response = error, str(error)
+        except Exception as error:  # noqa: BLE001  an attempt that is not recorded would be requested again for ever
+            _log.exception("webhook delivery %s cannot be sent", delivery.id)
+            failure, response = error, f"Capsule could not send the request: {type(error).__name__}"
 
     async with work.recording() as record:
         locked = await webhooks.lock_any(webhook.id)
@@ -42,13 +49,18 @@ async def on_webhook_delivery_requested(
             return  # deleted since, or another attempt of this number was recorded
         now, is_last = clock.now(), current.is_last_attempt
         if not webhook.is_enabled:
+            if locked.is_enabled:
+                raise Transient("the webhook was enabled in the meantime")
             current.abandon(response, now)
         elif failure is None:
             current.succeed(response, now)
-            locked.record_success()
         else:
             record.emit(*current.record_failure(response, now))
-            record.emit(*locked.record_failure(now, is_gone=isinstance(failure, WebhookGone), is_last=is_last))
+        if webhook.is_enabled and locked.is_enabled and locked.url == webhook.url:  # else the result is not about the webhook as it is now
+            if failure is None:
+                locked.record_success()
+            elif isinstance(failure, (Transient, Permanent)):
+                record.emit(*locked.record_failure(now, is_gone=isinstance(failure, WebhookGone), is_last=is_last))
         await deliveries.save(current)
         await webhooks.save(locked)
 
