@@ -47,6 +47,7 @@ wiring = Wiring(
         SealedColumn("alert_channels", ("id",), "secret"),
         SealedColumn("webhooks", ("id",), "secret"),
         SealedColumn("webhooks", ("id",), "previous_secret"),
+        SealedColumn("webhooks", ("id",), "oldest_secret"),
     ),
     ports={
         ports.Addresses: PostgresAddresses,
