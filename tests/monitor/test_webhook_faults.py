@@ -1,6 +1,7 @@
 """Webhooks of teams over memory: faults of Capsule, limits, changes during an attempt, and API tokens."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -20,9 +21,10 @@ from functions.monitor.domain.rejections import TooManyPendingDeliveries
 from functions.monitor.domain.webhook import FAILING_PERIOD, ROTATION_PERIOD, Webhook
 from functions.monitor.domain.webhook_delivery import WebhookDelivery
 from functions.monitor.domain.webhook_views import NewWebhookView
+from functions.monitor.services.attempt_limiter import BUSY_DELAY, MAX_ATTEMPTS_OF_TEAM, AttemptLimiter
 from functions.runtime.security.encryption import CannotUnseal
 from tests.monitor.owner import channel
-from tests.monitor.world import ADA, APP, NOW, Monitor
+from tests.monitor.world import ADA, APP, BOB, NOW, Monitor
 
 URL = "https://hooks.example.org/"
 HOUR = timedelta(hours=1)
@@ -196,6 +198,20 @@ async def test_a_new_url_starts_without_failures(monitor: Monitor) -> None:
     assert stored(monitor, created.id).failing_since == NOW, "the same URL"
     await monitor.call(UpdateWebhook(webhook_id=created.id, url="https://other.example.org/"), caller=ADA)
     assert stored(monitor, created.id).failing_since is None
+
+
+async def test_attempts_of_one_team_leave_places_for_others(monitor: Monitor) -> None:
+    await add(monitor)
+    limiter = monitor.port(AttemptLimiter)
+    with ExitStack() as stack:
+        assert all([stack.enter_context(limiter.place(ADA.user_id)) for _ in range(MAX_ATTEMPTS_OF_TEAM)])
+        await create_environment(monitor)
+        with limiter.place(BOB.user_id) as has_place:
+            assert has_place, "another team's attempts go on"
+        assert monitor.webhooks.posted == []
+        assert (only_delivery(monitor).attempts, only_delivery(monitor).next_attempt_at) == (0, NOW + BUSY_DELAY)
+    await monitor.advance(NOW + BUSY_DELAY)
+    assert (only_delivery(monitor).state, only_delivery(monitor).attempts) == ("delivered", 1)
 
 
 async def test_a_delivery_is_due_from_when_it_was_stored(monitor: Monitor) -> None:

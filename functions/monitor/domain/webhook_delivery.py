@@ -85,6 +85,11 @@ class WebhookDelivery:
         self.response, self.next_attempt_at = response[:MAX_RESPONSE_LENGTH], at + delay
         return (after(delay, self.next_request()),)
 
+    def postpone(self, delay: timedelta, at: datetime) -> Events:
+        """Request the same attempt again after the delay."""
+        self.next_attempt_at = at + delay
+        return (after(delay, self.next_request()),)
+
     def abandon(self, reason: str, at: datetime) -> None:
         """Fail without another attempt."""
         self.state, self.response, self.next_attempt_at, self.finished_at = DeliveryState.FAILED, reason, None, at
