@@ -1,4 +1,7 @@
-"""Tell a team that its webhook was disabled: by its other webhooks, and request the e-mail."""
+"""Tell a team that its webhook was disabled.
+
+By its other webhooks, and by an e-mail, which is requested here: one that fails holds nothing back.
+"""
 
 from events.monitor import WebhookDeliveryRequested, WebhookDisabled, WebhookDisabledNoticeRequested
 from functions.kernel import Done, Order, Scale, new_id, on

@@ -1,4 +1,7 @@
-"""E-mail a team that its webhook was disabled. The id of the notice is the intent of the e-mail."""
+"""Send a team the e-mail that its webhook was disabled.
+
+The id of the notice is the intent of the e-mail.
+"""
 
 from events.monitor import WebhookDisabledNoticeRequested
 from functions.kernel import Scale, Work, effect
