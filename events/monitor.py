@@ -62,6 +62,19 @@ class WebhookDisabled(Event, type="webhook.disabled", subject="webhook_id", is_p
     at: datetime
 
 
+class WebhookDisabledNoticeRequested(Event, type="webhook-disabled-notice.requested"):
+    """A team is to be told by e-mail that its webhook was disabled.
+
+    `notice_id`: of this e-mail, the same in every attempt to send it. `url`: scheme, host and port.
+    """
+
+    notice_id: UUID
+    webhook_id: UUID
+    user_id: UUID
+    url: str
+    reason: str
+
+
 class WebhookDeliveryRequested(Event, type="webhook-delivery.requested"):
     """An attempt of a delivery to a webhook is due.
 

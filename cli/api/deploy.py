@@ -370,10 +370,6 @@ class Deploy(Operations):
         """Show an operation: what a command started, and its outcome."""
         return cast(OperationView, self._call("GET", f"/v1/operations/{segment(operation_id)}"))
 
-    def operation_events(self, operation_id: str, *, last_event_id: str | None = None) -> bytes:
-        """Stream the progress of an operation."""
-        return self._download(f"/v1/operations/{segment(operation_id)}/events", query={"lastEventId": last_event_id})
-
     def quota(self, *, team_id: str | None = None) -> QuotaView:
         """Show a quota, what is used, and why nothing new starts."""
         return cast(QuotaView, self._call("GET", "/v1/quota", query={"teamId": team_id}))

@@ -301,6 +301,7 @@ class NewWebhookView(TypedDict):
     disabledAt: str | None
     failingSince: str | None
     previousSecretExpiresAt: str | None
+    createdBy: str | None
     createdAt: str
     secret: str
 
@@ -407,4 +408,5 @@ class WebhookView(TypedDict):
     disabledAt: str | None
     failingSince: str | None
     previousSecretExpiresAt: str | None
+    createdBy: str | None
     createdAt: str

@@ -30,6 +30,8 @@ def webhook(found: Json) -> RenderableType:
         ("state", _state(found)),
         ("description", found["description"] or NONE),
     ]
+    if found.get("createdBy"):
+        facts.append(("created by", found["createdBy"]))
     if found["failingSince"]:
         facts.append(("failing since", age(found["failingSince"])))
     if found["previousSecretExpiresAt"]:

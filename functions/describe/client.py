@@ -1,7 +1,8 @@
 """Generate the Python client `cli/api` from the OpenAPI document: one class per context, one method per operation, typed.
 
 openapi-python-client 0.29.1 makes 589 files of 87,000 lines from the same document, omits responses whose schemas it cannot
-resolve, and sends without retries. These are a dozen files that a person can read; `cli.client` sends.
+resolve, and sends without retries. These are a dozen files that a person can read; `cli.client` sends. It reads whole responses,
+so operations that answer with a stream of events have no method.
 """
 
 from collections import defaultdict
@@ -17,6 +18,7 @@ SHARED = "shared"
 GATEWAY = "gateway"
 METHODS = ("get", "post", "put", "patch", "delete")
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 Document = Mapping[str, Any]
 
 
@@ -86,7 +88,8 @@ def _operations(document: Document) -> Iterator[Operation]:
                 operation["operationId"].partition("_") if GATEWAY not in operation["tags"] else (GATEWAY, "", operation["operationId"])
             )
             body = operation.get("requestBody")
-            if body is None or JSON in body["content"]:  # others are for providers, which sign what they send
+            is_stream = any(EVENT_STREAM in response.get("content", {}) for response in operation["responses"].values())
+            if not is_stream and (body is None or JSON in body["content"]):  # other bodies are for providers, which sign what they send
                 yield Operation(context, name, method, path, operation)
 
 

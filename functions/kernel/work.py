@@ -33,6 +33,10 @@ class Work(Protocol):
         """Whether the message becomes a dead letter if this attempt fails: record a failure that a user waits for."""
         ...
 
+    def is_final(self, error: Exception) -> bool:
+        """Whether the message becomes a dead letter if this attempt raises `error`: nothing tries it again by itself."""
+        ...
+
     def resumes(self, origin: Origin) -> None:
         """Continue work that began elsewhere, such as a deployment on which the cluster reports.
 

@@ -16,6 +16,7 @@ from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, 
 from functions.monitor.adapters.webhook_notices import WebhookNoticeSender
 from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.services.access_control import AccessControl
+from functions.monitor.services.attempt_limiter import AttemptLimiter
 from functions.monitor.services.erasure import Erasure
 from functions.monitor.services.webhook_access import WebhookAccess
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
@@ -47,6 +48,7 @@ wiring = Wiring(
         SealedColumn("alert_channels", ("id",), "secret"),
         SealedColumn("webhooks", ("id",), "secret"),
         SealedColumn("webhooks", ("id",), "previous_secret"),
+        SealedColumn("webhooks", ("id",), "oldest_secret"),
     ),
     ports={
         ports.Addresses: PostgresAddresses,
@@ -77,6 +79,7 @@ wiring = Wiring(
         ports.WebhookNotices: WebhookNoticeSender,
         ports.WebhookStore: PostgresWebhooks,
         ports.Webhooks: webhooks,
+        AttemptLimiter: AttemptLimiter,
         WebhookAccess: WebhookAccess,
         WebhookDispatcher: WebhookDispatcher,
         EmailTransport: email_transport,

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from copy import copy
 from typing import Any
 
-from functions.kernel import Origin, OutgoingMessage
+from functions.kernel import Origin, OutgoingMessage, Permanent, Rejection
 
 _open: ContextVar[bool] = ContextVar("open_memory_transaction", default=False)
 
@@ -85,6 +85,9 @@ class MemoryWork:
         self.origin = origin
         self.is_last_attempt = is_last_attempt
         self.recorded: list[OutgoingMessage] = []
+
+    def is_final(self, error: Exception) -> bool:
+        return isinstance(error, Permanent | Rejection) or self.is_last_attempt
 
     def resumes(self, origin: Origin) -> None:
         self.origin = origin

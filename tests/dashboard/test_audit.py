@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from functions.edge.dashboard.pages import audit
+from functions.kernel import Permission
 from tests.dashboard.browser import Browser, text_of
 from tests.dashboard.furnished import BOB, join
 
@@ -51,3 +53,7 @@ async def test_the_permissions_name_what_a_role_allows_and_what_not(ada: Browser
     page = text_of(await bob.open("/account/permissions"))
     personal, crew = page.partition("crew viewer")[::2]
     assert "not allowed" not in personal and "– Delete applications : not allowed" in crew and "✓ See applications" in crew
+
+
+def test_every_permission_has_a_description() -> None:
+    assert audit.PERMISSIONS.keys() == set(Permission)

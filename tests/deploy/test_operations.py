@@ -13,7 +13,7 @@ from functions.deploy.domain.rejections import OperationNotFound
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.deploy.queries.operation import ShowOperation
 from functions.deploy.queries.operation_events import FollowOperation
-from functions.kernel import Caller, EventStream, Membership, Role
+from functions.kernel import Caller, EventStream, Membership, Permanent, Role
 from tests.deploy.deploy_capsule import OWNER, STRANGER, DeployCapsule
 
 
@@ -108,6 +108,35 @@ async def test_a_stop_that_the_cluster_refuses_has_failed(capsule: DeployCapsule
     view = await show(capsule, stopped.operation_id)
     assert view.state == "failed" and view.problem is not None
     assert (view.problem.reason, view.problem.detail) == ("stop-failed", "admission webhook denied the request")
+
+
+async def test_a_fault_is_the_error_of_the_attempt(capsule: DeployCapsule, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving = await capsule.release()
+
+    async def fail(*arguments: Any) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr(capsule.cluster, "replace_service", fail)
+    stopped = await capsule.stop(serving.application_id)
+    assert stopped.operation_id is not None
+    with pytest.raises(KeyError):  # the runtime tries it again
+        await capsule.settle()
+    [step] = (await show(capsule, stopped.operation_id)).steps
+    assert (step.attempts, step.error) == (2, "internal error: KeyError")
+
+
+async def test_a_deletion_that_cannot_be_recorded_has_failed(capsule: DeployCapsule, monkeypatch: pytest.MonkeyPatch) -> None:
+    serving = await capsule.release()
+
+    async def refuse(*arguments: Any) -> None:
+        raise Permanent("the name is taken")
+
+    accepted = await capsule.call(DeleteApplication(application_id=serving.application_id), caller=OWNER)
+    monkeypatch.setattr(capsule.port(ports.Applications), "lock_any", refuse)
+    await capsule.settle()
+    assert [each.function for each in capsule.dead_letters] == ["deploy.on_application_deleted"]
+    view = await show(capsule, accepted.operation_id)
+    assert view.state == "failed" and view.problem is not None and view.problem.detail == "the name is taken"
 
 
 async def test_a_stop_and_a_deleted_environment_succeed(capsule: DeployCapsule) -> None:

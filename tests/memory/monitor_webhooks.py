@@ -36,8 +36,11 @@ class MemoryWebhookDeliveries:
         due = [(row.next_attempt_at, row) for row in self.rows.values() if row.state is DeliveryState.PENDING and row.next_attempt_at]
         return deepcopy([row for at, row in sorted(due, key=lambda pair: pair[0]) if at < due_before][:limit])
 
-    async def delete_before(self, created_before: datetime) -> int:
-        old = [id for id, row in self.rows.items() if row.created_at < created_before]
+    async def count_pending(self, webhook: Webhook) -> int:
+        return sum(row.webhook_id == webhook.id and row.state is DeliveryState.PENDING for row in self.rows.values())
+
+    async def delete_finished(self, created_before: datetime, limit: int) -> int:
+        old = [id for id, row in self.rows.items() if row.created_at < created_before and row.state is not DeliveryState.PENDING][:limit]
         for id in old:
             del self.rows[id]
         return len(old)
@@ -96,8 +99,11 @@ class MemoryWebhookStore:
 
 class MemoryWebhookNotices:
     def __init__(self) -> None:
-        self.sent: list[tuple[str, str, str]] = []
-        """To, URL, reason."""
+        self.sent: list[tuple[UUID, str, str, str]] = []
+        """Intent, to, URL, reason."""
+        self.trouble: list[Exception] = []
 
     async def send_disabled(self, intent: UUID, to: str, url: str, webhook_id: UUID, reason: str) -> None:
-        self.sent.append((to, url, reason))
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.sent.append((intent, to, url, reason))

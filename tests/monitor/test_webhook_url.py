@@ -20,6 +20,7 @@ POLICY = WebhookPolicy(frozenset({"hooks.internal", "127.0.0.1:9000"}))
         ("http://hooks.internal/x", "http://hooks.internal/x"),
         ("http://127.0.0.1:9000/x", "http://127.0.0.1:9000/x"),
         ("https://a_b.example.org/", "https://a_b.example.org/"),
+        ("https://xn--bcher-kva.example/", "https://xn--bcher-kva.example/"),
     ],
 )
 def test_a_url_is_admitted_as_it_is_called(url: str, admitted: str) -> None:
@@ -44,6 +45,9 @@ def test_a_url_is_admitted_as_it_is_called(url: str, admitted: str) -> None:
         ("https://" + "a.b" * 100 + ".org/", "is not a host name"),
         ("https://a..b.org/", "is not a host name"),
         ("https://xn--ü.org/", "is not a host name"),
+        ("https://xn--a.example.org/", "is not a host name"),
+        ("https://hooks.xn--a.example.org/", "is not a host name"),
+        ("https://xn--.example.org/", "is not a host name"),
         ("https://\u2488.org/", "is not a host name"),
         ("https://exa%mple.org/", "is not a host name"),
         ("http://127.0.0.1/", "private address"),

@@ -47,6 +47,10 @@ class Operation:
     def start(cls, kind: OperationKind, application: Application, environment: str | None, at: datetime) -> Self:
         return cls(new_id(), kind, application.id, application.name, environment, at)
 
+    @property
+    def is_running(self) -> bool:
+        return self.state is OperationState.RUNNING
+
     def record_failure(self, error: str, at: datetime, *, is_last: bool) -> None:
         """Record the error of an attempt. `is_last`: no other one follows by itself."""
         self.error = error[:MAX_ERROR_LENGTH]

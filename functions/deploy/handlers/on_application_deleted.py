@@ -15,8 +15,8 @@ async def on_application_deleted(
     async with recorder.attempt(OperationKind.APPLICATION_DELETION, event.application_id, None, event.at, work):
         await cluster.delete_namespace(namespace_of(event.name), event.application_id)
 
-    async with work.recording():
-        application = await applications.lock_any(event.application_id)
-        application.complete_deletion()
-        await applications.save(application)
-        await recorder.succeed(OperationKind.APPLICATION_DELETION, event.application_id, None, event.at)
+        async with work.recording():
+            application = await applications.lock_any(event.application_id)
+            application.complete_deletion()
+            await applications.save(application)
+            await recorder.succeed(OperationKind.APPLICATION_DELETION, event.application_id, None, event.at)

@@ -12,13 +12,13 @@ from functions.kernel import Retry, Work, effect
 async def on_environment_deleted(
     event: EnvironmentDeleted, deployments: Deployments, recorder: OperationRecorder, cluster: Cluster, work: Work
 ) -> None:
-    async with work.reading():
-        latest = {each.environment: each.requested_at for each in await deployments.list_latest(event.application_id)}
+    async with recorder.attempt(OperationKind.ENVIRONMENT_DELETION, event.application_id, event.environment, event.at, work):
+        async with work.reading():
+            latest = {each.environment: each.requested_at for each in await deployments.list_latest(event.application_id)}
 
-    if latest.get(event.environment, event.at) <= event.at:  # later: created again and deployed to since, what runs there is not what was deleted
-        async with recorder.attempt(OperationKind.ENVIRONMENT_DELETION, event.application_id, event.environment, event.at, work):
+        if latest.get(event.environment, event.at) <= event.at:  # later: created again and deployed to since, what runs there is not what was deleted
             service = service_of(event.application, event.environment)
             await cluster.delete_environment(namespace_of(event.application), service, event.application_id, event.environment)
 
-    async with work.recording():
-        await recorder.succeed(OperationKind.ENVIRONMENT_DELETION, event.application_id, event.environment, event.at)
+        async with work.recording():
+            await recorder.succeed(OperationKind.ENVIRONMENT_DELETION, event.application_id, event.environment, event.at)

@@ -15,5 +15,5 @@ async def on_environment_stopped(event: EnvironmentStopped, refresher: ServiceRe
     async with recorder.attempt(OperationKind.STOP, event.application_id, event.environment, event.at, work):
         await refresher.refresh(event.application_id, event.user_id, event.environment, work)
 
-    async with work.recording():
-        await recorder.succeed(OperationKind.STOP, event.application_id, event.environment, event.at)
+        async with work.recording():
+            await recorder.succeed(OperationKind.STOP, event.application_id, event.environment, event.at)

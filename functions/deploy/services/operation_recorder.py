@@ -7,7 +7,7 @@ from uuid import UUID
 
 from functions.deploy.domain.operation import OperationKind
 from functions.deploy.ports import Operations
-from functions.kernel import Clock, Permanent, Transient, Work
+from functions.kernel import Clock, Permanent, Rejection, Transient, Work
 
 
 class OperationRecorder:
@@ -22,13 +22,19 @@ class OperationRecorder:
     async def attempt(
         self, kind: OperationKind, application_id: UUID, environment: str | None, requested_at: datetime, work: Work
     ) -> AsyncIterator[None]:
-        """Record an exception of the body as the error of the attempt, and raise it again."""
+        """Record an exception of the body as the error of the attempt, and raise it again.
+
+        The body is all that the effect does, also its recording: whatever ends the last attempt ends the operation.
+        """
         try:
             yield
-        except (Transient, Permanent) as error:
+        except Exception as error:
+            is_explained = isinstance(error, (Transient, Permanent, Rejection))
+            text = str(error) if is_explained else f"internal error: {type(error).__name__}"
             async with work.preparing():
-                if operation := await self._operations.lock_requested(kind, application_id, environment, requested_at):
-                    operation.record_failure(str(error), self._clock.now(), is_last=work.is_last_attempt or isinstance(error, Permanent))
+                operation = await self._operations.lock_requested(kind, application_id, environment, requested_at)
+                if operation and operation.is_running:  # not if another worker has recorded the message meanwhile
+                    operation.record_failure(text, self._clock.now(), is_last=work.is_final(error))
                     await self._operations.save(operation)
             raise
 

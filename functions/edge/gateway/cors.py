@@ -5,7 +5,7 @@ The API uses no cookies, so no credentials are allowed.
 
 from functions.edge.gateway.responses import BytesResponse
 
-REQUEST_HEADERS = "Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, X-Request-Id, Traceparent, Tracestate"
+REQUEST_HEADERS = "Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id, Traceparent, Tracestate"
 EXPOSED_HEADERS = (
     "Age, Cache-Status, Deprecation, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Server-Timing, Sunset,"
     " WWW-Authenticate, X-Request-Id"

@@ -19,14 +19,13 @@ from functions.runtime.storage.database import Database
 
 WEBHOOK = (
     *("id", "user_id", "url", "event_types", "description", "secret", "created_at", "previous_secret", "previous_secret_expires_at"),
-    *("failing_since", "disabled_at", "disabled_reason"),
+    *("oldest_secret", "oldest_secret_expires_at", "created_by", "failing_since", "disabled_at", "disabled_reason"),
 )
 WEBHOOK_COLUMNS, WEBHOOK_VALUES = ", ".join(WEBHOOK), ", ".join(f"%({name})s" for name in WEBHOOK)
-WEBHOOK_UPDATES = ", ".join(f"{name} = %({name})s" for name in WEBHOOK if name not in ("id", "user_id", "created_at"))
+WEBHOOK_UPDATES = ", ".join(f"{name} = %({name})s" for name in WEBHOOK if name not in ("id", "user_id", "created_at", "created_by"))
 DELIVERY = ("id", "webhook_id", "payload", "created_at", "state", "attempts", "retries", "next_attempt_at", "response", "finished_at")
 DELIVERY_COLUMNS, DELIVERY_VALUES = ", ".join(DELIVERY), ", ".join(f"%({name})s" for name in DELIVERY)
 DELIVERY_UPDATES = ", ".join(f"{name} = %({name})s" for name in DELIVERY[4:])
-BATCH_SIZE = 10_000
 
 
 class PostgresWebhooks:
@@ -106,11 +105,16 @@ class PostgresWebhookDeliveries:
     async def list_overdue(self, due_before: datetime, limit: int) -> Sequence[WebhookDelivery]:
         return await self._many("state = 'pending' AND next_attempt_at < %s ORDER BY next_attempt_at LIMIT %s", due_before, limit)
 
-    async def delete_before(self, created_before: datetime) -> int:
-        deleted = await self._database.connection.execute(
-            "DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries WHERE created_at < %s LIMIT %s)",
-            (created_before, BATCH_SIZE),
+    async def count_pending(self, webhook: Webhook) -> int:
+        counted = await self._database.connection.execute(
+            "SELECT count(*) FROM webhook_deliveries WHERE webhook_id = %s AND state = 'pending'", (webhook.id,)
         )
+        row = await counted.fetchone()
+        return row[0] if row is not None else 0
+
+    async def delete_finished(self, created_before: datetime, limit: int) -> int:
+        old = "SELECT id FROM webhook_deliveries WHERE created_at < %s AND state <> 'pending' LIMIT %s FOR UPDATE SKIP LOCKED"
+        deleted = await self._database.connection.execute(f"DELETE FROM webhook_deliveries WHERE id IN ({old})", (created_before, limit))
         return deleted.rowcount
 
     async def _many(self, condition: LiteralString, *values: object) -> list[WebhookDelivery]:

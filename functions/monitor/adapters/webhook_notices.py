@@ -7,7 +7,7 @@ from functions.runtime.email.transport import EmailTransport
 from functions.wire.email_layout import Block, Command, render
 
 REASONS = {
-    "failing": "No delivery to it has succeeded for five days.",
+    "failing": "A delivery to it failed for good, and so did all attempts of five days before.",
     "gone": "It answered 410 Gone, which says that it wants no more requests.",
 }
 

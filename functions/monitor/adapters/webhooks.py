@@ -5,6 +5,7 @@ differently the second time leads nowhere. Redirects are not followed. Hosts tha
 comma-separated) are reached wherever they are.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -16,10 +17,11 @@ from functions.monitor.adapters.variables import WEBHOOK_HOSTS
 from functions.monitor.domain.notifications import signature
 from functions.monitor.ports import WebhookGone
 from functions.runtime.config.settings import Settings
-from functions.runtime.security.outgoing import checked_address
+from functions.runtime.security.outgoing import checked_address, host_of
 from functions.runtime.storage.external_call import external_call
 
 TIMEOUT_SECONDS = 10.0
+"""Of an attempt in all: resolving, connecting, sending and reading the response's headers, however slowly they arrive."""
 RETRYABLE = frozenset({408, 409, 425, 429})
 """Status codes below 500 that a retry may change."""
 
@@ -34,6 +36,14 @@ class HttpWebhooks:
             target = httpx.URL(url)
         except httpx.InvalidURL as error:
             raise Permanent(f"the URL of the webhook cannot be called: {error}") from error
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                response = await self._send(target, secrets, delivery_id, body, at)
+        except TimeoutError as error:
+            raise Transient(f"{host_of(target)} did not answer within {TIMEOUT_SECONDS:g} seconds") from error
+        return _status(host_of(target), response)
+
+    async def _send(self, target: httpx.URL, secrets: Sequence[str], delivery_id: UUID, body: bytes, at: datetime) -> httpx.Response:
         address = await checked_address(target, self._listed, WEBHOOK_HOSTS.name)
         timestamp = int(at.timestamp())
         headers = {
@@ -44,24 +54,24 @@ class HttpWebhooks:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature(secrets, delivery_id, timestamp, body),
         }
-        request = httpx.Request(
-            "POST", target.copy_with(host=address), headers=headers, content=body, extensions={"sni_hostname": target.host, "timeout": _timeout()}
-        )
+        extensions = {"sni_hostname": host_of(target), "timeout": dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT_SECONDS)}
+        request = httpx.Request("POST", target.copy_with(host=address), headers=headers, content=body, extensions=extensions)
         try:
             async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
                 response = await client.send(request, stream=True)
                 await response.aclose()
         except httpx.HTTPError as error:
-            raise Transient(f"cannot deliver to {target.host}: {error or type(error).__name__}") from error
-        status = f"{response.status_code} {response.reason_phrase}".strip()
-        if response.is_success:
-            return status
-        if response.status_code in RETRYABLE or response.status_code >= 500:
-            raise Transient(f"{target.host} answered {status}")
-        if response.status_code == httpx.codes.GONE:
-            raise WebhookGone(f"{target.host} answered {status}")
-        raise Permanent(f"{target.host} answered {status}")
+            raise Transient(f"cannot deliver to {host_of(target)}: {error or type(error).__name__}") from error
+        return response
 
 
-def _timeout() -> dict[str, float]:
-    return dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT_SECONDS)
+def _status(host: str, response: httpx.Response) -> str:
+    """Return the status line. Raises Transient, Permanent or WebhookGone for a refusal."""
+    status = f"{response.status_code} {response.reason_phrase}".strip()
+    if response.is_success:
+        return status
+    if response.status_code in RETRYABLE or response.status_code >= 500:
+        raise Transient(f"{host} answered {status}")
+    if response.status_code == httpx.codes.GONE:
+        raise WebhookGone(f"{host} answered {status}")
+    raise Permanent(f"{host} answered {status}")

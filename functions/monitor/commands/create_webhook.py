@@ -1,6 +1,7 @@
 """Create a webhook that receives events of a team.
 
-Requests are signed as standardwebhooks.com specifies. The secret is shown this once.
+Requests are signed as standardwebhooks.com specifies. The secret is shown this once. An API token needs the scope `read` too:
+events contain what it allows to read.
 """
 
 from typing import Annotated
@@ -15,7 +16,7 @@ from functions.monitor.domain.webhook import MAX_DESCRIPTION_LENGTH, MAX_WEBHOOK
 from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.domain.webhook_views import NewWebhookView, WebhookView
 from functions.monitor.ports import Vault, WebhookStore
-from functions.monitor.services.webhook_access import WebhookAccess
+from functions.monitor.services.webhook_access import WebhookAccess, require_read_scope
 
 
 class CreateWebhook(Model):
@@ -39,8 +40,11 @@ async def create_webhook(
     request: CreateWebhook, webhooks: WebhookStore, access: WebhookAccess, policy: WebhookPolicy, vault: Vault, permit: Permit, clock: Clock
 ) -> Done[NewWebhookView]:
     checked = await access.to_team(permit, request.team_id)
-    secret = new_secret()
-    webhook = Webhook.create(checked.team_id, policy.admit(request.url), request.event_types, request.description, vault.seal(secret), clock.now())
+    require_read_scope(permit)
+    secret, url = new_secret(), policy.admit(request.url)
+    webhook = Webhook.create(
+        checked.team_id, url, request.event_types, request.description, vault.seal(secret), clock.now(), created_by=permit.caller.user_id
+    )
     await webhooks.add(webhook, MAX_WEBHOOKS)
 
     return Done(NewWebhookView(**WebhookView.of(webhook).model_dump(), secret=secret))

@@ -1,6 +1,7 @@
 """Update a webhook: URL, event types, description, state.
 
 Omitted fields keep their value. `enabled: true` enables a webhook that was disabled because its deliveries failed.
+An API token needs the scope `read` too: events contain what it allows to read.
 """
 
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from functions.monitor.domain.webhook import MAX_DESCRIPTION_LENGTH, Webhook, ch
 from functions.monitor.domain.webhook_url import WebhookPolicy, address_of
 from functions.monitor.domain.webhook_views import WebhookView
 from functions.monitor.ports import WebhookStore
-from functions.monitor.services.webhook_access import WebhookAccess
+from functions.monitor.services.webhook_access import WebhookAccess, require_read_scope
 
 
 class UpdateWebhook(Model):
@@ -35,10 +36,11 @@ async def update_webhook(
     request: UpdateWebhook, webhooks: WebhookStore, access: WebhookAccess, policy: WebhookPolicy, permit: Permit, clock: Clock
 ) -> Done[WebhookView]:
     webhook = await webhooks.lock(await access.to_webhook(permit, request.webhook_id), request.webhook_id)
+    require_read_scope(permit)
     before = _audited(webhook)
 
     if request.url is not None:
-        webhook.url = policy.admit(request.url)
+        webhook.move(policy.admit(request.url))
     if request.event_types is not None:
         webhook.event_types = check_event_types(request.event_types)
     if request.description is not None:

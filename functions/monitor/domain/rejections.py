@@ -100,6 +100,14 @@ class WebhookIsDisabled(Conflict):
         return cls(f"Webhook {webhook_id} is disabled ({reason}). Enable it: capsule webhooks update {webhook_id} --enable")
 
 
+class TooManyPendingDeliveries(Conflict):
+    """The webhook has the maximum number of pending deliveries."""
+
+    @classmethod
+    def of(cls, webhook_id: UUID, pending: int) -> Self:
+        return cls(f"Webhook {webhook_id} has {pending} pending deliveries. Wait until it has answered them, or disable it.")
+
+
 class WebhookDeliveryIsPending(Conflict):
     """The delivery is not finished: its next attempt follows by itself."""
 

@@ -17,9 +17,9 @@ MAX_WEBHOOKS = 20
 """Of a team."""
 MAX_DESCRIPTION_LENGTH = 200
 ROTATION_PERIOD = timedelta(hours=24)
-"""How long requests are signed with the previous secret too."""
+"""How long requests are signed with a replaced secret too."""
 FAILING_PERIOD = timedelta(days=5)
-"""A webhook of which no delivery has succeeded for so long is disabled."""
+"""A webhook is disabled by the last attempt of a delivery if all attempts for so long have failed."""
 
 
 class DisabledReason(StrEnum):
@@ -41,7 +41,9 @@ def check_event_types(event_types: Collection[str]) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Webhook:
-    """`secret`, `previous_secret`: sealed. `user_id`: the team that owns it. `failing_since`: the first failed attempt after the last success."""
+    """Secrets are sealed. `previous_secret`: the one that `secret` replaced; `oldest_secret`: an earlier one, after two rotations within
+    ROTATION_PERIOD. `user_id`: the team that owns it. `created_by`: who created it, None for one of an older release.
+    `failing_since`: the first failed attempt after the last success, or after the URL was changed."""
 
     id: UUID
     user_id: UUID
@@ -52,14 +54,19 @@ class Webhook:
     created_at: datetime
     previous_secret: str | None = field(default=None, repr=False)
     previous_secret_expires_at: datetime | None = None
+    oldest_secret: str | None = field(default=None, repr=False)
+    oldest_secret_expires_at: datetime | None = None
+    created_by: UUID | None = None
     failing_since: datetime | None = None
     disabled_at: datetime | None = None
     disabled_reason: DisabledReason | None = None
 
     @classmethod
-    def create(cls, team_id: UUID, url: str, event_types: Collection[str], description: str, secret: str, at: datetime) -> Self:
+    def create(
+        cls, team_id: UUID, url: str, event_types: Collection[str], description: str, secret: str, at: datetime, created_by: UUID | None = None
+    ) -> Self:
         """`url`: admitted by `WebhookPolicy`. Raises InvalidEventTypes."""
-        return cls(new_id(), team_id, url, check_event_types(event_types), description, secret, at)
+        return cls(new_id(), team_id, url, check_event_types(event_types), description, secret, at, created_by=created_by)
 
     @property
     def is_enabled(self) -> bool:
@@ -74,15 +81,33 @@ class Webhook:
             raise WebhookIsDisabled.of(self.id, str(self.disabled_reason))
 
     def rotate(self, secret: str, at: datetime) -> None:
-        """Sign with a new secret, and with the one before for ROTATION_PERIOD."""
-        self.previous_secret, self.previous_secret_expires_at = self.secret, at + ROTATION_PERIOD
+        """Sign with a new secret, and with the replaced one for ROTATION_PERIOD.
+
+        A replaced secret stays valid until it expires, whatever is rotated meanwhile: it may be the only one that the receiver has.
+        While two are, another rotation replaces the current secret at once.
+        """
+        match self._replaced_secrets(at):
+            case []:
+                self.previous_secret, self.previous_secret_expires_at = self.secret, at + ROTATION_PERIOD
+                self.oldest_secret = self.oldest_secret_expires_at = None
+            case [replaced]:
+                self.oldest_secret, self.oldest_secret_expires_at = replaced
+                self.previous_secret, self.previous_secret_expires_at = self.secret, at + ROTATION_PERIOD
         self.secret = secret
 
     def sealed_secrets(self, at: datetime) -> Sequence[str]:
-        """The secrets to sign with, the newest first."""
-        if self.previous_secret is not None and self.previous_secret_expires_at is not None and at < self.previous_secret_expires_at:
-            return [self.secret, self.previous_secret]
-        return [self.secret]
+        """The one to three secrets to sign with, the newest first."""
+        return [self.secret, *(secret for secret, _ in self._replaced_secrets(at))]
+
+    def _replaced_secrets(self, at: datetime) -> list[tuple[str, datetime]]:
+        """The replaced secrets that are still valid, each with when it expires, the newest first."""
+        replaced = ((self.previous_secret, self.previous_secret_expires_at), (self.oldest_secret, self.oldest_secret_expires_at))
+        return [(secret, expires_at) for secret, expires_at in replaced if secret is not None and expires_at is not None and at < expires_at]
+
+    def move(self, url: str) -> None:
+        """Send to another URL, admitted by `WebhookPolicy`. Failures of the former one do not count for it."""
+        if url != self.url:
+            self.url, self.failing_since = url, None
 
     def enable(self) -> None:
         self.disabled_at = self.disabled_reason = self.failing_since = None

@@ -12,9 +12,9 @@ from uuid import UUID
 from events.monitor import WebhookDeliveryRequested
 from functions.kernel import Events, after, new_id
 from functions.monitor.domain.notifications import DeliveryState
-from functions.monitor.domain.rejections import WebhookDeliveryIsPending
+from functions.monitor.domain.rejections import TooManyPendingDeliveries, WebhookDeliveryIsPending
 from functions.monitor.domain.webhook import Webhook
-from functions.monitor.domain.webhook_events import WebhookPayload
+from functions.monitor.domain.webhook_events import TEST, WebhookPayload
 
 RETRY_DELAYS = (
     *(timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30)),
@@ -22,6 +22,14 @@ RETRY_DELAYS = (
 )
 """After the first attempt, the second …"""
 MAX_RESPONSE_LENGTH = 500
+MAX_PENDING = 500
+"""Of one webhook. Above it, users can request no test and no redelivery."""
+
+
+def require_few_pending(webhook: Webhook, pending: int) -> None:
+    """Raises TooManyPendingDeliveries if the webhook has MAX_PENDING pending deliveries or more."""
+    if pending >= MAX_PENDING:
+        raise TooManyPendingDeliveries.of(webhook.id, pending)
 
 
 @dataclass(slots=True)
@@ -60,7 +68,8 @@ class WebhookDelivery:
 
     @property
     def is_last_attempt(self) -> bool:
-        return self.retries >= len(RETRY_DELAYS)
+        """A test has one attempt: who has asked for it looks at the response, and asks again."""
+        return self.payload.type == TEST or self.retries >= len(RETRY_DELAYS)
 
     def succeed(self, response: str, at: datetime) -> None:
         self._finish(DeliveryState.DELIVERED, response, at)
@@ -74,6 +83,11 @@ class WebhookDelivery:
         self.retries += 1
         self.attempts += 1
         self.response, self.next_attempt_at = response[:MAX_RESPONSE_LENGTH], at + delay
+        return (after(delay, self.next_request()),)
+
+    def postpone(self, delay: timedelta, at: datetime) -> Events:
+        """Request the same attempt again after the delay."""
+        self.next_attempt_at = at + delay
         return (after(delay, self.next_request()),)
 
     def abandon(self, reason: str, at: datetime) -> None:

@@ -61,10 +61,15 @@ def _ascii(host: str) -> str:
 
 
 def _checked(host: str) -> str:
-    """A name in ASCII: labels of 1 to 63 characters, 253 in all (RFC 1035 section 2.3.4). Raises UnicodeError."""
+    """A name in ASCII: labels of 1 to 63 characters, 253 in all (RFC 1035 section 2.3.4).
+
+    Raises UnicodeError, and its subclass IDNAError for a name with an A-label that decodes to nothing (RFC 5890 section 2.3.2.1).
+    """
     labels = host.rstrip(".").split(".")
     if len(host) > 253 or not all(0 < len(label) < 64 and all(each.isalnum() or each in "-_" for each in label) for label in labels):
         raise UnicodeError
+    if any(label.startswith("xn--") for label in labels):
+        idna.decode(host)  # as httpx does
     return host
 
 

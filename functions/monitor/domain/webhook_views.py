@@ -19,12 +19,14 @@ class WebhookView(Model):
     description: str
     is_enabled: bool
     disabled_reason: str | None
-    """`by-user`, `failing` (no delivery succeeded for five days) or `gone` (it answered 410)."""
+    """`by-user`, `failing` (a delivery failed for good, and all attempts for five days before) or `gone` (it answered 410)."""
     disabled_at: datetime | None
     failing_since: datetime | None
-    """The first failed attempt after the last success."""
+    """The first failed attempt after the last success, or after the URL was changed."""
     previous_secret_expires_at: datetime | None
     """Until then, requests are signed with the secret before the last rotation too."""
+    created_by: UUID | None
+    """A user. `null`: created before Capsule recorded it."""
     created_at: datetime
 
     @classmethod
@@ -40,6 +42,7 @@ class WebhookView(Model):
             disabled_at=webhook.disabled_at,
             failing_since=webhook.failing_since,
             previous_secret_expires_at=webhook.previous_secret_expires_at,
+            created_by=webhook.created_by,
             created_at=webhook.created_at,
         )
 

@@ -48,6 +48,8 @@ DELIVERY_RETENTION = timedelta(days=30)
 ERASURE_PERIOD = timedelta(days=2)
 """How long data of a deleted user may still arrive: the applications are being deleted."""
 CREATED_AHEAD = timedelta(days=8)
+DELETED_DELIVERIES = 1_000
+"""Deliveries of webhooks that one transaction deletes."""
 MAX_OVERDUE = 100
 """Attempts of webhook deliveries whose request was lost, requested again at a time."""
 
@@ -81,6 +83,10 @@ async def housekeeping(
         deleted_users = await erasures.list_since(now - ERASURE_PERIOD)
     for user_id in deleted_users:
         await erasure.erase(user_id, work)
+    deleted = DELETED_DELIVERIES
+    while deleted == DELETED_DELIVERIES:
+        async with work.preparing():
+            deleted = await webhook_deliveries.delete_finished(now - DELIVERY_RETENTION, DELETED_DELIVERIES)
     async with work.recording() as record:
         await retention.create_partitions(now - timedelta(days=1), now + CREATED_AHEAD)
         for series, age in RETENTION.items():
@@ -90,7 +96,6 @@ async def housekeeping(
         await markers.forget(now - max(RETENTION.values()))
         await alerts.forget(now - ALERT_RETENTION)
         await deliveries.forget(now - DELIVERY_RETENTION)
-        await webhook_deliveries.delete_before(now - DELIVERY_RETENTION)
         for delivery in await webhook_deliveries.list_overdue(now - STUCK_AFTER, MAX_OVERDUE):
             record.emit(delivery.next_request())
         await letters.forget(now - ALERT_RETENTION)

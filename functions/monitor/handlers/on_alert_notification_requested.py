@@ -32,12 +32,13 @@ async def on_alert_notification_requested(
         try:
             answer = await _send(delivery, vault.open(channel.secret) if channel else "", mailer, webhooks, clock)
             delivered = True
-        except Transient as error:
-            async with work.preparing():
-                await deliveries.record_attempt(delivery.id, str(error))
-            raise
         except Permanent as refusal:
             answer = str(refusal)
+        except Exception as error:
+            reason = str(error) if isinstance(error, Transient) else f"Capsule could not send it: {type(error).__name__}"
+            async with work.preparing():
+                await deliveries.record_attempt(delivery.id, reason)
+            raise
 
     async with work.recording():
         await deliveries.finish(delivery.id, delivered, answer, clock.now())

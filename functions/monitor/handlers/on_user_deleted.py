@@ -6,15 +6,14 @@ applications are being deleted.
 
 from events.auth import UserDeleted
 from functions.kernel import Work, effect
-from functions.monitor.ports import Erasures, WebhookStore
+from functions.monitor.ports import Erasures
 from functions.monitor.services.erasure import Erasure
 
 
 @effect()
-async def on_user_deleted(event: UserDeleted, erasures: Erasures, erasure: Erasure, webhooks: WebhookStore, work: Work) -> None:
+async def on_user_deleted(event: UserDeleted, erasures: Erasures, erasure: Erasure, work: Work) -> None:
     async with work.preparing():
         await erasures.add(event.user_id, event.at)
-        await webhooks.delete_of_team(event.user_id)
     await erasure.erase(event.user_id, work)
     async with work.recording():
         pass  # claims the message: everything before is idempotent

@@ -1,14 +1,20 @@
 """Send a delivery to its webhook, and record the result.
 
 The delivery's row is the intent, and its id that of all attempts. Retries are requested by the delivery itself: its schedule
-takes more than a day. A webhook that fails for days, or answers 410, is disabled.
+takes more than a day. While a team has MAX_ATTEMPTS_OF_TEAM in progress, another one is postponed. A webhook that fails for days,
+or answers 410, is disabled.
 """
+
+import logging
 
 from events.monitor import WebhookDeliveryRequested, WebhookDisabled
 from functions.kernel import Clock, Order, Permanent, Scale, Transient, Work, effect
 from functions.monitor.domain.webhook import Webhook
 from functions.monitor.domain.webhook_delivery import WebhookDelivery
 from functions.monitor.ports import Vault, WebhookDeliveries, WebhookGone, Webhooks, WebhookStore
+from functions.monitor.services.attempt_limiter import BUSY_DELAY, AttemptLimiter
+
+_log = logging.getLogger("capsule.monitor")
 
 
 @effect(emits=[WebhookDeliveryRequested, WebhookDisabled], order=Order.ANY, scale=Scale(max=3, pool=2))
@@ -17,6 +23,7 @@ async def on_webhook_delivery_requested(
     deliveries: WebhookDeliveries,
     webhooks: WebhookStore,
     sender: Webhooks,
+    limiter: AttemptLimiter,
     vault: Vault,
     clock: Clock,
     work: Work,
@@ -27,13 +34,14 @@ async def on_webhook_delivery_requested(
     if delivery is None or webhook is None or not delivery.is_due(event.attempt):
         return
 
-    failure: Exception | None = None
-    response = f"the webhook is disabled ({webhook.disabled_reason})"
-    if webhook.is_enabled:
-        try:
-            response = await _post(webhook, delivery, sender, vault, clock)
-        except (Transient, Permanent) as error:
-            failure, response = error, str(error)
+    with limiter.place(webhook.user_id) as has_place:
+        if not has_place:
+            async with work.recording() as record:
+                if (waiting := await deliveries.lock(delivery.id)) and waiting.is_due(event.attempt):
+                    record.emit(*waiting.postpone(BUSY_DELAY, clock.now()))
+                    await deliveries.save(waiting)
+            return
+        response, failure = await _attempt(webhook, delivery, sender, vault, clock)
 
     async with work.recording() as record:
         locked = await webhooks.lock_any(webhook.id)
@@ -42,15 +50,33 @@ async def on_webhook_delivery_requested(
             return  # deleted since, or another attempt of this number was recorded
         now, is_last = clock.now(), current.is_last_attempt
         if not webhook.is_enabled:
+            if locked.is_enabled:
+                raise Transient("the webhook was enabled in the meantime")
             current.abandon(response, now)
         elif failure is None:
             current.succeed(response, now)
-            locked.record_success()
         else:
             record.emit(*current.record_failure(response, now))
-            record.emit(*locked.record_failure(now, is_gone=isinstance(failure, WebhookGone), is_last=is_last))
+        if webhook.is_enabled and locked.is_enabled and locked.url == webhook.url:  # else the result is not about the webhook as it is now
+            if failure is None:
+                locked.record_success()
+            elif isinstance(failure, (Transient, Permanent)):
+                record.emit(*locked.record_failure(now, is_gone=isinstance(failure, WebhookGone), is_last=is_last))
         await deliveries.save(current)
         await webhooks.save(locked)
+
+
+async def _attempt(webhook: Webhook, delivery: WebhookDelivery, sender: Webhooks, vault: Vault, clock: Clock) -> tuple[str, Exception | None]:
+    """Return the response, or why there is none, and what failed."""
+    if not webhook.is_enabled:
+        return f"the webhook is disabled ({webhook.disabled_reason})", None
+    try:
+        return await _post(webhook, delivery, sender, vault, clock), None
+    except (Transient, Permanent) as error:
+        return str(error), error
+    except Exception as error:  # noqa: BLE001  an attempt that is not recorded would be requested again for ever
+        _log.exception("webhook delivery %s cannot be sent", delivery.id)
+        return f"Capsule could not send the request: {type(error).__name__}", error
 
 
 async def _post(webhook: Webhook, delivery: WebhookDelivery, sender: Webhooks, vault: Vault, clock: Clock) -> str:

@@ -1,21 +1,16 @@
 """Tell a team that its webhook was disabled.
 
-By e-mail, and by its other webhooks.
+By its other webhooks, and by an e-mail, which is requested here: one that fails holds nothing back.
 """
 
-from events.monitor import WebhookDeliveryRequested, WebhookDisabled
-from functions.kernel import Scale, Work, effect
-from functions.monitor.ports import Addresses, WebhookNotices
+from events.monitor import WebhookDeliveryRequested, WebhookDisabled, WebhookDisabledNoticeRequested
+from functions.kernel import Done, Order, Scale, new_id, on
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 
 
-@effect(emits=[WebhookDeliveryRequested], scale=Scale(max=1, pool=1))
-async def on_webhook_disabled(
-    event: WebhookDisabled, addresses: Addresses, notices: WebhookNotices, dispatcher: WebhookDispatcher, work: Work
-) -> None:
-    async with work.reading():
-        address = await addresses.of(event.user_id)
-    if address is not None:
-        await notices.send_disabled(event.webhook_id, address, event.url, event.webhook_id, event.reason)
-    async with work.recording() as record:
-        record.emit(*await dispatcher.dispatch(event.user_id, event, event.at))
+@on(emits=[WebhookDeliveryRequested, WebhookDisabledNoticeRequested], order=Order.ANY, scale=Scale(max=1, pool=1))
+async def on_webhook_disabled(event: WebhookDisabled, dispatcher: WebhookDispatcher) -> Done[None]:
+    notice = WebhookDisabledNoticeRequested(
+        notice_id=new_id(), webhook_id=event.webhook_id, user_id=event.user_id, url=event.url, reason=event.reason
+    )
+    return Done(None, notice, *await dispatcher.dispatch(event.user_id, event, event.at))

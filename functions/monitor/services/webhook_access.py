@@ -2,9 +2,16 @@
 
 from uuid import UUID
 
-from functions.kernel import Permit, TeamAccess, check_team
+from functions.kernel import Forbidden, Permit, Scope, TeamAccess, check_team
 from functions.monitor.domain.rejections import TeamNotFound, WebhookNotFound
 from functions.monitor.ports import Memberships, WebhookStore
+
+
+def require_read_scope(permit: Permit) -> None:
+    """Raises Forbidden for an API token that may not read: it would receive at its own server what it cannot read here."""
+    scopes = permit.caller.scopes
+    if scopes is not None and Scope.READ not in scopes:
+        raise Forbidden(f"A webhook receives what only the scope {Scope.READ} allows to read, which the API token does not have.")
 
 
 class WebhookAccess:

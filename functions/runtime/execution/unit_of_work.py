@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from functions.kernel import Caller, Declaration, Origin, OutgoingMessage
+from functions.kernel import Caller, Declaration, Origin, OutgoingMessage, Permanent, Rejection
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.contracts import check_events
 from functions.runtime.reliability import inbox, revoked_sessions
 from functions.runtime.reliability.outbox import OutboxRow, enqueue_events
+from functions.runtime.storage.failures import DatabaseUnavailable
 from functions.wire.cloudevents import Message
 
 
@@ -38,6 +39,10 @@ class UnitOfWork:
     @property
     def is_last_attempt(self) -> bool:
         return self.message.attempt >= self._declaration.retry.attempts
+
+    def is_final(self, error: Exception) -> bool:
+        """As `failures.settle` decides for an effect."""
+        return not isinstance(error, DatabaseUnavailable) and (isinstance(error, Permanent | Rejection) or self.is_last_attempt)
 
     def resumes(self, origin: Origin) -> None:
         self.message = self.message.with_attributes(correlationid=origin.correlation_id, actor=origin.actor)

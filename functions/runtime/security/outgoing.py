@@ -24,17 +24,22 @@ async def checked_address(url: httpx.URL, listed: Collection[str], setting: str)
 
     Raises Permanent if the address is not allowed, Transient if the name does not resolve.
     """
-    port = url.port or PORTS[url.scheme]
+    host, port = host_of(url), url.port or PORTS[url.scheme]
     try:
-        resolved = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        resolved = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
-        raise Permanent(f"{url.host[:80]} is not a host name") from error
+        raise Permanent(f"{host[:80]} is not a host name") from error
     except OSError as error:
-        raise Transient(f"cannot resolve {url.host}: {error.strerror or error}") from error
+        raise Transient(f"cannot resolve {host}: {error.strerror or error}") from error
     addresses = [str(each[4][0]) for each in resolved]
-    if not is_listed(url.host, port, listed) and not all(map(_is_public, addresses)):
-        raise Permanent(f"{url.host} is a private address; an operator can list it in {setting}")
+    if not is_listed(host, port, listed) and not all(map(_is_public, addresses)):
+        raise Permanent(f"{host} is a private address; an operator can list it in {setting}")
     return addresses[0]
+
+
+def host_of(url: httpx.URL) -> str:
+    """The host in ASCII. `url.host` decodes an internationalized name, and raises IDNAError for one that it cannot decode."""
+    return url.raw_host.decode("ascii")
 
 
 def _is_public(address: str) -> bool:
@@ -51,12 +56,12 @@ class CheckedTransport(httpx.AsyncHTTPTransport):
         self._setting = setting
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
+        url, host = request.url, host_of(request.url)
         if url.scheme not in PORTS:
             raise Permanent(f"{url.scheme or 'an address without a scheme'} cannot be called")
-        if url.scheme == "http" and not is_listed(url.host, url.port or PORTS["http"], self._listed):
-            raise Permanent(f"{url.host} needs https; an operator can list it in {self._setting}")
+        if url.scheme == "http" and not is_listed(host, url.port or PORTS["http"], self._listed):
+            raise Permanent(f"{host} needs https; an operator can list it in {self._setting}")
         address = await checked_address(url, self._listed, self._setting)
-        request.extensions = {**request.extensions, "sni_hostname": url.host}
+        request.extensions = {**request.extensions, "sni_hostname": host}
         request.url = url.copy_with(host=address)  # the header Host keeps the name
         return await super().handle_async_request(request)

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem, Json
+from functions.edge.dashboard.pages.forms import whole_number
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.pages.team_choice import TeamChoice
 from functions.edge.dashboard.visit import ALL_TEAMS, Form, Visit, gather, optional, permitted
@@ -57,7 +58,7 @@ async def create(visit: Visit) -> Response:
 
 
 def _given(form: Form) -> dict[str, Any]:
-    return {name: int(form[name]) if name == "port" and form[name].isdigit() else form[name] for name in TEXT_SETTINGS if form.get(name)}
+    return {name: whole_number(form[name]) if name == "port" else form[name] for name in TEXT_SETTINGS if form.get(name)}
 
 
 async def overview(visit: Visit) -> Response:

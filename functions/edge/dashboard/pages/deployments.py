@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem, Json
+from functions.edge.dashboard.pages.forms import whole_number
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.stream import Event, stream_response
 from functions.edge.dashboard.visit import Visit, gather, optional
@@ -103,7 +104,7 @@ async def roll_back(visit: Visit) -> Response:
         "deploy.roll_back",
         applicationId=visit.path_value("id"),
         environment=form.get("environment", ""),
-        release=int(release) if release.isdigit() else None,
+        release=whole_number(release) or None,
     )
     return _to(visit, accepted)
 

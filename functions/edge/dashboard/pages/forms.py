@@ -1,5 +1,6 @@
 """What follows a posted form: the page that shows the change, the form again with what is wrong, or a confirmation of the identity."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,14 @@ RECENT_LOGIN_REQUIRED = "recent-login-required"
 
 ProblemPage = Callable[[Visit, ApiProblem], Awaitable[Response]]
 """Shows the page of a form again, with what is wrong."""
+
+
+WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+
+def whole_number(text: str) -> int | str:
+    """Return a number of at most nine digits as such, and any other text as it is: the function refuses it, and says why."""
+    return int(text) if WHOLE_NUMBER.fullmatch(text) else text
 
 
 async def submit(visit: Visit, page: ProblemPage, then: str, done: str, function: str, /, **fields: Any) -> Response:

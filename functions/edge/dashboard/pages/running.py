@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from functions.edge.dashboard.pages.forms import whole_number
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.visit import Form, Visit
 
@@ -22,8 +23,7 @@ async def scale(visit: Visit) -> Response:
 
 
 def _sizes(form: Form) -> dict[str, int | str]:
-    """Numbers as numbers; what is no number is left to the function to refuse."""
-    return {name: int(form[name]) if form[name].isdecimal() else form[name] for name in SIZES if form.get(name)}
+    return {name: whole_number(form[name]) for name in SIZES if form.get(name)}
 
 
 async def act(visit: Visit) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
+from functions.edge.dashboard.pages.forms import whole_number
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.visit import Form, Visit, gather, optional
 
@@ -45,8 +46,8 @@ async def change(visit: Visit) -> Response:
 
 
 def _setting(name: str, text: str) -> Any:
-    """An empty field clears a setting. A port is a number; another text is left to the function to refuse."""
-    return int(text) if name == "port" and text.isdecimal() else text or None
+    """An empty field clears a setting. A port is a number."""
+    return (whole_number(text) if name == "port" else text) or None
 
 
 async def _save(visit: Visit, function: str, **fields: Any) -> Response:

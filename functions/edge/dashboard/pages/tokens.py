@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
-from functions.edge.dashboard.pages.forms import respond_refused, submit
+from functions.edge.dashboard.pages.forms import respond_refused, submit, whole_number
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.visit import Visit
 from functions.kernel import Scope
@@ -14,7 +14,7 @@ TOKENS = "/account/tokens"
 SCOPES = {
     Scope.READ: "read everything except the account's security",
     Scope.DEPLOY: "create, configure and deploy applications",
-    Scope.MONITOR: "manage alert rules and webhooks",
+    Scope.MONITOR: "manage alert rules, alert channels and, with the scope read, webhooks",
     Scope.BILLING: "change the plan and pay invoices",
     Scope.ADMIN: "what administrators of the installation do",
 }
@@ -50,7 +50,7 @@ async def create(visit: Visit) -> Response:
     if not scopes:
         return await _page(visit, ApiProblem(422, "The token needs a scope", "Choose at least one of what the token may do."))
     days = form.get("days", "")
-    fields = {"name": form.get("name", ""), "scopes": scopes, "expiresInDays": int(days) if days.isdecimal() else days}
+    fields = {"name": form.get("name", ""), "scopes": scopes, "expiresInDays": whole_number(days)}
     try:
         created = await visit.call("auth.create_token", **fields)
     except ApiProblem as problem:
