@@ -221,3 +221,19 @@ def test_an_exit_counts_if_the_revision_was_ready(finished: str, restarted: str 
     status["state"] = {"running": {"startedAt": restarted}} if restarted else {"waiting": {"reason": "CrashLoopBackOff"}}
     observation = read_instances([{"status": {"containerStatuses": [status]}}], {"status": {"conditions": [ready]}})
     assert (observation is not None) == is_reported
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        'Get "http://10.1.0.7:8080/": EOF',
+        'Get "http://10.1.0.7:8080/": read tcp 10.1.0.1:40000->10.1.0.7:8080: read: connection reset by peer',
+        'Get "http://10.1.0.7:8080/": net/http: HTTP/1.x transport connection broken: malformed HTTP response "220 ready"',
+        'Get "http://10.1.0.7:8080/": context deadline exceeded (Client.Timeout exceeded while awaiting headers)',
+    ],
+)
+def test_a_server_that_does_not_answer_http_is_told_by_kubelet_too(message: str) -> None:
+    """As Go's net/http has it."""
+    failed = service("False", reason="RevisionFailed")
+    outcome = read_service(failed, revision("ContainerHealthy", "ProgressDeadlineExceeded", message), DEPLOYMENT)
+    assert isinstance(outcome, ServiceFailed) and outcome.reason == "does-not-answer"

@@ -46,7 +46,10 @@ DOMAIN_CONFLICTS = ("DomainConflict", "DomainAlreadyClaimed")
 PUSH_FAILED = "ImagePushFailed"
 """Of a build on one machine whose image was not accepted."""
 HTTP_FAILURE = re.compile(r"answered [345]\d\d|statuscode: [345]\d\d")
-NO_HTTP_ANSWER = re.compile(r"the answer is not HTTP|without an answer|no answer within")
+NO_HTTP_ANSWER = re.compile(
+    r"the answer is not HTTP|without an answer|no answer within|: EOF\b|connection reset by peer|malformed HTTP|awaiting headers"
+)
+"""Probes of the one-machine Knative, and of kubelet and queue-proxy (messages of Go's net/http)."""
 HEALTH_PATH = re.compile(r"[/][!-~]{0,199}")
 PROBE_CONTEXT = re.compile(r"^The container never became ready within [\d.]+ s: | on port \d+(?=:)")
 """What a reader of the reason knows already."""

@@ -22,6 +22,7 @@ SUCCESS = range(200, 400)
 """Answers with which a kubelet's httpGet probe succeeds."""
 BELOW_SERVER_ERROR = range(100, 500)
 """Answers of a container that serves: a redirect, a login page and "not found" are its own answers, a server error is not."""
+CLOSED = "the connection was closed without an answer"
 NOTHING_LISTENS = "nothing listens on port"
 DEFAULT_PORT = 8080
 """Of a container that declares none (Knative runtime contract)."""
@@ -98,6 +99,8 @@ async def run_probe(probe: Probe, port: int, execute: Execute, connect: Connect)
             return await (_http(probe, port, connect) if probe.kind == "httpGet" else _tcp(port, connect))
     except ConnectionRefusedError:
         return f"{NOTHING_LISTENS} {port}"
+    except (ConnectionResetError, BrokenPipeError):  # a close with unread bytes is a reset (RFC 9293 section 3.6), otherwise an end of file
+        return f"{probe.description} on port {port}: {CLOSED}"
     except TimeoutError:
         return f"{probe.description} on port {port}: no answer within {probe.timeout_seconds:g} s"
     except ValueError:  # a line longer than the reader's limit
@@ -119,7 +122,7 @@ async def _http(probe: Probe, port: int, connect: Connect) -> str:
         writer.write("\r\n".join([*lines, "", ""]).encode())
         status = (await reader.readline()).split()
         if not status:
-            return f"{probe.description} on port {port}: the connection was closed without an answer"
+            return f"{probe.description} on port {port}: {CLOSED}"
         if len(status) < 2 or not status[0].startswith(b"HTTP/1") or not status[1].isdigit():
             return f"{probe.description} on port {port}: the answer is not HTTP/1.1"
         code = int(status[1])
