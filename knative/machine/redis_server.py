@@ -47,7 +47,10 @@ class Redis:
         return processes.stop(self.home, self.name, timeout_seconds=10)
 
     def _configure(self, account: accounts.Account | None) -> Path:
-        """Write the configuration file: it has the password, which a command line would show to all."""
+        """Write the configuration file: it has the password, which a command line would show to all.
+
+        A process title would overwrite the environment, by which `leftovers` finds a server that was killed.
+        """
         file = self.folder / "redis.conf"
         file.touch(mode=0o600)
         file.write_text(
@@ -55,6 +58,7 @@ class Redis:
 port {self.home.ports.redis}
 requirepass {secrets.password(self.home, "redis")}
 save ""
+set-proc-title no
 appendonly no
 maxmemory {MAX_MEMORY}
 maxmemory-policy volatile-lru

@@ -72,6 +72,11 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
 
     former.migrate_through(10)
     former.migrate_through(11)
+    former.migrate_through(13)
+    webhook = {"url": "https://hooks.example.org", "event_types": ["*"], "description": "", "secret": "sealed", "created_at": NOW}
+    former.insert("webhooks", id=uuid4(), user_id=owner, **webhook)
+    former.migrate_through(14)
+    assert former.rows("SELECT secret, created_by, oldest_secret FROM webhooks") == [("sealed", None, None)]
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -17,7 +17,9 @@ from knative.machine import leftovers, packages, processes
 from knative.machine.home import Home, Ports
 from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import Problem
+from knative.machine.redis_server import Redis
 from tests.journeys.whole import until
+from tests.servers import discard, fresh_home
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 
@@ -154,3 +156,19 @@ def test_down_removes_the_control_groups_of_a_platform_that_was_killed(home: Hom
         groups.create("pod", ResourceLimits())
     leftovers.remove_control_groups(home)
     assert existing_groups(home.path) == []
+
+
+def test_a_redis_without_a_record_is_found_by_its_mark() -> None:
+    packages.install([packages.REDIS], print)
+    home = fresh_home()
+    home.create()
+    try:
+        server = Redis(home)
+        server.start()
+        processes.record_path(home, server.name).unlink()
+        [found] = leftovers.find_leftovers(home)
+        assert "redis" in found.name()
+        leftovers.kill_remains(home, server.name)
+        assert leftovers.find_leftovers(home) == []
+    finally:
+        discard(home)
