@@ -208,7 +208,9 @@ def _start_knative_process(home: Home) -> None:
 
 
 def _create_shared_folders(home: Home) -> None:
-    """Folders that pods of the platform mount: they must exist when the one-machine Knative starts."""
+    """Folders that pods of the platform mount: they must exist when the one-machine Knative starts, which gives them to the platform's group."""
+    for folder in (home.mail, *(home.mail / name for name in ("cur", "new", "tmp"))):  # a Maildir
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.payments.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.git.mkdir(mode=0o755, parents=True, exist_ok=True)
     tls.folder(home).mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -231,8 +233,6 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
     from knative.machine.cluster import OPERATOR, UP, Cluster
 
     with progress.step("Secrets") as step:
-        for folder in (home.mail, *(home.mail / name for name in ("cur", "new", "tmp"))):  # a Maildir
-            folder.mkdir(mode=0o700, exist_ok=True)
         repositories.create(home, SAMPLE, repositories.sample(SAMPLE))
         cluster = Cluster(home)
         knative_credentials.write_credentials(home)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from knative.machine import mailbox
-from knative.machine.home import Home
+from knative.machine import mailbox, up
+from knative.machine.home import Home, Ports
 from knative.machine.problems import Problem
 
 LINK = "http://127.0.0.1:3000/verify?token=cpv_1a2B-3c"
@@ -65,3 +65,9 @@ def test_an_empty_mailbox_and_an_email_without_a_link_are_reported(tmp_path: Pat
         printed(home, "bob@example.com")
     with pytest.raises(Problem, match="no link"):
         mailbox.print_newest(home, Console(), link_only=True)
+
+
+def test_the_maildir_is_there_before_knative_gives_it_to_the_functions(tmp_path: Path) -> None:
+    home = Home(tmp_path, Ports(0), {})
+    up._create_shared_folders(home)
+    assert {path.name for path in home.mail.iterdir()} == {"cur", "new", "tmp"}
