@@ -70,7 +70,7 @@ async def options(request: pytest.FixtureRequest) -> Options:
 
 
 class Counting:
-    """A function that returns another value each time it is asked."""
+    """A function that returns another value at each call."""
 
     def __init__(self) -> None:
         self.calls = 0

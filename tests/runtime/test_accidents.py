@@ -20,7 +20,7 @@ IN_EACH_RUN = frozenset(
         *(("probe.on_deposited_ring", point) for point in ("after-call", "before-publish")),
     )
 )
-"""The points after which something was done and not yet told. The proof has all."""
+"""The points between an effect and its publication. The proof has all."""
 POINTS = [
     pytest.param(function, point, marks=() if (function, point) in IN_EACH_RUN else proof("recovery"))
     for function, points in CELLS.items()

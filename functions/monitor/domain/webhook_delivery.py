@@ -68,7 +68,7 @@ class WebhookDelivery:
 
     @property
     def is_last_attempt(self) -> bool:
-        """A test has one attempt: who has asked for it looks at the response, and asks again."""
+        """A test has one attempt: its sender looks at the response, and sends another."""
         return self.payload.type == TEST or self.retries >= len(RETRY_DELAYS)
 
     def succeed(self, response: str, at: datetime) -> None:

@@ -51,7 +51,7 @@ CREATED_AHEAD = timedelta(days=8)
 DELETED_DELIVERIES = 1_000
 """Deliveries of webhooks that one transaction deletes."""
 MAX_OVERDUE = 100
-"""Attempts of webhook deliveries whose request was lost, requested again at a time."""
+"""Webhook deliveries with a lost request, requested again at a time."""
 
 
 @every("*/10 * * * *", emits=[AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested, WebhookDeliveryRequested])

@@ -1,4 +1,4 @@
-"""Ports of webhooks of teams: where they are stored, and how their team is told that one was disabled."""
+"""Ports of webhooks of teams: where they are stored, and how their team learns that one was disabled."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -80,7 +80,7 @@ def rotate(home: Home, name: str | None, progress: Progress, *, is_forced: bool 
     if name not in (*ROTATIONS, ALL):
         raise Problem(f'"{name}" is nothing that can be rotated.', f"One of: {', '.join((*ROTATIONS, ALL))}")
     if is_forced and name not in FORCED:
-        raise Problem(f"--force is for {', '.join(FORCED)}: what others may know is not accepted any more.", "./taskw rotate signing --force")
+        raise Problem(f"--force is for {', '.join(FORCED)}: it also ends former values, for the case that somebody else knows them.", "./taskw rotate signing --force")
     with lock(home):
         if not reachable(home):
             raise Problem("Capsule does not run.", "./taskw up")
@@ -121,7 +121,7 @@ def refuse_early(last: Record | None, now: datetime) -> None:
             f"The signing keys were rotated {age(now - finished)} ago by {last.by}. Another rotation removes the key that retired, and access tokens "
             f"that it signed may be valid for {age(remaining)} more.",
             "Wait, or ./taskw rotate signing --force: clients with such tokens get 401 and refresh their session; sign-ins in progress and links in "
-            "e-mails that are just being sent are refused. Do this when a key is known to others: every key of before ends.",
+            "e-mails that are just being sent are refused. Use it when somebody else may know a key: it replaces all of them.",
         )
 
 

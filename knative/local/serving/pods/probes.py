@@ -99,7 +99,7 @@ async def run_probe(probe: Probe, port: int, execute: Execute, connect: Connect)
             return await (_http(probe, port, connect) if probe.kind == "httpGet" else _tcp(port, connect))
     except ConnectionRefusedError:
         return f"{NOTHING_LISTENS} {port}"
-    except (ConnectionResetError, BrokenPipeError):  # a close with unread bytes is a reset (RFC 9293 section 3.6), otherwise an end of file
+    except (ConnectionResetError, BrokenPipeError):  # a close with unread bytes is a reset (RFC 9293 section 3.6), else an end of file
         return f"{probe.description} on port {port}: {CLOSED}"
     except TimeoutError:
         return f"{probe.description} on port {port}: no answer within {probe.timeout_seconds:g} s"
