@@ -80,7 +80,10 @@ def rotate(home: Home, name: str | None, progress: Progress, *, is_forced: bool 
     if name not in (*ROTATIONS, ALL):
         raise Problem(f'"{name}" is nothing that can be rotated.', f"One of: {', '.join((*ROTATIONS, ALL))}")
     if is_forced and name not in FORCED:
-        raise Problem(f"--force is for {', '.join(FORCED)}: it also ends former values, for the case that somebody else knows them.", "./taskw rotate signing --force")
+        raise Problem(
+            f"--force is for {', '.join(FORCED)}: it also ends former values, for the case that somebody else knows them.",
+            "./taskw rotate signing --force",
+        )
     with lock(home):
         if not reachable(home):
             raise Problem("Capsule does not run.", "./taskw up")
