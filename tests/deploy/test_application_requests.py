@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 from functions.deploy.adapters.application_requests import HttpApplicationRequests
-from functions.deploy.domain.application_settings import HEALTH_PATH
 from functions.runtime.config.settings import Settings
 
 
@@ -41,10 +40,3 @@ async def test_a_health_path_is_requested_as_it_is() -> None:
         for path in ("/", "/healthz?full=1&a=%2F", "/a//b"):
             assert await requests.find_failure(f"http://127.0.0.1:{port}", path) is None
     assert lines == ["GET / HTTP/1.1", "GET /healthz?full=1&a=%2F HTTP/1.1", "GET /a//b HTTP/1.1"]
-
-
-@pytest.mark.parametrize(
-    ("path", "is_valid"), [("/", True), ("/a//b", True), ("//169.254.169.254/", False), ("//", False), ("/a b", False), ("a", False)]
-)
-def test_a_health_path_begins_with_one_slash(path: str, is_valid: bool) -> None:
-    assert (HEALTH_PATH.fullmatch(path) is not None) is is_valid

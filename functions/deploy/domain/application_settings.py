@@ -15,8 +15,7 @@ from functions.kernel import FieldError
 
 MAX_COMMAND_LENGTH = 1000
 MAX_DIRECTORY_LENGTH = 200
-HEALTH_PATH = re.compile(r"/(?!/)[!-~]{0,199}")
-"""A path, and not the beginning of an address without a scheme (`//host/`)."""
+HEALTH_PATH = re.compile(r"/[!-~]{0,199}")
 RESERVED_PORTS = frozenset({8008, 8012, 8013, 8022, 9090, 9091})
 """Of Knative's own containers beside the application (serving, pkg/apis/serving/k8s_validation.go)."""
 COMMAND = re.compile(r"[^\x00-\x1f\x7f]*")
@@ -55,7 +54,7 @@ class ApplicationSettings:
     def __post_init__(self) -> None:
         errors = [*self._branch_faults(), *self._directory_faults(), *self._command_faults()]
         if self.health_path is not None and not HEALTH_PATH.fullmatch(self.health_path):
-            errors.append(FieldError("/healthPath", f'health path "{self.health_path}": start with one "/", no spaces, at most 200 characters'))
+            errors.append(FieldError("/healthPath", f'health path "{self.health_path}": start with "/", no spaces, at most 200 characters'))
         if self.port is not None and not is_port(self.port):
             reserved = ", ".join(str(each) for each in sorted(RESERVED_PORTS))
             errors.append(FieldError("/port", f"port {self.port}: use a number from 1 to 65535, but none of {reserved}, which the platform uses"))

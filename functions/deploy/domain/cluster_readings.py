@@ -50,7 +50,7 @@ NO_HTTP_ANSWER = re.compile(
     r"the answer is not HTTP|without an answer|no answer within|: EOF\b|connection reset by peer|malformed HTTP|awaiting headers"
 )
 """Probes of the one-machine Knative, and of kubelet and queue-proxy (messages of Go's net/http)."""
-HEALTH_PATH = re.compile(r"/(?!/)[!-~]{0,199}")
+HEALTH_PATH = re.compile(r"[/][!-~]{0,199}")
 PROBE_CONTEXT = re.compile(r"^The container never became ready within [\d.]+ s: | on port \d+(?=:)")
 """What a reader of the reason knows already."""
 OUTPUT_MARK = " Last output:\n"
