@@ -28,11 +28,11 @@ spec: {resources: [{apiVersion: apps/v1, kind: Deployment}], sink: {uri: http://
 """
 
 
-def fields(object: dict[str, Any]) -> list[str]:
+def fields(object: dict[str, Any], **features: str) -> list[str]:
     """Return the fields that are at fault, [] for an object that is admitted."""
     definition = load().of(kind_of(object))
     complete = with_defaults(object, whole(definition))
-    return [cause.field for cause in schema_causes(complete, definition) or rules.causes(complete)]
+    return [cause.field for cause in schema_causes(complete, definition) or rules.causes(complete, features)]
 
 
 def container(**values: Any) -> list[dict[str, Any]]:
@@ -68,6 +68,8 @@ GET_8080 = {"httpGet": {"path": "/", "port": 8080}}
         (SERVICE, POD + "containers", container(ports=[{"name": "h2c", "containerPort": 81}], livenessProbe={"tcpSocket": {"port": "h2c"}})),
         (SERVICE, POD + "containers", container(image="registry.example.com:5000/a/b-c_d:v1.2@sha256:" + "a" * 64)),
         (SERVICE, POD + "containers", container(env=[{"name": "A", "valueFrom": {"secretKeyRef": SECRET}}])),
+        (SERVICE, POD + "securityContext", {}),
+        (SERVICE, CONTAINER + "securityContext", {"capabilities": {"drop": ["ALL"]}, "runAsUser": 2**31 - 1}),
         (SERVICE, "spec>template>spec", mounted({"name": "v", "emptyDir": {}}, {"name": "w", "projected": {"sources": [{"secret": {"name": "s"}}]}})),
         (TRIGGER, "spec>subscriber", {"uri": "https://a.example.com/x"}),
         (TRIGGER, "spec>subscriber", {"ref": {"apiVersion": "v1", "kind": "Service", "name": "s"}, "uri": "/path"}),
@@ -129,6 +131,9 @@ IN_TEMPLATE = "spec.template.metadata.annotations."
         (SERVICE, CONTAINER + "envFrom", [{}], IN_CONTAINER + "envFrom[0]"),
         (SERVICE, CONTAINER + "envFrom", [{"secretRef": {"name": "a"}, "configMapRef": {"name": "b"}}], IN_CONTAINER + "envFrom[0]"),
         (SERVICE, CONTAINER + "securityContext", {"runAsUser": 2**31}, IN_CONTAINER + "securityContext.runAsUser"),
+        (SERVICE, CONTAINER + "securityContext", {"capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]}},
+         IN_CONTAINER + "securityContext.capabilities.add"),
+        (SERVICE, POD + "securityContext", {"fsGroup": 1}, "spec.template.spec.securityContext.fsGroup"),
         (SERVICE, POD + "serviceAccountName", "Some One", "spec.template.spec.serviceAccountName"),
         (SERVICE, "spec>template>spec", mounted({"name": "v"}), "spec.template.spec.volumes[0]"),
         (SERVICE, "spec>template>spec", mounted({"name": "v", "emptyDir": {}, "secret": {"secretName": "s"}}), "spec.template.spec.volumes[0]"),
@@ -160,6 +165,19 @@ IN_TEMPLATE = "spec.template.metadata.annotations."
 )  # fmt: skip
 def test_what_a_cluster_refuses_is_refused(text: str, at: str, value: object, field: str) -> None:
     assert fields(changed(text, at, value)) == [field]
+
+
+@pytest.mark.parametrize(
+    ("feature", "at", "value"),
+    [
+        ("kubernetes.podspec-fieldref", CONTAINER + "env", [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]),
+        ("kubernetes.podspec-securitycontext", POD + "securityContext", {"fsGroup": 1}),
+        ("kubernetes.containerspec-addcapabilities", CONTAINER + "securityContext", {"capabilities": {"add": ["NET_RAW"]}}),
+    ],
+)
+def test_a_feature_admits_its_field(feature: str, at: str, value: object) -> None:
+    object = changed(SERVICE, at, value)
+    assert fields(object, **{feature: "Enabled"}) == [] and fields(object, **{feature: "Disabled"}) != []
 
 
 @pytest.mark.parametrize(
