@@ -25,7 +25,7 @@ FIELD_REF, POD_SECURITY_CONTEXT = "kubernetes.podspec-fieldref", "kubernetes.pod
 ADD_CAPABILITIES = "kubernetes.containerspec-addcapabilities"
 PROBE_HANDLERS = ("httpGet", "tcpSocket", "exec")
 IMAGE = re.compile(
-    r"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?/)?"
+    r"(?:(?:localhost|[A-Za-z0-9-]*[.:][A-Za-z0-9.:-]*)/)?"
     r"[a-z0-9_./-]{1,255}(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
     re.ASCII,
 )
@@ -125,15 +125,8 @@ def _is_on(features: Mapping[str, str], name: str) -> bool:
 
 def _sources_of_variables(container: dict[str, Any], place: str, features: Mapping[str, str]) -> Iterator[Cause]:
     for index, variable in enumerate(container.get("env") or ()):
-        source = variable.get("valueFrom")
-        if source is None:
-            continue
-        if "fieldRef" in source and not _is_on(features, FIELD_REF):
+        if "fieldRef" in (variable.get("valueFrom") or {}) and not _is_on(features, FIELD_REF):
             yield Cause(f"{place}.env[{index}].valueFrom.fieldRef", "must not set the field(s): fieldRef")
-        else:
-            yield from _one_of(source, ("secretKeyRef", "configMapKeyRef", "fieldRef"), f"{place}.env[{index}].valueFrom")
-        if variable.get("value"):
-            yield Cause(f"{place}.env[{index}].valueFrom", "may not be specified when `value` is not empty")
     for index, source in enumerate(container.get("envFrom") or ()):
         yield from _one_of(source, ("configMapRef", "secretRef"), f"{place}.envFrom[{index}]")
 
