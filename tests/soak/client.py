@@ -86,7 +86,7 @@ class Client:
             self.url = str(view["url"])
 
     def run(self, messages: int, faults_over: threading.Event) -> None:
-        """Send `messages` messages at least, and go on until the last fault: none hits an idle Capsule. The first failure is kept in `failure`."""
+        """Send `messages` messages, and then two a second until the last fault: none hits an idle Capsule. The first failure is kept in `failure`."""
         kinds: list[tuple[int, Callable[[], None]]] = [
             (74, self._configure), (9, self._create), (5, self._delete), (4, self._rename), (2, self._register), (1, self._subscribe),
         ]  # fmt: skip
@@ -98,6 +98,8 @@ class Client:
                 (kind,) = self._rng.choices([each for _, each in kinds], weights)
                 kind()
                 self.sent[kind.__name__.strip("_")] += 1
+                if self.sent.total() >= messages:
+                    self._ended.wait(PAUSE_SECONDS)
         except BaseException as error:  # noqa: BLE001 - it belongs to the run, which reports it and ends
             self.failure = error
         finally:
