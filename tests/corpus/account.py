@@ -45,9 +45,9 @@ class Account:
         if self.run("whoami").exit_code == 0:
             return
         email, password = f"corpus-{secrets.token_hex(3)}@example.com", secrets.token_urlsafe(16)
-        self.require("register", "--email", email, "--password-stdin", standard_input=password)
+        self.require("register", "--email", email)
         message = until("the verification e-mail", WAIT_SECONDS, lambda: mailbox.find_newest(self._home, email))
-        self.require("verify", mailbox.find_link(message) or "")
+        self.require("verify", mailbox.find_link(message) or "", "--password-stdin", standard_input=password)
         self.require("login", "--email", email, "--password-stdin", standard_input=password)
         until("a customer", WAIT_SECONDS, lambda: self.run("bill").exit_code == 0 or None)
         self.require("subscription", "change", PLAN, "--payment-method", PAYMENT_METHOD)
