@@ -9,8 +9,9 @@ vite(?:\\s+(?:dev|serve|preview)\\b|(?=\\s+-)|\\s*$) | rsbuild (?:dev|preview) |
 next(?:\\s+dev\\b|(?=\\s+-)|\\s*$) | nuxi? (?:dev|preview) | nuxt(?:i)?(?:\\s+(?:dev|preview)\\b|\\s*$) | astro (?:dev|preview)
 remix (?:dev|vite:dev) | react-router dev | svelte-kit (?:dev|preview) | solid-start dev | vinxi dev | qwik dev
 react-scripts start | react-app-rewired start | craco start | ng (?:serve|s) | ng run \\S*serve\\S* | vue-cli-service serve | ember (?:serve|server|s)
-fastify start ~ (?:-w|--watch) | webpack (?:serve|s) | webpack ~ --watch | parcel(?!\\s+build)\\b | snowpack dev | brunch watch | gulp (?:serve|watch|dev)
+webpack (?:serve|s) | webpack ~ --watch | parcel(?!\\s+build)\\b | snowpack dev | brunch watch | gulp (?:serve|watch|dev)
 gatsby (?:develop|serve) | docusaurus start | vitepress (?:dev|serve|preview) | vuepress (?:dev|serve) | (?:@11ty/)?eleventy ~ --serve
+fastify start ~ (?:-w|--watch)
 nest start | expo start | storybook dev | turbo (?:run\\s+)?dev | nx serve | wrangler (?:\\S+\\s+)?dev | netlify dev | vercel dev
 """
 OTHERS = """
