@@ -56,7 +56,7 @@ class BillPlanView(TypedDict):
 
 
 class BillView(TypedDict):
-    """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges. `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `due`: all open invoices, to pay now."""
+    """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges. `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `disputed`: the part of `paid` that banks have demanded back and have. `due`: all open invoices, to pay now."""
 
     customerId: str
     period: PeriodView
@@ -67,6 +67,7 @@ class BillView(TypedDict):
     paid: Amount
     credited: Amount
     refunded: Amount
+    disputed: Amount
     due: Amount
     atPeriodEnd: BillAtPeriodEndView
     total: Amount
@@ -126,6 +127,8 @@ DisputeStatus: TypeAlias = "Literal['open', 'won', 'lost']"
 
 
 class DisputeView(TypedDict):
+    """The customer's bank demands a payment back. `status`: open and lost ones are withdrawn from what was paid."""
+
     disputeId: str
     providerId: str
     status: DisputeStatus
@@ -241,6 +244,7 @@ class InvoiceView(TypedDict):
     lines: list[InvoiceLineView]
     payment: InvoicePaymentView | None
     credits: list[CreditNoteView]
+    disputes: list[DisputeView]
 
 
 LineKind: TypeAlias = "Literal['fee', 'proration', 'credit', 'usage', 'late-usage']"

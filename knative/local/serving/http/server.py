@@ -12,6 +12,7 @@ from typing import cast
 import httptools
 
 from functions.wire.connections import detect_lost_peer
+from functions.wire.http_framing import HTTP_2, framing_fault, parse_fault
 from functions.wire.http_limits import (
     BODY_SECONDS,
     BODY_TOO_SLOW,
@@ -20,7 +21,6 @@ from functions.wire.http_limits import (
     MAX_TARGET_BYTES,
     TARGET_TOO_LONG,
     TOO_MANY_CONNECTIONS,
-    RequestFault,
     head_fault,
     incomplete_head_fault,
 )
@@ -28,7 +28,7 @@ from functions.wire.http_parsing import parser_of_body
 from knative.local.serving.http.client import Headers
 from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.exchange import Exchange
-from knative.local.serving.http.framing import HTTP_2, BadRequest, check_framing, is_websocket_request
+from knative.local.serving.http.framing import BadRequest, is_websocket_request
 
 log = logging.getLogger(__name__)
 
@@ -81,11 +81,11 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._current is None:
             if self._unread_bytes and now - self._head_since > HEAD_SECONDS:
-                self._refuse(_bad_request(HEAD_TOO_SLOW))
+                self._refuse(BadRequest.of(HEAD_TOO_SLOW))
             elif not self._unread_bytes and now - self._active_at > (KEEP_ALIVE_SECONDS if self._has_served else HEAD_SECONDS):
                 self.close()
         elif self._parsing is not None and not self._is_paused and now - self._read_at > BODY_SECONDS and not self._parsing.status:
-            self._refuse(_bad_request(BODY_TOO_SLOW))
+            self._refuse(BadRequest.of(BODY_TOO_SLOW))
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -115,7 +115,7 @@ class ClientConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
         if self._clients.add(self) > self._max_per_address > 0:
-            self._refuse(_bad_request(TOO_MANY_CONNECTIONS))
+            self._refuse(BadRequest.of(TOO_MANY_CONNECTIONS))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._clients.discard(self)
@@ -145,7 +145,7 @@ class ClientConnection(asyncio.Protocol):
         self._parse(data)
         target = self._url if self._is_in_head else b""
         if not self._is_refused and self._upgrading is None and (fault := incomplete_head_fault(target, self._unread_bytes)) is not None:
-            self._refuse(_bad_request(fault))
+            self._refuse(BadRequest.of(fault))
 
     def _parse(self, data: bytes) -> None:
         while True:
@@ -156,7 +156,7 @@ class ClientConnection(asyncio.Protocol):
                 data = data[upgrade.args[0] :]
             except httptools.HttpParserError as error:
                 if not self._is_refused:
-                    self._refuse(self._fault_of(error))
+                    self._refuse(self._fault_of(error, data))
                 return
             if self._upgrading is not None:
                 if data:
@@ -209,14 +209,16 @@ class ClientConnection(asyncio.Protocol):
         self._parsing = None if self._is_refused else exchange
         self._enqueue(exchange)
 
-    def _fault_of(self, error: httptools.HttpParserError) -> BadRequest:
+    def _fault_of(self, error: httptools.HttpParserError, data: bytes) -> BadRequest:
         if "PRI" in str(error):  # the preface of HTTP/2 (RFC 9113 section 3.4)
-            return HTTP_2
-        return _bad_request(TARGET_TOO_LONG) if len(self._url) > MAX_TARGET_BYTES else BadRequest(400, f"The request is not HTTP/1.1: {error}.")
+            return BadRequest.of(HTTP_2)
+        if isinstance(error, httptools.HttpParserInvalidMethodError) and (fault := parse_fault(data)) is not None:
+            return BadRequest.of(fault)
+        return BadRequest.of(TARGET_TOO_LONG) if len(self._url) > MAX_TARGET_BYTES else BadRequest(400, f"The request is not HTTP/1.1: {error}.")
 
     def _fault(self, version: str) -> BadRequest | None:
-        fault = head_fault(self._url, self._headers)
-        return _bad_request(fault) if fault is not None else check_framing(version, self._headers)
+        fault = head_fault(self._url, self._headers) or framing_fault(version, self._headers)
+        return None if fault is None else BadRequest.of(fault)
 
     def on_body(self, data: bytes) -> None:
         self._unread_bytes = 0
@@ -291,7 +293,3 @@ class ClientConnection(asyncio.Protocol):
         transport.write_eof()
         self.pause(False)
         self._lingering = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
-
-
-def _bad_request(fault: RequestFault) -> BadRequest:
-    return BadRequest(fault.status, fault.detail)
