@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import httptools
+
+from functions.wire.http_limits import MAX_TARGET_BYTES, TARGET_TOO_LONG, RequestFault, head_fault
 from knative.local.serving.http.client import Headers
 from knative.local.serving.http.forwarding import list_of
 
@@ -15,6 +18,23 @@ class BadRequest:
 
 
 HTTP_2 = BadRequest(505, "HTTP/2 is not supported on this port: use HTTP/1.1.")
+
+
+def bad_request(fault: RequestFault) -> BadRequest:
+    return BadRequest(fault.status, fault.detail)
+
+
+def parser_fault(error: httptools.HttpParserError, target: bytes) -> BadRequest:
+    """Return why a request cannot be parsed. `target`: what was read of it."""
+    if "PRI" in str(error):  # the preface of HTTP/2 (RFC 9113 section 3.4)
+        return HTTP_2
+    return bad_request(TARGET_TOO_LONG) if len(target) > MAX_TARGET_BYTES else BadRequest(400, f"The request is not HTTP/1.1: {error}.")
+
+
+def request_fault(target: bytes, headers: Headers, version: str) -> BadRequest | None:
+    """Return why a request with this head is refused, None if it is not."""
+    fault = head_fault(target, headers)
+    return bad_request(fault) if fault is not None else check_framing(version, headers)
 
 
 def check_framing(version: str, headers: Headers) -> BadRequest | None:
