@@ -12,6 +12,7 @@ WITHOUT_PAGE = {
     "auth.begin_device_authorization": "for programs: capsule login --device",
     "auth.redeem_device_code": "for programs: capsule login --device",
     "auth.verify_email": "the gateway's page behind the link of the e-mail",
+    "auth.receive_ses_notification": "for Amazon SNS",
     "auth.reset_password": "the gateway's page behind the link of the e-mail",
     "auth.confirm_email_change": "the gateway's page behind the link of the e-mail",
     "auth.registration": "the sign-up leads on by itself",

@@ -98,7 +98,7 @@ class ClientConnection(asyncio.Protocol):
         if self._current is not None:
             (self._next[-1] if self._next else self._current).keep_alive = False
         else:
-            asyncio.get_running_loop().call_later(DRAIN_IDLE_SECONDS, lambda: self._current or self.close())
+            asyncio.get_running_loop().call_later(DRAIN_IDLE_SECONDS, lambda: None if self._current else self.close())
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
