@@ -211,4 +211,4 @@ class EmailMailer:
 
 
 def _moment(at: datetime) -> str:
-    return f"{at:%d %B %Y at %H:%M} UTC"
+    return f"{at.day} {at:%B %Y at %H:%M} UTC"
