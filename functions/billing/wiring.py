@@ -38,6 +38,7 @@ from functions.billing.services.access_control import AccessControl
 from functions.billing.services.credit_note_sender import CreditNoteSender
 from functions.billing.services.customer_closing import CustomerClosing
 from functions.billing.services.invoicing import Invoicing
+from functions.billing.services.operation_reader import OperationReader
 from functions.billing.services.usage_limits import UsageLimits
 from functions.kernel import Clock
 from functions.runtime.config.settings import Settings
@@ -87,6 +88,7 @@ wiring = Wiring(
         Ledger: PostgresLedger,
         EmailTransport: guarded_transport,
         AccessControl: AccessControl,
+        OperationReader: OperationReader,
         CustomerClosing: CustomerClosing,
         Mailer: EmailMailer,
         Memberships: PostgresMemberships,

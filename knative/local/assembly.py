@@ -32,8 +32,10 @@ def api_only(store: Store, kinds: Definitions, settings: Settings) -> Sequence[R
 
 def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
     from knative.local.eventing import assembly as eventing
+    from knative.local.eventing.trigger import TriggerReconciler
     from knative.local.jobs import Jobs
     from knative.local.serving import Serving
+    from knative.local.serving.node import PLATFORM_NAMESPACES
 
     tokens = _tokens(store, settings)
     sockets = ListeningSockets(settings.state / "listening.sock", settings.listening_sockets)
@@ -44,6 +46,12 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     events.collector.set_sources(serving.pods, serving.disks)
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
     api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition)
+
+    def has_dispatchers() -> bool:
+        triggers = (entry.key[1:] for entry in store.entries(TriggerReconciler.kind))
+        return events.dispatchers.has_all(key for key in triggers if key[0] in PLATFORM_NAMESPACES)
+
+    serving.front.wait_for(has_dispatchers)
     controller = Controller(store, reconcilers)
     return [OrphanReaper(), sockets, *serving.storage, *api, *events.runnables, *serving.parts, controller, serving.front]
 

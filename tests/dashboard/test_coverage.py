@@ -19,6 +19,8 @@ WITHOUT_PAGE = {
     "auth.audit_chain": "for a file that can be verified: capsule audit export",
     "billing.customer": "the billing page shows it",
     "billing.handle_stripe_webhook": "for Stripe",
+    "billing.operation": "for programs: the invoice's page shows it",
+    "billing.operation_events": "for programs: the invoice's page shows it",
     "deploy.start_run": "a command line: capsule run",
     "deploy.runs": "a command line: capsule runs",
     "deploy.attach_run": "a terminal: capsule run",

@@ -1,7 +1,8 @@
 """The front: what accepts requests from outside. It opens last and closes first.
 
-While it closes, all else still runs, so requests that have begun are answered. When it opens, each Route leads to its revisions, so no request
-that waited in a listening socket's backlog gets the answer of an incomplete routing table.
+While it closes, all else still runs, so requests that have begun are answered. When it opens, each Route leads to its revisions, and messages to
+the platform's functions are dispatched. So no request that waited in a listening socket's backlog gets the answer of an incomplete routing table,
+or spends its deadline on the start.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from knative.local.serving.revisions import Revisions
 log = logging.getLogger(__name__)
 
 OPEN_TIMEOUT_SECONDS = 10.0
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.05
 
 
 class Front:
@@ -22,16 +23,21 @@ class Front:
 
     def __init__(self, ingress: Ingress, revisions: Revisions, is_loaded: Callable[[], bool]) -> None:
         """`is_loaded`: whether each stored Route and Revision has been reconciled since the start."""
-        self._ingress, self._revisions, self._is_loaded = ingress, revisions, is_loaded
+        self._ingress, self._revisions, self._conditions = ingress, revisions, [is_loaded]
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Open only when this is true too."""
+        self._conditions.append(condition)
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + OPEN_TIMEOUT_SECONDS
-        while not self._is_loaded():
+        while not all(condition() for condition in self._conditions):
             if loop.time() > deadline:
-                log.warning("some Routes are not reconciled after %g s; requests are accepted now", OPEN_TIMEOUT_SECONDS)
+                log.warning("some Routes or Triggers are not reconciled after %g s; requests are accepted now", OPEN_TIMEOUT_SECONDS)
                 break
             await asyncio.sleep(POLL_SECONDS)
+        self._revisions.open_host_ports()
         await self._ingress.start()
 
     async def stop(self) -> None:

@@ -62,6 +62,7 @@ class Revisions:
         self._store, self._settings, self._pods, self._listening_sockets = store, settings, pods, sockets
         self._scalers: dict[Key, Scaler] = {}
         self._sockets: dict[int, socket.socket] = {}
+        self._has_opened = False
         self._route_targets: dict[Key, set[str]] = {}
         """(namespace, Service) → the revisions its Route leads to. After a restart a Route may be reconciled before
         its revisions."""
@@ -83,6 +84,15 @@ class Revisions:
             task.cancel()  # `Pods.stop` ends their pods
         for each in self._sockets.values():
             each.close()
+
+    def open_host_ports(self) -> None:
+        """Start the pods that listen on a port of this machine. Until then connections wait."""
+        self._has_opened = True
+        for scaler in self._scalers.values():
+            if scaler.host_port is not None:
+                scaler.is_held_back = False
+                scaler.tick()
+        self._awake.set()
 
     async def drain_host_ports(self) -> None:
         """End the pods that listen on a port of this machine, after their requests."""
@@ -148,6 +158,7 @@ class Revisions:
         service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
         targets = self._route_targets.get((scaler.namespace, service), set())
         scaler.is_reachable, scaler.is_sole_target = scaler.name in targets, len(targets) == 1
+        scaler.is_held_back = scaler.host_port is not None and not self._has_opened
         return scaler
 
     async def on_deleted(self, object: Object) -> None:

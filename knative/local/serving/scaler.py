@@ -56,6 +56,8 @@ class Scaler:
         """Whether a Route leads to this revision."""
         self.is_paused = False
         """Whether its Service is stopped."""
+        self.is_held_back = False
+        """Whether it must not start pods yet."""
         self.is_sole_target = False
         """Whether that Route leads to no other revision."""
         conditions = (revision.get("status") or {}).get("conditions") or []
@@ -158,7 +160,7 @@ class Scaler:
     # --- scaling
 
     def desired_pods(self) -> int:
-        if self._is_stopped or (self.has_failed and not self.retries_forever) or (self.is_paused and not self._is_initial):
+        if self._is_stopped or self.is_held_back or (self.has_failed and not self.retries_forever) or (self.is_paused and not self._is_initial):
             return 0
         now = self._loop.time()
         scale, meter = self.scale, self._meter
