@@ -88,9 +88,7 @@ def _copy(instruction: Instruction, rest: str, number: int, documents: dict[str,
     for each in own.values():
         if not each.is_quoted and (variable := VARIABLE.search(each.text)):
             line = next(line for line in each.text.splitlines() if VARIABLE.search(line)).strip()
-            detail = (
-                f"Dockerfile: `{instruction.name} {each.word}` has the variable {variable[0]} in its lines ({line}), which is not expanded here."
-            )
+            detail = f"Dockerfile: `{instruction.name} {each.word}` has the variable {variable[0]} in its lines ({line}), which is not expanded here."
             raise BuildFailure(BUILD_FAILED, f"{detail} Write <<'{each.name}' to copy the lines as they are, or write the file in a RUN instruction.")
         documents[f"{number}/{each.name}"] = _unescaped(each)
     copies = [f"COPY {flags}--from={HEREDOCS} {' '.join(f'{number}/{each.name}' for each in own.values())} {destination}"]
