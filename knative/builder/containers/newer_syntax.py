@@ -39,7 +39,8 @@ def rewrite(text: str) -> Rewritten:
     """Return the Dockerfile in the older syntax; the same text if it has nothing newer. Raises BuildFailure(build-failed)."""
     found = list(parse(text))
     documents: dict[str, str] = {}
-    shell, lines, is_changed = SHELL, [], False
+    shell: tuple[str, ...] = SHELL
+    lines, is_changed = [], False
     for number, each in enumerate(found):
         if each.name == "FROM":
             shell = SHELL
