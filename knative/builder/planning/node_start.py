@@ -82,8 +82,8 @@ def choose(application: Application, manager: Manager, declared: Declarations, s
         notices = (f"{unused}; it is not used in production",) if unused else ()
         return Chosen(framework.name, framework.start, framework.site, framework.is_single_page, framework, notices=notices)
     if line:
-        if earlier := before_server(served):
-            line = f"{earlier}exec {line}"
+        if preparation := before_server(served):
+            line = f"{preparation}exec {line}"
         notice = f"{unused or _unused('script dev', watched)}; started is: {line}"
         return Chosen("what the development server watches", line, framework=framework, before=_build_before(application, build), notices=(notice,))
     if start and has_build and re.match(BROWSER_SERVERS, development_server(watched)):
