@@ -27,8 +27,8 @@ NOISE = re.compile(
     r"|^\s*(?:hint|note|help|notice):|This error originates from a subprocess|Re-run Maven|To see the full stack trace|For more information about"
     r"|not a Poetry issue|^\s*\d+\. (?:Regenerate lockfile|Update package)|poetry cache clear|^\s*If neither works|candidate\(s\) were"
     r"|\[Help \d\]|^\[ERROR\]\s*$|^\[ERROR\] (?:-> \[Help|After correcting|mvn <args>)|^\s*at (?:node:|async |Module\.|Object\.|Function\.|process\.)"
-    r"|gyp ERR! (?:stack at|System|command|cwd|node|not ok)|gyp (?:info|http|WARN)"
-    r"|^\s*at .*node_modules|^make(?:\[\d+\])?: \*\*\*|deprecated|^➤ YN0000|^npm (?:warn|notice)|^\s*[~^]+\s*$|^Node\.js v\d|exited with code|Command failed",
+    r"|^➤ YN0000|gyp ERR! (?:stack at|System|command|cwd|node|not ok)|gyp (?:info|http|WARN)"
+    r"|^\s*at .*node_modules|^make(?:\[\d+\])?: \*\*\*|deprecated|^npm (?:warn|notice)|^\s*[~^]+\s*$|^Node\.js v\d|exited with code|Command failed",
     re.IGNORECASE,
 )
 NPM_USAGE, NPM_LINE = re.compile(r"^npm (?:err!|error) Usage:", re.IGNORECASE), re.compile(r"^npm (?:err!|error)\b", re.IGNORECASE)
