@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
+from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
+
 
 class Amount(TypedDict):
     """Minor units (cents) of an ISO 4217 currency."""
@@ -81,6 +83,20 @@ class BillingExport(TypedDict):
     invoices: list[ExportedInvoiceView]
     payments: list[ExportedPaymentView]
     usage: list[ExportedUsageView]
+
+
+class BillingOperationView(TypedDict):
+    state: OperationState
+    id: str
+    kind: str
+    invoiceId: str
+    amount: Amount
+    summary: str
+    steps: list[OperationStepView]
+    resource: str
+    problem: OperationProblem | None
+    requestedAt: str
+    finishedAt: str | None
 
 
 class CancellationView(TypedDict):
@@ -335,8 +351,9 @@ class PayInvoiceBody(TypedDict):
 
 
 class PaymentAccepted(TypedDict):
-    """GET /v1/billing/invoices/{invoiceId} shows the outcome."""
+    """The operation shows the outcome, and so does the invoice."""
 
+    operationId: str
     paymentId: str
     invoiceId: str
     status: str
@@ -419,6 +436,7 @@ Purpose: TypeAlias = "Literal['upgrade', 'renewal', 'final']"
 
 
 class RefundAccepted(TypedDict):
+    operationId: str
     creditNoteId: str
     number: str
     invoiceId: str

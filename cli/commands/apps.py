@@ -14,7 +14,7 @@ from cli.git import Clone
 from cli.options import AppArgument, Yes
 from cli.prompts import confirm_deletion, offer
 from cli.render import apps as render
-from cli.repositories import application_name, expand_address, image_name, is_address, without_credentials
+from cli.repositories import application_name, command_of_page, expand_address, image_name, is_address, without_credentials
 from cli.session import Session
 from cli.settings import PROJECT_FILE
 from cli.team_lookup import Team, of_team
@@ -62,13 +62,15 @@ def create(
     if image:
         body["image"] = image
     if repository:
+        if page := command_of_page(repository):
+            raise UsageError(f"{repository} is a page, not the address of a repository", hint=page)
         body["repository"] = expand_address(repository)
     elif not image:
         body = {**_defaults_of_clone(session), **body}
         name = name or application_name(Path.cwd().name)
     body["name"] = name or application_name(image_name(image) if image else body["repository"])
     if not body["name"]:
-        raise UsageError("The application has no name", hint=EXAMPLES)
+        raise UsageError("The application needs a name that begins with a letter", hint=EXAMPLES)
     created = session.api.post("/v1/apps", body | of_team(session, team))
     if is_linked:
         _write_project_file(Path.cwd() / PROJECT_FILE, created["name"])

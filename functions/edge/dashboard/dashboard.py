@@ -38,7 +38,7 @@ from functions.runtime.security.tokens import AccessTokens
 
 STATIC = Path(__file__).parent / "static"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 SECURITY = {
@@ -179,7 +179,8 @@ class Dashboard:
         return envelope.parse_client(peer, headers.get("x-forwarded-for", ""), headers.get("user-agent", ""), self._options.trusted_proxies)
 
     def _complete(self, visit: Visit, response: Response) -> Response:
-        response.headers.update(SECURITY)
+        for name, value in SECURITY.items():
+            response.headers.setdefault(name, value)
         cookies.set_short_lived(response, visit.cookies, is_secure=self._is_secure)
         if visit.is_signed_in and visit.query("team"):
             cookies.set_team(response, visit.team_id, is_secure=self._is_secure)

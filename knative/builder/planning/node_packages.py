@@ -51,7 +51,7 @@ class Manager:
                 mode = "--prod" if is_production else "--prod=false"
                 arguments = ("install", "--frozen-lockfile" if frozen else "--no-frozen-lockfile", "--package-import-method=copy", mode)
             case "yarn" if self.is_berry:
-                arguments = ("install", *(("--immutable",) if frozen else ()))
+                arguments = ("install", "--immutable" if frozen else "--no-immutable")
             case "yarn":
                 mode = "--production=true" if is_production else "--production=false"
                 arguments = ("install", *(("--frozen-lockfile",) if frozen else ()), "--non-interactive", "--no-progress", mode)

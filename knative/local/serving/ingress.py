@@ -35,6 +35,8 @@ FIRST_RETRY_PAUSE_SECONDS = 0.05
 MAX_CONNECTIONS = 128
 """At a time, of a listener other than the public one."""
 SWEEP_SECONDS = 5.0
+DRAIN_SECONDS = 8.0
+"""How long requests may take that have begun when the ingress stops."""
 CLIENT_CLOSED_REQUEST = 499
 """nginx' status for a client that disconnected before the response; for metrics only."""
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
@@ -44,9 +46,17 @@ IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 class Ingress:
     """A Runnable: the listener on the ingress port."""
 
-    def __init__(self, routing: Routing, upstreams: Upstreams, port: int, health_check_keys: Callable[[], Sequence[str]] = tuple) -> None:
-        """`health_check_keys`: what signs requests of the platform itself, which are not measured; empty: every request is."""
-        self._health_check_keys = health_check_keys
+    def __init__(
+        self,
+        routing: Routing,
+        upstreams: Upstreams,
+        port: int,
+        health_check_keys: Callable[[], Sequence[str]] = tuple,
+        open_port: Callable[[int], socket.socket] | None = None,
+    ) -> None:
+        """`health_check_keys`: what signs requests of the platform itself, which are not measured; empty: every request is. `open_port`
+        returns the listening socket of a port; None: a new one."""
+        self._health_check_keys, self._open_port = health_check_keys, open_port or _listen
         self._routing, self._upstreams, self.port = routing, upstreams, port
         self._clients = Clients()
         self._server: asyncio.Server | None = None
@@ -54,18 +64,29 @@ class Ingress:
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        listener = socket.create_server((LOOPBACK, self.port), backlog=2048)
+        listener = self._open_port(self.port)
         self._server = await loop.create_server(lambda: ClientConnection(self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS), sock=listener)
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
     async def stop(self) -> None:
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        """Accept no more, answer the requests that have begun, and end all connections."""
         if self._server is not None:
             self._server.close()
+            await self._drain()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         for client in self._clients:
             client.close()
         self._upstreams.close()
+
+    async def _drain(self) -> None:
+        """Let each connection of the public port end with its present request, or its next one within a moment. A tunnel has no end to wait for."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DRAIN_SECONDS
+        for client in self._clients:
+            client.drain()
+        while any(client.is_draining for client in self._clients) and loop.time() < deadline:  # noqa: ASYNC110 - rare, and short
+            await asyncio.sleep(0.02)
 
     async def _sweep(self) -> None:
         """End connections without a request, and requests that do not go on."""
@@ -196,6 +217,10 @@ class Ingress:
         if not exchange.status and not exchange.done.done():
             exchange.detach()
             exchange.respond_error(504, f"{scaler.name} did not start to answer within {scaler.timeout_seconds:g} s.")
+
+
+def _listen(port: int) -> socket.socket:
+    return socket.create_server((LOOPBACK, port), backlog=2048)
 
 
 def _head_of(exchange: Exchange, host: str) -> bytes:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from functions.wire.http_limits import RequestFault
+import httptools
+
+from functions.wire.http_framing import HTTP_2, framing_fault, parse_fault
+from functions.wire.http_limits import MAX_TARGET_BYTES, TARGET_TOO_LONG, RequestFault, head_fault
 from knative.local.serving.http.client import Headers
 from knative.local.serving.http.forwarding import list_of
 
@@ -17,6 +20,21 @@ class BadRequest:
     @classmethod
     def of(cls, fault: RequestFault) -> "BadRequest":
         return cls(fault.status, fault.detail)
+
+
+def parser_fault(error: httptools.HttpParserError, target: bytes, data: bytes) -> BadRequest:
+    """Return why a request cannot be parsed. `target`: what was read of it; `data`: what the parser was given."""
+    if "PRI" in str(error):  # the preface of HTTP/2 (RFC 9113 section 3.4)
+        return BadRequest.of(HTTP_2)
+    if isinstance(error, httptools.HttpParserInvalidMethodError) and (fault := parse_fault(data)) is not None:
+        return BadRequest.of(fault)
+    return BadRequest.of(TARGET_TOO_LONG) if len(target) > MAX_TARGET_BYTES else BadRequest(400, f"The request is not HTTP/1.1: {error}.")
+
+
+def request_fault(target: bytes, headers: Headers, version: str) -> BadRequest | None:
+    """Return why a request with this head is refused, None if it is not."""
+    fault = head_fault(target, headers) or framing_fault(version, headers)
+    return None if fault is None else BadRequest.of(fault)
 
 
 def is_websocket_request(method: str, version: str, headers: Headers) -> bool:

@@ -12,28 +12,26 @@ from typing import cast
 import httptools
 
 from functions.wire.connections import detect_lost_peer
-from functions.wire.http_framing import HTTP_2, framing_fault, parse_fault
 from functions.wire.http_limits import (
     BODY_SECONDS,
     BODY_TOO_SLOW,
     HEAD_SECONDS,
     HEAD_TOO_SLOW,
-    MAX_TARGET_BYTES,
-    TARGET_TOO_LONG,
     TOO_MANY_CONNECTIONS,
-    head_fault,
     incomplete_head_fault,
 )
 from functions.wire.http_parsing import parser_of_body
 from knative.local.serving.http.client import Headers
 from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.exchange import Exchange
-from knative.local.serving.http.framing import BadRequest, is_websocket_request
+from knative.local.serving.http.framing import BadRequest, is_websocket_request, parser_fault, request_fault
 
 log = logging.getLogger(__name__)
 
 LINGER_SECONDS = 10.0
 """How long a client that still sends a request may take to read the answer and close."""
+DRAIN_IDLE_SECONDS = 1.0
+"""How long a connection without a request stays open when the server stops: a request that is on its way is answered."""
 KEEP_ALIVE_SECONDS = 75.0
 """How long a connection may wait for its next request."""
 Serve = Callable[[Exchange], Awaitable[None]]
@@ -69,6 +67,8 @@ class ClientConnection(asyncio.Protocol):
         self._is_refused = False
         """Nothing that still arrives is read as a request."""
         self._lingering: asyncio.TimerHandle | None = None
+        self._is_stopping = False
+        """Whether its present request, or its next one, is the last."""
         self.closed = asyncio.Event()
 
     @property
@@ -86,6 +86,19 @@ class ClientConnection(asyncio.Protocol):
                 self.close()
         elif self._parsing is not None and not self._is_paused and now - self._read_at > BODY_SECONDS and not self._parsing.status:
             self._refuse(BadRequest.of(BODY_TOO_SLOW))
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it ends by itself after `drain`."""
+        return self._is_stopping and self._tunnel is None and self.is_connected
+
+    def drain(self) -> None:
+        """Close it after its present request, or after the next one if it begins within a moment."""
+        self._is_stopping = True
+        if self._current is not None:
+            (self._next[-1] if self._next else self._current).keep_alive = False
+        else:
+            asyncio.get_running_loop().call_later(DRAIN_IDLE_SECONDS, lambda: None if self._current else self.close())
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -156,7 +169,7 @@ class ClientConnection(asyncio.Protocol):
                 data = data[upgrade.args[0] :]
             except httptools.HttpParserError as error:
                 if not self._is_refused:
-                    self._refuse(self._fault_of(error, data))
+                    self._refuse(parser_fault(error, self._url, data))
                 return
             if self._upgrading is not None:
                 if data:
@@ -201,24 +214,14 @@ class ClientConnection(asyncio.Protocol):
         method, version, offers = self._parser.get_method().decode(), self._parser.get_http_version(), self._parser.should_upgrade()
         is_upgrade = offers and (method == "CONNECT" or is_websocket_request(method, version, self._headers))
         self._ignores_offer = offers and not is_upgrade
-        target, keep_alive, fault = self._url.decode("latin-1"), self._parser.should_keep_alive(), self._fault(version)
+        target, keep_alive = self._url.decode("latin-1"), self._parser.should_keep_alive() and not self._is_stopping
+        fault = request_fault(self._url, self._headers, version)
         exchange = Exchange(self, method, target, version, self._headers, is_upgrade, keep_alive, fault)
         if is_upgrade:
             self._upgrading = exchange
         self._is_refused = fault is not None
         self._parsing = None if self._is_refused else exchange
         self._enqueue(exchange)
-
-    def _fault_of(self, error: httptools.HttpParserError, data: bytes) -> BadRequest:
-        if "PRI" in str(error):  # the preface of HTTP/2 (RFC 9113 section 3.4)
-            return BadRequest.of(HTTP_2)
-        if isinstance(error, httptools.HttpParserInvalidMethodError) and (fault := parse_fault(data)) is not None:
-            return BadRequest.of(fault)
-        return BadRequest.of(TARGET_TOO_LONG) if len(self._url) > MAX_TARGET_BYTES else BadRequest(400, f"The request is not HTTP/1.1: {error}.")
-
-    def _fault(self, version: str) -> BadRequest | None:
-        fault = head_fault(self._url, self._headers) or framing_fault(version, self._headers)
-        return None if fault is None else BadRequest.of(fault)
 
     def on_body(self, data: bytes) -> None:
         self._unread_bytes = 0
