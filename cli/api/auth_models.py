@@ -44,7 +44,7 @@ class ActiveSessionView(TypedDict):
     hasSecondFactor: bool
 
 
-ActorKind: TypeAlias = "Literal['session', 'token', 'anonymous', 'system']"
+ActorKind: TypeAlias = "Literal['session', 'token', 'service-account', 'anonymous', 'system']"
 
 
 class ApiTokenPage(TypedDict):
@@ -161,6 +161,17 @@ class ConfirmedIdentityView(TypedDict):
     expiresIn: int
 
 
+class CreateServiceAccountBody(TypedDict):
+    name: str
+    role: NotRequired[RoleInput]
+
+
+class CreateServiceAccountTokenBody(TypedDict):
+    name: str
+    scopes: list[Scope]
+    expiresInDays: NotRequired[int]
+
+
 class CreateTeam(TypedDict):
     name: str
 
@@ -169,6 +180,28 @@ class CreateToken(TypedDict):
     name: str
     scopes: list[Scope]
     expiresInDays: NotRequired[int]
+
+
+class CreatedServiceAccountTokenView(TypedDict):
+    id: str
+    name: str
+    scopes: list[Scope]
+    createdAt: str
+    expiresAt: str
+    isExpired: bool
+    lastUsedAt: str | None
+    token: str
+
+
+class CreatedServiceAccountView(TypedDict):
+    id: str
+    teamId: str
+    name: str
+    role: KernelRole
+    grants: list[GrantView]
+    createdBy: str
+    createdAt: str
+    disabledAt: str | None
 
 
 class CreatedTeamView(TypedDict):
@@ -552,6 +585,24 @@ class SecondFactorView(TypedDict):
     recoveryCodesLeft: int
 
 
+class ServiceAccountPage(TypedDict):
+    items: list[ServiceAccountView]
+    next: NotRequired[str | None]
+
+
+class ServiceAccountView(TypedDict):
+    """`created_by`: the user. `disabled_at`: since when its API tokens are refused."""
+
+    id: str
+    teamId: str
+    name: str
+    role: KernelRole
+    grants: list[GrantView]
+    createdBy: str
+    createdAt: str
+    disabledAt: str | None
+
+
 class SessionView(TypedDict):
     """Tokens of a signed-in session, with the names of RFC 6749, 5.1."""
 
@@ -629,6 +680,12 @@ class TransferTeamBody(TypedDict):
 
 class UpdateProfile(TypedDict):
     name: str
+
+
+class UpdateServiceAccountBody(TypedDict):
+    role: NotRequired[RoleInput | None]
+    grants: NotRequired[list[GrantView] | None]
+    isDisabled: NotRequired[bool | None]
 
 
 class UpdateTeamBody(TypedDict):

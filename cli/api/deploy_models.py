@@ -590,3 +590,23 @@ class StartRunBody(TypedDict):
 
 
 Status: TypeAlias = "Literal['good', 'restricted', 'paused']"
+
+
+class TransferApplicationBody(TypedDict):
+    teamId: NotRequired[str | None]
+
+
+class TransferredApplicationView(TypedDict):
+    repository: str | None
+    image: str | None
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    healthPath: str | None
+    port: int | None
+    id: str
+    name: str
+    teamId: str

@@ -18,6 +18,7 @@ from functions.auth.adapters.postgres_known_devices import PostgresKnownDevices
 from functions.auth.adapters.postgres_passkeys import PostgresPasskeyChallenges, PostgresPasskeys
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
+from functions.auth.adapters.postgres_service_accounts import PostgresServiceAccounts
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_teams import PostgresTeams
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
@@ -34,6 +35,7 @@ from functions.auth.services.device_codes import DeviceCodes
 from functions.auth.services.notices import Notices
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.provider_logins import ProviderLoginStart
+from functions.auth.services.service_account_tokens import ServiceAccountTokens
 from functions.auth.services.session_tokens import SessionTokens
 from functions.auth.services.team_affiliations import TeamAffiliations
 from functions.runtime.config.wiring import SealedColumn, Wiring
@@ -90,8 +92,10 @@ wiring = Wiring(
         ports.Mailer: EmailMailer,
         ports.Housekeeping: housekeeping,
         ports.Teams: PostgresTeams,
+        ports.ServiceAccounts: PostgresServiceAccounts,
         ports.Invitations: PostgresInvitations,
         AccessControl: AccessControl,
+        ServiceAccountTokens: ServiceAccountTokens,
         TeamAffiliations: TeamAffiliations,
         SessionLimits: session_limits,
         SessionTokens: SessionTokens,

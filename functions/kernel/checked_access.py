@@ -80,18 +80,25 @@ class ApplicationAccess:
         return self
 
 
+def _require_member(permit: Permit, membership: Membership | None, missing: Rejection) -> Membership:
+    """Return the membership if it is the caller's. A service account has no personal team."""
+    caller = permit.caller
+    is_of_caller = membership is not None and membership.user_id == caller.user_id
+    if membership is None or not is_of_caller or (caller.is_service_account and membership.is_personal):
+        raise missing
+    return membership
+
+
 def check_team(permit: Permit, membership: Membership | None, missing: Rejection) -> TeamAccess:
     """Raises `missing` for somebody who is no member, and Forbidden for a member without the permission."""
-    if membership is None or membership.user_id != permit.caller.user_id:
-        raise missing
+    membership = _require_member(permit, membership, missing)
     membership.require(permit.permission)
     return TeamAccess(permit.caller, permit.permission, membership, _CHECK)
 
 
 def check_application(permit: Permit, application_id: UUID, membership: Membership | None, missing: Rejection) -> ApplicationAccess:
     """As `check_team`. `membership`: of the caller, in the team that owns the application."""
-    if membership is None or membership.user_id != permit.caller.user_id:
-        raise missing
+    membership = _require_member(permit, membership, missing)
     membership.require(permit.permission, application_id)
     return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK)
 
@@ -101,8 +108,7 @@ def check_some_environment(permit: Permit, application_id: UUID, membership: Mem
 
     The use case calls `require_in` before it changes or shows what is in an environment.
     """
-    if membership is None or membership.user_id != permit.caller.user_id:
-        raise missing
+    membership = _require_member(permit, membership, missing)
     membership.require_somewhere(permit.permission, application_id)
     return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK)
 

@@ -99,6 +99,10 @@ class Membership:
         """The owner of the personal team: its id is that of the user."""
         return cls(user_id, user_id, user_id, Role.OWNER)
 
+    @property
+    def is_personal(self) -> bool:
+        return self.id == self.team_id == self.user_id
+
     def allows(self, permission: Permission, application_id: UUID | None = None) -> bool:
         """Whether the role has the permission, or a grant adds it in this application.
 

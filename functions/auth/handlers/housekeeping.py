@@ -5,7 +5,7 @@ their grace period. Runs the runtime's clean-up, and sends reminders again that 
 """
 
 from events.auth import ApiTokenRevoked, SessionEnded, UserDeleted, UserExpired
-from events.teams import TeamChanged, TeamDeleted, TeamMembershipChanged
+from events.teams import ServiceAccountDeleted, TeamChanged, TeamDeleted, TeamMembershipChanged
 from functions.auth.domain.email import Email
 from functions.auth.domain.registration import RegistrationTimedOut
 from functions.auth.domain.session import EndReason
@@ -34,7 +34,10 @@ BATCH_SIZE = 500
 
 @every(
     "*/10 * * * *",
-    emits=[ApiTokenRevoked, RegistrationTimedOut, SessionEnded, TeamChanged, TeamDeleted, TeamMembershipChanged, UserDeleted, UserExpired],
+    emits=[
+        *(ApiTokenRevoked, RegistrationTimedOut, ServiceAccountDeleted, SessionEnded, TeamChanged),
+        *(TeamDeleted, TeamMembershipChanged, UserDeleted, UserExpired),
+    ],
 )
 async def housekeeping(
     housekeeping: Housekeeping,

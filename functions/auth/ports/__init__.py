@@ -21,7 +21,7 @@ from functions.auth.ports.sessions import (
     Vault,
 )
 from functions.auth.ports.sign_in import DashboardPages, DeviceAuthorizations, Identities, IdentityProviders, ProviderClient, ProviderLogins
-from functions.auth.ports.teams import Invitations, Teams
+from functions.auth.ports.teams import Invitations, ServiceAccounts, Teams
 
 __all__ = [
     "AccessToken",
@@ -54,6 +54,7 @@ __all__ = [
     "RevokedSessions",
     "SecondFactors",
     "SentEmails",
+    "ServiceAccounts",
     "Sessions",
     "Teams",
     "Users",

@@ -98,6 +98,14 @@ class PostgresApplications:
             raise Transient(f"application {application.id} has changed since it was read")
         application.version += 1
 
+    async def transfer(self, application: Application, former_team_id: UUID) -> None:
+        for step, team_id in ((-1, former_team_id), (1, application.user_id)):
+            await self._database.connection.execute(
+                "UPDATE quotas SET applications_used = applications_used + %s, version = version + 1 WHERE user_id = %s", (step, team_id)
+            )
+        await self._database.connection.execute("UPDATE applications SET user_id = %s WHERE id = %s", (application.user_id, application.id))
+        await self.save(application)
+
     async def page(self, team_ids: Collection[UUID], *, before: UUID | None, limit: int) -> Sequence[Application]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(

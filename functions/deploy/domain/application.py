@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationRenamed
+from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationRenamed, ApplicationTransferred
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.image_reference import ImageReference
 from functions.deploy.domain.names import ApplicationName, Ref, namespace_of
@@ -76,6 +76,13 @@ class Application:
             return ()
         self.name = str(name)
         return (ApplicationRenamed(application_id=self.id, user_id=self.user_id, name=self.name, at=at),)
+
+    def transfer(self, team_id: UUID, at: datetime) -> Events:
+        """Make another team the owner. Idempotent."""
+        if self.user_id == team_id:
+            return ()
+        former, self.user_id = self.user_id, team_id
+        return (ApplicationTransferred(application_id=self.id, user_id=team_id, former_user_id=former, name=self.name, at=at),)
 
     def ref_to_deploy(self, ref: Ref | None) -> Ref | None:
         """Return what a deployment deploys: the ref of the request, or else the branch. Raises InvalidRef."""

@@ -25,8 +25,8 @@ class AccessControl:
         self._memberships = memberships
 
     async def to_team(self, permit: Permit, team_id: UUID | None) -> TeamAccess:
-        """None: the personal team. Raises TeamNotFound, and Forbidden for a member without the permission."""
-        team_id = team_id or permit.caller.user_id
+        """None: the personal team, or that of a service account. Raises TeamNotFound, and Forbidden for a member without the permission."""
+        team_id = team_id or permit.caller.default_team_id
         return check_team(permit, await self._memberships.find(team_id, permit.caller.user_id), TeamNotFound.of(team_id))
 
     async def to_application(self, permit: Permit, application_id: UUID, missing: Rejection | None = None) -> ApplicationAccess:
@@ -54,7 +54,7 @@ class AccessControl:
     async def readable_teams(self, permit: Permit) -> Sequence[Membership]:
         """The caller's memberships with the permission, the personal team first."""
         found = await self._memberships.list_of(permit.caller.user_id)
-        return [each for each in found if each.allows(permit.permission)]
+        return [each for each in found if each.allows(permit.permission) and not (permit.caller.is_service_account and each.is_personal)]
 
     async def _find_membership(self, permit: Permit, application_id: UUID) -> Membership | None:
         team_id = await self._applications.find_team(application_id)
