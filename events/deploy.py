@@ -96,6 +96,19 @@ class EnvironmentCreated(Event, type="environment.created", is_public=True):
     at: datetime
 
 
+class EnvironmentProtectionChanged(Event, type="environment-protection.changed"):
+    """An environment was protected, or its protection was lifted.
+
+    In a protected environment a developer needs a grant.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    environment: str
+    is_protected: bool
+    at: datetime
+
+
 class EnvironmentDeleted(Event, type="environment.deleted", is_public=True):
     """An environment was deleted; its application stays."""
 

@@ -229,6 +229,7 @@ class DeploymentSummaryView(TypedDict):
     rolledBackTo: int | None
     url: str | None
     requestedAt: str
+    startedBy: str | None
     finishedAt: str | None
 
 
@@ -249,6 +250,7 @@ class DeploymentView(TypedDict):
     url: str | None
     observationSeconds: int
     requestedAt: str
+    startedBy: str | None
     finishedAt: str | None
     steps: list[DeploymentStepView]
     correlationId: str
@@ -265,6 +267,11 @@ class EnvironmentPage(TypedDict):
     next: NotRequired[str | None]
 
 
+class EnvironmentProtectionView(TypedDict):
+    name: str
+    isProtected: bool
+
+
 class EnvironmentStopAccepted(TypedDict):
     name: str
     release: int | None
@@ -274,6 +281,7 @@ class EnvironmentStopAccepted(TypedDict):
 
 class EnvironmentView(TypedDict):
     name: str
+    isProtected: bool
     createdAt: str
     minScale: int
     maxScale: int
@@ -420,6 +428,10 @@ PromoteBody = TypedDict(
         "release": "NotRequired[int | None]",
     },
 )
+
+
+class ProtectEnvironmentBody(TypedDict):
+    isProtected: bool
 
 
 class QuotaView(TypedDict):

@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "deploy.configure_application": {"variables": {"NAME": "value"}},
     "deploy.configure_environment": {"variables": {"NAME": "value"}},
     "deploy.create_environment": {"name": "review"},
+    "deploy.protect_environment": {"isProtected": False},
     "deploy.promote": {"from": "staging", "to": "production"},
     "deploy.rename_application": {"name": "renamed"},
     "deploy.roll_back": {},

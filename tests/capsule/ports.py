@@ -5,7 +5,7 @@ from typing import Any
 
 from events.auth import AdministratorGranted, ApiTokenRevoked, RegistrationCompleted, UserExpired, UserSuspended, UserUnsuspended
 from events.billing import PaymentProcessed
-from events.deploy import BuildFailed, BuildSucceeded
+from events.deploy import BuildFailed, BuildSucceeded, EnvironmentProtectionChanged
 from events.sign_in import DeviceAuthorizationDecided, IdentityLinked, IdentityUnlinked, PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
 from events.teams import ServiceAccountCreated, ServiceAccountDeleted, TeamInvitationRevoked
 from functions.auth import ports as auth
@@ -201,6 +201,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         ApiTokenRevoked,
         BuildFailed,
         BuildSucceeded,
+        EnvironmentProtectionChanged,
         DeviceAuthorizationDecided,
         IdentityLinked,
         IdentityUnlinked,

@@ -142,9 +142,9 @@ class MemoryApplications:
     async def lock_any(self, application_id: UUID) -> Application:
         return await self.get_any(application_id)
 
-    async def find_team(self, application_id: UUID) -> UUID | None:
+    async def find_ownership(self, application_id: UUID) -> tuple[UUID, Collection[str]] | None:
         row = self._rows.get(application_id)
-        return row.user_id if row else None
+        return (row.user_id, row.protected_environments) if row else None
 
     async def lock_all(self, user_id: UUID) -> Sequence[Application]:
         rows = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE]

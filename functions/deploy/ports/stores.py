@@ -100,8 +100,8 @@ class Applications(Protocol):
         """`get_any`, with the row locked until the transaction ends."""
         ...
 
-    async def find_team(self, application_id: UUID) -> UUID | None:
-        """The team that owns the application, whatever its state."""
+    async def find_ownership(self, application_id: UUID) -> tuple[UUID, Collection[str]] | None:
+        """The team that owns the application, whatever its state, and its protected environments."""
         ...
 
     async def lock_all(self, user_id: UUID) -> Sequence[Application]:
