@@ -66,6 +66,8 @@ class AuditChainView(TypedDict):
     """`head_sequence`, `head_hash`: the last entry of the log. Note them elsewhere, and compare them with a later export."""
 
     items: list[ChainedEntryView]
+    removedThrough: int
+    removedHash: str
     headSequence: int
     headHash: str
 

@@ -25,7 +25,7 @@ from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, Postg
 from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.auth.adapters.provider_client import HttpProviderClient
 from functions.auth.adapters.session_limits import session_limits
-from functions.auth.adapters.settings import ConfiguredDeletion
+from functions.auth.adapters.settings import ConfiguredAuditRetention, ConfiguredDeletion
 from functions.auth.adapters.vault import vault
 from functions.auth.adapters.webauthn_ceremonies import WebAuthnCeremonies
 from functions.auth.domain.session import SessionLimits
@@ -67,6 +67,7 @@ wiring = Wiring(
         ports.RevokedSessions: revoked_sessions,
         ports.ApiTokens: PostgresApiTokens,
         ports.AuditLog: PostgresAuditLog,
+        ports.AuditRetention: ConfiguredAuditRetention,
         ports.SecondFactors: PostgresSecondFactors,
         ports.KnownDevices: PostgresKnownDevices,
         ports.LoginChallenges: SignedLoginChallenges,

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from functions.auth.ports.accounts import Administrators, DeletionPolicy, EmailChanges, EmailTaken, Registrations, Users, VerificationTokens
-from functions.auth.ports.audit import AuditLog
+from functions.auth.ports.audit import AuditLog, AuditRetention
 from functions.auth.ports.emails import EmailTokens, Mailer, SentEmails
 from functions.auth.ports.passkeys import PasskeyCeremonies, PasskeyChallenges, Passkeys
 from functions.auth.ports.sessions import (
@@ -29,6 +29,7 @@ __all__ = [
     "Administrators",
     "ApiTokens",
     "AuditLog",
+    "AuditRetention",
     "DashboardPages",
     "DeletionPolicy",
     "DeviceAuthorizations",
