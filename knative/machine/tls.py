@@ -5,18 +5,16 @@ by its owner alone. The servers' certificate is made again by `up` when less tha
 server that runs uses the new one after `renew_certificate`.
 """
 
-import ipaddress
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives import serialization
 from filelock import FileLock
 
+from knative.certificates import issue, load_key, new_authority, new_key, pem
 from knative.local.files import write_private
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
@@ -24,7 +22,6 @@ from knative.machine.home import LOOPBACK, Home
 AUTHORITY_LIFETIME = timedelta(days=3650)
 LIFETIME = timedelta(days=825)
 RENEW_BEFORE = LIFETIME / 3
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 def folder(home: Home) -> Path:
@@ -84,20 +81,11 @@ def _load(certificate: Path) -> x509.Certificate:
 
 def renew(home: Home, now: datetime | None = None) -> None:
     """Make a new certificate with a new key. Servers use it after `install` and a reload."""
-    now = now or datetime.now(UTC)
-    signer = serialization.load_pem_private_key(_authority_key(home).read_bytes(), None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    issuer = _load(authority(home))
-    key = ec.generate_private_key(ec.SECP256R1())
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK)), x509.DNSName("localhost")])
-    certificate = (
-        _builder("Capsule servers", issuer.subject, key.public_key(), signer.public_key(), now, LIFETIME, is_authority=False)
-        .add_extension(names, critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .sign(signer, hashes.SHA256())
-    )
-    write_private(_key(home), _pem(key))
-    write_private(_certificate(home), certificate.public_bytes(serialization.Encoding.PEM))
+    signer, key = load_key(_authority_key(home).read_bytes()), new_key()
+    names, title = (LOOPBACK, "localhost"), "Capsule servers"
+    certificate = issue(_load(authority(home)), signer, key.public_key(), names, now or datetime.now(UTC), LIFETIME, title=title)
+    write_private(_key(home), pem(key))
+    write_private(_certificate(home), pem(certificate))
 
 
 def install(home: Home, target: Path, account: Account | None) -> tuple[Path, Path]:
@@ -111,45 +99,10 @@ def install(home: Home, target: Path, account: Account | None) -> tuple[Path, Pa
 
 
 def _create_authority(home: Home, now: datetime) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Capsule on this machine")])
-    builder = _builder("Capsule on this machine", name, key.public_key(), key.public_key(), now, AUTHORITY_LIFETIME, is_authority=True)
-    write_private(_authority_key(home), _pem(key))
-    write_private(authority(home), builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    key = new_key()
+    write_private(_authority_key(home), pem(key))
+    write_private(authority(home), pem(new_authority("Capsule on this machine", key, now, AUTHORITY_LIFETIME)))
     authority(home).chmod(0o644)
-
-
-def _builder(
-    name: str,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    signer: ec.EllipticCurvePublicKey,
-    now: datetime,
-    lifetime: timedelta,
-    *,
-    is_authority: bool,
-) -> x509.CertificateBuilder:
-    usage = x509.KeyUsage(
-        digital_signature=not is_authority, key_cert_sign=is_authority, crl_sign=is_authority, content_commitment=False, key_encipherment=False,
-        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + lifetime)
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), critical=False)
-    )
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def _authority_key(home: Home) -> Path:
