@@ -1,11 +1,10 @@
-"""Certificates of this machine's PostgreSQL and RabbitMQ: an authority of its own, and one certificate for both servers.
+"""Certificates of this machine: an authority of its own, one certificate for PostgreSQL and RabbitMQ, and the key of the ingress' certificates.
 
 The authority is made once and stays, so that `renew` changes nothing for clients: they trust the authority, and verify the name. Its key is readable
 by its owner alone. The servers' certificate is made again by `up` when less than a third of its lifetime is left, and by `./taskw rotate tls`. A
-server that runs uses the new one after `renew_certificate`.
+server that runs uses the new one after `renew_certificate`. The ingress issues its certificates itself (`knative/local/serving/http/certificates.py`).
 """
 
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from filelock import FileLock
 
+from functions.runtime.config.variables import CA_FILE
 from knative.certificates import issue, load_key, new_authority, new_key, pem
 from knative.local.files import write_private
 from knative.machine.accounts import Account
@@ -32,6 +32,11 @@ def folder(home: Home) -> Path:
 def authority(home: Home) -> Path:
     """The certificate that clients of the servers trust."""
     return folder(home) / "ca.crt"
+
+
+def bundle(home: Home) -> Path:
+    """The authorities that functions trust: this machine's, and those of CAPSULE_CA_FILE."""
+    return folder(home) / "authorities.crt"
 
 
 def expires_at(home: Home) -> datetime | None:
@@ -88,14 +93,30 @@ def renew(home: Home, now: datetime | None = None) -> None:
     write_private(_certificate(home), pem(certificate))
 
 
-def install(home: Home, target: Path, account: Account | None) -> tuple[Path, Path]:
-    """Copy certificate and key to where a server reads them, owned by its account. Returns their paths."""
-    paths = (target / "server.crt", target / "server.key")
-    for source, path in zip((_certificate(home), _key(home)), paths, strict=True):
-        write_private(path, source.read_bytes())
-        if account:
-            shutil.chown(path, account.uid, account.gid)
-    return paths
+def ensure_https(home: Home) -> None:
+    """Make what the ingress issues certificates with, if it is missing: the authority, and the key of all hosts."""
+    ensure(home)
+    if not _https_key(home).exists():
+        renew_https(home)
+    others = CA_FILE.read(home.environment)
+    authorities = [authority(home).read_bytes(), *([Path(others).read_bytes()] if others else [])]
+    write_private(bundle(home), b"\n".join(authorities))
+    bundle(home).chmod(0o644)
+
+
+def renew_https(home: Home) -> None:
+    """Make a new key. The ingress issues new certificates for it, from the next connection on."""
+    write_private(_https_key(home), pem(new_key()))
+
+
+def install(home: Home, target: Path, account: Account | None) -> Path:
+    """Copy certificate and key to one file where a server reads both, owned by its account. Returns its path.
+
+    One file is replaced at once: a server that reads in between never has the key of another certificate.
+    """
+    path = target / "server.pem"
+    write_private(path, _certificate(home).read_bytes() + _key(home).read_bytes(), (account.uid, account.gid) if account else None)
+    return path
 
 
 def _create_authority(home: Home, now: datetime) -> None:
@@ -107,6 +128,10 @@ def _create_authority(home: Home, now: datetime) -> None:
 
 def _authority_key(home: Home) -> Path:
     return home.secrets / "ca.key"
+
+
+def _https_key(home: Home) -> Path:
+    return home.secrets / "https.key"
 
 
 def _certificate(home: Home) -> Path:

@@ -155,11 +155,13 @@ class Revisions:
         found = self._store.find("ConfigMap", NAMESPACE, "config-autoscaler")
         return (found or {}).get("data") or {}
 
-    def _open_port(self, port: int) -> socket.socket:
-        """Return a listening socket that pods inherit.
+    def _open_port(self, port: int) -> socket.socket | None:
+        """Return a listening socket that pods inherit; None with HTTPS, where the ingress opens it (`loopback_ports`).
 
         It stays open between pods, so no connection is refused. Raises OSError.
         """
+        if self._settings.https is not None:
+            return None
         port += self._settings.port_offset
         if port not in self._sockets:
             opened = socket.create_server((LOOPBACK, port), backlog=1024)
