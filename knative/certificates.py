@@ -22,10 +22,10 @@ def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def new_authority(name: str, key: ec.EllipticCurvePrivateKey, now: datetime, lifetime: timedelta) -> x509.Certificate:
-    """Make the certificate of an authority, which signs servers' certificates and no other authority's."""
+def new_authority(name: str, key: ec.EllipticCurvePrivateKey, now: datetime, lifetime: timedelta, *, depth: int = 0) -> x509.Certificate:
+    """Make the certificate of an authority. `depth`: how many authorities may stand below it; by default it signs servers' certificates only."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    return _builder(subject, subject, key.public_key(), key.public_key(), now, lifetime, is_authority=True).sign(key, hashes.SHA256())
+    return _builder(subject, subject, key.public_key(), key.public_key(), now, lifetime, depth).sign(key, hashes.SHA256())
 
 
 def issue(
@@ -41,7 +41,7 @@ def issue(
     """Make a server's certificate for host names and IP addresses. `title`: its common name, by default the first name; clients do not read it."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, (title or names[0])[:MAX_COMMON_NAME])])
     return (
-        _builder(subject, authority.subject, key, signer.public_key(), now, lifetime, is_authority=False)
+        _builder(subject, authority.subject, key, signer.public_key(), now, lifetime)
         .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(signer, hashes.SHA256())
@@ -76,9 +76,10 @@ def _builder(
     signer: ec.EllipticCurvePublicKey,
     now: datetime,
     lifetime: timedelta,
-    *,
-    is_authority: bool,
+    depth: int | None = None,
 ) -> x509.CertificateBuilder:
+    """`depth`: of an authority; None: it is a server's certificate."""
+    is_authority = depth is not None
     usage = x509.KeyUsage(
         digital_signature=not is_authority, key_cert_sign=is_authority, crl_sign=is_authority, content_commitment=False, key_encipherment=False,
         data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
@@ -91,7 +92,7 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
         .not_valid_after(now + lifetime)
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=depth), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), critical=False)

@@ -18,7 +18,7 @@ class Authority:
 
     def __init__(self, name: str = "Test authority") -> None:
         self.key, self.now = new_key(), datetime.now(UTC)
-        self.root = new_authority(name, self.key, self.now - DAY, 30 * DAY)
+        self.root = new_authority(name, self.key, self.now - DAY, 30 * DAY, depth=1)
 
     def intermediate(self) -> "tuple[x509.Certificate, ec.EllipticCurvePrivateKey]":
         key = new_key()

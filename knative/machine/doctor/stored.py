@@ -46,7 +46,7 @@ def check_migrations(home: Home, _: datetime) -> Iterator[Finding]:
 def _applied(home: Home, context: str) -> dict[str, str]:
     with psycopg.connect(keys.migration_url(home, context), connect_timeout=CONNECT_SECONDS) as connection:
         try:
-            return dict(connection.execute(f"SELECT migration_hash, migration_id FROM {migrations.HISTORY}").fetchall())  # type: ignore[arg-type]
+            return dict(connection.execute(f"SELECT migration_hash, migration_id FROM {migrations.HISTORY}").fetchall())
         except errors.UndefinedTable:
             return {}
 
@@ -85,10 +85,10 @@ def _waiting(home: Home, query: str) -> dict[str, Waiting]:
     for context in _contexts(home):
         with psycopg.connect(keys.migration_url(home, context), connect_timeout=CONNECT_SECONDS) as connection:
             try:
-                row = connection.execute(query).fetchone()  # type: ignore[call-overload]
+                rows = connection.execute(query).fetchall()
             except errors.UndefinedTable:
                 continue  # the finding about migrations says so
-        found[context] = Waiting(int(row[0]), float(row[1]))
+        found[context] = Waiting(int(rows[0][0]), float(rows[0][1]))
     return found
 
 

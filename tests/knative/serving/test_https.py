@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
+import httpx
 import pytest
 from cryptography import x509
 
@@ -18,6 +21,8 @@ from knative.local.settings import Pair
 from knative.machine import tls
 from knative.machine.home import Home, Ports
 from tests.certificates import Authority
+from tests.knative.machine import PLATFORM, SAMPLE, Machine, free_offset, service
+from tests.proof import proof
 
 FOUND_NOTHING = Refusal(404, "No application has this host name.")
 HANDSHAKES = 30
@@ -130,6 +135,73 @@ async def test_a_rotation_changes_keys_without_a_failed_handshake(home: Home) ->
         assert min(await asyncio.gather(*visitors)) > 1 and len(keys) > 1
         last = (await connect(port, "one.localhost", trusted))[0]
         assert last.public_key().public_numbers() == _public_numbers(home)  # type: ignore[union-attr]
+
+
+@proof("rotation")
+def test_applications_and_host_ports_are_served_over_https_while_certificates_and_pods_change(tmp_path: Path) -> None:
+    offset = free_offset()
+    home = Home(tmp_path, Ports(offset), {"CAPSULE_HTTPS": "on"})
+    tls.ensure_https(home)
+    machine = Machine(tmp_path, offset, {"CAPSULE_HTTPS": "on"})
+    machine.start()
+    try:
+        namespace = machine.namespace()
+        machine.namespace("capsule")
+        machine.create(service(namespace))
+        machine.create(service("capsule", "front", annotations={"local.capsule.dev/host-port": "3000"}))
+        url = httpx.URL(machine.ready(namespace, "sample")["status"]["url"])
+        machine.ready("capsule", "front")
+        assert (url.scheme, url.port) == ("https", 7080 + offset)
+        application = Visitor(str(url.copy_with(host="127.0.0.1", path="/headers")), url, home)
+        gateway = Visitor(f"https://127.0.0.1:{3000 + offset}/headers", httpx.URL("https://127.0.0.1"), home)
+        assert application.visit()["x-forwarded-proto"] == gateway.visit()["x-forwarded-proto"] == "https"
+        told = httpx.get(f"http://127.0.0.1:{3000 + offset}/")
+        assert told.status_code == 400 and f"https://127.0.0.1:{3000 + offset}" in told.text
+        with application, gateway:
+            for _ in range(3):
+                time.sleep(0.5)
+                tls.renew_https(home)
+            container = {"image": PLATFORM, "command": SAMPLE, "env": [{"name": "VERSION", "value": "2"}]}
+            machine.patch("capsule", "front", {"spec": {"template": {"spec": {"containers": [container]}}}})
+            time.sleep(1.0)
+            machine.ready("capsule", "front")
+            time.sleep(1.0)
+        assert not application.errors and not gateway.errors
+        assert application.count > 5 and gateway.count > 5
+    finally:
+        machine.stop()
+
+
+class Visitor:
+    """Sends requests over new connections, one after another, and keeps the errors. Verifies the name of the URL."""
+
+    def __init__(self, address: str, url: httpx.URL, home: Home) -> None:
+        self._address, self._url, self._context = address, url, ssl.create_default_context(cafile=str(tls.authority(home)))
+        self._ended, self.count, self.errors = threading.Event(), 0, list[str]()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def visit(self) -> dict[str, str]:
+        with httpx.Client(verify=self._context, trust_env=False, timeout=30) as client:
+            host = {"Host": self._url.netloc.decode()}
+            response = client.get(self._address, headers=host, extensions={"sni_hostname": self._url.host})
+            response.raise_for_status()
+            return dict(response.json())
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self.visit()
+            except httpx.HTTPError as error:
+                self.errors.append(repr(error))
+            self.count += 1
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join(30)
 
 
 def _public_numbers(home: Home) -> object:

@@ -10,10 +10,10 @@ HANDSHAKE = b"\x16"
 async def is_tls(connection: socket.socket, timeout_seconds: float) -> bool | None:
     """Whether the client begins TLS; None if it closes or sends nothing in time. `connection` does not block. Raises OSError."""
     loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    loop.add_reader(connection, lambda: readable.done() or readable.set_result(None))
+    readable = asyncio.Event()
+    loop.add_reader(connection, readable.set)
     try:
-        await asyncio.wait_for(readable, timeout_seconds)
+        await asyncio.wait_for(readable.wait(), timeout_seconds)
         first = connection.recv(1, socket.MSG_PEEK)
         return first == HANDSHAKE if first else None
     except TimeoutError:
