@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from functions.deploy.adapters.variables import APPLICATION_URL
-from functions.runtime.config.variables import CA_FILE, DASHBOARD_URL, PUBLIC_URL
+from functions.runtime.config.variables import AUTHORITIES_FILE, DASHBOARD_URL, PUBLIC_URL
 from knative.local import variables
 from knative.local.settings import Https
 from knative.machine import tls
@@ -67,7 +67,7 @@ def check(home: Home) -> None:
         if home.environment.get(setting.name, "https:").startswith("http:"):
             raise Problem(f"{setting.name} begins with http://, but CAPSULE_HTTPS is on.", f"{setting.name}=https://…")
     for own in own_certificates(home):
-        if fault := find_fault(own, home.environment.get(CA_FILE.name)):
+        if fault := find_fault(own, home.environment.get(AUTHORITIES_FILE.name)):
             raise Problem(*fault)
 
 
@@ -117,7 +117,7 @@ def _refusal(server: ssl.SSLContext, own: OwnCertificate, name: str | None, auth
                 return (
                     f"{own.setting}: {own.certificate} does not lead to an authority that this machine trusts: its chain is incomplete, or the "
                     "authority is private.",
-                    f"Append the intermediate certificates to the file; name the root of a private authority in {CA_FILE.name}.",
+                    f"Append the intermediate certificates to the file; name the root of a private authority in {AUTHORITIES_FILE.name}.",
                 )
         return f"{own.setting}: clients refuse {own.certificate}: {error.verify_message}.", "Request another one."
     return None

@@ -72,7 +72,7 @@ def operator_objects(home: Home) -> list[Object]:
         runtime.PUBLIC_URL.name: home.gateway_url,
         runtime.DASHBOARD_URL.name: f"{home.http}://dashboard.localhost:{home.ports.ingress}",
     }
-    trusted = {runtime.CA_FILE.name: str(tls.bundle(home))} if home.has_https else {}
+    trusted = {runtime.AUTHORITIES_FILE.name: str(tls.bundle(home))} if home.has_https else {}
     settings = defaults | operator_settings(home, [runtime.FUNCTIONS]) | trusted
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}}},

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from filelock import FileLock
 
-from functions.runtime.config.variables import CA_FILE
+from functions.runtime.config.variables import AUTHORITIES_FILE
 from knative.certificates import issue, load_key, new_authority, new_key, pem
 from knative.local.files import write_private
 from knative.machine.accounts import Account
@@ -35,7 +35,7 @@ def authority(home: Home) -> Path:
 
 
 def bundle(home: Home) -> Path:
-    """The authorities that functions trust: this machine's, and those of CAPSULE_CA_FILE."""
+    """The authorities that functions trust: this machine's, and those of CAPSULE_AUTHORITIES_FILE."""
     return folder(home) / "authorities.crt"
 
 
@@ -98,7 +98,7 @@ def ensure_https(home: Home) -> None:
     ensure(home)
     if not _https_key(home).exists():
         renew_https(home)
-    others = CA_FILE.read(home.environment)
+    others = AUTHORITIES_FILE.read(home.environment)
     authorities = [authority(home).read_bytes(), *([Path(others).read_bytes()] if others else [])]
     write_private(bundle(home), b"\n".join(authorities))
     bundle(home).chmod(0o644)

@@ -25,7 +25,7 @@ def own(path: Path, pair: tuple[Path, Path], authority: Authority) -> Home:
         path,
         CAPSULE_HTTPS_CERTIFICATE=str(pair[0]),
         CAPSULE_HTTPS_KEY=str(pair[1]),
-        CAPSULE_CA_FILE=authority.trust(path),
+        CAPSULE_AUTHORITIES_FILE=authority.trust(path),
         CAPSULE_PUBLIC_URL="https://capsule.example.com",
         CAPSULE_DASHBOARD_URL="https://dashboard.example.com",
     )
@@ -96,7 +96,7 @@ def test_applications_need_a_wildcard(tmp_path: Path) -> None:
             tmp_path,
             CAPSULE_HTTPS_APPLICATION_CERTIFICATE=str(certificate),
             CAPSULE_HTTPS_APPLICATION_KEY=str(key),
-            CAPSULE_CA_FILE=authority.trust(tmp_path),
+            CAPSULE_AUTHORITIES_FILE=authority.trust(tmp_path),
             CAPSULE_APPLICATION_URL="https://{name}.apps.example.com",
         )
         if is_accepted:

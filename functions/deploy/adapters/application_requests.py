@@ -17,7 +17,7 @@ import httpx
 from functions.deploy.adapters.variables import HEALTH_CHECK_KEY
 from functions.deploy.domain.observation import DOES_NOT_ANSWER, FAILING_REQUESTS, ServiceFailed
 from functions.runtime.config.settings import Settings
-from functions.runtime.config.variables import CA_FILE
+from functions.runtime.config.variables import AUTHORITIES_FILE
 from functions.runtime.storage.external_call import external_call
 from functions.wire.health_checks import HEADER, sign_health_check
 
@@ -36,7 +36,7 @@ class HttpApplicationRequests:
     def __init__(self, settings: Settings) -> None:
         """Raises InvalidSetting when CAPSULE_HEALTH_CHECK_KEY is set and too short."""
         self._keys = settings.following(HEALTH_CHECK_KEY)
-        self._ca_file = settings.value(CA_FILE)
+        self._ca_file = settings.value(AUTHORITIES_FILE)
 
     @external_call
     async def find_failure(self, url: str, path: str) -> ServiceFailed | None:
@@ -75,7 +75,7 @@ async def _request(url: str, path: str, keys: Sequence[str], ca_file: str) -> Se
 
 
 def _trust(ca_file: str) -> ssl.SSLContext | bool:
-    """Return the system's authorities and those of CAPSULE_CA_FILE, as httpx takes them. Read at each use: the file may have been replaced."""
+    """Return the system's authorities and those of CAPSULE_AUTHORITIES_FILE, as httpx takes them. Read at each use: the file may have been replaced."""
     if not ca_file:
         return True
     context = ssl.create_default_context()

@@ -90,8 +90,8 @@ ISSUER = Setting(
     "The issuer of access tokens. The same for all functions and the gateway.",
     "capsule",
 )
-CA_FILE = Setting(
-    "CAPSULE_CA_FILE",
+AUTHORITIES_FILE = Setting(
+    "CAPSULE_AUTHORITIES_FILE",
     forms.text("the path of a PEM file with certificates"),
     "Certificate authorities that functions trust besides the system's, in requests to applications, and `up` for your certificates.",
     default_note="on one machine with `CAPSULE_HTTPS`: its own authority",
@@ -183,7 +183,7 @@ FUNCTIONS = Section(
             MAIL_FROM,
             PUBLIC_URL,
             DASHBOARD_URL,
-            CA_FILE,
+            AUTHORITIES_FILE,
             REQUIRE_TLS,
             ISSUER,
             OPERATORS,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from functions.runtime.config.variables import CA_FILE
+from functions.runtime.config.variables import AUTHORITIES_FILE
 from knative.machine import https, tls
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home
@@ -31,9 +31,9 @@ def check(home: Home, now: datetime) -> Iterator[Finding]:
         yield decide_end("certificate of PostgreSQL and RabbitMQ", expiry, now, "./taskw rotate tls")
     if (servers or home.has_https) and tls.authority(home).exists():
         authority = x509.load_pem_x509_certificate(tls.authority(home).read_bytes())
-        yield decide_end("this machine's authority", authority.not_valid_after_utc, now, "./taskw down; rm .capsule/tls/ca.crt; ./taskw up")
+        yield decide_end("authority of this machine", authority.not_valid_after_utc, now, "./taskw down; rm .capsule/tls/ca.crt; ./taskw up")
     for own in https.own_certificates(home):
-        if fault := https.find_fault(own, home.environment.get(CA_FILE.name)):
+        if fault := https.find_fault(own, home.environment.get(AUTHORITIES_FILE.name)):
             yield Finding("tls", Level.FAULT, *fault)
         else:
             yield decide_end(f"{own.certificate} ({own.setting})", own.expires_at, now, "Renew it and replace both files; nothing restarts.")

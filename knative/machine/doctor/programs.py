@@ -45,7 +45,7 @@ def decide_programs(python: tuple[int, ...], missing: list[str], versions: Mappi
 
 @dataclass(frozen=True)
 class Kernel:
-    """`controllers`: of control groups version 2; empty without them. `max_user_namespaces`: 0 when they are off; None: not on Linux."""
+    """`controllers`: of control groups, of version 2 or 1; empty without them. `max_user_namespaces`: 0 when they are off; None: not on Linux."""
 
     release: str
     controllers: frozenset[str]
@@ -56,7 +56,8 @@ class Kernel:
 
 
 def read_kernel(root: Path = Path("/")) -> Kernel:
-    controllers = _text(root / "sys/fs/cgroup/cgroup.controllers").split()
+    groups = root / "sys/fs/cgroup"
+    controllers = _text(groups / "cgroup.controllers").split() or [name for name in CONTROLLERS if (groups / name).is_dir()]
     namespaces = _text(root / "proc/sys/user/max_user_namespaces").strip()
     is_off = _text(root / "proc/sys/kernel/unprivileged_userns_clone").strip() == "0"
     is_restricted = _text(root / "proc/sys/kernel/apparmor_restrict_unprivileged_userns").strip() == "1"
@@ -77,7 +78,7 @@ def decide_kernel(kernel: Kernel) -> Iterator[Finding]:
         wanted = ".".join(map(str, MIN_KERNEL))
         yield Finding("kernel", Level.WARNING, f"Linux {kernel.release} is older than {wanted}: containers have no ID-mapped mounts.", "Upgrade it.")
     if missing := CONTROLLERS - kernel.controllers:
-        summary = "no control groups (version 2)" if not kernel.controllers else f"control groups lack {', '.join(sorted(missing))}"
+        summary = "no control groups" if not kernel.controllers else f"control groups lack {', '.join(sorted(missing))}"
         yield Finding("kernel", Level.WARNING, f"{summary}: limits of applications are weaker.", "Boot with systemd.unified_cgroup_hierarchy=1.")
     if kernel.max_user_namespaces == 0:
         yield Finding("kernel", Level.FAULT, "User namespaces are off: builds and applications cannot be isolated.", "sysctl user.max_user_namespaces=15000")
