@@ -38,7 +38,9 @@ class Refused(Failure):
 def attach(ticket: Json, ca_file: str = "", *, forwards_input: bool) -> tuple[Ending, str]:
     """Pass streams on until the command's output ends.
 
-    `ca_file`: the path of certificate authorities beside the system's. `ticket`: of the API. Its `streams` decides whether the local terminal goes into raw mode. Returns how it ended, and the
+    `ca_file`: the path of certificate authorities beside the system's.
+
+    `ticket`: of the API. Its `streams` decides whether the local terminal goes into raw mode. Returns how it ended, and the
     server's reason. Raises Refused.
     """
     has_terminal = ticket["streams"] == "terminal"

@@ -73,7 +73,9 @@ class Client:
         new_idempotency_key: Callable[[], str] = lambda: str(uuid.uuid4()),
         on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
-        """`ca_file`: the path of certificate authorities beside the system's. `on_wait`: receives a message for people before the client waits as long as the server says."""
+        """`ca_file`: the path of certificate authorities beside the system's.
+
+        `on_wait`: receives a message for people before the client waits as long as the server says."""
         self.api = api
         self._tokens = tokens or NoToken()
         self._max_attempts = max_attempts

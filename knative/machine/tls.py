@@ -2,7 +2,7 @@
 
 The authority is made once and stays, so that `renew` changes nothing for clients: they trust the authority, and verify the name. Its key is readable
 by its owner alone. The servers' certificate is made again by `up` when less than a third of its lifetime is left, and by `./taskw rotate tls`. A
-server that runs uses the new one after `renew_certificate`. The ingress issues its certificates itself (`knative/local/serving/http/certificates.py`).
+server that runs uses the new one after `renew_certificate`. The ingress issues its own (`knative/local/serving/http/certificates.py`).
 """
 
 from datetime import UTC, datetime, timedelta

@@ -75,7 +75,7 @@ async def _request(url: str, path: str, keys: Sequence[str], ca_file: str) -> Se
 
 
 def _trust(ca_file: str) -> ssl.SSLContext | bool:
-    """Return the system's authorities and those of CAPSULE_AUTHORITIES_FILE, as httpx takes them. Read at each use: the file may have been replaced."""
+    """Return the system's authorities and those of CAPSULE_AUTHORITIES_FILE, as httpx takes them. Read at each use: it may be replaced."""
     if not ca_file:
         return True
     context = ssl.create_default_context()

@@ -32,8 +32,8 @@ def require_tls(settings: Settings, contexts: Iterable[str] = ()) -> None:
             except MissingSetting:
                 continue  # Process names it where it is needed
             if address and not is_verified_postgres(address, settings.text(MODE, "prefer")):
-                wanted = f"sslmode={VERIFY_FULL} in the address, or {MODE}={VERIFY_FULL}"
-                raise InvalidSetting(f"{setting.name} is not encrypted and verified, which {REQUIRE_TLS.name} demands; it must have {wanted}")
+                remedy = f"sslmode={VERIFY_FULL} in the address, or {MODE}={VERIFY_FULL}"
+                raise InvalidSetting(f"{setting.name} is not encrypted and verified, which {REQUIRE_TLS.name} demands; it must have {remedy}")
 
 
 def is_verified_amqp(address: str) -> bool:

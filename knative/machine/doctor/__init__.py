@@ -67,4 +67,6 @@ def findings(home: Home, now: datetime | None = None) -> Iterator[Finding]:
         except psycopg.Error as error:
             yield Finding(name, Level.FAULT, f"not checked: PostgreSQL does not answer: {str(error).strip()}", "./taskw status")
         except (OSError, ValueError) as error:
-            yield Finding(name, Level.FAULT, f"not checked: {error or type(error).__name__}", "Does the account of ./taskw doctor own the state folder?")
+            yield Finding(
+                name, Level.FAULT, f"not checked: {error or type(error).__name__}", "Does the account of ./taskw doctor own the state folder?"
+            )

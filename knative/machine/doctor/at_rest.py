@@ -39,7 +39,9 @@ def check(home: Home, _: datetime) -> Iterator[Finding]:
 def describe_sealed(sealed: dict[str, Sequence[SealedColumn]]) -> Finding:
     columns = [f"{context}: {column.table}.{column.name}" for context, each in sealed.items() for column in each]
     details = (*(f"sealed   {column}" for column in columns), f"hashed   {HASHED}", *(f"readable {each}" for each in NOT_SEALED))
-    summary = f"{len(columns)} columns and all secret fields of messages are sealed with keys outside the databases; all else needs an encrypted volume"
+    summary = (
+        f"{len(columns)} columns and all secret fields of messages are sealed with keys outside the databases; all else needs an encrypted volume"
+    )
     return Finding(CHECK, Level.NOTE, summary, details=details)
 
 
@@ -63,5 +65,7 @@ def decide_swap(plain: Sequence[Mount]) -> Finding:
     """`plain`: swap devices that are not encrypted as far as this machine shows."""
     if plain:
         names = ", ".join(each.source for each in plain)
-        return Finding(CHECK, Level.WARNING, f"Swap space may not be encrypted: {names}. Memory with secrets can reach it.", "Encrypt it, or swapoff.")
+        return Finding(
+            CHECK, Level.WARNING, f"Swap space may not be encrypted: {names}. Memory with secrets can reach it.", "Encrypt it, or swapoff."
+        )
     return Finding(CHECK, Level.GOOD, "no swap space without encryption")

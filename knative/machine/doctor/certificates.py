@@ -41,7 +41,7 @@ def check(home: Home, now: datetime) -> Iterator[Finding]:
 
 def decide_encryption(state: Encryption) -> Iterator[Finding]:
     texts = {"PostgreSQL and RabbitMQ (CAPSULE_TLS)": state.servers, "gateway, dashboard and applications (CAPSULE_HTTPS)": state.http}
-    on, off = ([text for text, is_on in texts.items() if is_on is wanted] for wanted in (True, False))
+    on, off = ([text for text, is_on in texts.items() if is_on is expected] for expected in (True, False))
     if on:
         yield Finding("tls", Level.GOOD, f"TLS 1.3 for {'; '.join(on)}")
     if off:

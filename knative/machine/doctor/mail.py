@@ -56,5 +56,7 @@ def decide_smtp(host: str, sender: str, refusal: str) -> Finding:
     if refusal:
         return Finding("mail", Level.FAULT, refusal, f"Correct {MAIL_URL.name}, then ./taskw up. Registrations wait for e-mails.")
     if sender.rstrip(">").endswith(DEFAULT_SENDER_DOMAIN):
-        return Finding("mail", Level.FAULT, f"{host} answers, but the sender is {sender}: receivers refuse it.", f"{MAIL_FROM.name}='Name <you@your.domain>'")
+        return Finding(
+            "mail", Level.FAULT, f"{host} answers, but the sender is {sender}: receivers refuse it.", f"{MAIL_FROM.name}='Name <you@your.domain>'"
+        )
     return Finding("mail", Level.GOOD, f"{host} answers; e-mails come from {sender}")

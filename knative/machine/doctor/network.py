@@ -27,7 +27,13 @@ def check_ports(home: Home, _: datetime) -> Iterator[Finding]:
 
 def _ports(home: Home) -> dict[str, int]:
     ports = home.ports
-    titles = {"gateway": ports.gateway, "ingress": ports.ingress, "terminals": ports.terminal, "Stripe stand-in": ports.stripe, "Kubernetes API": ports.api}
+    titles = {
+        "gateway": ports.gateway,
+        "ingress": ports.ingress,
+        "terminals": ports.terminal,
+        "Stripe stand-in": ports.stripe,
+        "Kubernetes API": ports.api,
+    }
     if not home.external_amqp_url:
         titles |= {"RabbitMQ": ports.amqp, "RabbitMQ management": ports.management, "epmd": ports.epmd, "Erlang distribution": ports.distribution}
         titles |= {"RabbitMQ metrics": ports.broker_metrics} if BROKER_METRICS.read(home.environment) else {}
@@ -64,7 +70,9 @@ def decide_ports(holders: Mapping[str, str | None], ports: Mapping[str, int]) ->
         text = ", ".join(f"{ports[title]} ({title}) by {holder}" for title, holder in foreign.items())
         return Finding("ports", Level.FAULT, f"Taken: {text}", "Stop it, or move all ports of Capsule: CAPSULE_PORT_OFFSET=10000 ./taskw up")
     own = sum(holder == "" for holder in holders.values())
-    return Finding("ports", Level.GOOD, f"{own} in use by Capsule, {len(holders) - own} free", details=tuple(f"{ports[each]} {each}" for each in holders))
+    return Finding(
+        "ports", Level.GOOD, f"{own} in use by Capsule, {len(holders) - own} free", details=tuple(f"{ports[each]} {each}" for each in holders)
+    )
 
 
 def check_names(home: Home, _: datetime) -> Iterator[Finding]:

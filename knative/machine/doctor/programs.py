@@ -75,13 +75,15 @@ def _text(path: Path) -> str:
 def decide_kernel(kernel: Kernel) -> Iterator[Finding]:
     version = tuple(int(part) for part in kernel.release.split("-")[0].split(".")[:2] if part.isdigit())
     if version < MIN_KERNEL:
-        wanted = ".".join(map(str, MIN_KERNEL))
-        yield Finding("kernel", Level.WARNING, f"Linux {kernel.release} is older than {wanted}: containers have no ID-mapped mounts.", "Upgrade it.")
+        minimum = ".".join(map(str, MIN_KERNEL))
+        yield Finding("kernel", Level.WARNING, f"Linux {kernel.release} is older than {minimum}: containers have no ID-mapped mounts.", "Upgrade it.")
     if missing := CONTROLLERS - kernel.controllers:
         summary = "no control groups" if not kernel.controllers else f"control groups lack {', '.join(sorted(missing))}"
         yield Finding("kernel", Level.WARNING, f"{summary}: limits of applications are weaker.", "Boot with systemd.unified_cgroup_hierarchy=1.")
     if kernel.max_user_namespaces == 0:
-        yield Finding("kernel", Level.FAULT, "User namespaces are off: builds and applications cannot be isolated.", "sysctl user.max_user_namespaces=15000")
+        yield Finding(
+            "kernel", Level.FAULT, "User namespaces are off: builds and applications cannot be isolated.", "sysctl user.max_user_namespaces=15000"
+        )
     elif kernel.is_restricted and not kernel.is_root:
         remedy = "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or run ./taskw as root"
         yield Finding("kernel", Level.FAULT, "AppArmor forbids user namespaces to programs without a profile.", remedy)

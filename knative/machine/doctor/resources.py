@@ -42,9 +42,7 @@ def check_disk(home: Home, _: datetime) -> Iterator[Finding]:
     info = os.statvfs(folder)
     total = info.f_blocks * info.f_frsize
     reserve = reserve_from(home.environment, total).begins_below_bytes
-    yield decide_disk(
-        Disk(str(folder), info.f_bavail * info.f_frsize, total, reserve, info.f_favail, info.f_files, os.access(folder, os.W_OK))
-    )
+    yield decide_disk(Disk(str(folder), info.f_bavail * info.f_frsize, total, reserve, info.f_favail, info.f_files, os.access(folder, os.W_OK)))
 
 
 def decide_disk(disk: Disk) -> Finding:
@@ -92,7 +90,9 @@ def _is_synchronized() -> bool | None:
 def decide_clock(now: datetime, is_synchronized: bool | None) -> Finding:
     text = f"{now:%Y-%m-%d %H:%M:%S} UTC"
     if now < RELEASED_AT:
-        return Finding("clock", Level.FAULT, f"{text} is in the past: certificates and tokens are refused.", "Set the clock: timedatectl set-ntp true")
+        return Finding(
+            "clock", Level.FAULT, f"{text} is in the past: certificates and tokens are refused.", "Set the clock: timedatectl set-ntp true"
+        )
     if is_synchronized is None:
         return Finding("clock", Level.NOTE, f"{text}; whether it is synchronized is not known")
     if not is_synchronized:

@@ -104,6 +104,8 @@ def decide_outbox(waiting: Mapping[str, Waiting]) -> Finding:
     late = {context: each for context, each in waiting.items() if each.count and each.oldest_seconds > MAX_OUTBOX_SECONDS}
     if late:
         text = ", ".join(f"{each.count} in {context}, the oldest {each.oldest_seconds / 60:.0f} minutes old" for context, each in late.items())
-        return Finding("outbox", Level.FAULT, f"Events are not published: {text}", "./taskw status: does RabbitMQ run? ./taskw logs NAME-housekeeping")
+        return Finding(
+            "outbox", Level.FAULT, f"Events are not published: {text}", "./taskw status: does RabbitMQ run? ./taskw logs NAME-housekeeping"
+        )
     count = sum(each.count for each in waiting.values())
     return Finding("outbox", Level.GOOD, f"{count} {'event' if count == 1 else 'events'} in transit" if count else "empty")

@@ -1,6 +1,6 @@
 """Whether a folder lies on an encrypted volume: dm-crypt (LUKS), fscrypt, ZFS.
 
-Every device below the file system must be encrypted: one plain disk of a RAID shows its data. A virtual disk that its provider encrypts is a plain disk
+Every device below the file system must be encrypted: one plain disk of a RAID shows its data. A virtual disk that its provider encrypts looks plain
 here, and a container shows no devices: both are "not visible", which an operator can answer and this program cannot.
 """
 

@@ -155,8 +155,8 @@ def test_applications_and_host_ports_are_served_over_https_while_certificates_an
         application = Visitor(str(url.copy_with(host="127.0.0.1", path="/headers")), url, home)
         gateway = Visitor(f"https://127.0.0.1:{3000 + offset}/headers", httpx.URL("https://127.0.0.1"), home)
         assert application.visit()["x-forwarded-proto"] == gateway.visit()["x-forwarded-proto"] == "https"
-        told = httpx.get(f"http://127.0.0.1:{3000 + offset}/")
-        assert told.status_code == 400 and f"https://127.0.0.1:{3000 + offset}" in told.text
+        answer = httpx.get(f"http://127.0.0.1:{3000 + offset}/")
+        assert answer.status_code == 400 and f"https://127.0.0.1:{3000 + offset}" in answer.text
         with application, gateway:
             for _ in range(3):
                 time.sleep(0.5)
