@@ -8,7 +8,8 @@ at once.
 import platform
 import ssl
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -31,6 +32,9 @@ MIN_NOTED_SECONDS = 2
 USER_AGENT = f"capsule-cli/{version('capsule')} ({platform.system()})"
 """The list of sessions shows it."""
 TIMEOUT = httpx.Timeout(45, connect=10)  # longer than the server's deadline for a command
+
+STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
+"""Three heartbeats of the server."""
 
 set_on_retry_hooks([])  # stamina logs each retry by default
 
@@ -165,6 +169,16 @@ class Client:
             request_id=response.headers.get("X-Request-Id", ""),
             retry_after_seconds=_retry_after_seconds(response),
         )
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """Open a response that goes on, such as server-sent events. Raises httpx.HTTPError."""
+        token = self._tokens.token()
+        authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        with self._http.stream("GET", path, headers={**headers, **authorization}, timeout=STREAM_TIMEOUT) as response:
+            if response.status_code == 401 and token:
+                self._tokens.refresh(token)
+            yield response
 
     def _remember(self, key: str, response: httpx.Response) -> None:
         self._known.pop(key, None)

@@ -76,3 +76,26 @@ class AuditRecorded(Event, type="audit.recorded"):
     """
 
     records: list[AuditRecord]
+
+
+class AddressSuppressed(Event, type="email-address.suppressed"):
+    """E-mails do not reach an address: no context sends to it any more.
+
+    Published by the context whose e-mail was refused, or by auth for a notification of the mail service. `reason`: `bounce` or
+    `complaint`. `detail`: what the mail server or the mailbox provider said.
+    """
+
+    address: str
+    reason: str
+    detail: str
+    at: datetime
+
+
+class AddressUnsuppressed(Event, type="email-address.unsuppressed"):
+    """E-mails are sent to an address again.
+
+    Its user, or an administrator, has lifted the suppression.
+    """
+
+    address: str
+    at: datetime

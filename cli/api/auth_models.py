@@ -227,6 +227,30 @@ class EmailChangeView(TypedDict):
     unconfirmed: list[Side]
 
 
+class EmailDeliveryView(TypedDict):
+    """`is_suppressed`: no e-mails are sent to the address of the account."""
+
+    email: str
+    isSuppressed: bool
+    reason: SuppressionReason | None
+    detail: str | None
+    suppressedAt: str | None
+
+
+class EmailSuppressionPage(TypedDict):
+    items: list[EmailSuppressionView]
+    next: NotRequired[str | None]
+
+
+class EmailSuppressionView(TypedDict):
+    """An address that gets no e-mails."""
+
+    address: str
+    reason: SuppressionReason
+    detail: str
+    suppressedAt: str
+
+
 class EnableSecondFactor(TypedDict):
     code: str
 
@@ -352,6 +376,28 @@ class LoginWithPasskey(TypedDict):
     challengeId: str
     credential: str
     challenge: NotRequired[str | None]
+
+
+class MailboxEmailDetailView(TypedDict):
+    id: str
+    to: str
+    subject: str
+    at: str
+    text: str
+    html: str
+    attachments: list[str]
+
+
+class MailboxEmailPage(TypedDict):
+    items: list[MailboxEmailView]
+    next: NotRequired[str | None]
+
+
+class MailboxEmailView(TypedDict):
+    id: str
+    to: str
+    subject: str
+    at: str
 
 
 class MembershipView(TypedDict):
@@ -571,6 +617,9 @@ Side: TypeAlias = "Literal['current', 'new']"
 
 
 Stage: TypeAlias = "Literal['user', 'customer', 'quota', 'payment-account', 'compensating', 'completed', 'compensated', 'failed']"
+
+
+SuppressionReason: TypeAlias = "Literal['bounce', 'complaint']"
 
 
 class SuspendUserBody(TypedDict):

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
+
 
 class ApplicationDeletionAccepted(TypedDict):
     id: str
@@ -378,29 +380,10 @@ class LimitView(TypedDict):
     used: int
 
 
-class OperationProblem(TypedDict):
-    """Why it failed: members of a problem document (RFC 9457), and `reason`, a stable code."""
-
-    title: str
-    detail: str
-    reason: str
-
-
-OperationState: TypeAlias = "Literal['running', 'succeeded', 'failed']"
-
-
-class OperationStepView(TypedDict):
-    step: str
-    startedAt: str
-    finishedAt: str | None
-    attempts: NotRequired[int]
-    error: NotRequired[str | None]
-
-
 class OperationView(TypedDict):
+    state: OperationState
     id: str
     kind: str
-    state: OperationState
     status: str
     applicationId: str
     environment: str | None

@@ -11,39 +11,15 @@ from importlib.metadata import version
 from typing import Any
 
 from functions.describe.catalog import Catalog
+from functions.describe.openapi_problems import FAULT, PROBLEM, problem_response, problems_of
 from functions.describe.shapes import Mode, Schema, Shapes
 from functions.edge.gateway import problems
 from functions.edge.gateway.responses import location_template
 from functions.edge.gateway.routing import FIELDS, Route, routes_of
-from functions.kernel import Caller, Event, Forbidden, Kind
+from functions.kernel import Caller, Event, Kind
 from functions.kernel.streams import event_data
-from functions.runtime.execution.results import AnswerNotKept, KeyReused
-from functions.wire.problems import ProblemType, type_uri
 from functions.wire.server_sent_events import MEDIA_TYPE as EVENT_STREAM
 
-PROBLEM: Schema = {
-    "type": "object",
-    "description": "Problem document (RFC 9457). `type` is the path of a page with cause and fix.",
-    "required": ["type", "title", "status", "detail", "instance", "requestId"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference", "examples": ["/problems/invalid"]},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string", "format": "uri-reference"},
-        "requestId": {"type": "string", "description": "The correlation id of the request; also in the header X-Request-Id."},
-        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ProblemFault"}},
-    },
-}
-FAULT: Schema = {
-    "type": "object",
-    "required": ["pointer", "detail"],
-    "properties": {
-        "pointer": {"type": "string", "format": "json-pointer"},
-        "detail": {"type": "string"},
-        "in": {"type": "string", "enum": ["body", "path", "query", "header"]},
-    },
-}
 IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -110,7 +86,7 @@ def document(catalog: Catalog) -> dict[str, Any]:
         "webhooks": {event.type: _webhook(event, shapes) for event in public},
         "components": {
             "schemas": {**shapes.definitions, "Problem": PROBLEM, "ProblemFault": FAULT},
-            "responses": {slug: _problem_response(kind.status, {slug: kind.title}) for slug, kind in sorted(problems.OWN.items())},
+            "responses": {slug: problem_response(kind.status, {slug: kind.title}) for slug, kind in sorted(problems.OWN.items())},
             "parameters": {"IdempotencyKey": IDEMPOTENCY_KEY, "Fields": SELECTED_FIELDS},
             "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
@@ -271,9 +247,9 @@ def _responses(route: Route, shapes: Shapes, has_location: bool) -> dict[str, An
     if route.former is not None:
         success["headers"] = {**success.get("headers", {}), **DEPRECATION}
     responses[str(declaration.status)] = success
-    for status, titles in _problems(route).items():
+    for status, titles in problems_of(route).items():
         only = next(iter(titles)) if len(titles) == 1 else ""
-        responses[str(status)] = {"$ref": f"#/components/responses/{only}"} if only in problems.OWN else _problem_response(status, titles)
+        responses[str(status)] = {"$ref": f"#/components/responses/{only}"} if only in problems.OWN else problem_response(status, titles)
     return dict(sorted(responses.items()))
 
 
@@ -284,44 +260,3 @@ def _content(route: Route, shapes: Shapes) -> dict[str, Any]:
     if route.is_stream:
         return {EVENT_STREAM: {"schema": {"type": "string"}, "x-event-data": shapes.of(event_data(route.output), "serialization")}}
     return {"application/json": {"schema": shapes.of(route.output, "serialization")}}
-
-
-def _problems(route: Route) -> Mapping[int, Mapping[str, str]]:
-    """Return status → slug → title of the gateway's own problems and the declared rejections."""
-    declaration = route.declaration
-    kinds: list[ProblemType] = [
-        *(problems.INVALID, problems.TOO_MANY, problems.UNAVAILABLE, problems.FAULT),
-        *(problems.TARGET_TOO_LONG, problems.HEADERS_TOO_LARGE),
-    ]
-    if not declaration.allow.anyone:
-        kinds.append(problems.UNAUTHENTICATED)
-    if route.has_fields:
-        kinds.append(problems.UNKNOWN_FIELD)
-    if route.takes_body:
-        kinds += [problems.TOO_LARGE, problems.SLOW_BODY]
-    if route.takes_body and route.raw is None:
-        kinds += [problems.INVALID_JSON, problems.NOT_JSON]
-    if route.mutates:
-        kinds += [problems.BAD_KEY, problems.OUTCOME_UNKNOWN]
-    else:
-        kinds.append(problems.NO_ANSWER)
-    titles: dict[int, dict[str, str]] = {}
-    for kind in kinds:
-        titles.setdefault(kind.status, {})[kind.slug] = kind.title
-    of_runtime = (KeyReused, *((AnswerNotKept,) if declaration.has_secret_response else ())) if route.mutates else ()
-    for rejection in (*declaration.rejects, *of_runtime):
-        titles.setdefault(rejection.status, {})[rejection.slug()] = rejection.title()
-    if declaration.allow.roles:
-        titles.setdefault(Forbidden.status, {}).setdefault(Forbidden.slug(), Forbidden.title())
-    return titles
-
-
-def _problem_response(status: int, titles: Mapping[str, str]) -> dict[str, Any]:
-    """`titles`: slug → title of the problems with that status."""
-    examples = {
-        slug: {"summary": title, "value": {"type": type_uri(slug), "title": title, "status": status}} for slug, title in sorted(titles.items())
-    }
-    return {
-        "description": "; ".join(titles[slug] for slug in sorted(titles)),
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
-    }

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -74,6 +74,9 @@ class Settings:
     """Modules that the zygote imports before its first fork (CAPSULE_PRELOAD_MODULES, separated by commas). Unknown
     modules are skipped."""
 
+    listening_sockets: Mapping[int, int] = field(default_factory=dict)
+    """Inherited from the previous process: port → descriptor (CAPSULE_LISTENING_SOCKETS)."""
+
     allows_dockerfiles: bool = True
     """Whether builds of Dockerfiles and pulls of images are allowed (CAPSULE_DOCKERFILE_BUILDS, on or off)."""
 
@@ -122,4 +125,5 @@ class Settings:
             allows_dockerfiles=variables.DOCKERFILE_BUILDS.read(environment),
             health_check_keys=mounted.following(HEALTH_CHECK_KEY),
             preload_modules=variables.PRELOAD_MODULES.read(environment),
+            listening_sockets=variables.LISTENING_SOCKETS.read(environment),
         )

@@ -6,6 +6,7 @@ from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
 from functions.runtime.config.variables import AMQP_URL
 from functions.wire.settings import Section, Setting, forms
 from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET
+from knative.local import listening_sockets
 
 READER = "one-machine Knative"
 PLACE = "In the environment of `./taskw up`. They take effect after `./taskw down` and `./taskw up`."
@@ -66,6 +67,11 @@ PRELOAD_MODULES = Setting(
     forms.items("names of modules separated by commas"),
     "Modules that are imported before functions are forked. Unknown ones are skipped.",
 )
+LISTENING_SOCKETS = Setting(
+    "CAPSULE_LISTENING_SOCKETS",
+    forms.Form("ports and descriptors as in 7080=5,3000=6", listening_sockets.parse),
+    "Sockets that a new process takes over from the one before, so that no connection is refused in between.",
+)
 DISPATCHER_STOP = Setting(
     "CAPSULE_DISPATCHER_STOP",
     forms.one_of("requeue", "dead-letter"),
@@ -89,6 +95,6 @@ SECTIONS = (
         "Set by Capsule for the one-machine Knative and its pods",
         READER,
         "`./taskw up` and the one-machine Knative set them. Do not set them yourself.",
-        (SHARED_FOLDERS, READABLE_FOLDERS, PRELOAD_MODULES, DISPATCHER_STOP, STARTED_FOR, STARTED_AS),
+        (SHARED_FOLDERS, READABLE_FOLDERS, PRELOAD_MODULES, LISTENING_SOCKETS, DISPATCHER_STOP, STARTED_FOR, STARTED_AS),
     ),
 )

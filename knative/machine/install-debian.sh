@@ -14,6 +14,7 @@ cluster=/etc/postgresql-common/createcluster.d
 had_rabbitmq=$(dpkg-query -W -f '${Status}' rabbitmq-server 2>/dev/null || true)
 had_pgbouncer=$(dpkg-query -W -f '${Status}' pgbouncer 2>/dev/null || true)
 had_sshd=$(dpkg-query -W -f '${Status}' openssh-server 2>/dev/null || true)
+had_lighttpd=$(dpkg-query -W -f '${Status}' lighttpd 2>/dev/null || true)
 had_redis=$(dpkg-query -W -f '${Status}' redis-server 2>/dev/null || true)
 created_policy=
 created_folder=
@@ -64,3 +65,4 @@ disable_new_service rabbitmq-server "$had_rabbitmq"
 disable_new_service pgbouncer "$had_pgbouncer"
 disable_new_service redis-server "$had_redis"
 disable_new_service ssh "$had_sshd"
+disable_new_service lighttpd "$had_lighttpd"

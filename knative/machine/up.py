@@ -4,17 +4,19 @@ import fcntl
 import hashlib
 import os
 import shutil
+import socket
 import sys
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
 from functions.wire.settings import check as check_settings
+from knative.local import listening_sockets
 from knative.local.settings import Https
-from knative.local.variables import HTTPS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
+from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
 from knative.machine import (
     bytecode,
     grouping,
@@ -44,6 +46,8 @@ SAMPLE = "hello"
 MIN_FREE_BYTES = 512 * 1024 * 1024
 READY_TIMEOUT_SECONDS = 90
 GATEWAY_TIMEOUT_SECONDS = 30
+STOP_SECONDS = 60
+"""How long a Knative may take to answer the requests that have begun and to end."""
 TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "capsule-topology", "namespace": keys.NAMESPACE}}
 
 
@@ -173,15 +177,17 @@ def migrate_databases(home: Home) -> str:
 def start_knative(home: Home) -> bool:
     """Start the one-machine Knative, or restart one whose code changed: its functions are forked from the modules it loaded.
 
-    Returns True when it was restarted.
+    The new process takes over the listening sockets of the old one: connections that arrive in between wait. Returns True when it was restarted.
     """
     from knative.machine.cluster import reachable
 
     digest, digest_file = code_digest(home), home.run / "knative.code"
     is_running = processes.find_running(home, KNATIVE) is not None
     must_restart = is_running and digest_file.exists() and digest_file.read_text() != digest
+    sockets: Mapping[int, socket.socket] = {}
     if must_restart:
-        processes.stop(home, KNATIVE, timeout_seconds=30)
+        sockets = listening_sockets.take(home.path / "knative" / "listening.sock")
+        processes.stop(home, KNATIVE, timeout_seconds=STOP_SECONDS)
 
     def start() -> None:
         ports = home.ports
@@ -189,24 +195,28 @@ def start_knative(home: Home) -> bool:
         leftovers.kill_remains(home, KNATIVE)
         titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway}
         titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe}
-        processes.require_free_ports(titles)
+        processes.require_free_ports({title: port for title, port in titles.items() if port not in sockets})
         _create_shared_folders(home)
         _prepare_https(home)
         digest_file.write_text(digest)  # before the start: `up` may be killed between both
-        _start_knative_process(home)
+        _start_knative_process(home, sockets)
 
     processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and reachable(home))
+    for each in sockets.values():
+        each.close()
     return must_restart
 
 
-def _start_knative_process(home: Home) -> None:
+def _start_knative_process(home: Home, sockets: Mapping[int, socket.socket]) -> None:
     folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
     modules = (*PRELOADED_MODULES, *(TELEMETRY_MODULES if home.environment.get(OTLP_ENDPOINT.name) else ()))
     preloaded = {PRELOAD_MODULES.name: ",".join(modules)}
     knative_credentials.write_credentials(home)
     inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
     environment = {**inherited, ROOT.name: str(knative_credentials.root(home)), **folders, **preloaded}
-    processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
+    environment[LISTENING_SOCKETS.name] = listening_sockets.describe(sockets)
+    command = [sys.executable, "-m", "knative.local", "serve"]
+    processes.start(home, KNATIVE, command, environment=environment, folder=PROJECT, descriptors=[each.fileno() for each in sockets.values()])
 
 
 def _create_shared_folders(home: Home) -> None:

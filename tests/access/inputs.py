@@ -7,6 +7,8 @@ from functions.auth.domain.identity import IdentityProvider
 from functions.edge.gateway.routing import Route
 from functions.edge.gateway.samples import sample
 
+BILLING_OPERATIONS = ("billing.operation", "billing.operation_events")
+"""Their object is a refund."""
 LINK_TOKEN = "cpi_of-the-owner"
 """With which the owner began to link an identity."""
 PROVIDER = IdentityProvider("corp", "Example", "https://sso.example.com", "capsule", "a-client-secret")
@@ -49,6 +51,8 @@ BODIES: dict[str, dict[str, Any]] = {
 
 def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a request. `ids`: parameters of paths, of which the route's own are used, and the team where it is a field."""
+    if route.name in BILLING_OPERATIONS and "creditNoteId" in ids:
+        ids = {**ids, "operationId": ids["creditNoteId"]}
     schema = route.input.model_json_schema()
     body = BODIES.get(route.name) if route.takes_body else {}
     fields: dict[str, Any] = sample(schema, schema.get("$defs", {})) if body is None else dict(body)

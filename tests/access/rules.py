@@ -17,11 +17,12 @@ RULES: dict[Access, str] = {
         auth.jwks auth.login auth.refresh auth.register auth.request_password_reset auth.resend_verification auth.reset_password
         auth.confirm_email_change auth.login_second_factor auth.verify_email auth.begin_device_authorization auth.redeem_device_code
         auth.begin_provider_login auth.receive_authorization_response auth.finish_provider_login auth.identity_provider auth.identity_providers
-        auth.begin_passkey_login auth.login_with_passkey
+        auth.begin_passkey_login auth.login_with_passkey auth.receive_ses_notification
         billing.handle_stripe_webhook billing.plans
         monitor.webhook_event_types
     """,
     Access.ACCOUNT: """
+        auth.email_delivery auth.lift_own_suppression
         auth.audit auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile
         auth.registration
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
@@ -57,9 +58,11 @@ RULES: dict[Access, str] = {
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts
         monitor.create_alert_channel monitor.create_alert_rule monitor.delete_alert_channel monitor.delete_alert_rule monitor.logs
         monitor.metrics monitor.try_alert_channel
+        billing.operation billing.operation_events
         monitor.timeline
     """,
     Access.ADMIN: """
+        auth.email_suppressions auth.lift_suppression auth.mailbox auth.mailbox_email
         auth.audit_chain auth.remove_second_factor auth.suspend_user auth.unlock_user auth.unsuspend_user auth.user auth.users
         auth.dead_letters auth.registrations auth.resume_registration auth.settle_dead_letters
         billing.dead_letters billing.operator_customers billing.operator_invoices billing.operator_payments billing.refund_invoice

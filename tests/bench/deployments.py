@@ -9,67 +9,27 @@
 """
 
 import argparse
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import httpx
 
-from cli.client import Client
-from cli.credentials import Credentials
-from cli.tokens import StoredLogin
 from knative.machine import repositories
 from knative.machine.demo.visits import address
-from knative.machine.home import PROJECT, Home
 from knative.machine.problems import Problem
+from tests.bench.installations import Figures, Installation, Json, installations, log, report
 from tests.bench.load import Missing
 from tests.bench.projects import PROJECTS, Project
 from tests.bench.systems import until
-from tests.corpus.account import Account
-from tests.servers import discard, fresh_home
 
-Json = dict[str, Any]
 STAGING, PRODUCTION = "staging", "production"
-UP_SECONDS, DEPLOY_SECONDS = 600, 900
+DEPLOY_SECONDS = 900
 POLL_SECONDS = 0.02
 ENDED = ("succeeded", "failed", "rolled-back", "cancelled")
-
-
-@dataclass
-class Figures:
-    """Seconds by title, one number per round."""
-
-    rounds: dict[str, list[float]] = field(default_factory=dict)
-
-    def add(self, title: str, seconds: float) -> None:
-        self.rounds.setdefault(title, []).append(seconds)
-
-
-@dataclass
-class Installation:
-    """A Capsule of its own, from one checkout."""
-
-    name: str
-    project: Path
-    home: Home
-    figures: Figures = field(default_factory=Figures)
-
-    def up(self) -> None:
-        environment = {**self.home.child_environment(), "PYTHONPATH": str(self.project)}
-        command = [sys.executable, "-m", "knative.machine", "up"]
-        result = subprocess.run(command, cwd=self.project, env=environment, capture_output=True, text=True, timeout=UP_SECONDS)
-        if result.returncode != 0:
-            raise Missing(f"{self.name} does not start: {result.stdout[-800:]}")
-        account = Account(self.home, self.project)
-        account.sign_in()
-        credentials = Credentials(account.configuration, self.home.gateway_url)
-        self.api = Client(self.home.gateway_url, StoredLogin(credentials, Client(self.home.gateway_url)))
 
 
 class Application:
@@ -149,7 +109,7 @@ def _answers(client: httpx.Client, url: str, text: str) -> bool:
         return False
 
 
-def measure(installations: Sequence[Installation], projects: Sequence[Project], rounds: int, folder: Path) -> Figures:
+def measure(measured: Sequence[Installation], projects: Sequence[Project], rounds: int, folder: Path) -> Figures:
     """Fill the figures of each installation; return those of the bare tools."""
     bare = Figures()
     for project in projects:
@@ -157,7 +117,7 @@ def measure(installations: Sequence[Installation], projects: Sequence[Project], 
         work.mkdir()
         files = project.lock_files(work)
         project.build_bare(work, "v0")  # fills the user's caches
-        applications = [Application(installation, project, files) for installation in installations]
+        applications = [Application(installation, project, files) for installation in measured]
         for application in applications:
             application.push("version-0", f"{project.name}: first push")
         for number in range(1, rounds + 1):
@@ -175,52 +135,21 @@ def measure(installations: Sequence[Installation], projects: Sequence[Project], 
     return bare
 
 
-def report(installations: Sequence[Installation], bare: Figures) -> str:
-    """A Markdown table: p50 and p95 in seconds; builds beside the bare tool."""
-    lines = ["| | system | p50, s | p95, s | rounds | beside the bare tool |", "|---|---|--:|--:|--:|---|"]
-    systems = [("bare tool", bare), *((each.name, each.figures) for each in installations)]
-    for title in dict.fromkeys(title for _, figures in systems for title in figures.rounds):
-        reference = median(bare.rounds[title]) if title in bare.rounds else None
-        for name, figures in systems:
-            values = sorted(figures.rounds.get(title, ()))
-            if not values:
-                continue
-            beyond = f"{median(values) - reference:+.2f} s" if reference is not None and figures is not bare else ""
-            lines.append(f"| {title} | {name} | {median(values):.2f} | {_percentile(values, 95):.2f} | {len(values)} | {beyond} |")
-    return "\n".join(lines)
-
-
-def _percentile(values: Sequence[float], percent: int) -> float:
-    """The smallest value that at least `percent` % of the sorted values do not exceed."""
-    return values[max(0, -(-len(values) * percent // 100) - 1)]
-
-
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="./taskw bench --deployments", description="Measure deployments.")
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="rounds (default: 10)")
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="another checkout of Capsule, measured in the same run")
     parser.add_argument("--only", nargs="+", default=[project.name for project in PROJECTS], metavar="NAME", help="uv sync, npm ci, go build")
     options = parser.parse_args(arguments)
-    installations = [Installation("Capsule", PROJECT, fresh_home("capsule-bench-"))]
-    if options.beside:
-        installations.append(Installation(f"Capsule in {options.beside.name}", options.beside.absolute(), fresh_home("capsule-bench-")))
+    projects = [project for project in PROJECTS if project.name in options.only]
     try:
-        for installation in installations:
-            log(f"Starting {installation.name}")
-            installation.up()
-        folder = installations[0].home.path / "bare"
-        folder.mkdir()
-        projects = [project for project in PROJECTS if project.name in options.only]
-        bare = measure(installations, projects, options.rounds, folder)
+        with installations(options.beside) as measured:
+            folder = measured[0].home.path / "bare"
+            folder.mkdir()
+            bare = measure(measured, projects, options.rounds, folder)
     except (Missing, Problem) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
-    finally:
-        for installation in installations:
-            discard(installation.home)
-    print(f"\n{report(installations, bare)}")
+    systems = [("bare tool", bare), *((each.name, each.figures) for each in measured)]
+    print(f"\n{report(systems, 's', 'the bare tool')}")
     return 0
-
-
-def log(text: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)

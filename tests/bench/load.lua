@@ -1,5 +1,5 @@
 -- The wrk script: sends one prepared request per token in turn; POST gives each application its own name. Prints one line of JSON at the end.
-local path, file, method, prefix
+local path, file, method, prefix, cache_control
 local requests, index, created = {}, 0, 0
 local threads = 0
 
@@ -9,9 +9,12 @@ function setup(thread)
 end
 
 function init(arguments)
-   method, path, file, prefix = arguments[1], arguments[2], arguments[3], arguments[4]
+   method, path, file, prefix, cache_control = arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]
    for token in io.lines(file) do
       local headers = { ["Authorization"] = "Bearer " .. token, ["Host"] = "localhost" }
+      if cache_control and cache_control ~= "" then
+         headers["Cache-Control"] = cache_control
+      end
       if method == "POST" then
          headers["Content-Type"] = "application/json"
          requests[#requests + 1] = headers

@@ -31,13 +31,13 @@ class Measured:
         return self.requests / self.seconds
 
 
-def wrk(method: str, url: str, path: str, tokens: Path, seconds: float, prefix: str = "", connections: int = CONNECTIONS) -> Measured:
+def wrk(method: str, url: str, path: str, tokens: Path, seconds: float, *, prefix: str = "", cache_control: str = "") -> Measured:
     """Run wrk, with another token of the file `tokens` for each request. `prefix`: of the application names that a POST creates."""
     program = shutil.which("wrk")
     if program is None:
         raise Missing("wrk is not installed. Install it: apt-get install wrk")
-    command = [program, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT), url]
-    result = subprocess.run([*command, "--", method, path, str(tokens), prefix], capture_output=True, text=True, check=False)
+    command = [program, "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "10s", "-s", str(SCRIPT), url]
+    result = subprocess.run([*command, "--", method, path, str(tokens), prefix, cache_control], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise Missing(f"wrk exited with {result.returncode}: {result.stderr or result.stdout}")
     return Measured(**json.loads(result.stdout.strip().splitlines()[-1]))

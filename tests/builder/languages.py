@@ -17,10 +17,13 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from knative.machine.packages import Tool, on_path
+
 Files = Mapping[str, bytes]
 GREETING = "from the dependency"
 DEBIAN_MAVEN = Path("/usr/share/maven-repo")
 """Maven's plugins as Debian packages: a repository without an index."""
+PLUGINS = DEBIAN_MAVEN / "org/apache/maven/plugins"
 
 
 def read_files(folder: Path) -> Files:
@@ -230,10 +233,7 @@ public class Main {{
     }}
 }}
 """
-    plugins = {
-        name: sorted((DEBIAN_MAVEN / "org/apache/maven/plugins" / f"maven-{name}-plugin").glob("[0-9]*"))[-1].name
-        for name in ("compiler", "jar", "resources", "surefire")
-    }
+    plugins = {name: sorted((PLUGINS / f"maven-{name}-plugin").glob("[0-9]*"))[-1].name for name in ("compiler", "jar", "resources", "surefire")}
     entries = "".join(
         f"<plugin><artifactId>maven-{name}-plugin</artifactId><version>{version}</version></plugin>" for name, version in plugins.items()
     )
@@ -272,11 +272,28 @@ public class Main {{
 
 
 LANGUAGES: dict[str, Callable[[Path, str], Files]] = {"python": python, "node": node, "go": go, "ruby": ruby, "php": php, "java": java}
+
+
+def _program(name: str, package: str) -> Tool:
+    return Tool(name, package, "", on_path(name))
+
+
+def _maven_plugin(name: str, package: str) -> Tool:
+    return Tool(f"Maven's {name} plugin", package, "", lambda: next(PLUGINS.glob(f"maven-{name}-plugin/[0-9]*"), None))
+
+
 NEEDED = {
-    "node": ("node", "npm"),
-    "go": ("go",),
-    "ruby": ("ruby", "bundle"),
-    "php": ("php", "php-cgi", "lighttpd", "composer"),
-    "java": ("javac", "mvn"),
+    "node": (_program("node", "nodejs"), _program("npm", "npm")),
+    "go": (_program("go", "golang-go"),),
+    "ruby": (_program("ruby", "ruby"), _program("bundle", "ruby-bundler")),
+    "php": (
+        *(_program("php", "php-cli"), _program("php-cgi", "php-cgi"), _program("lighttpd", "lighttpd"), _program("composer", "composer")),
+        Tool("PHP's zip extension", "php-zip", "", lambda: next(Path("/usr/lib/php").glob("*/zip.so"), None)),
+    ),
+    "java": (
+        *(_program("javac", "default-jdk-headless"), _program("mvn", "maven")),
+        *(_maven_plugin(name, f"libmaven-{name}-plugin-java") for name in ("compiler", "jar", "resources")),
+        _maven_plugin("surefire", "libsurefire-java"),
+    ),
 }
-"""Language → the programs that its repository needs on this machine."""
+"""Language → the programs and libraries that its repository needs on this machine."""

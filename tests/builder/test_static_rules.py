@@ -22,6 +22,11 @@ def test_an_application_of_one_page_answers_its_routes() -> None:
         assert answer(spa.find(path)) is None
     with_page = index("index.html", "404.html", is_single_page=True)
     assert answer(with_page.find("/users")) == ("404.html", 404)
+    with_application = index("200.html", "404.html", "about.html")
+    assert answer(with_application.find("/users/1")) == ("200.html", 200)
+    assert answer(with_application.find("/")) == ("200.html", 200)
+    assert answer(with_application.find("/about")) == ("about.html", 200)
+    assert answer(with_application.find("/missing.js")) == ("404.html", 404)
     assert answer(index("index.html").find("/users")) is None
 
 

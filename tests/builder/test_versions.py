@@ -40,6 +40,7 @@ from knative.builder.toolchains.versions import InvalidRange, parse_range
         ("ruby", "~> 3", "3.4.0", "4.0.0"),
         ("ruby", '">= 2.7", "< 3.2"', "3.1.2", "3.2.0"),
         ("ruby", "ruby 3.1.2p20", "3.1.2", "3.1.3"),
+        ("ruby", "3.4.0-preview1", "3.4.0a1", "3.4.0"),
         ("php", "^8.1", "8.3.1", "9.0.0"),
         ("php", "~8.1", "8.3.1", "9.0.0"),
         ("php", "~8.1.0", "8.1.9", "8.2.0"),

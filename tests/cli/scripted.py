@@ -28,6 +28,8 @@ class Response:
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str | None = None
+    """In place of a body in JSON."""
     is_cut: bool = False
     """Close the connection without a response."""
 
@@ -53,7 +55,7 @@ class ScriptedServer:
                 if response.is_cut:
                     self.close_connection = True
                     return
-                content = b"" if response.body is None else json.dumps(response.body).encode()
+                content = (response.text or "").encode() if response.body is None else json.dumps(response.body).encode()
                 self.send_response(response.status)
                 for name, value in response.headers.items():
                     self.send_header(name, value)

@@ -66,6 +66,6 @@ def test_every_function_with_a_caller_refuses_an_ended_session(whole: Whole, end
     routes = [route for route in Table(Registry.load().declarations).routes if not route.declaration.allow.anyone and not route.secrets]
     assert len(routes) > 60
     for route in routes:
-        ids = {name: str(uuid.uuid4()) for name in route.path_names} | {"environment": "staging", "number": 1}
+        ids = {name: str(uuid.uuid4()) for name in ("userId", *route.path_names)} | {"environment": "staging", "number": 1}
         status, problem = ask(whole, route.name, token, valid_input(route, ids))
         assert status == (403 if route.declaration.allow.roles else 401), (route.name, status, problem)

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -36,7 +37,7 @@ def planted() -> Sentinels:
     return Sentinels()
 
 
-REFUSED = (401, 403, 409, 422)
+REFUSED = (400, 401, 403, 404, 409, 410, 422)
 
 
 def use_everything(whole: Whole, planted: Sentinels) -> tuple[list[tuple[str, bytes]], str]:
@@ -136,6 +137,33 @@ def use_the_account(whole: Whole, ada: Person, planted: Sentinels, send: Callabl
     reset = {"token": planted.add("auth.reset_password.token", str(mailbox.find_token(message))), "password": ada.password}
     send(ada, "POST", "/v1/password-resets/complete", reset, 200)
     ada.sign_in()
+    use_other_ways_in(whole, ada, planted, send)
+
+
+def use_other_ways_in(whole: Whole, ada: Person, planted: Sentinels, send: Callable[..., Any]) -> None:
+    """A device, an invitation, and refused passkeys and sign-ins of a provider."""
+    begun = Person(whole).post("/v1/device-authorizations", {}, 200)
+    redemption = {"deviceCode": planted.add("auth.redeem_device_code.device_code", begun["deviceCode"])}
+    send(Person(whole), "POST", "/v1/device-authorizations/token", {"deviceCode": planted.plant("a wrong device code")}, 0)
+    send(ada, "POST", "/v1/device-authorizations/decision", {"userCode": begun["userCode"], "isApproved": True}, 204)
+    device = Person(whole).post("/v1/device-authorizations/token", redemption, 200)
+    planted.add("the refresh token of a device", device["refreshToken"])
+
+    grace, team = Person(whole).become_a_user(), ada.post("/v1/teams", {"name": "Engines"}, 201)
+    send(ada, "POST", f"/v1/teams/{team['id']}/invitations", {"email": grace.email, "role": "viewer"}, 201)
+    message = grace.mail(subject="Engines")
+    invitation = {"token": planted.add("auth.accept_invitation.token", str(mailbox.find_token(message)))}
+    send(ada, "POST", "/v1/invitations/acceptance", invitation, 0)
+    send(grace, "POST", "/v1/invitations/acceptance", invitation, 200)
+
+    send(Person(whole), "POST", "/v1/passkey-logins", {"challenge": planted.plant("auth.begin_passkey_login.challenge")}, 0)
+    passkey = {"challengeId": str(uuid4()), "credential": "{}", "challenge": planted.plant("auth.login_with_passkey.challenge")}
+    send(Person(whole), "POST", "/v1/passkey-logins/session", passkey, 0)
+    response = {"provider": "github", "state": "of no sign-in", "token": planted.plant("auth.receive_authorization_response.token")}
+    response["code"] = planted.plant("auth.receive_authorization_response.code")
+    send(Person(whole), "POST", "/v1/provider-logins/response", response, 0)
+    send(Person(whole), "POST", "/v1/provider-logins/session", {"token": planted.plant("auth.finish_provider_login.token")}, 0)
+    send(ada, "POST", "/v1/users/me/identities", {"token": planted.plant("auth.finish_identity_link.token")}, 0)
 
 
 def test_no_secret_is_where_it_must_not_be(own_whole: Whole, planted: Sentinels) -> None:

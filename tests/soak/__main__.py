@@ -16,7 +16,7 @@ MESSAGES_PER_FAULT = 400
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./taskw soak", description="Use a whole Capsule while it is killed at random, then check the sums.")
-    parser.add_argument("--messages", type=int, default=10_000, metavar="N", help="messages for each seed (default: 10000)")
+    parser.add_argument("--messages", type=int, default=10_000, metavar="N", help="messages for each seed at least (default: 10000)")
     parser.add_argument("--seconds", type=float, default=1800.0, metavar="S", help="time limit for each seed (default: 1800)")
     parser.add_argument("--seed", type=int, action="append", default=[], metavar="N", help="seed of a run to repeat; may be repeated")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"number of random seeds without --seed (default: {SEEDS})")

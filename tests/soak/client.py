@@ -85,8 +85,8 @@ class Client:
                 raise UnexpectedAnswer(f"the first deployment ended as {view}")
             self.url = str(view["url"])
 
-    def run(self, messages: int) -> None:
-        """Send `messages` messages. The first failure is kept in `failure`."""
+    def run(self, messages: int, faults_over: threading.Event) -> None:
+        """Send `messages` messages, and then two a second until the last fault: none hits an idle Capsule. The first failure is kept in `failure`."""
         kinds: list[tuple[int, Callable[[], None]]] = [
             (74, self._configure), (9, self._create), (5, self._delete), (4, self._rename), (2, self._register), (1, self._subscribe),
         ]  # fmt: skip
@@ -94,12 +94,12 @@ class Client:
             kinds += [(60, self._visit), (1, self._deploy)]
         weights = [weight for weight, _ in kinds]
         try:
-            for _ in range(messages):
-                if self._ended.is_set():
-                    return
+            while not self._ended.is_set() and (self.sent.total() < messages or not faults_over.is_set()):
                 (kind,) = self._rng.choices([each for _, each in kinds], weights)
                 kind()
                 self.sent[kind.__name__.strip("_")] += 1
+                if self.sent.total() >= messages:
+                    self._ended.wait(PAUSE_SECONDS)
         except BaseException as error:  # noqa: BLE001 - it belongs to the run, which reports it and ends
             self.failure = error
         finally:
@@ -231,12 +231,12 @@ def wait_for_payment(client: Client, seconds: float = 120) -> None:
         until(lambda: client.person.get("/v1/billing/subscription")["plan"] == plan, seconds, f"for the paid plan {plan}", every=0.5)
 
 
-def started_clients(clients: list[Client], messages: int) -> list[threading.Thread]:
-    """A thread for each client, with its part of the messages."""
+def started_clients(clients: list[Client], messages: int, faults_over: threading.Event) -> list[threading.Thread]:
+    """A thread for each client, with its part of the messages; it goes on until `faults_over`."""
     threads = []
     for index, client in enumerate(clients):
         part = messages // len(clients) + (index < messages % len(clients))
-        threads.append(threading.Thread(target=client.run, args=(part,), name=f"client {index}", daemon=True))
+        threads.append(threading.Thread(target=client.run, args=(part, faults_over), name=f"client {index}", daemon=True))
         threads[-1].start()
     return threads
 

@@ -79,7 +79,7 @@ def installation() -> Iterator[Whole]:
 
 
 def soak(seed: int, messages: int, seconds: float, faults: int) -> Report:
-    """Send `messages` messages in `seconds` at most while `faults` faults are injected, then audit."""
+    """Send `messages` messages at least, in `seconds` at most, while `faults` faults are injected; then audit."""
     rng, report, ended = random.Random(seed), Report(seed), threading.Event()
     with installation() as whole:
         clients = [Client(whole, random.Random(rng.random()), ended) for _ in range(CLIENTS)]
@@ -103,8 +103,9 @@ def soak(seed: int, messages: int, seconds: float, faults: int) -> Report:
 def _disturb(
     whole: Whole, clients: list[Client], rng: random.Random, report: Report, messages: int, faults: int, deadline: float, ended: threading.Event
 ) -> None:
-    """Run the clients and inject the faults, spread over the messages."""
-    threads = started_clients(clients, messages)
+    """Run the clients and inject the faults, spread over the messages; the clients go on until the last fault."""
+    faults_over = threading.Event()
+    threads = started_clients(clients, messages, faults_over)
     started_at = time.monotonic()
     for number, fault in enumerate(Faults(rng, whole).plan(faults), start=1):
         done = _wait_for_progress(clients, messages * number // (faults + 1), deadline)
@@ -112,6 +113,7 @@ def _disturb(
             break
         print(f"{time.monotonic() - started_at:7.1f} s {done:6} done  {fault.title}: ", end="", flush=True)
         print(_recover(whole, clients, rng, report, fault), flush=True)
+    faults_over.set()
     is_complete = wait_for_all(threads, deadline)
     ended.set()
     wait_for_all(threads, time.monotonic() + 60)

@@ -3,6 +3,7 @@
 from functions.auth.adapters.identity_providers import OIDC_PROVIDERS
 from functions.auth.adapters.oidc_hosts import OIDC_HOSTS
 from functions.auth.adapters.passkey_settings import PASSKEY_ORIGINS, PASSKEY_RP_ID
+from functions.auth.adapters.ses_topics import SES_TOPICS
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import (
     InvalidEmail,
@@ -72,7 +73,7 @@ SECTIONS = (
         PLACE,
         (
             *(ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS),
-            *(OIDC_PROVIDERS, OIDC_HOSTS, PASSKEY_RP_ID, PASSKEY_ORIGINS),
+            *(OIDC_PROVIDERS, OIDC_HOSTS, PASSKEY_RP_ID, PASSKEY_ORIGINS, SES_TOPICS),
             *ARGON2,
         ),
     ),

@@ -5,6 +5,7 @@ from typing import Protocol
 from functions.auth.ports.accounts import Administrators, DeletionPolicy, EmailChanges, EmailTaken, Registrations, Users, VerificationTokens
 from functions.auth.ports.audit import AuditLog
 from functions.auth.ports.emails import EmailTokens, Mailer, SentEmails
+from functions.auth.ports.mail_delivery import Mailbox, Notifications, Suppressions
 from functions.auth.ports.passkeys import PasskeyCeremonies, PasskeyChallenges, Passkeys
 from functions.auth.ports.sessions import (
     AccessToken,
@@ -43,7 +44,9 @@ __all__ = [
     "KnownDevices",
     "LoginChallenges",
     "LoginFailures",
+    "Mailbox",
     "Mailer",
+    "Notifications",
     "PasskeyCeremonies",
     "PasskeyChallenges",
     "Passkeys",
@@ -55,6 +58,7 @@ __all__ = [
     "SecondFactors",
     "SentEmails",
     "Sessions",
+    "Suppressions",
     "Teams",
     "Users",
     "Vault",

@@ -52,7 +52,7 @@ class HttpApplicationRequests:
 
 
 async def _request(url: str, path: str, keys: Sequence[str], ca_file: str) -> ServiceFailed | None:
-    target = httpx.URL(url).join(path)
+    target = httpx.URL(url).copy_with(raw_path=path.encode())  # not joined: `//host/` of a tenant would be another host (RFC 3986 section 5.2.2)
     address = LOOPBACK if target.host == "localhost" or target.host.endswith(".localhost") else target.host
     headers = {"host": target.netloc.decode(), "user-agent": "Capsule-Health-Check/1"}
     if keys:

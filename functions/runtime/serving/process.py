@@ -35,6 +35,7 @@ from functions.runtime.messaging.bus import BrokerUnavailable, Bus
 from functions.runtime.reliability.dead_letter_router import FUNCTION as DEAD_LETTER_ROUTER
 from functions.runtime.reliability.dead_letter_router import DeadLetterRouter
 from functions.runtime.reliability.dead_letters import DeadLetters
+from functions.runtime.reliability.email_suppressions import EmailSuppressions
 from functions.runtime.reliability.housekeeping import Housekeeping
 from functions.runtime.reliability.outbox_publisher import OutboxPublisher
 from functions.runtime.reliability.resealing import Resealing
@@ -163,6 +164,7 @@ class Process:
             ),
             DeadLetters: DeadLetters(database),
             RevokedSessions: RevokedSessions(database),
+            EmailSuppressions: EmailSuppressions(name, database, outbox_publisher, self._clock),
             AccessTokens: tokens,
             ReplaySigner: replay_signer,
         }

@@ -1,21 +1,20 @@
 """What an application declares about itself, in order of precedence: settings, capsule.toml, Procfile, app.json."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
-from knative.builder.planning.app_json import read_app_json
+from knative.builder.planning.app_json import APP_JSON, read_app_json
 from knative.builder.planning.plan import BuildSettings, Step
 from knative.builder.planning.procfile import PROCFILE, read_procfile
-from knative.builder.planning.tree import Tree, string, table
+from knative.builder.planning.project_file import PROJECT_FILE, ProjectFile, read_project_file
+from knative.builder.planning.tree import Tree
 
-PROJECT_FILE = "capsule.toml"
-PROJECT_KEYS = {
-    "": ("app", "environment"),
-    "build": ("directory", "builder", "command"),
-    "deploy": ("start", "release", "health_path", "port"),
-}
 BUILDERS = ("auto", "native", "dockerfile", "buildpack")
+MAX_COMMAND_LENGTH = 1000
+HEALTH_PATH = re.compile(r"/[!-~]{0,199}")
+"""The limits of the application's settings, for which a release command and a health path of the repository stand in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +25,12 @@ class Declarations:
     start_source: str = ""
     """Where the start command comes from: "Procfile", "the application's setting"."""
     release: str = ""
+    release_source: str = ""
     build: str = ""
     builder: str = ""
     builder_source: str = ""
     health: str = ""
+    health_source: str = ""
     port: int = 0
     processes: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -42,15 +43,19 @@ class Declarations:
         """Return these with the gaps filled from `lower`."""
         start = self if self.start else lower
         builder = self if self.builder else lower
+        release = self if self.release else lower
+        health = self if self.health else lower
         return replace(
             self,
             start=start.start,
             start_source=start.start_source,
-            release=self.release or lower.release,
+            release=release.release,
+            release_source=release.release_source,
             build=self.build or lower.build,
             builder=builder.builder,
             builder_source=builder.builder_source,
-            health=self.health or lower.health,
+            health=health.health,
+            health_source=health.health_source,
             port=self.port or lower.port,
             processes={**lower.processes, **self.processes},
             variables={**lower.variables, **self.variables},
@@ -66,32 +71,46 @@ def read_declarations(tree: Tree, settings: BuildSettings) -> Declarations:
         start=settings.start_command.strip(),
         start_source="the application's setting",
         release=settings.release_command.strip(),
+        release_source="the application's setting",
         build=settings.build_command.strip(),
         builder=settings.builder.strip(),
         builder_source="the application's setting",
     )
-    project = _read_project(tree)
+    project = _of_project(read_project_file(tree))
     for ancestor in tree.ancestors[-1:]:
-        project = project.over(_read_project(ancestor))
+        project = project.over(_of_project(read_project_file(ancestor)))
     procfile, app = read_procfile(tree), read_app_json(tree)
     declared = own.over(project).over(
         Declarations(
             start=procfile.commands.get("web", ""),
             start_source=PROCFILE,
-            release=procfile.commands.get("release", ""),
+            release=procfile.commands.get("release", "").replace("\t", " "),
+            release_source=PROCFILE,
             processes={name: line for name, line in procfile.commands.items() if name not in ("web", "release")},
             has_procfile=procfile.exists,
             notices=procfile.notices,
         )
     )
     declared = declared.over(
-        Declarations(release=app.release, health=app.health, variables=app.variables, buildpacks=app.buildpacks, notices=app.notices)
+        Declarations(
+            release=app.release,
+            release_source=APP_JSON,
+            health=app.health,
+            health_source=APP_JSON,
+            variables=app.variables,
+            buildpacks=app.buildpacks,
+            notices=app.notices,
+        )
     )
     if declared.builder and declared.builder not in BUILDERS:
         detail = f'Builder "{declared.builder}" ({declared.builder_source}) does not exist. Builders: {", ".join(BUILDERS)}.'
         raise BuildFailure(NOT_RECOGNIZED, detail)
-    if declared.health and not declared.health.startswith("/"):
-        raise BuildFailure(NOT_RECOGNIZED, f'Health path "{declared.health}" does not begin with /. Write it as in a URL: /{declared.health}')
+    _check_release(declared, tree.directory)
+    if declared.health and not HEALTH_PATH.fullmatch(declared.health):
+        place = f"Health path {declared.health!r} ({declared.health_source})"
+        if re.fullmatch(r"[!-~]{1,199}", declared.health) and not declared.health.startswith("/"):
+            raise BuildFailure(NOT_RECOGNIZED, f"{place} does not begin with /. Write it as in a URL: /{declared.health}")
+        raise BuildFailure(NOT_RECOGNIZED, f"{place} is not a path of a URL. Begin with /, without spaces, at most 200 characters: /healthy")
     return replace(declared, notices=(*declared.notices, *_process_notices(declared)))
 
 
@@ -101,41 +120,40 @@ def build_step(tree: Tree, declared: Declarations) -> tuple[Step, ...]:
 
 
 def base_directory_of(tree: Tree) -> str:
-    """Return `[build] directory` of the root's capsule.toml. `tree`: the repository's root."""
-    return string(tree.toml(PROJECT_FILE), "build", "directory").strip("/")
+    """Return `[build] directory` of the root's capsule.toml. `tree`: the repository's root. Raises BuildFailure."""
+    return read_project_file(tree).directory.strip("/")
 
 
-def _read_project(tree: Tree) -> Declarations:
-    content = tree.toml(PROJECT_FILE)
-    if not content:
-        return Declarations()
-    unknown = [f"[{name}]" for name, value in content.items() if isinstance(value, dict) and name not in (*PROJECT_KEYS, "processes")]
-    unknown += [name for name, value in content.items() if not isinstance(value, dict) and name not in PROJECT_KEYS[""]]
-    for section in ("build", "deploy"):
-        unknown += [f"{section}.{name}" for name in table(content, section) if name not in PROJECT_KEYS[section]]
-    processes = {name: line.strip() for name, line in table(content, "processes").items() if isinstance(line, str) and line.strip()}
-    known = [*PROJECT_KEYS[""], *(f"{section}.{key}" for section in ("build", "deploy") for key in PROJECT_KEYS[section]), "processes"]
-    notices = (f"{tree.place(PROJECT_FILE)}: {', '.join(unknown)} is not known and not used; known are {', '.join(known)}",) if unknown else ()
-    web, release = processes.pop("web", ""), processes.pop("release", "")
+def _of_project(project: ProjectFile) -> Declarations:
     return Declarations(
-        start=string(content, "deploy", "start") or web,
+        start=project.start,
         start_source=PROJECT_FILE,
-        release=string(content, "deploy", "release") or release,
-        build=string(content, "build", "command"),
-        builder=string(content, "build", "builder"),
+        release=project.release,
+        release_source=PROJECT_FILE,
+        build=project.command,
+        builder=project.builder,
         builder_source=PROJECT_FILE,
-        health=string(content, "deploy", "health_path"),
-        port=_port(tree, table(content, "deploy").get("port", 0)),
-        processes=processes,
-        notices=notices,
+        health=project.health_path,
+        health_source=PROJECT_FILE,
+        port=project.port,
+        processes=project.processes,
+        notices=project.notices,
     )
 
 
-def _port(tree: Tree, value: object) -> int:
-    """Raises BuildFailure(not-recognized) if it is no port."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 16:
-        return value
-    raise BuildFailure(NOT_RECOGNIZED, f"{tree.place(PROJECT_FILE)}: deploy.port is {value!r}. Write a number from 1 to 65535: port = 3000")
+def _check_release(declared: Declarations, directory: str) -> None:
+    """Refuse what the platform would not run. A release without its migrations would look like a good one.
+
+    `directory`: the base directory; the platform's line changes to it first.
+    """
+    fault, limit = "", MAX_COMMAND_LENGTH - len(f"exec cd '{directory}' && ")
+    if len(declared.release) > limit:
+        fault = f"has {len(declared.release):,} characters; the limit is {limit:,}"
+    elif not declared.release.isprintable():
+        fault = "has several lines or a control character"
+    if fault:
+        advice = "Put it into a script of the repository and name the script: release: sh release.sh"
+        raise BuildFailure(NOT_RECOGNIZED, f"The release command ({declared.release_source}) {fault}. {advice}")
 
 
 def _process_notices(declared: Declarations) -> list[str]:

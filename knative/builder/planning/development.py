@@ -11,6 +11,7 @@ remix (?:dev|vite:dev) | react-router dev | svelte-kit (?:dev|preview) | solid-s
 react-scripts start | react-app-rewired start | craco start | ng (?:serve|s) | ng run \\S*serve\\S* | vue-cli-service serve | ember (?:serve|server|s)
 webpack (?:serve|s) | webpack ~ --watch | parcel(?!\\s+build)\\b | snowpack dev | brunch watch | gulp (?:serve|watch|dev)
 gatsby (?:develop|serve) | docusaurus start | vitepress (?:dev|serve|preview) | vuepress (?:dev|serve) | (?:@11ty/)?eleventy ~ --serve
+fastify start ~ (?:-w|--watch)
 nest start | expo start | storybook dev | turbo (?:run\\s+)?dev | nx serve | wrangler (?:\\S+\\s+)?dev | netlify dev | vercel dev
 """
 OTHERS = """
@@ -37,6 +38,18 @@ def development_server(command: str) -> str:
     """Return the development server that a shell line runs, with its arguments, "" if it runs none."""
     match = COMMAND.search(command[:MAX_LINE])
     return match[1].strip() if match else ""
+
+
+def before_server(command: str) -> str:
+    """Return what a line runs before its development server, such as migrations: a line that ends with `&& `. "" if nothing."""
+    before, mark, last = command.rpartition("&&")
+    if not mark or development_server(before) or not development_server(last) or re.search(r"[;|&()]", before.replace("&&", "")):
+        return ""
+    steps = [step.strip() for step in before.split("&&")]
+    if all(re.match(r"cd\s", step) for step in steps):
+        return ""  # the command that stands in begins in the base directory
+    has_folder = any(re.match(r"cd\s", step) for step in steps)
+    return f"({before.strip()}) && " if has_folder else f"{before.strip()} && "
 
 
 def server_name(line: str) -> str:

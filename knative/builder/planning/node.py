@@ -7,7 +7,7 @@ import re
 
 from knative.builder.failure import UNSUPPORTED, BuildFailure
 from knative.builder.planning.declarations import Declarations
-from knative.builder.planning.node_frameworks import Application
+from knative.builder.planning.node_frameworks import Application, find_framework
 from knative.builder.planning.node_packages import LIFECYCLE, Manager, choose_manager, siblings_of
 from knative.builder.planning.node_scripts import needs_development, resolve, scripts_of
 from knative.builder.planning.node_start import Chosen, choose
@@ -25,7 +25,7 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     manager = choose_manager(tree, manifest)
     application = Application(tree, manifest, manager.root.directory)
     scripts = scripts_of(manifest)
-    build_script = "heroku-postbuild" if "heroku-postbuild" in scripts else "build" if "build" in scripts else ""
+    build_script = _build_script(application, scripts)
     chosen = choose(application, manager, declared, scripts, has_build=bool(build_script or declared.build))
     _refuse_bun(tree, scripts, chosen.start)
     builds = _builds(application, manager, declared, chosen, build_script)
@@ -53,6 +53,16 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         is_single_page=chosen.is_single_page,
         notices=(*manager.notices, *chosen.notices),
     )
+
+
+def _build_script(application: Application, scripts: dict[str, str]) -> str:
+    """Return the script that builds: Heroku's, `build`, or the only other one that runs the framework's build (`docs:build`)."""
+    if own := next((name for name in ("heroku-postbuild", "build") if name in scripts), ""):
+        return own
+    framework = find_framework(application)
+    program = re.escape(framework.build) if framework and framework.build else "$^"
+    named = [name for name, line in scripts.items() if re.match(rf"(?:cross-env\s+)?(?:\w+=\S+\s+)*(?:npx\s+)?{program}(\s|$)", line)]
+    return named[0] if len(named) == 1 else ""
 
 
 def _builds(application: Application, manager: Manager, declared: Declarations, chosen: Chosen, script: str) -> tuple[Step, ...]:

@@ -111,8 +111,8 @@ def _svelte(application: Application) -> Served | None:
     if not application.has("@sveltejs/kit"):
         return None
     if application.has("@sveltejs/adapter-static"):
-        fallback = application.option("svelte.config", "fallback")
-        return Served("SvelteKit", site=any_of("build", "dist"), is_single_page=bool(fallback), build="vite build")
+        fallback, pages = (application.option("svelte.config", option) for option in ("fallback", "pages"))
+        return Served("SvelteKit", site=any_of(*([pages] if pages else []), "build", "dist"), is_single_page=bool(fallback), build="vite build")
     folder = application.option("svelte.config", "out") or "build"
     if application.has("@sveltejs/adapter-node"):
         return Served("SvelteKit", with_host(f"node {folder}", "HOST"), build="vite build")

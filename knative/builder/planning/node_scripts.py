@@ -28,7 +28,7 @@ PROGRAMS = {
 """Programs whose package has another name."""
 BUILD = re.compile(
     r"(?:(?:npx|cross-env(?:\s+\w+=\S+)*|\w+=\S+)\s+)*(?:(?:npm|pnpm|yarn)\s+(?:run\s+)?[\w:-]*(?:build|compile)[\w:-]*\s*$"
-    r"|(?:tsc|tsup|swc|babel|webpack|rollup|esbuild|parcel\s+build|\w[\w-]*\s+build)\b(?!.*\s(?:--watch|-w)\b))"
+    r"|(?:tsc|tsup|swc|babel|webpack|rollup|esbuild|sass|lessc|stylus|postcss|tailwindcss|parcel\s+build|\w[\w-]*\s+build)\b(?!.*\s(?:--watch|-w)\b))"
 )
 """A command that writes files which the application serves or runs."""
 CLEAN = re.compile(r"(?:npx\s+)?(?:rimraf|del-cli|del|rm|mkdir|shx|cp|copyfiles|(?:npm|pnpm|yarn)\s+run\s+(?:clean|lint))\b")
@@ -85,6 +85,14 @@ def development_line(scripts: dict[str, str], line: str, depth: int = 0) -> str:
     return next(filter(None, found), "")
 
 
+def in_foreground(line: str) -> str:
+    """Return a line that stays: `pm2 start` and `forever start` leave a process behind and end, and so does `&`."""
+    if "--no-daemon" not in line:
+        line = re.sub(r"(^|&&\s*|\s)pm2\s+start(?=\s)", r"\1pm2-runtime start", line)
+    line = re.sub(r"(^|&&\s*|\s)forever\s+start(?=\s)", r"\1forever", line)
+    return re.sub(r"(?<!&)&\s*$", "", line).strip()
+
+
 def needs_environment(line: str) -> bool:
     """Whether a script reads variables that only a package manager sets."""
     return re.search(r"npm_(package|config|lifecycle)_", line) is not None
@@ -93,6 +101,8 @@ def needs_environment(line: str) -> bool:
 def production_line(tree: Tree, manifest: dict[str, Any], line: str, *, has_build: bool) -> str:
     """Return the line that runs in production what a watcher (`nodemon app.js`) runs in development, "" if that is not known."""
     watcher = development_server(line)
+    if watcher.startswith("fastify "):
+        return re.sub(r"\s(?:-w|--watch)(?=\s|$)", "", watcher)
     if not re.match(r"(nodemon|supervisor|node|ts-node-dev|tsnd|tsx|ts-node)\b", watcher):
         return ""
     words = re.sub(r"[\"']", " ", watcher).split()

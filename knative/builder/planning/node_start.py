@@ -6,7 +6,7 @@ from typing import Any
 
 from knative.builder.failure import NOT_RECOGNIZED, UNSUPPORTED, BuildFailure
 from knative.builder.planning.declarations import Declarations
-from knative.builder.planning.development import development_server, server_name
+from knative.builder.planning.development import before_server, development_server, server_name
 from knative.builder.planning.node_frameworks import Application, Served, find_framework, with_address
 from knative.builder.planning.node_packages import Manager, workspace_members
 from knative.builder.planning.node_scripts import (
@@ -15,6 +15,7 @@ from knative.builder.planning.node_scripts import (
     Line,
     compiled_path,
     development_line,
+    in_foreground,
     needs_environment,
     production_line,
     resolve,
@@ -61,7 +62,9 @@ def choose(application: Application, manager: Manager, declared: Declarations, s
         build, line = split_build(scripts, declared.start)
         line = resolve(scripts, line)
         if not development_line(scripts, line) or (line == declared.start and declared.start_source != PROCFILE):
-            return Chosen(declared.start_source, with_address(application, line), framework=framework, before=_build_before(application, build))
+            line, notices = _staying(line)
+            before = _build_before(application, build)
+            return Chosen(declared.start_source, with_address(application, line), framework=framework, before=before, notices=notices)
     for name in (*PRODUCTION_SCRIPTS, "start"):
         build, line = split_build(scripts, resolve(scripts, scripts.get(name, "")))
         if line and not development_line(scripts, line) and not _is_served_otherwise(line, framework):
@@ -70,7 +73,8 @@ def choose(application: Application, manager: Manager, declared: Declarations, s
     whole = resolve(scripts, start or scripts.get("dev", "") or scripts.get("serve", ""))
     watched = development_line(scripts, whole) or whole
     unused = _unused(origin, watched) if start else ""
-    line = production_line(tree, manifest, watched, has_build=has_build) if watched else ""
+    build, served = split_build(scripts, watched)
+    line = production_line(tree, manifest, served, has_build=has_build or bool(build)) if watched else ""
     has_own_server = application.has(*SERVERS) and bool(line or _server_file(tree, manifest, has_build=has_build))
     if framework and not (framework.name in ("Vite", "Parcel") and has_own_server):
         if framework.refusal:
@@ -78,8 +82,10 @@ def choose(application: Application, manager: Manager, declared: Declarations, s
         notices = (f"{unused}; it is not used in production",) if unused else ()
         return Chosen(framework.name, framework.start, framework.site, framework.is_single_page, framework, notices=notices)
     if line:
+        if preparation := before_server(served):
+            line = f"{preparation}exec {line}"
         notice = f"{unused or _unused('script dev', watched)}; started is: {line}"
-        return Chosen("what the development server watches", line, framework=framework, notices=(notice,))
+        return Chosen("what the development server watches", line, framework=framework, before=_build_before(application, build), notices=(notice,))
     if start and has_build and re.match(BROWSER_SERVERS, development_server(watched)):
         return Chosen("static site from script build", site=any_of(*OUTPUT_FOLDERS), notices=(f"{unused}; the site of script build is served",))
     if start:
@@ -131,7 +137,8 @@ def _is_application(tree: Tree) -> bool:
 
 def _script(application: Application, manager: Manager, scripts: dict[str, str], line: Line, framework: Served | None) -> Chosen:
     """Start a script. A `prestart` that builds becomes a step of the build, another one runs before the start."""
-    command, before = with_address(application, line.command), scripts.get(f"pre{line.source}", "")
+    staying, notices = _staying(line.command)
+    command, before = with_address(application, staying), scripts.get(f"pre{line.source}", "")
     if needs_environment(command):
         return Chosen(f"script {line.source}", f"{manager.name} run {line.source}", framework=framework)
     steps = _build_before(application, line.build)
@@ -141,7 +148,13 @@ def _script(application: Application, manager: Manager, scripts: dict[str, str],
             steps += (manager.run(f"pre{line.source}", application.tree.directory),) if content != build else ()
         elif "&&" in content or not CLEAN.match(content):  # the files of an image are those of its build
             command = f"{content} && {'' if re.search(r'[;&|()=]', command) else 'exec '}{command}"
-    return Chosen(f"script {line.source}", command, framework=framework, before=steps)
+    return Chosen(f"script {line.source}", command, framework=framework, before=steps, notices=notices)
+
+
+def _staying(line: str) -> tuple[str, tuple[str, ...]]:
+    """Return a line that runs until the application ends, and a notice if it is another one than the repository's."""
+    staying = in_foreground(line)
+    return staying, () if staying == line else (f"{line} ends and leaves the application in the background; started is: {staying}",)
 
 
 def _build_before(application: Application, line: str) -> tuple[Step, ...]:

@@ -5,7 +5,7 @@ import re
 from knative.builder.failure import NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning import assets
 from knative.builder.planning.declarations import Declarations, build_step
-from knative.builder.planning.development import development_server, server_name
+from knative.builder.planning.development import before_server, development_server, server_name
 from knative.builder.planning.php_server import START, server_step
 from knative.builder.planning.plan import Plan, Step, Toolchain
 from knative.builder.planning.procfile import PROCFILE
@@ -35,13 +35,14 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         detail = f"PHP application (composer.json) without index.php in its top folder, {folders}. Add one, or a Procfile with a line `web: …`."
         raise BuildFailure(NOT_RECOGNIZED, detail)
     else:
-        start, source = START, declared.start_source if heroku else f"{root}/index.php".lstrip("/")
+        before = before_server(declared.start) if server else ""
+        start, source = f"{before}exec {START}" if before else START, declared.start_source if heroku else f"{root}/index.php".lstrip("/")
         servers = (server_step(root, tree.directory),)
     front = assets.find_assets(tree, declared.buildpacks)
     steps, notices = _install(tree, manifest) if has_composer and (required or tree.has("composer.lock")) else ((), ())
     if is_laravel:
         notices += ("Laravel needs the secret APP_KEY; set it with `capsule env set --secret`",)
-        if not declared.release:
+        if not declared.release and not re.search(r"\bmigrate\b", start):
             notices += ("database migrations do not run by themselves; set the release command `php artisan migrate --force` to run them",)
     composer = (Toolchain("composer"),) if steps else ()
     if server and servers:

@@ -5,7 +5,7 @@ import re
 from knative.builder.failure import NOT_RECOGNIZED, UNSUPPORTED, BuildFailure
 from knative.builder.planning import assets
 from knative.builder.planning.declarations import Declarations, build_step
-from knative.builder.planning.development import development_server, server_name
+from knative.builder.planning.development import before_server, development_server, server_name
 from knative.builder.planning.plan import Plan, Step, Toolchain
 from knative.builder.planning.procfile import PROCFILE
 from knative.builder.planning.python_packages import PIP, Packages, find_packages
@@ -71,8 +71,10 @@ def _with_detected(tree: Tree, packages: Packages, declared: Declarations, start
         return start
     server = development_server(declared.start) if declared.start_source == PROCFILE else ""
     if server and found and found.server:
-        notice = f"{PROCFILE}: web runs {server_name(server)}, a development server; started is: {found.command}"
-        return Start(found.command, found.file, found.server, found.steps, (notice, *found.notices))
+        before = before_server(declared.start)
+        command = f"{before}exec {found.command.removeprefix('exec ')}" if before else found.command
+        notice = f"{PROCFILE}: web runs {server_name(server)}, a development server; started is: {command}"
+        return Start(command, found.file, found.server, found.steps, (notice, *found.notices))
     return Start(start.command, start.file, steps=found.steps if found else (), notices=found.notices if found and found.steps else ())
 
 

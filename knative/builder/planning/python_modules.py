@@ -1,7 +1,7 @@
 """Find application objects in Python modules. Parses modules and never runs them."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from knative.builder.planning.tree import Tree
@@ -43,11 +43,17 @@ def find_application(tree: Tree, path: str, installed: frozenset[str], depth: in
     if module is None or depth > MAX_DEPTH:
         return None
     imports = imported_names(module)
+    if convention := _conventional(path, module, imports):
+        return convention
     found: dict[str, str] = {}
     wrapped: dict[str, str] = {}
+
+    def interface_of(call: ast.Call) -> str:
+        return _interface(tree, path, _name(call.func), _qualified(call.func, imports), installed, module, depth)
+
     for names, call in _assignments(module):
         callee = _name(call.func)
-        interface = _interface(tree, path, callee, _qualified(call.func, imports), installed, module, depth)
+        interface = interface_of(call) or (_wrapped(call, interface_of) if names[0] in VARIABLES else "")
         if interface:
             variable = f"{names[0]}.server" if callee == "Dash" else names[0]
             (wrapped if callee in WRAPPERS else found)[variable] = interface
@@ -56,7 +62,7 @@ def find_application(tree: Tree, path: str, installed: frozenset[str], depth: in
             return Application(path, name, found[expression])
     if chosen := _choose(wrapped) or _choose(found):
         return Application(path, chosen, {**found, **wrapped}[chosen])
-    return _imported(tree, path, imports, installed, depth) or _factory(path, module, imports, installed) or _conventional(path, module)
+    return _imported(tree, path, imports, installed, depth) or _factory(path, module, imports, installed) or _conventional(path, module, {})
 
 
 def _choose(found: dict[str, str]) -> str:
@@ -114,12 +120,25 @@ def _factory(path: str, module: ast.Module, imports: dict[str, str], installed: 
     return None
 
 
-def _conventional(path: str, module: ast.Module) -> Application | None:
-    """asgi.py and wsgi.py hold an application by convention, whatever makes it."""
+def _wrapped(call: ast.Call, interface_of: Callable[[ast.Call], str]) -> str:
+    """`app = Middleware(FastAPI())`: the interface of the application that a call gets."""
+    return next((interface for argument in call.args if isinstance(argument, ast.Call) and (interface := interface_of(argument))), "")
+
+
+def _conventional(path: str, module: ast.Module, imports: Mapping[str, str]) -> Application | None:
+    """asgi.py and wsgi.py hold an application by convention, whatever makes it.
+
+    With `imports`, only a variable `application` that wraps what the module has otherwise: `application = Middleware(app)`.
+    """
     stem = path.rpartition("/")[2].removesuffix(".py")
     if stem not in (ASGI, WSGI):
         return None
-    names = {name for names, _ in _assignments(module) for name in names} | set(imported_names(module))
+    calls = {name: call for names, call in _assignments(module) for name in names}
+    if imports:
+        call = calls.get("application")
+        is_wrapper = call is not None and any(isinstance(each, ast.Name) and (each.id in calls or each.id in imports) for each in call.args)
+        return Application(path, "application", stem) if is_wrapper else None
+    names = {*calls, *imported_names(module)}
     names |= {node.name for node in module.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
     return next((Application(path, name, stem) for name in ("application", "app") if name in names), None)
 

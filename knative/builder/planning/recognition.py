@@ -7,14 +7,15 @@ from pathlib import PurePosixPath
 
 from knative.builder.failure import NOT_RECOGNIZED, UNSUPPORTED, BuildFailure
 from knative.builder.planning import go, java, node, php, python, ruby, static
-from knative.builder.planning.declarations import PROJECT_FILE, Declarations, base_directory_of, build_step, read_declarations
+from knative.builder.planning.declarations import Declarations, base_directory_of, build_step, read_declarations
 from knative.builder.planning.development import development_server, server_name
 from knative.builder.planning.node_scripts import scripts_of
 from knative.builder.planning.node_start import only_application
 from knative.builder.planning.plan import BuildSettings, Plan
 from knative.builder.planning.procfile import PROCFILE
+from knative.builder.planning.project_file import PROJECT_FILE
 from knative.builder.planning.tree import Tree, join
-from knative.builder.planning.unsupported import SUPPORTED, find_unsupported
+from knative.builder.planning.unsupported import SUPPORTED, find_unsupported, find_unsupported_below
 
 Detect = Callable[[Tree, Declarations], Plan | None]
 PROVIDERS: dict[str, Detect] = {
@@ -179,6 +180,8 @@ def _unrecognized(tree: Tree, declared: Declarations) -> BuildFailure:
     if folders := candidates(tree):
         listed = ", ".join(folders[:8])
         return BuildFailure(NOT_RECOGNIZED, f"{where} has no application. To build a folder of it, set the base directory: {listed}.")
+    if sentence := find_unsupported_below(tree):
+        return BuildFailure(UNSUPPORTED, sentence)
     return BuildFailure(NOT_RECOGNIZED, f"{where} has none of: {NEEDED}. Files: {', '.join(tree.names[:10]) or 'none'}.")
 
 

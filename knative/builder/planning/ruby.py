@@ -79,10 +79,13 @@ def ruby_toolchain(tree: Tree, *, is_needed_to_run: bool = True) -> Toolchain:
     requirements = re.findall(r"[\"']([^\"']+)[\"']", named[1]) if named else []
     locked = re.search(r"(?m)^RUBY VERSION\n\s+ruby (\d+\.\d+\.\d+)", tree.text("Gemfile.lock"))
     version = re.match(r"(?:ruby-)?([\w.-]+)", tree.text(".ruby-version").strip())
+    engine = re.search(r"(?m)^\s*ruby\b.*?\bengine(?:\s*:|:?\s*=>)\s*[\"'](\w+)[\"']", gemfile)
+    if engine and engine[1] != "ruby":  # JRuby, TruffleRuby: refused by name
+        return Toolchain("ruby", engine[1], "Gemfile (engine)", is_needed_to_run=is_needed_to_run)
     candidates = [
         (", ".join(requirements), "Gemfile"),
         (locked[1] if locked else "", "Gemfile.lock"),
-        (version[1] if version and version[1][0].isdigit() else "", ".ruby-version"),
+        (version[1] if version and version[1] != "system" else "", ".ruby-version"),
         *managed_versions(tree, "ruby"),
     ]
     found = next(((constraint, source) for constraint, source in candidates if constraint not in ("", "latest")), ("", ""))

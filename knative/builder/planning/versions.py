@@ -12,6 +12,7 @@ LTS_NAMES = {
 }  # fmt: skip
 """Node.js's code names of long-term support releases (github.com/nodejs/Release)."""
 ASDF_NAMES = {"python": "python", "nodejs": "node", "node": "node", "golang": "go", "go": "go", "ruby": "ruby", "php": "php", "java": "java"}
+MISE_FILES = ("mise.toml", ".mise.toml", "mise/config.toml", ".mise/config.toml", ".config/mise.toml", ".config/mise/config.toml")
 NUMBER = re.compile(r"\d+(?:\.\d+)*")
 
 
@@ -40,12 +41,14 @@ def _python_versions(tree: Tree) -> Iterator[tuple[str, str]]:
 
 
 def pinned_python(text: str) -> str:
-    """Return a PEP 440 constraint for `3.12`, `3.12.4`, `python-3.12.4`, `cpython@3.12` or a specifier. "" for names of virtual environments.
+    """Return a PEP 440 constraint for `3.12`, `3.12.x`, `python-3.12.4`, `cpython-3.12-linux`, `3.12.4/envs/shop` (pyenv-virtualenv) or a specifier.
 
-    Another implementation (`pypy3.10`) stays as it is: it is refused by name.
+    "" for names of virtual environments. Another implementation (`pypy3.10`) stays as it is: it is refused by name.
     """
-    text = text.strip().strip("\"'")
-    match = re.fullmatch(r"(?:c?python)?[-@=]?(\d+(?:\.\d+)*)(t|-dev|(?:a|b|rc)\d+)?", text, re.IGNORECASE)
+    text = text.strip().strip("\"'").partition("/")[0]
+    match = re.fullmatch(
+        r"(?:c?python)?[-@= ]?v?(\d+(?:\.\d+)*)(?:\.[x*])?(t|-dev|(?:a|b|rc)\d+)?(?:-(?:linux|macos|windows)\S*)?", text, re.IGNORECASE
+    )
     if match is None:
         is_specifier = re.match(r"[<>=~!]", text) is not None
         is_implementation = re.match(r"(pypy|graalpy|jython|micropython|miniconda|anaconda)", text, re.IGNORECASE) is not None
@@ -131,16 +134,24 @@ def node_range(text: str) -> str:
 
 
 def managed_versions(tree: Tree, language: str) -> Iterator[tuple[str, str]]:
-    """(version, file) of asdf's .tool-versions and of mise.toml."""
+    """(version, file) of asdf's .tool-versions and of mise.toml. `latest:20` and `prefix:20` name a prefix; other words no version."""
     for line in _lines(tree.text(".tool-versions")):
         words = line.split()
         if len(words) > 1 and ASDF_NAMES.get(words[0]) == language:
-            yield words[1], tree.place(".tool-versions")
-    for file in ("mise.toml", ".mise.toml"):
+            yield _managed(words[1]), tree.place(".tool-versions")
+    for file in MISE_FILES:
         for name, value in table(tree.toml(file), "tools").items() if tree.has(file) else ():
             if ASDF_NAMES.get(name) == language:
                 version = value[0] if isinstance(value, list) and value else value.get("version") if isinstance(value, dict) else value
-                yield str(version), tree.place(file)
+                yield _managed(str(version)), tree.place(file)
+
+
+def _managed(version: str) -> str:
+    """Return a version of asdf or mise in the language's own grammar; "" for a revision, a folder, and the newest one."""
+    kind, colon, rest = version.partition(":")
+    if colon:
+        return rest if kind in ("latest", "prefix") else ""
+    return "" if version in ("latest", "system") else version
 
 
 def _lines(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 SITE_FOLDER, ENCODED_FOLDER = "site", "encoded"
 """Folders of the image: the site's own files, and those that the build compressed, by the same names with a suffix."""
-INDEX_PAGE, NOT_FOUND_PAGE = "index.html", "404.html"
+INDEX_PAGE, NOT_FOUND_PAGE, APPLICATION_PAGE = "index.html", "404.html", "200.html"
 ENCODINGS = {"br": ".br", "gzip": ".gz"}
 """Content coding (RFC 9110 section 8.4.1) → suffix of the compressed file beside a file, best first."""
 REVALIDATE, IMMUTABLE = "public, max-age=0, must-revalidate", "public, max-age=31536000, immutable"
@@ -66,7 +66,10 @@ class Index:
     """The files that a site serves."""
 
     def __init__(self, files: Iterable[File], is_single_page: bool = False) -> None:
-        """`is_single_page`: index.html answers every path of the application, unless the site has a page for what is not found."""
+        """`is_single_page`: index.html answers every path of the application, unless the site has a page for what is not found.
+
+        200.html always does (surge.sh's and SvelteKit's name for the page of an application of one page).
+        """
         files = list(files)
         self._files: Mapping[str, File] = {file.name: file for file in files if file.folder == SITE_FOLDER}
         self._variants: Mapping[str, File] = {file.name: file for file in files if file.folder == ENCODED_FOLDER} | self._files
@@ -106,10 +109,12 @@ class Index:
         return any(file.name + suffix in self._variants for suffix in ENCODINGS.values())
 
     def _missing(self, name: str) -> Found | None:
+        is_route = not name.startswith(".") and "\0" not in name and media_type(name) == UNKNOWN_TYPE
+        if is_route and (application := self._files.get(APPLICATION_PAGE)):
+            return Found(application)
         if page := self._files.get(NOT_FOUND_PAGE):
             return Found(page, 404)
         application = self._files.get(INDEX_PAGE)
-        is_route = not name.startswith(".") and "\0" not in name and media_type(name) == UNKNOWN_TYPE
         return Found(application) if self._is_single_page and application and is_route else None
 
     def _file(self, name: str) -> File | None:

@@ -128,8 +128,9 @@ def _ruby(text: str) -> VersionRange:
     bare = re.sub(r"^ruby[- ]", "", text)
     specifiers = []
     for part in filter(None, (each.strip(" \"'[]") for each in bare.split(","))):
-        operator, version = re.fullmatch(r"(~>|>=|<=|!=|=|<|>)?\s*(\d[\w.]*)", part).groups() if re.match(r"[~<>=!\d]", part) else ("", "")  # type: ignore[union-attr]
-        version = re.sub(r"p\d+$", "", version)
+        match = re.fullmatch(r"(~>|>=|<=|!=|=|<|>)?\s*(\d[\w.]*)(?:-(preview|rc)(\d+))?", part)
+        operator, version = (match[1], match[2]) if match else ("", "")
+        version = re.sub(r"p\d+$", "", version) + (f"{'rc' if match[3] == 'rc' else 'a'}{match[4]}" if match and match[3] else "")
         match operator:
             case "~>" if "." not in version:
                 specifiers.append(f">={version},<{int(version) + 1}")

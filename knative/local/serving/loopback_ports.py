@@ -11,16 +11,15 @@ and pods listen on ports of their own. Without it, pods inherit the host port (`
 """
 
 import asyncio
-import socket
 from collections.abc import Mapping
 from typing import Any
 
+from knative.local.listening_sockets import ListeningSockets
 from knative.local.serving.destinations import one_service
 from knative.local.serving.http.listeners import Listener
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.node import PLATFORM_NAMESPACES
 from knative.local.serving.routing import Key, RoutingTable
-from knative.local.settings import LOOPBACK
 
 ANNOTATION = "local.capsule.dev/loopback-port"
 
@@ -32,8 +31,8 @@ class PortUnavailable(Exception):
 class LoopbackPorts:
     """A Runnable."""
 
-    def __init__(self, ingress: Ingress, table: RoutingTable, port_offset: int) -> None:
-        self._ingress, self._table, self._offset = ingress, table, port_offset
+    def __init__(self, ingress: Ingress, table: RoutingTable, port_offset: int, sockets: ListeningSockets) -> None:
+        self._ingress, self._table, self._offset, self._sockets = ingress, table, port_offset, sockets
         self._open: dict[Key, tuple[int, Listener]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -42,7 +41,7 @@ class LoopbackPorts:
 
     async def stop(self) -> None:
         for key in list(self._open):
-            self.release(key)
+            self._close(key)
         await asyncio.gather(*self._closing)
 
     def assign(self, key: Key, annotations: Mapping[str, Any], host_port: str | None = None) -> int | None:
@@ -64,7 +63,7 @@ class LoopbackPorts:
             raise PortUnavailable(f"Port {port} of this machine's loopback belongs to Service {'/'.join(owner)}.")
         self.release(key)
         try:
-            listening = socket.create_server((LOOPBACK, port), backlog=128)
+            listening = self._sockets.open(port)
         except OSError as error:
             raise PortUnavailable(f"Port {port} of this machine's loopback cannot be opened: {error.strerror or error}.") from error
         listen = self._ingress.listen_with_tls if has_tls else self._ingress.listen
@@ -72,6 +71,11 @@ class LoopbackPorts:
         return port
 
     def release(self, key: Key) -> None:
+        if key in self._open:
+            self._sockets.close(self._open[key][0])
+            self._close(key)
+
+    def _close(self, key: Key) -> None:
         found = self._open.pop(key, None)
         if found is not None:
             task = asyncio.create_task(found[1].close(), name=f"close loopback port {found[0]}")

@@ -73,6 +73,10 @@ class Routes:
         if self._store.find(ROUTE, metadata["namespace"], metadata["name"]) is None:
             self._revisions.set_route_targets(metadata["namespace"], set(), metadata["name"])
 
+    def is_loaded(self) -> bool:
+        """Whether the table has all stored Routes."""
+        return self._loaded or not any(self._store.entries(ROUTE))
+
     async def reconcile(self, object: Object) -> None:
         if not self._loaded:
             self._load()

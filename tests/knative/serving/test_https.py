@@ -8,15 +8,17 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Self, cast
+from types import SimpleNamespace
+from typing import Self, cast
 
 import httpx
 import pytest
 from cryptography import x509
 
-from knative.local.serving.destinations import Refusal
 from knative.local.serving.http.certificates import Certificates
+from knative.local.serving.http.upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
+from knative.local.serving.routing import Routing, RoutingTable
 from knative.local.settings import Pair
 from knative.machine import tls
 from knative.machine.home import Home, Ports
@@ -24,7 +26,6 @@ from tests.certificates import Authority
 from tests.knative.machine import PLATFORM, SAMPLE, Machine, free_offset, service
 from tests.proof import proof
 
-FOUND_NOTHING = Refusal(404, "No application has this host name.")
 HANDSHAKES = 30
 
 
@@ -43,12 +44,18 @@ def certificates(home: Home, *own: tuple[Path, Path], serves: Callable[[str], bo
 @contextlib.asynccontextmanager
 async def listening(found: Certificates) -> AsyncIterator[int]:
     """A port of an ingress that knows no host: what is tested happens before a Route is looked up."""
-    ingress = Ingress(cast(Any, None), cast(Any, None), 0, tls=found.context)
-    listener = ingress.listen_with_tls(socket.create_server(("127.0.0.1", 0)), lambda host: FOUND_NOTHING, "test")
+    listening = socket.create_server(("127.0.0.1", 0))
+    routing = cast(Routing, SimpleNamespace(table=RoutingTable()))
+    ingress = Ingress(routing, Upstreams(no_pod), 0, open_port=lambda _: listening, tls=found.context)
+    await ingress.start()
     try:
-        yield listener._listening.getsockname()[1]
+        yield listening.getsockname()[1]
     finally:
-        await listener.close()
+        await ingress.stop()
+
+
+async def no_pod(port: int) -> socket.socket:
+    raise ConnectionRefusedError
 
 
 async def connect(port: int, name: str, authorities: str, *, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> tuple[x509.Certificate, bytes]:

@@ -11,7 +11,9 @@ from functions.edge.dashboard.pages import (
     dead_letters,
     deployments,
     device,
+    email_suppressions,
     invitations,
+    mailbox,
     observation,
     operations,
     passkeys,
@@ -49,6 +51,8 @@ PAGES: tuple[Page, ...] = (
     *dead_letters.PAGES,
     *users.PAGES,
     *customers.PAGES,
+    *email_suppressions.PAGES,
+    *mailbox.PAGES,
 )
 
 __all__ = ["PAGES", "Page"]
