@@ -17,6 +17,7 @@ from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home
 
 DEFAULT_SENDER_DOMAIN = ".localhost"
+REMEDY = f"{MAIL_FROM.name}='Name <you@your.domain>'"
 
 
 def check(home: Home, _: datetime) -> Iterator[Finding]:
@@ -26,6 +27,9 @@ def check(home: Home, _: datetime) -> Iterator[Finding]:
     if parts.scheme == "maildir":
         folder = Path(unquote(parts.path))
         yield decide_maildir(str(folder), is_writable=not folder.exists() or os.access(folder, os.W_OK))
+        return
+    if parts.scheme == "ses":
+        yield decide_ses(parts.hostname or "", sender)
         return
     try:
         asyncio.run(SmtpTransport(url, sender, SystemClock()).check())
@@ -51,12 +55,21 @@ def decide_maildir(folder: str, *, is_writable: bool) -> Finding:
     return Finding("mail", Level.NOTE, summary, details=(f"{MAIL_URL.name}=smtp://user:password@host:587 sends them.",))
 
 
+def decide_ses(region: str, sender: str) -> Finding:
+    """Not tried: which calls its credentials allow is the account's policy, and sending is all that Capsule needs."""
+    if not _is_deliverable(sender):
+        return Finding("mail", Level.FAULT, f"Amazon SES refuses the sender {sender}.", REMEDY)
+    return Finding("mail", Level.NOTE, f"Amazon SES in {region}, not tried; e-mails come from {sender}")
+
+
+def _is_deliverable(sender: str) -> bool:
+    return not sender.rstrip(">").endswith(DEFAULT_SENDER_DOMAIN)
+
+
 def decide_smtp(host: str, sender: str, refusal: str) -> Finding:
     """`refusal`: why the server cannot be used; empty: it answered, and accepts the credentials."""
     if refusal:
         return Finding("mail", Level.FAULT, refusal, f"Correct {MAIL_URL.name}, then ./taskw up. Registrations wait for e-mails.")
-    if sender.rstrip(">").endswith(DEFAULT_SENDER_DOMAIN):
-        return Finding(
-            "mail", Level.FAULT, f"{host} answers, but the sender is {sender}: receivers refuse it.", f"{MAIL_FROM.name}='Name <you@your.domain>'"
-        )
+    if not _is_deliverable(sender):
+        return Finding("mail", Level.FAULT, f"{host} answers, but the sender is {sender}: receivers refuse it.", REMEDY)
     return Finding("mail", Level.GOOD, f"{host} answers; e-mails come from {sender}")

@@ -90,6 +90,8 @@ def test_mail() -> None:
     expect(mail.decide_maildir("/m", is_writable=False), FAULT, "not writable")
     expect(mail.decide_smtp("mx", "Capsule <c@example.com>", ""), GOOD, "mx answers")
     expect(mail.decide_smtp("mx", "Capsule <c@example.com>", "mx does not accept our credentials (535)"), FAULT, "credentials")
+    expect(mail.decide_ses("eu-west-1", "Capsule <c@example.com>"), NOTE, "eu-west-1")
+    expect(mail.decide_ses("eu-west-1", "Capsule <no-reply@capsule.localhost>"), FAULT, "CAPSULE_MAIL_FROM")
     expect(mail.decide_smtp("mx", "Capsule <no-reply@capsule.localhost>", ""), FAULT, "CAPSULE_MAIL_FROM")
 
 
