@@ -183,7 +183,8 @@ class _Verifier:
 
     def _removal(self, number: int, entry: Json) -> None:
         """An entry that names the last one that was removed. If the file begins behind that one, both must name the same hash."""
-        recorded = entry.get("after") if isinstance(entry.get("after"), dict) else {}
+        change = entry.get("after")
+        recorded: Json = change if isinstance(change, dict) else {}
         if recorded.get("removedThrough") != self.result.after or not self.result.after:
             return
         if recorded.get("removedHash") != self._begin.hash:

@@ -363,7 +363,7 @@ class Deploy(Operations):
         *,
         idempotency_key: str | None = None,
     ) -> TransferredApplicationView:
-        """Move an application to another team."""
+        """Transfer an application to another team."""
         return cast(TransferredApplicationView, self._call("POST", f"/v1/apps/{segment(application_id)}/transfer", body=body or {}, idempotency_key=idempotency_key))
 
     def dead_letters(

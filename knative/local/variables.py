@@ -30,6 +30,27 @@ LOG_LEVEL = Setting(
     "What the one-machine Knative logs (`./taskw logs knative`).",
     default="INFO",
 )
+HTTPS = Setting(
+    "CAPSULE_HTTPS",
+    forms.switch(),
+    "Whether the gateway, the dashboard, terminals and applications are served over TLS 1.3 only, see [HTTPS](operations.md#https). Takes effect at "
+    "the next `up`.",
+    default="off",
+)
+_CERTIFICATE = "the path of a PEM file with a certificate followed by its chain"
+_KEY = "the path of a PEM file with a private key without a passphrase, readable by its owner only"
+HTTPS_CERTIFICATE = Setting(
+    "CAPSULE_HTTPS_CERTIFICATE",
+    forms.path(_CERTIFICATE),
+    "Your certificate for the hosts of `CAPSULE_PUBLIC_URL` and `CAPSULE_DASHBOARD_URL`. Every other host gets one of this machine's authority.",
+)
+HTTPS_KEY = Setting("CAPSULE_HTTPS_KEY", forms.path(_KEY), "Its key. Both files may be replaced while Capsule runs.")
+HTTPS_APPLICATION_CERTIFICATE = Setting(
+    "CAPSULE_HTTPS_APPLICATION_CERTIFICATE",
+    forms.path(_CERTIFICATE),
+    "Your wildcard certificate for the hosts of `CAPSULE_APPLICATION_URL`.",
+)
+HTTPS_APPLICATION_KEY = Setting("CAPSULE_HTTPS_APPLICATION_KEY", forms.path(_KEY), "Its key.")
 
 SHARED_FOLDERS = Setting(
     "CAPSULE_SHARED_FOLDERS",
@@ -65,7 +86,10 @@ SECTIONS = (
         "One-machine Knative",
         READER,
         PLACE,
-        (HOME, PORT_OFFSET, AMQP_URL, EGRESS_ALLOW, DOCKERFILE_BUILDS, IMAGE_STORE_GIB, DISK_RESERVE_GIB, LOG_LEVEL, HEALTH_CHECK_KEY),
+        (
+            *(HOME, PORT_OFFSET, AMQP_URL, EGRESS_ALLOW, DOCKERFILE_BUILDS, IMAGE_STORE_GIB, DISK_RESERVE_GIB, LOG_LEVEL, HEALTH_CHECK_KEY),
+            *(HTTPS, HTTPS_CERTIFICATE, HTTPS_KEY, HTTPS_APPLICATION_CERTIFICATE, HTTPS_APPLICATION_KEY),
+        ),
     ),
     Section(
         "Set by Capsule for the one-machine Knative and its pods",

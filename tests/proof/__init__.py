@@ -52,7 +52,10 @@ PROOFS = {
         "A repository of each kind and language builds and runs",
         (*(f"tests/builder/test_{name}.py" for name in ("languages", "kinds", "builds")), "tests/adapters/test_deploy_builds.py"),
     ),
-    "rotation": Proof("Passwords and keys rotate under load, nothing fails", ("tests/journeys/test_rotation.py", "tests/machine/test_tls.py")),
+    "rotation": Proof(
+        "Passwords and keys rotate under load, nothing fails",
+        ("tests/journeys/test_rotation.py", "tests/machine/test_tls.py", "tests/knative/serving/test_https.py"),
+    ),
     "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
     "sessions": Proof(
         "Every function refuses what ended; the time it takes",

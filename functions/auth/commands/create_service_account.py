@@ -14,7 +14,7 @@ from functions.auth.domain.team_rejections import OwnerRole, PersonalTeam, Servi
 from functions.auth.domain.team_views import ServiceAccountView, TeamName
 from functions.auth.ports import ServiceAccounts
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Change, Clock, Done, Model, Permission, Permit, RecentLoginRequired, Role, command
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, RecentLoginRequired, Role, Scale, command
 
 
 class CreateServiceAccount(Model):
@@ -33,6 +33,7 @@ class CreatedServiceAccountView(ServiceAccountView):
     status=201,
     rejects=[TeamNotFound, PersonalTeam, OwnerRole, ServiceAccountNameTaken, TooManyServiceAccounts, RecentLoginRequired],
     emits=[ServiceAccountCreated, TeamMembershipChanged],
+    scale=Scale(max=2),
 )
 async def create_service_account(
     request: CreateServiceAccount, accounts: ServiceAccounts, control: AccessControl, permit: Permit, clock: Clock

@@ -14,7 +14,7 @@ from functions.auth.domain.team_rejections import DisabledServiceAccount, Person
 from functions.auth.domain.views import ApiTokenView
 from functions.auth.ports import ApiTokens, ServiceAccounts
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Scope, command
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Scale, Scope, command
 
 
 class CreateServiceAccountToken(Model):
@@ -45,6 +45,7 @@ class CreatedServiceAccountTokenView(ApiTokenView):
     emits=[ApiTokenCreated],
     has_secret_response=True,
     needs_recent_login=True,
+    scale=Scale(max=2),
 )
 async def create_service_account_token(
     request: CreateServiceAccountToken, accounts: ServiceAccounts, tokens: ApiTokens, control: AccessControl, permit: Permit, clock: Clock

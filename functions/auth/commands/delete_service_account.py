@@ -11,7 +11,7 @@ from functions.auth.domain.team_rejections import PersonalTeam, ServiceAccountNo
 from functions.auth.ports import ServiceAccounts
 from functions.auth.services.access_control import AccessControl
 from functions.auth.services.service_account_tokens import ServiceAccountTokens
-from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Scale, command
 
 
 class DeleteServiceAccount(Model):
@@ -25,6 +25,7 @@ class DeleteServiceAccount(Model):
     status=204,
     rejects=[TeamNotFound, PersonalTeam, ServiceAccountNotFound],
     emits=[ApiTokenRevoked, ServiceAccountDeleted, SessionEnded, TeamMembershipChanged],
+    scale=Scale(max=2),
 )
 async def delete_service_account(
     request: DeleteServiceAccount, accounts: ServiceAccounts, tokens: ServiceAccountTokens, control: AccessControl, permit: Permit, clock: Clock

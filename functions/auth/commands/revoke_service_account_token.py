@@ -10,7 +10,7 @@ from functions.auth.domain.rejections import TokenNotFound
 from functions.auth.domain.team_rejections import PersonalTeam, ServiceAccountNotFound, TeamNotFound
 from functions.auth.ports import ApiTokens, ServiceAccounts
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Scale, command
 
 
 class RevokeServiceAccountToken(Model):
@@ -25,6 +25,7 @@ class RevokeServiceAccountToken(Model):
     status=204,
     rejects=[TeamNotFound, PersonalTeam, ServiceAccountNotFound, TokenNotFound],
     emits=[ApiTokenRevoked, SessionEnded],
+    scale=Scale(max=2),
 )
 async def revoke_service_account_token(
     request: RevokeServiceAccountToken, accounts: ServiceAccounts, tokens: ApiTokens, control: AccessControl, permit: Permit, clock: Clock

@@ -29,6 +29,7 @@ from functions.kernel import (
     Permit,
     RecentLoginRequired,
     Role,
+    Scale,
     command,
     differences,
 )
@@ -47,6 +48,7 @@ class UpdateServiceAccount(Model):
     permission=Permission.TEAM_MANAGE,
     rejects=[TeamNotFound, PersonalTeam, ServiceAccountNotFound, OwnerRole, UnknownApplication, RecentLoginRequired],
     emits=[TeamMembershipChanged, SessionEnded],
+    scale=Scale(max=2),
 )
 async def update_service_account(
     request: UpdateServiceAccount,

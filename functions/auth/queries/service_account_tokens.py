@@ -9,7 +9,7 @@ from functions.auth.domain.team_rejections import PersonalTeam, ServiceAccountNo
 from functions.auth.domain.views import ApiTokenView
 from functions.auth.ports import ApiTokens, ServiceAccounts
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Clock, Model, Page, Permission, Permit, query
+from functions.kernel import Clock, Model, Page, Permission, Permit, Scale, query
 
 
 class ListServiceAccountTokens(Model):
@@ -22,6 +22,7 @@ class ListServiceAccountTokens(Model):
     permission=Permission.TEAM_MANAGE,
     rejects=[TeamNotFound, PersonalTeam, ServiceAccountNotFound],
     is_session_only=True,
+    scale=Scale(max=2),
 )
 async def service_account_tokens(
     request: ListServiceAccountTokens, accounts: ServiceAccounts, tokens: ApiTokens, control: AccessControl, permit: Permit, clock: Clock

@@ -1,4 +1,4 @@
-"""Have the new owner of an application pay for its usage from then on.
+"""Charge the new owner of an application for its usage.
 
 Records that were added to another owner before this event arrived are moved.
 """

@@ -1,4 +1,4 @@
-"""Move an application to another team.
+"""Transfer an application to another team.
 
 Its releases, configuration, logs and alerts go with it. Needs `app.delete` here and `app.create` in the other team, whose
 quota must have room. What is used from now on is on the bills of the other team.

@@ -122,6 +122,8 @@ class Gateway:
         self._traffic.metrics.record_request(exchange.route, exchange.method, response.status_code, duration_ms / 1000)
         end_span(span, exchange, response.status_code)
         response.raw_headers.extend(responses.SECURITY)
+        if self._options.is_https_required:
+            response.raw_headers.append(responses.STRICT_TRANSPORT)
         response.add("x-request-id", correlation_id)
         response.add("server-timing", f"total;dur={duration_ms:.1f}")
         self._cors.add_headers(response, headers.get("origin"))

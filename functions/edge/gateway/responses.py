@@ -20,6 +20,7 @@ from functions.edge.gateway.problems import FAULT, MEDIA_TYPE, Problem
 from functions.edge.gateway.routing import PARAMETER, Route, Table
 from functions.kernel import Kind
 from functions.runtime.messaging.bus import Reply
+from functions.wire.strict_transport import HSTS
 
 JSON = (b"content-type", b"application/json")
 PRIVATE = (b"cache-control", b"private, no-store")
@@ -32,6 +33,7 @@ SECURITY = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-site"),
 )
+STRICT_TRANSPORT = (b"strict-transport-security", HSTS.encode())
 NOTHING_LOADS = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"

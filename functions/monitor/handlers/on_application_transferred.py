@@ -1,4 +1,4 @@
-"""Give an application to the team that it was moved to.
+"""Store the team that an application was moved to.
 
 Logs, metrics, alerts, rules and channels belong to the application. Webhooks of both teams receive the event.
 """

@@ -90,6 +90,18 @@ ISSUER = Setting(
     "The issuer of access tokens. The same for all functions and the gateway.",
     "capsule",
 )
+AUTHORITIES_FILE = Setting(
+    "CAPSULE_AUTHORITIES_FILE",
+    forms.text("the path of a PEM file with certificates"),
+    "Certificate authorities that functions trust besides the system's, in requests to applications, and `up` for your certificates.",
+    default_note="on one machine with `CAPSULE_HTTPS`: its own authority",
+)
+REQUIRE_TLS = Setting(
+    "CAPSULE_REQUIRE_TLS",
+    forms.switch(),
+    "Whether functions refuse to start with an address of RabbitMQ or PostgreSQL to which connections are not encrypted and verified.",
+    default="off",
+)
 OPERATORS = Setting(
     "CAPSULE_OPERATORS",
     forms.items("e-mail addresses separated by commas"),
@@ -162,7 +174,21 @@ FUNCTIONS = Section(
     FUNCTIONS_READER,
     PLACE,
     (
-        *(AMQP_URL, DATABASE_URL, READER_URL, PREPARED_STATEMENTS, MAIL_URL, MAIL_FROM, PUBLIC_URL, DASHBOARD_URL, ISSUER, OPERATORS, GRACE_HOURS),
+        *(
+            AMQP_URL,
+            DATABASE_URL,
+            READER_URL,
+            PREPARED_STATEMENTS,
+            MAIL_URL,
+            MAIL_FROM,
+            PUBLIC_URL,
+            DASHBOARD_URL,
+            AUTHORITIES_FILE,
+            REQUIRE_TLS,
+            ISSUER,
+            OPERATORS,
+            GRACE_HOURS,
+        ),
         *(OTLP_ENDPOINT, OTLP_HEADERS, TRACES_SAMPLER, TRACES_SAMPLER_ARG),
     ),
 )

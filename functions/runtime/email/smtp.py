@@ -1,6 +1,7 @@
 """E-mails over SMTP (RFC 5321), with TLS from the first byte or STARTTLS."""
 
 import ipaddress
+from email.message import EmailMessage
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
@@ -29,7 +30,14 @@ class SmtpTransport:
 
     @external_call
     async def send(self, email: OutgoingEmail) -> None:
-        message = build_message(email, self._sender, self._clock)
+        await self._use(build_message(email, self._sender, self._clock))
+
+    @external_call
+    async def check(self) -> None:
+        """Connect and sign in, without a message. Raises Transient, Permanent with the server's reason."""
+        await self._use(None)
+
+    async def _use(self, message: EmailMessage | None) -> None:
         server = aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
@@ -41,7 +49,10 @@ class SmtpTransport:
         try:
             async with server:
                 await self._authenticate(server)
-                await server.send_message(message)
+                if message is None:
+                    await server.noop()
+                else:
+                    await server.send_message(message)
         except aiosmtplib.SMTPAuthenticationError as error:
             # Not this e-mail's fault: an operator can fix the credentials while it is retried.
             raise Transient(f"{self._host} does not accept our credentials ({error.code})") from error

@@ -14,6 +14,7 @@ Dependencies point from reconcilers to scalers to pods to node. Nothing here kno
 queues are set by `assembly`.
 """
 
+import ssl
 from pathlib import Path
 
 from knative.local.controller import Reconciler, Runnable
@@ -32,9 +33,20 @@ from knative.local.serving.revisions import Revisions
 from knative.local.serving.routes import Routes
 from knative.local.serving.routing import Routing, RoutingTable, ServiceCaller, Services
 from knative.local.serving.services import ServiceReconciler
-from knative.local.settings import Settings
+from knative.local.settings import Https, Settings
 from knative.local.store import Store
 from knative.local.tokens import Tokens
+
+
+def _tls(https: Https | None, table: RoutingTable) -> ssl.SSLContext | None:
+    if https is None:
+        return None
+    from knative.local.serving.http.certificates import Certificates  # loads the signing library
+
+    def serves(name: str) -> bool:
+        return name == "localhost" or name.endswith(".localhost") or table.by_host(name) is not None
+
+    return Certificates(https.authority, https.signed_key, https.own, serves).context
 
 
 class Serving:
@@ -57,7 +69,7 @@ class Serving:
         self.services: Services = ServiceCaller(routing, upstreams)
         self.is_consuming = routing.is_consuming
         self.metrics = revisions.metrics
-        ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_keys, sockets.open)
+        ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_keys, sockets.open, _tls(settings.https, table))
         ports = LoopbackPorts(ingress, table, settings.port_offset, sockets)
         self._node.pod_networks.ingress, self._node.pod_networks.allowed_networks = ingress, settings.egress_allow
         pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)

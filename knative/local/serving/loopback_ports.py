@@ -5,6 +5,9 @@ other Route can take its place, and the Service needs no public host. Requests g
 ingress, so the Service scales from zero. On a cluster the annotation has no effect: functions call the Service's
 cluster-local address. A tenant's annotation is ignored, and a tenant's sandbox has a loopback of its own, on which
 these ports are not open.
+
+With HTTPS, the host ports of the platform (`local.capsule.dev/host-port`) are opened here too: TLS ends at the ingress,
+and pods listen on ports of their own. Without it, pods inherit the host port (`scaler`).
 """
 
 import asyncio
@@ -41,14 +44,15 @@ class LoopbackPorts:
             self._close(key)
         await asyncio.gather(*self._closing)
 
-    def assign(self, key: Key, annotations: Mapping[str, Any]) -> int | None:
+    def assign(self, key: Key, annotations: Mapping[str, Any], host_port: str | None = None) -> int | None:
         """Open the annotated port plus the installation's offset, or close the port that is no longer annotated.
 
-        Idempotent.
+        `host_port`: opened with TLS if the ingress has certificates, else ignored. Idempotent.
 
         Returns the port. Raises PortUnavailable: the annotation is not a port, or the port is in use.
         """
-        annotation = annotations.get(ANNOTATION) if key[0] in PLATFORM_NAMESPACES else None
+        is_platform, has_tls = key[0] in PLATFORM_NAMESPACES, host_port is not None and self._ingress.tls is not None
+        annotation = (host_port if has_tls else annotations.get(ANNOTATION)) if is_platform else None
         if annotation is None:
             self.release(key)
             return None
@@ -62,7 +66,8 @@ class LoopbackPorts:
             listening = self._sockets.open(port)
         except OSError as error:
             raise PortUnavailable(f"Port {port} of this machine's loopback cannot be opened: {error.strerror or error}.") from error
-        self._open[key] = port, self._ingress.listen(listening, one_service(self._table, *key), f"loopback port {port}")
+        listen = self._ingress.listen_with_tls if has_tls else self._ingress.listen
+        self._open[key] = port, listen(listening, one_service(self._table, *key), f"loopback port {port}")
         return port
 
     def release(self, key: Key) -> None:

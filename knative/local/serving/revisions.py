@@ -89,14 +89,18 @@ class Revisions:
         """Start the pods that listen on a port of this machine. Until then connections wait."""
         self._has_opened = True
         for scaler in self._scalers.values():
-            if scaler.host_port is not None:
+            if self._listens(scaler):
                 scaler.is_held_back = False
                 scaler.tick()
         self._awake.set()
 
     async def drain_host_ports(self) -> None:
         """End the pods that listen on a port of this machine, after their requests."""
-        await asyncio.gather(*(scaler.stop(SHUTDOWN_GRACE_SECONDS) for scaler in self._scalers.values() if scaler.host_port is not None))
+        await asyncio.gather(*(scaler.stop(SHUTDOWN_GRACE_SECONDS) for scaler in self._scalers.values() if self._listens(scaler)))
+
+    def _listens(self, scaler: Scaler) -> bool:
+        """Whether its pods listen on a port of this machine; with HTTPS the ingress does."""
+        return scaler.host_port is not None and self._settings.https is None
 
     def has_all(self) -> bool:
         """Whether each stored Revision has a scaler."""
@@ -158,7 +162,7 @@ class Revisions:
         service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
         targets = self._route_targets.get((scaler.namespace, service), set())
         scaler.is_reachable, scaler.is_sole_target = scaler.name in targets, len(targets) == 1
-        scaler.is_held_back = scaler.host_port is not None and not self._has_opened
+        scaler.is_held_back = self._listens(scaler) and not self._has_opened
         return scaler
 
     async def on_deleted(self, object: Object) -> None:
@@ -175,11 +179,13 @@ class Revisions:
         found = self._store.find("ConfigMap", NAMESPACE, "config-autoscaler")
         return (found or {}).get("data") or {}
 
-    def _open_port(self, port: int) -> socket.socket:
-        """Return a listening socket that pods inherit.
+    def _open_port(self, port: int) -> socket.socket | None:
+        """Return a listening socket that pods inherit; None with HTTPS, where the ingress opens it (`loopback_ports`).
 
         It stays open between pods, so no connection is refused. Raises OSError.
         """
+        if self._settings.https is not None:
+            return None
         port += self._settings.port_offset
         if port not in self._sockets:
             self._sockets[port] = self._listening_sockets.open(port)

@@ -41,10 +41,10 @@ class Scaler:
         revision: Object,
         defaults: Mapping[str, str],
         on_change: Callable[["Scaler"], None],
-        open_port: Callable[[int], socket.socket],
+        open_port: Callable[[int], socket.socket | None],
         retries_forever: bool = False,
     ) -> None:
-        """`defaults`: ConfigMap config-autoscaler. `open_port` returns a listening socket that outlives the pods."""
+        """`defaults`: ConfigMap config-autoscaler. `open_port` returns a listening socket that outlives the pods; None: the ingress has the port."""
         metadata, spec = revision["metadata"], revision["spec"]
         annotations = metadata.get("annotations") or {}
         self.revision = revision

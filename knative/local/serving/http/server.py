@@ -42,6 +42,7 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(self, serve: Serve, clients: Clients, max_per_address: int = 0) -> None:
         self.address = ""
+        self.scheme = "http"
         self._max_per_address = max_per_address
         self._active_at = self._read_at = self._head_since = asyncio.get_running_loop().time()
         """On the loop's clock: when it was made or its last request ended, when the last bytes came, when a head began."""
@@ -125,6 +126,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         detect_lost_peer(transport)
+        self.scheme = "http" if transport.get_extra_info("ssl_object") is None else "https"
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
         if self._clients.add(self) > self._max_per_address > 0:
