@@ -6,6 +6,7 @@ A new route without a rule fails, and so does a route whose objects the walk doe
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +22,7 @@ from functions.auth.domain.device_authorization import DeviceAuthorization
 from functions.auth.domain.email import Email
 from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.identity import Identity, IdentityProvider, ProviderClaims
+from functions.auth.domain.mailbox import ReceivedEmail
 from functions.auth.domain.passkey import Passkey, RegisteredKey
 from functions.auth.domain.provider_login import BrowserToken, ProviderLogin
 from functions.auth.domain.registration import Registration
@@ -41,6 +43,7 @@ from functions.monitor.commands.create_webhook import CreateWebhook
 from functions.monitor.commands.send_test_event import SendTestEvent
 from functions.monitor.domain.timeline import Execution
 from functions.runtime.config.registry import Registry, contexts
+from functions.wire.email_suppression import Suppression, SuppressionReason
 from tests.access.inputs import LINK_TOKEN, PASSWORD, PROVIDER, valid_input
 from tests.access.rules import BY_ROUTE, RULES, Access
 from tests.billing.world import FixedRenderer
@@ -90,6 +93,16 @@ class FixedProviders:
         return PROVIDER if name == PROVIDER.name else None
 
 
+class FixedMailbox:
+    email = ReceivedEmail("1764.M1P1.host", "ada@example.org", "Hello", datetime(2026, 11, 22, tzinfo=UTC))
+
+    async def list_newest(self, limit: int) -> Sequence[ReceivedEmail]:
+        return [self.email]
+
+    async def read(self, id: str) -> ReceivedEmail:
+        return self.email
+
+
 class Walk(DeployCapsule):
     """All contexts in memory, with one object of each kind that a route names. `ids`: their values by path parameter."""
 
@@ -100,7 +113,9 @@ class Walk(DeployCapsule):
     """Of the owner's invitation to a team of the other user."""
 
     def __init__(self) -> None:
-        super().__init__(*contexts(), ports={billing.InvoiceRenderer: FixedRenderer, auth.IdentityProviders: FixedProviders})
+        super().__init__(
+            *contexts(), ports={billing.InvoiceRenderer: FixedRenderer, auth.IdentityProviders: FixedProviders, auth.Mailbox: FixedMailbox}
+        )
         self.ids = {}
 
     async def prepare(self) -> None:
@@ -150,7 +165,11 @@ class Walk(DeployCapsule):
             "tokenId": await self._token(OWNER),
             "identityId": await self._identities(OWNER),
             "passkeyId": await self._passkey(OWNER),
+            "address": EMAIL,
+            "emailId": FixedMailbox.email.id,
         }
+        bounced_at = self.clock.now() - timedelta(minutes=1)
+        await self.port(auth.Suppressions).suppress(Suppression(EMAIL, SuppressionReason.BOUNCE, "550 5.1.1", bounced_at))
         self.team_id = team
         done: dict[str, Any] = {"name": "deploy.deploy", "context": "deploy", "kind": "command", "type": "deploy.deploy", "outcome": "done"}
         done |= {"message": "m-1", "correlation": "request-of-the-owner", "actor": OWNER.user_id, "duration_ms": 1.0, "detail": "", "trace": None}
