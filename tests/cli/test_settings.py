@@ -34,6 +34,11 @@ def test_a_project_file_sets_the_application_but_not_the_api() -> None:
     assert (settings.app, settings.environment, settings.api) == ("hello", "production", DEFAULT_API)
 
 
+def test_a_project_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "capsule.toml").write_bytes(b'\xef\xbb\xbfapp = "hello"\r\n')
+    assert read(tmp_path / "capsule.toml") == {"app": "hello"}
+
+
 def test_variables_take_precedence_over_the_project_file() -> None:
     settings = resolve(FOLDER, None, {"CAPSULE_APP": "other", "CAPSULE_ENVIRONMENT": "qa", "CAPSULE_TOKEN": "t"}, {}, {"app": "hello"})
     assert (settings.app, settings.environment, settings.token) == ("other", "qa", "t")
