@@ -36,7 +36,7 @@ def test_a_project_file_sets_the_application_but_not_the_api() -> None:
 
 def test_a_project_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     (tmp_path / "capsule.toml").write_bytes(b'\xef\xbb\xbfapp = "hello"\r\n')
-    assert read(tmp_path / "capsule.toml") == {"app": "hello"}
+    assert read(None, {"CAPSULE_CONFIG": str(tmp_path / "none")}, tmp_path).app == "hello"
 
 
 def test_variables_take_precedence_over_the_project_file() -> None:
