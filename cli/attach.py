@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidH
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from cli.client import Json
+from cli.client import Json, trust
 from cli.failures import ExitCode, Failure
 from cli.raw_terminal import LEAVE_SCREEN, raw, resize_events, size_of
 from cli.settings import is_loopback
@@ -35,14 +35,16 @@ class Refused(Failure):
     """The connection was not accepted. The text says why."""
 
 
-def attach(ticket: Json, *, forwards_input: bool) -> tuple[Ending, str]:
+def attach(ticket: Json, ca_file: str = "", *, forwards_input: bool) -> tuple[Ending, str]:
     """Pass streams on until the command's output ends.
+
+    `ca_file`: the path of certificate authorities beside the system's.
 
     `ticket`: of the API. Its `streams` decides whether the local terminal goes into raw mode. Returns how it ended, and the
     server's reason. Raises Refused.
     """
     has_terminal = ticket["streams"] == "terminal"
-    with _connect(ticket) as connection:
+    with _connect(ticket, ca_file) as connection:
         if not has_terminal:
             with _input_thread(connection, None, forwards_input):
                 return _copy_output(connection)
@@ -53,11 +55,12 @@ def attach(ticket: Json, *, forwards_input: bool) -> tuple[Ending, str]:
             return ending, reason
 
 
-def _connect(ticket: Json) -> ClientConnection:
+def _connect(ticket: Json, ca_file: str) -> ClientConnection:
     url = ticket["url"]
     try:
         return connect(
             url,
+            ssl=trust(ca_file) if ca_file and url.startswith("wss:") else None,
             additional_headers={"Authorization": f"Bearer {ticket['ticket']}"},
             subprotocols=[PROTOCOL],
             compression=None,

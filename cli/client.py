@@ -6,8 +6,10 @@ at once.
 """
 
 import platform
+import ssl
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -16,7 +18,7 @@ import httpx
 import stamina
 from stamina.instrumentation import set_on_retry_hooks
 
-from cli.failures import ApiError, ApiUnreachable
+from cli.failures import ApiError, ApiUnreachable, UsageError
 from cli.settings import is_loopback
 
 Json = dict[str, Any]
@@ -30,6 +32,9 @@ MIN_NOTED_SECONDS = 2
 USER_AGENT = f"capsule-cli/{version('capsule')} ({platform.system()})"
 """The list of sessions shows it."""
 TIMEOUT = httpx.Timeout(45, connect=10)  # longer than the server's deadline for a command
+
+STREAM_TIMEOUT = httpx.Timeout(45, connect=10)
+"""Three heartbeats of the server."""
 
 set_on_retry_hooks([])  # stamina logs each retry by default
 
@@ -66,12 +71,15 @@ class Client:
         api: str,
         tokens: TokenSource | None = None,
         *,
+        ca_file: str = "",
         transport: httpx.BaseTransport | None = None,
         max_attempts: int = MAX_ATTEMPTS,
         new_idempotency_key: Callable[[], str] = lambda: str(uuid.uuid4()),
         on_wait: Callable[[str], None] = lambda message: None,
     ) -> None:
-        """`on_wait`: receives a message for people before the client waits as long as the server says."""
+        """`ca_file`: the path of certificate authorities beside the system's.
+
+        `on_wait`: receives a message for people before the client waits as long as the server says."""
         self.api = api
         self._tokens = tokens or NoToken()
         self._max_attempts = max_attempts
@@ -80,7 +88,12 @@ class Client:
         self._known: dict[str, httpx.Response] = {}
         """The last response of an address with an ETag, for a program that polls it."""
         self._http = httpx.Client(
-            base_url=api, timeout=TIMEOUT, transport=transport, trust_env=not is_loopback(api), headers={"User-Agent": USER_AGENT}
+            base_url=api,
+            timeout=TIMEOUT,
+            transport=transport,
+            trust_env=not is_loopback(api),
+            headers={"User-Agent": USER_AGENT},
+            verify=trust(ca_file) if ca_file else True,
         )
 
     def close(self) -> None:
@@ -157,6 +170,16 @@ class Client:
             retry_after_seconds=_retry_after_seconds(response),
         )
 
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+        """Open a response that goes on, such as server-sent events. Raises httpx.HTTPError."""
+        token = self._tokens.token()
+        authorization = {"Authorization": f"Bearer {token}"} if token else {}
+        with self._http.stream("GET", path, headers={**headers, **authorization}, timeout=STREAM_TIMEOUT) as response:
+            if response.status_code == 401 and token:
+                self._tokens.refresh(token)
+            yield response
+
     def _remember(self, key: str, response: httpx.Response) -> None:
         self._known.pop(key, None)
         self._known[key] = response
@@ -200,6 +223,18 @@ class Client:
         if _is_retryable(response) and (_retry_after_seconds(response) or 0) <= MAX_WAIT_SECONDS:
             raise _RetryableError(response, f"{response.status_code}")
         return response
+
+
+def trust(ca_file: str) -> ssl.SSLContext:
+    """Return a context that trusts the system's authorities and those of a file. Raises UsageError: it cannot be read."""
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise UsageError(
+            f"{ca_file} cannot be used as certificate authorities", str(error), hint="CAPSULE_CA_FILE, or `ca_file` in config.toml"
+        ) from error
+    return context
 
 
 def segment(text: str) -> str:

@@ -128,7 +128,7 @@ def _client() -> Client:
     session = Session(read(None, os.environ, Path.cwd()), Output(True))
     login = session.credentials.login()
     token = session.settings.token or (login.access_token if login else None)
-    return Client(session.settings.api, StaticToken(token) if token else None, max_attempts=1)
+    return session.client(StaticToken(token) if token else None, max_attempts=1)
 
 
 def _application(client: Client, ctx: typer.Context) -> Json:

@@ -27,13 +27,15 @@ class Login:
     refresh_token: str
     expires_at: float
     """Unix time."""
+    ca_file: str = ""
+    """The path of certificate authorities beside the system's, with which the API was verified."""
 
     def is_fresh(self, now: float) -> bool:
         return now < self.expires_at - REFRESH_MARGIN_SECONDS
 
     @classmethod
-    def from_response(cls, email: str, response: dict[str, Any], now: float) -> "Login":
-        return cls(email, response["accessToken"], response["refreshToken"], now + float(response["expiresIn"]))
+    def from_response(cls, email: str, response: dict[str, Any], now: float, ca_file: str = "") -> "Login":
+        return cls(email, response["accessToken"], response["refreshToken"], now + float(response["expiresIn"]), ca_file)
 
 
 class Credentials:
@@ -83,7 +85,7 @@ class Credentials:
             login = self.login()
             if login is None or self._is_valid(login, rejected):
                 return login
-            new_login = Login.from_response(login.email, refresh(login), self._clock())
+            new_login = Login.from_response(login.email, refresh(login), self._clock(), login.ca_file)
             self._write(new_login)
             return new_login
 

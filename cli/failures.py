@@ -52,6 +52,9 @@ NEXT_STEPS = {
 """What to do about a problem, by the last segment of its type."""
 
 
+START_HINT = "Start it: ./taskw up. Other address: --api ADDRESS or CAPSULE_API."
+
+
 class ExitCode(IntEnum):
     OK = 0
     FAILED = 1
@@ -128,12 +131,9 @@ class ApiUnreachable(Failure):
 
     def __init__(self, api: str, reason: str) -> None:
         readable = "connection refused" if "refused" in reason.lower() else reason
-        super().__init__(
-            f"Cannot connect to {api}",
-            readable,
-            hint="Start it: ./taskw up. Other address: --api ADDRESS or CAPSULE_API.",
-            exit_code=ExitCode.UNAVAILABLE,
-        )
+        is_untrusted = "CERTIFICATE_VERIFY_FAILED" in reason
+        hint = "Name the file with its authority: CAPSULE_CA_FILE=PATH." if is_untrusted else START_HINT
+        super().__init__(f"Cannot connect to {api}", readable, hint=hint, exit_code=ExitCode.UNAVAILABLE)
 
 
 def exit_code_for(status: int) -> ExitCode:

@@ -9,10 +9,11 @@ import time
 from rich.text import Text
 
 from cli.client import Client, Json
+from cli.operation_events import POLL_SECONDS, OperationEvents
 from cli.output import Output
 from cli.render import deployments as render
 
-POLL_SECONDS = 0.4
+UNCHANGED_SECONDS = 30.0  # a deployment that tells no change is asked for nevertheless
 QUIET_SECONDS = 10.0  # a build log without an end marker is given up when no line came for this long
 END_OF_BUILD_LOG = ("==> Stored ", "==> Failed")  # as builder and registry write it
 FAILURE = "==> Failed"  # the failure that ends the command says the same as this line and those that follow it
@@ -25,8 +26,19 @@ def logs_path(application: Json) -> str:
 class DeploymentFollower:
     """Follows one deployment to its end, or with `until_serving` until its release has the traffic."""
 
-    def __init__(self, api: Client, output: Output, application: Json, deployment_id: str, *, until_serving: bool = False) -> None:
+    def __init__(
+        self,
+        api: Client,
+        output: Output,
+        application: Json,
+        deployment_id: str,
+        *,
+        until_serving: bool = False,
+        events: OperationEvents | None = None,
+    ) -> None:
+        """`events`: of the deployment's operation; without them it polls."""
         self._api = api
+        self._events = events
         self._output = output
         self._base = f"/v1/apps/{application['id']}"
         self._logs = logs_path(application)
@@ -39,15 +51,24 @@ class DeploymentFollower:
     def follow(self) -> Json:
         """Return the deployment when it has ended, or serves."""
         with self._output.progress("requested") as progress:
+            is_changed, asked_at = True, 0.0
             while True:
-                view = self._api.get(f"{self._base}/deployments/{self._deployment_id}")
-                progress.update(render.progress(view))
+                if is_changed or time.monotonic() - asked_at >= UNCHANGED_SECONDS:
+                    view, asked_at = self._api.get(f"{self._base}/deployments/{self._deployment_id}"), time.monotonic()
+                    progress.update(render.progress(view))
                 if not self._is_build_log_complete:
                     self._print_build_log(view)
                 self._print_steps(view)
                 if view["finishedAt"] or (self._until_serving and view["status"] == render.OBSERVING):
                     return view
-                time.sleep(POLL_SECONDS)
+                is_changed = self._wait()
+
+    def _wait(self) -> bool:
+        """Wait for a change, or for more of the build log, which has no events. Returns whether the deployment may have changed."""
+        if self._events is not None:
+            return self._events.wait(UNCHANGED_SECONDS if self._is_build_log_complete else POLL_SECONDS)
+        time.sleep(POLL_SECONDS)
+        return True
 
     def _print_build_log(self, view: Json) -> None:
         """Print what has arrived of the build log; all of it once the build has ended."""

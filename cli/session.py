@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from cli.api import Api
-from cli.client import Client, Json
+from cli.client import MAX_ATTEMPTS, Client, Json, TokenSource
 from cli.credentials import Credentials, Login
 from cli.device_login import DeviceLogin
 from cli.failures import ApiError, Failure, NotFound, NotSignedIn, UsageError
@@ -35,7 +35,18 @@ class Session:
     @cached_property
     def anonymous(self) -> Client:
         """A client for requests that need no account."""
-        return Client(self.settings.api, on_wait=self.output.note)
+        return self.client()
+
+    @cached_property
+    def ca_file(self) -> str:
+        """The path of certificate authorities beside the system's; empty: there are none."""
+        if self.settings.ca_file:
+            return self.settings.ca_file
+        stored = self.credentials.login()
+        return stored.ca_file if stored else ""
+
+    def client(self, tokens: TokenSource | None = None, *, max_attempts: int = MAX_ATTEMPTS) -> Client:
+        return Client(self.settings.api, tokens, ca_file=self.ca_file, on_wait=self.output.note, max_attempts=max_attempts)
 
     @cached_property
     def api(self) -> Client:
@@ -45,10 +56,10 @@ class Session:
             NotSignedIn: there is neither `CAPSULE_TOKEN` nor a stored login.
         """
         if self.settings.token:
-            return Client(self.settings.api, StaticToken(self.settings.token), on_wait=self.output.note)
+            return self.client(StaticToken(self.settings.token))
         if self.credentials.login() is None:
             raise NotSignedIn(f"You are not signed in at {self.settings.api}")
-        return Client(self.settings.api, StoredLogin(self.credentials, self.anonymous), on_wait=self.output.note)
+        return self.client(StoredLogin(self.credentials, self.anonymous))
 
     @cached_property
     def operations(self) -> Api:
@@ -110,7 +121,7 @@ class Session:
                 raise
             body = {"challenge": error.problem["challenge"], "code": ask_code()}
             response = self.anonymous.post("/v1/sessions/second-factor", body)
-        login = Login.from_response(email, response, time.time())
+        login = Login.from_response(email, response, time.time(), self.ca_file)
         self.credentials.store(login)
         return login, response.get("deletesAt")
 
@@ -121,8 +132,8 @@ class Session:
             Failure: the user denied the sign-in, or the code expired.
         """
         response = DeviceLogin(self.anonymous, self.output).run()
-        profile = Client(self.settings.api, StaticToken(response["accessToken"]), on_wait=self.output.note).get("/v1/users/me")
-        login = Login.from_response(profile["email"], response, time.time())
+        profile = self.client(StaticToken(response["accessToken"])).get("/v1/users/me")
+        login = Login.from_response(profile["email"], response, time.time(), self.ca_file)
         self.credentials.store(login)
         return login, response.get("deletesAt")
 

@@ -2,9 +2,9 @@
 
 Precedence: option, environment variable, `capsule.toml`, `config.toml`, default.
 
-- `config.toml`, written by hand in the user's configuration folder, may set `api` and `environment`.
-- `capsule.toml`, in the working folder or above it, may set `app` and `environment`. It cannot set `api`: a cloned repository must not decide
-  where a password is sent.
+- `config.toml`, written by hand in the user's configuration folder, may set `api`, `ca_file` and `environment`.
+- `capsule.toml`, in the working folder or above it, may set `app` and `environment`. It cannot set `api` or
+  `ca_file`: a cloned repository must not decide where a password is sent.
 """
 
 import os
@@ -33,6 +33,8 @@ class Settings:
     token: str | None = None
     app: str | None = None
     environment: str = DEFAULT_ENVIRONMENT
+    ca_file: str = ""
+    """The path of certificate authorities beside the system's; empty: that of the stored login, or none."""
 
 
 def read(api: str | None, environ: Mapping[str, str], cwd: Path) -> Settings:
@@ -54,6 +56,7 @@ def resolve(folder: Path, api: str | None, environ: Mapping[str, str], user: Map
         api=api_address(api or variables.API.read(environ) or _text(user, "api") or DEFAULT_API),
         token=variables.TOKEN.read(environ) or None,
         app=variables.APP.read(environ) or _text(project, "app"),
+        ca_file=_absolute(variables.CA_FILE.read(environ) or _text(user, "ca_file") or ""),
         environment=variables.ENVIRONMENT.read(environ) or _text(project, "environment") or _text(user, "environment") or DEFAULT_ENVIRONMENT,
     )
 
@@ -88,6 +91,10 @@ def api_address(text: str) -> str:
 def is_loopback(address: str) -> bool:
     host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
     return host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute()) if path else ""
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

@@ -22,5 +22,10 @@ TOKEN = Variable("CAPSULE_TOKEN", "an access token", "Signs in without a stored 
 APP = Variable("CAPSULE_APP", "the name of an application", "The application of commands without `--app`.", "that of `capsule.toml`")
 ENVIRONMENT = Variable("CAPSULE_ENVIRONMENT", "the name of an environment", "The environment of commands without `--env`.", "`staging`")
 CONFIG = Variable("CAPSULE_CONFIG", "a path", "The folder of `config.toml` and of the stored login.", "`capsule` in the user's configuration folder")
+CA_FILE = Variable(
+    "CAPSULE_CA_FILE",
+    "the path of a PEM file with certificates",
+    "Certificate authorities that the command trusts beside the system's. `capsule login` remembers it for this API.",
+)
 
-VARIABLES = (API, TOKEN, APP, ENVIRONMENT, CONFIG)
+VARIABLES = (API, TOKEN, APP, ENVIRONMENT, CONFIG, CA_FILE)

@@ -39,6 +39,8 @@ class ActorKind(StrEnum):
     """A user who has signed in."""
     TOKEN = "token"
     """A program with an API token of a user."""
+    SERVICE_ACCOUNT = "service-account"
+    """A program with an API token of a service account, whose id is then `user_id`."""
     ANONYMOUS = "anonymous"
     """A request without credentials. `user_id` is then the account that it concerns, if there is one."""
     SYSTEM = "system"
@@ -76,3 +78,26 @@ class AuditRecorded(Event, type="audit.recorded"):
     """
 
     records: list[AuditRecord]
+
+
+class AddressSuppressed(Event, type="email-address.suppressed"):
+    """E-mails do not reach an address: no context sends to it any more.
+
+    Published by the context whose e-mail was refused, or by auth for a notification of the mail service. `reason`: `bounce` or
+    `complaint`. `detail`: what the mail server or the mailbox provider said.
+    """
+
+    address: str
+    reason: str
+    detail: str
+    at: datetime
+
+
+class AddressUnsuppressed(Event, type="email-address.unsuppressed"):
+    """E-mails are sent to an address again.
+
+    Its user, or an administrator, has lifted the suppression.
+    """
+
+    address: str
+    at: datetime

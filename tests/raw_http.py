@@ -29,6 +29,14 @@ REFUSED = [
     pytest.param(CHUNKED + b"1;" + 8 * PIECE, 431, id="endless extension"),
     pytest.param(CHUNKED + b"0\r\nX: " + 8 * PIECE, 431, id="endless trailer"),
     pytest.param(b"\x16\x03\x01\x02\x00", 400, id="not HTTP"),
+    pytest.param(CHUNKED[:-2] + b"Content-Length: 0\r\n\r\n", 400, id="two lengths"),
+    pytest.param(GET.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, id="chunks of HTTP/1.0"),
+    pytest.param(GET.replace(b"1.1", b"2.0") + b"\r\n", 505, id="HTTP/2.0"),
+    pytest.param(b"GET /\r\n\r\n", 505, id="HTTP/0.9"),
+    pytest.param(GET.replace(b"GET", b"BREW") + b"\r\n", 501, id="unknown method"),
+    pytest.param(GET.replace(b"GET", b"get") + b"\r\n", 501, id="method in lower case"),
+    pytest.param(GET + b"Transfer-Encoding: gzip\r\n\r\n", 501, id="unknown coding"),
+    pytest.param(GET + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501, id="two codings"),
 ]
 """Requests with the status of their refusal. A server that waits for bodies answers them so."""
 ENDLESS = [

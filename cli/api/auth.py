@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, cast
 
-from cli.api.auth_models import AcceptInvitation, AccountDeletionAccepted, AccountExport, ActiveSessionPage, ActiveSessionView, ApiTokenPage, AuditChainView, AuditEntryPage, AuditEntryView, AuthorizationRequestView, AuthorizationResponseAccepted, BeginIdentityLink, BeginPasskeyLogin, BeginProviderLogin, ChangeMemberRoleBody, ChangePassword, ConfirmEmailChange, ConfirmIdentity, ConfirmedIdentityView, CreateTeam, CreateToken, CreatedTeamView, CreatedTokenView, DecideDeviceAuthorization, DeleteAccount, DeviceAuthorizationView, EmailChangeAccepted, EmailChangeView, EnableSecondFactor, FindDeviceAuthorization, FinishIdentityLink, FinishProviderLogin, IdentityPage, IdentityProviderMetadataView, IdentityProviderPage, IdentityView, InvitationAccepted, InvitationPage, InviteMemberBody, KeySetView, Login, LoginSecondFactor, LoginWithPasskey, MembershipView, PasskeyLoginView, PasskeyPage, PasskeyRegistrationView, PasskeyView, PasswordResetAccepted, PasswordResetView, ProfileView, ReceiveAuthorizationResponse, RecoveryCodesView, RedeemDeviceCode, Refresh, Register, RegisterPasskey, RegistrationAccepted, RegistrationPage, RegistrationResumeAccepted, RegistrationView, RenamePasskeyBody, RequestEmailChange, RequestPasswordReset, RequestingDeviceView, ResendVerification, ResetPassword, RevokedSessionsView, SecondFactorSecretView, SecondFactorView, SessionView, SetMemberGrantsBody, Stage, SuspendUserBody, TeamMemberPage, TeamPage, TeamPermissionsPage, TeamView, TransferTeamBody, UpdateProfile, UpdateTeamBody, UserDetailView, UserPage, UserView, VerificationEmailAccepted, VerifiedEmailView, VerifyEmail
+from cli.api.auth_models import AcceptInvitation, AccountDeletionAccepted, AccountExport, ActiveSessionPage, ActiveSessionView, ApiTokenPage, AuditChainView, AuditEntryPage, AuditEntryView, AuthorizationRequestView, AuthorizationResponseAccepted, BeginIdentityLink, BeginPasskeyLogin, BeginProviderLogin, ChangeMemberRoleBody, ChangePassword, ConfirmEmailChange, ConfirmIdentity, ConfirmedIdentityView, CreateServiceAccountBody, CreateServiceAccountTokenBody, CreateTeam, CreateToken, CreatedServiceAccountTokenView, CreatedServiceAccountView, CreatedTeamView, CreatedTokenView, DecideDeviceAuthorization, DeleteAccount, DeviceAuthorizationView, EmailChangeAccepted, EmailChangeView, EmailDeliveryView, EmailSuppressionPage, EmailSuppressionView, EnableSecondFactor, FindDeviceAuthorization, FinishIdentityLink, FinishProviderLogin, IdentityPage, IdentityProviderMetadataView, IdentityProviderPage, IdentityView, InvitationAccepted, InvitationPage, InviteMemberBody, KeySetView, Login, LoginSecondFactor, LoginWithPasskey, MailboxEmailDetailView, MailboxEmailPage, MembershipView, PasskeyLoginView, PasskeyPage, PasskeyRegistrationView, PasskeyView, PasswordResetAccepted, PasswordResetView, ProfileView, ReceiveAuthorizationResponse, RecoveryCodesView, RedeemDeviceCode, Refresh, Register, RegisterPasskey, RegistrationAccepted, RegistrationPage, RegistrationResumeAccepted, RegistrationView, RenamePasskeyBody, RequestEmailChange, RequestPasswordReset, RequestingDeviceView, ResendVerification, ResetPassword, RevokedSessionsView, SecondFactorSecretView, SecondFactorView, ServiceAccountPage, ServiceAccountView, SessionView, SetMemberGrantsBody, Stage, SuspendUserBody, TeamMemberPage, TeamPage, TeamPermissionsPage, TeamView, TransferTeamBody, UpdateProfile, UpdateServiceAccountBody, UpdateTeamBody, UserDetailView, UserPage, UserView, VerificationEmailAccepted, VerifiedEmailView, VerifyEmail
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -15,6 +15,30 @@ class Auth(Operations):
     def jwks(self) -> KeySetView:
         """Get the public keys that verify access tokens (RFC 7517)."""
         return cast(KeySetView, self._call("GET", "/.well-known/jwks.json"))
+
+    def email_suppressions(
+        self,
+        *,
+        search: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> EmailSuppressionPage:
+        """List addresses that get no e-mails."""
+        return cast(EmailSuppressionPage, self._call("GET", "/v1/admin/email-suppressions", query={"search": search, "cursor": cursor, "limit": limit}))
+
+    def all_email_suppressions(
+        self,
+        *,
+        search: str | None = None,
+        cursor: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[EmailSuppressionView]:
+        """List addresses that get no e-mails: the items of all pages."""
+        return cast(Iterator[EmailSuppressionView], self._items("/v1/admin/email-suppressions", {"search": search, "cursor": cursor, "limit": limit}))
+
+    def lift_suppression(self, address: str, *, idempotency_key: str | None = None) -> None:
+        """Send e-mails to an address again."""
+        self._call("DELETE", f"/v1/admin/email-suppressions/{segment(address)}", idempotency_key=idempotency_key)
 
     def users(
         self,
@@ -180,6 +204,14 @@ class Auth(Operations):
     ) -> SettledDeadLettersView:
         """Replay or discard dead letters."""
         return cast(SettledDeadLettersView, self._call("POST", "/v1/operations/auth/dead-letters", body=body, idempotency_key=idempotency_key))
+
+    def mailbox(self, *, limit: int | None = None) -> MailboxEmailPage:
+        """List the e-mails that this machine keeps in files."""
+        return cast(MailboxEmailPage, self._call("GET", "/v1/operations/mailbox", query={"limit": limit}))
+
+    def mailbox_email(self, email_id: str) -> MailboxEmailDetailView:
+        """Show an e-mail that this machine keeps in files."""
+        return cast(MailboxEmailDetailView, self._call("GET", f"/v1/operations/mailbox/{segment(email_id)}"))
 
     def begin_passkey_login(
         self,
@@ -347,6 +379,67 @@ class Auth(Operations):
         """End your own membership in a team."""
         self._call("DELETE", f"/v1/teams/{segment(team_id)}/membership", idempotency_key=idempotency_key)
 
+    def service_accounts(self, team_id: str) -> ServiceAccountPage:
+        """List the service accounts of a team with their roles."""
+        return cast(ServiceAccountPage, self._call("GET", f"/v1/teams/{segment(team_id)}/service-accounts"))
+
+    def create_service_account(
+        self,
+        team_id: str,
+        body: CreateServiceAccountBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> CreatedServiceAccountView:
+        """Create a service account in a team."""
+        return cast(CreatedServiceAccountView, self._call("POST", f"/v1/teams/{segment(team_id)}/service-accounts", body=body, idempotency_key=idempotency_key))
+
+    def update_service_account(
+        self,
+        team_id: str,
+        service_account_id: str,
+        body: UpdateServiceAccountBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ServiceAccountView:
+        """Change a service account: role, grants, disabled."""
+        return cast(ServiceAccountView, self._call("PATCH", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}", body=body or {}, idempotency_key=idempotency_key))
+
+    def delete_service_account(
+        self,
+        team_id: str,
+        service_account_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Delete a service account."""
+        self._call("DELETE", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}", idempotency_key=idempotency_key)
+
+    def service_account_tokens(self, team_id: str, service_account_id: str) -> ApiTokenPage:
+        """List the API tokens of a service account, newest first."""
+        return cast(ApiTokenPage, self._call("GET", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}/tokens"))
+
+    def create_service_account_token(
+        self,
+        team_id: str,
+        service_account_id: str,
+        body: CreateServiceAccountTokenBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> CreatedServiceAccountTokenView:
+        """Create an API token of a service account."""
+        return cast(CreatedServiceAccountTokenView, self._call("POST", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}/tokens", body=body, idempotency_key=idempotency_key))
+
+    def revoke_service_account_token(
+        self,
+        team_id: str,
+        service_account_id: str,
+        token_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Revoke an API token of a service account."""
+        self._call("DELETE", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}/tokens/{segment(token_id)}", idempotency_key=idempotency_key)
+
     def transfer_team(self, team_id: str, body: TransferTeamBody, *, idempotency_key: str | None = None) -> TeamView:
         """Transfer the ownership of a team to another member."""
         return cast(TeamView, self._call("POST", f"/v1/teams/{segment(team_id)}/transfer", body=body, idempotency_key=idempotency_key))
@@ -399,6 +492,14 @@ class Auth(Operations):
     def cancel_email_change(self, *, idempotency_key: str | None = None) -> None:
         """Cancel the pending change of your e-mail address."""
         self._call("DELETE", "/v1/users/me/email-change", idempotency_key=idempotency_key)
+
+    def email_delivery(self) -> EmailDeliveryView:
+        """Show whether e-mails reach the address of your account."""
+        return cast(EmailDeliveryView, self._call("GET", "/v1/users/me/email-delivery"))
+
+    def lift_own_suppression(self, *, idempotency_key: str | None = None) -> EmailDeliveryView:
+        """Send e-mails to your address again."""
+        return cast(EmailDeliveryView, self._call("DELETE", "/v1/users/me/email-suppression", idempotency_key=idempotency_key))
 
     def export(self) -> AccountExport:
         """Export the data of your account."""

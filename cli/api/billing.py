@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.billing_models import BillView, BillingExport, CancellationView, CustomerView, InvoiceStatus, InvoiceSummaryPage, InvoiceSummaryView, InvoiceView, OperatorCustomerPage, OperatorCustomerView, OperatorInvoicePage, OperatorInvoiceView, OperatorPaymentPage, OperatorPaymentView, PayInvoiceBody, PaymentAccepted, PaymentMethodAccepted, PaymentMethodView, PaymentStatus, PlanPage, RefundAccepted, RefundInvoiceBody, ResumeSubscription, SetPaymentMethod, Subscribe, SubscriptionChangeAccepted, SubscriptionChangeView, SubscriptionView, VoidInvoiceBody
+from cli.api.billing_models import BillView, BillingExport, BillingOperationView, CancellationView, CustomerView, InvoiceStatus, InvoiceSummaryPage, InvoiceSummaryView, InvoiceView, OperatorCustomerPage, OperatorCustomerView, OperatorInvoicePage, OperatorInvoiceView, OperatorPaymentPage, OperatorPaymentView, PayInvoiceBody, PaymentAccepted, PaymentMethodAccepted, PaymentMethodView, PaymentStatus, PlanPage, RefundAccepted, RefundInvoiceBody, ResumeSubscription, SetPaymentMethod, Subscribe, SubscriptionChangeAccepted, SubscriptionChangeView, SubscriptionView, VoidInvoiceBody
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -41,7 +41,7 @@ class Billing(Operations):
         return cast(Iterator[InvoiceSummaryView], self._items("/v1/billing/invoices", {"teamId": team_id, "cursor": cursor, "limit": limit}))
 
     def invoice(self, invoice_id: str, *, team_id: str | None = None) -> InvoiceView:
-        """Show an invoice with its lines, payment and refunds."""
+        """Show an invoice with payment, refunds and disputes."""
         return cast(InvoiceView, self._call("GET", f"/v1/billing/invoices/{segment(invoice_id)}", query={"teamId": team_id}))
 
     def credit_note_pdf(self, invoice_id: str, credit_note_id: str, *, team_id: str | None = None) -> bytes:
@@ -209,6 +209,10 @@ class Billing(Operations):
     ) -> SettledDeadLettersView:
         """Replay or discard dead letters."""
         return cast(SettledDeadLettersView, self._call("POST", "/v1/operations/billing/dead-letters", body=body, idempotency_key=idempotency_key))
+
+    def operation(self, operation_id: str) -> BillingOperationView:
+        """Show a payment or refund that a command started."""
+        return cast(BillingOperationView, self._call("GET", f"/v1/operations/billing/{segment(operation_id)}"))
 
     def export(self) -> BillingExport:
         """Export your billing data."""

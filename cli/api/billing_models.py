@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypeAlias, TypedDict
 
+from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
+
 
 class Amount(TypedDict):
     """Minor units (cents) of an ISO 4217 currency."""
@@ -56,7 +58,7 @@ class BillPlanView(TypedDict):
 
 
 class BillView(TypedDict):
-    """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges. `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `due`: all open invoices, to pay now."""
+    """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges. `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `disputed`: the part of `paid` that banks have demanded back and have. `due`: all open invoices, to pay now."""
 
     customerId: str
     period: PeriodView
@@ -67,6 +69,7 @@ class BillView(TypedDict):
     paid: Amount
     credited: Amount
     refunded: Amount
+    disputed: Amount
     due: Amount
     atPeriodEnd: BillAtPeriodEndView
     total: Amount
@@ -80,6 +83,20 @@ class BillingExport(TypedDict):
     invoices: list[ExportedInvoiceView]
     payments: list[ExportedPaymentView]
     usage: list[ExportedUsageView]
+
+
+class BillingOperationView(TypedDict):
+    state: OperationState
+    id: str
+    kind: str
+    invoiceId: str
+    amount: Amount
+    summary: str
+    steps: list[OperationStepView]
+    resource: str
+    problem: OperationProblem | None
+    requestedAt: str
+    finishedAt: str | None
 
 
 class CancellationView(TypedDict):
@@ -126,6 +143,8 @@ DisputeStatus: TypeAlias = "Literal['open', 'won', 'lost']"
 
 
 class DisputeView(TypedDict):
+    """The customer's bank demands a payment back. `status`: open and lost ones are withdrawn from what was paid."""
+
     disputeId: str
     providerId: str
     status: DisputeStatus
@@ -241,6 +260,7 @@ class InvoiceView(TypedDict):
     lines: list[InvoiceLineView]
     payment: InvoicePaymentView | None
     credits: list[CreditNoteView]
+    disputes: list[DisputeView]
 
 
 LineKind: TypeAlias = "Literal['fee', 'proration', 'credit', 'usage', 'late-usage']"
@@ -331,8 +351,9 @@ class PayInvoiceBody(TypedDict):
 
 
 class PaymentAccepted(TypedDict):
-    """GET /v1/billing/invoices/{invoiceId} shows the outcome."""
+    """The operation shows the outcome, and so does the invoice."""
 
+    operationId: str
     paymentId: str
     invoiceId: str
     status: str
@@ -415,6 +436,7 @@ Purpose: TypeAlias = "Literal['upgrade', 'renewal', 'final']"
 
 
 class RefundAccepted(TypedDict):
+    operationId: str
     creditNoteId: str
     number: str
     invoiceId: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
+
 
 class ApplicationDeletionAccepted(TypedDict):
     id: str
@@ -229,6 +231,7 @@ class DeploymentSummaryView(TypedDict):
     rolledBackTo: int | None
     url: str | None
     requestedAt: str
+    startedBy: str | None
     finishedAt: str | None
 
 
@@ -249,6 +252,7 @@ class DeploymentView(TypedDict):
     url: str | None
     observationSeconds: int
     requestedAt: str
+    startedBy: str | None
     finishedAt: str | None
     steps: list[DeploymentStepView]
     correlationId: str
@@ -265,6 +269,11 @@ class EnvironmentPage(TypedDict):
     next: NotRequired[str | None]
 
 
+class EnvironmentProtectionView(TypedDict):
+    name: str
+    isProtected: bool
+
+
 class EnvironmentStopAccepted(TypedDict):
     name: str
     release: int | None
@@ -274,6 +283,7 @@ class EnvironmentStopAccepted(TypedDict):
 
 class EnvironmentView(TypedDict):
     name: str
+    isProtected: bool
     createdAt: str
     minScale: int
     maxScale: int
@@ -378,29 +388,10 @@ class LimitView(TypedDict):
     used: int
 
 
-class OperationProblem(TypedDict):
-    """Why it failed: members of a problem document (RFC 9457), and `reason`, a stable code."""
-
-    title: str
-    detail: str
-    reason: str
-
-
-OperationState: TypeAlias = "Literal['running', 'succeeded', 'failed']"
-
-
-class OperationStepView(TypedDict):
-    step: str
-    startedAt: str
-    finishedAt: str | None
-    attempts: NotRequired[int]
-    error: NotRequired[str | None]
-
-
 class OperationView(TypedDict):
+    state: OperationState
     id: str
     kind: str
-    state: OperationState
     status: str
     applicationId: str
     environment: str | None
@@ -420,6 +411,10 @@ PromoteBody = TypedDict(
         "release": "NotRequired[int | None]",
     },
 )
+
+
+class ProtectEnvironmentBody(TypedDict):
+    isProtected: bool
 
 
 class QuotaView(TypedDict):
@@ -590,3 +585,23 @@ class StartRunBody(TypedDict):
 
 
 Status: TypeAlias = "Literal['good', 'restricted', 'paused']"
+
+
+class TransferApplicationBody(TypedDict):
+    teamId: NotRequired[str | None]
+
+
+class TransferredApplicationView(TypedDict):
+    repository: str | None
+    image: str | None
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    healthPath: str | None
+    port: int | None
+    id: str
+    name: str
+    teamId: str

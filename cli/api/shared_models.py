@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
 
 class DeadLetterActionView(TypedDict):
@@ -39,6 +39,25 @@ class DeadLetterView(TypedDict):
 class DeadLettersView(TypedDict):
     causes: list[DeadLetterCauseView]
     letters: list[DeadLetterView]
+
+
+class OperationProblem(TypedDict):
+    """Why it failed: members of a problem document (RFC 9457), and `reason`, a stable code."""
+
+    title: str
+    detail: str
+    reason: str
+
+
+OperationState: TypeAlias = "Literal['running', 'succeeded', 'failed']"
+
+
+class OperationStepView(TypedDict):
+    step: str
+    startedAt: str
+    finishedAt: str | None
+    attempts: NotRequired[int]
+    error: NotRequired[str | None]
 
 
 class SettleDeadLetters(TypedDict):

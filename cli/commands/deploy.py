@@ -14,6 +14,7 @@ from cli.failures import Failure, NotFound
 from cli.follow import DeploymentFollower
 from cli.git import Clone
 from cli.help import default
+from cli.operation_events import OperationEvents
 from cli.options import App, Detach, Env, NoWait
 from cli.render import deployments as render
 from cli.render.failure_hints import failure_hint
@@ -95,9 +96,10 @@ def follow(session: Session, application: Json, accepted: Json, detach: bool, *,
         session.output.show(accepted, f"Deployment {accepted['id']} continues in the background.")
         session.output.next_step(*render.follow_commands(name, accepted["id"]))
         return
-    follower = DeploymentFollower(session.api, session.output, application, accepted["id"], until_serving=until_serving)
     try:
-        ended = follower.follow()
+        with OperationEvents(session.api, accepted["id"]) as events:
+            follower = DeploymentFollower(session.api, session.output, application, accepted["id"], until_serving=until_serving, events=events)
+            ended = follower.follow()
     except KeyboardInterrupt:
         session.output.note("\nDeployment continues in the background. Follow it:")
         session.output.next_step(*render.follow_commands(name, accepted["id"]))

@@ -1,4 +1,4 @@
-"""The e-mail address of the account: change, confirm, show, cancel."""
+"""The e-mail address of the account: change, confirm, show, cancel; whether e-mails reach it."""
 
 from typing import Annotated
 
@@ -15,11 +15,13 @@ PATH = "/v1/users/me/email-change"
 
 
 def declare(app: typer.Typer) -> None:
-    email = subcommands(app, "email", "Change the e-mail address of your account.")
+    email = subcommands(app, "email", "Change and check the address of your account.")
     command(email, "change")(change)
     command(email, "confirm")(confirm)
     command(email, "show")(show)
     command(email, "cancel")(cancel)
+    command(email, "delivery")(delivery)
+    command(email, "unsuppress")(unsuppress)
 
 
 def change(
@@ -55,3 +57,21 @@ def cancel(session: Session) -> None:
     session.api.delete(PATH)
     session.output.show({"api": session.settings.api}, "✓ No change of the address is pending.")
     session.output.next_step("capsule whoami")
+
+
+def delivery(session: Session) -> None:
+    """Show whether e-mails reach your address."""
+    view = session.api.get("/v1/users/me/email-delivery")
+    session.output.show(view, render.email_delivery(view))
+    if view["isSuppressed"]:
+        session.output.next_step("capsule email unsuppress", "capsule email change ADDRESS")
+
+
+def unsuppress(session: Session) -> None:
+    """Receive e-mails again: the mailbox works again.
+
+    If the next e-mail bounces, the address is suppressed again. Once within 24 hours.
+    """
+    view = session.api.call("DELETE", "/v1/users/me/email-suppression")
+    session.output.show(view, render.email_delivery(view))
+    session.output.next_step("capsule email delivery")

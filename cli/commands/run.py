@@ -95,7 +95,7 @@ def attach_and_wait(session: Session, application: Json, run_id: str, *, is_new:
                 return session.api.get(f"{base}/runs/{segment(run_id)}")
             raise
         try:
-            ending, reason = attach(ticket, forwards_input=ticket["streams"] == "terminal" or not sys.stdin.isatty())
+            ending, reason = attach(ticket, session.ca_file, forwards_input=ticket["streams"] == "terminal" or not sys.stdin.isatty())
         except Refused as refused:
             view = session.api.get(f"{base}/runs/{segment(run_id)}")
             if view["finishedAt"] is not None:

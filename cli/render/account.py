@@ -29,6 +29,14 @@ def deletion(deletes_at: str) -> Text:
     return Text.assemble("This account will be deleted: ", (time_and_age(deletes_at), "bold"), ".")
 
 
+def email_delivery(view: Mapping[str, Any]) -> RenderableType:
+    if not view["isSuppressed"]:
+        return Text.assemble("✓ Capsule sends e-mails to ", (view["email"], "bold"), ".")
+    why = "reported as spam" if view["reason"] == "complaint" else f"refused by the mail server: {view['detail']}"
+    state = ("state", Text("e-mails do not reach it", "bold red"))
+    return Facts(("e-mail", view["email"]), state, ("since", time_and_age(view["suppressedAt"])), ("reason", why))
+
+
 def profile(view: Mapping[str, Any], api: str) -> RenderableType:
     address = view["email"] + ("" if view["emailVerified"] else " (not verified)")
     name = [("name", view["name"])] if view["name"] else []

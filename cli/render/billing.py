@@ -112,6 +112,8 @@ def invoice(view: Json) -> list[RenderableType]:
     for credit in view["credits"]:
         detail = f": {credit['detail']}" if credit["detail"] else ""
         table.add_row(f"credit note {credit['number']}: {credit['reason']}, refund {credit['status']}{detail}", "", f"-{money(credit['amount'])}")
+    for dispute in view["disputes"]:
+        table.add_row(f"dispute of {day(dispute['openedAt'])}: {dispute['reason']}, {dispute['status']}", "", f"-{money(dispute['amount'])}")
     return [Facts(*facts), "", table, "", Text.assemble("Total ", (money(view["total"]), "bold"))]
 
 
@@ -126,6 +128,8 @@ def bill(view: Json, names: dict[str, str]) -> list[RenderableType]:
     facts += [("  usage", money({**view["total"], "amount": usage})), ("paid", money(view["paid"]))]
     if view["credited"]["amount"]:
         facts.append(("refunded", money(view["refunded"])))
+    if view["disputed"]["amount"]:
+        facts.append(("disputed", f"{money(view['disputed'])}, withdrawn by the bank"))
     facts.append(("due now", Text(money(view["due"]), "bold")))
     parts = [f"{money(end['usage'])} usage", f"{money(end['fee'])} plan {end['plan']}"]
     if end["credit"]["amount"]:

@@ -8,6 +8,7 @@ from functions.auth.adapters.dashboard_pages import ConfiguredDashboardPages
 from functions.auth.adapters.emails import EmailMailer
 from functions.auth.adapters.identity_providers import ConfiguredIdentityProviders
 from functions.auth.adapters.keys import DerivedEmailTokens, JwtIssuer, MountedPublicKeys, SignedLoginChallenges, SigningKeys
+from functions.auth.adapters.maildir_mailbox import MaildirMailbox
 from functions.auth.adapters.postgres_api_tokens import PostgresApiTokens
 from functions.auth.adapters.postgres_audit_log import PostgresAuditLog
 from functions.auth.adapters.postgres_device_authorizations import PostgresDeviceAuthorizations
@@ -18,13 +19,14 @@ from functions.auth.adapters.postgres_known_devices import PostgresKnownDevices
 from functions.auth.adapters.postgres_passkeys import PostgresPasskeyChallenges, PostgresPasskeys
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
+from functions.auth.adapters.postgres_service_accounts import PostgresServiceAccounts
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_teams import PostgresTeams
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.auth.adapters.provider_client import HttpProviderClient
 from functions.auth.adapters.session_limits import session_limits
-from functions.auth.adapters.settings import ConfiguredDeletion
+from functions.auth.adapters.settings import ConfiguredAuditRetention, ConfiguredDeletion
 from functions.auth.adapters.vault import vault
 from functions.auth.adapters.webauthn_ceremonies import WebAuthnCeremonies
 from functions.auth.domain.session import SessionLimits
@@ -34,10 +36,15 @@ from functions.auth.services.device_codes import DeviceCodes
 from functions.auth.services.notices import Notices
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.provider_logins import ProviderLoginStart
+from functions.auth.services.service_account_tokens import ServiceAccountTokens
 from functions.auth.services.session_tokens import SessionTokens
 from functions.auth.services.team_affiliations import TeamAffiliations
+from functions.kernel import Clock
+from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import SealedColumn, Wiring
+from functions.runtime.email.guarded import GuardedTransport
 from functions.runtime.email.transport import EmailTransport, email_transport
+from functions.runtime.reliability.email_suppressions import EmailSuppressions
 from functions.runtime.reliability.housekeeping import Housekeeping
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 
@@ -48,6 +55,20 @@ def housekeeping(housekeeping: Housekeeping) -> ports.Housekeeping:
 
 def revoked_sessions(revoked_sessions: RevokedSessions) -> ports.RevokedSessions:
     return revoked_sessions
+
+
+def suppressions(suppressions: EmailSuppressions) -> ports.Suppressions:
+    return suppressions
+
+
+def sns_notifications(settings: Settings) -> ports.Notifications:
+    from functions.auth.adapters.sns import SnsNotifications  # httpx is large: only who calls out waits for it
+
+    return SnsNotifications(settings)
+
+
+def guarded_transport(settings: Settings, clock: Clock, suppressions: EmailSuppressions) -> EmailTransport:
+    return GuardedTransport(email_transport(settings, clock), suppressions)
 
 
 wiring = Wiring(
@@ -65,6 +86,7 @@ wiring = Wiring(
         ports.RevokedSessions: revoked_sessions,
         ports.ApiTokens: PostgresApiTokens,
         ports.AuditLog: PostgresAuditLog,
+        ports.AuditRetention: ConfiguredAuditRetention,
         ports.SecondFactors: PostgresSecondFactors,
         ports.KnownDevices: PostgresKnownDevices,
         ports.LoginChallenges: SignedLoginChallenges,
@@ -88,10 +110,15 @@ wiring = Wiring(
         ports.EmailTokens: DerivedEmailTokens,
         ports.PublicKeys: MountedPublicKeys,
         ports.Mailer: EmailMailer,
+        ports.Mailbox: MaildirMailbox,
+        ports.Notifications: sns_notifications,
+        ports.Suppressions: suppressions,
         ports.Housekeeping: housekeeping,
         ports.Teams: PostgresTeams,
+        ports.ServiceAccounts: PostgresServiceAccounts,
         ports.Invitations: PostgresInvitations,
         AccessControl: AccessControl,
+        ServiceAccountTokens: ServiceAccountTokens,
         TeamAffiliations: TeamAffiliations,
         SessionLimits: session_limits,
         SessionTokens: SessionTokens,
@@ -101,6 +128,6 @@ wiring = Wiring(
         PasswordCheck: PasswordCheck,
         Notices: Notices,
         SigningKeys: SigningKeys,
-        EmailTransport: email_transport,
+        EmailTransport: guarded_transport,
     },
 )

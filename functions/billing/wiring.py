@@ -3,12 +3,13 @@
 from functions.billing.adapters import variables
 from functions.billing.adapters.emails import EmailMailer
 from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
-from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
+from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans
 from functions.billing.adapters.postgres_details import PostgresApplications, PostgresPaymentMethodChanges
 from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
 from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions, PostgresUsageNotices
+from functions.billing.adapters.postgres_usage import PostgresUsage
 from functions.billing.adapters.trial_clock import trial_clock
 from functions.billing.ports import (
     Applications,
@@ -38,10 +39,14 @@ from functions.billing.services.access_control import AccessControl
 from functions.billing.services.credit_note_sender import CreditNoteSender
 from functions.billing.services.customer_closing import CustomerClosing
 from functions.billing.services.invoicing import Invoicing
+from functions.billing.services.operation_reader import OperationReader
 from functions.billing.services.usage_limits import UsageLimits
+from functions.kernel import Clock
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
+from functions.runtime.email.guarded import GuardedTransport
 from functions.runtime.email.transport import EmailTransport, email_transport
+from functions.runtime.reliability.email_suppressions import EmailSuppressions
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 from functions.runtime.reliability.memberships import PostgresMemberships
 
@@ -62,6 +67,10 @@ def webhook_verifier(settings: Settings) -> WebhookVerifier:
     return StripeWebhookVerifier(settings)
 
 
+def guarded_transport(settings: Settings, clock: Clock, suppressions: EmailSuppressions) -> EmailTransport:
+    return GuardedTransport(email_transport(settings, clock), suppressions)
+
+
 wiring = Wiring(
     database="billing",
     settings=variables.SECTIONS,
@@ -78,8 +87,9 @@ wiring = Wiring(
         InvoiceRenderer: PdfRenderer,
         Invoices: PostgresInvoices,
         Ledger: PostgresLedger,
-        EmailTransport: email_transport,
+        EmailTransport: guarded_transport,
         AccessControl: AccessControl,
+        OperationReader: OperationReader,
         CustomerClosing: CustomerClosing,
         Mailer: EmailMailer,
         Memberships: PostgresMemberships,

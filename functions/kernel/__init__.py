@@ -25,6 +25,7 @@ from functions.kernel.declaration import Declaration, Kind, Order
 from functions.kernel.decorators import command, effect, every, on, query, saga
 from functions.kernel.former_versions import FormerVersion
 from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
+from functions.kernel.operations import OperationBase, OperationProblem, OperationProgress, OperationState, OperationStepView
 from functions.kernel.outcome import (
     Conflict,
     Done,
@@ -95,6 +96,11 @@ __all__ = [
     "Model",
     "NotFound",
     "Number",
+    "OperationBase",
+    "OperationProblem",
+    "OperationProgress",
+    "OperationState",
+    "OperationStepView",
     "Order",
     "Origin",
     "OutgoingMessage",

@@ -1,5 +1,6 @@
 """What stands behind monitor's ports."""
 
+from functions.kernel import Clock
 from functions.monitor import ports
 from functions.monitor.adapters import variables
 from functions.monitor.adapters.alerts import PostgresAddresses, PostgresAlerts, PostgresRules
@@ -22,7 +23,9 @@ from functions.monitor.services.webhook_access import WebhookAccess
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import SealedColumn, Wiring
+from functions.runtime.email.guarded import GuardedTransport
 from functions.runtime.email.transport import EmailTransport, email_transport
+from functions.runtime.reliability.email_suppressions import EmailSuppressions
 from functions.runtime.reliability.housekeeping import Housekeeping as Sweeper
 from functions.runtime.reliability.memberships import PostgresMemberships
 
@@ -39,6 +42,10 @@ def webhooks(settings: Settings) -> ports.Webhooks:
 
 def webhook_policy(settings: Settings) -> WebhookPolicy:
     return WebhookPolicy(settings.value(variables.WEBHOOK_HOSTS))
+
+
+def guarded_transport(settings: Settings, clock: Clock, suppressions: EmailSuppressions) -> EmailTransport:
+    return GuardedTransport(email_transport(settings, clock), suppressions)
 
 
 wiring = Wiring(
@@ -82,7 +89,7 @@ wiring = Wiring(
         AttemptLimiter: AttemptLimiter,
         WebhookAccess: WebhookAccess,
         WebhookDispatcher: WebhookDispatcher,
-        EmailTransport: email_transport,
+        EmailTransport: guarded_transport,
         WebhookPolicy: webhook_policy,
     },
 )

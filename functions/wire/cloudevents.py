@@ -32,6 +32,7 @@ SPECVERSION = "1.0"
 JSON = "application/json"
 STANDARD_ATTRIBUTES = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype", "content-type"})
 
+NUMBER = re.compile(r"[0-9]{1,18}")
 FINGERPRINT = re.compile(r"^[0-9a-f]{64}$")
 
 
@@ -127,7 +128,7 @@ class Message:
     def number(self, name: str, default: int = 0) -> int:
         """Return an attribute as a number; `default` if it is missing or not one."""
         text = self.attributes.get(name, "")
-        return int(text) if text.isdigit() else default
+        return int(text) if NUMBER.fullmatch(text) else default
 
     def with_attributes(self, **changed: str | None) -> "Message":
         """Return a copy with other attributes. None removes one."""

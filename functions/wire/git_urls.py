@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
+from functions.wire.host_names import ascii_host
+
 DEFAULT_PORTS = {"http": 80, "https": 443, "ssh": 22}
 SSH_SYNONYMS = {"git+ssh": "ssh", "ssh+git": "ssh"}
 SSH_USER = "git"
@@ -26,7 +28,7 @@ class BadGitUrl(ValueError):
 @dataclass(frozen=True, slots=True)
 class GitUrl:
     text: str
-    """As git takes it, with a lower-case scheme."""
+    """As git takes it: scheme and host in lower case, the host in ASCII."""
     scheme: str
     """`http`, `https` or `ssh`."""
     host: str
@@ -59,15 +61,20 @@ class GitUrl:
         text = f"{scheme}://{rest}"
         try:
             parts = urlsplit(text)
-            host, port = (parts.hostname or "").rstrip("."), parts.port
+            host, port = ascii_host((parts.hostname or "").rstrip(".")), parts.port
         except ValueError as error:
             raise BadGitUrl("its host or port is not valid") from error
+        if port == 0:
+            raise BadGitUrl("its host or port is not valid")
         if parts.password is not None or (scheme != "ssh" and parts.username is not None):
             remedy = "store it with: capsule token set" if scheme != "ssh" else "Capsule uses the application's deploy key: capsule key show"
             raise BadGitUrl(f"remove user name, password and token from the URL; {remedy}")
         if parts.query or parts.fragment or parts.path.strip("/") == "":
             raise BadGitUrl("use the URL that you pass to git clone")
         user = (parts.username or SSH_USER) if scheme == "ssh" else ""
+        if parts.hostname != host:  # curl would map the name itself, and resolve another one than was checked
+            netloc = (f"{parts.username}@" if parts.username else "") + host + (f":{port}" if port is not None else "")
+            text = parts._replace(netloc=netloc).geturl()
         return cls._checked(text, scheme, host, port or DEFAULT_PORTS[scheme], parts.path, user)
 
     @classmethod

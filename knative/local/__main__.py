@@ -28,7 +28,7 @@ from knative.local.store import Store
 
 log = logging.getLogger("knative.local")
 
-STOP_SECONDS = 20.0
+STOP_SECONDS = 25.0
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 

@@ -1,4 +1,5 @@
-"""Assemble the parts of the one-machine Knative in the order in which they start: state and API first, then what acts on them, the controller last.
+"""Assemble the parts of the one-machine Knative in the order in which they start: state and API first, then what acts on them, the controller, and
+last the front that accepts requests.
 
 Eventing needs serving to deliver to Services, and serving needs eventing's collector for its pods' lines. They are
 connected here and nowhere else.
@@ -11,6 +12,7 @@ from knative.local.api.server import APIServer
 from knative.local.controller import Controller, Reconciler, Runnable
 from knative.local.definitions import Definitions
 from knative.local.garbage_collection import GarbageCollector
+from knative.local.listening_sockets import ListeningSockets
 from knative.local.namespaces import Namespaces, bootstrap
 from knative.local.processes.orphans import OrphanReaper
 from knative.local.quotas import Quotas, QuotaStatus
@@ -30,18 +32,28 @@ def api_only(store: Store, kinds: Definitions, settings: Settings) -> Sequence[R
 
 def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
     from knative.local.eventing import assembly as eventing
+    from knative.local.eventing.trigger import TriggerReconciler
     from knative.local.jobs import Jobs
     from knative.local.serving import Serving
+    from knative.local.serving.node import PLATFORM_NAMESPACES
 
     tokens = _tokens(store, settings)
-    serving = Serving(store, settings, tokens, Certificates.within(settings.state / "tls").authority)
+    sockets = ListeningSockets(settings.state / "listening.sock", settings.listening_sockets)
+    serving = Serving(store, settings, tokens, Certificates.within(settings.state / "tls").authority, sockets)
     events = eventing.assemble(store, settings.amqp_url, serving.services, is_consumed=serving.is_consuming)
     serving.set_collector(events.collector)
     serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
     api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition)
-    return [OrphanReaper(), *serving.storage, *api, *events.runnables, *serving.parts, Controller(store, reconcilers)]
+
+    def has_dispatchers() -> bool:
+        triggers = (entry.key[1:] for entry in store.entries(TriggerReconciler.kind))
+        return events.dispatchers.has_all(key for key in triggers if key[0] in PLATFORM_NAMESPACES)
+
+    serving.front.wait_for(has_dispatchers)
+    controller = Controller(store, reconcilers)
+    return [OrphanReaper(), sockets, *serving.storage, *api, *events.runnables, *serving.parts, controller, serving.front]
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -10,10 +10,52 @@ from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
 from functions.runtime.config.settings import Settings as MountedSettings
 from functions.runtime.config.variables import AMQP_URL
 from functions.wire.amqp.connection import Address
+from functions.wire.settings import InvalidSetting, Setting
 from knative.installation import HOME, PORT_OFFSET
 from knative.local import variables
 
 LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The files of a certificate, followed by its chain, and of its key. PEM."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True)
+class Https:
+    """What the ingress serves with (`serving/http/certificates.py`)."""
+
+    authority: Pair
+    """This machine's authority, which `./taskw up` makes."""
+    signed_key: Path
+    """The key of all certificates that the authority issues for hosts."""
+    own: tuple[Pair, ...] = ()
+    """Certificates that the operator brings."""
+
+    @classmethod
+    def read(cls, home: Path, environment: Mapping[str, str]) -> Self | None:
+        """None without CAPSULE_HTTPS. Raises InvalidSetting."""
+        if not variables.HTTPS.read(environment):
+            return None
+        pairs = ((variables.HTTPS_CERTIFICATE, variables.HTTPS_KEY), (variables.HTTPS_APPLICATION_CERTIFICATE, variables.HTTPS_APPLICATION_KEY))
+        own = tuple(Pair(files[0].absolute(), files[1].absolute()) for each in pairs if (files := _both(each, environment)))
+        secrets = home / "secrets"
+        return cls(Pair(home / "tls" / "ca.crt", secrets / "ca.key"), secrets / "https.key", own)
+
+
+def _both(settings: tuple[Setting[Path], Setting[Path]], environment: Mapping[str, str]) -> tuple[Path, Path] | None:
+    """Return the values of two settings that need each other; None without both. Raises InvalidSetting."""
+    present = [setting for setting in settings if environment.get(setting.name)]
+    if not present:
+        return None
+    if len(present) == 1:
+        missing = settings[0] if present[0] is settings[1] else settings[1]
+        raise InvalidSetting(f"{present[0].name} is set and {missing.name} is not; a certificate needs its key, so set both or none")
+    return settings[0].read(environment), settings[1].read(environment)
 
 
 @dataclass(frozen=True)
@@ -32,11 +74,17 @@ class Settings:
     """Modules that the zygote imports before its first fork (CAPSULE_PRELOAD_MODULES, separated by commas). Unknown
     modules are skipped."""
 
+    listening_sockets: Mapping[int, int] = field(default_factory=dict)
+    """Inherited from the previous process: port → descriptor (CAPSULE_LISTENING_SOCKETS)."""
+
     allows_dockerfiles: bool = True
     """Whether builds of Dockerfiles and pulls of images are allowed (CAPSULE_DOCKERFILE_BUILDS, on or off)."""
 
     health_check_keys: Callable[[], Sequence[str]] = tuple
     """Sign the platform's own requests to applications, which the ingress does not measure (CAPSULE_HEALTH_CHECK_KEY)."""
+
+    https: Https | None = None
+    """Certificates of the ingress (CAPSULE_HTTPS); None: it speaks HTTP."""
 
     @property
     def api_port(self) -> int:
@@ -65,8 +113,10 @@ class Settings:
         """Raises InvalidSetting."""
         offset = PORT_OFFSET.read(environment)
         mounted = MountedSettings(environment)
+        home = HOME.read(environment).absolute()
         return cls(
-            home=HOME.read(environment).absolute(),
+            home=home,
+            https=Https.read(home, environment),
             port_offset=offset,
             shared_folders=variables.SHARED_FOLDERS.read(environment),
             readable_folders=variables.READABLE_FOLDERS.read(environment),
@@ -75,4 +125,5 @@ class Settings:
             allows_dockerfiles=variables.DOCKERFILE_BUILDS.read(environment),
             health_check_keys=mounted.following(HEALTH_CHECK_KEY),
             preload_modules=variables.PRELOAD_MODULES.read(environment),
+            listening_sockets=variables.LISTENING_SOCKETS.read(environment),
         )

@@ -11,7 +11,6 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 from knative.local.files import write_private
@@ -19,6 +18,7 @@ from knative.local.settings import LOOPBACK
 
 VALIDITY = timedelta(days=730)
 RENEW_AFTER = timedelta(days=365)
+NAMES = (LOOPBACK, "localhost", "kubernetes.default.svc")
 
 
 @dataclass(frozen=True)
@@ -47,39 +47,16 @@ def certificates(folder: Path) -> Certificates:
 
 
 def create(folder: Path) -> None:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+    from knative.certificates import issue, new_authority, new_key, pem
 
-    def certificate(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, authority: bool) -> x509.CertificateBuilder:
-        usage = x509.KeyUsage(
-            digital_signature=not authority, key_cert_sign=authority, crl_sign=authority, content_commitment=False, key_encipherment=False,
-            data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-        )  # fmt: skip
-        return (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key).serial_number(x509.random_serial_number())
-            .not_valid_before(start - timedelta(minutes=5)).not_valid_after(start + VALIDITY)
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True)
-            .add_extension(usage, critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
-        )  # fmt: skip
-
-    start = datetime.now(UTC)
-    signer, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Capsule one-machine Knative")])
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kubernetes")])
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(LOOPBACK)), x509.DNSName("localhost"), x509.DNSName("kubernetes.default.svc")])
-    server_only = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    authority = certificate(issuer, issuer, signer.public_key(), True).sign(signer, hashes.SHA256())
-    server = certificate(subject, issuer, key.public_key(), False).add_extension(names, critical=False).add_extension(server_only, critical=False)
-
+    now = datetime.now(UTC)
+    signer, key = new_key(), new_key()
+    authority = new_authority("Capsule one-machine Knative", signer, now, VALIDITY)
+    server = issue(authority, signer, key.public_key(), NAMES, now, VALIDITY, title="kubernetes")
     files = Certificates.within(folder)
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    write_private(files.key, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain))
-    write_private(files.certificate, server.sign(signer, hashes.SHA256()).public_bytes(pem))
-    write_private(files.authority, authority.public_bytes(pem))
+    write_private(files.key, pem(key))
+    write_private(files.certificate, pem(server))
+    write_private(files.authority, pem(authority))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
 from functions.runtime.config.variables import AMQP_URL
 from functions.wire.settings import Section, Setting, forms
 from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET
+from knative.local import listening_sockets
 
 READER = "one-machine Knative"
 PLACE = "In the environment of `./taskw up`. They take effect after `./taskw down` and `./taskw up`."
@@ -29,6 +30,27 @@ LOG_LEVEL = Setting(
     "What the one-machine Knative logs (`./taskw logs knative`).",
     default="INFO",
 )
+HTTPS = Setting(
+    "CAPSULE_HTTPS",
+    forms.switch(),
+    "Whether the gateway, the dashboard, terminals and applications are served over TLS 1.3 only, see [HTTPS](operations.md#https). Takes effect at "
+    "the next `up`.",
+    default="off",
+)
+_CERTIFICATE = "the path of a PEM file with a certificate followed by its chain"
+_KEY = "the path of a PEM file with a private key without a passphrase, readable by its owner only"
+HTTPS_CERTIFICATE = Setting(
+    "CAPSULE_HTTPS_CERTIFICATE",
+    forms.path(_CERTIFICATE),
+    "Your certificate for the hosts of `CAPSULE_PUBLIC_URL` and `CAPSULE_DASHBOARD_URL`. Every other host gets one of this machine's authority.",
+)
+HTTPS_KEY = Setting("CAPSULE_HTTPS_KEY", forms.path(_KEY), "Its key. Both files may be replaced while Capsule runs.")
+HTTPS_APPLICATION_CERTIFICATE = Setting(
+    "CAPSULE_HTTPS_APPLICATION_CERTIFICATE",
+    forms.path(_CERTIFICATE),
+    "Your wildcard certificate for the hosts of `CAPSULE_APPLICATION_URL`.",
+)
+HTTPS_APPLICATION_KEY = Setting("CAPSULE_HTTPS_APPLICATION_KEY", forms.path(_KEY), "Its key.")
 
 SHARED_FOLDERS = Setting(
     "CAPSULE_SHARED_FOLDERS",
@@ -45,6 +67,11 @@ PRELOAD_MODULES = Setting(
     forms.items("names of modules separated by commas"),
     "Modules that are imported before functions are forked. Unknown ones are skipped.",
 )
+LISTENING_SOCKETS = Setting(
+    "CAPSULE_LISTENING_SOCKETS",
+    forms.Form("ports and descriptors as in 7080=5,3000=6", listening_sockets.parse),
+    "Sockets that a new process takes over from the one before, so that no connection is refused in between.",
+)
 DISPATCHER_STOP = Setting(
     "CAPSULE_DISPATCHER_STOP",
     forms.one_of("requeue", "dead-letter"),
@@ -59,12 +86,15 @@ SECTIONS = (
         "One-machine Knative",
         READER,
         PLACE,
-        (HOME, PORT_OFFSET, AMQP_URL, EGRESS_ALLOW, DOCKERFILE_BUILDS, IMAGE_STORE_GIB, DISK_RESERVE_GIB, LOG_LEVEL, HEALTH_CHECK_KEY),
+        (
+            *(HOME, PORT_OFFSET, AMQP_URL, EGRESS_ALLOW, DOCKERFILE_BUILDS, IMAGE_STORE_GIB, DISK_RESERVE_GIB, LOG_LEVEL, HEALTH_CHECK_KEY),
+            *(HTTPS, HTTPS_CERTIFICATE, HTTPS_KEY, HTTPS_APPLICATION_CERTIFICATE, HTTPS_APPLICATION_KEY),
+        ),
     ),
     Section(
         "Set by Capsule for the one-machine Knative and its pods",
         READER,
         "`./taskw up` and the one-machine Knative set them. Do not set them yourself.",
-        (SHARED_FOLDERS, READABLE_FOLDERS, PRELOAD_MODULES, DISPATCHER_STOP, STARTED_FOR, STARTED_AS),
+        (SHARED_FOLDERS, READABLE_FOLDERS, PRELOAD_MODULES, LISTENING_SOCKETS, DISPATCHER_STOP, STARTED_FOR, STARTED_AS),
     ),
 )

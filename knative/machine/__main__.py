@@ -61,6 +61,10 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             from knative.machine.status import status
 
             return 0 if status(home, console, show_all=options.all) else 1
+        case "doctor":
+            from knative.machine.doctor import doctor
+
+            return 0 if doctor(home, console, as_json=options.json, show_all=options.all) else 1
         case "logs":
             from knative.machine.logs import logs
 
@@ -113,6 +117,9 @@ def parser() -> argparse.ArgumentParser:
     tasks.add_parser("down", help="stop everything; data stays")
     status = tasks.add_parser("status", help="show what runs")
     status.add_argument("-a", "--all", action="store_true", help="list every function and application")
+    doctor = tasks.add_parser("doctor", help="check what Capsule needs of this machine")
+    doctor.add_argument("-a", "--all", action="store_true", help="print details")
+    doctor.add_argument("--json", action="store_true", help="print one JSON document")
     tasks.add_parser("migrate", help="apply the migrations of sql/")
     reset = tasks.add_parser("reset", help="stop everything and delete all data")
     reset.add_argument("--yes", action="store_true", help="do not ask for confirmation")

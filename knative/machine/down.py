@@ -9,7 +9,7 @@ from knative.machine.postgres import PostgreSQL
 from knative.machine.progress import Progress
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.redis_server import Redis
-from knative.machine.up import KNATIVE, lock
+from knative.machine.up import KNATIVE, STOP_SECONDS, lock
 
 NOT_RUNNING = "Capsule is not running."
 
@@ -23,7 +23,7 @@ def down(home: Home, progress: Progress) -> None:
         is_stopped = False
         if processes.find_running(home, KNATIVE):
             with progress.step("Knative"):
-                is_stopped = processes.stop(home, KNATIVE, timeout_seconds=30)
+                is_stopped = processes.stop(home, KNATIVE, timeout_seconds=STOP_SECONDS)
         orphaned_pods = leftovers.find_pods(home)
         if orphaned_pods:
             with progress.step("Pods") as step:

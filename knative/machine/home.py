@@ -92,7 +92,21 @@ class Home:
 
     @property
     def gateway_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.ports.gateway}"
+        return f"{self.http}://{LOOPBACK}:{self.ports.gateway}"
+
+    @property
+    def https_mark(self) -> Path:
+        """Exists while the ingress was started with CAPSULE_HTTPS: other tasks than `up` need not have the variable."""
+        return self.run / "https"
+
+    @property
+    def has_https(self) -> bool:
+        return self.https_mark.exists()
+
+    @property
+    def http(self) -> str:
+        """The scheme of the gateway's, the dashboard's and the applications' addresses."""
+        return "https" if self.has_https else "http"
 
     @property
     def kubeconfig(self) -> Path:

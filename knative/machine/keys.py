@@ -20,7 +20,7 @@ from functions.runtime.security.encryption import new_private_keys, public_key
 from functions.runtime.security.tokens import new_signing_jwks, public_jwks
 from functions.wire.settings import Section, Setting, settings_of
 from knative.local import variables as local
-from knative.machine import mirrors, variables
+from knative.machine import mirrors, tls, variables
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import Problem
@@ -70,9 +70,10 @@ def operator_objects(home: Home) -> list[Object]:
     defaults = {
         runtime.MAIL_URL.name: f"maildir://{home.mail}",
         runtime.PUBLIC_URL.name: home.gateway_url,
-        runtime.DASHBOARD_URL.name: f"http://dashboard.localhost:{home.ports.ingress}",
+        runtime.DASHBOARD_URL.name: f"{home.http}://dashboard.localhost:{home.ports.ingress}",
     }
-    settings = defaults | operator_settings(home, [runtime.FUNCTIONS])
+    trusted = {runtime.AUTHORITIES_FILE.name: str(tls.bundle(home))} if home.has_https else {}
+    settings = defaults | operator_settings(home, [runtime.FUNCTIONS]) | trusted
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}}},
         *amqp_secrets(home),
@@ -174,12 +175,12 @@ def billing_clock_secret(home: Home) -> Object:
 
 def application_urls(home: Home) -> dict[str, str]:
     """The form of application URLs, as config-network and config-domain of this machine make them (`knative/overlays/local`)."""
-    return {APPLICATION_URL.name: f"http://{{name}}.localhost:{home.ports.ingress}"}
+    return {APPLICATION_URL.name: f"{home.http}://{{name}}.localhost:{home.ports.ingress}"}
 
 
 def terminal_address(home: Home) -> dict[str, str]:
     """Where clients attach to one-off commands."""
-    return {deploy.TERMINAL_URL.name: f"ws://{LOOPBACK}:{home.ports.terminal}"}
+    return {deploy.TERMINAL_URL.name: f"{'wss' if home.has_https else 'ws'}://{LOOPBACK}:{home.ports.terminal}"}
 
 
 def _amqp(url: str) -> dict[str, str]:
@@ -254,7 +255,8 @@ def stand_in_settings(home: Home) -> dict[str, str]:
     return {
         STRIPE_API_KEY.name: f"sk_test_{password(home, 'stripe-stand-in')}",
         STRIPE_WEBHOOK_SECRET.name: f"whsec_{webhook_secret(home).current}",
-        variables.STRIPE_WEBHOOK_URL.name: f"http://{LOOPBACK}:{home.ports.gateway}/v1/billing/webhooks/stripe",
+        variables.STRIPE_WEBHOOK_URL.name: f"{home.gateway_url}/v1/billing/webhooks/stripe",
+        **({"SSL_CERT_FILE": str(tls.bundle(home))} if home.has_https else {}),  # read by OpenSSL
         variables.STRIPE_STATE.name: str(home.payments / PAYMENTS_FILE),
     }
 

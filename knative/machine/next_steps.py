@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.markup import escape
 
+from functions.runtime.config.variables import MAIL_URL
 from knative.machine.home import LOOPBACK, PROJECT, Home, amqp_variable
 
 WIDTH = 78
@@ -13,9 +14,13 @@ CAPSULE = ".venv/bin/capsule"
 
 def next_steps(home: Home, sample_url: str) -> Iterator[str]:
     """Lines of Rich markup, at most 80 columns except for long paths."""
-    yield f"Dashboard    http://dashboard.localhost:{home.ports.ingress}"
+    yield f"Dashboard    {home.http}://dashboard.localhost:{home.ports.ingress}"
     yield f"API          {home.gateway_url}, documentation at /docs"
-    yield f"E-mails      {_short(home)}: print the newest with ./taskw mail"
+    if home.environment.get(MAIL_URL.name):
+        yield "E-mails      are sent as CAPSULE_MAIL_URL says"
+    else:
+        yield f"E-mails      {_short(home)}: print the newest with ./taskw mail"
+        yield f"{'':<13}http://dashboard.localhost:{home.ports.ingress}/operations/mailbox (admins)"
     yield f"RabbitMQ     http://{LOOPBACK}:{home.ports.management}, user capsule"
     yield f"{'':<13}password in {_short(home, 'secrets/rabbitmq.password')}"
     yield from isolation(home)
@@ -24,8 +29,10 @@ def next_steps(home: Home, sample_url: str) -> Iterator[str]:
     yield ""
     yield "Deploy a first application:"
     yield ""
-    if home.ports.offset:
+    if home.ports.offset or home.has_https:
         yield f"  export CAPSULE_API={home.gateway_url}"
+    if home.has_https:
+        yield f"  export CAPSULE_CA_FILE={_short(home, 'tls/ca.crt')}"
     yield f"  {CAPSULE} register --email you@example.com"
     yield f'  {CAPSULE} verify "$(./taskw mail --link --to you@example.com)"'
     yield f"  {CAPSULE} login --email you@example.com"

@@ -218,17 +218,17 @@ class PostgreSQL:
             settings |= {"shared_preload_libraries": "timescaledb", "timescaledb.telemetry_level": "off"}
         if TLS.read(self.home.environment):
             tls.ensure(self.home)
-            certificate, key = tls.install(self.home, self.data, account)
-            settings |= {"ssl": "on", "ssl_cert_file": str(certificate), "ssl_key_file": str(key), "ssl_min_protocol_version": "TLSv1.3"}
+            file = str(tls.install(self.home, self.data, account))
+            settings |= {"ssl": "on", "ssl_cert_file": file, "ssl_key_file": file, "ssl_min_protocol_version": "TLSv1.3"}
         self._require_tls()
-        file = self._configuration
-        file.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
+        configuration = self._configuration
+        configuration.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
         main = self.data / "postgresql.conf"
         if "include 'capsule.conf'" not in main.read_text():
             with main.open("a") as opened:
                 opened.write("\ninclude 'capsule.conf'\n")
         if account:
-            shutil.chown(file, account.uid, account.gid)
+            shutil.chown(configuration, account.uid, account.gid)
 
     def _require_tls(self) -> None:
         """Refuse connections without TLS, or accept them again (https://www.postgresql.org/docs/current/auth-pg-hba-conf.html)."""

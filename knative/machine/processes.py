@@ -95,13 +95,15 @@ def start(
     environment: Mapping[str, str] | None = None,
     account: Account | None = None,
     folder: Path | None = None,
+    descriptors: Sequence[int] = (),
 ) -> psutil.Process:
-    """Start `command` in its own session and record it. Its output is appended to `log/<name>.log`."""
+    """Start `command` in its own session and record it. Its output is appended to `log/<name>.log`. It inherits `descriptors`."""
     env = {**(home.child_environment() if environment is None else environment), MARK: str(home.path), NAME_MARK: name}
     with log_path(home, name).open("ab") as log:
         child = subprocess.Popen(
             list(command),
             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True, cwd=folder or home.path, env=env,
+            pass_fds=descriptors,
             **(account.popen_options() if account else {}),
         )  # fmt: skip
     process = psutil.Process(child.pid)

@@ -165,11 +165,11 @@ class RabbitMQ:
         listeners = f"listeners.tcp.default = {LOOPBACK}:{ports.amqp}\n"
         if TLS.read(self.home.environment):
             tls.ensure(self.home)
-            certificate, key = tls.install(self.home, self.data, account)
+            file = tls.install(self.home, self.data, account)
             listeners = f"""listeners.tcp = none
 listeners.ssl.default = {LOOPBACK}:{ports.amqp}
-ssl_options.certfile = {certificate}
-ssl_options.keyfile = {key}
+ssl_options.certfile = {file}
+ssl_options.keyfile = {file}
 ssl_options.cacertfile = {tls.authority(self.home)}
 ssl_options.versions.1 = tlsv1.3
 ssl_options.verify = verify_none

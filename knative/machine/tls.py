@@ -1,22 +1,20 @@
-"""Certificates of this machine's PostgreSQL and RabbitMQ: an authority of its own, and one certificate for both servers.
+"""Certificates of this machine: an authority of its own, one certificate for PostgreSQL and RabbitMQ, and the key of the ingress' certificates.
 
 The authority is made once and stays, so that `renew` changes nothing for clients: they trust the authority, and verify the name. Its key is readable
 by its owner alone. The servers' certificate is made again by `up` when less than a third of its lifetime is left, and by `./taskw rotate tls`. A
-server that runs uses the new one after `renew_certificate`.
+server that runs uses the new one after `renew_certificate`. The ingress issues its own (`knative/local/serving/http/certificates.py`).
 """
 
-import ipaddress
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives import serialization
 from filelock import FileLock
 
+from functions.runtime.config.variables import AUTHORITIES_FILE
+from knative.certificates import issue, load_key, new_authority, new_key, pem
 from knative.local.files import write_private
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
@@ -24,7 +22,6 @@ from knative.machine.home import LOOPBACK, Home
 AUTHORITY_LIFETIME = timedelta(days=3650)
 LIFETIME = timedelta(days=825)
 RENEW_BEFORE = LIFETIME / 3
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 def folder(home: Home) -> Path:
@@ -35,6 +32,11 @@ def folder(home: Home) -> Path:
 def authority(home: Home) -> Path:
     """The certificate that clients of the servers trust."""
     return folder(home) / "ca.crt"
+
+
+def bundle(home: Home) -> Path:
+    """The authorities that functions trust: this machine's, and those of CAPSULE_AUTHORITIES_FILE."""
+    return folder(home) / "authorities.crt"
 
 
 def expires_at(home: Home) -> datetime | None:
@@ -84,76 +86,52 @@ def _load(certificate: Path) -> x509.Certificate:
 
 def renew(home: Home, now: datetime | None = None) -> None:
     """Make a new certificate with a new key. Servers use it after `install` and a reload."""
-    now = now or datetime.now(UTC)
-    signer = serialization.load_pem_private_key(_authority_key(home).read_bytes(), None)
-    assert isinstance(signer, ec.EllipticCurvePrivateKey)
-    issuer = _load(authority(home))
-    key = ec.generate_private_key(ec.SECP256R1())
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK)), x509.DNSName("localhost")])
-    certificate = (
-        _builder("Capsule servers", issuer.subject, key.public_key(), signer.public_key(), now, LIFETIME, is_authority=False)
-        .add_extension(names, critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .sign(signer, hashes.SHA256())
-    )
-    write_private(_key(home), _pem(key))
-    write_private(_certificate(home), certificate.public_bytes(serialization.Encoding.PEM))
+    signer, key = load_key(_authority_key(home).read_bytes()), new_key()
+    names, title = (LOOPBACK, "localhost"), "Capsule servers"
+    certificate = issue(_load(authority(home)), signer, key.public_key(), names, now or datetime.now(UTC), LIFETIME, title=title)
+    write_private(_key(home), pem(key))
+    write_private(_certificate(home), pem(certificate))
 
 
-def install(home: Home, target: Path, account: Account | None) -> tuple[Path, Path]:
-    """Copy certificate and key to where a server reads them, owned by its account. Returns their paths."""
-    paths = (target / "server.crt", target / "server.key")
-    for source, path in zip((_certificate(home), _key(home)), paths, strict=True):
-        write_private(path, source.read_bytes())
-        if account:
-            shutil.chown(path, account.uid, account.gid)
-    return paths
+def ensure_https(home: Home) -> None:
+    """Make what the ingress issues certificates with, if it is missing: the authority, and the key of all hosts."""
+    ensure(home)
+    if not _https_key(home).exists():
+        renew_https(home)
+    others = AUTHORITIES_FILE.read(home.environment)
+    authorities = [authority(home).read_bytes(), *([Path(others).read_bytes()] if others else [])]
+    write_private(bundle(home), b"\n".join(authorities))
+    bundle(home).chmod(0o644)
+
+
+def renew_https(home: Home) -> None:
+    """Make a new key. The ingress issues new certificates for it, from the next connection on."""
+    write_private(_https_key(home), pem(new_key()))
+
+
+def install(home: Home, target: Path, account: Account | None) -> Path:
+    """Copy certificate and key to one file where a server reads both, owned by its account. Returns its path.
+
+    One file is replaced at once: a server that reads in between never has the key of another certificate.
+    """
+    path = target / "server.pem"
+    write_private(path, _certificate(home).read_bytes() + _key(home).read_bytes(), (account.uid, account.gid) if account else None)
+    return path
 
 
 def _create_authority(home: Home, now: datetime) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Capsule on this machine")])
-    builder = _builder("Capsule on this machine", name, key.public_key(), key.public_key(), now, AUTHORITY_LIFETIME, is_authority=True)
-    write_private(_authority_key(home), _pem(key))
-    write_private(authority(home), builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    key = new_key()
+    write_private(_authority_key(home), pem(key))
+    write_private(authority(home), pem(new_authority("Capsule on this machine", key, now, AUTHORITY_LIFETIME)))
     authority(home).chmod(0o644)
-
-
-def _builder(
-    name: str,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    signer: ec.EllipticCurvePublicKey,
-    now: datetime,
-    lifetime: timedelta,
-    *,
-    is_authority: bool,
-) -> x509.CertificateBuilder:
-    usage = x509.KeyUsage(
-        digital_signature=not is_authority, key_cert_sign=is_authority, crl_sign=is_authority, content_commitment=False, key_encipherment=False,
-        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + lifetime)
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), critical=False)
-    )
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def _authority_key(home: Home) -> Path:
     return home.secrets / "ca.key"
+
+
+def _https_key(home: Home) -> Path:
+    return home.secrets / "https.key"
 
 
 def _certificate(home: Home) -> Path:

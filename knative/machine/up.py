@@ -4,21 +4,23 @@ import fcntl
 import hashlib
 import os
 import shutil
+import socket
 import sys
 import time
 import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
 from functions.wire.settings import check as check_settings
-from knative.local.variables import PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
+from knative.local import listening_sockets
+from knative.local.settings import Https
+from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
 from knative.machine import (
     bytecode,
     grouping,
+    https,
     keys,
     knative_credentials,
     kustomize,
@@ -44,6 +46,8 @@ SAMPLE = "hello"
 MIN_FREE_BYTES = 512 * 1024 * 1024
 READY_TIMEOUT_SECONDS = 90
 GATEWAY_TIMEOUT_SECONDS = 30
+STOP_SECONDS = 60
+"""How long a Knative may take to answer the requests that have begun and to end."""
 TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "capsule-topology", "namespace": keys.NAMESPACE}}
 
 
@@ -90,6 +94,7 @@ def check(home: Home) -> None:
     if not os.access(home.path, os.W_OK):
         raise Problem(f"{home.path} is not writable.", "Does it belong to another user? Use another folder: CAPSULE_HOME=…")
     check_settings(keys.all_settings(), home.environment)
+    https.check(home)
     if variables := [amqp_variable(user) for user in AMQP_USERS if home.external_user_amqp_url(user) and not home.external_amqp_url]:
         raise Problem(
             f"{', '.join(variables)} without CAPSULE_AMQP_URL: these users would connect to another RabbitMQ than the Broker.",
@@ -172,15 +177,17 @@ def migrate_databases(home: Home) -> str:
 def start_knative(home: Home) -> bool:
     """Start the one-machine Knative, or restart one whose code changed: its functions are forked from the modules it loaded.
 
-    Returns True when it was restarted.
+    The new process takes over the listening sockets of the old one: connections that arrive in between wait. Returns True when it was restarted.
     """
     from knative.machine.cluster import reachable
 
-    digest, digest_file = code_digest(), home.run / "knative.code"
+    digest, digest_file = code_digest(home), home.run / "knative.code"
     is_running = processes.find_running(home, KNATIVE) is not None
     must_restart = is_running and digest_file.exists() and digest_file.read_text() != digest
+    sockets: Mapping[int, socket.socket] = {}
     if must_restart:
-        processes.stop(home, KNATIVE, timeout_seconds=30)
+        sockets = listening_sockets.take(home.path / "knative" / "listening.sock")
+        processes.stop(home, KNATIVE, timeout_seconds=STOP_SECONDS)
 
     def start() -> None:
         ports = home.ports
@@ -188,23 +195,28 @@ def start_knative(home: Home) -> bool:
         leftovers.kill_remains(home, KNATIVE)
         titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway}
         titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe}
-        processes.require_free_ports(titles)
+        processes.require_free_ports({title: port for title, port in titles.items() if port not in sockets})
         _create_shared_folders(home)
+        _prepare_https(home)
         digest_file.write_text(digest)  # before the start: `up` may be killed between both
-        _start_knative_process(home)
+        _start_knative_process(home, sockets)
 
     processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and reachable(home))
+    for each in sockets.values():
+        each.close()
     return must_restart
 
 
-def _start_knative_process(home: Home) -> None:
+def _start_knative_process(home: Home, sockets: Mapping[int, socket.socket]) -> None:
     folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
     modules = (*PRELOADED_MODULES, *(TELEMETRY_MODULES if home.environment.get(OTLP_ENDPOINT.name) else ()))
     preloaded = {PRELOAD_MODULES.name: ",".join(modules)}
     knative_credentials.write_credentials(home)
     inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
     environment = {**inherited, ROOT.name: str(knative_credentials.root(home)), **folders, **preloaded}
-    processes.start(home, KNATIVE, [sys.executable, "-m", "knative.local", "serve"], environment=environment, folder=PROJECT)
+    environment[LISTENING_SOCKETS.name] = listening_sockets.describe(sockets)
+    command = [sys.executable, "-m", "knative.local", "serve"]
+    processes.start(home, KNATIVE, command, environment=environment, folder=PROJECT, descriptors=[each.fileno() for each in sockets.values()])
 
 
 def _create_shared_folders(home: Home) -> None:
@@ -216,14 +228,26 @@ def _create_shared_folders(home: Home) -> None:
     tls.folder(home).mkdir(mode=0o755, parents=True, exist_ok=True)
 
 
-def code_digest() -> str:
-    """A digest of the code that the one-machine Knative loads: paths, sizes and times of the project's Python files, and its dependencies."""
+def _prepare_https(home: Home) -> None:
+    """Make what the ingress serves HTTPS with, and mark that it does, or no longer does."""
+    if HTTPS.read(home.environment):
+        tls.ensure_https(home)
+        home.https_mark.touch()
+    else:
+        home.https_mark.unlink(missing_ok=True)
+
+
+def code_digest(home: Home) -> str:
+    """A digest of what needs another process of the one-machine Knative: paths, sizes and times of the project's Python files, its dependencies,
+    and whether it serves HTTPS, with which certificates of the operator.
+    """
     digest = hashlib.sha256(sys.version.encode())
     for folder in (PROJECT / "functions", PROJECT / "events", PROJECT / "knative"):
         for path in sorted(folder.rglob("*.py")):
             info = path.stat()
             digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())
     digest.update((PROJECT / "pyproject.toml").read_bytes())
+    digest.update(repr(Https.read(home.path, home.environment)).encode())
     return digest.hexdigest()
 
 
@@ -256,7 +280,7 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
 
 def wait_for_gateway(home: Home) -> None:
     """Wait until the gateway is ready. Raises: Problem with its last answer."""
-    opener: Any = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = https.opener(home)
     deadline = time.monotonic() + GATEWAY_TIMEOUT_SECONDS
     answer = "no answer"
     while time.monotonic() < deadline:

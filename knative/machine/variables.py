@@ -46,7 +46,10 @@ REPO = Setting("REPO", forms.text("a URL"), "The repository that `./taskw demo` 
 GIT_ROOT = Setting("CAPSULE_GIT_ROOT", forms.path(), "The folder of the bundled repositories.", default=None)
 STRIPE_STATE = Setting("CAPSULE_STRIPE_STATE", forms.path(), "The file with the state of the Stripe stand-in.", default=None)
 STRIPE_WEBHOOK_URL = Setting(
-    "CAPSULE_STRIPE_WEBHOOK_URL", forms.url("http", example="http://127.0.0.1:3000/…"), "Where the Stripe stand-in reports events.", default=None
+    "CAPSULE_STRIPE_WEBHOOK_URL",
+    forms.url("http", "https", example="http://127.0.0.1:3000/…"),
+    "Where the Stripe stand-in reports events.",
+    default=None,
 )
 
 _PROXY = "Proxy of builds; they may reach its host even at a private address."

@@ -7,6 +7,8 @@ from functions.auth.domain.identity import IdentityProvider
 from functions.edge.gateway.routing import Route
 from functions.edge.gateway.samples import sample
 
+BILLING_OPERATIONS = ("billing.operation", "billing.operation_events")
+"""Their object is a refund."""
 LINK_TOKEN = "cpi_of-the-owner"
 """With which the owner began to link an identity."""
 PROVIDER = IdentityProvider("corp", "Example", "https://sso.example.com", "capsule", "a-client-secret")
@@ -15,7 +17,10 @@ PASSWORD = "correct horse battery staple"
 BODIES: dict[str, dict[str, Any]] = {
     "auth.change_password": {"currentPassword": PASSWORD, "password": "another good password 77"},
     "auth.change_member_role": {"role": "owner"},
+    "auth.create_service_account": {"name": "another"},
+    "auth.create_service_account_token": {"name": "another", "scopes": ["read"]},
     "auth.create_team": {"name": "another"},
+    "auth.update_service_account": {"grants": []},
     "auth.invite_member": {"email": "newcomer@example.org"},
     "auth.set_member_grants": {"grants": []},
     "auth.update_team": {"name": "renamed"},
@@ -32,6 +37,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "deploy.configure_application": {"variables": {"NAME": "value"}},
     "deploy.configure_environment": {"variables": {"NAME": "value"}},
     "deploy.create_environment": {"name": "review"},
+    "deploy.protect_environment": {"isProtected": False},
     "deploy.promote": {"from": "staging", "to": "production"},
     "deploy.rename_application": {"name": "renamed"},
     "deploy.roll_back": {},
@@ -49,6 +55,8 @@ BODIES: dict[str, dict[str, Any]] = {
 
 def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a request. `ids`: parameters of paths, of which the route's own are used, and the team where it is a field."""
+    if route.name in BILLING_OPERATIONS and "creditNoteId" in ids:
+        ids = {**ids, "operationId": ids["creditNoteId"]}
     schema = route.input.model_json_schema()
     body = BODIES.get(route.name) if route.takes_body else {}
     fields: dict[str, Any] = sample(schema, schema.get("$defs", {})) if body is None else dict(body)

@@ -17,11 +17,12 @@ RULES: dict[Access, str] = {
         auth.jwks auth.login auth.refresh auth.register auth.request_password_reset auth.resend_verification auth.reset_password
         auth.confirm_email_change auth.login_second_factor auth.verify_email auth.begin_device_authorization auth.redeem_device_code
         auth.begin_provider_login auth.receive_authorization_response auth.finish_provider_login auth.identity_provider auth.identity_providers
-        auth.begin_passkey_login auth.login_with_passkey
+        auth.begin_passkey_login auth.login_with_passkey auth.receive_ses_notification
         billing.handle_stripe_webhook billing.plans
         monitor.webhook_event_types
     """,
     Access.ACCOUNT: """
+        auth.email_delivery auth.lift_own_suppression
         auth.audit auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile
         auth.registration
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
@@ -38,6 +39,8 @@ RULES: dict[Access, str] = {
     Access.TEAM: """
         auth.change_member_role auth.delete_team auth.invitations auth.invite_member auth.leave_team auth.remove_member auth.revoke_invitation
         auth.set_member_grants auth.team auth.team_members auth.transfer_team auth.update_team
+        auth.create_service_account auth.create_service_account_token auth.delete_service_account auth.revoke_service_account_token
+        auth.service_account_tokens auth.service_accounts auth.update_service_account
     """,
     Access.OBJECT: """
         auth.revoke_session auth.revoke_token auth.unlink_identity auth.delete_passkey auth.rename_passkey
@@ -51,15 +54,17 @@ RULES: dict[Access, str] = {
         deploy.deployments deploy.environment_configuration deploy.environments deploy.instances deploy.promote deploy.release
         deploy.releases deploy.rename_application deploy.repository_access deploy.restart_environment deploy.roll_back
         deploy.attach_run deploy.rotate_deploy_key deploy.run deploy.runs deploy.scale_environment deploy.set_host_keys deploy.set_repository_token
-        deploy.start_environment deploy.start_run deploy.stop_environment
+        deploy.start_environment deploy.start_run deploy.stop_environment deploy.transfer_application deploy.protect_environment
     """,
     Access.OBJECT_OR_ADMIN: """
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts
         monitor.create_alert_channel monitor.create_alert_rule monitor.delete_alert_channel monitor.delete_alert_rule monitor.logs
         monitor.metrics monitor.try_alert_channel
+        billing.operation billing.operation_events
         monitor.timeline
     """,
     Access.ADMIN: """
+        auth.email_suppressions auth.lift_suppression auth.mailbox auth.mailbox_email
         auth.audit_chain auth.remove_second_factor auth.suspend_user auth.unlock_user auth.unsuspend_user auth.user auth.users
         auth.dead_letters auth.registrations auth.resume_registration auth.settle_dead_letters
         billing.dead_letters billing.operator_customers billing.operator_invoices billing.operator_payments billing.refund_invoice

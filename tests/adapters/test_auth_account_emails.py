@@ -40,7 +40,7 @@ EMAILS: list[tuple[Send, str, tuple[str, ...]]] = [
     (
         lambda mailer: mailer.send_deletion_requested(new_id(), ADA, NOW + timedelta(days=14)),
         ADA,
-        ("06 December 2026", "capsule account restore", "capsule password reset --email"),
+        ("6 December 2026", "capsule account restore", "capsule password reset --email"),
     ),
     (lambda mailer: mailer.send_account_restored(new_id(), ADA, NOW), ADA, ("will not be deleted",)),
 ]

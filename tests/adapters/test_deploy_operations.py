@@ -10,8 +10,9 @@ from uuid import uuid4
 import pytest
 
 from functions.deploy.adapters.postgres_operations import PostgresOperations
-from functions.deploy.domain.operation import MAX_ERROR_LENGTH, Operation, OperationKind, OperationState
+from functions.deploy.domain.operation import MAX_ERROR_LENGTH, Operation, OperationKind
 from functions.deploy.ports import Operations
+from functions.kernel import OperationState
 from functions.runtime.storage.database import Database
 from tests.adapters.deploy_stores import NOW, Stores, add_application, in_memory, on_postgres, url
 from tests.memory.deploy_operations import MemoryOperations

@@ -9,7 +9,9 @@ from functions.wire.email_layout import Block, Command, Lines, Link, render
     ("block", "text", "html"),
     [
         ("a < b", "a < b\n", "<p>a &lt; b</p>"),
-        (Link("Open <it>", "https://x/?a=1&b=2"), "Open <it>:\nhttps://x/?a=1&b=2\n", '<p><a href="https://x/?a=1&amp;b=2">Open &lt;it&gt;</a></p>'),
+        (Link("Open <it>", "https://x/?a=1&b=2"), "Open <it>:\nhttps://x/?a=1&b=2\n", '<a href="https://x/?a=1&amp;b=2" style="'),
+        (Link("Open <it>", "https://x/?a=1&b=2"), "Open <it>:\nhttps://x/?a=1&b=2\n", '">Open &lt;it&gt;</a><br>'),
+        (Link("Open", "https://x/?a=1&b=2"), "Open:\nhttps://x/?a=1&b=2\n", '">https://x/?a=1&amp;b=2</span>'),
         (Command("echo '<'"), "    echo '<'\n", "echo &#x27;&lt;&#x27;</pre>"),
         (Lines(("one", "<two>")), "  one\n  <two>\n", "<p>one<br>&lt;two&gt;</p>"),
     ],

@@ -13,6 +13,7 @@ from functions.auth.domain.identity import ProviderClaims
 from functions.auth.domain.provider_login import LIFETIME, Status
 from functions.auth.domain.sign_in_rejections import (
     InvalidAuthorizationResponse,
+    ProviderEmailUnverified,
     ProviderLoginFailed,
     ProviderLoginPending,
     ProviderUnavailable,
@@ -45,6 +46,43 @@ async def test_a_wrong_nonce_is_refused(world: World, provider: OpenIdProvider) 
 async def test_a_token_for_or_from_somebody_else_is_refused(world: World, provider: OpenIdProvider, claim: str, value: object) -> None:
     provider.change_claims = lambda claims: {**claims, claim: value}
     assert "not valid" in await failure(Visit(world)) or claim == "sub"
+
+
+def in_ascii(claims: Json, key: ECKey) -> str:
+    return jws.serialize_compact({"alg": "ES256", "kid": key.kid}, json.dumps(claims), key)
+
+
+@pytest.mark.parametrize("subject", ["", "a\x00b", "a\ud800", "é", "a\nb", "a" * 256, 5, ["42"]], ids=repr)
+async def test_a_subject_that_cannot_be_one_is_refused(world: World, provider: OpenIdProvider, subject: object) -> None:
+    provider.user["sub"], provider.encode = subject, in_ascii
+    assert await failure(Visit(world))
+
+
+@pytest.mark.parametrize("email", ["ada\x00@example.org", "ada\ud800@example.org", "ada@example.org\n"], ids=repr)
+async def test_an_address_that_cannot_be_stored_is_none(world: World, provider: OpenIdProvider, email: str) -> None:
+    provider.user["email"], provider.encode = email, in_ascii
+    with pytest.raises(ProviderEmailUnverified):
+        await Visit(world).sign_in()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("token_endpoint_auth_methods_supported", value) for value in (5, "client_secret_basic", [5], {"a": 1})),
+        *(("id_token_signing_alg_values_supported", value) for value in (5, "RS256", [None])),
+        *(("token_endpoint", value) for value in (5, "", "gopher://a", "https://\ud800/")),
+        *(("jwks_uri", value) for value in (5, "", "ftp://a")),
+    ],
+)
+async def test_odd_metadata_ends_the_sign_in(world: World, provider: OpenIdProvider, name: str, value: object) -> None:
+    provider.metadata[name] = value
+    assert await failure(Visit(world))
+
+
+async def test_a_token_nested_too_deep_is_refused(world: World, provider: OpenIdProvider) -> None:
+    deep = "[" * 20_000 + "]" * 20_000
+    provider.encode = lambda claims, key: jws.serialize_compact({"alg": "ES256", "kid": key.kid}, '{"a": ' + deep + "}", key)
+    assert "not valid" in await failure(Visit(world))
 
 
 async def test_an_expired_token_is_refused(world: World, provider: OpenIdProvider) -> None:

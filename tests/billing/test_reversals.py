@@ -121,6 +121,16 @@ async def test_a_dispute_is_booked_and_told(paid: World, outcome: DisputeStatus,
     assert [kind for kind, _ in paid.mailer.sent if kind.startswith("dispute")] == ["dispute-open", f"dispute-{outcome}"]
 
 
+@pytest.mark.parametrize(("status", "withdrawn"), [(DisputeStatus.OPEN, 1500), (DisputeStatus.WON, 0), (DisputeStatus.LOST, 1500)])
+async def test_the_customer_sees_a_dispute_on_the_invoice_and_the_bill(paid: World, status: DisputeStatus, withdrawn: int) -> None:
+    payment = payment_of(paid)
+    paid.provider.disputes[payment.id] = [ProviderDispute("dp_1", Money(1500, "EUR"), "fraudulent", status)]
+    await review(paid)
+    bill, invoice = await paid.bill(), await invoice_of(paid)
+    assert (bill.paid.amount, bill.disputed.amount, bill.due.amount) == (2000, withdrawn, 0)
+    assert [(each.amount.amount, each.status, each.reason) for each in invoice.disputes] == [(1500, status, "fraudulent")]
+
+
 async def test_a_dispute_that_was_decided_before_it_was_seen_is_booked_completely(paid: World) -> None:
     paid.provider.disputes[payment_of(paid).id] = [ProviderDispute("dp_1", Money(2000, "EUR"), "fraudulent", DisputeStatus.LOST)]
     await review(paid)

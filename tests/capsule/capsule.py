@@ -36,12 +36,13 @@ from functions.runtime.config.registry import Registry, contexts, wiring_of
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Container, Wiring
 from functions.runtime.messaging.delays import backoff_seconds
+from functions.runtime.reliability.email_suppressions import EmailSuppressions
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.capsule.clock import FixedClock
 from tests.capsule.ports import EXTERNAL, PORTS, PUBLISHED_ONLY, SETTINGS
 from tests.capsule.records import record_of
 from tests.capsule.transactions import MemoryWork, external, transaction
-from tests.memory.runtime import MemoryRevokedSessions
+from tests.memory.runtime import MemoryEmailSuppressions, MemoryRevokedSessions
 
 E = TypeVar("E", bound=Event)
 
@@ -116,6 +117,7 @@ class Capsule:
         wiring = wiring_of(context)
         adapters = {**wiring.ports, **PORTS[context], **{port: factory for port, factory in replaced.items() if port in wiring.ports}}
         provided = {Settings: self._settings, Clock: self.clock, FixedClock: self.clock, RevokedSessions: MemoryRevokedSessions()}
+        provided[EmailSuppressions] = MemoryEmailSuppressions()
         return Container(Wiring(wiring.database, adapters), provided)
 
     def port(self, port: type[Any]) -> Any:

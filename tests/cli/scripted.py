@@ -1,6 +1,7 @@
 """An HTTP server with scripted responses, for errors that a real Capsule rarely returns."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ class Response:
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str | None = None
+    """In place of a body in JSON."""
     is_cut: bool = False
     """Close the connection without a response."""
 
@@ -34,7 +37,7 @@ class Response:
 class ScriptedServer:
     """`respond` decides about each request; `requests` holds them in order."""
 
-    def __init__(self, respond: Callable[[Request], Response]) -> None:
+    def __init__(self, respond: Callable[[Request], Response], tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self._lock = threading.Lock()
         server = self
@@ -52,7 +55,7 @@ class ScriptedServer:
                 if response.is_cut:
                     self.close_connection = True
                     return
-                content = b"" if response.body is None else json.dumps(response.body).encode()
+                content = (response.text or "").encode() if response.body is None else json.dumps(response.body).encode()
                 self.send_response(response.status)
                 for name, value in response.headers.items():
                     self.send_header(name, value)
@@ -67,7 +70,9 @@ class ScriptedServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def close(self) -> None:

@@ -1,11 +1,13 @@
 """Following a deployment: the order of steps and build output, and where it ends."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
+from cli.client import Client
 from cli.follow import DeploymentFollower
+from cli.operation_events import OperationEvents
 from cli.output import Output
-from tests.cli.scripted import Request, Response, ScriptedServer
+from tests.cli.scripted import Request, Response, ScriptedServer, problem
 from tests.cli.terminal import Terminal
 
 Json = dict[str, Any]
@@ -71,6 +73,61 @@ def test_no_wait_ends_when_the_release_serves() -> None:
     views = [view("releasing", *BUILT, "releasing"), view("observing", *BUILT, "releasing", "observing")]
     ended, notes = follow(views, [["==> Stored x"]], until_serving=True)
     assert (ended["status"], notes[-1]) == ("observing", "── serving, watching 10 s")
+
+
+def serve_events(*streams: list[str]) -> tuple[ScriptedServer, list[str]]:
+    """A server whose responses to the operation's events are these, in turn. Returns it, and the Last-Event-IDs that it got."""
+    left, got = list(streams), []
+
+    def respond(request: Request) -> Response:
+        got.append(request.headers.get("Last-Event-ID", ""))
+        lines = left.pop(0) if left else None
+        if lines is None:
+            return Response(204)
+        return Response(200, text="\n".join([*lines, "", ""]), headers={"Content-Type": "text/event-stream"})
+
+    return ScriptedServer(respond), got
+
+
+def event(id: str) -> list[str]:
+    return ["event: operation", f"id: {id}", "data: {}", ""]
+
+
+def test_a_stream_that_ends_early_is_continued_where_it_was() -> None:
+    server, got = serve_events(["retry: 1", "", *event("1-a"), ":heartbeat", *event("2-b")], [*event("3-c"), "event: end", "data: {}"])
+    with OperationEvents(Client(server.url), "o-1") as events:
+        events._thread.join(10)
+        assert events.wait(0) and not events._is_followed
+    server.close()
+    assert got == ["", "2-b"]
+    assert [each.path for each in server.requests] == ["/v1/operations/o-1/events"] * 2
+
+
+def test_without_a_stream_each_wait_is_a_poll() -> None:
+    server = ScriptedServer(lambda request: problem(404, "not-found", "No."))
+    with OperationEvents(Client(server.url), "o-1") as events:
+        events._thread.join(10)
+        assert [events.wait(30) for _ in range(3)] == [True, True, True]
+    server.close()
+    assert len(server.requests) == 1
+
+
+def test_a_deployment_is_asked_for_when_its_operation_has_changed() -> None:
+    """While the build writes its log, unchanged views are not requested again."""
+
+    class Events:
+        answers: ClassVar = [False, False, True]
+
+        def wait(self, seconds: float) -> bool:
+            return self.answers.pop(0)
+
+    api = ScriptedApi([view("building", *BUILT), view("succeeded", *BUILT, finished=True)], [["==> Cloning"], [], [], ["==> Stored x"]])
+    paths = []
+    get = api.get
+    api.get = lambda path, **query: (paths.append(path), get(path, **query))[1]  # type: ignore[method-assign]
+    ended = DeploymentFollower(api, RecordingOutput(), APPLICATION, "d-1", events=Events()).follow()  # type: ignore[arg-type]
+    assert ended["status"] == "succeeded"
+    assert sum("deployments" in path for path in paths) == 2
 
 
 def test_an_api_that_does_not_answer_is_not_the_deployments_failure(

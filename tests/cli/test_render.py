@@ -95,7 +95,7 @@ def bill_view(*lines: dict[str, Any], **amounts: int) -> dict[str, Any]:
     return {
         "period": {"begin": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}, "plan": {"name": "Free", "fee": EUR}, "atPeriodEnd": end,
         "lines": [{**line, **each} for each in lines], "charges": [],
-        **{name: euros(name) for name in ("total", "advance", "paid", "credited", "refunded", "due")},
+        **{name: euros(name) for name in ("total", "advance", "paid", "credited", "refunded", "disputed", "due")},
     }  # fmt: skip
 
 
@@ -105,6 +105,11 @@ def test_a_bill_shows_names_of_applications_also_of_deleted_ones() -> None:
     text = render(*billing.bill(bill_view(known, deleted, {"applicationId": "a-3"}, {"applicationId": "a-4"}), {"a-3": "old"}))
     assert "hello" in text and "gone (deleted)" in text and "old" in text and "a-4" in text and "101" in text and "1.250" in text
     assert "2026-01-01 to 2026-01-31" in text and "CPU is measured until 2026-01-03" in text
+
+
+def test_a_bill_shows_what_a_bank_has_withdrawn() -> None:
+    text = render(*billing.bill(bill_view(paid=2000, disputed=1500), {}))
+    assert "15.00 EUR, withdrawn by the bank" in " ".join(text.split())
 
 
 def test_a_bill_says_what_is_due_what_was_paid_and_what_comes() -> None:

@@ -39,6 +39,14 @@ def test_a_project_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     assert read(None, {"CAPSULE_CONFIG": str(tmp_path / "none")}, tmp_path).app == "hello"
 
 
+def test_authorities_come_from_the_variable_then_the_user_s_file_but_from_no_project(tmp_path: Path) -> None:
+    user, project = {"ca_file": str(tmp_path / "user.crt")}, {"ca_file": "/evil.crt"}
+    assert resolve(FOLDER, None, {"CAPSULE_CA_FILE": "/environ.crt"}, user, project).ca_file == "/environ.crt"
+    assert resolve(FOLDER, None, {}, user, project).ca_file == str(tmp_path / "user.crt")
+    assert resolve(FOLDER, None, {}, {}, project).ca_file == ""
+    assert resolve(FOLDER, None, {"CAPSULE_CA_FILE": "ca.crt"}, {}, {}).ca_file == str(Path.cwd() / "ca.crt")
+
+
 def test_variables_take_precedence_over_the_project_file() -> None:
     settings = resolve(FOLDER, None, {"CAPSULE_APP": "other", "CAPSULE_ENVIRONMENT": "qa", "CAPSULE_TOKEN": "t"}, {}, {"app": "hello"})
     assert (settings.app, settings.environment, settings.token) == ("other", "qa", "t")

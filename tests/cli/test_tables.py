@@ -101,7 +101,7 @@ DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
     "bill": (
         Group(*billing.bill({
             "plan": {"name": "Pro", "fee": EUR}, "period": PERIOD, "charges": [],
-            **dict.fromkeys(("total", "advance", "paid", "credited", "refunded", "due"), EUR),
+            **dict.fromkeys(("total", "advance", "paid", "credited", "refunded", "disputed", "due"), EUR),
             "atPeriodEnd": {"at": AT, "plan": "pro", "usage": EUR, "fee": EUR, "credit": EUR, "total": EUR},
             "lines": [{"applicationId": IDS[0], "application": None, "isDeleted": False, "environment": "production", "requests": 12345,
                        "cpuMilliseconds": 1250, "cpuMeasuredUntil": AT, "amount": EUR}]}, {})),

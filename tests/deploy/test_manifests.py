@@ -56,7 +56,7 @@ async def test_the_service_scales_to_zero_and_has_no_service_account(capsule: De
         assert {"capsule.dev/application", "capsule.dev/environment", "capsule.dev/component"} <= set(labels)
 
 
-@pytest.mark.parametrize(("observation_seconds", "retention"), [(10, None), (30, None), (120, "120s")])
+@pytest.mark.parametrize(("observation_seconds", "retention"), [(10, None), (11, "31s"), (30, "50s"), (120, "140s")])
 def test_the_last_instance_lives_through_a_long_observation(observation_seconds: int, retention: str | None) -> None:
     labels = {manifests.APPLICATION: str(uuid4()), manifests.ENVIRONMENT: "staging", manifests.DEPLOYMENT: str(uuid4())}
     terms = Terms(observation_seconds=observation_seconds)

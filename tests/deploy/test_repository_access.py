@@ -3,6 +3,7 @@
 import base64
 import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from functions.deploy.commands.rotate_deploy_key import RotateDeployKey
 from functions.deploy.commands.set_host_keys import SetHostKeys
 from functions.deploy.commands.set_repository_token import SetRepositoryToken
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidAccessToken, InvalidHostKeys
-from functions.deploy.domain.repository_access import HostKey, RepositoryAccess, fingerprint_of
+from functions.deploy.domain.repository_access import TOKEN_FILE, AccessToken, HostKey, RepositoryAccess, fingerprint_of
 from functions.deploy.queries.repository_access import ShowRepositoryAccess
 from tests.deploy.deploy_capsule import COMMIT, OWNER, STRANGER, DeployCapsule
 
@@ -140,3 +141,20 @@ async def test_a_deleted_application_keeps_no_credentials(capsule: DeployCapsule
     await capsule.call(CreateDeployKey(application_id=application.id), caller=OWNER)
     await capsule.delete(application.id)
     assert (await capsule.accesses.get(application.id)).key is None
+
+
+@pytest.mark.parametrize(
+    ("server", "repository", "line"),
+    [
+        ("https://bücher.example", "https://bücher.example/a.git", "https://x:secret@xn--bcher-kva.example"),
+        ("https://xn--bcher-kva.example", "https://Bücher.example/a.git", "https://x:secret@xn--bcher-kva.example"),
+        ("https://git.example.org", "https://a..b.example/a.git", ""),
+        ("https://a..b.example", "https://a..b.example/a.git", ""),
+        ("https://git.example.org", "https://other.example.org/a.git", ""),
+    ],
+)
+def test_what_a_former_release_has_stored_is_read(server: str, repository: str, line: str) -> None:
+    """Host names as they were typed, and addresses that are none."""
+    access = RepositoryAccess(UUID(int=1), token=AccessToken(server, "x", "secret", datetime(2026, 1, 1, tzinfo=UTC)))
+    files = access.credential_files(repository, lambda sealed: sealed, "")
+    assert files == ({TOKEN_FILE: f"{line}\n"} if line else {})

@@ -23,8 +23,8 @@ COMMITS = (*BUILDS, *START, *OBSERVED, *SERVING)
 """In the order of the steps in which they fail."""
 ENVIRONMENTS = ("staging", "production", "third", "fourth")
 """Deployments run at the same time, one in each."""
-OBSERVATION_SECONDS = 5
-"""Less than the idle time after which these instances end: one that sleeps cannot fail."""
+OBSERVATION_SECONDS = 11
+"""Long enough for a retention period of the instance, which would sleep after six seconds here: one that sleeps cannot fail."""
 DEPLOYMENT_SECONDS = 600
 
 

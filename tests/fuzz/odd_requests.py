@@ -16,8 +16,9 @@ from tests.fuzz.client import Request
 
 FINAL = frozenset({
     "auth.change_password", "auth.delete_account", "auth.logout", "auth.revoke_session", "auth.revoke_sessions", "auth.revoke_token",
-    "deploy.delete_application", "deploy.delete_environment", "deploy.rename_application",
-    "monitor.delete_alert_channel", "monitor.delete_alert_rule",
+    "auth.delete_team", "auth.enable_second_factor", "auth.leave_team", "auth.remove_member", "auth.remove_second_factor", "auth.revoke_invitation",
+    "auth.suspend_user", "auth.transfer_team", "deploy.delete_application", "deploy.delete_environment", "deploy.rename_application",
+    "monitor.delete_alert_channel", "monitor.delete_alert_rule", "monitor.delete_webhook",
 })  # fmt: skip
 """A valid request would take the account or the objects from the requests that follow."""
 LETTERS = [
@@ -52,6 +53,10 @@ HEADERS = [
     (b"Content-Type: application/json; charset=utf-16",), (b"Content-Type: \xff",), (b"Content-Type:",), (b"Content-Encoding: gzip",),
     (b"X-Request-Id: \xff\x01",), (b"X-Request-Id: 0123456789abcdef",), (b"Traceparent: 00-" + b"f" * 32 + b"-" + b"f" * 16 + b"-zz",),
     (b"Tracestate: \xff=\xff",), (b"If-None-Match: \xff, W/\"",), (b"Origin: \xff",), (b"X-Forwarded-For: \xff, ::1%1, 999.1.1.1",),
+    (b"Last-Event-ID: \xff",), (b"Last-Event-ID: 99999999999999999999-x",), (b"Cache-Control: \xff, max-age=" + b"9" * 400,),
+    (b"Accept-Language: \xff",), (b"X-Forwarded-Proto: \xff",), (b"X-Forwarded-Host: [",), (b"Forwarded: for=\xff",), 
+    (b"If-Match: \xff",), (b"Prefer: \xff",),
+    (b"Authorization: Bearer cpt_" + b"a" * 40,), (b"Authorization: Bearer cpt_\xff",),
     (b"User-Agent: " + b"\x80" * 3000,), (b"Expect: 100-continue",), (b"Connection: upgrade", b"Upgrade: websocket"), (b"Range: bytes=0-1",),
     (b"Accept: text/html;q=x",), (b"Cookie: " + b"a=b; " * 3000,), (b"Host: \xff", b"Host: b"),
 ]  # fmt: skip

@@ -17,7 +17,9 @@ from functions.wire.http_limits import MAX_HEAD_BYTES, MAX_HEADERS
 from tests.raw_http import CHUNKED, ENDLESS, GET, HOST, MAX_GROWTH_BYTES, OFFER, REFUSED, WAIT_SECONDS, answer, answers, connection, growth_bytes
 
 POST = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n"
-SLUGS = {400: "malformed-request", 414: "target-too-long", 431: "headers-too-large"}
+SLUGS = {
+    400: "malformed-request", 414: "target-too-long", 431: "headers-too-large", 501: "not-implemented", 505: "http-version-not-supported",
+}  # fmt: skip
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -71,7 +73,14 @@ def problem(answer: bytes) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("sent", "status"), REFUSED)
+HOSTS = [
+    pytest.param(b"GET / HTTP/1.1\r\n\r\n", 400, id="no host"),
+    pytest.param(GET + HOST + b"\r\n", 400, id="two hosts"),
+    pytest.param(GET + HOST.replace(b"shop", b"other") + b"\r\n", 400, id="two different hosts"),
+]
+
+
+@pytest.mark.parametrize(("sent", "status"), REFUSED + HOSTS)
 async def test_a_head_is_bounded(sent: bytes, status: int) -> None:
     async with serving() as port:
         found = problem(await answer(port, sent))

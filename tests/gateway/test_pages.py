@@ -261,7 +261,10 @@ async def test_the_form_for_another_email_sends_the_command() -> None:
     assert (message.routing_key, message.input) == ("shop.resend_verification", {"email": "ada@example.org"})
     invalid = await shop.client.post("/verify/resend", data={"address": "x"})
     assert invalid.status_code == 422 and "was not sent" in invalid.text
-    assert (await shop.client.get("/verify/resend")).status_code == 404
+    wrong = await shop.client.get("/verify/resend")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "OPTIONS, POST")
+    wrong = await shop.client.put("/verify")
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
 
 
 async def test_the_start_page_links_to_the_documentation() -> None:

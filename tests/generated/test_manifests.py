@@ -87,7 +87,7 @@ def test_the_grouped_component_has_one_service_and_trigger_per_context(kubectl: 
 
 
 BY_THE_OPERATOR = re.compile(
-    r"capsule-jwks|capsule-sealing|auth-signing|(auth|billing|deploy|monitor)-(database|migration|sealing)"
+    r"capsule-authorities|capsule-jwks|capsule-sealing|auth-signing|(auth|billing|deploy|monitor)-(database|migration|sealing)"
     r"|(auth|billing|deploy|monitor|edge|runtime|topology)-amqp|(samples|stripe-stand-in)-settings"
 )
 """Secrets and ConfigMaps that operators create before they apply manifests (base/kustomization.yaml lists them)."""

@@ -3,7 +3,9 @@
 import dataclasses
 import socket
 import ssl
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -155,6 +157,37 @@ def test_a_certificate_is_replaced_while_connections_are_open(postgres: PostgreS
         assert to_postgres.execute("SELECT 1").fetchone() == (1,)
         to_rabbitmq.channel().close()
         to_rabbitmq.close()
+
+
+@proof("rotation")
+def test_no_new_connection_fails_while_certificates_are_replaced(postgres: PostgreSQL, rabbitmq: RabbitMQ) -> None:
+    home, url = postgres.home, postgres.database("auth").functions_url
+    ends, counts = threading.Event(), dict.fromkeys(("postgres", "rabbitmq"), 0)
+
+    def connect_often(name: str, connect: Callable[[], object]) -> None:
+        while not ends.is_set():
+            connect()  # raises what the test fails with
+            counts[name] += 1
+
+    with ThreadPoolExecutor(2) as pool:
+        visitors = [
+            pool.submit(connect_often, "postgres", lambda: psycopg.connect(url).close()),
+            pool.submit(connect_often, "rabbitmq", lambda: served_by_rabbitmq(home)),
+        ]
+        try:
+            for _ in range(5):
+                before = dict(counts)
+                tls.renew(home)
+                for server in (postgres, rabbitmq):
+                    server.renew_certificate()
+                deadline = time.monotonic() + wait_limit(30)
+                while any(counts[name] == before[name] for name in counts) and time.monotonic() < deadline and not any(v.done() for v in visitors):
+                    time.sleep(0.05)
+        finally:
+            ends.set()
+        for visitor in visitors:
+            visitor.result()
+    assert min(counts.values()) >= 5
 
 
 def test_without_tls_addresses_have_no_options(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ class MemoryMailer:
     async def send_account_restored(self, intent: UUID, to: str, at: datetime) -> None:
         await self._notify(EmailKind.ACCOUNT_RESTORED, to)
 
-    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
+    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken, *, is_requested_again: bool = False) -> None:
         if self.failure:
             raise self.failure
         self.verifications.append((intent, to, token.text))

@@ -159,6 +159,12 @@ def test_a_search_is_read_as_it_is_meant() -> None:
         Terms.read("x " * 21)
 
 
+@pytest.mark.parametrize("index", ["²", "٣", "9" * 5000, "-1", "7"])
+def test_what_is_no_index_of_an_array_finds_nothing(index: str) -> None:
+    assert not Condition(("a", index), "x").match('{"a": ["x", "x"]}')
+    assert Condition(("a", "1"), "x").match('{"a": ["y", "x"]}')
+
+
 def test_a_line_that_is_nested_deeply_is_searched_without_harm() -> None:
     for depth in (200, 300, 1000, 8000):
         line = '{"level":"error","a":' + "[" * depth + "]" * depth + "}"

@@ -62,6 +62,17 @@ async def test_a_webhook_that_refuses_for_good_is_not_tried_again(monitor: Monit
     assert (delivery.state, delivery.answer, delivery.notice) == (DeliveryState.FAILED, "hooks.example.org answered 410 Gone", "test")
 
 
+async def test_a_webhook_that_never_answers_has_failed_and_is_nothing_for_an_operator(monitor: Monitor) -> None:
+    hook = await channel(monitor)
+    monitor.webhooks.trouble = [Transient("cannot resolve hooks.example.org: Name or service not known") for _ in range(100)]
+    await monitor.call(TryAlertChannel(application_id=APP, channel_id=hook.id), caller=ADA)
+    for _ in range(24):
+        await monitor.advance(minutes=60)
+    (delivery,) = monitor.deliveries.deliveries.values()
+    assert (delivery.state, delivery.answer) == (DeliveryState.FAILED, "cannot resolve hooks.example.org: Name or service not known")
+    assert delivery.attempts > 1 and not monitor.dead_letters
+
+
 async def test_what_was_on_its_way_to_a_deleted_channel_is_not_sent(monitor: Monitor) -> None:
     hook = await channel(monitor)
     request = TryAlertChannel(application_id=APP, channel_id=hook.id)

@@ -52,9 +52,15 @@ PROOFS = {
         "A repository of each kind and language builds and runs",
         (*(f"tests/builder/test_{name}.py" for name in ("languages", "kinds", "builds")), "tests/adapters/test_deploy_builds.py"),
     ),
-    "rotation": Proof("Passwords and keys rotate under load, nothing fails", ("tests/journeys/test_rotation.py", "tests/machine/test_tls.py")),
+    "rotation": Proof(
+        "Passwords and keys rotate under load, nothing fails",
+        ("tests/journeys/test_rotation.py", "tests/machine/test_tls.py", "tests/knative/serving/test_https.py"),
+    ),
     "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
-    "sessions": Proof("Every function refuses an ended session", ("tests/journeys/test_ended_sessions.py", "tests/gateway/test_ended_sessions.py")),
+    "sessions": Proof(
+        "Every function refuses what ended; the time it takes",
+        ("tests/journeys/test_ended_sessions.py", "tests/journeys/test_revocations.py", "tests/gateway/test_ended_sessions.py"),
+    ),
     "sign-in": Proof(
         "Passkeys in Chromium and a provider by others sign in",
         ("tests/dashboard/test_passkeys_in_chromium.py", "tests/auth/test_certified_provider.py"),
@@ -72,6 +78,7 @@ PROOFS = {
     "tenant-isolation": Proof(
         "Applications and builds cannot reach others", ("tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py")
     ),
+    "upgrade": Proof("An upgrade under load fails no request", ("tests/journeys/test_upgrade.py",)),
 }
 """By name. Add a line here for a new proof, and mark its tests."""
 MARK = "proof"

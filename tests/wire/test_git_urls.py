@@ -42,11 +42,30 @@ def test_urls_that_git_clones(text: str, scheme: str, user: str, authority: str,
         ("-u@github.com:a", "https:// or ssh://"),
         ("https://github.com/", "git clone"),
         ("https://github.com:99999/a", "host or port"),
+        *(
+            (f"https://{host}/a", "host or port")
+            for host in ("git.example.com:0", "a..b.com", "a" * 64 + ".com", "xn--a", "\u202egithub.com", "a%2eb")
+        ),
     ],
 )
 def test_other_texts_are_refused_with_what_would_be_right(text: str, words: str) -> None:
     with pytest.raises(BadGitUrl, match=words):
         GitUrl.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "passed_to_git"),
+    [
+        ("https://①②⑦.0.0.1/a.git", "127.0.0.1", "https://127.0.0.1/a.git"),
+        ("https://Bücher.example:8443/a.git", "xn--bcher-kva.example", "https://xn--bcher-kva.example:8443/a.git"),
+        ("ssh://ada@bücher.example/a", "xn--bcher-kva.example", "ssh://ada@xn--bcher-kva.example/a"),
+        ("https://GIT.example.com./a", "git.example.com", "https://git.example.com/a"),
+    ],
+)
+def test_a_host_is_mapped_once(text: str, host: str, passed_to_git: str) -> None:
+    """Curl would map the name itself, and resolve another one than was checked."""
+    url = GitUrl.parse(text)
+    assert (url.host, url.text) == (host, passed_to_git)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class EmailMailer:
         self._url = settings.value(PUBLIC_URL).rstrip("/")
         self._dashboard_url = settings.value(DASHBOARD_URL).rstrip("/")
 
-    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None:
+    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken, *, is_requested_again: bool = False) -> None:
         link = f"{self._url}/verify?token={quote(token.text)}"
         hours = round(VERIFICATION_LIFETIME.total_seconds() / 3600)
         body = json.dumps({"token": token.text, "password": "YOUR PASSWORD"})
@@ -45,7 +45,7 @@ class EmailMailer:
             f"The link works once, for {hours} hours. If you did not register with Capsule, ignore this e-mail: "
             f"nobody can use the account, and it is deleted after {UNVERIFIED_LIFETIME.days} days.",
         ]
-        await self._send(intent, to, "Verify your address for Capsule", blocks)
+        await self._send(intent, to, "Verify your address for Capsule", blocks, is_requested_again=is_requested_again)
 
     async def send_registration_repeated(self, intent: UUID, to: str) -> None:
         blocks: list[Block] = [
@@ -206,9 +206,9 @@ class EmailMailer:
         ]
         await self._send(intent, to, f"Capsule: registration failed at the step {registration.failed_step}", blocks)
 
-    async def _send(self, intent: UUID, to: str, subject: str, blocks: Sequence[Block]) -> None:
-        await self._transport.send(OutgoingEmail(intent, to, subject, *render(blocks)))
+    async def _send(self, intent: UUID, to: str, subject: str, blocks: Sequence[Block], *, is_requested_again: bool = False) -> None:
+        await self._transport.send(OutgoingEmail(intent, to, subject, *render(blocks), is_requested_again=is_requested_again))
 
 
 def _moment(at: datetime) -> str:
-    return f"{at:%d %B %Y at %H:%M} UTC"
+    return f"{at.day} {at:%B %Y at %H:%M} UTC"

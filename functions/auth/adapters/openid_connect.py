@@ -33,6 +33,7 @@ REQUEST_SECONDS = 10.0
 """For a request as a whole: the client's own timeouts are for each step, and a slow sender never reaches them."""
 LEEWAY_SECONDS = 60
 MAX_BODY_BYTES = 512 * 1024
+MAX_SUBJECT_LENGTH = 255
 SECRET_POST, SECRET_BASIC = "client_secret_post", "client_secret_basic"
 
 Json = dict[str, Any]
@@ -64,15 +65,17 @@ class Http:
                     body += chunk
                     if len(body) > MAX_BODY_BYTES:
                         raise Permanent("The answer of the provider is too large.")
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise Transient(f"{method} {url}: {str(error) or type(error).__name__}") from error
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise Permanent("The provider names an address or a token that cannot be sent.") from error
         if response.status_code >= 500 or response.status_code == 429:
             raise Transient(f"{method} {url} answered {response.status_code}")
         if not response.is_success and not (is_error_document and response.status_code in (400, 401)):
             raise Permanent(f"The provider answered {response.status_code}.")
         try:
             return httpx.Response(200, content=body).json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Permanent("The provider answered with something else than JSON.") from error
 
 
@@ -121,7 +124,7 @@ class OpenIdConnect:
         metadata = await self.metadata(provider)
         if metadata.get("authorization_response_iss_parameter_supported") is True and not received.has_issuer:
             raise Permanent("The response does not name its issuer, although the provider always does (RFC 9207).")
-        methods = metadata.get("token_endpoint_auth_methods_supported") or [SECRET_BASIC]
+        methods = _names(metadata, "token_endpoint_auth_methods_supported", SECRET_BASIC)
         method = SECRET_BASIC if SECRET_BASIC in methods else SECRET_POST
         token = await request_token(self._http, _address(metadata, "token_endpoint"), provider, received, redirect_uri, method)
         claims = await self._verified(provider, metadata, token, received.nonce)
@@ -140,7 +143,7 @@ class OpenIdConnect:
 
     async def _verified(self, provider: IdentityProvider, metadata: Json, token: Json, nonce: str) -> Json:
         """The claims of the ID token (OpenID Connect Core 1.0, 3.1.3.7). Raises Permanent."""
-        supported = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
+        supported = _names(metadata, "id_token_signing_alg_values_supported", "RS256")
         registry = JWSRegistry(algorithms=[each for each in ALGORITHMS if each in supported], strict_check_header=False)
         url, text = _address(metadata, "jwks_uri"), str(token.get("id_token", ""))
         try:
@@ -155,10 +158,9 @@ class OpenIdConnect:
                 {"nonce": nonce, "client_id": provider.client_id, "access_token": token.get("access_token")},
             )
             claims.validate(leeway=LEEWAY_SECONDS)
-        except (JoseError, ValueError, KeyError, TypeError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise Permanent(f"The ID token of the provider is not valid: {error}.") from error
-        subject = claims.get("sub")
-        if not isinstance(subject, str) or not 0 < len(subject) <= 255:
+        if not is_subject(claims.get("sub")):
             raise Permanent("The ID token of the provider names no user.")
         return dict(claims)
 
@@ -182,6 +184,19 @@ class OpenIdConnect:
             self._failures.pop(url, None)
             self._kept[url] = _Kept(document, monotonic())
             return document
+
+
+def is_subject(value: Any) -> bool:
+    """OpenID Connect Core 1.0, section 2: at most 255 ASCII characters."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_SUBJECT_LENGTH and value.isascii() and value.isprintable()
+
+
+def _names(metadata: Json, name: str, default: str) -> list[str]:
+    """Return a list of texts of the metadata. Raises Permanent for anything else."""
+    value = metadata.get(name) or [default]
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise Permanent(f"The metadata of the provider has an invalid {name}.")
+    return value
 
 
 def _address(metadata: Json, name: str) -> str:

@@ -6,7 +6,7 @@ Every call goes through `CheckedTransport`: endpoints stand in documents that th
 import httpx
 
 from functions.auth.adapters.oidc_hosts import OIDC_HOSTS
-from functions.auth.adapters.openid_connect import SECRET_POST, Http, OpenIdConnect, request_token
+from functions.auth.adapters.openid_connect import SECRET_POST, Http, OpenIdConnect, is_subject, request_token
 from functions.auth.domain.identity import IdentityProvider, Protocol, ProviderClaims
 from functions.auth.domain.provider_login import ReceivedCode
 from functions.kernel import Permanent
@@ -47,7 +47,7 @@ class HttpProviderClient:
         access = str(token.get("access_token", ""))
         user = await self._http.get(f"{provider.api_url}/user", access)
         emails = await self._http.get(f"{provider.api_url}/user/emails", access)
-        if not isinstance(user, dict) or not isinstance(user.get("id"), int) or not isinstance(emails, list):
+        if not isinstance(user, dict) or type(user.get("id")) is not int or not is_subject(str(user["id"])) or not isinstance(emails, list):
             raise Permanent("GitHub does not say who you are.")
         primary = next((each for each in emails if isinstance(each, dict) and each.get("primary") is True), {})
         return ProviderClaims(

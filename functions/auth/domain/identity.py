@@ -46,12 +46,18 @@ def without_control_characters(text: str) -> str:
     return "".join(each for each in text if unicodedata.category(each) not in {"Cc", "Cs", "Zl", "Zp"})
 
 
+def _address_or_none(text: str) -> str:
+    """An address with characters removed would be another one."""
+    return text if without_control_characters(text) == text else ""
+
+
 class ProviderClaims(Model):
-    """What a provider says about a user, after its signature or its API was checked. `name` has no control characters."""
+    """What a provider says about a user, after its signature or its API was checked. Neither text has control characters, which cannot be stored:
+    they are removed from `name`, and `email` is empty instead."""
 
     issuer: str
     subject: str
-    email: str = ""
+    email: Annotated[str, AfterValidator(_address_or_none)] = ""
     is_email_verified: bool = False
     name: Annotated[str, AfterValidator(without_control_characters)] = ""
 

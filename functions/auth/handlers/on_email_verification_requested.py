@@ -34,7 +34,7 @@ async def on_email_verification_requested(
     async with work.preparing():
         await verifications.add(VerificationToken.for_intent(intent, user.id, token, now))
 
-    await mailer.send_verification(intent, user.email, token)
+    await mailer.send_verification(intent, user.email, token, is_requested_again=True)
 
     async with work.recording():
         await sent_emails.add(SentEmail(intent, user.id, EmailKind.VERIFICATION, now))

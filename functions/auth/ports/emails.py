@@ -31,7 +31,9 @@ class SentEmails(Protocol):
 class Mailer(Protocol):
     """Sends the e-mails of this context. External: not inside a transaction. `intent` is the idempotency key. Raises Transient or Permanent."""
 
-    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken) -> None: ...
+    async def send_verification(self, intent: UUID, to: str, token: OpaqueToken, *, is_requested_again: bool = False) -> None:
+        """`is_requested_again`: by whoever waits for it, so it is sent to an address that bounced too."""
+        ...
 
     async def send_registration_repeated(self, intent: UUID, to: str) -> None: ...
 

@@ -105,10 +105,11 @@ class EmailMailer:
                 intent, _recipient(invoice, customer), subject, *render([f"Your payment of {dispute.amount} for invoice {invoice.number}: {text}"])
             )
         )
+        advice = "" if dispute.status is not DisputeStatus.OPEN else " Answer it in the dashboard of Stripe."
         await self._tell_operators(
             intent,
             f"Dispute of {dispute.amount} by {_recipient(invoice, customer)} is {dispute.status}",
-            [f"Dispute {dispute.provider_id} of invoice {invoice.number}, reason {dispute.reason}. Answer it in the dashboard of Stripe."],
+            [f"Dispute {dispute.provider_id} of invoice {invoice.number}, reason {dispute.reason}.{advice}"],
         )
 
     async def send_usage_threshold(self, reached: UsageThresholdReached, customer: Customer) -> None:

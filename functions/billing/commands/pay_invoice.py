@@ -35,8 +35,9 @@ class PayInvoice(OfTeam):
 
 
 class PaymentAccepted(Model):
-    """GET /v1/billing/invoices/{invoiceId} shows the outcome."""
+    """The operation shows the outcome, and so does the invoice."""
 
+    operation_id: UUID
     payment_id: UUID
     invoice_id: UUID
     status: str
@@ -67,5 +68,7 @@ async def pay_invoice(
     payment, events = Payment.create(invoice, payment_method, clock.now(), attempt=last.attempt + 1 if last else 1)
     await payments.add(payment)
 
-    accepted = PaymentAccepted(payment_id=payment.id, invoice_id=invoice.id, status=payment.status.value, amount=Amount.of(payment.amount))
+    accepted = PaymentAccepted(
+        operation_id=payment.id, payment_id=payment.id, invoice_id=invoice.id, status=payment.status.value, amount=Amount.of(payment.amount)
+    )
     return Done(accepted, *events)

@@ -23,6 +23,7 @@ class RefundInvoice(Model):
 
 
 class RefundAccepted(Model):
+    operation_id: UUID
     credit_note_id: UUID
     number: str
     invoice_id: UUID
@@ -51,6 +52,11 @@ async def refund_invoice(
     await credit_notes.add(note)
     await ledger.post(Transaction.of(TransactionKind.CREDIT_ISSUED, note.id, note.customer_id, note.amount, now))
     accepted = RefundAccepted(
-        credit_note_id=note.id, number=note.number, invoice_id=invoice.id, status=note.status.value, amount=Amount.of(note.amount)
+        operation_id=note.id,
+        credit_note_id=note.id,
+        number=note.number,
+        invoice_id=invoice.id,
+        status=note.status.value,
+        amount=Amount.of(note.amount),
     )
     return Done(accepted, *events)

@@ -1,5 +1,6 @@
 """Disputes: the customer's bank demands a payment back. The provider withdraws the amount until it is decided."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,6 +18,11 @@ class DisputeStatus(StrEnum):
     OPEN = "open"
     WON = "won"
     LOST = "lost"
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether the bank has the amount: until the dispute is decided, and after it is lost."""
+        return self is not DisputeStatus.WON
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,11 @@ class Dispute:
                 at=now,
             ),
         )
+
+
+def disputed_amount(disputes: Iterable[Dispute]) -> int:
+    """What banks have demanded back and have, in minor units."""
+    return sum(dispute.amount.amount for dispute in disputes if dispute.status.is_withdrawn)
 
 
 TRANSACTIONS = {

@@ -51,6 +51,10 @@ class InvoiceNotFound(NotFound):
     """There is no such invoice among yours."""
 
 
+class OperationNotFound(NotFound):
+    """There is no payment or refund with this id, or you have no access to it. Use the operationId of the response 202."""
+
+
 class CreditNoteNotFound(NotFound):
     """There is no such credit note of this invoice."""
 

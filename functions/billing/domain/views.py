@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
+from functions.billing.domain.disputes import Dispute, DisputeStatus
 from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
@@ -103,6 +104,30 @@ class CancellationView(Model):
             takes_effect_at=None if is_done else subscription.billed_until,
             due=Amount(amount=sum(invoice.total.amount for invoice in open_invoices), currency=currency),
             open_invoices=[OpenInvoiceView.of(invoice) for invoice in open_invoices],
+        )
+
+
+class DisputeView(Model):
+    """The customer's bank demands a payment back. `status`: open and lost ones are withdrawn from what was paid."""
+
+    dispute_id: UUID
+    provider_id: str
+    status: DisputeStatus
+    amount: Amount
+    reason: str
+    opened_at: datetime
+    closed_at: datetime | None
+
+    @classmethod
+    def of(cls, dispute: Dispute) -> Self:
+        return cls(
+            dispute_id=dispute.id,
+            provider_id=dispute.provider_id,
+            status=dispute.status,
+            amount=Amount.of(dispute.amount),
+            reason=dispute.reason,
+            opened_at=dispute.opened_at,
+            closed_at=dispute.closed_at,
         )
 
 

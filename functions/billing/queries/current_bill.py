@@ -11,13 +11,14 @@ from functions.billing.domain import charges
 from functions.billing.domain.applications import Application
 from functions.billing.domain.bill import Bill, rate
 from functions.billing.domain.credit_notes import RefundStatus, credited_amount
+from functions.billing.domain.disputes import disputed_amount
 from functions.billing.domain.invoices import InvoiceLine, InvoiceStatus, LineKind
 from functions.billing.domain.money import Money
 from functions.billing.domain.plans import FREE, Meter
 from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
 from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import Amount, PeriodView
-from functions.billing.ports import Applications, CreditNotes, Invoices, Plans, Subscribers, Usage
+from functions.billing.ports import Applications, CreditNotes, Disputes, Invoices, Payments, Plans, Subscribers, Usage
 from functions.billing.services.access_control import AccessControl
 from functions.billing.services.invoicing import Invoicing
 from functions.kernel import Clock, Model, Permission, Permit, query
@@ -83,8 +84,8 @@ class BillView(Model):
     """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges.
 
     `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period
-    before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `due`: all open
-    invoices, to pay now.
+    before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `disputed`: the part of `paid`
+    that banks have demanded back and have. `due`: all open invoices, to pay now.
     """
 
     customer_id: UUID
@@ -96,6 +97,7 @@ class BillView(Model):
     paid: Amount
     credited: Amount
     refunded: Amount
+    disputed: Amount
     due: Amount
     at_period_end: BillAtPeriodEndView
     total: Amount
@@ -111,6 +113,8 @@ async def current_bill(
     usage: Usage,
     invoices: Invoices,
     credit_notes: CreditNotes,
+    payments: Payments,
+    disputes: Disputes,
     invoicing: Invoicing,
     applications: Applications,
     clock: Clock,
@@ -126,6 +130,8 @@ async def current_bill(
 
     issued = await invoices.list_for_period(customer.id, period)
     notes = [note for invoice in issued for note in await credit_notes.list_for_invoice(invoice.id)]
+    charges_of_invoices = [payment.id for invoice in issued if (payment := await payments.get_last_attempt(invoice.id)) is not None]
+    disputed = disputed_amount(await disputes.list_for_payments(charges_of_invoices))
     advance = sum(line.amount.amount for invoice in issued for line in invoice.lines if line.meter is None)
     charged = sum(charge.amount.amount for charge in bill.charges)
     next_plan = plan if subscription.suspended_at else await plans.get(*subscription.next_plan)
@@ -147,6 +153,7 @@ async def current_bill(
         paid=money(sum(invoice.total.amount for invoice in issued if invoice.status is InvoiceStatus.PAID)),
         credited=money(credited_amount(notes)),
         refunded=money(credited_amount([note for note in notes if note.status is RefundStatus.SUCCEEDED])),
+        disputed=money(disputed),
         due=money(sum(invoice.total.amount for invoice in await invoices.list_open(customer.id))),
         at_period_end=BillAtPeriodEndView(
             at=subscription.billed_until,

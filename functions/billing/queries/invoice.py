@@ -1,4 +1,4 @@
-"""Show an invoice with its lines, payment and refunds."""
+"""Show an invoice with payment, refunds and disputes."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,8 +7,8 @@ from functions.billing.domain.credit_notes import RefundStatus, credited_amount
 from functions.billing.domain.payments import PaymentStatus
 from functions.billing.domain.rejections import CustomerNotFound, InvoiceNotFound, TeamNotFound
 from functions.billing.domain.team import OfTeam
-from functions.billing.domain.views import Amount, InvoiceLineView, InvoiceSummaryView
-from functions.billing.ports import CreditNotes, Invoices, Payments, Subscribers
+from functions.billing.domain.views import Amount, DisputeView, InvoiceLineView, InvoiceSummaryView
+from functions.billing.ports import CreditNotes, Disputes, Invoices, Payments, Subscribers
 from functions.billing.services.access_control import AccessControl
 from functions.kernel import Model, Permission, Permit, query
 
@@ -43,6 +43,7 @@ class InvoiceView(InvoiceSummaryView):
     lines: list[InvoiceLineView]
     payment: InvoicePaymentView | None
     credits: list[CreditNoteView]
+    disputes: list[DisputeView]
 
 
 @query(http="GET /v1/billing/invoices/{invoice_id}", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound, InvoiceNotFound])
@@ -54,6 +55,7 @@ async def invoice(
     invoices: Invoices,
     payments: Payments,
     credit_notes: CreditNotes,
+    disputes: Disputes,
 ) -> InvoiceView:
     subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
     invoice = subscriber.require_own(await invoices.get(request.invoice_id))
@@ -79,4 +81,5 @@ async def invoice(
             )
             for note in notes
         ],
+        disputes=[DisputeView.of(dispute) for dispute in await disputes.list_for_payments([last.id])] if last else [],
     )

@@ -6,9 +6,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.billing.domain.disputes import DisputeStatus
 from functions.billing.domain.payments import PaymentStatus
-from functions.billing.domain.views import Amount
+from functions.billing.domain.views import Amount, DisputeView
 from functions.billing.ports import Customers, Disputes, Payments
 from functions.kernel import ADMIN, Model, Page, query
 
@@ -18,16 +17,6 @@ class ListAllPayments(Model):
     status: PaymentStatus | None = None
     cursor: UUID | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
-
-
-class DisputeView(Model):
-    dispute_id: UUID
-    provider_id: str
-    status: DisputeStatus
-    amount: Amount
-    reason: str
-    opened_at: datetime
-    closed_at: datetime | None
 
 
 class OperatorPaymentView(Model):
@@ -53,16 +42,7 @@ async def operator_payments(request: ListAllPayments, payments: Payments, custom
     rows = await payments.list_all(request.customer_id, request.status, before=request.cursor, limit=request.limit + 1)
     disputed: dict[UUID, list[DisputeView]] = {}
     for dispute in await disputes.list_for_payments([row.id for row in rows]):
-        view = DisputeView(
-            dispute_id=dispute.id,
-            provider_id=dispute.provider_id,
-            status=dispute.status,
-            amount=Amount.of(dispute.amount),
-            reason=dispute.reason,
-            opened_at=dispute.opened_at,
-            closed_at=dispute.closed_at,
-        )
-        disputed.setdefault(dispute.payment_id, []).append(view)
+        disputed.setdefault(dispute.payment_id, []).append(DisputeView.of(dispute))
     emails = {customer_id: (await customers.get(customer_id)).email for customer_id in {row.customer_id for row in rows}}
     views = [
         OperatorPaymentView(

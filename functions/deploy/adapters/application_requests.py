@@ -8,6 +8,7 @@ A resolver need not know names below `localhost`; they are this machine's loopba
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Sequence
 
@@ -16,6 +17,7 @@ import httpx
 from functions.deploy.adapters.variables import HEALTH_CHECK_KEY
 from functions.deploy.domain.observation import DOES_NOT_ANSWER, FAILING_REQUESTS, ServiceFailed
 from functions.runtime.config.settings import Settings
+from functions.runtime.config.variables import AUTHORITIES_FILE
 from functions.runtime.storage.external_call import external_call
 from functions.wire.health_checks import HEADER, sign_health_check
 
@@ -34,6 +36,7 @@ class HttpApplicationRequests:
     def __init__(self, settings: Settings) -> None:
         """Raises InvalidSetting when CAPSULE_HEALTH_CHECK_KEY is set and too short."""
         self._keys = settings.following(HEALTH_CHECK_KEY)
+        self._ca_file = settings.value(AUTHORITIES_FILE)
 
     @external_call
     async def find_failure(self, url: str, path: str) -> ServiceFailed | None:
@@ -42,14 +45,14 @@ class HttpApplicationRequests:
         for attempt in range(ATTEMPTS):
             if attempt:
                 await asyncio.sleep(PAUSE_SECONDS)
-            failure = await _request(url, path, self._keys())
+            failure = await _request(url, path, self._keys(), self._ca_file)
             if failure is None:
                 return None
         return failure
 
 
-async def _request(url: str, path: str, keys: Sequence[str]) -> ServiceFailed | None:
-    target = httpx.URL(url).join(path)
+async def _request(url: str, path: str, keys: Sequence[str], ca_file: str) -> ServiceFailed | None:
+    target = httpx.URL(url).copy_with(raw_path=path.encode())  # not joined: `//host/` of a tenant would be another host (RFC 3986 section 5.2.2)
     address = LOOPBACK if target.host == "localhost" or target.host.endswith(".localhost") else target.host
     headers = {"host": target.netloc.decode(), "user-agent": "Capsule-Health-Check/1"}
     if keys:
@@ -57,7 +60,7 @@ async def _request(url: str, path: str, keys: Sequence[str]) -> ServiceFailed | 
     extensions = {"sni_hostname": target.host, "timeout": httpx.Timeout(TIMEOUT_SECONDS).as_dict()}
     request = httpx.Request("GET", target.copy_with(host=address), headers=headers, extensions=extensions)
     try:
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+        async with httpx.AsyncClient(trust_env=False, follow_redirects=False, verify=_trust(ca_file)) as client:
             response = await client.send(request, stream=True)
             await response.aclose()
     except httpx.ReadTimeout:
@@ -69,3 +72,12 @@ async def _request(url: str, path: str, keys: Sequence[str]) -> ServiceFailed | 
         return None
     reason = DOES_NOT_ANSWER if response.status_code in FROM_THE_INGRESS else FAILING_REQUESTS
     return ServiceFailed(reason, f"GET {target} answered {response.status_code} {response.reason_phrase}".rstrip() + ".")
+
+
+def _trust(ca_file: str) -> ssl.SSLContext | bool:
+    """Return the system's authorities and those of CAPSULE_AUTHORITIES_FILE, as httpx takes them. Read at each use: it may be replaced."""
+    if not ca_file:
+        return True
+    context = ssl.create_default_context()
+    context.load_verify_locations(ca_file)
+    return context

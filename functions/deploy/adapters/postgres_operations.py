@@ -7,7 +7,8 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from functions.deploy.domain.operation import Operation, OperationKind, OperationState
+from functions.deploy.domain.operation import Operation, OperationKind
+from functions.kernel import OperationState
 from functions.runtime.storage.database import Database
 
 COLUMNS = "id, kind, application_id, application, environment, requested_at, state, attempts, error, finished_at, version"

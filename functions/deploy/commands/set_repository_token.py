@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.deploy.domain.rejections import ApplicationNotFound, InvalidAccessToken
+from functions.deploy.domain.rejections import ApplicationNotFound, InvalidAccessToken, InvalidRepository
 from functions.deploy.domain.repository import Repository, RepositoryPolicy
 from functions.deploy.domain.repository_access import AccessToken
 from functions.deploy.domain.repository_access_views import RepositoryTokenView
@@ -25,7 +25,9 @@ class SetRepositoryToken(Model):
 
 
 @command(
-    http="PUT /v1/apps/{application_id}/repository-token", permission=Permission.APP_CONFIGURE, rejects=[ApplicationNotFound, InvalidAccessToken]
+    http="PUT /v1/apps/{application_id}/repository-token",
+    permission=Permission.APP_CONFIGURE,
+    rejects=[ApplicationNotFound, InvalidAccessToken, InvalidRepository],
 )
 async def set_repository_token(
     request: SetRepositoryToken,

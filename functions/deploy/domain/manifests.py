@@ -20,6 +20,8 @@ Manifest = dict[str, Any]
 PORT = 8080
 MIN_IDLE_SECONDS = 30
 """An instance without requests lives at least this long (`stable-window` of config-autoscaler: 30 s on one machine, 60 s on a cluster)."""
+OBSERVATION_MARGIN_SECONDS = 20
+"""So much later than an instance is ready may an observation begin and end."""
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
 RUN = "capsule.dev/run"
 """Label with the id of a one-off command."""
@@ -143,9 +145,9 @@ def service(
 
 
 def _retention(observation_seconds: int) -> Manifest:
-    """Keep the last instance awake through a long observation: one that sleeps cannot fail."""
-    is_long = observation_seconds > MIN_IDLE_SECONDS
-    return {"autoscaling.knative.dev/scale-to-zero-pod-retention-period": f"{observation_seconds}s"} if is_long else {}
+    """Keep the last instance awake through a long observation, also on a busy machine: one that sleeps cannot fail."""
+    seconds = observation_seconds + OBSERVATION_MARGIN_SECONDS
+    return {"autoscaling.knative.dev/scale-to-zero-pod-retention-period": f"{seconds}s"} if seconds > MIN_IDLE_SECONDS else {}
 
 
 def health_path_of(pod: Mapping[str, Any]) -> str | None:

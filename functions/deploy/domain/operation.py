@@ -11,7 +11,7 @@ from typing import Self
 from uuid import UUID
 
 from functions.deploy.domain.application import Application
-from functions.kernel import new_id
+from functions.kernel import OperationState, new_id
 
 MAX_ERROR_LENGTH = 500
 
@@ -20,12 +20,6 @@ class OperationKind(StrEnum):
     APPLICATION_DELETION = "application-deletion"
     ENVIRONMENT_DELETION = "environment-deletion"
     STOP = "stop"
-
-
-class OperationState(StrEnum):
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
 
 
 @dataclass(slots=True)

@@ -1,17 +1,15 @@
 """How the API shows what a command has started: a deployment, a one-off command or another operation of the cluster."""
 
 from datetime import datetime
-from hashlib import blake2b
 from typing import Self
 from uuid import UUID
 
 from functions.deploy.domain.deployment import Deployment, Status
 from functions.deploy.domain.deployment.summary import summarize
-from functions.deploy.domain.operation import Operation, OperationKind, OperationState
+from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.run import Run, RunStatus
-from functions.kernel import Model, StreamEvent
+from functions.kernel import OperationBase, OperationProblem, OperationState, OperationStepView
 
-EVENT_NAME = "operation"
 STATES = {Status.SUCCEEDED: OperationState.SUCCEEDED} | dict.fromkeys((Status.FAILED, Status.CANCELLED, Status.ROLLED_BACK), OperationState.FAILED)
 RUN_STATES = {
     RunStatus.RUNNING: OperationState.RUNNING,
@@ -26,24 +24,7 @@ TITLES = {
 }
 
 
-class OperationStepView(Model):
-    step: str
-    started_at: datetime
-    finished_at: datetime | None
-    attempts: int = 1
-    error: str | None = None
-    """Of the last attempt, if it failed."""
-
-
-class OperationProblem(Model):
-    """Why it failed: members of a problem document (RFC 9457), and `reason`, a stable code."""
-
-    title: str
-    detail: str
-    reason: str
-
-
-class OperationView(Model):
+class OperationView(OperationBase):
     id: UUID
     kind: str
     """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `environment-deletion` or
@@ -136,26 +117,3 @@ class OperationView(Model):
             requested_at=operation.requested_at,
             finished_at=operation.finished_at,
         )
-
-
-class OperationProgress:
-    """A view with its version, which grows with each change that is stored: together the id of an event.
-
-    A version may grow without a visible change (a reminder), so the id has a digest of the view too.
-    """
-
-    def __init__(self, view: OperationView, version: int) -> None:
-        self.view = view
-        self.version = version
-        self._digest = blake2b(view.model_dump_json().encode(), digest_size=6).hexdigest()
-
-    @property
-    def is_final(self) -> bool:
-        return self.view.state is not OperationState.RUNNING
-
-    def events_after(self, last_event_id: str | None) -> list[StreamEvent[OperationView]]:
-        """Return the event of this state, unless the client has it, or a newer one. An id of another form counts as none."""
-        version, _, digest = (last_event_id or "").partition("-")
-        if version.isdecimal() and (int(version[:9]) >= self.version or digest == self._digest):
-            return []
-        return [StreamEvent(id=f"{self.version}-{self._digest}", name=EVENT_NAME, data=self.view)]

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from functions.deploy.domain.rejections import InvalidAccessToken, InvalidHostKeys
 from functions.kernel import FieldError
-from functions.wire.git_urls import DEFAULT_PORTS, GitUrl
+from functions.wire.git_urls import DEFAULT_PORTS, BadGitUrl, GitUrl
 
 KEY_FILE, TOKEN_FILE, KNOWN_HOSTS_FILE = "ssh-key", "token", "known-hosts"
 """Files that the clone's container reads (`knative/builder/access.py`)."""
@@ -50,6 +50,11 @@ class AccessToken:
     sealed: str
     set_at: datetime
 
+    def is_for(self, url: GitUrl) -> bool:
+        """Whether the repository is at the token's server. Former releases have stored host names as they were typed."""
+        known = _url_of(f"{self.server}/repository")
+        return known is not None and server_of(known) == server_of(url)
+
     @classmethod
     def create(cls, repository: str | None, token: str, user: str | None, *, allows_http: bool, seal: Callable[[str], str], at: datetime) -> Self:
         """`allows_http`: the operator lists the repository's host. Raises InvalidAccessToken."""
@@ -58,9 +63,9 @@ class AccessToken:
             errors.append(FieldError("/token", f"token: use 1–{MAX_TOKEN_LENGTH} printable characters without spaces"))
         if user is not None and not re.fullmatch(r"[!-~]{1,100}", user):
             errors.append(FieldError("/user", "user: use 1–100 printable characters without spaces"))
-        url = GitUrl.parse(repository) if repository else None
+        url = _url_of(repository)
         if url is None:
-            errors.append(FieldError("/token", "the application is made from an image: it has no repository"))
+            errors.append(FieldError("/token", "the application has no repository, or one with an address that is none"))
         elif url.is_ssh:
             errors.append(FieldError("/token", f"{url.text} is read over ssh, with the deploy key (capsule key show): a token needs an https URL"))
         elif url.scheme == "http" and not allows_http:
@@ -113,7 +118,7 @@ class RepositoryAccess:
 
     def set_host_keys(self, lines: Sequence[str], repository: str | None) -> None:
         """Replace the known host keys; none: the keys at the next clone are trusted. Raises InvalidHostKeys."""
-        url = GitUrl.parse(repository) if repository else None
+        url = _url_of(repository)
         host = known_hosts_name(url) if url is not None and url.is_ssh else ""
         parsed, errors = [], []
         for index, line in enumerate(lines):
@@ -139,12 +144,11 @@ class RepositoryAccess:
 
         `operator_known_hosts`: keys that the operator pins for all applications; they precede what was learned.
         """
-        url = GitUrl.parse(repository)
-        files = {}
+        url, files = _url_of(repository), dict[str, str]()
         if self.key is not None:
             files[KEY_FILE] = unseal(self.key.sealed_private_key)
-        if self.token is not None and self.token.server == server_of(url):
-            scheme, _, authority = self.token.server.partition("://")
+        if self.token is not None and url is not None and self.token.is_for(url):
+            scheme, _, authority = server_of(url).partition("://")
             files[TOKEN_FILE] = f"{scheme}://{quote(self.token.user, safe='')}:{quote(unseal(self.token.sealed), safe='')}@{authority}\n"
         pinned = {name for line in operator_known_hosts.splitlines() if line.split() for name in line.split()[0].split(",")}
         lines = [*operator_known_hosts.splitlines(), *(each.line for each in self.host_keys if each.names not in pinned)]
@@ -162,6 +166,14 @@ def parse_learned_host_keys(text: str) -> tuple[HostKey, ...]:
         except ValueError:
             continue
     return tuple(found)
+
+
+def _url_of(repository: str | None) -> GitUrl | None:
+    """None without a repository, and for a URL that a former release has accepted and this one does not: its build says what is wrong."""
+    try:
+        return GitUrl.parse(repository) if repository else None
+    except BadGitUrl:
+        return None
 
 
 def server_of(url: GitUrl) -> str:

@@ -2,9 +2,10 @@
 
 from uuid import UUID
 
-from functions.deploy.domain.operation_views import OperationProgress, OperationView
+from functions.deploy.domain.operation_views import OperationView
 from functions.deploy.domain.rejections import DeploymentNotFound, OperationNotFound
 from functions.deploy.ports import Deployments, Operations, Runs
+from functions.kernel import OperationProgress
 
 
 class OperationReader:
@@ -13,7 +14,7 @@ class OperationReader:
         self._runs = runs
         self._operations = operations
 
-    async def find(self, operation_id: UUID) -> OperationProgress:
+    async def find(self, operation_id: UUID) -> OperationProgress[OperationView]:
         """Callers check the access to its application before they show it. Raises OperationNotFound."""
         if operation := await self._operations.find(operation_id):
             return OperationProgress(OperationView.of_operation(operation), operation.version)

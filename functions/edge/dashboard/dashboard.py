@@ -11,8 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.edge.dashboard import cookies, formats
 from functions.edge.dashboard.api import Api, ApiProblem, Visitor
@@ -34,10 +35,11 @@ from functions.runtime.config.variables import AMQP_URL, DASHBOARD_URL
 from functions.runtime.messaging.bus import Bus
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
+from functions.wire.strict_transport import HSTS, requires_https
 
 STATIC = Path(__file__).parent / "static"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; frame-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
 SECURITY = {
@@ -51,6 +53,7 @@ SECURITY = {
 SIGN_IN = "/sign-in"
 FAULT = ApiProblem(500, "Internal error", "The page failed because of an error in Capsule. It is logged.")
 NOTHING_HERE = ApiProblem(404, "There is nothing at this address", "Check the address, or start from the list of applications.")
+WRONG_METHOD = ApiProblem(405, "The address does not support this method", "Open the page again and use its links and forms.")
 
 _log = logging.getLogger("capsule.dashboard")
 
@@ -71,6 +74,7 @@ class Dashboard:
         self._clock = clock
         self._options = options
         self._is_secure = public_url.startswith("https://")
+        self._security = SECURITY | ({"strict-transport-security": HSTS} if requires_https(public_url) else {})
         limiter = RateLimiter(options.rate_limits, open_counters(options.redis_url, is_fail_open=options.is_rate_limit_fail_open))
         self._api = Api(Table(registry.declarations), requester, encryptor, clock, limiter)
         self._templates = _templates()
@@ -79,10 +83,10 @@ class Dashboard:
         self._app = Starlette(
             routes=[
                 Route("/readyz", self._ready),
-                Mount("/static", StaticFiles(directory=STATIC)),
+                Mount("/static", _without_ranges(StaticFiles(directory=STATIC))),
                 *(Route(page.path, self._endpoint(page), methods=[page.method]) for page in PAGES),
             ],
-            exception_handlers={404: self._not_found, 405: self._not_found},
+            exception_handlers={404: self._not_found, 405: self._wrong_method},
         )
 
     async def handle(self, request: Request) -> Starlette:
@@ -130,7 +134,7 @@ class Dashboard:
     def _to_sign_in(self, visit: Visit) -> Response:
         if visit.request.method != "GET" or visit.path == "/":
             return visit.redirect(SIGN_IN)
-        query = visit.request.url.query
+        query = visit.request.scope["query_string"].decode("latin-1")
         return visit.redirect(SIGN_IN, next=f"{visit.path}?{query}" if query else visit.path)
 
     async def _sign_in(self, visit: Visit) -> None:
@@ -177,7 +181,8 @@ class Dashboard:
         return envelope.parse_client(peer, headers.get("x-forwarded-for", ""), headers.get("user-agent", ""), self._options.trusted_proxies)
 
     def _complete(self, visit: Visit, response: Response) -> Response:
-        response.headers.update(SECURITY)
+        for name, value in self._security.items():
+            response.headers.setdefault(name, value)
         cookies.set_short_lived(response, visit.cookies, is_secure=self._is_secure)
         if visit.is_signed_in and visit.query("team"):
             cookies.set_team(response, visit.team_id, is_secure=self._is_secure)
@@ -191,13 +196,32 @@ class Dashboard:
         return visit.render("problem.html", problem.status, problem=problem)
 
     async def _not_found(self, request: Request, error: Exception) -> Response:
+        return self._outside_of_pages(request, NOTHING_HERE)
+
+    async def _wrong_method(self, request: Request, error: Exception) -> Response:
+        """RFC 9110 section 15.5.6: the response lists the methods."""
+        response = self._outside_of_pages(request, WRONG_METHOD)
+        response.headers["allow"] = ", ".join(sorted(self._methods(request.scope["path"])))
+        return response
+
+    def _outside_of_pages(self, request: Request, problem: ApiProblem) -> Response:
         visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now(), self._is_secure)
-        return self._complete(
-            visit,
-            self._problem_page(
-                visit, ApiProblem(404, "There is nothing at this address", "Check the address, or start from the list of applications.")
-            ),
-        )
+        return self._complete(visit, self._problem_page(visit, problem))
+
+    def _methods(self, path: str) -> set[str]:
+        """The methods that a path supports."""
+        scope = {"type": "http", "path": path, "root_path": "", "method": "GET", "headers": []}
+        matching = [route for route in self._app.routes if route.matches(scope)[0] is not Match.NONE]
+        return set().union(*(getattr(route, "methods", None) or {"GET", "HEAD"} for route in matching))
+
+
+def _without_ranges(app: ASGIApp) -> ASGIApp:
+    """Serve whole files, as RFC 9110 section 14.2 allows: they are small, and Starlette answers an odd Range in plain text."""
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"range"]}, receive, send)
+
+    return respond
 
 
 def _templates() -> Environment:

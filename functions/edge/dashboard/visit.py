@@ -74,7 +74,8 @@ class Visit:
 
     @property
     def path(self) -> str:
-        return self.request.url.path
+        """Of the request, decoded. `request.url` would read it together with the header Host, which may be anything."""
+        return str(self.request.scope["path"])
 
     def path_value(self, name: str) -> str:
         return str(self.request.path_params[name])

@@ -122,6 +122,8 @@ class Gateway:
         self._traffic.metrics.record_request(exchange.route, exchange.method, response.status_code, duration_ms / 1000)
         end_span(span, exchange, response.status_code)
         response.raw_headers.extend(responses.SECURITY)
+        if self._options.is_https_required:
+            response.raw_headers.append(responses.STRICT_TRANSPORT)
         response.add("x-request-id", correlation_id)
         response.add("server-timing", f"total;dur={duration_ms:.1f}")
         self._cors.add_headers(response, headers.get("origin"))
@@ -249,14 +251,16 @@ class Gateway:
     async def _respond_itself(self, exchange: Exchange) -> BytesResponse:
         """Respond to paths that no function has: probes, pages, forms."""
         request, path, method = exchange.request, exchange.path, exchange.method
-        if method == "POST" and path in self._pages.forms:
-            return await self._handle_form(exchange, self._pages.forms[path])
-        if not self._pages.has(path):
+        supported = [*(["GET", "HEAD"] if self._pages.has(path) else []), *(["POST"] if path in self._pages.forms else [])]
+        if not supported:
             raise Problem(NO_ROUTE, f"There is nothing at {path}.")
+        methods = ", ".join(sorted([*supported, "OPTIONS"]))
         if method == "OPTIONS":
-            return self._cors.preflight("GET, HEAD, OPTIONS")
-        if method not in ("GET", "HEAD"):
-            raise Problem(NO_METHOD, f"{path} supports GET, HEAD.", headers={"allow": "GET, HEAD, OPTIONS"})
+            return self._cors.preflight(methods)
+        if method not in supported:
+            raise Problem(NO_METHOD, f"{path} supports {methods}.", headers={"allow": methods})
+        if method == "POST":
+            return await self._handle_form(exchange, self._pages.forms[path])
         if path in ("/livez", "/healthz"):
             return responses.json_response({"status": "pass"})
         if path == "/readyz":

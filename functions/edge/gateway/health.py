@@ -6,7 +6,7 @@ the gateway sees. A good reply of any function of a context shows that the conte
 makes it suspect. A poll asks
 
     a context that is suspect, or whose last report was not good    at most every 5 seconds, so recovery shows as well
-    a context without a sign of life for MAX_AGE_SECONDS            so nothing in the answer is older
+    a context whose last report is older than MAX_AGE_SECONDS       so no number in the answer is older
     every context                                                   on the first poll after the start, and for `?fresh=1`
 """
 
@@ -32,7 +32,7 @@ CHECK_BY_STATUS = {status: check for check, status in STATUS_BY_CHECK.items()}
 MIN_ROUND_SECONDS = 5.0
 """Between two questions to one context."""
 MAX_AGE_SECONDS = 300.0
-"""How old a sign of life may be."""
+"""How old a report may be. Traffic shows that a context works, but not how long its outbox is or how many dead letters it has."""
 MAX_WAIT_SECONDS = 2.0
 """How long a poll waits for contexts of which something is known already."""
 SERVER_ERROR = 500
@@ -63,7 +63,7 @@ class _ContextState:
             return True
         if now - self.asked_at < MIN_ROUND_SECONDS:
             return False
-        return is_fresh or self.check() != PASS or now - max(self.asked_at, self.replied_at) > MAX_AGE_SECONDS
+        return is_fresh or self.check() != PASS or now - self.asked_at > MAX_AGE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

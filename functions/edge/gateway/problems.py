@@ -80,8 +80,18 @@ NO_METHOD = ProblemType(
 )  # fmt: skip
 MALFORMED = ProblemType(
     "malformed-request", 400, "The request is not HTTP/1.1",
-    "The bytes that arrived are not a request of HTTP/1.1 (RFC 9112).",
+    "The bytes that arrived are not a request of HTTP/1.1 (RFC 9112), or it has no `Host` header, several, or contradictory lengths.",
     "Use an HTTP client, and `http://` unless a proxy in front of the gateway has a certificate.",
+)  # fmt: skip
+NOT_IMPLEMENTED = ProblemType(
+    "not-implemented", 501, "The method or transfer coding is not supported",
+    "The method is none that HTTP servers know, or the body has a transfer coding other than `chunked`.",
+    "Write the method in upper case, and send the body uncompressed, with `Content-Length` or `Transfer-Encoding: chunked`.",
+)  # fmt: skip
+WRONG_VERSION = ProblemType(
+    "http-version-not-supported", 505, "This version of HTTP is not supported",
+    "The gateway speaks HTTP/1.1 and HTTP/1.0. Proxies in front of it may speak others to clients.",
+    "Use HTTP/1.1: `curl --http1.1`.",
 )  # fmt: skip
 TARGET_TOO_LONG = ProblemType(
     "target-too-long", 414, "The address is too long",
@@ -140,7 +150,7 @@ OWN = {
     kind.slug: kind
     for kind in (
         INVALID_JSON, BAD_KEY, UNAUTHENTICATED, NO_ROUTE, NO_METHOD, SLOW_BODY, TOO_LARGE, NOT_JSON, INVALID, TOO_MANY, FAULT, UNAVAILABLE,
-        MALFORMED, TARGET_TOO_LONG, HEADERS_TOO_LARGE, UNKNOWN_FIELD,
+        MALFORMED, TARGET_TOO_LONG, HEADERS_TOO_LARGE, UNKNOWN_FIELD, NOT_IMPLEMENTED, WRONG_VERSION,
         OUTCOME_UNKNOWN, NO_ANSWER,
     )
 }  # fmt: skip

@@ -20,6 +20,7 @@ from functions.edge.gateway.problems import FAULT, MEDIA_TYPE, Problem
 from functions.edge.gateway.routing import PARAMETER, Route, Table
 from functions.kernel import Kind
 from functions.runtime.messaging.bus import Reply
+from functions.wire.strict_transport import HSTS
 
 JSON = (b"content-type", b"application/json")
 PRIVATE = (b"cache-control", b"private, no-store")
@@ -32,6 +33,7 @@ SECURITY = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-site"),
 )
+STRICT_TRANSPORT = (b"strict-transport-security", HSTS.encode())
 NOTHING_LOADS = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
@@ -39,6 +41,8 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'n
 NOT_IN_HEADERS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]")
 OPERATION_ID, OPERATION_PATH = "operation_id", "/v1/operations/{operationId}"
+CONTEXT_OPERATION_PATH = "/v1/operations/{context}/{{operationId}}"
+"""Of a context with operations of its own. All others are those of deploy."""
 RETRY_AFTER_SECONDS = 2
 """Default of a function's 503."""
 
@@ -190,7 +194,8 @@ def location_template(route: Route, routes: Iterable[Route]) -> str | None:
     path, or of the same collection elsewhere, best of its version."""
     output_fields = getattr(route.output, "model_fields", {})
     if route.declaration.status == 202 and OPERATION_ID in output_fields:
-        return OPERATION_PATH
+        own = CONTEXT_OPERATION_PATH.format(context=route.declaration.context)
+        return own if any(other.path == own for other in routes) else OPERATION_PATH
     if route.method != "POST" or route.declaration.status not in (201, 202):
         return None
     collection = route.path.rsplit("/", 1)[-1]

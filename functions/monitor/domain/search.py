@@ -17,6 +17,8 @@ from functions.monitor.domain.rejections import BadSearch
 
 TERM = re.compile(r'(-?)(?:"([^"]*)"|(\S+))')
 CONDITION = re.compile(r"([\w.@:/-]{1,100})(!?=)(.*)", re.DOTALL)
+INDEX = re.compile(r"[0-9]{1,9}")
+"""Of an item of a JSON array."""
 MAX_TERMS = 20
 
 
@@ -81,7 +83,7 @@ def _text(value: Any, path: tuple[str, ...]) -> str | None:
     for name in path:
         if isinstance(value, dict) and name in value:
             value = value[name]
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+        elif isinstance(value, list) and INDEX.fullmatch(name) and int(name) < len(value):
             value = value[int(name)]
         else:
             return None

@@ -1,7 +1,8 @@
 """Send a notification and record the result.
 
 The delivery's row is the intent: content, recipient and one id for all attempts, so that a repeated e-mail or webhook is recognizable as the same.
-The runtime retries transient failures.
+The runtime retries transient failures. A webhook that fails in every attempt has failed: its host is the customer's, and nothing for an operator to
+repair. An e-mail that cannot be sent becomes a dead letter, because the mail server is the platform's.
 """
 
 from events.monitor import AlertNotificationRequested
@@ -35,10 +36,12 @@ async def on_alert_notification_requested(
         except Permanent as refusal:
             answer = str(refusal)
         except Exception as error:
-            reason = str(error) if isinstance(error, Transient) else f"Capsule could not send it: {type(error).__name__}"
-            async with work.preparing():
-                await deliveries.record_attempt(delivery.id, reason)
-            raise
+            is_transient = isinstance(error, Transient)
+            answer = str(error) if is_transient else f"Capsule could not send it: {type(error).__name__}"
+            if not (is_transient and work.is_last_attempt and delivery.channel_id is not None):
+                async with work.preparing():
+                    await deliveries.record_attempt(delivery.id, answer)
+                raise
 
     async with work.recording():
         await deliveries.finish(delivery.id, delivered, answer, clock.now())

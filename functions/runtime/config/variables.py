@@ -18,7 +18,7 @@ def _mail_url(text: str) -> str:
     if parts.scheme == "maildir":
         if parts.hostname or not parts.path.strip("/"):
             raise ValueError("maildir:// needs an absolute path")
-    elif parts.scheme not in ("smtp", "smtps") or not parts.hostname or parts.port == 0:
+    elif parts.scheme not in ("smtp", "smtps", "ses") or not parts.hostname or parts.port == 0:
         raise ValueError("it needs a scheme and a host")
     return text
 
@@ -56,9 +56,9 @@ PREPARED_STATEMENTS = Setting(
 )
 MAIL_URL = Setting(
     "CAPSULE_MAIL_URL",
-    Form("a URL as in smtp://user:password@mail.example.org:587, smtps://… or maildir:///folder", _mail_url),
-    "Where e-mails go. `smtp://` uses STARTTLS if the server offers it and sends credentials without TLS to loopback only; `maildir:///folder` "
-    "writes files. `?ca=/path/to/ca.pem` trusts a private certificate authority.",
+    Form("a URL as in smtp://user:password@mail.example.org:587, smtps://…, ses://eu-west-1 or maildir:///folder", _mail_url),
+    "Where e-mails go. `smtp://` uses STARTTLS if the server offers it and sends credentials without TLS to loopback only; `ses://region` "
+    "is Amazon SES; `maildir:///folder` writes files. See [E-mails](mail.md). `?ca=/path/to/ca.pem` trusts a private certificate authority.",
     default=None,
     default_note="on one machine: files in the state folder",
     is_secret=True,
@@ -89,6 +89,18 @@ ISSUER = Setting(
     forms.matching("text without spaces", r"\S+"),
     "The issuer of access tokens. The same for all functions and the gateway.",
     "capsule",
+)
+AUTHORITIES_FILE = Setting(
+    "CAPSULE_AUTHORITIES_FILE",
+    forms.text("the path of a PEM file with certificates"),
+    "Certificate authorities that functions trust besides the system's, in requests to applications, and `up` for your certificates.",
+    default_note="on one machine with `CAPSULE_HTTPS`: its own authority",
+)
+REQUIRE_TLS = Setting(
+    "CAPSULE_REQUIRE_TLS",
+    forms.switch(),
+    "Whether functions refuse to start with an address of RabbitMQ or PostgreSQL to which connections are not encrypted and verified.",
+    default="off",
 )
 OPERATORS = Setting(
     "CAPSULE_OPERATORS",
@@ -162,7 +174,21 @@ FUNCTIONS = Section(
     FUNCTIONS_READER,
     PLACE,
     (
-        *(AMQP_URL, DATABASE_URL, READER_URL, PREPARED_STATEMENTS, MAIL_URL, MAIL_FROM, PUBLIC_URL, DASHBOARD_URL, ISSUER, OPERATORS, GRACE_HOURS),
+        *(
+            AMQP_URL,
+            DATABASE_URL,
+            READER_URL,
+            PREPARED_STATEMENTS,
+            MAIL_URL,
+            MAIL_FROM,
+            PUBLIC_URL,
+            DASHBOARD_URL,
+            AUTHORITIES_FILE,
+            REQUIRE_TLS,
+            ISSUER,
+            OPERATORS,
+            GRACE_HOURS,
+        ),
         *(OTLP_ENDPOINT, OTLP_HEADERS, TRACES_SAMPLER, TRACES_SAMPLER_ARG),
     ),
 )

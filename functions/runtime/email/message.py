@@ -18,7 +18,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingEmail:
-    """`intent`: identifies the wish to send it. An e-mail that is sent again for the same intent has the same Message-ID."""
+    """`intent`: identifies the wish to send it. An e-mail that is sent again for the same intent has the same Message-ID.
+
+    `is_requested_again`: the owner of the mailbox asks for it again, so it is sent to an address that bounced too.
+    """
 
     intent: UUID
     to: str
@@ -26,6 +29,7 @@ class OutgoingEmail:
     text: str = field(repr=False)
     html: str = field(repr=False)
     attachments: tuple[Attachment, ...] = ()
+    is_requested_again: bool = False
 
 
 def build_message(email: OutgoingEmail, sender: str, clock: Clock) -> EmailMessage:

@@ -1,12 +1,14 @@
 """E-mails over SMTP (RFC 5321), with TLS from the first byte or STARTTLS."""
 
 import ipaddress
+from email.message import EmailMessage
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 
-from functions.kernel import Clock, Permanent, Transient
+from functions.kernel import Clock, Transient
 from functions.runtime.email.message import OutgoingEmail, build_message
+from functions.runtime.email.refusals import refusal_of_message, refusal_of_recipient
 from functions.runtime.storage.external_call import external_call
 
 TIMEOUT_SECONDS = 15.0
@@ -28,7 +30,14 @@ class SmtpTransport:
 
     @external_call
     async def send(self, email: OutgoingEmail) -> None:
-        message = build_message(email, self._sender, self._clock)
+        await self._use(build_message(email, self._sender, self._clock))
+
+    @external_call
+    async def check(self) -> None:
+        """Connect and sign in, without a message. Raises Transient, Permanent with the server's reason."""
+        await self._use(None)
+
+    async def _use(self, message: EmailMessage | None) -> None:
         server = aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
@@ -40,12 +49,18 @@ class SmtpTransport:
         try:
             async with server:
                 await self._authenticate(server)
-                await server.send_message(message)
+                if message is None:
+                    await server.noop()
+                else:
+                    await server.send_message(message)
         except aiosmtplib.SMTPAuthenticationError as error:
             # Not this e-mail's fault: an operator can fix the credentials while it is retried.
             raise Transient(f"{self._host} does not accept our credentials ({error.code})") from error
-        except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPResponseException) as error:
-            raise _refusal(self._host, error) from error
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            reply = error.recipients[0]  # an e-mail has one recipient
+            raise refusal_of_recipient(self._host, reply.code, reply.message) from error
+        except aiosmtplib.SMTPResponseException as error:
+            raise refusal_of_message(self._host, error.code, error.message) from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise Transient(f"{self._host}:{self._port} does not take mail: {error}") from error
 
@@ -55,14 +70,6 @@ class SmtpTransport:
         if server.get_transport_info("sslcontext") is None and not _is_loopback(self._host):
             raise Transient(f"{self._host} offers no TLS; credentials are not sent without it")
         await server.login(self._user, self._password or "")
-
-
-def _refusal(host: str, error: aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPResponseException) -> Transient | Permanent:
-    """RFC 5321, section 4.2.1: 4yz may succeed later, 5yz will not."""
-    replies = error.recipients if isinstance(error, aiosmtplib.SMTPRecipientsRefused) else [error]
-    is_permanent = all(reply.code >= 500 for reply in replies)
-    text = "; ".join(f"{reply.code} {reply.message}" for reply in replies)
-    return Permanent(f"{host} refuses the e-mail: {text}") if is_permanent else Transient(f"{host} does not take the e-mail now: {text}")
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,12 +2,14 @@
 
     smtp://user:password@host:587      STARTTLS if the server offers it; credentials are never sent without TLS except to loopback
     smtps://user:password@host:465     TLS from the first byte
+    ses://eu-west-1                    Amazon SES in that region; optionally ses://KEY:SECRET@eu-west-1, ?configuration-set=NAME, ?endpoint=URL
     maildir:///path/to/maildir
 
-`?ca=/path/to/ca.pem` trusts a private certificate authority. `CAPSULE_MAIL_FROM` is the sender.
+`?ca=/path/to/ca.pem` trusts a private certificate authority of an SMTP server. `CAPSULE_MAIL_FROM` is the sender.
 """
 
 from collections.abc import Awaitable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -16,11 +18,12 @@ from functions.kernel import Clock
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import MAIL_FROM, MAIL_URL
 from functions.runtime.email.message import OutgoingEmail
+from functions.wire.settings import InvalidSetting
 
 
 class EmailTransport(Protocol):
     def send(self, email: OutgoingEmail) -> Awaitable[None]:
-        """Send an e-mail. Raises Transient if a retry may succeed, Permanent if this e-mail cannot be delivered."""
+        """Send an e-mail. Raises Transient if a retry may succeed, Permanent if this e-mail cannot be delivered, AddressRefused if none can."""
         ...
 
 
@@ -33,6 +36,12 @@ def email_transport(settings: Settings, clock: Clock) -> EmailTransport:
         from functions.runtime.email.maildir import MaildirTransport
 
         return MaildirTransport(Path(unquote(parts.path)), sender, clock)
+    if parts.scheme == "ses":
+        if find_spec("boto3") is None:
+            raise InvalidSetting(f"{MAIL_URL.name} names Amazon SES, but boto3 is not installed. Install it: pip install 'capsule[ses]'")
+        from functions.runtime.email.ses import SesTransport
+
+        return SesTransport(url, sender, clock)
     from functions.runtime.email.smtp import SmtpTransport
 
     return SmtpTransport(url, sender, clock)

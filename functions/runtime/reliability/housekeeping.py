@@ -19,6 +19,7 @@ RETENTION = (
     # (table, key, condition). A repeated command is answered from the inbox for a week; no message is delayed and retried for longer.
     ("inbox", "(source, id, function)", "claimed_at < now() - interval '7 days'"),
     ("revoked_sessions", "session_id", "revoked_at < now() - interval '1 hour'"),  # four times the lifetime of an access token
+    ("email_suppressions", "address", "greatest(suppressed_at, lifted_at) < now() - interval '2 years'"),
     ("dead_letters", "id", "state <> 'open' AND died_at < now() - interval '90 days'"),
 )
 

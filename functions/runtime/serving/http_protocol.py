@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from functions.runtime.serving.lingering import LingeringTransport
 from functions.wire.connections import detect_lost_peer
+from functions.wire.http_framing import framing_fault, host_fault, parse_fault
 from functions.wire.http_limits import (
     BODY_RATE_TOO_LOW,
     BODY_SECONDS,
@@ -41,7 +42,10 @@ MAX_DRAINED_BYTES = 256 << 10
 """Of a request that was answered before its end; a client that sends more loses the connection instead."""
 UNREAD_SECONDS = 60.0
 """How long a client may read nothing of a response."""
-SLUGS = {400: "malformed-request", 408: "request-timeout", 414: "target-too-long", 431: "headers-too-large", 503: "unavailable"}
+SLUGS = {
+    400: "malformed-request", 408: "request-timeout", 414: "target-too-long", 431: "headers-too-large", 501: "not-implemented", 503: "unavailable",
+    505: "http-version-not-supported",
+}  # fmt: skip
 MALFORMED = RequestFault(400, "The request is not HTTP/1.1", "The request is not HTTP/1.1 (RFC 9112).")
 
 _connections: Counter[str] = Counter()
@@ -134,6 +138,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
                     self.handle_websocket_upgrade()
                     return
                 data = data[upgrade.args[0] :]
+            except httptools.HttpParserInvalidMethodError:
+                self._refuse(parse_fault(data) or MALFORMED)
+                return
             except httptools.HttpParserError:
                 self._refuse(self._fault or MALFORMED)
                 return
@@ -162,7 +169,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return
         self._unread_bytes = 0
         self._stop_head_timer()
-        if (fault := head_fault(self.url, self.headers)) is not None:
+        version = self.parser.get_http_version()
+        fault = head_fault(self.url, self.headers) or framing_fault(version, self.headers) or host_fault(version, self.headers)
+        if fault is not None:
             self._fault = fault
             raise _HeadRefused
         super().on_headers_complete()

@@ -35,6 +35,7 @@ from functions.runtime.messaging.bus import BrokerUnavailable, Bus
 from functions.runtime.reliability.dead_letter_router import FUNCTION as DEAD_LETTER_ROUTER
 from functions.runtime.reliability.dead_letter_router import DeadLetterRouter
 from functions.runtime.reliability.dead_letters import DeadLetters
+from functions.runtime.reliability.email_suppressions import EmailSuppressions
 from functions.runtime.reliability.housekeeping import Housekeeping
 from functions.runtime.reliability.outbox_publisher import OutboxPublisher
 from functions.runtime.reliability.resealing import Resealing
@@ -43,6 +44,7 @@ from functions.runtime.security.encryption import ContextVault, Opener
 from functions.runtime.security.replay_signing import ReplaySigner
 from functions.runtime.security.tokens import AccessTokens
 from functions.runtime.serving import grouping
+from functions.runtime.serving.transport_security import require_tls
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.failures import DatabaseUnavailable
 from functions.runtime.storage.health_info import HealthInfo
@@ -55,6 +57,8 @@ _log = logging.getLogger("capsule.process")
 SETTLED = Response(status_code=204)
 FIRST_SWEEP_SECONDS = 1.0
 """After the start: the message that started the process comes first."""
+WITHOUT_DATABASE = {"edge", "runtime"}
+"""Components that are no context."""
 HEALTH_PATHS = ("/healthz", "/healthz/")
 
 
@@ -101,6 +105,7 @@ class Process:
         """Compose the functions and connect. Raises UnknownFunction, MissingSetting, InvalidSetting or NothingProvides; the process does not
         become ready."""
         self._settings.check(settings_of(variables.SECTIONS))
+        require_tls(self._settings, sorted({name.partition(".")[0] for name in self._names} - WITHOUT_DATABASE))
         if len(self._names) == 1 and self._names[0].startswith("edge."):
             module = importlib.import_module(f"functions.{self._names[0]}")
             self._edge = await module.open_edge(self._settings, self._clock)
@@ -159,6 +164,7 @@ class Process:
             ),
             DeadLetters: DeadLetters(database),
             RevokedSessions: RevokedSessions(database),
+            EmailSuppressions: EmailSuppressions(name, database, outbox_publisher, self._clock),
             AccessTokens: tokens,
             ReplaySigner: replay_signer,
         }

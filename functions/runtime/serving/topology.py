@@ -29,11 +29,14 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import ChannelClosedByBroker, ProbableAccessDeniedError, ProbableAuthenticationError
 
+from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import AMQP_URL, BROKER, NAMESPACE
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.exchanges import COMMANDS, DEAD_LETTERS, EVENTS, REDELIVERY, REPLIES
 from functions.runtime.reliability.dead_letter_router import UNROUTABLE
+from functions.runtime.serving.transport_security import require_tls
 from functions.wire import access_refusals
+from functions.wire.settings import InvalidSetting
 
 BROKER_LABEL = "eventing.knative.dev/broker"
 TRIGGER_LABEL = "eventing.knative.dev/trigger"
@@ -187,6 +190,10 @@ def wait_for_plan(cluster: Cluster, timeout_seconds: float = WAIT_TIMEOUT_SECOND
 
 
 def main() -> int:
+    try:
+        require_tls(Settings())
+    except InvalidSetting as error:
+        return _fail(str(error))
     parameters = pika.URLParameters(AMQP_URL.read(os.environ))
     try:
         connection = pika.BlockingConnection(parameters)

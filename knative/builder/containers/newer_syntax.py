@@ -24,7 +24,7 @@ SHELL = ("/bin/sh", "-c")
 FLAGS = re.compile(r"((?:--\S+\s+)*)(.*)", re.DOTALL)
 LINK = re.compile(r"--link(?:=\S+)?\s+", re.IGNORECASE)
 START_INTERVAL = re.compile(r"--start-interval=\S+\s+", re.IGNORECASE)
-END = "CAPSULE_END_OF_SCRIPT"
+END = "END_OF_SCRIPT"
 VARIABLE = re.compile(r"(?<!\\)\$(?:\{[^}]*\}|[A-Za-z_]\w*)")
 
 

@@ -45,8 +45,7 @@ class Manager:
 
     def install(self, *, is_production: bool) -> Step:
         """Return the step that installs dependencies, with development dependencies unless `is_production`."""
-        frozen = self.has_lock
-        arguments: tuple[str, ...]
+        frozen, arguments = self.has_lock, tuple[str, ...]()
         match self.name:
             case "pnpm":
                 mode = "--prod" if is_production else "--prod=false"

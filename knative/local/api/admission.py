@@ -64,7 +64,7 @@ class Admission:
             desired["data"] = (desired.get("data") or {}) | {key: _base64(value) for key, value in plain.items()}
         causes = schema_causes(desired, definition) or list(rules.causes(desired))
         if not causes and old is not None:
-            causes = list(immutability_causes(desired, old, schema)) + _immutable_data_causes(desired, old)
+            causes = [*immutability_causes(desired, old, schema), *_immutable_data_causes(desired, old), *rules.change_causes(desired, old)]
         if causes:
             raise invalid(definition, str(name), causes)
         if definition.key == "Namespace":

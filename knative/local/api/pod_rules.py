@@ -1,8 +1,12 @@
-"""What Knative Serving's webhook refuses in the pod of a Service (serving, pkg/apis/serving/k8s_validation.go, v1.19)."""
+"""What Knative Serving's webhook refuses in the pod of a Service (serving, pkg/apis/serving/k8s_validation.go, v1.19), with the features that
+config-features has by default."""
 
-from collections.abc import Iterator
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from knative.local.api.names import DNS_1123_LABEL, is_label, is_subdomain
 from knative.local.api.status import Cause
 
 RESERVED_VARIABLES = frozenset({"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"})
@@ -11,11 +15,25 @@ RESERVED_PATHS = frozenset({"/", "/dev", "/dev/log"})
 PORT_NAMES = ("", "http1", "h2c")
 STREAM_FIELDS = ("stdin", "stdinOnce", "tty")
 MAX_PORT = 65535
+MAX_ID = 2**31 - 1
+"""Of a user or group."""
+VOLUME_SOURCES = ("secret", "configMap", "projected", "emptyDir")
+PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
+PROBE_HANDLERS = ("httpGet", "tcpSocket", "exec")
+IMAGE = re.compile(
+    r"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?/)?"
+    r"[a-z0-9_./-]{1,255}(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
+    re.ASCII,
+)
+"""go-containerregistry, pkg/name, weak validation."""
 
 
 def serving_pod(object: dict[str, Any]) -> Iterator[Cause]:
     spec, path = object["spec"]["template"]["spec"], "spec.template.spec"
     yield from _volumes(spec, path)
+    if (account := spec.get("serviceAccountName")) and not is_subdomain(account):
+        yield Cause(f"{path}.serviceAccountName", f'Invalid value: "{account}": must be a lowercase RFC 1123 subdomain')
+    yield from _identities(spec.get("securityContext") or {}, f"{path}.securityContext")
     with_ports = [index for index, container in enumerate(spec["containers"]) if container.get("ports")]
     if len(with_ports) > 1:
         yield Cause(f"{path}.containers[*].ports", "more than one container port is set: expected exactly one container with a port")
@@ -34,6 +52,11 @@ def _container(container: dict[str, Any], place: str, *, is_serving: bool) -> It
     for name in STREAM_FIELDS:
         if container.get(name):
             yield Cause(f"{place}.{name}", f"must not set the field(s): {place}.{name}")
+    if not IMAGE.fullmatch(container["image"]):
+        yield Cause(f"{place}.image", f'Failed to parse image reference: "{container["image"]}"')
+    yield from _identities(container.get("securityContext") or {}, f"{place}.securityContext")
+    yield from _sources_of_variables(container, place)
+    yield from _probes(container, place)
     reserved = RESERVED_VARIABLES if is_serving else RESERVED_VARIABLES - {"PORT"}
     for index, variable in enumerate(container.get("env") or ()):
         if variable.get("name") in reserved:
@@ -52,7 +75,7 @@ def _container(container: dict[str, Any], place: str, *, is_serving: bool) -> It
     seen: set[str] = set()
     for index, mount in enumerate(container.get("volumeMounts") or ()):
         target = str(mount.get("mountPath", ""))
-        clean = "/" + target.strip("/") if target.startswith("/") else target
+        clean = "/" + posixpath.normpath(target).lstrip("/") if target.startswith("/") else target
         if not target.startswith("/"):
             yield Cause(f"{place}.volumeMounts[{index}].mountPath", f'Invalid value: "{target}": must be an absolute path')
         elif clean in RESERVED_PATHS:
@@ -71,3 +94,64 @@ def _volumes(spec: dict[str, Any], path: str) -> Iterator[Cause]:
             yield Cause(f"{path}.volumes[{index}].name", f'duplicate volume name "{name}"')
         if name not in mounted:
             yield Cause(f"{path}.volumes[{index}].name", f'volume with name "{name}" not mounted')
+        if not is_label(name, DNS_1123_LABEL):
+            yield Cause(f"{path}.volumes[{index}].name", f'Invalid value: "{name}": must be a DNS label')
+    for index, volume in enumerate(spec.get("volumes") or ()):
+        yield from _one_of(volume, VOLUME_SOURCES, f"{path}.volumes[{index}]")
+        for number, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
+            place = f"{path}.volumes[{index}].projected.sources[{number}]"
+            yield from _one_of(source, ("secret", "configMap"), place)
+            for kind, reference in source.items():
+                if not reference.get("name"):
+                    yield Cause(f"{place}.{kind}.name", "Required value", "FieldValueRequired")
+        limit = str((volume.get("emptyDir") or {}).get("sizeLimit", ""))
+        if limit.startswith("-"):
+            yield Cause(f"{path}.volumes[{index}].emptyDir.sizeLimit", f"Invalid value: {limit}")
+
+
+def _sources_of_variables(container: dict[str, Any], place: str) -> Iterator[Cause]:
+    for index, variable in enumerate(container.get("env") or ()):
+        source = variable.get("valueFrom")
+        if source is None:
+            continue
+        if "fieldRef" in source:  # feature kubernetes.podspec-fieldref
+            yield Cause(f"{place}.env[{index}].valueFrom.fieldRef", "must not set the field(s): fieldRef")
+        else:
+            yield from _one_of(source, ("secretKeyRef", "configMapKeyRef"), f"{place}.env[{index}].valueFrom")
+        if variable.get("value"):
+            yield Cause(f"{place}.env[{index}].valueFrom", "may not be specified when `value` is not empty")
+    for index, source in enumerate(container.get("envFrom") or ()):
+        yield from _one_of(source, ("configMapRef", "secretRef"), f"{place}.envFrom[{index}]")
+
+
+def _probes(container: dict[str, Any], place: str) -> Iterator[Cause]:
+    ports: Sequence[Mapping[str, Any]] = container.get("ports") or ()
+    port_name = (ports[0].get("name") if ports else None) or "http"
+    for field in PROBES:
+        probe = container.get(field)
+        if probe is None:
+            continue
+        handlers = [name for name in PROBE_HANDLERS if name in probe]
+        if handlers or field != "readinessProbe":  # a readiness probe without one asks the port
+            yield from _one_of(probe, PROBE_HANDLERS, f"{place}.{field}")
+        for name in handlers:
+            port = (probe[name] or {}).get("port")
+            if isinstance(port, str) and port not in ("", port_name):
+                yield Cause(f"{place}.{field}.{name}.port", f'Invalid value: "{port}": Probe port must match container port')
+    readiness = container.get("readinessProbe") or {}
+    if not readiness.get("periodSeconds"):
+        for field in ("failureThreshold", "timeoutSeconds"):
+            if readiness.get(field):
+                yield Cause(f"{place}.readinessProbe.{field}", f"{field} is disallowed when periodSeconds is zero")
+
+
+def _identities(context: Mapping[str, Any], place: str) -> Iterator[Cause]:
+    for field in ("runAsUser", "runAsGroup", "fsGroup"):
+        if context.get(field, 0) > MAX_ID:
+            yield Cause(f"{place}.{field}", f"expected 0 <= {context[field]} <= {MAX_ID}")
+
+
+def _one_of(object: Mapping[str, Any], names: Sequence[str], place: str) -> Iterator[Cause]:
+    found = [name for name in names if name in object]
+    if len(found) != 1:
+        yield Cause(place, f"expected exactly one of {', '.join(names)}; got {', '.join(found) or 'none'}")

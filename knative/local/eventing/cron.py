@@ -22,6 +22,7 @@ FIELDS: tuple[tuple[str, int, int, Mapping[str, int]], ...] = (
     ("second", 0, 59, {}), ("minute", 0, 59, {}), ("hour", 0, 23, {}), ("day of the month", 1, 31, {}), ("month", 1, 12, MONTHS),
     ("day of the week", 0, 6, DAYS),
 )  # fmt: skip
+MAX_INT = 2**63 - 1
 MAX_YEARS = 5
 """A schedule without a tick within so many years has none."""
 
@@ -61,7 +62,7 @@ class Schedule:
             raise InvalidSchedule(f"expected 5 to 6 fields, found {len(fields)}: {text}")
         parsed = [_field(field, *bounds) for field, bounds in zip(fields, FIELDS, strict=True)]
         (seconds, _), (minutes, _), (hours, _), (days, is_any_day), (months, _), (weekdays, is_any_weekday) = parsed
-        return cls(seconds, minutes, hours, days, months, weekdays, is_any_day, is_any_weekday, _zone(zone))
+        return cls(seconds, minutes, hours, days, months, weekdays, is_any_day, is_any_weekday, zone_of(zone))
 
     def next(self, after: datetime) -> datetime | None:
         """Return the first tick after a time, in UTC. None: there is none within MAX_YEARS."""
@@ -69,6 +70,8 @@ class Schedule:
         start = after.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
         local = start.astimezone(zone)
         last_year = local.year + MAX_YEARS
+        if not (self.seconds and self.minutes and self.hours):
+            return None
         while local.year <= last_year:
             if local.month not in self.months:
                 local = _midnight(_first_of_next_month(local), zone)
@@ -90,24 +93,20 @@ class Schedule:
 
 
 def _field(text: str, name: str, low: int, high: int, names: Mapping[str, int]) -> tuple[frozenset[int], bool]:
-    """Return the numbers of a field, and whether it is `*`."""
+    """Return the numbers of a field, and whether it is `*`. A field of commas has none: the schedule has no ticks."""
     parts = [_range(part, name, low, high, names) for part in text.split(",") if part]
-    if not parts:
-        raise InvalidSchedule(f"the field {name} is empty: {text}")
     return frozenset().union(*(numbers for numbers, _ in parts)), any(is_any for _, is_any in parts)
 
 
 def _range(text: str, name: str, low: int, high: int, names: Mapping[str, int]) -> tuple[frozenset[int], bool]:
     span, *steps = text.split("/")
     first, *lasts = span.split("-")
-    if len(steps) > 1 or len(lasts) > 1:
+    is_any = first in ("*", "?")  # then the library does not read what follows a hyphen
+    if len(steps) > 1 or (len(lasts) > 1 and not is_any):
         raise InvalidSchedule(f"too many slashes or hyphens in the field {name}: {text}")
     step = _number(steps[0], name, {}) if steps else 1
-    is_any = first in ("*", "?")
-    if is_any and lasts:
-        raise InvalidSchedule(f"the field {name} has a range from {first}: {text}")
     start = low if is_any else _number(first, name, names)
-    end = high if is_any else _number(lasts[0], name, names) if lasts else high if steps else start
+    end = high if is_any or (steps and not lasts) else _number(lasts[0], name, names) if lasts else start
     if step == 0:
         raise InvalidSchedule(f"step of range should be a positive number: {text}")
     if start < low or end > high or start > end:
@@ -118,14 +117,16 @@ def _range(text: str, name: str, low: int, high: int, names: Mapping[str, int]) 
 def _number(text: str, name: str, names: Mapping[str, int]) -> int:
     if (named := names.get(text.lower())) is not None:
         return named
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise InvalidSchedule(f'the field {name} has "{text}", which is no number')
+    """As Go's strconv.Atoi, without negative numbers: the hyphen separates a range."""
+    if not re.fullmatch(r"\+?[0-9]{1,4000}", text) or int(text) > MAX_INT:
+        raise InvalidSchedule(f'the field {name} has "{text[:80]}", which is no number')
     return int(text)
 
 
-def _zone(name: str) -> ZoneInfo | None:
+def zone_of(name: str) -> ZoneInfo | None:
+    """None: UTC, as the names "", "UTC" and "Local" mean in the container of a PingSource (Go, time.LoadLocation). Raises InvalidSchedule."""
     try:
-        return ZoneInfo(name) if name else None
+        return None if name in ("", "UTC", "Local") else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise InvalidSchedule(f'time zone "{name}" is unknown') from error
 

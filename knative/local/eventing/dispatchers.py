@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from functions.wire.queue_consumption import ConsumedQueue
 from knative.local.eventing.dispatcher import Dispatcher, DispatcherSpec
@@ -65,6 +65,10 @@ class Dispatchers:
             for spec in specs
             if spec.sink.kind is SinkKind.SERVICE and (spec.sink.namespace, spec.sink.name) == (namespace, service)
         ]
+
+    def has_all(self, triggers: Iterable[tuple[str, str]]) -> bool:
+        """Whether each of these Triggers (namespace, name) has a dispatcher."""
+        return all(("trigger", *key) in self._running for key in triggers)
 
     async def remove(self, name: Name) -> None:
         """Stop a dispatcher, if it runs."""

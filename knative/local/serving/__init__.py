@@ -6,7 +6,7 @@
 - Scaling: each Revision has a `scaler`, which queues requests (`request_queue`) and asks `autoscaler` (pure) for the
   number of pods
 - Pods: `pods`, on the `node` that they share
-- Requests: `ingress`, over `http`; `destinations` and `loopback_ports` for its other listeners; `build_access` for
+- Requests: `front` opens and closes `ingress`, over `http`; `destinations` and `loopback_ports` for its other listeners; `build_access` for
   builds
 - Disk: `disk_pressure` (pure), `eviction`, `reclaimable`, `disk_usage`, `build_caches`
 
@@ -14,12 +14,15 @@ Dependencies point from reconcilers to scalers to pods to node. Nothing here kno
 queues are set by `assembly`.
 """
 
+import ssl
 from pathlib import Path
 
 from knative.local.controller import Reconciler, Runnable
+from knative.local.listening_sockets import ListeningSockets
 from knative.local.serving.configurations import Configurations
 from knative.local.serving.disk_usage import DiskUsage
 from knative.local.serving.eviction import DiskPressure
+from knative.local.serving.front import Front
 from knative.local.serving.http.upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.loopback_ports import LoopbackPorts
@@ -30,9 +33,20 @@ from knative.local.serving.revisions import Revisions
 from knative.local.serving.routes import Routes
 from knative.local.serving.routing import Routing, RoutingTable, ServiceCaller, Services
 from knative.local.serving.services import ServiceReconciler
-from knative.local.settings import Settings
+from knative.local.settings import Https, Settings
 from knative.local.store import Store
 from knative.local.tokens import Tokens
+
+
+def _tls(https: Https | None, table: RoutingTable) -> ssl.SSLContext | None:
+    if https is None:
+        return None
+    from knative.local.serving.http.certificates import Certificates  # loads the signing library
+
+    def serves(name: str) -> bool:
+        return name == "localhost" or name.endswith(".localhost") or table.by_host(name) is not None
+
+    return Certificates(https.authority, https.signed_key, https.own, serves).context
 
 
 class Serving:
@@ -42,12 +56,12 @@ class Serving:
     `metrics` for the API.
     """
 
-    def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path) -> None:
+    def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path, sockets: ListeningSockets) -> None:
         """`authority`: the certificate of the API's authority."""
         self._node = Node(store, settings, tokens, authority)
         self.pods = Pods(self._node)
         self.disks = DiskUsage(self._node, self.pods)
-        revisions = Revisions(store, settings, self.pods)
+        revisions = Revisions(store, settings, self.pods, sockets)
         table, upstreams = RoutingTable(), Upstreams(self._node.pod_networks.connect)
         routing = Routing(self._node, table, revisions)
         self.storage: tuple[Runnable, ...] = (self._node.trash, self._node.image_collector)
@@ -55,15 +69,15 @@ class Serving:
         self.services: Services = ServiceCaller(routing, upstreams)
         self.is_consuming = routing.is_consuming
         self.metrics = revisions.metrics
-        ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_keys)
-        ports = LoopbackPorts(ingress, table, settings.port_offset)
+        ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_keys, sockets.open, _tls(settings.https, table))
+        ports = LoopbackPorts(ingress, table, settings.port_offset, sockets)
         self._node.pod_networks.ingress, self._node.pod_networks.allowed_networks = ingress, settings.egress_allow
         pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)
         self._node.start_refusal = pressure.refusal
-        self.parts: tuple[Runnable, ...] = (self.pods, self._node.migration, revisions, ingress, ports, pressure)
-        self.reconcilers: tuple[Reconciler, ...] = (
-            ServiceReconciler(store), Configurations(store), revisions, Routes(store, settings, table, revisions, ports),
-        )  # fmt: skip
+        self.parts: tuple[Runnable, ...] = (self.pods, self._node.migration, revisions, ports, pressure)
+        routes = Routes(store, settings, table, revisions, ports)
+        self.reconcilers: tuple[Reconciler, ...] = (ServiceReconciler(store), Configurations(store), revisions, routes)
+        self.front = Front(ingress, revisions, lambda: routes.is_loaded() and revisions.has_all())
 
     def set_collector(self, collector: Collector) -> None:
         self._node.collector = collector

@@ -12,6 +12,13 @@ from dataclasses import dataclass
 from typing import Self
 
 PREFIX = "autoscaling.knative.dev/"
+FORMER_NAMES = {
+    "minScale": "min-scale", "maxScale": "max-scale", "initialScale": "initial-scale", "targetBurstCapacity": "target-burst-capacity",
+    "targetUtilizationPercentage": "target-utilization-percentage", "panicWindowPercentage": "panic-window-percentage",
+    "panicThresholdPercentage": "panic-threshold-percentage", "scaleDownDelay": "scale-down-delay",
+    "scaleToZeroPodRetentionPeriod": "scale-to-zero-pod-retention-period",
+}  # fmt: skip
+"""Names of annotations that Knative still reads (serving, pkg/apis/autoscaling/register.go). The name of today counts if both are set."""
 PANIC_WINDOW_FRACTION = 0.1
 PANIC_THRESHOLD = 2.0
 DEFAULT_UTILIZATION = 0.7
@@ -19,9 +26,11 @@ DEFAULT_TARGET = 100.0
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds of a Go duration: 60s, 1m30s, 500ms. Raises ValueError."""
+    """Return the seconds of a Go duration: 60s, 1m30s, 500ms, 0. Raises ValueError."""
+    if text == "0":
+        return 0.0
     total, number = 0.0, ""
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
     position = 0
     while position < len(text):
         character = text[position]
@@ -57,6 +66,8 @@ class Scale:
     @classmethod
     def of(cls, annotations: Mapping[str, str], concurrency: int, defaults: Mapping[str, str]) -> Self:
         """`concurrency`: the revision's containerConcurrency. `defaults`: config-autoscaler. Raises ValueError."""
+        former = {PREFIX + name: annotations[PREFIX + old] for old, name in FORMER_NAMES.items() if PREFIX + old in annotations}
+        annotations = {**former, **annotations}
 
         def setting(name: str, default: str) -> str:
             return annotations.get(PREFIX + name, defaults.get(name, default))

@@ -5,21 +5,26 @@ A request's Host selects a Route, the Route a revision, the revision's scaler a 
 The ingress reveals nothing about other hosts: an unknown host gets a 404 and no more. Besides the public port it serves
 listeners with fewer destinations (`listen`): a build's, for the hosts granted to it, and loopback ports of single
 Services of the platform (`destinations`). Each request of a connection is looked up separately.
+
+With certificates, TLS ends here, as at a cluster's ingress: the public port and host ports of the platform speak TLS 1.3
+only, and pods speak HTTP. Listeners that nobody outside the platform reaches, and those of builds, stay without TLS.
 """
 
 import asyncio
 import socket
+import ssl
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from functions.wire.health_checks import HEADER, is_health_check
-from functions.wire.http_limits import MAX_CONNECTIONS_PER_ADDRESS
+from functions.wire.http_limits import HEAD_SECONDS, MAX_CONNECTIONS_PER_ADDRESS
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
 from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
-from knative.local.serving.http.clients import Clients
+from knative.local.serving.http.clients import Client, Clients
 from knative.local.serving.http.exchange import Exchange
+from knative.local.serving.http.first_byte import is_tls
 from knative.local.serving.http.forwarding import request_head
 from knative.local.serving.http.listeners import Listener
 from knative.local.serving.http.server import ClientConnection
@@ -34,7 +39,14 @@ MAX_ATTEMPTS = 4
 FIRST_RETRY_PAUSE_SECONDS = 0.05
 MAX_CONNECTIONS = 128
 """At a time, of a listener other than the public one."""
+BACKLOG = 2048
+"""Of the ports that clients outside the platform reach."""
+MAX_PUBLIC_CONNECTIONS = 8192
+"""At a time, of a port with TLS."""
+HANDSHAKE_SECONDS = 10.0
 SWEEP_SECONDS = 5.0
+DRAIN_SECONDS = 8.0
+"""How long requests may take that have begun when the ingress stops."""
 CLIENT_CLOSED_REQUEST = 499
 """nginx' status for a client that disconnected before the response; for metrics only."""
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
@@ -44,28 +56,66 @@ IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 class Ingress:
     """A Runnable: the listener on the ingress port."""
 
-    def __init__(self, routing: Routing, upstreams: Upstreams, port: int, health_check_keys: Callable[[], Sequence[str]] = tuple) -> None:
-        """`health_check_keys`: what signs requests of the platform itself, which are not measured; empty: every request is."""
-        self._health_check_keys = health_check_keys
+    def __init__(
+        self,
+        routing: Routing,
+        upstreams: Upstreams,
+        port: int,
+        health_check_keys: Callable[[], Sequence[str]] = tuple,
+        open_port: Callable[[int], socket.socket] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """`health_check_keys`: what signs requests of the platform itself, which are not measured; empty: every request is. `open_port`
+        returns the listening socket of a port; None: a new one. `tls`: of the public port and host ports; None: they speak HTTP."""
+        self._health_check_keys, self._open_port = health_check_keys, open_port or _listen
         self._routing, self._upstreams, self.port = routing, upstreams, port
         self._clients = Clients()
-        self._server: asyncio.Server | None = None
+        self.tls = tls
+        self._server: asyncio.AbstractServer | Listener | None = None
+        self._tls_listeners: set[Listener] = set()
+        self._has_opened = asyncio.Event()
+        self._handshakes = 0
+        """Connections that begin TLS and are no clients yet."""
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
-        listener = socket.create_server((LOOPBACK, self.port), backlog=2048)
-        self._server = await loop.create_server(lambda: ClientConnection(self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS), sock=listener)
+        listener = self._open_port(self.port)
+        if self.tls is None:
+            self._server = await loop.create_server(lambda: ClientConnection(self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS), sock=listener)
+        else:
+            self._server = self.listen_with_tls(listener, partial(public_host, self._routing.table), "the ingress")
+        self._has_opened.set()
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
     async def stop(self) -> None:
+        """Accept no more, answer the requests that have begun, and end all connections."""
+        for each in self._tls_listeners:
+            each.stop_accepting()
+        if self._server is not None:
+            if not isinstance(self._server, Listener):
+                self._server.close()
+            await self._drain()
+        for each in self._tls_listeners:
+            await each.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
-        if self._server is not None:
-            self._server.close()
         for client in self._clients:
             client.close()
         self._upstreams.close()
+
+    async def _drain(self) -> None:
+        """Let each connection of the public port end with its present request, or its next one within a moment. A tunnel has no end to wait for."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + DRAIN_SECONDS
+        notified: set[Client] = set()
+        while loop.time() < deadline:
+            for client in [each for each in self._clients if each not in notified]:  # one whose handshake has just ended, too
+                client.drain()
+                notified.add(client)
+            if not self._handshakes and not any(client.is_draining for client in self._clients):
+                return
+            await asyncio.sleep(0.02)
 
     async def _sweep(self) -> None:
         """End connections without a request, and requests that do not go on."""
@@ -92,6 +142,38 @@ class Ingress:
                     await client.closed.wait()
 
         return Listener(listening, handle, max_connections, name)
+
+    def listen_with_tls(self, listening: socket.socket, lookup: Lookup, name: str) -> Listener:
+        """Serve a socket over TLS, from the start of the ingress until it stops; who speaks plain HTTP is told so.
+
+        The listener owns the socket; the caller closes the listener.
+        """
+        serve = partial(self._serve, lookup)
+
+        async def handle(connection: socket.socket) -> None:
+            speaks_tls = await is_tls(connection, HEAD_SECONDS)
+            if speaks_tls is None:
+                return
+            loop = asyncio.get_running_loop()
+            client = ClientConnection(serve if speaks_tls else _refuse_plain, self._clients, MAX_CONNECTIONS_PER_ADDRESS)
+            try:
+                if speaks_tls:
+                    self._handshakes += 1
+                    try:
+                        await loop.connect_accepted_socket(lambda: client, connection, ssl=self.tls, ssl_handshake_timeout=HANDSHAKE_SECONDS)
+                    finally:
+                        self._handshakes -= 1
+                else:
+                    await loop.connect_accepted_socket(lambda: client, connection)
+                await client.closed.wait()
+            finally:
+                if client.is_connected:
+                    client.abort()
+                    await client.closed.wait()
+
+        listener = Listener(listening, handle, MAX_PUBLIC_CONNECTIONS, name, BACKLOG, self._has_opened)
+        self._tls_listeners.add(listener)
+        return listener
 
     def listen_for_build(self, listening: socket.socket, hosts: Collection[str]) -> Listener:
         return self.listen(listening, only_hosts(self._routing.table, hosts), "a build's ingress")
@@ -198,6 +280,17 @@ class Ingress:
             exchange.respond_error(504, f"{scaler.name} did not start to answer within {scaler.timeout_seconds:g} s.")
 
 
+async def _refuse_plain(exchange: Exchange) -> None:
+    """No redirect: a client that sends a token without encryption should learn of it."""
+    host = exchange.header(b"host") or "this host"
+    exchange.keep_alive = False
+    exchange.respond_error(400, f"This port speaks HTTPS. Use https://{host[:260]}")
+
+
+def _listen(port: int) -> socket.socket:
+    return socket.create_server((LOOPBACK, port), backlog=BACKLOG)
+
+
 def _head_of(exchange: Exchange, host: str) -> bytes:
     """Return the head of the request to a pod. `host`: as the client wrote it."""
     framing: tuple[bytes, ...] = ()
@@ -205,4 +298,5 @@ def _head_of(exchange: Exchange, host: str) -> bytes:
         framing = b"connection: upgrade", b"upgrade: websocket"
     elif exchange.is_chunked:
         framing = (b"transfer-encoding: chunked",)
-    return request_head(exchange.method, exchange.target, exchange.headers, host, exchange.client.address, framing)
+    client = exchange.client
+    return request_head(exchange.method, exchange.target, exchange.headers, host, client.address, framing, client.scheme)

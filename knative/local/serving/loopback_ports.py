@@ -5,19 +5,21 @@ other Route can take its place, and the Service needs no public host. Requests g
 ingress, so the Service scales from zero. On a cluster the annotation has no effect: functions call the Service's
 cluster-local address. A tenant's annotation is ignored, and a tenant's sandbox has a loopback of its own, on which
 these ports are not open.
+
+With HTTPS, the host ports of the platform (`local.capsule.dev/host-port`) are opened here too: TLS ends at the ingress,
+and pods listen on ports of their own. Without it, pods inherit the host port (`scaler`).
 """
 
 import asyncio
-import socket
 from collections.abc import Mapping
 from typing import Any
 
+from knative.local.listening_sockets import ListeningSockets
 from knative.local.serving.destinations import one_service
 from knative.local.serving.http.listeners import Listener
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.node import PLATFORM_NAMESPACES
 from knative.local.serving.routing import Key, RoutingTable
-from knative.local.settings import LOOPBACK
 
 ANNOTATION = "local.capsule.dev/loopback-port"
 
@@ -29,8 +31,8 @@ class PortUnavailable(Exception):
 class LoopbackPorts:
     """A Runnable."""
 
-    def __init__(self, ingress: Ingress, table: RoutingTable, port_offset: int) -> None:
-        self._ingress, self._table, self._offset = ingress, table, port_offset
+    def __init__(self, ingress: Ingress, table: RoutingTable, port_offset: int, sockets: ListeningSockets) -> None:
+        self._ingress, self._table, self._offset, self._sockets = ingress, table, port_offset, sockets
         self._open: dict[Key, tuple[int, Listener]] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -39,17 +41,18 @@ class LoopbackPorts:
 
     async def stop(self) -> None:
         for key in list(self._open):
-            self.release(key)
+            self._close(key)
         await asyncio.gather(*self._closing)
 
-    def assign(self, key: Key, annotations: Mapping[str, Any]) -> int | None:
+    def assign(self, key: Key, annotations: Mapping[str, Any], host_port: str | None = None) -> int | None:
         """Open the annotated port plus the installation's offset, or close the port that is no longer annotated.
 
-        Idempotent.
+        `host_port`: opened with TLS if the ingress has certificates, else ignored. Idempotent.
 
         Returns the port. Raises PortUnavailable: the annotation is not a port, or the port is in use.
         """
-        annotation = annotations.get(ANNOTATION) if key[0] in PLATFORM_NAMESPACES else None
+        is_platform, has_tls = key[0] in PLATFORM_NAMESPACES, host_port is not None and self._ingress.tls is not None
+        annotation = (host_port if has_tls else annotations.get(ANNOTATION)) if is_platform else None
         if annotation is None:
             self.release(key)
             return None
@@ -60,13 +63,19 @@ class LoopbackPorts:
             raise PortUnavailable(f"Port {port} of this machine's loopback belongs to Service {'/'.join(owner)}.")
         self.release(key)
         try:
-            listening = socket.create_server((LOOPBACK, port), backlog=128)
+            listening = self._sockets.open(port)
         except OSError as error:
             raise PortUnavailable(f"Port {port} of this machine's loopback cannot be opened: {error.strerror or error}.") from error
-        self._open[key] = port, self._ingress.listen(listening, one_service(self._table, *key), f"loopback port {port}")
+        listen = self._ingress.listen_with_tls if has_tls else self._ingress.listen
+        self._open[key] = port, listen(listening, one_service(self._table, *key), f"loopback port {port}")
         return port
 
     def release(self, key: Key) -> None:
+        if key in self._open:
+            self._sockets.close(self._open[key][0])
+            self._close(key)
+
+    def _close(self, key: Key) -> None:
         found = self._open.pop(key, None)
         if found is not None:
             task = asyncio.create_task(found[1].close(), name=f"close loopback port {found[0]}")

@@ -75,8 +75,9 @@ def tagged_name(tag: str, name: str, config_network: Mapping[str, str]) -> str:
     return template.replace("{{.Tag}}", tag).replace("{{.Name}}", name).strip()
 
 
-def url(host: str, port: int) -> str:
-    return f"http://{host}" if port == 80 else f"http://{host}:{port}"
+def url(host: str, port: int, *, is_https: bool = False) -> str:
+    scheme, default_port = ("https", 443) if is_https else ("http", 80)
+    return f"{scheme}://{host}" if port == default_port else f"{scheme}://{host}:{port}"
 
 
 def traffic_of(service: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,13 +8,14 @@ from contextlib import suppress
 from typing import Any
 
 from knative.local.images import PLATFORM
+from knative.local.listening_sockets import ListeningSockets
 from knative.local.objects import Object, now
 from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition, summarize
 from knative.local.serving.metrics import ServingMetrics
 from knative.local.serving.pods.registry import SHUTDOWN_GRACE_SECONDS, Pods
 from knative.local.serving.pods.state import StartFailure
 from knative.local.serving.scaler import Scaler
-from knative.local.settings import LOOPBACK, Settings
+from knative.local.settings import Settings
 from knative.local.store import NotFound, Store
 
 log = logging.getLogger(__name__)
@@ -57,10 +58,11 @@ class Revisions:
 
     kind = REVISION
 
-    def __init__(self, store: Store, settings: Settings, pods: Pods) -> None:
-        self._store, self._settings, self._pods = store, settings, pods
+    def __init__(self, store: Store, settings: Settings, pods: Pods, sockets: ListeningSockets) -> None:
+        self._store, self._settings, self._pods, self._listening_sockets = store, settings, pods, sockets
         self._scalers: dict[Key, Scaler] = {}
         self._sockets: dict[int, socket.socket] = {}
+        self._has_opened = False
         self._route_targets: dict[Key, set[str]] = {}
         """(namespace, Service) → the revisions its Route leads to. After a restart a Route may be reconciled before
         its revisions."""
@@ -82,6 +84,27 @@ class Revisions:
             task.cancel()  # `Pods.stop` ends their pods
         for each in self._sockets.values():
             each.close()
+
+    def open_host_ports(self) -> None:
+        """Start the pods that listen on a port of this machine. Until then connections wait."""
+        self._has_opened = True
+        for scaler in self._scalers.values():
+            if self._listens(scaler):
+                scaler.is_held_back = False
+                scaler.tick()
+        self._awake.set()
+
+    async def drain_host_ports(self) -> None:
+        """End the pods that listen on a port of this machine, after their requests."""
+        await asyncio.gather(*(scaler.stop(SHUTDOWN_GRACE_SECONDS) for scaler in self._scalers.values() if self._listens(scaler)))
+
+    def _listens(self, scaler: Scaler) -> bool:
+        """Whether its pods listen on a port of this machine; with HTTPS the ingress does."""
+        return scaler.host_port is not None and self._settings.https is None
+
+    def has_all(self) -> bool:
+        """Whether each stored Revision has a scaler."""
+        return all((entry.key[1], entry.key[2]) in self._scalers for entry in self._store.entries(REVISION))
 
     def find(self, namespace: str, name: str) -> Scaler | None:
         return self._scalers.get((namespace, name))
@@ -139,6 +162,7 @@ class Revisions:
         service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
         targets = self._route_targets.get((scaler.namespace, service), set())
         scaler.is_reachable, scaler.is_sole_target = scaler.name in targets, len(targets) == 1
+        scaler.is_held_back = self._listens(scaler) and not self._has_opened
         return scaler
 
     async def on_deleted(self, object: Object) -> None:
@@ -155,16 +179,16 @@ class Revisions:
         found = self._store.find("ConfigMap", NAMESPACE, "config-autoscaler")
         return (found or {}).get("data") or {}
 
-    def _open_port(self, port: int) -> socket.socket:
-        """Return a listening socket that pods inherit.
+    def _open_port(self, port: int) -> socket.socket | None:
+        """Return a listening socket that pods inherit; None with HTTPS, where the ingress opens it (`loopback_ports`).
 
         It stays open between pods, so no connection is refused. Raises OSError.
         """
+        if self._settings.https is not None:
+            return None
         port += self._settings.port_offset
         if port not in self._sockets:
-            opened = socket.create_server((LOOPBACK, port), backlog=1024)
-            opened.setblocking(False)
-            self._sockets[port] = opened
+            self._sockets[port] = self._listening_sockets.open(port)
         return self._sockets[port]
 
     # --- reporting

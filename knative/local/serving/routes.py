@@ -21,7 +21,7 @@ from knative.local.serving.loopback_ports import LoopbackPorts, PortUnavailable
 from knative.local.serving.naming import domain_for, internal_host, is_private, is_stopped, public_host, tagged_name, url
 from knative.local.serving.revisions import NAMESPACE, REVISION, Revisions
 from knative.local.serving.routing import Key, RouteEntry, RoutingTable, TrafficTarget
-from knative.local.serving.scaler import READY_ONCE
+from knative.local.serving.scaler import HOST_PORT, READY_ONCE
 from knative.local.settings import Settings
 from knative.local.store import Store
 
@@ -73,6 +73,10 @@ class Routes:
         if self._store.find(ROUTE, metadata["namespace"], metadata["name"]) is None:
             self._revisions.set_route_targets(metadata["namespace"], set(), metadata["name"])
 
+    def is_loaded(self) -> bool:
+        """Whether the table has all stored Routes."""
+        return self._loaded or not any(self._store.entries(ROUTE))
+
     async def reconcile(self, object: Object) -> None:
         if not self._loaded:
             self._load()
@@ -104,8 +108,10 @@ class Routes:
         internal = internal_host(name, namespace)
         address = url(internal, 80)
         status: dict[str, Any] = {"observedGeneration": metadata["generation"], "address": {"url": address}}
-        status["url"] = address if private else url(host, self._settings.ingress_port)
-        conditions = {"CertificateProvisioned": Condition("True", "TLSNotEnabled", "autoTLS is not enabled")}
+        status["url"] = address if private else self._public_url(host)
+        is_provisioned = self._settings.https is not None and not private
+        provisioned = Condition("True") if is_provisioned else Condition("True", "TLSNotEnabled", "autoTLS is not enabled")
+        conditions = {"CertificateProvisioned": provisioned}
         try:
             traffic = [self._assign(namespace, each) for each in object["spec"].get("traffic") or []]
             conditions |= {"AllTrafficAssigned": TRUE, "IngressReady": TRUE}
@@ -117,7 +123,7 @@ class Routes:
             }
         for each in traffic:
             if tag := each.get("tag"):
-                each["url"] = url(self._host({**metadata, "name": tagged_name(tag, name, network)})[1], self._settings.ingress_port)
+                each["url"] = self._public_url(self._host({**metadata, "name": tagged_name(tag, name, network)})[1])
         if traffic:
             status["traffic"] = traffic
         entry = self._entry(object, traffic)
@@ -128,7 +134,7 @@ class Routes:
             if conditions["IngressReady"] != find_condition(object, "IngressReady"):
                 log.warning("Route %s/%s: %s", namespace, name, "; ".join(f"{each} belongs to {self._table.owner(each)}" for each in conflicts))
         try:
-            self._ports.assign(entry.key, metadata.get("annotations") or {})
+            self._ports.assign(entry.key, metadata.get("annotations") or {}, self._host_port(entry))
         except PortUnavailable as unavailable:
             conditions["IngressReady"] = Condition("False", PORT_UNAVAILABLE, str(unavailable))
         conditions["Ready"] = summarize(conditions, ("AllTrafficAssigned", "IngressReady", "CertificateProvisioned"))
@@ -136,6 +142,17 @@ class Routes:
         self._revisions.set_route_targets(namespace, {target.revision for target in entry.targets}, name, is_stopped=entry.stop_message is not None)
         self._store.set_status(ROUTE, namespace, name, status)
         return affected
+
+    def _public_url(self, host: str) -> str:
+        return url(host, self._settings.ingress_port, is_https=self._settings.https is not None)
+
+    def _host_port(self, entry: RouteEntry) -> str | None:
+        """Return the annotated port of the revisions that a Route leads to."""
+        for target in entry.targets:
+            revision = self._store.find(REVISION, entry.key[0], target.revision)
+            if revision is not None and (port := (revision["metadata"].get("annotations") or {}).get(HOST_PORT)):
+                return str(port)
+        return None
 
     def _entry(self, object: Object, traffic: Iterable[Mapping[str, Any]]) -> RouteEntry:
         metadata = object["metadata"]

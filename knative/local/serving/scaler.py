@@ -41,10 +41,10 @@ class Scaler:
         revision: Object,
         defaults: Mapping[str, str],
         on_change: Callable[["Scaler"], None],
-        open_port: Callable[[int], socket.socket],
+        open_port: Callable[[int], socket.socket | None],
         retries_forever: bool = False,
     ) -> None:
-        """`defaults`: ConfigMap config-autoscaler. `open_port` returns a listening socket that outlives the pods."""
+        """`defaults`: ConfigMap config-autoscaler. `open_port` returns a listening socket that outlives the pods; None: the ingress has the port."""
         metadata, spec = revision["metadata"], revision["spec"]
         annotations = metadata.get("annotations") or {}
         self.revision = revision
@@ -56,6 +56,8 @@ class Scaler:
         """Whether a Route leads to this revision."""
         self.is_paused = False
         """Whether its Service is stopped."""
+        self.is_held_back = False
+        """Whether it must not start pods yet."""
         self.is_sole_target = False
         """Whether that Route leads to no other revision."""
         conditions = (revision.get("status") or {}).get("conditions") or []
@@ -74,7 +76,7 @@ class Scaler:
         self._queue = RequestQueue(self._find_pod)
         self._created_at = self._loop.time()
         self._meter = ConcurrencyMeter(self.scale.window_seconds, self._created_at)
-        self._host_port = int(annotations[HOST_PORT]) if HOST_PORT in annotations and self.namespace in PLATFORM_NAMESPACES else None
+        self.host_port = int(annotations[HOST_PORT]) if HOST_PORT in annotations and self.namespace in PLATFORM_NAMESPACES else None
         self._open_port = open_port
         self._is_stopped = False
         self._is_initial = not self.has_been_ready
@@ -158,11 +160,11 @@ class Scaler:
     # --- scaling
 
     def desired_pods(self) -> int:
-        if self._is_stopped or (self.has_failed and not self.retries_forever) or (self.is_paused and not self._is_initial):
+        if self._is_stopped or self.is_held_back or (self.has_failed and not self.retries_forever) or (self.is_paused and not self._is_initial):
             return 0
         now = self._loop.time()
         scale, meter = self.scale, self._meter
-        if self._host_port is not None:
+        if self.host_port is not None:
             return 1 if self.is_reachable or self._is_initial else 0
         load = Load(
             pods=len(self._running),
@@ -203,9 +205,9 @@ class Scaler:
 
     def _add(self) -> None:
         try:
-            listening = self._open_port(self._host_port) if self._host_port is not None else None
+            listening = self._open_port(self.host_port) if self.host_port is not None else None
         except OSError as error:
-            message = f"Port {self._host_port} of this machine cannot be opened: {error.strerror or error}."
+            message = f"Port {self.host_port} of this machine cannot be opened: {error.strerror or error}."
             self.failure = StartFailure("HostPortTaken", message)
             self._on_change(self)
             return

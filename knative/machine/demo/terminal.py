@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from cli.variables import API, CONFIG
+from cli.variables import API, CA_FILE, CONFIG
+from knative.machine import tls
 from knative.machine.home import Home
 from knative.machine.problems import Problem
 
@@ -27,7 +28,8 @@ PLAIN_OUTPUT = {"NO_COLOR": "1", "TERM": "dumb"}
 
 def cli_environment(home: Home) -> dict[str, str]:
     """The variables that point the command at this installation, with a login of its own."""
-    return {API.name: home.gateway_url, CONFIG.name: str(home.path / "demo")}
+    trusted = {CA_FILE.name: str(tls.authority(home))} if home.has_https else {}
+    return {API.name: home.gateway_url, CONFIG.name: str(home.path / "demo"), **trusted}
 
 
 class Terminal:

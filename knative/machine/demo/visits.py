@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from knative.machine.home import LOOPBACK
+from knative.machine import https
+from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
 
@@ -35,14 +36,23 @@ def visit(url: str, client: httpx.Client | None = None) -> Visit:
     target, headers = address(url)
     started_at = time.monotonic()
     try:
-        response = client.get(target, headers=headers) if client else httpx.get(target, headers=headers, timeout=60, trust_env=False)
+        response = client.get(target, headers=headers) if client else _get(target, headers)
     except httpx.TransportError as error:
         raise Problem(f"{url} does not answer: {error or type(error).__name__}.", "./taskw status") from error
     return Visit(response.status_code, response.text, time.monotonic() - started_at)
 
 
+def _client() -> httpx.Client:
+    return httpx.Client(timeout=60, trust_env=False, verify=https.trusting(Home.from_environment()))
+
+
+def _get(target: str, headers: dict[str, str]) -> httpx.Response:
+    with _client() as client:
+        return client.get(target, headers=headers)
+
+
 def visits(url: str, count: int) -> list[Visit]:
-    with httpx.Client(timeout=60, trust_env=False) as client:
+    with _client() as client:
         return [visit(url, client) for _ in range(count)]
 
 
@@ -66,7 +76,7 @@ class Visitor:
         self._thread.join(timeout=90)
 
     def _run(self) -> None:
-        with httpx.Client(timeout=60, trust_env=False) as client:
+        with _client() as client:
             while not self._ended.wait(self._pause_seconds):
                 try:
                     self.answers.append(visit(self._url, client))

@@ -65,9 +65,9 @@ ROTATIONS = {
         ("health-check.password",),
     ),
     TLS: Rotation(
-        "certificate of PostgreSQL and RabbitMQ",
+        "certificates of servers and ingress",
         lambda home, cluster, _, __: servers.rotate_certificate(home, cluster),
-        ("server.crt",),
+        ("server.crt", "https.key"),
     ),
 }
 
@@ -133,8 +133,8 @@ def print_list(home: Home, console: Console, now: datetime | None = None) -> Non
     last = records.read(home)
     console.print(f"{'NAME':<16}{'AGE':<12}{'BY':<14}WHAT", markup=False)
     for name, rotation in ROTATIONS.items():
-        record, made_at = last.get(name), _made_at(home, rotation)
-        since = datetime.fromisoformat(record.finished_at) if record and record.finished_at else made_at
+        record = last.get(name)
+        since = made_at(home, rotation, record)
         note = f"  interrupted, repeat: ./taskw rotate {name}" if record and record.is_interrupted else ""
         console.print(
             f"{name:<16}{age(now - since) if since else '–':<12}{record.by if record else '–':<14}{rotation.description}{note}", markup=False
@@ -167,6 +167,9 @@ def age(span: timedelta) -> str:
     return f"{max(seconds, 0)} s"
 
 
-def _made_at(home: Home, rotation: Rotation) -> datetime | None:
+def made_at(home: Home, rotation: Rotation, record: Record | None) -> datetime | None:
+    """When it was rotated, or made; None if it does not exist."""
+    if record is not None and record.finished_at:
+        return datetime.fromisoformat(record.finished_at)
     paths = [path for name in rotation.files if (path := home.secrets / name).exists()]
     return datetime.fromtimestamp(min(path.stat().st_mtime for path in paths), UTC) if paths else None

@@ -66,14 +66,18 @@ def rotate_broker(home: Home, cluster: Cluster) -> str:
 
 
 def rotate_certificate(home: Home, _: Cluster) -> str:
-    """Give PostgreSQL and RabbitMQ a new certificate of the same authority. Returns a summary. Raises: NotApplicable without TLS."""
+    """Give PostgreSQL, RabbitMQ and the ingress new certificates of the same authority. Returns a summary. Raises: NotApplicable without TLS."""
     servers = [server for server in (PostgreSQL(home), RabbitMQ(home)) if server.is_running() and server.has_tls]
-    if not servers:
+    if not servers and not home.has_https:
         raise NotApplicable("The servers of this machine speak no TLS.", "CAPSULE_TLS=on, then ./taskw down and ./taskw up: docs/operations.md.")
-    tls.renew(home)
-    for server in servers:
-        server.renew_certificate()
-    return f"{len(servers)} servers; open connections keep the former certificate"
+    if servers:
+        tls.renew(home)
+        for server in servers:
+            server.renew_certificate()
+    if home.has_https:
+        tls.renew_https(home)
+    names = [type(server).__name__ for server in servers] + (["ingress"] if home.has_https else [])
+    return f"{', '.join(names)}; open connections keep the former certificate"
 
 
 def close_interrupted(home: Home) -> None:

@@ -2,12 +2,11 @@
 
 import json
 import urllib.error
-import urllib.request
 from typing import Any
 
 import psutil
 
-from knative.machine import processes
+from knative.machine import https, processes
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.status.row import Row, State
 from knative.machine.up import KNATIVE
@@ -58,9 +57,8 @@ def memory(process: psutil.Process) -> str:
 def gateway(home: Home) -> Row:
     """The gateway's address and what `GET /health` answers."""
     url = home.gateway_url
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{url}/health", timeout=10) as response:
+        with https.opener(home).open(f"{url}/health", timeout=10) as response:
             document: dict[str, Any] = json.load(response)
     except urllib.error.HTTPError as error:
         document = {"status": f"{error.code} {error.reason}"}

@@ -34,6 +34,9 @@ def test_a_user_is_found_in_the_image_s_accounts(user: str, account: Account) ->
         ("nobody1", 'the image has no user "nobody1". Its users: node.'),
         ("node:nogroup", 'the image has no group "nogroup"'),
         ("70000", "ids must be below 65,536"),
+        ("²", 'the image has no user "²"'),
+        ("9" * 5000, "the image has no user"),
+        ("0:²", 'the image has no group "²"'),
     ],
 )
 def test_an_unknown_account_is_named(user: str, words: str) -> None:

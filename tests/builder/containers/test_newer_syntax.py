@@ -42,8 +42,8 @@ def test_newer_syntax_becomes_older_syntax() -> None:
         "COPY --chmod=644 extra /etc/d/",
         "COPY --chmod=644 --from=capsule-heredocs 4/EOF 4/B.conf /etc/d/",
         'SHELL ["/bin/bash", "-c"]',
-        'RUN ["/bin/bash", "-c", "script=$(mktemp) && cat > \\"$script\\" <<\'CAPSULE_END_OF_SCRIPT\' && chmod 755 \\"$script\\" && \\"$script\\"'
-        '\\n#!/usr/bin/env python3\\nprint(1)\\nCAPSULE_END_OF_SCRIPT\\n"]',
+        'RUN ["/bin/bash", "-c", "script=$(mktemp) && cat > \\"$script\\" <<\'END_OF_SCRIPT\' && chmod 755 \\"$script\\" && \\"$script\\"'
+        '\\n#!/usr/bin/env python3\\nprint(1)\\nEND_OF_SCRIPT\\n"]',
         "HEALTHCHECK CMD true",
         'CMD ["/b"]',
     ]

@@ -11,13 +11,16 @@ from functions.edge.dashboard.pages import (
     dead_letters,
     deployments,
     device,
+    email_suppressions,
     invitations,
+    mailbox,
     observation,
     operations,
     passkeys,
     providers,
     running,
     security,
+    service_accounts,
     settings,
     team_members,
     teams,
@@ -40,6 +43,7 @@ PAGES: tuple[Page, ...] = (
     *billing.PAGES,
     *teams.PAGES,
     *team_members.PAGES,
+    *service_accounts.PAGES,
     *invitations.PAGES,
     *account.PAGES,
     *security.PAGES,
@@ -49,6 +53,8 @@ PAGES: tuple[Page, ...] = (
     *dead_letters.PAGES,
     *users.PAGES,
     *customers.PAGES,
+    *email_suppressions.PAGES,
+    *mailbox.PAGES,
 )
 
 __all__ = ["PAGES", "Page"]

@@ -17,8 +17,14 @@ async def show(visit: Visit) -> Response:
 
 
 async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
-    profile, email_change = await gather(visit.call("auth.profile"), permitted(visit.call("auth.email_change")))
-    return visit.render("account/profile.html", problem.status if problem else 200, profile=profile, email_change=email_change, problem=problem)
+    calls = visit.call("auth.profile"), permitted(visit.call("auth.email_change")), visit.call("auth.email_delivery")
+    profile, email_change, delivery = await gather(*calls)
+    status = problem.status if problem else 200
+    return visit.render("account/profile.html", status, profile=profile, email_change=email_change, delivery=delivery, problem=problem)
+
+
+async def lift_suppression(visit: Visit) -> Response:
+    return await submit(visit, _page, ACCOUNT, "suppression-lifted", "auth.lift_own_suppression")
 
 
 async def rename(visit: Visit) -> Response:
@@ -97,6 +103,7 @@ PAGES = (
     Page("POST", "/account/name", rename),
     Page("POST", "/account/email-change", request_email_change),
     Page("POST", "/account/email-change/cancellation", cancel_email_change),
+    Page("POST", "/account/email-suppression/end", lift_suppression),
     Page("GET", "/account/export", export),
     Page("GET", "/account/confirmation", confirmation_form),
     Page("POST", "/account/confirmation", confirm_identity),

@@ -7,6 +7,7 @@ trailing dot of an absolute name. Anything that is not a host name is refused, n
 import re
 from dataclasses import dataclass
 
+from functions.wire.http_framing import host_fault
 from knative.local.serving.http.client import Headers
 
 _AUTHORITY = re.compile(r"(?P<host>[a-z0-9_]([a-z0-9._-]*[a-z0-9_-])?)\.?(:[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
@@ -32,9 +33,9 @@ def authority_of(method: str, target: str, version: str, headers: Headers) -> Au
     """Raises BadAuthority."""
     if method == "CONNECT":
         raise BadAuthority("CONNECT is not supported: this is not a proxy.")
+    if (fault := host_fault(version, headers)) is not None:
+        raise BadAuthority(fault.detail)
     hosts = [value.decode("latin-1").strip(" \t") for name, value in headers if name == b"host"]
-    if len(hosts) > 1 or (not hosts and version != "1.0"):
-        raise BadAuthority(f"{HOST_RULE}; this one has {len(hosts)}.")
     text = hosts[0] if hosts else ""
     if absolute := _ABSOLUTE.match(target):  # the absolute form overrides Host (RFC 9112 section 3.2.2)
         text, target = absolute["authority"], absolute["rest"]

@@ -23,6 +23,7 @@ class Connection(Protocol):
     """The client's connection."""
 
     address: str
+    scheme: str
 
     def write(self, data: bytes) -> None: ...
 

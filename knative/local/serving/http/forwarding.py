@@ -41,14 +41,17 @@ def end_to_end(headers: Headers, removed: frozenset[bytes] = frozenset()) -> Hea
     return [(name, value) for name, value in headers if name not in dropped and (b"_" not in name or name.replace(b"_", b"-") not in dropped)]
 
 
-def request_head(method: str, target: str, headers: Headers, host: str, client: str, framing: Sequence[bytes]) -> bytes:
-    """Return the head of a request to a pod. `host`: as the client wrote it. `client`: its address. `framing`: lines of this connection."""
+def request_head(method: str, target: str, headers: Headers, host: str, client: str, framing: Sequence[bytes], scheme: str = "http") -> bytes:
+    """Return the head of a request to a pod. `host`: as the client wrote it. `client`: its address. `framing`: lines of this connection.
+
+    `scheme`: how it connected. A client that says another one is a proxy that ended TLS.
+    """
     forwarded = end_to_end(headers, OWN | READ)
     lines = [f"{method} {target} HTTP/1.1".encode("latin-1"), b"host: " + host.encode("latin-1")]
     lines += [name + b": " + value for name, value in forwarded if not name.replace(b"_", b"-").startswith(KNATIVE_PREFIXES)]
     lines += [
         f"x-forwarded-for: {', '.join([*values(headers, b'x-forwarded-for'), client])}".encode("latin-1"),
-        f"x-forwarded-proto: {_first(values(headers, b'x-forwarded-proto')) or 'http'}".encode("latin-1"),
+        f"x-forwarded-proto: {_first(values(headers, b'x-forwarded-proto')) or scheme}".encode("latin-1"),
         f"x-forwarded-host: {_first(values(headers, b'x-forwarded-host')) or host}".encode("latin-1"),
         *framing,
     ]

@@ -25,10 +25,22 @@ Handle = Callable[[socket.socket], Awaitable[None]]
 
 
 class Listener:
-    def __init__(self, listening: socket.socket, handle: Handle, max_connections: int, name: str) -> None:
-        """Take ownership of `listening`, a bound TCP socket. `max_connections`: at a time. `name`: for log lines."""
+    def __init__(
+        self,
+        listening: socket.socket,
+        handle: Handle,
+        max_connections: int,
+        name: str,
+        backlog: int = BACKLOG,
+        begins: asyncio.Event | None = None,
+    ) -> None:
+        """Take ownership of `listening`, a bound TCP socket. `max_connections`: at a time. `name`: for log lines.
+
+        `begins`: accept nothing before; connections wait in the backlog.
+        """
         listening.setblocking(False)
-        listening.listen(BACKLOG)
+        listening.listen(backlog)
+        self._begins = begins
         self._listening, self._handle, self._name = listening, handle, name
         self._slots = asyncio.Semaphore(max_connections)
         self._connections: set[asyncio.Task[None]] = set()
@@ -37,6 +49,10 @@ class Listener:
     @property
     def connections(self) -> int:
         return len(self._connections)
+
+    def stop_accepting(self) -> None:
+        """Leave further connections in the kernel's backlog. Those that were accepted go on."""
+        self._accepting.cancel()
 
     async def close(self) -> None:
         """Stop accepting and end all connections."""
@@ -48,6 +64,8 @@ class Listener:
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
+        if self._begins is not None:
+            await self._begins.wait()
         while True:
             await self._slots.acquire()
             try:

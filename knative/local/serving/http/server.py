@@ -17,23 +17,21 @@ from functions.wire.http_limits import (
     BODY_TOO_SLOW,
     HEAD_SECONDS,
     HEAD_TOO_SLOW,
-    MAX_TARGET_BYTES,
-    TARGET_TOO_LONG,
     TOO_MANY_CONNECTIONS,
-    RequestFault,
-    head_fault,
     incomplete_head_fault,
 )
 from functions.wire.http_parsing import parser_of_body
 from knative.local.serving.http.client import Headers
 from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.exchange import Exchange
-from knative.local.serving.http.framing import HTTP_2, BadRequest, check_framing, is_websocket_request
+from knative.local.serving.http.framing import BadRequest, is_websocket_request, parser_fault, request_fault
 
 log = logging.getLogger(__name__)
 
 LINGER_SECONDS = 10.0
 """How long a client that still sends a request may take to read the answer and close."""
+DRAIN_IDLE_SECONDS = 1.0
+"""How long a connection without a request stays open when the server stops: a request that is on its way is answered."""
 KEEP_ALIVE_SECONDS = 75.0
 """How long a connection may wait for its next request."""
 Serve = Callable[[Exchange], Awaitable[None]]
@@ -44,6 +42,7 @@ class ClientConnection(asyncio.Protocol):
 
     def __init__(self, serve: Serve, clients: Clients, max_per_address: int = 0) -> None:
         self.address = ""
+        self.scheme = "http"
         self._max_per_address = max_per_address
         self._active_at = self._read_at = self._head_since = asyncio.get_running_loop().time()
         """On the loop's clock: when it was made or its last request ended, when the last bytes came, when a head began."""
@@ -69,6 +68,8 @@ class ClientConnection(asyncio.Protocol):
         self._is_refused = False
         """Nothing that still arrives is read as a request."""
         self._lingering: asyncio.TimerHandle | None = None
+        self._is_stopping = False
+        """Whether its present request, or its next one, is the last."""
         self.closed = asyncio.Event()
 
     @property
@@ -81,11 +82,24 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._current is None:
             if self._unread_bytes and now - self._head_since > HEAD_SECONDS:
-                self._refuse(_bad_request(HEAD_TOO_SLOW))
+                self._refuse(BadRequest.of(HEAD_TOO_SLOW))
             elif not self._unread_bytes and now - self._active_at > (KEEP_ALIVE_SECONDS if self._has_served else HEAD_SECONDS):
                 self.close()
         elif self._parsing is not None and not self._is_paused and now - self._read_at > BODY_SECONDS and not self._parsing.status:
-            self._refuse(_bad_request(BODY_TOO_SLOW))
+            self._refuse(BadRequest.of(BODY_TOO_SLOW))
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it ends by itself after `drain`."""
+        return self._is_stopping and self._tunnel is None and self.is_connected
+
+    def drain(self) -> None:
+        """Close it after its present request, or after the next one if it begins within a moment."""
+        self._is_stopping = True
+        if self._current is not None:
+            (self._next[-1] if self._next else self._current).keep_alive = False
+        else:
+            asyncio.get_running_loop().call_later(DRAIN_IDLE_SECONDS, lambda: None if self._current else self.close())
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -112,10 +126,11 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         detect_lost_peer(transport)
+        self.scheme = "http" if transport.get_extra_info("ssl_object") is None else "https"
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
         if self._clients.add(self) > self._max_per_address > 0:
-            self._refuse(_bad_request(TOO_MANY_CONNECTIONS))
+            self._refuse(BadRequest.of(TOO_MANY_CONNECTIONS))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._clients.discard(self)
@@ -145,7 +160,7 @@ class ClientConnection(asyncio.Protocol):
         self._parse(data)
         target = self._url if self._is_in_head else b""
         if not self._is_refused and self._upgrading is None and (fault := incomplete_head_fault(target, self._unread_bytes)) is not None:
-            self._refuse(_bad_request(fault))
+            self._refuse(BadRequest.of(fault))
 
     def _parse(self, data: bytes) -> None:
         while True:
@@ -156,7 +171,7 @@ class ClientConnection(asyncio.Protocol):
                 data = data[upgrade.args[0] :]
             except httptools.HttpParserError as error:
                 if not self._is_refused:
-                    self._refuse(self._fault_of(error))
+                    self._refuse(parser_fault(error, self._url, data))
                 return
             if self._upgrading is not None:
                 if data:
@@ -201,22 +216,14 @@ class ClientConnection(asyncio.Protocol):
         method, version, offers = self._parser.get_method().decode(), self._parser.get_http_version(), self._parser.should_upgrade()
         is_upgrade = offers and (method == "CONNECT" or is_websocket_request(method, version, self._headers))
         self._ignores_offer = offers and not is_upgrade
-        target, keep_alive, fault = self._url.decode("latin-1"), self._parser.should_keep_alive(), self._fault(version)
+        target, keep_alive = self._url.decode("latin-1"), self._parser.should_keep_alive() and not self._is_stopping
+        fault = request_fault(self._url, self._headers, version)
         exchange = Exchange(self, method, target, version, self._headers, is_upgrade, keep_alive, fault)
         if is_upgrade:
             self._upgrading = exchange
         self._is_refused = fault is not None
         self._parsing = None if self._is_refused else exchange
         self._enqueue(exchange)
-
-    def _fault_of(self, error: httptools.HttpParserError) -> BadRequest:
-        if "PRI" in str(error):  # the preface of HTTP/2 (RFC 9113 section 3.4)
-            return HTTP_2
-        return _bad_request(TARGET_TOO_LONG) if len(self._url) > MAX_TARGET_BYTES else BadRequest(400, f"The request is not HTTP/1.1: {error}.")
-
-    def _fault(self, version: str) -> BadRequest | None:
-        fault = head_fault(self._url, self._headers)
-        return _bad_request(fault) if fault is not None else check_framing(version, self._headers)
 
     def on_body(self, data: bytes) -> None:
         self._unread_bytes = 0
@@ -291,7 +298,3 @@ class ClientConnection(asyncio.Protocol):
         transport.write_eof()
         self.pause(False)
         self._lingering = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
-
-
-def _bad_request(fault: RequestFault) -> BadRequest:
-    return BadRequest(fault.status, fault.detail)

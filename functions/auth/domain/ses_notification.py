@@ -1,0 +1,132 @@
+"""Notifications of Amazon SES about bounces and complaints. They arrive as messages of Amazon SNS.
+
+https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html (feedback notifications) and
+https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html (event publishing) name the same objects.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+
+from functions.kernel import Event, Forbidden, Invalid
+from functions.wire.email_suppression import MAX_DETAIL_LENGTH, Suppression, SuppressionReason
+
+MAX_BODY_BYTES = 300_000
+"""A message of SNS has at most 256 KiB, and its envelope."""
+Short = Annotated[str, Field(max_length=2048)]
+
+
+class SnsType(StrEnum):
+    SUBSCRIPTION = "SubscriptionConfirmation"
+    NOTIFICATION = "Notification"
+    UNSUBSCRIPTION = "UnsubscribeConfirmation"
+
+
+class SnsMessage(BaseModel):
+    """https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html. Not to be believed before its signature is verified."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    type: SnsType = Field(alias="Type")
+    id: Short = Field(alias="MessageId")
+    topic: Short = Field(alias="TopicArn")
+    message: str = Field(alias="Message")
+    at: Short = Field(alias="Timestamp")
+    subject: Short | None = Field(default=None, alias="Subject")
+    token: Short | None = Field(default=None, alias="Token")
+    subscribe_url: Short | None = Field(default=None, alias="SubscribeURL")
+    signature_version: str = Field(alias="SignatureVersion", pattern="^[12]$")
+    signature: Short = Field(alias="Signature")
+    certificate_url: Short = Field(alias="SigningCertURL")
+
+    def signed_text(self) -> bytes:
+        """Return the string to sign. https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html"""
+        fields: list[tuple[str, str | None]] = [("Message", self.message), ("MessageId", self.id)]
+        if self.type is SnsType.NOTIFICATION:
+            fields += [("Subject", self.subject), ("Timestamp", self.at)]
+        else:
+            fields += [("SubscribeURL", self.subscribe_url), ("Timestamp", self.at), ("Token", self.token)]
+        fields += [("TopicArn", self.topic), ("Type", self.type)]
+        return "".join(f"{name}\n{value}\n" for name, value in fields if value is not None).encode()
+
+
+class SesNotificationReceived(Event, type="ses-notification.received"):
+    """A message of SNS arrived. Its signature is not verified yet: that needs the certificate of AWS."""
+
+    body: str
+
+
+class InvalidNotification(Invalid):
+    """The body is no message of Amazon SNS. Subscribe this URL to a topic with the protocol HTTPS, without raw message delivery."""
+
+
+class UnknownTopic(Forbidden):
+    """Messages of this topic are not accepted. An operator lists the topic's ARN in `CAPSULE_SES_TOPICS`."""
+
+
+class ForgedNotification(Exception):
+    """The message is not signed by Amazon SNS. The text says what is wrong."""
+
+
+def parse_sns(body: bytes | str) -> SnsMessage:
+    """Raises InvalidNotification."""
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidNotification("The body is larger than a message of Amazon SNS.")
+    try:
+        return SnsMessage.model_validate_json(body)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"]) or "body"
+        raise InvalidNotification(f"{place} is not as in a message of Amazon SNS: {error.errors()[0]['msg']}.") from error
+
+
+class _Recipient(BaseModel):
+    address: str = Field(alias="emailAddress", max_length=320)
+    diagnostic: str = Field(default="", alias="diagnosticCode")
+
+
+class _Bounce(BaseModel):
+    type: str = Field(alias="bounceType")
+    subtype: str = Field(default="", alias="bounceSubType")
+    recipients: list[_Recipient] = Field(alias="bouncedRecipients")
+    at: datetime = Field(alias="timestamp")
+
+
+class _Complaint(BaseModel):
+    recipients: list[_Recipient] = Field(alias="complainedRecipients")
+    at: datetime = Field(alias="timestamp")
+    kind: str | None = Field(default=None, alias="complaintFeedbackType")
+
+
+class _Notification(BaseModel):
+    type: str = Field(validation_alias=AliasChoices("notificationType", "eventType"))
+    bounce: _Bounce | None = None
+    complaint: _Complaint | None = None
+
+
+def suppressions_of(text: str) -> list[Suppression]:
+    """Return the addresses that a notification reports as undeliverable. A transient bounce (a full mailbox) and a delivery report none.
+
+    Raises InvalidNotification.
+    """
+    try:
+        notification = _Notification.model_validate_json(text)
+    except ValidationError as error:
+        raise InvalidNotification(f"The message is no notification of Amazon SES: {error.errors()[0]['msg']}.") from error
+    return list(_suppressions(notification))
+
+
+def _suppressions(notification: _Notification) -> Iterator[Suppression]:
+    match notification:
+        case _Notification(type="Bounce", bounce=_Bounce(type="Permanent") as bounce):
+            for each in bounce.recipients:
+                yield _suppression(each, SuppressionReason.BOUNCE, each.diagnostic or f"{bounce.type} {bounce.subtype}", bounce.at)
+        case _Notification(type="Complaint", complaint=_Complaint() as complaint):
+            for each in complaint.recipients:
+                yield _suppression(each, SuppressionReason.COMPLAINT, complaint.kind or "complaint", complaint.at)
+
+
+def _suppression(recipient: _Recipient, reason: SuppressionReason, detail: Any, at: datetime) -> Suppression:
+    return Suppression(recipient.address.strip().lower(), reason, str(detail)[:MAX_DETAIL_LENGTH], at)

@@ -1,0 +1,18 @@
+"""Show a payment or refund that a command started."""
+
+from uuid import UUID
+
+from functions.billing.domain.operation_views import BillingOperationView
+from functions.billing.domain.rejections import OperationNotFound
+from functions.billing.services.operation_reader import OperationReader
+from functions.kernel import Model, Permission, Permit, query
+
+
+class ShowBillingOperation(Model):
+    operation_id: UUID
+    """From the response 202: the id of the payment or of the credit note."""
+
+
+@query(http="GET /v1/operations/billing/{operation_id}", permission=Permission.BILLING_READ, rejects=[OperationNotFound])
+async def operation(request: ShowBillingOperation, reader: OperationReader, permit: Permit) -> BillingOperationView:
+    return (await reader.find(permit, request.operation_id)).view

@@ -1,0 +1,72 @@
+"""One run of `doctor` on this machine, before the first `up`."""
+
+import io
+import json
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from knative.machine.__main__ import main
+from knative.machine.doctor import CHECKS, doctor, findings, mail
+from knative.machine.doctor.finding import Finding, Level
+from knative.machine.home import Home, Ports
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "state", Ports(41_000), {})
+
+
+def test_all_checks_run_before_the_first_up_and_change_nothing(home: Home) -> None:
+    found = list(findings(home))
+    assert {"programs", "ports", "disk", "memory", "clock", "mail", "at rest", "migrations", "outbox"} <= {each.check for each in found}
+    assert not [each for each in found if "not checked:" in each.summary and each.level is Level.FAULT], found
+    assert all(each.remedy for each in found if each.level in (Level.WARNING, Level.FAULT))
+    assert not home.path.exists()
+
+
+def test_a_fault_is_the_exit_code_and_json_has_all(home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", home.ports.ingress)):
+        monkeypatch.setenv("CAPSULE_HOME", str(home.path))
+        monkeypatch.setenv("CAPSULE_PORT_OFFSET", str(home.ports.offset))
+        assert main(["doctor", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    (ports,) = [each for each in document["findings"] if each["check"] == "ports"]
+    assert document["healthy"] is False and ports["level"] == "fault" and str(home.ports.ingress) in ports["summary"]
+
+
+def test_one_check_that_fails_does_not_stop_the_others(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> list[Finding]:
+        raise PermissionError(13, "Permission denied", "/secret")
+
+    monkeypatch.setitem(CHECKS, "disk", fail)
+    console = Console(file=io.StringIO(), width=200)
+    assert not doctor(home, console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "not checked: [Errno 13] Permission denied" in text and "memory" in text and "1 to mend" in text
+
+
+def test_the_mail_server_is_really_asked(tmp_path: Path) -> None:
+    received: list[bytes] = []
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(b"220 mx ESMTP\r\n")
+            while line := connection.recv(1024):
+                received.append(line.split()[0])
+                connection.sendall(b"221 bye\r\n" if line.startswith(b"QUIT") else b"250 OK\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,), daemon=True)
+        thread.start()
+        url = f"smtp://127.0.0.1:{listening.getsockname()[1]}"
+        home = Home(tmp_path, Ports(41_000), {"CAPSULE_MAIL_URL": url, "CAPSULE_MAIL_FROM": "Capsule <c@example.com>"})
+        (finding,) = mail.check(home, None)  # type: ignore[arg-type]
+        thread.join(10)
+    assert finding.level is Level.GOOD and received == [b"EHLO", b"NOOP", b"QUIT"]
+    (finding,) = mail.check(home, None)  # type: ignore[arg-type]
+    assert finding.level is Level.FAULT and "does not take mail" in finding.summary
