@@ -11,7 +11,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from cli.examples import EXAMPLES
 from cli.failures import ExitCode, UsageError
-from cli.other_words import translate, translate_argument
+from cli.other_words import translate, translate_argument, translate_extra_word
 from cli.output import Output
 
 if TYPE_CHECKING:
@@ -36,7 +36,15 @@ class CapsuleCommand(TyperCommand):
         if not ctx.resilient_parsing:
             own = itertools.takewhile(lambda each: each != "--" and (ctx.allow_interspersed_args or each.startswith("-")), args)
             _explain(next((text for each in own if (text := translate_argument(ctx.info_name or "", each))), None), args)
+            _explain(next((text for each in self._words(ctx, args) if (text := translate_extra_word(ctx.info_name or "", each))), None), args)
         return super().parse_args(ctx, args)
+
+    def _words(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Return the words that are neither options nor their values, of a command that takes none."""
+        if any(isinstance(each, TyperArgument) for each in self.params):
+            return []
+        _, words, _ = self.make_parser(ctx).parse_args(args=[*args])
+        return list(words)
 
 
 class CapsuleGroup(TyperGroup):

@@ -196,6 +196,14 @@ OPTIONS: Mapping[tuple[str, str], str] = {
 }
 """(command, option) → what to type instead."""
 
+OPTIONS_OF_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("ps", "restart", "stop", "start", "disk", "logs", "metrics", "scale", "open"), "--app"),
+    "deploy": "--ref",
+    "rollback": "--release",
+    "promote": "--to",
+}
+"""Command → the option that takes the word which other tools take without one: `heroku rollback v12`, `git push heroku main`."""
+
 QUANTITY = re.compile(r"([a-z][a-z0-9_-]*)=(\d+)(:\S+)?")
 
 
@@ -224,6 +232,14 @@ def translate_argument(command: str, argument: str) -> str | None:
     if command in ("scale", "apps", "env", "environments", "alerts", "invoices") and f"{command} {argument}" in WORDS:
         return f"`capsule {command} {argument}` is `{WORDS[f'{command} {argument}']}` here."
     return None
+
+
+def translate_extra_word(command: str, word: str) -> str | None:
+    """Return one sentence about a word that a command does not take; None if nothing is known about it."""
+    if (option := OPTIONS_OF_WORDS.get(command)) is None or word.startswith("-"):
+        return None
+    value = re.sub(r"^v(?=\d+$)", "r", word) if option == "--release" else word
+    return f"`capsule {command} {word}` is `capsule {command} {option} {value}` here."
 
 
 def _scale(typed: str, match: re.Match[str]) -> str:

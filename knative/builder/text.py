@@ -5,9 +5,7 @@ the file's content: every reader of the builder gets the same text.
 """
 
 import codecs
-from pathlib import Path
 
-MAX_TEXT_BYTES = 8 << 20
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16: its mark begins with that of UTF-16
@@ -15,12 +13,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-
-
-def read_text(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> str:
-    """Return the beginning of a file as text with `\\n` as the only line end. Raises OSError."""
-    with path.open("rb") as file:
-        return decode_text(file.read(max_bytes))
 
 
 def decode_text(content: bytes) -> str:

@@ -3,11 +3,11 @@
 import shlex
 
 import pytest
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.main import get_command
 
 from cli.main import app
-from cli.other_words import NOT_OFFERED, OPTIONS, WORDS
+from cli.other_words import NOT_OFFERED, OPTIONS, OPTIONS_OF_WORDS, WORDS
 from tests.cli.terminal import Terminal
 
 
@@ -29,6 +29,9 @@ from tests.cli.terminal import Terminal
         ("logs --tail", "`capsule logs --tail` is `capsule logs --follow` here."),
         ("logs --num=5", "`capsule logs --num` is `capsule logs --lines N` here."),
         ("apps destroy x", "`capsule apps destroy` is `capsule apps delete` here."),
+        ("deploy main --app x", "`capsule deploy main` is `capsule deploy --ref main` here."),
+        ("rollback --app x v12", "`capsule rollback v12` is `capsule rollback --release r12` here."),
+        ("restart hello", "`capsule restart hello` is `capsule restart --app hello` here."),
         ("addons:create heroku-postgresql", "Capsule runs no databases"),
         ("domains add x.org", "Capsule has no custom domains"),
     ],
@@ -55,6 +58,13 @@ def find(words: list[str]) -> TyperCommand | TyperGroup | None:
     for word in words:
         command = command.commands.get(word) if isinstance(command, TyperGroup) else None
     return command
+
+
+def test_a_word_that_a_command_does_not_take_leads_to_an_option_that_exists() -> None:
+    for name, option in OPTIONS_OF_WORDS.items():
+        command = find([name])
+        assert command is not None and option in {each for parameter in command.params for each in parameter.opts}, name
+        assert not any(isinstance(parameter, TyperArgument) for parameter in command.params), name
 
 
 def test_every_sentence_names_commands_and_options_that_exist() -> None:

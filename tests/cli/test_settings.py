@@ -34,6 +34,11 @@ def test_a_project_file_sets_the_application_but_not_the_api() -> None:
     assert (settings.app, settings.environment, settings.api) == ("hello", "production", DEFAULT_API)
 
 
+def test_a_project_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "capsule.toml").write_bytes(b'\xef\xbb\xbfapp = "hello"\r\n')
+    assert read(None, {"CAPSULE_CONFIG": str(tmp_path / "none")}, tmp_path).app == "hello"
+
+
 def test_authorities_come_from_the_variable_then_the_user_s_file_but_from_no_project(tmp_path: Path) -> None:
     user, project = {"ca_file": str(tmp_path / "user.crt")}, {"ca_file": "/evil.crt"}
     assert resolve(FOLDER, None, {"CAPSULE_CA_FILE": "/environ.crt"}, user, project).ca_file == "/environ.crt"

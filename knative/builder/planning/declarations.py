@@ -152,7 +152,8 @@ def _check_release(declared: Declarations, directory: str) -> None:
     elif not declared.release.isprintable():
         fault = "has several lines or a control character"
     if fault:
-        advice = "Put it into a script of the repository and name the script: release: sh release.sh"
+        example = {PROJECT_FILE: 'release = "sh release.sh"', PROCFILE: "release: sh release.sh"}.get(declared.release_source, "sh release.sh")
+        advice = f"Put it into a script of the repository and name the script: {example}"
         raise BuildFailure(NOT_RECOGNIZED, f"The release command ({declared.release_source}) {fault}. {advice}")
 
 

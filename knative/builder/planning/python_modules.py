@@ -49,10 +49,13 @@ def find_application(tree: Tree, path: str, installed: frozenset[str], depth: in
     wrapped: dict[str, str] = {}
 
     def interface_of(call: ast.Call) -> str:
-        return _interface(tree, path, _name(call.func), _qualified(call.func, imports), installed, module, depth)
+        return _interface(tree, path, callee_of(call), _qualified(call.func, imports), installed, module, depth)
+
+    def callee_of(call: ast.Call) -> str:
+        return _qualified(call.func, imports).rpartition(".")[2]
 
     for names, call in _assignments(module):
-        callee = _name(call.func)
+        callee = callee_of(call)
         interface = interface_of(call) or (_wrapped(call, interface_of) if names[0] in VARIABLES else "")
         if interface:
             variable = f"{names[0]}.server" if callee == "Dash" else names[0]
@@ -63,6 +66,14 @@ def find_application(tree: Tree, path: str, installed: frozenset[str], depth: in
     if chosen := _choose(wrapped) or _choose(found):
         return Application(path, chosen, {**found, **wrapped}[chosen])
     return _imported(tree, path, imports, installed, depth) or _factory(path, module, imports, installed) or _conventional(path, module, {})
+
+
+def find_assigned(module: ast.Module) -> str:
+    """Return the variable `app` or `application` that a call makes, "" if there is none, or if the module starts its server itself."""
+    if any(map(is_main_guard, module.body)):
+        return ""
+    assigned = {name for names, _ in _assignments(module) for name in names}
+    return next((name for name in VARIABLES[:2] if name in assigned), "")
 
 
 def _choose(found: dict[str, str]) -> str:

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from knative.builder.planning.addresses import BIND, PORT, with_host
 from knative.builder.planning.plan import Step
 from knative.builder.planning.python_django import find_django
-from knative.builder.planning.python_modules import ASGI, WSGI, Application, find_application, import_root, imported_names, is_main_guard, parse
+from knative.builder.planning.python_modules import (
+    ASGI,
+    WSGI,
+    Application,
+    find_application,
+    find_assigned,
+    import_root,
+    imported_names,
+    is_main_guard,
+    parse,
+)
 from knative.builder.planning.python_packages import PIP, Packages
 from knative.builder.planning.tree import Tree, string
 
@@ -20,6 +30,7 @@ PROGRAMS = ("main.py", "app.py", "server.py", "run.py", "start.py", "application
 IGNORED = re.compile(
     r"(^|/)(tests?|docs?|examples?|migrations|scripts|alembic|\.github)(/|$)|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|manage|gunicorn[^/]*)\.py$"
 )
+LISTED_SERVERS = {ASGI: frozenset({"uvicorn", "hypercorn", "daphne"}), WSGI: frozenset({"gunicorn"})}
 STREAMLIT = "--server.headless true --browser.gatherUsageStats false"
 
 
@@ -48,7 +59,7 @@ def find_start(tree: Tree, packages: Packages) -> Start | None:
     for path in tree.find("*.py", "*/*.py", "src/*/*.py"):
         if not IGNORED.search(path) and (application := find_application(tree, path, installed)):
             return serve(tree, application, packages)
-    return _of_program(tree, packages)
+    return _of_listed_server(tree, packages) or _of_program(tree, packages)
 
 
 def serve(tree: Tree, application: Application, packages: Packages, folder: str | None = None) -> Start:
@@ -91,6 +102,16 @@ def _candidates(tree: Tree, packages: Packages) -> Iterator[str]:
         for name in (*NAMES, "__init__.py"):
             if tree.has(f"{prefix}{name}"):
                 yield f"{prefix}{name}"
+
+
+def _of_listed_server(tree: Tree, packages: Packages) -> Start | None:
+    """An application of an unknown framework, where the manifest lists the server that runs it."""
+    interface = next((interface for interface, servers in LISTED_SERVERS.items() if packages.direct & servers), "")
+    for path in _candidates(tree, packages) if interface else ():
+        module = parse(tree.text(path))
+        if module and (variable := find_assigned(module)):
+            return serve(tree, Application(path, variable, interface), packages)
+    return None
 
 
 def _of_dashboard(tree: Tree, packages: Packages) -> Start | None:
