@@ -15,7 +15,7 @@ import rfc8785
 
 FORMAT = "capsule-audit/1"
 FIRST_HASH = "0" * 64
-ERASURE = "auth.on_user_deleted"
+ERASURE, REMOVAL = "auth.on_user_deleted", "auth.housekeeping"
 HEAD = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
 MAX_FAULTS = 20
 """Verification stops after so many: the rest follows from the first ones."""
@@ -55,12 +55,14 @@ class Fault:
 
 @dataclass(slots=True)
 class Verification:
-    """What a file contains. `erased`: entries of which the personal data was erased with an account."""
+    """What a file contains. `after`: the entry behind which it begins. `erased`: entries of which the personal data was erased with an account."""
 
     faults: list[Fault] = field(default_factory=list)
     entries: int = 0
     erased: int = 0
     after: int = 0
+    removed_on: str | None = None
+    """When the entries before the file were removed after their retention, as one of its entries records."""
     head: Head = field(default_factory=lambda: Head(0, FIRST_HASH))
 
 
@@ -92,6 +94,7 @@ class _Verifier:
         self._noted = noted
         self._is_noted_found = noted is None
         self._is_ended = False
+        self._begin = self.result.head
         self._erasures: dict[str, int] = {}
         """The sequence of the first erasure of each user."""
         self._without_personal_data: list[tuple[int, Json]] = []
@@ -151,6 +154,7 @@ class _Verifier:
         if after == 0 and previous_hash != FIRST_HASH:
             self._fault(1, "the header has a wrong hash before the first entry")
         self.result.after, self.result.head = after, Head(after, previous_hash)
+        self._begin = self.result.head
         self._compare_with_noted(1)
 
     def _entry(self, number: int, document: Json) -> None:
@@ -171,9 +175,21 @@ class _Verifier:
         self._personal_data(number, entry, document["personal"])
         if entry.get("function") == ERASURE and str(entry.get("target")).startswith("users/"):
             self._erasures.setdefault(str(entry["target"]).removeprefix("users/"), sequence)
+        if entry.get("function") == REMOVAL and entry.get("target") == "audit":
+            self._removal(number, entry)
         self.result.entries += 1
         self.result.head = Head(sequence, str(document["hash"]))
         self._compare_with_noted(number)
+
+    def _removal(self, number: int, entry: Json) -> None:
+        """An entry that names the last one that was removed. If the file begins behind that one, both must name the same hash."""
+        change = entry.get("after")
+        recorded: Json = change if isinstance(change, dict) else {}
+        if recorded.get("removedThrough") != self.result.after or not self.result.after:
+            return
+        if recorded.get("removedHash") != self._begin.hash:
+            self._fault(number, f"entry {entry.get('sequence')} records another hash of the last removed entry than the header: the begin was forged")
+        self.result.removed_on = str(entry.get("at"))
 
     def _personal_data(self, number: int, entry: Json, personal: Any) -> None:
         digest = entry.get("personalDigest")

@@ -6,8 +6,10 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from cli.examples import EXAMPLES
 from cli.failures import ExitCode, UsageError
 from cli.other_words import translate, translate_argument
 from cli.output import Output
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 
 
 class CapsuleCommand(TyperCommand):
+    def format_help(self, ctx: "Context", formatter: Any) -> None:
+        """Show the command's examples below its options."""
+        if lines := EXAMPLES.get(ctx.command_path.partition(" ")[2]):
+            self.epilog = "\n\n".join(("Example:" if len(lines) == 1 else "Examples:", *(escape(f"$ {line}") for line in lines)))
+        super().format_help(ctx, formatter)
+
     def get_params(self, ctx: "Context") -> "list[Parameter]":
         return _with_plain_labels(super().get_params(ctx))
 

@@ -45,6 +45,19 @@ def ask_token(*, from_stdin: bool) -> str:
     return str(typer.prompt("Token", hide_input=True, err=True)).strip()
 
 
+def confirm(action: str, name: str, *, yes: bool) -> None:
+    """Ask a person to type the name of what is changed.
+
+    Raises:
+        UsageError: the name differs, or there is no terminal and no `--yes`.
+    """
+    if yes:
+        return
+    _require_terminal("--yes")
+    if typer.prompt(f'{action} it? Type "{name}" to confirm', err=True) != name:
+        raise UsageError("The names differ; nothing was changed", hint="Try again, or pass --yes.")
+
+
 def confirm_deletion(name: str, *, yes: bool) -> None:
     """Ask a person to type the name of what is deleted.
 

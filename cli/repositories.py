@@ -7,6 +7,10 @@ SHORT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/[A-Za-z0-9._-]+")
 """`owner/repo`, by GitHub's rules for names of owners."""
 WITHOUT_SCHEME = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d+)?/\S+")
 SCP_LIKE = re.compile(r"(?:[^@/:\s]+@)?(?P<host>[^/:\s]+):(?!//)(?P<path>\S+)")
+PAGE = re.compile(
+    r"(?P<repository>https?://[^/\s]+/[^/\s]+/[^\s?#]+?)(?:/-)?/(?:tree|blob|src/branch)/(?P<branch>[^/?#\s]+)(?:/(?P<folder>[^?#\s]*))?(?:[?#]\S*)?"
+)
+"""A page of GitHub, GitLab or Forgejo that shows a folder of a repository, as browsers copy it."""
 MAX_NAME_LENGTH = 40
 
 
@@ -17,6 +21,16 @@ def expand_address(text: str) -> str:
     if SHORT.fullmatch(text):
         return f"https://github.com/{text}"
     return f"https://{text}" if WITHOUT_SCHEME.fullmatch(text) else text
+
+
+def command_of_page(text: str) -> str:
+    """Return the command that creates the application of a page of a repository: `…/tree/main/services/api`. "" for other addresses."""
+    match = PAGE.fullmatch(text)
+    if match is None:
+        return ""
+    repository, folder = match["repository"], (match["folder"] or "").strip("/")
+    directory = f" --directory {folder}" if folder else ""
+    return f"capsule apps create {application_name(repository) or 'NAME'} {repository} --branch {match['branch']}{directory}"
 
 
 def is_address(text: str) -> bool:

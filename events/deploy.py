@@ -61,6 +61,19 @@ class ApplicationRenamed(Event, type="application.renamed", subject="application
     at: datetime
 
 
+class ApplicationTransferred(Event, type="application.transferred", subject="application_id", is_public=True):
+    """An application was moved to another team.
+
+    `user_id`: the team that owns it now. Usage whose window began before `at` is paid by the former one.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    former_user_id: UUID
+    name: str
+    at: datetime
+
+
 class ApplicationDeleted(Event, type="application.deleted", subject="application_id", is_public=True):
     """An application was deleted with all its environments."""
 
@@ -80,6 +93,19 @@ class EnvironmentCreated(Event, type="environment.created", is_public=True):
     user_id: UUID
     application: str
     environment: str
+    at: datetime
+
+
+class EnvironmentProtectionChanged(Event, type="environment-protection.changed"):
+    """An environment was protected, or its protection was lifted.
+
+    In a protected environment a developer needs a grant.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    environment: str
+    is_protected: bool
     at: datetime
 
 

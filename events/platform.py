@@ -39,6 +39,8 @@ class ActorKind(StrEnum):
     """A user who has signed in."""
     TOKEN = "token"
     """A program with an API token of a user."""
+    SERVICE_ACCOUNT = "service-account"
+    """A program with an API token of a service account, whose id is then `user_id`."""
     ANONYMOUS = "anonymous"
     """A request without credentials. `user_id` is then the account that it concerns, if there is one."""
     SYSTEM = "system"

@@ -48,6 +48,29 @@ class TeamMembershipChanged(Event, type="team-membership.changed", subject="memb
     at: datetime
 
 
+class ServiceAccountCreated(Event, type="service-account.created"):
+    """A service account was created in a team.
+
+    `team-membership.changed` tells its role and grants, with its id as the user, and its end.
+    """
+
+    service_account_id: UUID
+    team_id: UUID
+    name: str
+    role: str
+    created_by: UUID
+    at: datetime
+
+
+class ServiceAccountDeleted(Event, type="service-account.deleted"):
+    """A service account was deleted; its API tokens are refused."""
+
+    service_account_id: UUID
+    team_id: UUID
+    name: str
+    at: datetime
+
+
 class TeamInvitationCreated(Event, type="team-invitation.created"):
     """A user was invited to a team by e-mail."""
 

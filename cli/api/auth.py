@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, cast
 
-from cli.api.auth_models import AcceptInvitation, AccountDeletionAccepted, AccountExport, ActiveSessionPage, ActiveSessionView, ApiTokenPage, AuditChainView, AuditEntryPage, AuditEntryView, AuthorizationRequestView, AuthorizationResponseAccepted, BeginIdentityLink, BeginPasskeyLogin, BeginProviderLogin, ChangeMemberRoleBody, ChangePassword, ConfirmEmailChange, ConfirmIdentity, ConfirmedIdentityView, CreateTeam, CreateToken, CreatedTeamView, CreatedTokenView, DecideDeviceAuthorization, DeleteAccount, DeviceAuthorizationView, EmailChangeAccepted, EmailChangeView, EmailDeliveryView, EmailSuppressionPage, EmailSuppressionView, EnableSecondFactor, FindDeviceAuthorization, FinishIdentityLink, FinishProviderLogin, IdentityPage, IdentityProviderMetadataView, IdentityProviderPage, IdentityView, InvitationAccepted, InvitationPage, InviteMemberBody, KeySetView, Login, LoginSecondFactor, LoginWithPasskey, MailboxEmailDetailView, MailboxEmailPage, MembershipView, PasskeyLoginView, PasskeyPage, PasskeyRegistrationView, PasskeyView, PasswordResetAccepted, PasswordResetView, ProfileView, ReceiveAuthorizationResponse, RecoveryCodesView, RedeemDeviceCode, Refresh, Register, RegisterPasskey, RegistrationAccepted, RegistrationPage, RegistrationResumeAccepted, RegistrationView, RenamePasskeyBody, RequestEmailChange, RequestPasswordReset, RequestingDeviceView, ResendVerification, ResetPassword, RevokedSessionsView, SecondFactorSecretView, SecondFactorView, SessionView, SetMemberGrantsBody, Stage, SuspendUserBody, TeamMemberPage, TeamPage, TeamPermissionsPage, TeamView, TransferTeamBody, UpdateProfile, UpdateTeamBody, UserDetailView, UserPage, UserView, VerificationEmailAccepted, VerifiedEmailView, VerifyEmail
+from cli.api.auth_models import AcceptInvitation, AccountDeletionAccepted, AccountExport, ActiveSessionPage, ActiveSessionView, ApiTokenPage, AuditChainView, AuditEntryPage, AuditEntryView, AuthorizationRequestView, AuthorizationResponseAccepted, BeginIdentityLink, BeginPasskeyLogin, BeginProviderLogin, ChangeMemberRoleBody, ChangePassword, ConfirmEmailChange, ConfirmIdentity, ConfirmedIdentityView, CreateServiceAccountBody, CreateServiceAccountTokenBody, CreateTeam, CreateToken, CreatedServiceAccountTokenView, CreatedServiceAccountView, CreatedTeamView, CreatedTokenView, DecideDeviceAuthorization, DeleteAccount, DeviceAuthorizationView, EmailChangeAccepted, EmailChangeView, EmailDeliveryView, EmailSuppressionPage, EmailSuppressionView, EnableSecondFactor, FindDeviceAuthorization, FinishIdentityLink, FinishProviderLogin, IdentityPage, IdentityProviderMetadataView, IdentityProviderPage, IdentityView, InvitationAccepted, InvitationPage, InviteMemberBody, KeySetView, Login, LoginSecondFactor, LoginWithPasskey, MailboxEmailDetailView, MailboxEmailPage, MembershipView, PasskeyLoginView, PasskeyPage, PasskeyRegistrationView, PasskeyView, PasswordResetAccepted, PasswordResetView, ProfileView, ReceiveAuthorizationResponse, RecoveryCodesView, RedeemDeviceCode, Refresh, Register, RegisterPasskey, RegistrationAccepted, RegistrationPage, RegistrationResumeAccepted, RegistrationView, RenamePasskeyBody, RequestEmailChange, RequestPasswordReset, RequestingDeviceView, ResendVerification, ResetPassword, RevokedSessionsView, SecondFactorSecretView, SecondFactorView, ServiceAccountPage, ServiceAccountView, SessionView, SetMemberGrantsBody, Stage, SuspendUserBody, TeamMemberPage, TeamPage, TeamPermissionsPage, TeamView, TransferTeamBody, UpdateProfile, UpdateServiceAccountBody, UpdateTeamBody, UserDetailView, UserPage, UserView, VerificationEmailAccepted, VerifiedEmailView, VerifyEmail
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -378,6 +378,67 @@ class Auth(Operations):
     def leave_team(self, team_id: str, *, idempotency_key: str | None = None) -> None:
         """End your own membership in a team."""
         self._call("DELETE", f"/v1/teams/{segment(team_id)}/membership", idempotency_key=idempotency_key)
+
+    def service_accounts(self, team_id: str) -> ServiceAccountPage:
+        """List the service accounts of a team with their roles."""
+        return cast(ServiceAccountPage, self._call("GET", f"/v1/teams/{segment(team_id)}/service-accounts"))
+
+    def create_service_account(
+        self,
+        team_id: str,
+        body: CreateServiceAccountBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> CreatedServiceAccountView:
+        """Create a service account in a team."""
+        return cast(CreatedServiceAccountView, self._call("POST", f"/v1/teams/{segment(team_id)}/service-accounts", body=body, idempotency_key=idempotency_key))
+
+    def update_service_account(
+        self,
+        team_id: str,
+        service_account_id: str,
+        body: UpdateServiceAccountBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ServiceAccountView:
+        """Change a service account: role, grants, disabled."""
+        return cast(ServiceAccountView, self._call("PATCH", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}", body=body or {}, idempotency_key=idempotency_key))
+
+    def delete_service_account(
+        self,
+        team_id: str,
+        service_account_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Delete a service account."""
+        self._call("DELETE", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}", idempotency_key=idempotency_key)
+
+    def service_account_tokens(self, team_id: str, service_account_id: str) -> ApiTokenPage:
+        """List the API tokens of a service account, newest first."""
+        return cast(ApiTokenPage, self._call("GET", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}/tokens"))
+
+    def create_service_account_token(
+        self,
+        team_id: str,
+        service_account_id: str,
+        body: CreateServiceAccountTokenBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> CreatedServiceAccountTokenView:
+        """Create an API token of a service account."""
+        return cast(CreatedServiceAccountTokenView, self._call("POST", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}/tokens", body=body, idempotency_key=idempotency_key))
+
+    def revoke_service_account_token(
+        self,
+        team_id: str,
+        service_account_id: str,
+        token_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Revoke an API token of a service account."""
+        self._call("DELETE", f"/v1/teams/{segment(team_id)}/service-accounts/{segment(service_account_id)}/tokens/{segment(token_id)}", idempotency_key=idempotency_key)
 
     def transfer_team(self, team_id: str, body: TransferTeamBody, *, idempotency_key: str | None = None) -> TeamView:
         """Transfer the ownership of a team to another member."""

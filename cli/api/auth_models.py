@@ -44,7 +44,7 @@ class ActiveSessionView(TypedDict):
     hasSecondFactor: bool
 
 
-ActorKind: TypeAlias = "Literal['session', 'token', 'anonymous', 'system']"
+ActorKind: TypeAlias = "Literal['session', 'token', 'service-account', 'anonymous', 'system']"
 
 
 class ApiTokenPage(TypedDict):
@@ -66,6 +66,8 @@ class AuditChainView(TypedDict):
     """`head_sequence`, `head_hash`: the last entry of the log. Note them elsewhere, and compare them with a later export."""
 
     items: list[ChainedEntryView]
+    removedThrough: int
+    removedHash: str
     headSequence: int
     headHash: str
 
@@ -161,6 +163,17 @@ class ConfirmedIdentityView(TypedDict):
     expiresIn: int
 
 
+class CreateServiceAccountBody(TypedDict):
+    name: str
+    role: NotRequired[RoleInput]
+
+
+class CreateServiceAccountTokenBody(TypedDict):
+    name: str
+    scopes: list[Scope]
+    expiresInDays: NotRequired[int]
+
+
 class CreateTeam(TypedDict):
     name: str
 
@@ -169,6 +182,28 @@ class CreateToken(TypedDict):
     name: str
     scopes: list[Scope]
     expiresInDays: NotRequired[int]
+
+
+class CreatedServiceAccountTokenView(TypedDict):
+    id: str
+    name: str
+    scopes: list[Scope]
+    createdAt: str
+    expiresAt: str
+    isExpired: bool
+    lastUsedAt: str | None
+    token: str
+
+
+class CreatedServiceAccountView(TypedDict):
+    id: str
+    teamId: str
+    name: str
+    role: KernelRole
+    grants: list[GrantView]
+    createdBy: str
+    createdAt: str
+    disabledAt: str | None
 
 
 class CreatedTeamView(TypedDict):
@@ -598,6 +633,24 @@ class SecondFactorView(TypedDict):
     recoveryCodesLeft: int
 
 
+class ServiceAccountPage(TypedDict):
+    items: list[ServiceAccountView]
+    next: NotRequired[str | None]
+
+
+class ServiceAccountView(TypedDict):
+    """`created_by`: the user. `disabled_at`: since when its API tokens are refused."""
+
+    id: str
+    teamId: str
+    name: str
+    role: KernelRole
+    grants: list[GrantView]
+    createdBy: str
+    createdAt: str
+    disabledAt: str | None
+
+
 class SessionView(TypedDict):
     """Tokens of a signed-in session, with the names of RFC 6749, 5.1."""
 
@@ -678,6 +731,12 @@ class TransferTeamBody(TypedDict):
 
 class UpdateProfile(TypedDict):
     name: str
+
+
+class UpdateServiceAccountBody(TypedDict):
+    role: NotRequired[RoleInput | None]
+    grants: NotRequired[list[GrantView] | None]
+    isDisabled: NotRequired[bool | None]
 
 
 class UpdateTeamBody(TypedDict):

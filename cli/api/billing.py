@@ -41,7 +41,7 @@ class Billing(Operations):
         return cast(Iterator[InvoiceSummaryView], self._items("/v1/billing/invoices", {"teamId": team_id, "cursor": cursor, "limit": limit}))
 
     def invoice(self, invoice_id: str, *, team_id: str | None = None) -> InvoiceView:
-        """Show an invoice with its lines, payment, refunds and disputes."""
+        """Show an invoice with payment, refunds and disputes."""
         return cast(InvoiceView, self._call("GET", f"/v1/billing/invoices/{segment(invoice_id)}", query={"teamId": team_id}))
 
     def credit_note_pdf(self, invoice_id: str, credit_note_id: str, *, team_id: str | None = None) -> bytes:

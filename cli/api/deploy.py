@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentStopAccepted, OperationView, PromoteBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, SetHostKeysBody, SetRepositoryTokenBody, StartRunBody
+from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, OperationView, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, SetHostKeysBody, SetRepositoryTokenBody, StartRunBody, TransferApplicationBody, TransferredApplicationView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -168,6 +168,17 @@ class Deploy(Operations):
     ) -> ConfigurationAccepted:
         """Set variables and secrets of one environment."""
         return cast(ConfigurationAccepted, self._call("PATCH", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/config", body=body or {}, idempotency_key=idempotency_key))
+
+    def protect_environment(
+        self,
+        application_id: str,
+        environment: str,
+        body: ProtectEnvironmentBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> EnvironmentProtectionView:
+        """Set whether a developer needs a grant for an environment."""
+        return cast(EnvironmentProtectionView, self._call("PUT", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/protection", body=body, idempotency_key=idempotency_key))
 
     def restart_environment(
         self,
@@ -344,6 +355,16 @@ class Deploy(Operations):
     ) -> RunCancellationAccepted:
         """Cancel a one-off command."""
         return cast(RunCancellationAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/runs/{segment(run_id)}/cancellation", idempotency_key=idempotency_key))
+
+    def transfer_application(
+        self,
+        application_id: str,
+        body: TransferApplicationBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> TransferredApplicationView:
+        """Transfer an application to another team."""
+        return cast(TransferredApplicationView, self._call("POST", f"/v1/apps/{segment(application_id)}/transfer", body=body or {}, idempotency_key=idempotency_key))
 
     def dead_letters(
         self,

@@ -231,6 +231,7 @@ class DeploymentSummaryView(TypedDict):
     rolledBackTo: int | None
     url: str | None
     requestedAt: str
+    startedBy: str | None
     finishedAt: str | None
 
 
@@ -251,6 +252,7 @@ class DeploymentView(TypedDict):
     url: str | None
     observationSeconds: int
     requestedAt: str
+    startedBy: str | None
     finishedAt: str | None
     steps: list[DeploymentStepView]
     correlationId: str
@@ -267,6 +269,11 @@ class EnvironmentPage(TypedDict):
     next: NotRequired[str | None]
 
 
+class EnvironmentProtectionView(TypedDict):
+    name: str
+    isProtected: bool
+
+
 class EnvironmentStopAccepted(TypedDict):
     name: str
     release: int | None
@@ -276,6 +283,7 @@ class EnvironmentStopAccepted(TypedDict):
 
 class EnvironmentView(TypedDict):
     name: str
+    isProtected: bool
     createdAt: str
     minScale: int
     maxScale: int
@@ -403,6 +411,10 @@ PromoteBody = TypedDict(
         "release": "NotRequired[int | None]",
     },
 )
+
+
+class ProtectEnvironmentBody(TypedDict):
+    isProtected: bool
 
 
 class QuotaView(TypedDict):
@@ -573,3 +585,23 @@ class StartRunBody(TypedDict):
 
 
 Status: TypeAlias = "Literal['good', 'restricted', 'paused']"
+
+
+class TransferApplicationBody(TypedDict):
+    teamId: NotRequired[str | None]
+
+
+class TransferredApplicationView(TypedDict):
+    repository: str | None
+    image: str | None
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    healthPath: str | None
+    port: int | None
+    id: str
+    name: str
+    teamId: str

@@ -11,10 +11,10 @@ from cli.completion import application_names
 from cli.declaration import command, subcommands
 from cli.failures import UsageError
 from cli.git import Clone
-from cli.options import AppArgument, Yes
-from cli.prompts import confirm_deletion, offer
+from cli.options import AppArgument, PasswordStdin, Yes
+from cli.prompts import confirm, confirm_deletion, offer
 from cli.render import apps as render
-from cli.repositories import application_name, expand_address, image_name, is_address, without_credentials
+from cli.repositories import application_name, command_of_page, expand_address, image_name, is_address, without_credentials
 from cli.session import Session
 from cli.settings import PROJECT_FILE
 from cli.team_lookup import Team, of_team
@@ -30,6 +30,7 @@ def declare(app: typer.Typer) -> None:
     command(group, "show")(show)
     command(group, "update")(update)
     command(group, "rename")(rename)
+    command(group, "transfer")(transfer)
     command(group, "delete")(delete)
     command(app, "link")(link)
 
@@ -62,13 +63,15 @@ def create(
     if image:
         body["image"] = image
     if repository:
+        if page := command_of_page(repository):
+            raise UsageError(f"{repository} is a page, not the address of a repository", hint=page)
         body["repository"] = expand_address(repository)
     elif not image:
         body = {**_defaults_of_clone(session), **body}
         name = name or application_name(Path.cwd().name)
     body["name"] = name or application_name(image_name(image) if image else body["repository"])
     if not body["name"]:
-        raise UsageError("The application has no name", hint=EXAMPLES)
+        raise UsageError("The application needs a name that begins with a letter", hint=EXAMPLES)
     created = session.api.post("/v1/apps", body | of_team(session, team))
     if is_linked:
         _write_project_file(Path.cwd() / PROJECT_FILE, created["name"])
@@ -136,6 +139,30 @@ def link(session: Session, app: Annotated[str, typer.Argument(metavar="NAME", he
     _write_project_file(path, application["name"])
     session.output.show({"app": application["name"], "path": str(path)}, f"✓ {path} selects {application['name']}.")
     session.output.next_step("capsule status", "capsule deploy")
+
+
+def transfer(
+    session: Session,
+    app: Annotated[str, typer.Argument(metavar="APP", help="Application, by name or id.", autocompletion=application_names)],
+    team: Team = None,
+    yes: Yes = False,
+    password_stdin: PasswordStdin = False,
+) -> None:
+    """Move an application to another team.
+
+    Without --team, to your personal team. The other team pays for what is used from then on.
+
+    Example: capsule apps transfer shop --team crew
+    """
+    application = session.application(app)
+    target = of_team(session, team)
+    session.output.note(
+        f"This moves {application['name']} with its releases, variables, logs, alert rules and alert channels to {team or 'your personal team'}."
+    )
+    confirm("Move", application["name"], yes=yes)
+    view = session.confirmed(lambda: session.api.post(f"/v1/apps/{application['id']}/transfer", target), from_stdin=password_stdin)
+    session.output.show(view, f"✓ {application['name']} belongs to {team or 'your personal team'}. Its grants in the former team have ended.")
+    session.output.next_step(session.command("alert-channels list", application), "capsule apps list")
 
 
 def delete(session: Session, app: AppArgument = None, yes: Yes = False) -> None:

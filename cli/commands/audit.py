@@ -16,7 +16,7 @@ from cli.lookup import is_full_id
 from cli.render import audit as render
 from cli.session import Session
 
-User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only of this user (admins).")]
+User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Only of this user or service account.")]
 Action = Annotated[str | None, typer.Option("--action", metavar="NAME", help="Only this function, such as deploy.roll_back, or this context.")]
 Target = Annotated[str | None, typer.Option("--target", metavar="PATH", help="Only this resource and what is below it, such as apps/ID.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="Only from this time on, such as 2026-11-29T12:00:00Z.")]
@@ -69,10 +69,16 @@ def export(session: Session, after: After = 0, output: OutputFile = None) -> Non
         raise UsageError(f"{output} exists", hint="Name a new file.")
     head = Head(after, FIRST_HASH)
     with output.open("x", encoding="utf-8", newline="\n") if output is not None else nullcontext(sys.stdout) as file:
-        first = session.api.get("/v1/audit/chain", after=max(after - 1, 0), limit=1)["items"] if after else []
-        if after and (not first or first[0]["entry"]["sequence"] != after):
+        page = session.api.get("/v1/audit/chain", after=max(after - 1, 0), limit=1)
+        removed = Head(page.get("removedThrough", 0), page.get("removedHash", FIRST_HASH))
+        if after <= removed.sequence:
+            after, previous_hash = removed.sequence, removed.hash
+        elif page["items"] and page["items"][0]["entry"]["sequence"] == after:
+            previous_hash = page["items"][0]["hash"]
+        else:
             raise UsageError(f"The audit log has no entry {after}", hint="capsule audit list")
-        previous_hash = first[0]["hash"] if first else FIRST_HASH
+        if removed.sequence and after == removed.sequence:
+            session.output.note(f"Entries up to {after} were removed after their retention: the file begins behind them.")
         for line in export_lines(after, previous_hash, _chain(session, after)):
             file.write(f"{line}\n")
             head = Head.of_line(line) or head
@@ -98,7 +104,7 @@ def verify_file(session: Session, file: File, head: NotedHead = None) -> None:
     if result.faults:
         faults = "\n".join(f"line {fault.line}: {fault.text}" for fault in result.faults)
         raise Failure("The audit log does not verify", faults, hint="Compare with an earlier export, and with the heads that you noted.")
-    document = {"entries": result.entries, "erased": result.erased, "after": result.after, "head": str(result.head)}
+    document = {"entries": result.entries, "erased": result.erased, "after": result.after, "head": str(result.head), "removedOn": result.removed_on}
     session.output.show(document, render.verified(document))
 
 

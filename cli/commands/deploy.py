@@ -104,6 +104,10 @@ def follow(session: Session, application: Json, accepted: Json, detach: bool, *,
         session.output.note("\nDeployment continues in the background. Follow it:")
         session.output.next_step(*render.follow_commands(name, accepted["id"]))
         raise
+    except Failure:  # the API does not answer, or the sign-in has ended: that is not the deployment's failure
+        session.output.note("\nThe deployment continues in the background; only following it ended. Follow it again:")
+        session.output.next_step(*render.follow_commands(name, accepted["id"]))
+        raise
     if ended["status"] == render.OBSERVING:
         session.output.show(ended, render.serving(ended))
         session.output.next_step(*render.follow_commands(name, ended["id"]))

@@ -29,6 +29,8 @@ def declare(app: typer.Typer) -> None:
     environments = subcommands(app, "environments", "List, create and delete environments.")
     command(environments, "list")(list_environments)
     command(environments, "create")(create)
+    command(environments, "protect")(protect)
+    command(environments, "unprotect")(unprotect)
     command(environments, "delete")(delete)
 
 
@@ -140,6 +142,35 @@ def create(
     created = session.api.post(f"/v1/apps/{application['id']}/environments", {"name": name})
     session.output.show(created, f"✓ Created environment {created['name']} of {application['name']}.")
     session.output.next_step(session.command(f"deploy --env {created['name']}", application))
+
+
+Environment = Annotated[str, typer.Argument(metavar="NAME", help="Environment.", autocompletion=environment_names)]
+
+
+def protect(session: Session, name: Environment, app: App = None) -> None:
+    """Have developers need a grant for an environment.
+
+    Owners and administrators of the team need none.
+
+    Example: capsule environments protect staging
+    """
+    _set_protection(session, name, app, is_protected=True)
+
+
+def unprotect(session: Session, name: Environment, app: App = None) -> None:
+    """Let every developer change an environment."""
+    _set_protection(session, name, app, is_protected=False)
+
+
+def _set_protection(session: Session, name: str, app: str | None, *, is_protected: bool) -> None:
+    application = session.application(app)
+    path = f"/v1/apps/{application['id']}/environments/{segment(name)}/protection"
+    view = session.api.put(path, {"isProtected": is_protected})
+    meaning = "is protected: developers need a grant that names it" if is_protected else "is not protected: every developer of the team changes it"
+    session.output.show(view, f"✓ {view['name']} of {application['name']} {meaning}.")
+    session.output.next_step(
+        f"capsule teams grant TEAM EMAIL {application['name']}:{name}" if is_protected else session.command("environments list", application)
+    )
 
 
 def delete(

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.actors import actor_name
 from cli.client import Json, segment
 from cli.commands.billing import account_warnings, show_warnings
 from cli.commands.running import read_disk
@@ -67,6 +68,7 @@ def open_(
 
 def _show_deployment(session: Session, application: Json, deployment_id: str) -> None:
     view = session.api.get(f"/v1/apps/{application['id']}/deployments/{segment(deployment_id)}")
-    session.output.show(view, render_deployments.deployment(view))
+    author = actor_name(session, application["teamId"], view["startedBy"]) if view.get("startedBy") and not session.output.as_json else ""
+    session.output.show(view, render_deployments.deployment(view), *([f"Requested by {author}."] if author else []))
     short = deployment_id[:13]
     session.output.next_step(session.command(f"logs --deployment {short}", application), f"capsule timeline {view['correlationId']}")

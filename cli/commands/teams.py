@@ -100,7 +100,7 @@ def delete_team(session: Session, team: TeamName, yes: Yes = False, password_std
 def list_members(session: Session, team: TeamName) -> None:
     """List members with roles and grants."""
     items = session.operations.auth.team_members(find_team(session, team)["id"])["items"]
-    session.output.show(items, render.members(items, _application_names(session, items)))
+    session.output.show(items, render.members(items, application_names(session, items)))
     session.output.next_step(f'capsule teams role "{team}" EMAIL ROLE', f'capsule teams remove "{team}" EMAIL')
 
 
@@ -162,9 +162,9 @@ def grant(session: Session, team: TeamName, email: MemberEmail, grants: Grants =
     Example: capsule teams grant crew ada@example.org shop:production shop
     """
     found = find_team(session, team)
-    body = {"grants": [_grant(session, each) for each in grants or ()]}
+    body = {"grants": [parse_grant(session, each) for each in grants or ()]}
     view = session.api.put(_path(found) + f"/members/{segment(_user_id(session, found, email))}/grants", body)
-    session.output.show(view, f"✓ Grants of {email}: {render.grants(view['grants'], _application_names(session, [view]))}.")
+    session.output.show(view, f"✓ Grants of {email}: {render.grants(view['grants'], application_names(session, [view]))}.")
     session.output.next_step(f'capsule teams members "{team}"')
 
 
@@ -200,11 +200,11 @@ def transfer(session: Session, team: TeamName, email: MemberEmail, password_stdi
 def permissions(session: Session) -> None:
     """Show what you may do in each of your teams."""
     items = session.operations.auth.permissions()["items"]
-    session.output.show(items, render.permissions(items, _application_names(session, items)))
+    session.output.show(items, render.permissions(items, application_names(session, items)))
     session.output.next_step("capsule teams list")
 
 
-def _application_names(session: Session, holders: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def application_names(session: Session, holders: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the names, by id, of the applications that the grants name; nothing is requested without a grant."""
     if not any(each["grants"] for each in holders):
         return {}
@@ -226,7 +226,7 @@ def _user_id(session: Session, team: TeamView, text: str) -> str:
     return str(found)
 
 
-def _grant(session: Session, text: str) -> dict[str, str | None]:
+def parse_grant(session: Session, text: str) -> dict[str, str | None]:
     """Parse `APP` or `APP:ENV`."""
     name, _, environment = text.partition(":")
     if not name:

@@ -30,6 +30,8 @@ def entries(items: Sequence[Json]) -> RenderableType:
 def verified(document: Json) -> Text:
     erased = f" Personal data of {document['erased']} entries was erased with accounts." if document["erased"] else ""
     begin = f" after entry {document['after']}" if document["after"] else ""
+    if document["removedOn"]:
+        begin += f" (those before were removed after their retention, as an entry of {document['removedOn'][:10]} records)"
     return Text(f"✓ {document['entries']} entries{begin} verify.{erased} Head: {document['head']}")
 
 

@@ -67,7 +67,7 @@ def environments(items: Sequence[Json]) -> RenderableType:
     )
     for each in items:
         sizes = (_instances(each), f"{each['memoryMib']} MiB", f"{each['cpuMillis'] / 1000:g}", f"{each['observationSeconds']} s")
-        name = Text(each["name"], "bold")
+        name = Text(each["name"] + (" (protected)" if each.get("isProtected") else ""), "bold")
         table.add_row(name, release_name(each["release"]), short_commit(each["commit"]), *sizes, details=[each["url"] or ""])
     return table
 

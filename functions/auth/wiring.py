@@ -19,13 +19,14 @@ from functions.auth.adapters.postgres_known_devices import PostgresKnownDevices
 from functions.auth.adapters.postgres_passkeys import PostgresPasskeyChallenges, PostgresPasskeys
 from functions.auth.adapters.postgres_registrations import PostgresRegistrations
 from functions.auth.adapters.postgres_second_factors import PostgresSecondFactors
+from functions.auth.adapters.postgres_service_accounts import PostgresServiceAccounts
 from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_teams import PostgresTeams
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
 from functions.auth.adapters.provider_client import HttpProviderClient
 from functions.auth.adapters.session_limits import session_limits
-from functions.auth.adapters.settings import ConfiguredDeletion
+from functions.auth.adapters.settings import ConfiguredAuditRetention, ConfiguredDeletion
 from functions.auth.adapters.vault import vault
 from functions.auth.adapters.webauthn_ceremonies import WebAuthnCeremonies
 from functions.auth.domain.session import SessionLimits
@@ -35,6 +36,7 @@ from functions.auth.services.device_codes import DeviceCodes
 from functions.auth.services.notices import Notices
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.provider_logins import ProviderLoginStart
+from functions.auth.services.service_account_tokens import ServiceAccountTokens
 from functions.auth.services.session_tokens import SessionTokens
 from functions.auth.services.team_affiliations import TeamAffiliations
 from functions.kernel import Clock
@@ -84,6 +86,7 @@ wiring = Wiring(
         ports.RevokedSessions: revoked_sessions,
         ports.ApiTokens: PostgresApiTokens,
         ports.AuditLog: PostgresAuditLog,
+        ports.AuditRetention: ConfiguredAuditRetention,
         ports.SecondFactors: PostgresSecondFactors,
         ports.KnownDevices: PostgresKnownDevices,
         ports.LoginChallenges: SignedLoginChallenges,
@@ -112,8 +115,10 @@ wiring = Wiring(
         ports.Suppressions: suppressions,
         ports.Housekeeping: housekeeping,
         ports.Teams: PostgresTeams,
+        ports.ServiceAccounts: PostgresServiceAccounts,
         ports.Invitations: PostgresInvitations,
         AccessControl: AccessControl,
+        ServiceAccountTokens: ServiceAccountTokens,
         TeamAffiliations: TeamAffiliations,
         SessionLimits: session_limits,
         SessionTokens: SessionTokens,

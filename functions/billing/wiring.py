@@ -3,12 +3,13 @@
 from functions.billing.adapters import variables
 from functions.billing.adapters.emails import EmailMailer
 from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
-from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
+from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans
 from functions.billing.adapters.postgres_details import PostgresApplications, PostgresPaymentMethodChanges
 from functions.billing.adapters.postgres_invoices import PostgresInvoices
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
 from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions, PostgresUsageNotices
+from functions.billing.adapters.postgres_usage import PostgresUsage
 from functions.billing.adapters.trial_clock import trial_clock
 from functions.billing.ports import (
     Applications,

@@ -29,7 +29,8 @@ class Caller:
     """A verified user. `roles`: role names ("user", "admin"). `session_id`: the session, or the API token, behind the access token.
 
     `scopes`: those of the API token; None for a session, which may do everything that its user may. `authenticated_at`: when the
-    user last entered a password or code in this session; None for an API token.
+    user last entered a password or code in this session; None for an API token. `service_team_id`: the team of a service account, whose id
+    is then `user_id`; None for a user.
     """
 
     user_id: UUID
@@ -37,6 +38,16 @@ class Caller:
     session_id: UUID | None = None
     scopes: frozenset[str] | None = None
     authenticated_at: datetime | None = None
+    service_team_id: UUID | None = None
+
+    @property
+    def is_service_account(self) -> bool:
+        return self.service_team_id is not None
+
+    @property
+    def default_team_id(self) -> UUID:
+        """The team of a request that names none: the personal team of a user, the team of a service account."""
+        return self.service_team_id or self.user_id
 
     @property
     def is_admin(self) -> bool:

@@ -4,14 +4,14 @@ Stores take them in place of ids. They are made by `check_team`, `check_applicat
 check does not type-check: an id is no access. Each context has a service `AccessControl` that looks up the membership.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Protocol, final
 from uuid import UUID
 
 from functions.kernel.access import Caller
 from functions.kernel.outcome import Rejection
-from functions.kernel.permissions import Membership, Permission, Role
+from functions.kernel.permissions import PROTECTED_ENVIRONMENTS, Membership, Permission, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class ApplicationAccess:
     membership: Membership
     application_id: UUID
     check: InitVar[_Check]
+    protected: Collection[str] = PROTECTED_ENVIRONMENTS
+    """The application's protected environments."""
 
     def __post_init__(self, check: _Check) -> None:
         if check is not _CHECK:
@@ -76,35 +78,53 @@ class ApplicationAccess:
 
     def require_in(self, environment: str) -> "ApplicationAccess":
         """Return this access if it counts in the environment. Raises Forbidden."""
-        self.membership.require_in(self.permission, self.application_id, environment)
+        self.membership.require_in(self.permission, self.application_id, environment, self.protected)
         return self
+
+
+def _require_member(permit: Permit, membership: Membership | None, missing: Rejection) -> Membership:
+    """Return the membership if it is the caller's. A service account has no personal team."""
+    caller = permit.caller
+    is_of_caller = membership is not None and membership.user_id == caller.user_id
+    if membership is None or not is_of_caller or (caller.is_service_account and membership.is_personal):
+        raise missing
+    return membership
 
 
 def check_team(permit: Permit, membership: Membership | None, missing: Rejection) -> TeamAccess:
     """Raises `missing` for somebody who is no member, and Forbidden for a member without the permission."""
-    if membership is None or membership.user_id != permit.caller.user_id:
-        raise missing
+    membership = _require_member(permit, membership, missing)
     membership.require(permit.permission)
     return TeamAccess(permit.caller, permit.permission, membership, _CHECK)
 
 
-def check_application(permit: Permit, application_id: UUID, membership: Membership | None, missing: Rejection) -> ApplicationAccess:
-    """As `check_team`. `membership`: of the caller, in the team that owns the application."""
-    if membership is None or membership.user_id != permit.caller.user_id:
-        raise missing
+def check_application(
+    permit: Permit,
+    application_id: UUID,
+    membership: Membership | None,
+    missing: Rejection,
+    protected: Collection[str] = PROTECTED_ENVIRONMENTS,
+) -> ApplicationAccess:
+    """As `check_team`. `membership`: of the caller, in the team that owns the application. `protected`: its protected environments."""
+    membership = _require_member(permit, membership, missing)
     membership.require(permit.permission, application_id)
-    return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK)
+    return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK, protected)
 
 
-def check_some_environment(permit: Permit, application_id: UUID, membership: Membership | None, missing: Rejection) -> ApplicationAccess:
+def check_some_environment(
+    permit: Permit,
+    application_id: UUID,
+    membership: Membership | None,
+    missing: Rejection,
+    protected: Collection[str] = PROTECTED_ENVIRONMENTS,
+) -> ApplicationAccess:
     """As `check_application`, for a member who has the permission in at least one environment.
 
     The use case calls `require_in` before it changes or shows what is in an environment.
     """
-    if membership is None or membership.user_id != permit.caller.user_id:
-        raise missing
+    membership = _require_member(permit, membership, missing)
     membership.require_somewhere(permit.permission, application_id)
-    return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK)
+    return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK, protected)
 
 
 class Memberships(Protocol):

@@ -94,6 +94,7 @@ def query(
     scale: Scale | None = None,
     deadline_seconds: float = 10.0,
     is_session_only: bool = False,
+    allows_service_accounts: bool = False,
     version: int = 1,
     rate: RateClass | None = None,
     cache: Cache | None = None,
@@ -101,8 +102,8 @@ def query(
 ) -> Callable[[F], F]:
     """Declare a query. It runs read-only and stores nothing.
 
-    `is_session_only`: API tokens cannot call it. `cache`: the gateway may keep its response. `former`: versions of its route that
-    still answer, newest first.
+    `is_session_only`: API tokens cannot call it. `allows_service_accounts`: with `allow=OWN_ACCOUNT`, it has an answer for them too.
+    `cache`: the gateway may keep its response. `former`: versions of its route that still answer, newest first.
     """
     return _declare(
         Kind.QUERY,
@@ -113,6 +114,7 @@ def query(
         scale=scale or Scale(),
         deadline_seconds=deadline_seconds,
         is_session_only=is_session_only,
+        allows_service_accounts=allows_service_accounts,
         version=version,
         rate=rate,
         cache=cache,

@@ -4,7 +4,7 @@ A permission belongs to a team and what it owns. Some belong to an environment: 
 protected environment only with a grant that names it. Pure: contexts store memberships and pass them in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -12,7 +12,7 @@ from uuid import UUID
 from functions.kernel.outcome import Forbidden
 
 PROTECTED_ENVIRONMENTS = frozenset({"production"})
-"""A developer changes what runs there only with a grant that names the environment."""
+"""A developer changes what runs there only with a grant that names the environment. An application may have others."""
 
 
 class Permission(StrEnum):
@@ -99,6 +99,10 @@ class Membership:
         """The owner of the personal team: its id is that of the user."""
         return cls(user_id, user_id, user_id, Role.OWNER)
 
+    @property
+    def is_personal(self) -> bool:
+        return self.id == self.team_id == self.user_id
+
     def allows(self, permission: Permission, application_id: UUID | None = None) -> bool:
         """Whether the role has the permission, or a grant adds it in this application.
 
@@ -116,12 +120,12 @@ class Membership:
         named = [grant.environment for grant in self.grants if grant.application_id == application_id and grant.environment is not None]
         return self.allows(permission, application_id) or any(self.allows_in(permission, application_id, each) for each in named)
 
-    def allows_in(self, permission: Permission, application_id: UUID, environment: str) -> bool:
-        """As `allows`, in one environment of the application."""
+    def allows_in(self, permission: Permission, application_id: UUID, environment: str, protected: Collection[str] = PROTECTED_ENVIRONMENTS) -> bool:
+        """As `allows`, in one environment of the application. `protected`: its protected environments."""
         if not permission.is_of_environment:
             return self.allows(permission, application_id)
         grants = {grant.environment for grant in self.grants if grant.application_id == application_id}
-        is_open = environment not in PROTECTED_ENVIRONMENTS
+        is_open = environment not in protected
         if permission in PERMISSIONS[self.role] and (is_open or self.role in (Role.OWNER, Role.ADMIN)):
             return True
         return permission in _OF_GRANTS and (environment in grants or (is_open and None in grants))
@@ -136,12 +140,12 @@ class Membership:
         if not self.allows_somewhere(permission, application_id):
             raise self._lacks(permission)
 
-    def require_in(self, permission: Permission, application_id: UUID, environment: str) -> None:
+    def require_in(self, permission: Permission, application_id: UUID, environment: str, protected: Collection[str] = PROTECTED_ENVIRONMENTS) -> None:
         """As `require`, in one environment of the application."""
-        if self.allows_in(permission, application_id, environment):
+        if self.allows_in(permission, application_id, environment, protected):
             return
         self.require_somewhere(permission, application_id)
-        if environment in PROTECTED_ENVIRONMENTS:
+        if environment in protected:
             detail = f"{environment} is a protected environment: for the permission {permission} there, the role {self.role} needs a grant."
         else:
             detail = f"This needs the permission {permission}, which the role {self.role} does not have in the environment {environment}."

@@ -6,6 +6,7 @@ another request.
 
 import re
 from collections.abc import Iterable
+from http import HTTPMethod
 
 from functions.wire.http_limits import RequestFault
 
@@ -18,7 +19,9 @@ CODING_OF_HTTP_1_0 = RequestFault(400, "Bad Request", "HTTP/1.0 has no Transfer-
 TWO_LENGTHS = RequestFault(400, "Bad Request", "A request must not have both Content-Length and Transfer-Encoding.")
 UNKNOWN_METHOD = RequestFault(501, "The method is not supported", "HTTP servers know no such method. Methods are in upper case.")
 
-_REQUEST_LINE = re.compile(rb"[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [\x21-\x7e]+ HTTP/1\.[01]\r\n")
+KNOWN_METHODS = frozenset(method.value.encode() for method in HTTPMethod)
+
+_REQUEST_LINE = re.compile(rb"[\r\n]*([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) [\x21-\x7e]+ HTTP/1\.[01]\r\n")
 
 
 def framing_fault(version: str, headers: Headers) -> RequestFault | None:
@@ -49,5 +52,6 @@ def host_fault(version: str, headers: Headers) -> RequestFault | None:
 
 def parse_fault(data: bytes) -> RequestFault | None:
     """Return why a parser that knows the registered methods refuses the bytes at the beginning of a request, None if it is not for the method
-    (RFC 9110 section 9.1)."""
-    return UNKNOWN_METHOD if _REQUEST_LINE.match(data) else None
+    (RFC 9110 section 9.1). A known method begins an earlier request of the same bytes."""
+    line = _REQUEST_LINE.match(data)
+    return UNKNOWN_METHOD if line is not None and line[1] not in KNOWN_METHODS else None

@@ -17,15 +17,17 @@ EXCEPTION = re.compile(r"^\s*(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Exit|Interr
 ERROR = re.compile(
     r"(?:^|[\s\[(:])(?:error|fatal|unable to|panic|err!|failed|cannot|could not|no such file|not found|undefined)"
     r"|(?:^|[\s\[(:])(?:unresolved|exception|missing|refus|denied)"
+    r"|^➤ YN00(?:01|09|1[468]|2[0-8]|3[0-7]|4[0-9]|5[078]|6[2367]|7[0-58]|8[0-35])"
     r"|^\s*(?:×|✗|✖|✘|╰─▶|❌)|ERR_|(?-i:\bE[A-Z]{4,}\b)|^\S+\.\w+:\d+(?::\d+)?: |\(\d+,\d+\): error",
     re.IGNORECASE,
 )
+"""Yarn 2 and later write their errors by number (yarnpkg.com/advanced/error-codes); YN0000 is everything else."""
 NOISE = re.compile(
     r"A complete log of this run|npm-debug\.log|^npm (?:err!|error)(?:\s*$| (?:path|command|cwd|errno|syscall)\b)|Visit https://yarnpkg\.com|ELIFECYCLE"
     r"|^\s*(?:hint|note|help|notice):|This error originates from a subprocess|Re-run Maven|To see the full stack trace|For more information about"
     r"|not a Poetry issue|^\s*\d+\. (?:Regenerate lockfile|Update package)|poetry cache clear|^\s*If neither works|candidate\(s\) were"
     r"|\[Help \d\]|^\[ERROR\]\s*$|^\[ERROR\] (?:-> \[Help|After correcting|mvn <args>)|^\s*at (?:node:|async |Module\.|Object\.|Function\.|process\.)"
-    r"|gyp ERR! (?:stack at|System|command|cwd|node|not ok)|gyp (?:info|http|WARN)"
+    r"|^➤ YN0000|gyp ERR! (?:stack at|System|command|cwd|node|not ok)|gyp (?:info|http|WARN)"
     r"|^\s*at .*node_modules|^make(?:\[\d+\])?: \*\*\*|deprecated|^npm (?:warn|notice)|^\s*[~^]+\s*$|^Node\.js v\d|exited with code|Command failed",
     re.IGNORECASE,
 )

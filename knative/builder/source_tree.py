@@ -1,7 +1,9 @@
-"""Check the files of a checkout: links that lead elsewhere, and pointers of Git LFS instead of files."""
+"""Check the files of a checkout: links that lead elsewhere, pointers of Git LFS instead of files, and scripts from Windows."""
 
+import codecs
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from knative.builder.text import printable
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 MAX_POINTER_BYTES = 1024
 """Of a pointer file (Git LFS specification)."""
+SCRIPT_SUFFIXES = (".sh", ".bash", "")
+MAX_SCRIPT_BYTES = 1 << 20
 MAX_NAMED_FILES = 10
 
 
@@ -24,16 +28,44 @@ def check_tree(root: Path, base_directory: str, max_bytes: int) -> None:
     """
     root = root.resolve()
     base = Path(os.path.normpath(root / base_directory))
-    pointers = []
+    pointers, scripts = [], []
     for path in _walk(root):
         if path.is_symlink():
             _check_link(path, root, base, max_bytes)
         elif _is_lfs_pointer(path):
             pointers.append(_printable_path(path, root))
+        elif _make_runnable(path):
+            scripts.append(_printable_path(path, root))
     if pointers:
-        named = ", ".join(sorted(pointers)[:MAX_NAMED_FILES])
-        more = f" and {len(pointers) - MAX_NAMED_FILES} more" if len(pointers) > MAX_NAMED_FILES else ""
-        log(f"    notice: Git LFS is not supported; these files are pointers without their content: {named}{more}")
+        log(f"    notice: Git LFS is not supported; these files are pointers without their content: {_listed(pointers)}")
+    if scripts:
+        log(f"    notice: the line ends of these scripts became LF, without which Linux cannot run them: {_listed(scripts)}")
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED_FILES} more" if len(names) > MAX_NAMED_FILES else ""
+    return f"{', '.join(sorted(names)[:MAX_NAMED_FILES])}{more}"
+
+
+def _make_runnable(path: Path) -> bool:
+    """Give a script with the line ends of Windows, or a byte order mark before `#!`, those of Linux. Return whether it had to."""
+    try:
+        about = path.stat()
+        is_program = bool(about.st_mode & 0o111)
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MAX_SCRIPT_BYTES or not (is_program or path.suffix in SCRIPT_SUFFIXES):
+            return False
+        with path.open("rb") as file:
+            content = file.read(len(codecs.BOM_UTF8) + 2)
+            if not content.removeprefix(codecs.BOM_UTF8).startswith(b"#!") and path.suffix not in SCRIPT_SUFFIXES[:2]:
+                return False
+            content += file.read()
+    except OSError:
+        return False
+    runnable = content.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")
+    if runnable == content or b"\0" in content:
+        return False
+    path.write_bytes(runnable)
+    return True
 
 
 def _walk(root: Path) -> Iterator[Path]:

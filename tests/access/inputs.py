@@ -17,7 +17,10 @@ PASSWORD = "correct horse battery staple"
 BODIES: dict[str, dict[str, Any]] = {
     "auth.change_password": {"currentPassword": PASSWORD, "password": "another good password 77"},
     "auth.change_member_role": {"role": "owner"},
+    "auth.create_service_account": {"name": "another"},
+    "auth.create_service_account_token": {"name": "another", "scopes": ["read"]},
     "auth.create_team": {"name": "another"},
+    "auth.update_service_account": {"grants": []},
     "auth.invite_member": {"email": "newcomer@example.org"},
     "auth.set_member_grants": {"grants": []},
     "auth.update_team": {"name": "renamed"},
@@ -34,6 +37,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "deploy.configure_application": {"variables": {"NAME": "value"}},
     "deploy.configure_environment": {"variables": {"NAME": "value"}},
     "deploy.create_environment": {"name": "review"},
+    "deploy.protect_environment": {"isProtected": False},
     "deploy.promote": {"from": "staging", "to": "production"},
     "deploy.rename_application": {"name": "renamed"},
     "deploy.roll_back": {},

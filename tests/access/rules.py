@@ -39,6 +39,8 @@ RULES: dict[Access, str] = {
     Access.TEAM: """
         auth.change_member_role auth.delete_team auth.invitations auth.invite_member auth.leave_team auth.remove_member auth.revoke_invitation
         auth.set_member_grants auth.team auth.team_members auth.transfer_team auth.update_team
+        auth.create_service_account auth.create_service_account_token auth.delete_service_account auth.revoke_service_account_token
+        auth.service_account_tokens auth.service_accounts auth.update_service_account
     """,
     Access.OBJECT: """
         auth.revoke_session auth.revoke_token auth.unlink_identity auth.delete_passkey auth.rename_passkey
@@ -52,7 +54,7 @@ RULES: dict[Access, str] = {
         deploy.deployments deploy.environment_configuration deploy.environments deploy.instances deploy.promote deploy.release
         deploy.releases deploy.rename_application deploy.repository_access deploy.restart_environment deploy.roll_back
         deploy.attach_run deploy.rotate_deploy_key deploy.run deploy.runs deploy.scale_environment deploy.set_host_keys deploy.set_repository_token
-        deploy.start_environment deploy.start_run deploy.stop_environment
+        deploy.start_environment deploy.start_run deploy.stop_environment deploy.transfer_application deploy.protect_environment
     """,
     Access.OBJECT_OR_ADMIN: """
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts

@@ -12,7 +12,8 @@ from uuid import UUID
 import pytest
 
 from functions.auth import ports as auth
-from functions.kernel import PERMISSIONS, Caller, Grant, Membership, Permission, Role, new_id
+from functions.auth.domain.service_account import ServiceAccount
+from functions.kernel import OWN_ACCOUNT, PERMISSIONS, Caller, Grant, Membership, Permission, Role, Scope, new_id
 from functions.runtime.config.registry import contexts
 from tests.access.rules import BY_ROUTE, Access
 from tests.access.test_every_route import ADMIN, OTHER, OWNER, ROUTES, Outcome, Walk, prepared
@@ -112,6 +113,30 @@ async def test_for_a_stranger_and_for_an_administrator_of_the_platform_a_team_do
                 assert outcome.slug not in (*UNKNOWN, "forbidden"), (route.name, outcome)
             elif route.name not in OF_ALL_TEAMS:
                 assert (outcome.status, outcome.slug in UNKNOWN) == (404, True), (route.name, caller, outcome)
+
+
+async def test_a_service_account_does_what_its_role_says_and_nothing_about_an_account(walk: Walk) -> None:
+    """Its team: that of the owner's objects, and in auth the owner's shared team."""
+    account = ServiceAccount(new_id(), walk.team_id, "robot", Role.DEVELOPER, OWNER.user_id, walk.clock.now())
+    await walk.port(auth.ServiceAccounts).add(account)
+    for context in ("billing", "deploy", "monitor"):
+        await walk.memberships_of(context).save(replace(account.membership, team_id=OWNER.user_id))
+    caller = Caller(account.id, frozenset(), scopes=frozenset(Scope), service_team_id=OWNER.user_id)
+    for route in (each for each in ROUTES if not each.declaration.allow.anyone):
+        declaration, outcome = route.declaration, await ask(walk, route.name, caller)
+        if declaration.permission is None:
+            is_open = declaration.allow is OWN_ACCOUNT and declaration.allows_service_accounts
+            assert (outcome.status != 403) == is_open, (route.name, outcome)
+        elif declaration.needs_recent_login:
+            assert outcome.status == 403, (route.name, outcome)
+        elif declaration.scope is None:
+            assert (outcome.status, b"An API token cannot do this" in outcome.answer) == (403, True), (route.name, outcome)
+        elif route.name in REACHES_PRODUCTION:
+            assert b"production is a protected environment" in outcome.answer, (route.name, outcome)
+        elif declaration.permission in PERMISSIONS[Role.DEVELOPER]:
+            assert outcome.status != 403 and outcome.slug not in UNKNOWN, (route.name, outcome)
+        elif route.name not in OF_ALL_TEAMS:
+            assert (outcome.status, b"the role developer does not have" in outcome.answer) == (403, True), (route.name, outcome)
 
 
 async def test_a_developer_needs_a_grant_for_a_protected_environment(walk: Walk) -> None:

@@ -13,6 +13,8 @@ from pydantic import BaseModel, SecretStr
 
 from events.auth import UserCreated
 from functions.auth import ports as auth
+from functions.auth.commands.create_service_account import CreateServiceAccount
+from functions.auth.commands.create_service_account_token import CreateServiceAccountToken
 from functions.auth.commands.create_team import CreateTeam
 from functions.auth.commands.create_token import CreatedTokenView, CreateToken
 from functions.auth.commands.invite_member import InviteMember
@@ -57,7 +59,14 @@ RUNTIME_FUNCTIONS = ("dead_letters", "settle_dead_letters")
 LAST = (
     "monitor.delete_webhook",
     *("deploy.delete_environment", "deploy.delete_application"),
-    *("auth.revoke_invitation", "auth.leave_team", "auth.remove_member", "auth.delete_team"),
+    *(
+        "auth.revoke_service_account_token",
+        "auth.delete_service_account",
+        "auth.revoke_invitation",
+        "auth.leave_team",
+        "auth.remove_member",
+        "auth.delete_team",
+    ),
     *("auth.delete_account", "auth.cancel_email_change", "auth.change_password"),
     *("auth.revoke_token", "auth.revoke_session", "auth.revoke_sessions", "auth.logout"),
 )
@@ -68,7 +77,7 @@ OF_A_SESSION = ("auth.confirm_identity", "auth.decide_device_authorization")
 
 READABLE_BY_TOKENS = (
     *("auth.profile", "auth.registration"),
-    *("auth.teams", "auth.team", "auth.team_members", "auth.invitations", "auth.permissions"),
+    *("auth.teams", "auth.team", "auth.team_members", "auth.invitations", "auth.permissions", "auth.service_accounts"),
 )
 """What an API token reads of its account. Nothing else of auth is open to it: a token cannot change or list what signs the account in."""
 
@@ -96,6 +105,8 @@ class Walk(DeployCapsule):
     ids: dict[str, Any]
     team_id: UUID
     """A shared team of the owner."""
+    service_token_id: UUID
+    """An API token of the service account of that team."""
     token = ""
     """Of the owner's invitation to a team of the other user."""
 
@@ -107,6 +118,7 @@ class Walk(DeployCapsule):
         for caller, email in ((OTHER, "other@example.org"), (ADMIN, "admin@example.org"), (OWNER, EMAIL)):
             await self._register(caller, email)
         team, invitation = await self._team()
+        service_account = await self._service_account(team)
         first = await self.first_release()
         run = await self.call(StartRun(application_id=first.application_id, environment=EnvironmentName("staging"), command="true"), caller=OWNER)
         await self.call(RequestEmailChange(email="owner-4712@example.org", password=SecretStr(PASSWORD)), caller=OWNER)
@@ -147,6 +159,7 @@ class Walk(DeployCapsule):
             "invitationId": invitation,
             "correlationId": "request-of-the-owner",
             "sessionId": await self._session(OWNER),
+            "serviceAccountId": service_account,
             "tokenId": await self._token(OWNER),
             "identityId": await self._identities(OWNER),
             "passkeyId": await self._passkey(OWNER),
@@ -165,7 +178,7 @@ class Walk(DeployCapsule):
         if caller is not None and caller.scopes is None:
             session_id = self.ids["sessionId"] if route.name in OF_A_SESSION and caller == OWNER else None
             caller = replace(caller, authenticated_at=self.clock.now(), session_id=session_id)
-        ids = dict(ids or self.ids)
+        ids = dict(ids or self.ids | ({"tokenId": self.service_token_id} if route.name == "auth.revoke_service_account_token" else {}))
         if BY_ROUTE[route.name] is Access.TEAM:
             ids.setdefault("teamId", self.team_id)
         if caller and caller.user_id == OWNER.user_id and route.name == "auth.accept_invitation":
@@ -189,6 +202,13 @@ class Walk(DeployCapsule):
         await self.settle()
         self.token = self.port(auth.Mailer).tokens(EmailKind.INVITATION)[-1]
         return own, invitation.id
+
+    async def _service_account(self, team: UUID) -> UUID:
+        account = (await self.call(CreateServiceAccount(team_id=team, name="ci"), caller=OWNER)).id
+        request = CreateServiceAccountToken(team_id=team, service_account_id=account, name="of-the-team", scopes=[Scope.READ])
+        self.service_token_id = (await self.call(request, caller=replace(OWNER, authenticated_at=self.clock.now()))).id
+        assert isinstance(account, UUID)
+        return account
 
     async def _session(self, caller: Caller) -> UUID:
         session, _ = Session.start(caller.user_id, Device.of(CLIENT), self.clock.now())

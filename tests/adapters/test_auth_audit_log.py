@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -103,6 +103,59 @@ async def test_the_personal_data_of_a_deleted_user_is_erased_and_the_chain_verif
     assert "bob@example.org" not in "".join(await lines(log))
     result = verify(await lines(log))
     assert (result.faults, result.entries, result.erased) == ([], 4, 1)
+
+
+async def test_old_entries_are_removed_from_the_begin_and_the_rest_verifies_from_the_checkpoint(log: Log) -> None:
+    old, cutoff = NOW - timedelta(days=400), NOW - timedelta(days=365)
+    ages = [old, old + timedelta(days=1), cutoff + timedelta(days=1), old, NOW]
+    async with log.transaction():
+        await log.port.append([record(number, at=at) for number, at in enumerate(ages, 1)])
+        before = await log.port.list_chain(after=0, limit=10)
+        assert await log.port.checkpoint() == Head()
+    removed = []
+    for _ in range(3):
+        async with log.transaction():
+            removed.append(await log.port.remove(cutoff, 1, NOW))
+    assert removed == [1, 1, 0], "an old entry behind a younger one stays: the chain has no gap"
+    async with log.transaction():
+        checkpoint, left = await log.port.checkpoint(), list(await log.port.list_chain(after=0, limit=10))
+        assert checkpoint == Head(2, before[1].hash)
+        assert [entry.sequence for entry in left] == [3, 4, 5, 6, 7]
+        assert json.loads(left[-1].content)["after"] == {"removedThrough": 2, "removedHash": checkpoint.hash}
+    result = verify(exported(left, checkpoint.sequence, checkpoint.hash), NotedHead(checkpoint.sequence, checkpoint.hash))
+    assert (result.faults, result.after, result.entries) == ([], 2, 5)
+    assert result.removed_on is not None and result.removed_on.startswith(f"{NOW:%Y-%m-%d}")
+    forged = verify(exported(left, 2, "a" * 64))
+    assert any("does not follow" in fault.text for fault in forged.faults) and any("begin was forged" in fault.text for fault in forged.faults)
+
+
+async def test_the_last_entry_and_a_day_beyond_the_retention_stay(log: Log) -> None:
+    async with log.transaction():
+        await log.port.append([record(1, at=NOW - timedelta(days=101)), record(2, at=NOW - timedelta(days=101))])
+        assert await log.port.remove(NOW - timedelta(days=100), 10, NOW) == 0, "recorded once a day"
+        assert await log.port.remove(NOW - timedelta(days=99), 10, NOW) == 1
+        assert [entry.sequence for entry in await log.port.list_chain(after=0, limit=10)] == [2, 3]
+
+
+async def test_no_role_removes_entries_of_the_last_30_days(postgres: Any) -> None:
+    database = Database(postgres.database("auth").functions_url)
+    log = PostgresAuditLog(database)
+    now = datetime.now(UTC)
+    async with database.transaction():
+        await log.append([record(1, at=now - timedelta(days=40)), record(2, at=now - timedelta(days=29)), record(3, at=now)])
+        [first, second, _] = await log.list_chain(after=0, limit=3)
+    insert = "INSERT INTO audit_checkpoints (sequence, hash, created_at) VALUES (%s, %s, now())"
+    for sequence, digest in ((2, bytes.fromhex(second.hash)), (1, b"x" * 32)):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with database.transaction() as connection:
+                await connection.execute(insert, (sequence, digest))
+    async with database.transaction() as connection:
+        await connection.execute(insert, (1, bytes.fromhex(first.hash)))
+    for statement in ("DELETE FROM audit_log WHERE sequence = 2", "UPDATE audit_checkpoints SET sequence = 2", "DELETE FROM audit_checkpoints"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            async with database.transaction() as connection:
+                await connection.execute(statement)  # type: ignore[call-overload]
+    await database.close()
 
 
 async def test_no_role_changes_or_deletes_entries(postgres: Any) -> None:

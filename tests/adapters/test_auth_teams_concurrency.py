@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from functions.auth.adapters.postgres_invitations import PostgresInvitations
+from functions.auth.adapters.postgres_service_accounts import PostgresServiceAccounts
 from functions.auth.adapters.postgres_teams import PostgresTeams
 from functions.auth.commands.accept_invitation import AcceptInvitation, accept_invitation
 from functions.auth.commands.create_team import CreateTeam, create_team
@@ -62,7 +63,9 @@ async def test_a_permission_is_checked_again_under_the_lock(stores: Stores) -> N
     async def manage() -> None:
         await is_locked.wait()
         async with stores.transaction():
-            await AccessControl(teams).lock_shared_team(Permit(Caller(user.id), Permission.TEAM_MANAGE), team.id)
+            await AccessControl(teams, PostgresServiceAccounts(stores.database)).lock_shared_team(
+                Permit(Caller(user.id), Permission.TEAM_MANAGE), team.id
+            )
 
     demoted, managed = await asyncio.gather(demote(), manage(), return_exceptions=True)
     assert demoted is None
@@ -95,7 +98,7 @@ async def test_an_invitation_is_accepted_or_revoked(stores: Stores) -> None:
         async with stores.transaction():
             permit = Permit(Caller(owner.id), Permission.TEAM_MANAGE)
             request = RevokeInvitation(team_id=team.id, invitation_id=invitation.id)
-            await revoke_invitation(request, invitations, AccessControl(teams), permit, FixedClock())
+            await revoke_invitation(request, invitations, AccessControl(teams, PostgresServiceAccounts(stores.database)), permit, FixedClock())
 
     accepted, revoked = await asyncio.gather(accept(), revoke(), return_exceptions=True)
     assert accepted is None

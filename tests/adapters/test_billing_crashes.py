@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from functions.billing.adapters.postgres_customers import PostgresUsage
+from functions.billing.adapters.postgres_usage import PostgresUsage
 from functions.billing.domain.subscriptions import PeriodEnded
 from functions.billing.domain.usage import UsageRecord
 from functions.billing.handlers.on_period_ended import on_period_ended

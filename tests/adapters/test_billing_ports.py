@@ -9,8 +9,9 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans, PostgresUsage
+from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans
 from functions.billing.adapters.postgres_subscriptions import PostgresSubscriptions
+from functions.billing.adapters.postgres_usage import PostgresUsage
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.periods import Period
 from functions.billing.domain.subscriptions import Subscription

@@ -49,6 +49,12 @@ MAVEN = """
 [ERROR] -> [Help 1]
 [ERROR] To see the full stack trace of the errors, re-run Maven with the -e switch.
 """
+YARN = """
+➤ YN0000: · Yarn 4.5.0
+➤ YN0002: │ sample@workspace:. doesn't provide react (p1), requested by widget
+➤ YN0028: · The lockfile would have been modified by this install, which is explicitly forbidden.
+➤ YN0000: · Failed with errors in 0s 95ms
+"""
 POETRY = """
   - Installing mdurl (0.1.2)
 
@@ -75,6 +81,7 @@ POETRY = """
         (GO, ["./main.go:12:2: undefined: handler"]),
         (TSC, ["src/app.ts:3:7 - error TS2322: Type 'string' is not assignable to type 'number'."]),
         (MAVEN, ["[ERROR] src/main/java/A.java:[3,5] cannot find symbol"]),
+        (YARN, ["➤ YN0028: · The lockfile would have been modified by this install, which is explicitly forbidden."]),
         (POETRY, ["Unable to find installation candidates for mdurl (0.1.2)"]),
         ("one\ntwo\ntwo", ["one", "two"]),
     ],

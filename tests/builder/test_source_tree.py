@@ -58,3 +58,17 @@ def test_copies_count_for_the_size_limit(tmp_path: Path) -> None:
     files = {"big/blob": "x" * 700_000, "app/main.py": ""}
     with pytest.raises(BuildFailure, match="1 MiB"):
         check_tree(tree(tmp_path, files, {"app/a": "../big"}), "app", MIB)
+
+
+def test_scripts_with_the_line_ends_of_windows_become_runnable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contents = {
+        "start.sh": b"cd app\r\nexec ./serve\r\n", "gradlew": b"\xef\xbb\xbf#!/bin/sh\r\nexec java\r\n", "manage.py": b"#!/usr/bin/env python\r\n",
+        "notes.txt": b"#!/bin/sh\r\n", "Procfile": b"web: x\r\n", "good.sh": b"exec ./serve\n", "binary": b"#!\r\n\0",
+    }  # fmt: skip
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "manage.py").chmod(0o755)
+    check_tree(tmp_path, "", MIB)
+    changed = {name: (tmp_path / name).read_bytes() for name, content in contents.items() if (tmp_path / name).read_bytes() != content}
+    assert changed == {"start.sh": b"cd app\nexec ./serve\n", "gradlew": b"#!/bin/sh\nexec java\n", "manage.py": b"#!/usr/bin/env python\n"}
+    assert "gradlew, manage.py, start.sh" in capsys.readouterr().out

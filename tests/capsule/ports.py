@@ -5,9 +5,9 @@ from typing import Any
 
 from events.auth import AdministratorGranted, ApiTokenRevoked, RegistrationCompleted, UserExpired, UserSuspended, UserUnsuspended
 from events.billing import PaymentProcessed
-from events.deploy import BuildFailed, BuildSucceeded
+from events.deploy import BuildFailed, BuildSucceeded, EnvironmentProtectionChanged
 from events.sign_in import DeviceAuthorizationDecided, IdentityLinked, IdentityUnlinked, PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
-from events.teams import TeamInvitationRevoked
+from events.teams import ServiceAccountCreated, ServiceAccountDeleted, TeamInvitationRevoked
 from functions.auth import ports as auth
 from functions.billing import ports as billing
 from functions.deploy import ports as deploy
@@ -109,6 +109,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         auth.RevokedSessions: revoked_sessions,
         auth.Sessions: sessions,
         auth.Invitations: auth_teams.MemoryInvitations,
+        auth.ServiceAccounts: auth_teams.MemoryServiceAccounts,
         auth.Teams: auth_teams.MemoryTeams,
         auth.Users: memory_auth.MemoryUsers,
         auth.VerificationTokens: memory_auth.MemoryVerificationTokens,
@@ -200,6 +201,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         ApiTokenRevoked,
         BuildFailed,
         BuildSucceeded,
+        EnvironmentProtectionChanged,
         DeviceAuthorizationDecided,
         IdentityLinked,
         IdentityUnlinked,
@@ -207,6 +209,8 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         PasskeyRegistered,
         PasskeyRenamed,
         PaymentProcessed,
+        ServiceAccountCreated,
+        ServiceAccountDeleted,
         TeamInvitationRevoked,
         RegistrationCompleted,
         AdministratorGranted,

@@ -8,9 +8,11 @@ from cli.follow import DeploymentFollower
 from cli.operation_events import OperationEvents
 from cli.output import Output
 from tests.cli.scripted import Request, Response, ScriptedServer, problem
+from tests.cli.terminal import Terminal
 
 Json = dict[str, Any]
 APPLICATION = {"id": "a-1", "name": "hello"}
+DEPLOYMENT = "01a20315-da05-70b5-a4cb-338095110690"
 
 
 def view(status: str, *steps: str, finished: bool = False) -> Json:
@@ -120,9 +122,28 @@ def test_a_deployment_is_asked_for_when_its_operation_has_changed() -> None:
             return self.answers.pop(0)
 
     api = ScriptedApi([view("building", *BUILT), view("succeeded", *BUILT, finished=True)], [["==> Cloning"], [], [], ["==> Stored x"]])
-    asked = []
+    paths = []
     get = api.get
-    api.get = lambda path, **query: (asked.append(path), get(path, **query))[1]  # type: ignore[method-assign]
+    api.get = lambda path, **query: (paths.append(path), get(path, **query))[1]  # type: ignore[method-assign]
     ended = DeploymentFollower(api, RecordingOutput(), APPLICATION, "d-1", events=Events()).follow()  # type: ignore[arg-type]
     assert ended["status"] == "succeeded"
-    assert sum("deployments" in path for path in asked) == 2
+    assert sum("deployments" in path for path in paths) == 2
+
+
+def test_an_api_that_does_not_answer_is_not_the_deployments_failure(
+    terminal: Terminal, scripted: Callable[[Callable[[Request], Response]], ScriptedServer]
+) -> None:
+    deployment = {**view("requested"), "id": DEPLOYMENT, "environment": "staging", "ref": None}
+
+    def respond(request: Request) -> Response:
+        if request.method == "POST":
+            return Response(202, deployment)
+        if "/deployments/" in request.path:
+            return Response(404, {"title": "Gone"})
+        return Response(200, {"items": [APPLICATION], "next": None} if request.path.startswith("/v1/apps?") else APPLICATION)
+
+    server = scripted(respond)
+    terminal.api, terminal.variables = server.url, {"CAPSULE_TOKEN": "t"}
+    result = terminal.invoke("deploy", "--app", "hello", code=4)
+    assert "The deployment continues in the background; only following it ended." in " ".join(result.err.split())
+    assert f"capsule logs -f --deployment {DEPLOYMENT}" in result.err

@@ -1,13 +1,16 @@
 """Help: one short imperative line per command, panels, plain usage lines, visible defaults."""
 
 import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from cli.examples import EXAMPLES
 from cli.main import RootGroup, app
 from tests.cli.terminal import Terminal
 
@@ -42,6 +45,21 @@ def test_help_has_plain_usage_and_the_global_options(terminal: Terminal, path: t
     assert "--json" in text and "--api" in text and "--verbose" in text
     assert not re.search(r"<\w+>|\[\[|\{|\\", text), text
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines])
+def test_an_example_is_a_valid_command_line(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in (".env", "known_hosts"):
+        Path(file).touch()
+    words = shlex.split(line)[1:]
+    path = next(tuple(words[:length]) for length in (2, 1) if tuple(words[:length]) in LEAVES)
+    COMMANDS[path].make_context(path[-1], words[len(path) :])
+
+
+def test_examples_are_shown(terminal: Terminal) -> None:
+    assert set(EXAMPLES) <= {" ".join(path) for path in LEAVES}
+    assert "$ capsule env set --file .env --all" in terminal.invoke("env", "set", "--help", code=0).out
 
 
 def test_every_command_is_in_a_panel(terminal: Terminal) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.git import Clone
-from cli.repositories import application_name, expand_address, identity, image_name, without_credentials
+from cli.repositories import application_name, command_of_page, expand_address, identity, image_name, without_credentials
 from cli.unpublished import warnings
 
 SHOP = "https://github.com/ada/shop"
@@ -110,3 +110,22 @@ def test_another_repository_has_no_warnings(clone: Path, tmp_path: Path) -> None
     (clone / "new.py").write_text("")
     assert sentences(clone, repository="https://github.com/ada/other") == []
     assert sentences(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "command"),
+    [
+        ("https://github.com/ada/shop/tree/main", "capsule apps create shop https://github.com/ada/shop --branch main"),
+        (
+            "https://github.com/ada/shop/tree/main/services/api/?tab=readme#x",
+            "capsule apps create shop https://github.com/ada/shop --branch main --directory services/api",
+        ),
+        ("https://gitlab.com/team/sub/shop/-/tree/dev/web", "capsule apps create shop https://gitlab.com/team/sub/shop --branch dev --directory web"),
+        ("https://github.com/gabriele/2048/tree/master", "capsule apps create NAME https://github.com/gabriele/2048 --branch master"),
+        ("https://github.com/ada/shop", ""),
+        ("https://github.com/ada/tree.git", ""),
+        ("git@github.com:ada/shop.git", ""),
+    ],
+)
+def test_a_page_of_a_repository_leads_to_the_command(address: str, command: str) -> None:
+    assert command_of_page(address) == command

@@ -196,3 +196,30 @@ async def test_an_outage_is_not_taken_for_a_team_without_applications(ada: Brows
     ada.requester.failure = NoReply()
     for path in ("/", f"/teams/{team}"):
         assert (await ada.open(path)).status_code == 504, path
+
+
+async def test_a_service_account_gets_a_token_and_is_disabled_and_deleted(ada: Browser, team: str) -> None:
+    ada.tokens.is_recent = True
+    bob = await join(ada, team, BOB, "developer")
+    path = f"/teams/{team}/service-accounts"
+    assert (await ada.send(path, name="ci <main>", role="developer")).headers["location"] == f"{path}?done=saved"
+    [account] = set(re.findall(rf'href="({path}/[^"]+)"', (await ada.open(path)).text))
+    assert "owner" not in re.findall(r'name="role" value="([^"]+)"', (await ada.open(account)).text)
+    created = await ada.send(f"{account}/tokens", name="gh", days="30", **{"scope-read": "on"})
+    assert re.search(r"capsule_pat_[0-9A-Za-z]{46}", created.text)
+    page = await ada.open(account)
+    assert "capsule_pat_" not in page.text and "gh" in text_of(page)
+    assert (await ada.send(f"{account}/tokens", name="none", days="30")).status_code == 422
+
+    listed = await bob.open(path)
+    assert listed.status_code == 200 and "New service account" not in listed.text and account not in listed.text
+    assert (await bob.send(f"{account}/disabling")).status_code == 403
+    await ada.send(f"{account}/disabling")
+    assert "its API tokens are refused" in text_of(await ada.open(account))
+    await ada.send(f"{account}/enabling")
+    await ada.send(f"{account}/role", role="viewer")
+    assert "viewer of crew" in text_of(await ada.open(account))
+    [revocation] = re.findall(rf'action="({account}/tokens/[^"]+/revocation)"', (await ada.open(account)).text)
+    assert (await ada.send(revocation)).headers["location"].endswith("done=token-revoked")
+    assert (await ada.send(f"{account}/deletion")).headers["location"] == f"{path}?done=service-account-deleted"
+    assert (await ada.open(account)).status_code == 404

@@ -15,6 +15,7 @@ from functions.auth.domain.email_limits import EmailKind, SentEmail
 from functions.auth.domain.lockout import FAILURE_RETENTION, FailedLogins
 from functions.auth.domain.password import Password, normalize
 from functions.auth.domain.registration import Registration, Stage
+from functions.auth.domain.service_account import ServiceAccount
 from functions.auth.domain.session import EndReason, Session
 from functions.auth.domain.tokens import RETENTION, OpaqueToken, TokenPurpose, VerificationToken
 from functions.auth.domain.user import Role, User
@@ -277,3 +278,6 @@ class PlainEmailTokens:
 class PlainAccessTokens:
     def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken:
         return AccessToken(f"access of {user.id} in {grant.session_id}", 900)
+
+    def issue_for_service_account(self, account: ServiceAccount, grant: AccessGrant, now: datetime) -> AccessToken:
+        return AccessToken(f"access of {account.id} in {grant.session_id}", 900)

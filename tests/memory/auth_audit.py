@@ -6,13 +6,14 @@ from datetime import datetime
 from uuid import UUID
 
 from events.platform import AuditRecord
-from functions.auth.domain.audit import ERASURE, AuditEntry, Head, chain, erasure, erasure_target
-from functions.auth.ports.audit import AuditFilter
+from functions.auth.domain.audit import ERASURE, AuditEntry, Head, chain, erasure, erasure_target, removal
+from functions.auth.ports.audit import REMOVAL_PERIOD, AuditFilter
 
 
 @dataclass
 class MemoryAuditLog:
     rows: list[AuditEntry] = field(default_factory=list)
+    removed: Head = field(default_factory=Head)
 
     async def append(self, records: Sequence[AuditRecord]) -> int:
         known = {row.id for row in self.rows}
@@ -30,6 +31,20 @@ class MemoryAuditLog:
             return
         self.rows = [replace(row, personal=None) if row.user_id == user_id else row for row in self.rows]
         await self.append([erasure(user_id, correlation_id, now)])
+
+    async def remove(self, before: datetime, limit: int, now: datetime) -> int:
+        if not self.rows or self.rows[0].at >= before - REMOVAL_PERIOD:
+            return 0
+        kept = next((index for index, row in enumerate(self.rows) if row.at >= before), len(self.rows))
+        count = min(kept, len(self.rows) - 1, limit)
+        if count:
+            self.removed = Head(self.rows[count - 1].sequence, self.rows[count - 1].hash)
+            self.rows = self.rows[count:]
+            await self.append([removal(self.removed, now)])
+        return count
+
+    async def checkpoint(self) -> Head:
+        return self.removed
 
     async def head(self) -> Head:
         return Head(self.rows[-1].sequence, self.rows[-1].hash) if self.rows else Head()

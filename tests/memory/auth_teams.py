@@ -7,11 +7,15 @@ from uuid import UUID
 
 from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import Invitation, hash_address
+from functions.auth.domain.service_account import MAX_SERVICE_ACCOUNTS, ServiceAccount
 from functions.auth.domain.team import Member, Team
 from functions.auth.domain.team_rejections import (
     AlreadyInvited,
     AlreadyMember,
+    ServiceAccountNameTaken,
+    ServiceAccountNotFound,
     TeamNotFound,
+    TooManyServiceAccounts,
 )
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
 from functions.auth.ports import Users
@@ -25,8 +29,8 @@ class MemoryTeams:
         self.members: dict[UUID, tuple[Membership, datetime]] = {}
         self.created: dict[UUID, tuple[UUID, datetime]] = {}
         """Team, also a deleted one → (user, when)."""
-        self.applications: dict[UUID, tuple[UUID, bool]] = {}
-        """Application → (team, whether it is deleted)."""
+        self.applications: dict[UUID, tuple[UUID | None, bool]] = {}
+        """Application → (team, None for a personal one; whether it is deleted)."""
 
     async def add(self, team: Team, owner: Membership) -> None:
         self.teams[team.id] = deepcopy(team)
@@ -100,8 +104,40 @@ class MemoryTeams:
         if team_id in self.teams:
             self.applications[application_id] = (team_id, True)
 
+    async def transfer_application(self, application_id: UUID, team_id: UUID) -> None:
+        is_deleted = self.applications.get(application_id, (None, False))[1]
+        self.applications[application_id] = (team_id if team_id in self.teams else None, is_deleted)
+
     async def list_applications(self, team_id: UUID) -> Sequence[UUID]:
         return [key for key, (team, is_deleted) in self.applications.items() if team == team_id and not is_deleted]
+
+
+class MemoryServiceAccounts:
+    def __init__(self) -> None:
+        self.rows: dict[UUID, ServiceAccount] = {}
+
+    async def add(self, account: ServiceAccount) -> None:
+        others = await self.list_of(account.team_id)
+        if len(others) >= MAX_SERVICE_ACCOUNTS:
+            raise TooManyServiceAccounts
+        if account.name in {each.name for each in others}:
+            raise ServiceAccountNameTaken
+        self.rows[account.id] = deepcopy(account)
+
+    async def find(self, account_id: UUID) -> ServiceAccount | None:
+        return deepcopy(self.rows.get(account_id))
+
+    async def get(self, access: TeamAccess, account_id: UUID) -> ServiceAccount:
+        account = self.rows.get(account_id)
+        if account is None or account.team_id != access.team_id or account.deleted_at is not None:
+            raise ServiceAccountNotFound
+        return deepcopy(account)
+
+    async def save(self, account: ServiceAccount) -> None:
+        self.rows[account.id] = deepcopy(account)
+
+    async def list_of(self, team_id: UUID) -> Sequence[ServiceAccount]:
+        return [deepcopy(each) for _, each in sorted(self.rows.items()) if each.team_id == team_id and each.deleted_at is None]
 
 
 class MemoryInvitations:

@@ -14,6 +14,7 @@ from functions.auth.domain.rejections import (
 from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.tokens import CHALLENGE_LIFETIME, RETENTION, OpaqueToken
+from functions.kernel import new_id
 from tests.memory.runtime import MemoryRevokedSessions
 
 
@@ -43,6 +44,12 @@ class MemoryApiTokens:
 
     async def list_for_user(self, user_id: UUID) -> Sequence[ApiToken]:
         return deepcopy([each for _, each in sorted(self.rows.items(), reverse=True) if each.user_id == user_id and each.revoked_at is None])
+
+    async def replace_ids(self, service_account_id: UUID) -> None:
+        for token in await self.list_for_user(service_account_id):
+            del self.rows[token.id]
+            token.id = new_id()
+            self.rows[token.id] = token
 
     async def prune(self, now: datetime) -> int:
         old = [each.id for each in self.rows.values() if min(each.expires_at, each.revoked_at or each.expires_at) < now - RETENTION]

@@ -10,6 +10,7 @@ from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import FREE, Entitlements, Meter, Plan, Price, Tier
+from functions.billing.domain.transfers import Transfer, owner_at
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 
 
@@ -149,6 +150,7 @@ class MemoryPlans:
 class MemoryUsage:
     def __init__(self) -> None:
         self.records: dict[UUID, UsageRecord] = {}
+        self.transfers: set[Transfer] = set()
         self.hours: dict[tuple[UUID, datetime, UUID, str], EnvironmentUsage] = {}
 
     async def record(self, record: UsageRecord) -> bool:
@@ -159,6 +161,16 @@ class MemoryUsage:
         added = EnvironmentUsage(record.application_id, record.environment, record.requests, record.cpu_milliseconds, record.cpu_until)
         self.hours[key] = _sum(self.hours[key], added) if key in self.hours else added
         return True
+
+    async def owner_at(self, application_id: UUID, at: datetime) -> UUID | None:
+        return owner_at([each for each in self.transfers if each.application_id == application_id], at)
+
+    async def transfer(self, transfer: Transfer) -> None:
+        self.transfers.add(transfer)
+        records = list(self.records.values())
+        self.records, self.hours = {}, {}
+        for record in records:
+            await self.record(replace(record, user_id=await self.owner_at(record.application_id, record.begin) or record.user_id))
 
     async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
         sums: dict[tuple[UUID, str], EnvironmentUsage] = {}

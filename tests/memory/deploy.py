@@ -64,6 +64,17 @@ class MemoryQuotas:
     async def lock(self, user_id: UUID) -> Quota | None:
         return await self.find(user_id)
 
+    async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:
+        return await self.find(first), await self.find(second)
+
+    async def reserved_memory(self, application_id: UUID) -> int:
+        return sum(mib for (application, _), (_, mib) in self._memory.items() if application == application_id)
+
+    def transfer(self, application_id: UUID, former: UUID, owner: UUID) -> None:
+        self._count(former, -1)
+        self._count(owner, 1)
+        self._memory |= {key: (owner, mib) for key, (_, mib) in self._memory.items() if key[0] == application_id}
+
     async def list_to_pause(self, due_before: datetime, limit: int) -> Sequence[UUID]:
         found = [
             (each.standing.pauses_at, each.user_id)
@@ -131,9 +142,9 @@ class MemoryApplications:
     async def lock_any(self, application_id: UUID) -> Application:
         return await self.get_any(application_id)
 
-    async def find_team(self, application_id: UUID) -> UUID | None:
+    async def find_ownership(self, application_id: UUID) -> tuple[UUID, Collection[str]] | None:
         row = self._rows.get(application_id)
-        return row.user_id if row else None
+        return (row.user_id, row.protected_environments) if row else None
 
     async def lock_all(self, user_id: UUID) -> Sequence[Application]:
         rows = [each for each in self._rows.values() if each.user_id == user_id and each.status == ACTIVE]
@@ -147,6 +158,10 @@ class MemoryApplications:
             raise ApplicationNameTaken.of(application.name)
         application.version += 1
         self._rows[application.id] = deepcopy(application)
+
+    async def transfer(self, application: Application, former_team_id: UUID) -> None:
+        self._quotas.transfer(application.id, former_team_id, application.user_id)
+        await self.save(application)
 
     async def page(self, team_ids: Collection[UUID], *, before: UUID | None, limit: int) -> Sequence[Application]:
         rows = [each for each in self._rows.values() if each.user_id in team_ids and each.status == ACTIVE and (before is None or each.id < before)]

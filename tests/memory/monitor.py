@@ -56,6 +56,10 @@ class MemoryApplications:
         elif known.deleted_at is None:
             self.applications[application.id] = replace(known, deleted_at=application.deleted_at)
 
+    async def transfer(self, application: Application) -> None:
+        known = self.applications.get(application.id, application)
+        self.applications[application.id] = replace(known, user_id=application.user_id)
+
     async def rename(self, application: Application) -> None:
         known = self.applications.get(application.id, application)
         self.applications[application.id] = replace(known, name=application.name)

@@ -57,7 +57,10 @@ PROOFS = {
         ("tests/journeys/test_rotation.py", "tests/machine/test_tls.py", "tests/knative/serving/test_https.py"),
     ),
     "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
-    "sessions": Proof("Every function refuses an ended session", ("tests/journeys/test_ended_sessions.py", "tests/gateway/test_ended_sessions.py")),
+    "sessions": Proof(
+        "Every function refuses what ended; the time it takes",
+        ("tests/journeys/test_ended_sessions.py", "tests/journeys/test_revocations.py", "tests/gateway/test_ended_sessions.py"),
+    ),
     "sign-in": Proof(
         "Passkeys in Chromium and a provider by others sign in",
         ("tests/dashboard/test_passkeys_in_chromium.py", "tests/auth/test_certified_provider.py"),

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from functions.auth.domain.access_grant import AccessGrant
+from functions.auth.domain.service_account import ServiceAccount
 from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.tokens import CHALLENGE_LIFETIME, CHALLENGE_PREFIX, VERIFICATION_PREFIX, OpaqueToken
 from functions.auth.domain.user import User
@@ -72,14 +73,19 @@ class JwtIssuer:
         self._issuer = settings.value(ISSUER)
 
     def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken:
+        return self._issue({"sub": str(user.id), "roles": grant.roles(user.roles)}, grant, now)
+
+    def issue_for_service_account(self, account: ServiceAccount, grant: AccessGrant, now: datetime) -> AccessToken:
+        return self._issue({"sub": str(account.id), "roles": [], "team": str(account.team_id)}, grant, now)
+
+    def _issue(self, holder: dict[str, Any], grant: AccessGrant, now: datetime) -> AccessToken:
         kid, key = self._keys.current()
         expires_at = min(now + ACCESS_TOKEN_LIFETIME, grant.expires_at or datetime.max.replace(tzinfo=UTC))
         claims: dict[str, Any] = {
             "iss": self._issuer,
             "aud": AUDIENCE,
-            "sub": str(user.id),
+            **holder,
             "sid": str(grant.session_id),
-            "roles": grant.roles(user.roles),
             "iat": int(now.timestamp()),
             "exp": int(expires_at.timestamp()),
             "jti": str(new_id()),

@@ -13,12 +13,15 @@ from functions.auth.domain.rejections import (
     TooManyTokens,
 )
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
-from functions.kernel import Scope
+from functions.kernel import Scope, new_id
 from functions.runtime.reliability import revoked_sessions
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 5_000
-COLUMNS = "id, user_id, name, scopes, token_hash, created_at, expires_at, last_used_at, revoked_at"
+COLUMNS = """
+    id, coalesce(user_id, service_account_id) AS user_id, name, scopes, token_hash, created_at, expires_at, last_used_at, revoked_at,
+    service_account_id IS NOT NULL AS is_of_service_account
+"""
 
 
 class PostgresApiTokens:
@@ -27,13 +30,14 @@ class PostgresApiTokens:
 
     async def add(self, token: ApiToken) -> None:
         connection = self._database.connection
-        await connection.execute("SELECT 1 FROM users WHERE id = %s FOR NO KEY UPDATE", (token.user_id,))  # one after another: they are counted
-        counted = await connection.execute("SELECT count(*) FROM api_tokens WHERE user_id = %s AND revoked_at IS NULL", (token.user_id,))
+        table, holder = ("service_accounts", "service_account_id") if token.is_of_service_account else ("users", "user_id")
+        await connection.execute(f"SELECT 1 FROM {table} WHERE id = %s FOR NO KEY UPDATE", (token.user_id,))  # one after another: they are counted
+        counted = await connection.execute(f"SELECT count(*) FROM api_tokens WHERE {holder} = %s AND revoked_at IS NULL", (token.user_id,))
         if (row := await counted.fetchone()) is not None and row[0] >= MAX_TOKENS:
             raise TooManyTokens(f"The account has {row[0]} API tokens, the most it may have. Revoke one that is not used: capsule tokens list.")
         inserted = await connection.execute(
-            f"INSERT INTO api_tokens ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-            " ON CONFLICT (user_id, name) WHERE revoked_at IS NULL DO NOTHING",
+            f"INSERT INTO api_tokens (id, {holder}, name, scopes, token_hash, created_at, expires_at, last_used_at, revoked_at)"
+            f" VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT ({holder}, name) WHERE revoked_at IS NULL DO NOTHING",
             (
                 token.id,
                 token.user_id,
@@ -47,7 +51,7 @@ class PostgresApiTokens:
             ),
         )
         if inserted.rowcount == 0:
-            raise TokenNameTaken(f'Your account has an API token "{token.name}". Choose another name, or revoke that token first.')
+            raise TokenNameTaken(f'The account has an API token "{token.name}". Choose another name, or revoke that token first.')
 
     async def lock(self, token_id: UUID) -> ApiToken | None:
         return await self._one("id = %s", token_id)
@@ -63,7 +67,12 @@ class PostgresApiTokens:
             await revoked_sessions.add(self._database.connection, [token.id], token.revoked_at)
 
     async def list_for_user(self, user_id: UUID) -> Sequence[ApiToken]:
-        return await self._many(f"SELECT {COLUMNS} FROM api_tokens WHERE user_id = %s AND revoked_at IS NULL ORDER BY id DESC", user_id)
+        holder = "(user_id = %s OR service_account_id = %s)"
+        return await self._many(f"SELECT {COLUMNS} FROM api_tokens WHERE {holder} AND revoked_at IS NULL ORDER BY id DESC", user_id, user_id)
+
+    async def replace_ids(self, service_account_id: UUID) -> None:
+        for token in await self.list_for_user(service_account_id):
+            await self._database.connection.execute("UPDATE api_tokens SET id = %s WHERE id = %s", (new_id(), token.id))
 
     async def prune(self, now: datetime) -> int:
         deleted = await self._database.connection.execute(
@@ -76,7 +85,7 @@ class PostgresApiTokens:
         tokens = await self._many(f"SELECT {COLUMNS} FROM api_tokens WHERE {condition} FOR UPDATE", value)
         return tokens[0] if tokens else None
 
-    async def _many(self, statement: str, value: Any) -> list[ApiToken]:
+    async def _many(self, statement: str, *values: Any) -> list[ApiToken]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(statement, (value,))
+            await cursor.execute(statement, values)
             return [ApiToken(**row | {"scopes": frozenset(map(Scope, row["scopes"]))}) for row in await cursor.fetchall()]

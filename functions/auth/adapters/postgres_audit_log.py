@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import sql
 
 from events.platform import AuditRecord
-from functions.auth.domain.audit import ERASURE, AuditEntry, Head, PersonalData, chain, erasure, erasure_target
-from functions.auth.ports.audit import AuditFilter
+from functions.auth.domain.audit import ERASURE, AuditEntry, Head, PersonalData, chain, erasure, erasure_target, removal
+from functions.auth.ports.audit import REMOVAL_PERIOD, AuditFilter
 from functions.runtime.storage.database import Database
 
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('audit_log', 0))"
@@ -79,9 +79,36 @@ class PostgresAuditLog:
         await connection.execute("DELETE FROM audit_personal WHERE sequence IN (SELECT sequence FROM audit_log WHERE user_id = %s)", (user_id,))
         await self.append([erasure(user_id, correlation_id, now)])
 
+    async def remove(self, before: datetime, limit: int, now: datetime) -> int:
+        connection = self._database.connection
+        await connection.execute(LOCK)
+        first = await self._head(
+            "SELECT sequence, encode(hash, 'hex') FROM audit_log WHERE at < %s ORDER BY sequence LIMIT 1", before - REMOVAL_PERIOD
+        )
+        removed, head = await self.checkpoint(), await self.head()
+        if first.sequence != removed.sequence + 1:
+            return 0
+        kept = await self._head("SELECT sequence, encode(hash, 'hex') FROM audit_log WHERE at >= %s ORDER BY sequence LIMIT 1", before)
+        through = min((kept.sequence or head.sequence) - 1, head.sequence - 1, removed.sequence + limit)
+        last = await self._head("SELECT sequence, encode(hash, 'hex') FROM audit_log WHERE sequence = %s", through)
+        if last.sequence <= removed.sequence:
+            return 0
+        await connection.execute(
+            "INSERT INTO audit_checkpoints (sequence, hash, created_at) VALUES (%s, %s, %s)", (last.sequence, bytes.fromhex(last.hash), now)
+        )
+        await connection.execute("DELETE FROM audit_personal WHERE sequence <= %s", (last.sequence,))
+        await connection.execute("DELETE FROM audit_log WHERE sequence <= %s", (last.sequence,))
+        await self.append([removal(last, now)])
+        return last.sequence - removed.sequence
+
+    async def checkpoint(self) -> Head:
+        return await self._head("SELECT sequence, encode(hash, 'hex') FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1")
+
     async def head(self) -> Head:
-        cursor = await self._database.connection.execute("SELECT sequence, encode(hash, 'hex') FROM audit_log ORDER BY sequence DESC LIMIT 1")
-        row = await cursor.fetchone()
+        return await self._head("SELECT sequence, encode(hash, 'hex') FROM audit_log ORDER BY sequence DESC LIMIT 1")
+
+    async def _head(self, statement: LiteralString, *values: Any) -> Head:
+        row = await (await self._database.connection.execute(statement, values)).fetchone()
         return Head() if row is None else Head(*row)
 
     async def list_page(self, selection: AuditFilter, *, before: int | None, limit: int) -> Sequence[AuditEntry]:

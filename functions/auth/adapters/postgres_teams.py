@@ -115,6 +115,15 @@ class PostgresTeams:
     async def remove_application(self, team_id: UUID, application_id: UUID) -> None:
         await self._keep_application(team_id, application_id, "ON CONFLICT (application_id) DO UPDATE SET is_deleted = true", is_deleted=True)
 
+    async def transfer_application(self, application_id: UUID, team_id: UUID) -> None:
+        await self._database.connection.execute(
+            """
+            INSERT INTO team_applications (application_id, team_id, is_deleted) VALUES (%s, (SELECT id FROM teams WHERE id = %s), false)
+            ON CONFLICT (application_id) DO UPDATE SET team_id = excluded.team_id
+            """,
+            (application_id, team_id),
+        )
+
     async def _keep_application(self, team_id: UUID, application_id: UUID, conflict: LiteralString, *, is_deleted: bool) -> None:
         await self._database.connection.execute(
             f"INSERT INTO team_applications (application_id, team_id, is_deleted) SELECT %s, id, %s FROM teams WHERE id = %s {conflict}",

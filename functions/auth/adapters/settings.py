@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from functions.auth.adapters.variables import DELETION_GRACE_DAYS
+from functions.auth.adapters.variables import AUDIT_RETENTION_DAYS, DELETION_GRACE_DAYS
 from functions.runtime.config.settings import Settings
 
 
@@ -13,3 +13,13 @@ class ConfiguredDeletion:
     @property
     def grace(self) -> timedelta:
         return timedelta(days=self._settings.value(DELETION_GRACE_DAYS))
+
+
+class ConfiguredAuditRetention:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def age(self) -> timedelta | None:
+        days = self._settings.value(AUDIT_RETENTION_DAYS)
+        return timedelta(days=days) if days else None

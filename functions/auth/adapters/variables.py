@@ -4,6 +4,7 @@ from functions.auth.adapters.identity_providers import OIDC_PROVIDERS
 from functions.auth.adapters.oidc_hosts import OIDC_HOSTS
 from functions.auth.adapters.passkey_settings import PASSKEY_ORIGINS, PASSKEY_RP_ID
 from functions.auth.adapters.ses_topics import SES_TOPICS
+from functions.auth.domain.audit import MIN_RETENTION
 from functions.auth.domain.email import Email
 from functions.auth.domain.rejections import (
     InvalidEmail,
@@ -19,6 +20,13 @@ def _addresses(text: str) -> frozenset[str]:
         return frozenset(Email(word).address for word in words)
     except InvalidEmail as error:
         raise ValueError(str(error)) from error
+
+
+def _retention_days(text: str) -> int:
+    days = forms.whole_number(0, 36_500).parse(text)
+    if 0 < days < MIN_RETENTION.days:
+        raise ValueError(f"entries of the last {MIN_RETENTION.days} days are always kept")
+    return days
 
 
 ADMINISTRATORS = Setting(
@@ -47,6 +55,13 @@ DELETION_GRACE_DAYS = Setting(
     default="14",
 )
 
+AUDIT_RETENTION_DAYS = Setting(
+    "CAPSULE_AUDIT_RETENTION_DAYS",
+    Form("0, or a whole number from 30 to 36500 (days)", _retention_days),
+    "How long entries of the audit log are kept; 0: without a limit. Older ones are removed within a day, for good: export them before.",
+    default="0",
+)
+
 ARGON2_MEMORY_KIB = Setting(
     "CAPSULE_ARGON2_MEMORY_KIB",
     forms.whole_number(19_456, 2_097_152, "KiB"),
@@ -72,7 +87,7 @@ SECTIONS = (
         "auth",
         PLACE,
         (
-            *(ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS),
+            *(ADMINISTRATORS, SESSION_IDLE_DAYS, SESSION_MAX_DAYS, DELETION_GRACE_DAYS, AUDIT_RETENTION_DAYS),
             *(OIDC_PROVIDERS, OIDC_HOSTS, PASSKEY_RP_ID, PASSKEY_ORIGINS, SES_TOPICS),
             *ARGON2,
         ),

@@ -3,12 +3,10 @@
 The answer has the token, which is shown once. A program sends it as an access token: `Authorization: Bearer capsule_pat_…`.
 """
 
-from typing import Annotated
-
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from events.auth import ApiTokenCreated
-from functions.auth.domain.api_token import MAX_LIFETIME_DAYS, ApiToken
+from functions.auth.domain.api_token import MAX_LIFETIME_DAYS, ApiToken, ApiTokenName
 from functions.auth.domain.rejections import (
     InvalidTokenScopes,
     TokenNameTaken,
@@ -21,9 +19,7 @@ from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, Sc
 
 
 class CreateToken(Model):
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")] = Field(
-        examples=["github-actions"], description="What it is for. Unique among the tokens of the account."
-    )
+    name: ApiTokenName = Field(examples=["github-actions"], description="What it is for. Unique among the tokens of the account.")
     scopes: list[Scope] = Field(
         min_length=1,
         max_length=len(Scope),

@@ -7,7 +7,10 @@ when the token is revoked. Only the hash of the token is stored, and it is shown
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import StringConstraints
 
 from events.auth import ApiTokenCreated, ApiTokenRevoked, SessionEnded
 from functions.auth.domain.access_grant import AccessGrant
@@ -15,12 +18,15 @@ from functions.auth.domain.rejections import (
     InvalidApiToken,
     InvalidTokenScopes,
 )
+from functions.auth.domain.service_account import ServiceAccount
 from functions.auth.domain.session import EndReason
+from functions.auth.domain.team_rejections import DisabledServiceAccount
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import Role, User
 from functions.kernel import Events, FieldError, Scope, new_id
 from functions.wire import api_tokens
 
+ApiTokenName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 MAX_LIFETIME_DAYS = 365
 MAX_TOKENS = 50
 """Of one user, expired ones included until they are pruned."""
@@ -39,6 +45,8 @@ class ApiToken:
     expires_at: datetime
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    is_of_service_account: bool = False
+    """Then `user_id` is the id of the service account."""
 
     @classmethod
     def create(cls, user: User, name: str, scopes: Sequence[Scope], lifetime_days: int, now: datetime) -> tuple["ApiToken", OpaqueToken, Events]:
@@ -46,10 +54,28 @@ class ApiToken:
         if Scope.ADMIN in scopes and Role.ADMIN not in user.roles:
             detail = "The scope admin needs the role admin, which your account does not have. Choose other scopes."
             raise InvalidTokenScopes(detail, errors=[FieldError("/scopes", detail)])
-        text = OpaqueToken(api_tokens.new_token())
-        token = cls(new_id(), user.id, name, frozenset(scopes), text.hash, now, now + timedelta(days=lifetime_days))
+        return cls._new(user.id, name, scopes, lifetime_days, now)
+
+    @classmethod
+    def create_for_service_account(
+        cls, account: ServiceAccount, name: str, scopes: Sequence[Scope], lifetime_days: int, now: datetime
+    ) -> tuple["ApiToken", OpaqueToken, Events]:
+        """As `create`. Raises InvalidTokenScopes and DisabledServiceAccount."""
+        if Scope.ADMIN in scopes:
+            detail = "The scope admin is for administrators of the installation, and a service account is none. Choose other scopes."
+            raise InvalidTokenScopes(detail, errors=[FieldError("/scopes", detail)])
+        if not account.is_active:
+            raise DisabledServiceAccount
+        return cls._new(account.id, name, scopes, lifetime_days, now, is_of_service_account=True)
+
+    @classmethod
+    def _new(
+        cls, user_id: UUID, name: str, scopes: Sequence[Scope], lifetime_days: int, now: datetime, *, is_of_service_account: bool = False
+    ) -> tuple["ApiToken", OpaqueToken, Events]:
+        text, expires_at = OpaqueToken(api_tokens.new_token()), now + timedelta(days=lifetime_days)
+        token = cls(new_id(), user_id, name, frozenset(scopes), text.hash, now, expires_at, is_of_service_account=is_of_service_account)
         created = ApiTokenCreated(
-            token_id=token.id, user_id=user.id, name=name, scopes=tuple(sorted(token.scopes)), expires_at=token.expires_at, at=now
+            token_id=token.id, user_id=user_id, name=name, scopes=tuple(sorted(token.scopes)), expires_at=token.expires_at, at=now
         )
         return token, text, (created,)
 
@@ -67,6 +93,10 @@ class ApiToken:
             return False
         self.last_used_at = now
         return True
+
+    def refuse(self, now: datetime) -> Events:
+        """Have its access tokens refused while its holder may not act."""
+        return (SessionEnded(session_id=self.id, user_id=self.user_id, reason=EndReason.SUSPENDED, at=now),)
 
     @property
     def grant(self) -> AccessGrant:

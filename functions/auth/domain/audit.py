@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,10 @@ from functions.kernel import new_id
 FIRST_HASH = "0" * 64
 """`previousHash` of the first entry."""
 SALT_BYTES = 32
+REMOVAL = "auth.housekeeping"
+"""The function of the entry that records that entries at the beginning were removed. Its target is `audit`."""
+MIN_RETENTION = timedelta(days=30)
+"""The database removes nothing younger (`sql/auth`)."""
 ERASURE = "auth.on_user_deleted"
 """The function of the entry that records that the personal data of a user was erased. Its target is `users/<id>`."""
 
@@ -89,20 +93,29 @@ def chain(head: Head, records: Sequence[AuditRecord], *, erased: frozenset[UUID]
     return entries
 
 
+def removal(last: Head, now: datetime) -> AuditRecord:
+    """The record that entries up to `last` were removed. It has the hash of `last`, from which the rest of the chain goes on."""
+    return _system_record(REMOVAL, "audit", str(new_id()), now, {"removedThrough": last.sequence, "removedHash": last.hash})
+
+
 def erasure(user_id: UUID, correlation_id: str, now: datetime) -> AuditRecord:
     """The record that the personal data of a user was erased, because the account was deleted."""
+    return _system_record(ERASURE, erasure_target(user_id), correlation_id, now)
+
+
+def _system_record(function: str, target: str, correlation_id: str, now: datetime, after: Mapping[str, Any] | None = None) -> AuditRecord:
     return AuditRecord(
         id=new_id(),
         at=now,
-        function=ERASURE,
+        function=function,
         actor=ActorKind.SYSTEM,
         user_id=None,
         session_id=None,
-        target=erasure_target(user_id),
+        target=target,
         outcome="done",
         reason=None,
         before=None,
-        after=None,
+        after=None if after is None else dict(after),
         is_personal=False,
         address="",
         user_agent="",

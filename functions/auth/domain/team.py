@@ -112,7 +112,7 @@ def membership_event(membership: Membership, now: datetime, *, has_ended: bool =
 
 def require_shared(access: TeamAccess) -> None:
     """Raises PersonalTeam."""
-    if access.team_id == access.membership.user_id == access.membership.id:
+    if access.membership.is_personal:
         raise PersonalTeam
 
 

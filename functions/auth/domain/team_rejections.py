@@ -55,6 +55,26 @@ class TooManyInvitations(TooManyRequests):
     """You have sent many invitations in the last hour. Wait before the next one."""
 
 
+class ServiceAccountNotFound(NotFound):
+    """The team has no service account with this id. `GET /v1/teams/{teamId}/service-accounts` lists them."""
+
+
+class ServiceAccountNameTaken(Conflict):
+    """The team has a service account of this name. Choose another name, or delete that one first."""
+
+
+class TooManyServiceAccounts(Conflict):
+    """The team has as many service accounts as it may have. Delete one that is not used."""
+
+
+class OwnerRole(Invalid):
+    """A service account cannot be an owner: a team is owned by people. Choose admin, developer, viewer or billing."""
+
+
+class DisabledServiceAccount(Conflict):
+    """The service account is disabled. Enable it first: `capsule service-accounts enable`."""
+
+
 class UnknownApplication(Invalid):
     """The team has no application with this id. A new application is known here after a second."""
 

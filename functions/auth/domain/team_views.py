@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from functions.auth.domain.invitation import Invitation
+from functions.auth.domain.service_account import ServiceAccount
 from functions.auth.domain.team import Team
 from functions.kernel import PERMISSIONS, Grant, Membership, Model, Permission, Role
 
@@ -81,6 +82,32 @@ class InvitationView(Model):
     @classmethod
     def of(cls, each: Invitation) -> Self:
         return cls(id=each.id, team_id=each.team_id, email=each.email, role=each.role, created_at=each.created_at, expires_at=each.expires_at)
+
+
+class ServiceAccountView(Model):
+    """`created_by`: the user. `disabled_at`: since when its API tokens are refused."""
+
+    id: UUID
+    team_id: UUID
+    name: str
+    role: Role
+    grants: list[GrantView]
+    created_by: UUID
+    created_at: datetime
+    disabled_at: datetime | None
+
+    @classmethod
+    def of(cls, each: ServiceAccount) -> Self:
+        return cls(
+            id=each.id,
+            team_id=each.team_id,
+            name=each.name,
+            role=each.role,
+            grants=GrantView.all_of(each.membership),
+            created_by=each.created_by,
+            created_at=each.created_at,
+            disabled_at=each.disabled_at,
+        )
 
 
 class TeamPermissionsView(Model):

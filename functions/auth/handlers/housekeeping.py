@@ -1,17 +1,19 @@
 """Clean up the auth database and resume stuck registrations.
 
 Deletes used and expired tokens, ended sessions, old failures, accounts that nobody verified, and accounts at the end of
-their grace period. Runs the runtime's clean-up, and sends reminders again that were lost.
+their grace period, and entries of the audit log beyond their retention. Runs the runtime's clean-up, and sends reminders again that were lost.
 """
 
 from events.auth import ApiTokenRevoked, SessionEnded, UserDeleted, UserExpired
-from events.teams import TeamChanged, TeamDeleted, TeamMembershipChanged
+from events.teams import ServiceAccountDeleted, TeamChanged, TeamDeleted, TeamMembershipChanged
 from functions.auth.domain.email import Email
 from functions.auth.domain.registration import RegistrationTimedOut
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.user import UNVERIFIED_LIFETIME
 from functions.auth.ports import (
     ApiTokens,
+    AuditLog,
+    AuditRetention,
     DeviceAuthorizations,
     EmailChanges,
     Housekeeping,
@@ -30,11 +32,16 @@ from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 500
+REMOVED_ENTRIES = 5_000
+"""Entries of the audit log that one transaction removes."""
 
 
 @every(
     "*/10 * * * *",
-    emits=[ApiTokenRevoked, RegistrationTimedOut, SessionEnded, TeamChanged, TeamDeleted, TeamMembershipChanged, UserDeleted, UserExpired],
+    emits=[
+        *(ApiTokenRevoked, RegistrationTimedOut, ServiceAccountDeleted, SessionEnded, TeamChanged),
+        *(TeamDeleted, TeamMembershipChanged, UserDeleted, UserExpired),
+    ],
 )
 async def housekeeping(
     housekeeping: Housekeeping,
@@ -51,11 +58,18 @@ async def housekeeping(
     registrations: Registrations,
     invitations: Invitations,
     affiliations: TeamAffiliations,
+    audit_log: AuditLog,
+    retention: AuditRetention,
     clock: Clock,
     work: Work,
 ) -> None:
     now = clock.now()
     await housekeeping.sweep()
+    if retention.age is not None:
+        removed = REMOVED_ENTRIES
+        while removed == REMOVED_ENTRIES:
+            async with work.preparing():  # done again, it changes nothing
+                removed = await audit_log.remove(now - retention.age, REMOVED_ENTRIES, now)
     async with work.recording() as record:
         await sessions.prune(now)
         await api_tokens.prune(now)

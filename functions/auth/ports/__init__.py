@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from functions.auth.ports.accounts import Administrators, DeletionPolicy, EmailChanges, EmailTaken, Registrations, Users, VerificationTokens
-from functions.auth.ports.audit import AuditLog
+from functions.auth.ports.audit import AuditLog, AuditRetention
 from functions.auth.ports.emails import EmailTokens, Mailer, SentEmails
 from functions.auth.ports.mail_delivery import Mailbox, Notifications, Suppressions
 from functions.auth.ports.passkeys import PasskeyCeremonies, PasskeyChallenges, Passkeys
@@ -22,7 +22,7 @@ from functions.auth.ports.sessions import (
     Vault,
 )
 from functions.auth.ports.sign_in import DashboardPages, DeviceAuthorizations, Identities, IdentityProviders, ProviderClient, ProviderLogins
-from functions.auth.ports.teams import Invitations, Teams
+from functions.auth.ports.teams import Invitations, ServiceAccounts, Teams
 
 __all__ = [
     "AccessToken",
@@ -30,6 +30,7 @@ __all__ = [
     "Administrators",
     "ApiTokens",
     "AuditLog",
+    "AuditRetention",
     "DashboardPages",
     "DeletionPolicy",
     "DeviceAuthorizations",
@@ -57,6 +58,7 @@ __all__ = [
     "RevokedSessions",
     "SecondFactors",
     "SentEmails",
+    "ServiceAccounts",
     "Sessions",
     "Suppressions",
     "Teams",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -22,8 +22,18 @@ class AuditFilter:
     until: datetime | None = None
 
 
+REMOVAL_PERIOD = timedelta(days=1)
+
+
+class AuditRetention(Protocol):
+    @property
+    def age(self) -> timedelta | None:
+        """How long entries are kept; None: without a limit."""
+        ...
+
+
 class AuditLog(Protocol):
-    """Append-only. The chain has no gap."""
+    """Append-only. The chain has no gap; its beginning may be removed."""
 
     async def append(self, records: Sequence[AuditRecord]) -> int:
         """Chain records in their order behind the last entry, each once by its id. Returns how many were new.
@@ -34,6 +44,18 @@ class AuditLog(Protocol):
 
     async def erase(self, user_id: UUID, correlation_id: str, now: datetime) -> None:
         """Delete the personal data of a user's entries and append the entry that records it. Idempotent."""
+        ...
+
+    async def remove(self, before: datetime, limit: int, now: datetime) -> int:
+        """Remove entries from the beginning up to the first one that is not older than `before`, at most `limit`, and append the entry
+        that records it. The last entry stays. Returns how many were removed. Idempotent.
+
+        Does nothing until the first entry is a day older than `before`, so that it is recorded once a day.
+        """
+        ...
+
+    async def checkpoint(self) -> Head:
+        """The last entry that was removed; sequence 0 if none was."""
         ...
 
     async def head(self) -> Head: ...

@@ -12,6 +12,7 @@ from functions.auth.domain.email import Email
 from functions.auth.domain.lockout import FailedLogins
 from functions.auth.domain.password import Password
 from functions.auth.domain.second_factor import SecondFactor
+from functions.auth.domain.service_account import ServiceAccount
 from functions.auth.domain.session import EndReason, FirstStep, Session
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import User
@@ -76,8 +77,12 @@ class ApiTokens(Protocol):
         """Store use and revocation. Access tokens of a revoked token are refused."""
         ...
 
+    async def replace_ids(self, service_account_id: UUID) -> None:
+        """Give the tokens of a service account new ids: access tokens with the former ids stay refused, those with the new ones are accepted."""
+        ...
+
     async def list_for_user(self, user_id: UUID) -> Sequence[ApiToken]:
-        """The tokens that are not revoked, newest first. Expired ones are among them until they are pruned."""
+        """Of a user or a service account. The tokens that are not revoked, newest first. Expired ones are among them until they are pruned."""
         ...
 
     async def prune(self, now: datetime) -> int:
@@ -171,6 +176,8 @@ class AccessToken:
 
 class AccessTokenIssuer(Protocol):
     def issue(self, user: User, grant: AccessGrant, now: datetime) -> AccessToken: ...
+
+    def issue_for_service_account(self, account: ServiceAccount, grant: AccessGrant, now: datetime) -> AccessToken: ...
 
 
 class PublicKeys(Protocol):

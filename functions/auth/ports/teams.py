@@ -7,6 +7,7 @@ from uuid import UUID
 
 from functions.auth.domain.email import Email
 from functions.auth.domain.invitation import Invitation
+from functions.auth.domain.service_account import ServiceAccount
 from functions.auth.domain.team import Member, Team
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import Membership, TeamAccess
@@ -73,8 +74,34 @@ class Teams(Protocol):
         """Idempotent, in whichever order the events arrive."""
         ...
 
+    async def transfer_application(self, application_id: UUID, team_id: UUID) -> None:
+        """Remember the team that an application was moved to. A deleted application stays deleted. Idempotent."""
+        ...
+
     async def list_applications(self, team_id: UUID) -> Sequence[UUID]:
         """Applications of a shared team that are not deleted."""
+        ...
+
+
+class ServiceAccounts(Protocol):
+    async def add(self, account: ServiceAccount) -> None:
+        """Raises ServiceAccountNameTaken, and TooManyServiceAccounts beyond MAX_SERVICE_ACCOUNTS. The team is locked."""
+        ...
+
+    async def find(self, account_id: UUID) -> ServiceAccount | None:
+        """Also a deleted one."""
+        ...
+
+    async def get(self, access: TeamAccess, account_id: UUID) -> ServiceAccount:
+        """Of the team. Not locked: changes hold the team's lock. Raises ServiceAccountNotFound, also for a deleted one."""
+        ...
+
+    async def save(self, account: ServiceAccount) -> None:
+        """Store role, grants and state."""
+        ...
+
+    async def list_of(self, team_id: UUID) -> Sequence[ServiceAccount]:
+        """Oldest first, without deleted ones."""
         ...
 
 

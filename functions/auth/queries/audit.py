@@ -1,6 +1,7 @@
 """List the audit log, the last entry first.
 
-Users see their own actions, and what was tried with their account without signing in. Administrators see everything.
+Users see their own actions, and what was tried with their account without signing in. With `userId`, managers of a team see what
+its service accounts did. Administrators see everything.
 """
 
 import json
@@ -12,9 +13,9 @@ from pydantic import Field
 
 from events.platform import ActorKind
 from functions.auth.domain.audit import AuditEntry
-from functions.auth.ports import AuditLog
+from functions.auth.ports import AuditLog, ServiceAccounts, Teams
 from functions.auth.ports.audit import AuditFilter
-from functions.kernel import OWN_ACCOUNT, Caller, Model, Page, PositiveInt64, Text, Timestamp, query
+from functions.kernel import OWN_ACCOUNT, Caller, Model, Page, Permission, PositiveInt64, Text, Timestamp, query
 
 ShortText = Annotated[Text, Field(max_length=300, pattern=r"^[^\x00]*$")]
 
@@ -22,7 +23,7 @@ ShortText = Annotated[Text, Field(max_length=300, pattern=r"^[^\x00]*$")]
 class ListAudit(Model):
     cursor: PositiveInt64 | None = None
     limit: int = Field(default=50, ge=1, le=200)
-    user_id: UUID | None = Field(default=None, description="Only entries of this user.")
+    user_id: UUID | None = Field(default=None, description="Only entries of this user or service account.")
     action: ShortText | None = Field(default=None, examples=["deploy.roll_back"], description="A function, or a context with all its functions.")
     target: ShortText | None = Field(default=None, description="The path of a resource, with everything below it.")
     since: Timestamp | None = Field(default=None, description="The first time that is included.")
@@ -57,8 +58,15 @@ class AuditEntryView(Model):
 
 
 @query(http="GET /v1/audit", allow=OWN_ACCOUNT, is_session_only=True)
-async def audit(request: ListAudit, audit_log: AuditLog, caller: Caller) -> Page[AuditEntryView]:
-    user_id = request.user_id if caller.is_admin else caller.user_id
+async def audit(request: ListAudit, audit_log: AuditLog, accounts: ServiceAccounts, teams: Teams, caller: Caller) -> Page[AuditEntryView]:
+    user_id = request.user_id if caller.is_admin or await _manages(request.user_id, accounts, teams, caller) else caller.user_id
     selection = AuditFilter(user_id, request.action, request.target, request.since, request.until)
     rows = await audit_log.list_page(selection, before=request.cursor, limit=request.limit + 1)
     return Page.from_rows(rows, request.limit, AuditEntryView.of, cursor=lambda row: row.sequence)
+
+
+async def _manages(account_id: UUID | None, accounts: ServiceAccounts, teams: Teams, caller: Caller) -> bool:
+    """Whether it is a service account, deleted or not, of a team whose members the caller manages."""
+    account = await accounts.find(account_id) if account_id else None
+    membership = await teams.find_membership(account.team_id, caller.user_id) if account else None
+    return membership is not None and membership.allows(Permission.TEAM_MANAGE)

@@ -43,12 +43,21 @@ class AuditChainView(Model):
     """`head_sequence`, `head_hash`: the last entry of the log. Note them elsewhere, and compare them with a later export."""
 
     items: list[ChainedEntryView]
+    removed_through: int
+    """The last entry that was removed after its retention, with its hash: the first entry that is left follows it. 0: none was."""
+    removed_hash: str
     head_sequence: int
     head_hash: str
 
 
 @query(http="GET /v1/audit/chain", allow=ADMIN)
 async def audit_chain(request: ExportAuditChain, audit_log: AuditLog) -> AuditChainView:
-    head = await audit_log.head()
+    head, removed = await audit_log.head(), await audit_log.checkpoint()
     rows = await audit_log.list_chain(after=request.after, limit=request.limit)
-    return AuditChainView(items=[ChainedEntryView.of(row) for row in rows], head_sequence=head.sequence, head_hash=head.hash)
+    return AuditChainView(
+        items=[ChainedEntryView.of(row) for row in rows],
+        removed_through=removed.sequence,
+        removed_hash=removed.hash,
+        head_sequence=head.sequence,
+        head_hash=head.hash,
+    )

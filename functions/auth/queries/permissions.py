@@ -2,7 +2,7 @@
 
 from events.teams import TeamChanged, TeamDeleted
 from functions.auth.domain.team_views import TeamPermissionsView
-from functions.auth.ports import Teams
+from functions.auth.ports import ServiceAccounts, Teams
 from functions.kernel import OWN_ACCOUNT, Cache, Caller, Membership, Model, Page, query
 
 
@@ -10,7 +10,11 @@ class ListPermissions(Model):
     pass
 
 
-@query(http="GET /v1/me/permissions", allow=OWN_ACCOUNT, cache=Cache(60, purged_by=(TeamChanged, TeamDeleted)))
-async def permissions(request: ListPermissions, teams: Teams, caller: Caller) -> Page[TeamPermissionsView]:
+@query(http="GET /v1/me/permissions", allow=OWN_ACCOUNT, cache=Cache(60, purged_by=(TeamChanged, TeamDeleted)), allows_service_accounts=True)
+async def permissions(request: ListPermissions, teams: Teams, accounts: ServiceAccounts, caller: Caller) -> Page[TeamPermissionsView]:
+    if caller.is_service_account:
+        account = await accounts.find(caller.user_id)
+        team = await teams.find(account.team_id) if account else None
+        return Page(items=[TeamPermissionsView.of(account.membership, team.name)] if account and team else [])
     personal = TeamPermissionsView.of(Membership.personal(caller.user_id), "")
     return Page(items=[personal, *(TeamPermissionsView.of(membership, team.name) for team, membership in await teams.list_of(caller.user_id))])

@@ -7,7 +7,7 @@ from functions.auth.domain.rejections import (
 )
 from functions.auth.domain.team import Team
 from functions.auth.domain.team_views import TeamView
-from functions.auth.ports import Teams, Users
+from functions.auth.ports import ServiceAccounts, Teams, Users
 from functions.kernel import OWN_ACCOUNT, Cache, Caller, Model, Page, Role, query
 
 
@@ -20,8 +20,13 @@ class ListTeams(Model):
     allow=OWN_ACCOUNT,
     rejects=[UnknownUser],
     cache=Cache(60, purged_by=(TeamChanged, TeamDeleted), purged_by_own=(EmailChanged,)),
+    allows_service_accounts=True,
 )
-async def teams(request: ListTeams, teams: Teams, users: Users, caller: Caller) -> Page[TeamView]:
+async def teams(request: ListTeams, teams: Teams, accounts: ServiceAccounts, users: Users, caller: Caller) -> Page[TeamView]:
+    if caller.is_service_account:
+        account = await accounts.find(caller.user_id)
+        team = await teams.find(account.team_id) if account else None
+        return Page(items=[TeamView.of(team, account.role)] if account and team else [])
     user = await users.get(caller.user_id)
     if user is None:
         raise UnknownUser

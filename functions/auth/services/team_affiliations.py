@@ -6,12 +6,14 @@ from uuid import UUID
 
 from functions.auth.domain.team import Roster, Team, membership_event
 from functions.auth.ports import Teams
+from functions.auth.services.service_account_tokens import ServiceAccountTokens
 from functions.kernel import Events, Membership, OutgoingMessage, Role
 
 
 class TeamAffiliations:
-    def __init__(self, teams: Teams) -> None:
+    def __init__(self, teams: Teams, service_accounts: ServiceAccountTokens) -> None:
         self._teams = teams
+        self._service_accounts = service_accounts
 
     async def owned_alone(self, user_id: UUID) -> Sequence[Team]:
         """Teams with other members or applications of which the user is the only owner. Holds the locks of all teams of the user."""
@@ -33,6 +35,7 @@ class TeamAffiliations:
         for team, membership in await self._locked(user_id):
             roster = await self._roster(team.id)
             if len(roster.members) == 1:
+                events += await self._service_accounts.delete_all(team.id, now)
                 events += team.delete(roster, now)
                 await self._teams.delete(team.id)
                 continue

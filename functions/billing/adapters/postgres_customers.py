@@ -9,12 +9,9 @@ from psycopg.rows import class_row, dict_row
 
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
-from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Entitlements, Meter, Plan, Price, Tier
-from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.runtime.storage.database import Database
 
-BATCH_SIZE = 10_000
 PLAN: LiteralString = """code, version, name, fee_minor, currency, applications, memory_mib
     FROM plans JOIN entitlements ON (plan_code, plan_version) = (code, version)"""
 CUSTOMER: LiteralString = "id, user_id, email, created_at, provider_id, payment_method, account_refusal_reason, deleted_at, closed_at"
@@ -152,58 +149,3 @@ class PostgresPlans:
         prices = {meter: Price(included[meter], tuple(of_meter)) for meter, of_meter in tiers.items()}
         entitlements = Entitlements(plan["applications"], plan["memory_mib"])
         return Plan(plan["code"], plan["version"], plan["name"], Money(plan["fee_minor"], plan["currency"]), prices, entitlements)
-
-
-class PostgresUsage:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def record(self, record: UsageRecord) -> bool:
-        inserted = await self._database.connection.execute(
-            """
-            WITH recorded AS (
-                INSERT INTO usage_records
-                    (id, user_id, application_id, environment, window_from, window_to, requests, cpu_milliseconds)
-                VALUES (%(id)s, %(user)s, %(application)s, %(environment)s, %(begin)s, %(end)s, %(requests)s, %(cpu)s)
-                ON CONFLICT (id) DO NOTHING
-                RETURNING user_id, application_id, environment, requests, cpu_milliseconds
-            )
-            INSERT INTO usage_hours AS sums (user_id, hour, application_id, environment, requests, cpu_milliseconds, cpu_until)
-            SELECT user_id, %(hour)s, application_id, environment, requests, cpu_milliseconds, %(cpu_until)s FROM recorded
-            ON CONFLICT (user_id, hour, application_id, environment) DO UPDATE
-            SET requests = sums.requests + excluded.requests, cpu_milliseconds = sums.cpu_milliseconds + excluded.cpu_milliseconds,
-                cpu_until = greatest(sums.cpu_until, excluded.cpu_until)
-            """,
-            {
-                "id": record.id,
-                "user": record.user_id,
-                "application": record.application_id,
-                "environment": record.environment,
-                "begin": record.begin,
-                "end": record.end,
-                "requests": record.requests,
-                "cpu": record.cpu_milliseconds,
-                "hour": record.hour,
-                "cpu_until": record.cpu_until,
-            },
-        )
-        return inserted.rowcount == 1
-
-    async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
-        async with self._database.connection.cursor(row_factory=class_row(EnvironmentUsage)) as cursor:
-            await cursor.execute(
-                """
-                SELECT application_id, environment, sum(requests)::bigint AS requests, sum(cpu_milliseconds)::bigint AS cpu_milliseconds,
-                    max(cpu_until) AS cpu_until
-                FROM usage_hours WHERE user_id = %s AND hour >= %s AND hour < %s
-                GROUP BY application_id, environment ORDER BY application_id, environment
-                """,
-                (user_id, period.begin, period.end),
-            )
-            return await cursor.fetchall()
-
-    async def prune_ids(self, before: datetime) -> int:
-        deleted = await self._database.connection.execute(
-            "DELETE FROM usage_records WHERE id IN (SELECT id FROM usage_records WHERE window_from < %s LIMIT %s)", (before, BATCH_SIZE)
-        )
-        return deleted.rowcount

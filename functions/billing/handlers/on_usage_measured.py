@@ -16,9 +16,10 @@ from functions.kernel import Clock, Done, Order, on
 async def on_usage_measured(
     event: UsageMeasured, customers: Customers, subscriptions: Subscriptions, usage: Usage, limits: UsageLimits, clock: Clock
 ) -> Done[None]:
+    owner = await usage.owner_at(event.application_id, event.window_from)
     record = UsageRecord(
         id=event.usage_id,
-        user_id=event.user_id,
+        user_id=owner or event.user_id,
         application_id=event.application_id,
         environment=event.environment,
         begin=event.window_from,
@@ -28,7 +29,7 @@ async def on_usage_measured(
     )
     now = clock.now()
     record.check(now)
-    customer = await customers.get_by_user(event.user_id)
+    customer = await customers.get_by_user(record.user_id)
     # the lock comes before the record: of two records at once, the second one sees the sum of both
     subscription = await subscriptions.lock(customer.id) if customer is not None else None
     if not await usage.record(record) or customer is None or subscription is None:

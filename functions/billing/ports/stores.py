@@ -15,6 +15,7 @@ from functions.billing.domain.rated_periods import RatedPeriod
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.subscribers import Subscriber
 from functions.billing.domain.subscriptions import Subscription
+from functions.billing.domain.transfers import Transfer
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.kernel import TeamAccess
 
@@ -182,6 +183,14 @@ class Subscribers:
 
 
 class Usage(Protocol):
+    async def owner_at(self, application_id: UUID, at: datetime) -> UUID | None:
+        """Who owned the application, if it was ever moved; None: whoever the record names. `transfer` waits until the transaction ends."""
+        ...
+
+    async def transfer(self, transfer: Transfer) -> None:
+        """Remember a transfer, and move the records that were added to another payer. Idempotent, in any order."""
+        ...
+
     async def record(self, record: UsageRecord) -> bool:
         """Add the record to its hour. Returns False, and adds nothing, if its id was recorded before."""
         ...

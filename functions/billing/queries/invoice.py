@@ -1,4 +1,4 @@
-"""Show an invoice with its lines, payment, refunds and disputes."""
+"""Show an invoice with payment, refunds and disputes."""
 
 from datetime import datetime
 from uuid import UUID

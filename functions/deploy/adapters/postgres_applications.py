@@ -18,9 +18,11 @@ from functions.kernel import ApplicationAccess, Transient
 from functions.runtime.storage.database import Database
 
 SETTINGS = tuple(each.name for each in fields(ApplicationSettings))
-OTHERS = ("id", "user_id", "name", "repository", "image", "created_at", "status", "deleted_at", "version", "config_version")
+OTHERS = ("id", "user_id", "name", "repository", "image", "created_at", "status", "deleted_at", "version", "config_version", "protected_environments")
 COLUMNS = ", ".join((*OTHERS, *SETTINGS))
-UPDATES = ", ".join(f"{name} = %({name})s" for name in ("name", "repository", "image", "status", "deleted_at", "config_version", *SETTINGS))
+UPDATES = ", ".join(
+    f"{name} = %({name})s" for name in ("name", "repository", "image", "status", "deleted_at", "config_version", "protected_environments", *SETTINGS)
+)
 INSERTED = ("name", "repository", "image", "created_at", *SETTINGS)
 
 
@@ -68,10 +70,10 @@ class PostgresApplications:
     async def lock_any(self, application_id: UUID) -> Application:
         return await self._one(f"SELECT {COLUMNS} FROM applications WHERE id = %s FOR UPDATE", application_id)
 
-    async def find_team(self, application_id: UUID) -> UUID | None:
-        cursor = await self._database.connection.execute("SELECT user_id FROM applications WHERE id = %s", (application_id,))
+    async def find_ownership(self, application_id: UUID) -> tuple[UUID, Collection[str]] | None:
+        cursor = await self._database.connection.execute("SELECT user_id, protected_environments FROM applications WHERE id = %s", (application_id,))
         row = await cursor.fetchone()
-        return row[0] if row else None
+        return (row[0], row[1]) if row else None
 
     async def lock_all(self, user_id: UUID) -> Sequence[Application]:
         sql = f"SELECT {COLUMNS} FROM applications WHERE user_id = %s AND status = 'active' ORDER BY id FOR UPDATE"
@@ -97,6 +99,14 @@ class PostgresApplications:
         if cursor.rowcount != 1:
             raise Transient(f"application {application.id} has changed since it was read")
         application.version += 1
+
+    async def transfer(self, application: Application, former_team_id: UUID) -> None:
+        for step, team_id in ((-1, former_team_id), (1, application.user_id)):
+            await self._database.connection.execute(
+                "UPDATE quotas SET applications_used = applications_used + %s, version = version + 1 WHERE user_id = %s", (step, team_id)
+            )
+        await self._database.connection.execute("UPDATE applications SET user_id = %s WHERE id = %s", (application.user_id, application.id))
+        await self.save(application)
 
     async def page(self, team_ids: Collection[UUID], *, before: UUID | None, limit: int) -> Sequence[Application]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
@@ -134,9 +144,9 @@ def _name_taken(application: Application, violation: errors.UniqueViolation) -> 
 def _row(application: Application) -> dict[str, Any]:
     row = asdict(application)
     settings: dict[str, Any] = row.pop("settings")
-    return row | settings
+    return row | settings | {"protected_environments": list(application.protected_environments)}
 
 
 def _read(row: dict[str, Any]) -> Application:
     settings = ApplicationSettings.of(**{name: row.pop(name) for name in SETTINGS})
-    return Application(**row, settings=settings)
+    return Application(**row | {"protected_environments": tuple(row["protected_environments"])}, settings=settings)

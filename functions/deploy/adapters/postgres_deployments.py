@@ -26,7 +26,20 @@ SELECT = """
 """
 MUTABLE_COLUMNS = ("attempt", "commit", "release_id", "url", "traffic_at", "revision", "reason", "detail", "rolled_back_to")
 INSERTED_COLUMNS = (
-    *("id", "application_id", "environment", "cause", "ref", "previous_id", "correlation_id", "requested_at", "status", "commit", "release_id"),
+    *(
+        "id",
+        "application_id",
+        "environment",
+        "cause",
+        "ref",
+        "previous_id",
+        "correlation_id",
+        "requested_at",
+        "started_by",
+        "status",
+        "commit",
+        "release_id",
+    ),
     *("changed_at", "deadline_at", "reminder_at", "version"),
 )
 INSERTED_VALUES = ", ".join(f"%({name})s" for name in INSERTED_COLUMNS)

@@ -77,6 +77,17 @@ class PostgresQuotas:
         await self._database.connection.execute("SELECT FROM quotas WHERE user_id = %s FOR UPDATE", (user_id,))
         return await self._read(user_id)
 
+    async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:
+        await self._database.connection.execute("SELECT FROM quotas WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE", ([first, second],))
+        return await self._read(first), await self._read(second)
+
+    async def reserved_memory(self, application_id: UUID) -> int:
+        cursor = await self._database.connection.execute(
+            "SELECT coalesce(sum(reserved_memory_mib), 0)::int FROM environments WHERE application_id = %s", (application_id,)
+        )
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
     async def _read(self, user_id: UUID) -> Quota | None:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(f"SELECT {COLUMNS} FROM quotas WHERE user_id = %(user_id)s", {"user_id": user_id})

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationRenamed
+from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationRenamed, ApplicationTransferred, EnvironmentProtectionChanged
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.image_reference import ImageReference
-from functions.deploy.domain.names import ApplicationName, Ref, namespace_of
+from functions.deploy.domain.names import PRODUCTION, ApplicationName, Ref, namespace_of
 from functions.deploy.domain.rejections import ApplicationNotFound, InvalidRef, InvalidSettings
 from functions.deploy.domain.repository import Repository
 from functions.kernel import Events, FieldError, new_id
@@ -32,6 +32,8 @@ class Application:
     image: str | None = None
     """Reference of the image that it deploys, instead of building a repository."""
     settings: ApplicationSettings = field(default_factory=ApplicationSettings)
+    protected_environments: tuple[str, ...] = (PRODUCTION,)
+    """Names, sorted, also of environments that do not exist. A developer changes what runs there only with a grant that names it."""
 
     @classmethod
     def create(
@@ -76,6 +78,25 @@ class Application:
             return ()
         self.name = str(name)
         return (ApplicationRenamed(application_id=self.id, user_id=self.user_id, name=self.name, at=at),)
+
+    def transfer(self, team_id: UUID, at: datetime) -> Events:
+        """Make another team the owner. Idempotent."""
+        if self.user_id == team_id:
+            return ()
+        former, self.user_id = self.user_id, team_id
+        return (ApplicationTransferred(application_id=self.id, user_id=team_id, former_user_id=former, name=self.name, at=at),)
+
+    def protect(self, environment: str, is_protected: bool, at: datetime) -> Events:
+        """Say whether a developer needs a grant for an environment. Idempotent."""
+        others = {each for each in self.protected_environments if each != environment}
+        names = tuple(sorted({*others, environment} if is_protected else others))
+        if names == self.protected_environments:
+            return ()
+        self.protected_environments = names
+        changed = EnvironmentProtectionChanged(
+            application_id=self.id, user_id=self.user_id, environment=environment, is_protected=is_protected, at=at
+        )
+        return (changed,)
 
     def ref_to_deploy(self, ref: Ref | None) -> Ref | None:
         """Return what a deployment deploys: the ref of the request, or else the branch. Raises InvalidRef."""

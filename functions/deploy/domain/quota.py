@@ -6,7 +6,7 @@ from typing import Self
 from uuid import UUID
 
 from events.deploy import AccountStandingChanged, QuotaGranted
-from functions.deploy.domain.rejections import OverQuota, SubscriptionSuspended, UsageExhausted
+from functions.deploy.domain.rejections import ApplicationQuotaExceeded, MemoryQuotaExceeded, OverQuota, SubscriptionSuspended, UsageExhausted
 from functions.deploy.domain.standing import GracePolicy, Restriction, Standing
 from functions.kernel import Events
 
@@ -84,6 +84,16 @@ class Quota:
         if is_growth and self.restriction is Restriction.OVER_QUOTA:
             raise OverQuota(
                 f"{reason} Nothing new starts while that is too much: delete applications or environments, scale down, or change your plan."
+            )
+
+    def check_room(self, memory_mib: int) -> None:
+        """Whether another application fits, which has reserved so much memory. Raises ApplicationQuotaExceeded and MemoryQuotaExceeded."""
+        if self.applications_used >= self.applications:
+            raise ApplicationQuotaExceeded.of(self.applications_used, self.applications, self.plan)
+        if memory_mib and self.memory_used_mib + memory_mib > self.memory_mib:
+            raise MemoryQuotaExceeded(
+                f"The team uses {self.memory_used_mib} of {self.memory_mib} MiB of its {self.plan} plan, and the application has {memory_mib} MiB. "
+                "Scale it down or change the plan."
             )
 
     def review(self, policy: GracePolicy, now: datetime) -> tuple[Standing, Events]:

@@ -56,6 +56,10 @@ class ApplicationIsDeployed(Conflict):
         return cls(f"{name} has been deployed, and its name is part of its addresses: create {new_name} with the same settings, then delete {name}.")
 
 
+class ApplicationIsPaused(Conflict):
+    """Environments of the application are paused, since its team is restricted. Lift the restriction first: `capsule quota`."""
+
+
 class ApplicationQuotaExceeded(Forbidden):
     """Application quota exceeded. Delete an application, or change to a larger plan."""
 

@@ -42,6 +42,14 @@ class Quotas(Protocol):
 
     async def find(self, user_id: UUID) -> Quota | None: ...
 
+    async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:
+        """`lock` for two users, always in the same order."""
+        ...
+
+    async def reserved_memory(self, application_id: UUID) -> int:
+        """MiB that the environments of an application have reserved."""
+        ...
+
     async def lock(self, user_id: UUID) -> Quota | None:
         """`find`, with the quota locked until the transaction ends. Lock applications first."""
         ...
@@ -92,8 +100,8 @@ class Applications(Protocol):
         """`get_any`, with the row locked until the transaction ends."""
         ...
 
-    async def find_team(self, application_id: UUID) -> UUID | None:
-        """The team that owns the application, whatever its state."""
+    async def find_ownership(self, application_id: UUID) -> tuple[UUID, Collection[str]] | None:
+        """The team that owns the application, whatever its state, and its protected environments."""
         ...
 
     async def lock_all(self, user_id: UUID) -> Sequence[Application]:
@@ -103,6 +111,10 @@ class Applications(Protocol):
     async def save(self, application: Application) -> None:
         """Compare-and-set by version. Raises ApplicationNameTaken, and Transient if the row has changed since it was
         read."""
+        ...
+
+    async def transfer(self, application: Application, former_team_id: UUID) -> None:
+        """Save an application with another owner, and count it against that one's quota. The quotas of both are locked. Raises as `save`."""
         ...
 
     async def page(self, team_ids: Collection[UUID], *, before: UUID | None, limit: int) -> Sequence[Application]:

@@ -45,6 +45,8 @@ class DeploymentView(Model):
     observation_seconds: int
     """How long the release is observed once it serves."""
     requested_at: datetime
+    started_by: UUID | None
+    """The user or service account that asked for it. Null: Capsule itself, or unknown."""
     finished_at: datetime | None
     steps: list[DeploymentStepView]
     correlation_id: str
@@ -80,6 +82,7 @@ async def deployment(
         url=deployment.url,
         observation_seconds=deployment.terms.observation_seconds,
         requested_at=deployment.requested_at,
+        started_by=deployment.started_by,
         finished_at=deployment.finished_at,
         steps=[DeploymentStepView.model_validate(each, from_attributes=True) for each in deployment.steps],
         correlation_id=deployment.correlation_id,

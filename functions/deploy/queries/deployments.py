@@ -32,6 +32,8 @@ class DeploymentSummaryView(Model):
     rolled_back_to: int | None
     url: str | None
     requested_at: datetime
+    started_by: UUID | None
+    """The user or service account that asked for it. Null: Capsule itself, or unknown."""
     finished_at: datetime | None
 
     @classmethod
@@ -47,6 +49,7 @@ class DeploymentSummaryView(Model):
             rolled_back_to=deployment.rolled_back_to,
             url=deployment.url,
             requested_at=deployment.requested_at,
+            started_by=deployment.started_by,
             finished_at=deployment.finished_at,
         )
 

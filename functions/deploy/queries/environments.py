@@ -18,6 +18,8 @@ class ListEnvironments(Model):
 
 class EnvironmentView(Model):
     name: EnvironmentName
+    is_protected: bool
+    """Whether a developer needs a grant that names it."""
     created_at: datetime
     min_scale: int
     max_scale: int
@@ -53,6 +55,7 @@ async def environments(
         items.append(
             EnvironmentView(
                 name=each.name,
+                is_protected=each.name in application.protected_environments,
                 created_at=each.created_at,
                 min_scale=each.size.min_scale,
                 max_scale=each.size.max_scale,

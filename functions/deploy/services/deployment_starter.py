@@ -1,5 +1,7 @@
 """Start a deployment: shared by deploy, promote, roll back, scale and both configuration commands."""
 
+from uuid import UUID
+
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.deployment import Cause, Deployment
 from functions.deploy.domain.environment import Environment, ObservationPolicy
@@ -53,6 +55,7 @@ class DeploymentStarter:
             correlation_id=origin.correlation_id,
             at=self._clock.now(),
         )
+        deployment.started_by = UUID(origin.actor) if origin.actor else None
         await self._deployments.add(deployment)
         return deployment, events
 
@@ -72,6 +75,7 @@ class DeploymentStarter:
             correlation_id=origin.correlation_id,
             at=self._clock.now(),
         )
+        deployment.started_by = UUID(origin.actor) if origin.actor else None
         await self._deployments.add(deployment)
         return deployment, events
 

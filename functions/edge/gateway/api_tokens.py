@@ -63,6 +63,10 @@ class ApiTokenExchange:
             raise Unauthenticated(exchanged.refusal)
         return exchanged.access_token
 
+    def forget(self, api_token: str) -> None:
+        """Exchange it anew for the next request: the access token is refused, and auth says why, or issues one with another id."""
+        self._cache.pop(sha256(api_token.encode()).digest(), None)
+
     async def _exchange_once(self, key: bytes, api_token: str) -> _Exchanged:
         """Requests with the same token wait for one exchange."""
         task = self._running.get(key)

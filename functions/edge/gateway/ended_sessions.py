@@ -128,10 +128,13 @@ class SessionVerifier:
 
     async def verify(self, token: str, at: datetime) -> tuple[str, Caller]:
         """Return the access token and its caller. Raises Unauthenticated; Unavailable without public keys, a current list or an exchange."""
-        if is_api_token(token):
-            token = await self.api_tokens.access_token(token)
+        api_token = token if is_api_token(token) else None
+        if api_token is not None:
+            token = await self.api_tokens.access_token(api_token)
         caller = self.tokens.verify(token, at)
         if caller.session_id is not None and await self.sessions.has_ended(caller.session_id):
+            if api_token is not None:
+                self.api_tokens.forget(api_token)
             is_session = caller.scopes is None
             raise Unauthenticated("The session of this access token has ended: sign in again." if is_session else "The API token has been revoked.")
         return token, caller

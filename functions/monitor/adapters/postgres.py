@@ -69,6 +69,12 @@ class PostgresApplications:
             (application.id, application.user_id, application.name, application.deleted_at),
         )
 
+    async def transfer(self, application: Application) -> None:
+        await self._database.connection.execute(
+            "INSERT INTO applications (id, user_id, name) VALUES (%s, %s, %s) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id",
+            (application.id, application.user_id, application.name),
+        )
+
     async def rename(self, application: Application) -> None:
         await self._database.connection.execute(
             "INSERT INTO applications (id, user_id, name) VALUES (%s, %s, %s) ON CONFLICT (id) DO UPDATE SET name = excluded.name",

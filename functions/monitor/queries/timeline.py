@@ -48,7 +48,7 @@ class TimelineView(Model):
     entries: list[TimelineEntry]
 
 
-@query(http="GET /v1/timeline/{correlation_id}", allow=OWN_ACCOUNT, rejects=[TimelineNotFound])
+@query(http="GET /v1/timeline/{correlation_id}", allow=OWN_ACCOUNT, rejects=[TimelineNotFound], allows_service_accounts=True)
 async def timeline(request: ShowTimeline, caller: Caller, executions: Executions) -> TimelineView:
     nodes = visible(arrange(await executions.of(request.correlation_id, MAX_EXECUTIONS)), caller)
     if not nodes:

@@ -96,6 +96,8 @@ def combine(rows: Sequence[OutboxRow]) -> OutboxRow:
 
 
 def _actor(declaration: Declaration, caller: Caller | None, change: Change) -> ActorKind:
+    if caller is not None and caller.is_service_account:
+        return ActorKind.SERVICE_ACCOUNT
     if caller is not None:
         return ActorKind.SESSION if caller.scopes is None else ActorKind.TOKEN
     if not declaration.allow.anyone:

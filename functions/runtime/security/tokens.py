@@ -142,14 +142,16 @@ class AccessTokens:
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
-    """Return the caller of verified claims. An API token's have a `scope` (RFC 8693, 4.2), a session's an `auth_time` (OpenID Connect)."""
-    scope, auth_time = claims.get("scope"), claims.get("auth_time")
+    """Return the caller of verified claims. An API token's have a `scope` (RFC 8693, 4.2), a session's an `auth_time` (OpenID Connect),
+    a service account's a `team`."""
+    scope, auth_time, team = claims.get("scope"), claims.get("auth_time"), claims.get("team")
     return Caller(
         UUID(claims["sub"]),
         frozenset(str(role) for role in claims["roles"]),
         UUID(claims["sid"]),
         None if scope is None else frozenset(scope.split()),
         None if auth_time is None else datetime.fromtimestamp(int(auth_time), UTC),
+        None if team is None else UUID(team),
     )
 
 

@@ -6,7 +6,7 @@ import shutil
 import time
 from pathlib import Path
 
-from knative.builder.containers import configuration, dockerfile
+from knative.builder.containers import configuration, dockerfile, newer_syntax
 from knative.builder.containers.accounts import UnknownAccount, find_account
 from knative.builder.containers.engine import NAME, Engine
 from knative.builder.containers.image_config import ImageConfig, read_config
@@ -70,7 +70,25 @@ class ContainerBuild:
         folder = self._parameters.root / FOLDER / SECRETS
         arguments = {name: value for name, value in values.variables.items() if name in names}
         log(f"==> Building {file.name}" + (f" with {', '.join(sorted(arguments))}" if arguments else ""))
-        engine.build(context, file, arguments, {name: folder / name for name in values.secrets})
+        rewritten, contexts = self._in_older_syntax(file, text)
+        engine.build(context, rewritten, arguments, {name: folder / name for name in values.secrets}, contexts)
+
+    def _in_older_syntax(self, file: Path, text: str) -> tuple[Path, dict[str, Path]]:
+        """Return the file that buildah reads, and the further contexts that it names. Raises BuildFailure."""
+        rewritten = newer_syntax.rewrite(text)
+        if rewritten.text == text:
+            return file, {}
+        folder = self._folder / "dockerfile"
+        folder.mkdir()
+        for suffix in (".dockerignore", ".containerignore"):
+            if (ignored := file.with_name(file.name + suffix)).is_file():
+                shutil.copyfile(ignored, folder / ignored.name)
+        (folder / file.name).write_text(rewritten.text)
+        documents = self._folder / "heredocs"
+        for name, content in rewritten.documents.items():
+            (documents / name).parent.mkdir(parents=True, exist_ok=True)
+            (documents / name).write_text(content)
+        return folder / file.name, {newer_syntax.HEREDOCS: documents} if rewritten.documents else {}
 
     def _digest(self, engine: Engine, name: str, reference: str) -> str:
         match = DIGEST.search(str(engine.inspect(name).get("FromImageDigest") or ""))

@@ -2,40 +2,95 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 ESCAPE = re.compile(r"^#\s*escape\s*=\s*(\S)", re.IGNORECASE)
 ARGUMENT = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)(=("[^"]*"|'[^']*'|\S*))?""")
 SECRET = re.compile(r"--mount=(\S*type=secret\S*)")
+QUOTED = re.compile(r"""(?<![<-])("(?:\\.|[^"\\])*"|'[^']*')""")
+HEREDOC = re.compile(r"""(?:(?<=\s)|^)\d*<<(-?)(["']?)([A-Za-z_][\w.-]*)\2(?=\s|[|;&)>]|$)""")
+WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
 
 
-def instructions(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (name in upper case, rest of the line) of each instruction; continued lines are joined, comments left out."""
-    lines = text.splitlines()
+@dataclass(frozen=True, slots=True)
+class Heredoc:
+    """A document between the lines of the Dockerfile (docs.docker.com/reference/dockerfile, here-documents)."""
+
+    word: str
+    """As the instruction has it: `<<-"EOF"`."""
+    name: str
+    is_quoted: bool
+    """Variables in it are not expanded."""
+    lines: tuple[str, ...]
+    """As they are written, without the one that ends it."""
+    strips_tabs: bool
+
+    @property
+    def text(self) -> str:
+        lines = (line.lstrip("\t") for line in self.lines) if self.strips_tabs else self.lines
+        return "".join(f"{line}\n" for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    name: str
+    """In upper case."""
+    rest: str
+    """Its words. Continued lines are joined, comments left out."""
+    source: str
+    """As it is written, with the comments before it."""
+    heredocs: tuple[Heredoc, ...] = ()
+
+
+def parse(text: str) -> Iterator[Instruction]:
+    lines = text.removeprefix("\ufeff").splitlines()
     directive = next((match[1] for line in lines[:3] if (match := ESCAPE.match(line.strip()))), "\\")
-    pending = ""
-    for line in lines:
-        stripped = line.strip()
+    pending, source = "", ""
+    position = 0
+    while position < len(lines):
+        line = lines[position]
+        position, stripped, source = position + 1, line.strip(), f"{source}{line}\n"
         if stripped.startswith("#") or not (stripped or pending):
             continue
         if stripped.endswith(directive):
             pending += stripped[:-1] + " "
             continue
-        name, _, rest = (pending + stripped).strip().partition(" ")
+        words = (pending + stripped).split(maxsplit=1)
         pending = ""
-        if name:
-            yield name.upper(), rest.strip()
+        if not words:
+            continue
+        name, rest = words[0], words[1] if len(words) > 1 else ""
+        heredocs = []
+        for match in _heredocs(rest) if name.upper() in WITH_HEREDOCS else ():
+            end = next((index for index in range(position, len(lines)) if _is_end(lines[index], match)), None)
+            if end is None:
+                break
+            heredocs.append(Heredoc(match[0], match[3], bool(match[2]), tuple(lines[position:end]), bool(match[1])))
+            source += "".join(f"{each}\n" for each in lines[position : end + 1])
+            position = end + 1
+        yield Instruction(name.upper(), rest.strip(), source, tuple(heredocs))
+        source = ""
+
+
+def _heredocs(rest: str) -> list[re.Match[str]]:
+    """`<<NAME` within quotes is no heredoc."""
+    return list(HEREDOC.finditer(QUOTED.sub(lambda match: "x" * len(match[0]), rest)))
+
+
+def _is_end(line: str, heredoc: re.Match[str]) -> bool:
+    return (line.lstrip("\t") if heredoc[1] else line) == heredoc[3]
 
 
 def declared_arguments(text: str) -> frozenset[str]:
     """Return the names that ARG instructions declare, in any stage or before the first."""
-    return frozenset(match[1] for name, rest in instructions(text) if name == "ARG" for match in ARGUMENT.finditer(rest))
+    return frozenset(match[1] for each in parse(text) if each.name == "ARG" for match in ARGUMENT.finditer(each.rest))
 
 
 def required_secrets(text: str) -> frozenset[str]:
     """Return the ids of `RUN --mount=type=secret,required=true`."""
     found = set()
-    for name, rest in instructions(text):
-        for match in SECRET.finditer(rest) if name == "RUN" else ():
+    for each in parse(text):
+        for match in SECRET.finditer(each.rest) if each.name == "RUN" else ():
             options = dict(option.partition("=")[::2] for option in match[1].split(","))
             target = options.get("target") or options.get("dst") or options.get("destination") or ""
             identifier = options.get("id") or target.rpartition("/")[2]
@@ -46,5 +101,5 @@ def required_secrets(text: str) -> frozenset[str]:
 
 def base_images(text: str) -> tuple[str, ...]:
     """Return the references after FROM, in order, as they are written."""
-    words = [[word for word in rest.split() if not word.startswith("--")] for name, rest in instructions(text) if name == "FROM"]
+    words = [[word for word in each.rest.split() if not word.startswith("--")] for each in parse(text) if each.name == "FROM"]
     return tuple(each[0] for each in words if each)

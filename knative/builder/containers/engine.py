@@ -39,13 +39,15 @@ class Engine:
 
         kernel.mount(str(folder / "tmp"), LARGE_FILES, "", MS_BIND)
 
-    def build(self, context: Path, dockerfile: Path, arguments: Mapping[str, str], secrets: Mapping[str, Path]) -> None:
-        """Build the Dockerfile's last stage as NAME. Raises BuildFailure."""
+    def build(self, context: Path, dockerfile: Path, arguments: Mapping[str, str], secrets: Mapping[str, Path], contexts: Mapping[str, Path]) -> None:
+        """Build the Dockerfile's last stage as NAME. `contexts`: further folders, by the name that `COPY --from` has. Raises BuildFailure."""
         words = ["build", "--isolation", "chroot", "--format", "docker", "--layers=false", "--force-rm", "--file", str(dockerfile), "--tag", NAME]
         for name, value in sorted(arguments.items()):
             words += ["--build-arg", f"{name}={value}"]
         for name, path in sorted(secrets.items()):
             words += ["--secret", f"id={name},src={path}"]
+        for name, path in sorted(contexts.items()):
+            words += ["--build-context", f"{name}={path}"]
         self._run([*words, *self._pull_options, str(context)], "The Dockerfile", cwd=context)
 
     def pull(self, reference: str) -> str:

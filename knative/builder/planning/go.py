@@ -50,7 +50,7 @@ def find_programs(tree: Tree) -> list[str]:
         if path.endswith(".go") and not IGNORED.search(path) and folder not in folders:
             text = tree.text(path)
             is_excluded = re.search(r"(?m)^//(?:go:build| \+build)\s+ignore\b", text) is not None
-            if not is_excluded and re.search(r"(?m)^package main\b", text) and re.search(r"(?m)^func main\(\)", text):
+            if not is_excluded and re.search(r"(?m)^package main\b", text) and re.search(r"(?m)^func main\s*\(\s*\)", text):
                 folders.append(folder)
     return folders
 

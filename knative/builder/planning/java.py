@@ -7,7 +7,7 @@ from knative.builder.failure import BUILD_FAILED, NOT_RECOGNIZED, BuildFailure
 from knative.builder.planning.addresses import BIND, PORT
 from knative.builder.planning.declarations import Declarations
 from knative.builder.planning.plan import Plan, Step, Toolchain
-from knative.builder.planning.tree import Tree, join
+from knative.builder.planning.tree import Tree, join, string, table
 from knative.builder.planning.versions import managed_versions
 
 MEMORY = "-XX:MaxRAMPercentage=75"
@@ -104,7 +104,7 @@ def _gradle(tree: Tree, declared: Declarations) -> Plan:
             NOT_RECOGNIZED,
             f"Gradle project ({tree.first(*GRADLE_FILES)}) without its wrapper. Run `gradle wrapper` and commit gradlew and gradle/wrapper.",
         )
-    build = tree.text("build.gradle") + tree.text("build.gradle.kts")
+    build = _gradle_build(tree)
     settings = tree.text("settings.gradle") + tree.text("settings.gradle.kts")
     named = re.search(r"rootProject\.name\s*=\s*[\"']([^\"']+)", settings)
     name = named[1] if named else tree.directory.rpartition("/")[2] if tree.directory != "." else "app"
@@ -121,6 +121,22 @@ def _gradle(tree: Tree, declared: Declarations) -> Plan:
     return Plan("java", reason, (java_toolchain(tree),), (step,), declared.start or start)
 
 
+def _gradle_build(tree: Tree, folder: str = "") -> str:
+    """Return the build file of a project, with the ids of the plugins that it applies by their names in the version catalog.
+
+    `alias(libs.plugins.spring.boot)` is the key `spring-boot` of gradle/libs.versions.toml (docs.gradle.org, version catalogs).
+    """
+    below = f"{folder}/" if folder else ""
+    text = tree.text(f"{below}build.gradle") + tree.text(f"{below}build.gradle.kts")
+    aliases = re.findall(r"alias\s*\(?\s*libs\.plugins\.([\w.]+?)\s*\)(?!\s*apply\s+false)", text)
+    plugins = table(tree.toml("gradle/libs.versions.toml"), "plugins") if aliases else {}
+    ids = {
+        re.sub(r"[-_]", ".", name): value.partition(":")[0] if isinstance(value, str) else string(plugins, name, "id")
+        for name, value in plugins.items()
+    }
+    return text + "".join(f"\n// {ids[alias]}" for alias in aliases if alias in ids)
+
+
 def _gradle_task(tree: Tree, build: str, settings: str, name: str) -> tuple[str, str]:
     """Return the task that packages the program, and the command that starts it."""
     folder = ""
@@ -130,11 +146,11 @@ def _gradle_task(tree: Tree, build: str, settings: str, name: str) -> tuple[str,
             (
                 each
                 for each in members
-                if re.search(r"org\.springframework\.boot|\bapplication\b", tree.text(f"{each}/build.gradle") + tree.text(f"{each}/build.gradle.kts"))
+                if re.search(r"org\.springframework\.boot|\bapplication\b|io\.ktor\.plugin|io\.quarkus", _gradle_build(tree, each))
             ),
             "",
         )
-        build, name = tree.text(f"{folder}/build.gradle") + tree.text(f"{folder}/build.gradle.kts"), folder.rpartition("/")[2] or name
+        build, name = _gradle_build(tree, folder), folder.rpartition("/")[2] or name
     below = f"{folder}/" if folder else ""
     if "org.springframework.boot" in build and "apply false" not in build:
         return "bootJar", f"exec java {MEMORY} {SPRING} -jar $(ls {below}build/libs/*.jar | grep -v -e plain -e sources | head -n 1)"

@@ -45,13 +45,13 @@ class Manager:
 
     def install(self, *, is_production: bool) -> Step:
         """Return the step that installs dependencies, with development dependencies unless `is_production`."""
-        frozen = self.has_lock
+        frozen, arguments = self.has_lock, tuple[str, ...]()
         match self.name:
             case "pnpm":
                 mode = "--prod" if is_production else "--prod=false"
                 arguments = ("install", "--frozen-lockfile" if frozen else "--no-frozen-lockfile", "--package-import-method=copy", mode)
             case "yarn" if self.is_berry:
-                arguments = ("install", *(("--immutable",) if frozen else ()))
+                arguments = ("install", "--immutable" if frozen else "--no-immutable")
             case "yarn":
                 mode = "--production=true" if is_production else "--production=false"
                 arguments = ("install", *(("--frozen-lockfile",) if frozen else ()), "--non-interactive", "--no-progress", mode)

@@ -105,9 +105,9 @@ def production_line(tree: Tree, manifest: dict[str, Any], line: str, *, has_buil
         return re.sub(r"\s(?:-w|--watch)(?=\s|$)", "", watcher)
     if not re.match(r"(nodemon|supervisor|node|ts-node-dev|tsnd|tsx|ts-node)\b", watcher):
         return ""
-    words = re.sub(r"[\"']", " ", watcher).split()
+    words = [word.removeprefix("./") for word in re.sub(r"[\"']", " ", watcher).split()]
     targets = [word for word in words[1:] if SOURCE.search(word) or tree.has(f"{word}.js", f"{word}/index.js", word)]
-    target = targets[-1].removeprefix("./") if targets else ""
+    target = targets[-1] if targets else ""
     main = string(manifest, "main").removeprefix("./")
     runner = next((word for word in words if word in ("ts-node", "tsx", "babel-node", "@babel/node")), "")
     if not target and not runner:

@@ -19,13 +19,15 @@ HEROKU = re.compile(r"(?:vendor/bin/)?heroku-php-(?:apache2|nginx)((?:\s+-\S+\s+
 def detect(tree: Tree, declared: Declarations) -> Plan | None:
     """Raises BuildFailure(not-recognized) for a composer.json without a page to serve."""
     has_composer = tree.has("composer.json")
-    if not has_composer and not any(tree.has(f"{root}/index.php".lstrip("/")) for root in ROOTS):
+    has_pages = _has_pages(tree)
+    if not has_composer and not has_pages and not any(tree.has(f"{root}/index.php".lstrip("/")) for root in ROOTS):
         return None
     manifest = tree.json("composer.json")
     required = table(manifest, "require")
     is_laravel = tree.has("artisan")
     heroku = HEROKU.match(declared.start)
-    root = (heroku[2] or "").strip("/") if heroku else next((root for root in ROOTS if tree.has(f"{root}/index.php".lstrip("/"))), None)
+    found = next((root for root in ROOTS if tree.has(f"{root}/index.php".lstrip("/"))), "" if has_pages else None)
+    root = (heroku[2] or "").strip("/") if heroku else found
     server = development_server(declared.start) if declared.start_source == PROCFILE else ""
     servers: tuple[Step, ...] = ()
     if declared.start and not heroku and not (server and root is not None):
@@ -36,7 +38,8 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         raise BuildFailure(NOT_RECOGNIZED, detail)
     else:
         before = before_server(declared.start) if server else ""
-        start, source = f"{before}exec {START}" if before else START, declared.start_source if heroku else f"{root}/index.php".lstrip("/")
+        page = "index.html" if has_pages else f"{root}/index.php".lstrip("/")
+        start, source = f"{before}exec {START}" if before else START, declared.start_source if heroku else page
         servers = (server_step(root, tree.directory),)
     front = assets.find_assets(tree, declared.buildpacks)
     steps, notices = _install(tree, manifest) if has_composer and (required or tree.has("composer.lock")) else ((), ())
@@ -49,13 +52,19 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         notices += (f"{PROCFILE}: web runs {server_name(server)}, a development server; lighttpd and php-cgi are started",)
     return Plan(
         kind="php",
-        reason=f"{'composer.json' if has_composer else 'index.php'}, {source}",
+        reason=f"{'composer.json' if has_composer else tree.find('*.php')[0] if has_pages else 'index.php'}, {source}",
         toolchains=(php_toolchain(tree, manifest), *composer, *front.toolchains),
         steps=(*steps, *front.steps, *build_step(tree, declared), *servers),
         start=start,
         variables={"APP_ENV": "production", "LOG_CHANNEL": "stderr"} if is_laravel else {},
         notices=(*notices, *front.notices),
     )
+
+
+def _has_pages(tree: Tree) -> bool:
+    """Whether a site has pages in PHP beside an index.html: as a static site it would show their sources to visitors."""
+    others = ("package.json", "requirements.txt", "pyproject.toml", "go.mod", "Gemfile", "pom.xml", "index.php", "public/index.php", "Dockerfile")
+    return tree.has("index.html") and not tree.has(*others) and bool(tree.find("*.php"))
 
 
 def php_toolchain(tree: Tree, manifest: dict[str, object]) -> Toolchain:

@@ -142,7 +142,9 @@ def _pyproject(tree: Tree) -> Packages:
     manifest = tree.toml("pyproject.toml")
     direct = _project_names(manifest)
     notices = tuple(
-        f"{name} is not read; the newest versions that pyproject.toml allows are installed" for name in ("pdm.lock", "pylock.toml") if tree.has(name)
+        f"{name} is not read; the newest versions that pyproject.toml allows are installed"
+        for name in ("pdm.lock", "pylock.toml", "requirements.lock")
+        if tree.has(name)
     )
     steps: tuple[Step, ...] = ()
     if "build-system" in manifest and _has_package(tree, manifest):

@@ -31,6 +31,7 @@ COMMANDS = {
 }
 """Programs of start commands → language."""
 DOCKERFILES = ("Dockerfile", "Containerfile", "dockerfile")
+MISNAMED = re.compile(r"(docker|container)file.+|.+\.dockerfile", re.IGNORECASE)
 MANIFESTS = (
     "Procfile", "requirements.txt", "pyproject.toml", "Pipfile", "setup.py", "package.json", "go.mod", "Gemfile", "composer.json", "index.php",
     "pom.xml", "build.gradle", "build.gradle.kts", "index.html", "manage.py", "Dockerfile",
@@ -172,6 +173,10 @@ def _is_another_language(tree: Tree) -> bool:
 
 def _unrecognized(tree: Tree, declared: Declarations) -> BuildFailure:
     """Say what to add to a repository that is not recognized."""
+    misnamed = [name for name in tree.names if tree.has(name) and MISNAMED.fullmatch(name) and name not in DOCKERFILES]
+    if misnamed and not tree.first(*DOCKERFILES):
+        advice = f"Rename {'it' if len(misnamed) == 1 else 'one of them'} to Dockerfile"
+        return BuildFailure(NOT_RECOGNIZED, f"No language is recognized. {', '.join(misnamed)}: only Dockerfile is read. {advice}.")
     if sentence := find_unsupported(tree, is_last_resort=True):
         return BuildFailure(UNSUPPORTED, sentence)
     if declared.has_procfile:

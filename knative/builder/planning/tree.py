@@ -1,6 +1,5 @@
 """A read-only view of the files of a repository."""
 
-import codecs
 import json
 import os
 import re
@@ -12,12 +11,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from knative.builder.failure import BUILD_FAILED, BuildFailure
+from knative.builder.text import decode_text
 
 SKIPPED = frozenset({".git", "node_modules", ".venv", "venv", "__pycache__", ".tox"})
 """Folders without sources of the application."""
 MAX_FILES, MAX_LINKS, MAX_DEPTH = 200_000, 4, 100
 MAX_FILE_BYTES = 16 * 1024 * 1024
-ENCODINGS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
 class Tree:
@@ -96,9 +95,9 @@ class Tree:
     def text(self, path: str) -> str:
         """Return a file's text with line feeds only, "" if there is no such file.
 
-        Reads UTF-8, UTF-16 and UTF-32 by their byte order marks, and Latin-1 where the text is not valid UTF-8.
+        Encodings and line ends are those that `knative.builder.text` reads.
         """
-        return decode(self._read(self._prefix + path)) if self.has(path) else ""
+        return decode_text(self._read(self._prefix + path)) if self.has(path) else ""
 
     def json(self, path: str) -> dict[str, Any]:
         """Return a JSON object, {} if there is no such file. Raises BuildFailure(build-failed) if it is not valid."""
@@ -126,16 +125,6 @@ class Tree:
     @property
     def _prefix(self) -> str:
         return "" if self.directory == "." else f"{self.directory}/"
-
-
-def decode(content: bytes) -> str:
-    """Return the text of a file as editors show it."""
-    encoding = next((name for mark, name in ENCODINGS if content.startswith(mark)), "utf-8")
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def join(*parts: str) -> str:

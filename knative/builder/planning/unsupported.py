@@ -38,11 +38,26 @@ MANIFESTS = {
     "mdBook": ("book.toml",),
     "Sphinx": ("conf.py", "docs/conf.py", "source/conf.py"),
     "Jekyll without a Gemfile": ("_config.yml",),
+    "MkDocs without requirements.txt": ("mkdocs.yml",),
     "conda": CONDA,
     "C or C++": ("CMakeLists.txt", "meson.build", "configure.ac"),
     "Kotlin Multiplatform": ("settings.gradle.kts",),
 }
-SECONDARY = frozenset({"Zola", "Hugo", "conda", "C or C++", "Kotlin Multiplatform", "Julia", "mdBook", "Sphinx", "Jekyll without a Gemfile", "Xcode"})
+SECONDARY = frozenset(
+    {
+        "Zola",
+        "Hugo",
+        "conda",
+        "C or C++",
+        "Kotlin Multiplatform",
+        "Julia",
+        "mdBook",
+        "Sphinx",
+        "Jekyll without a Gemfile",
+        "MkDocs without requirements.txt",
+        "Xcode",
+    }
+)
 """Files that also accompany languages that Capsule builds: they count only if nothing else is recognized."""
 SOURCES = {
     ".ex": "Elixir", ".exs": "Elixir", ".rs": "Rust", ".cs": ".NET", ".fs": ".NET", ".scala": "Scala", ".cr": "Crystal", ".hs": "Haskell",

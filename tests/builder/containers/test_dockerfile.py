@@ -2,7 +2,7 @@
 
 import pytest
 
-from knative.builder.containers.dockerfile import base_images, declared_arguments, instructions, required_secrets
+from knative.builder.containers.dockerfile import base_images, declared_arguments, parse, required_secrets
 
 TEXT = """# escape=`
 # a comment
@@ -21,8 +21,8 @@ FROM scratch
 
 
 def test_instructions_are_joined_across_lines_with_the_escape_of_the_file() -> None:
-    assert ("RUN", ["pip", "install", "-r", "requirements.txt"]) in [(name, rest.split()) for name, rest in instructions(TEXT)]
-    assert [(name, rest.split()) for name, rest in instructions("from a\\\n  as b\nCMD x")] == [("FROM", ["a", "as", "b"]), ("CMD", ["x"])]
+    assert ("RUN", ["pip", "install", "-r", "requirements.txt"]) in [(each.name, each.rest.split()) for each in parse(TEXT)]
+    assert [(each.name, each.rest.split()) for each in parse("from a\\\n  as b\nCMD x")] == [("FROM", ["a", "as", "b"]), ("CMD", ["x"])]
 
 
 def test_arguments_and_secrets_are_found() -> None:

@@ -15,14 +15,21 @@ RUN ["/bin/busybox", "--install", "-s", "/bin"]
 FROM tools AS web
 ARG GREETING=none
 ENV GREETING=$GREETING
-RUN mkdir -p /etc /data /srv/cgi-bin && echo 'root:x:0:0:root:/root:/bin/sh' > /etc/passwd && echo 'web:x:4711:4712::/data:/bin/sh' >> /etc/passwd
+RUN <<END
+mkdir -p /etc /data /srv/cgi-bin
+echo 'root:x:0:0:root:/root:/bin/sh' > /etc/passwd
+echo 'web:x:4711:4712::/data:/bin/sh' >> /etc/passwd
+END
+COPY <<'END' /srv/document
+from a $here-document
+END
 RUN --mount=type=secret,id=TOKEN cat /run/secrets/TOKEN && wc -c < /run/secrets/TOKEN > /srv/length && chown -R 4711:4712 /data
 COPY . /context
-COPY --chmod=755 page.sh /srv/cgi-bin/page
+COPY --link --chmod=755 page.sh /srv/cgi-bin/page
 USER web
 WORKDIR /srv
 EXPOSE 80
-HEALTHCHECK CMD wget -q localhost
+HEALTHCHECK --start-interval=5s CMD wget -q localhost
 ENTRYPOINT ["httpd", "-f", "-p", "80"]
 CMD ["-h", "/srv"]
 """
@@ -38,4 +45,5 @@ def test_a_dockerfile_runs(image_machine: ImageMachine) -> None:
     service = image_machine.serve(built)
     with image_machine.machine.http(service) as http:
         assert http.get("/cgi-bin/page").text.split() == ["4711", "/srv/cgi-bin", "web", "hello", "wrote"]
+        assert http.get("/document").text == "from a $here-document\n"
         assert http.get("/length").text.strip() == "15"

@@ -54,6 +54,8 @@ class DeploymentState(Saga):
     ref: str | None = None
     correlation_id: str
     requested_at: datetime
+    started_by: UUID | None = None
+    """The user or service account that asked for it; None: Capsule itself."""
     cause: Cause = Cause.DEPLOY
     terms: Terms = field(default_factory=Terms)
     previous_id: UUID | None = None
