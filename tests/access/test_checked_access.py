@@ -33,6 +33,7 @@ async def forgotten(applications: Applications, subscribers: Subscribers, permit
     await subscribers.lock(permit.caller.user_id)  # FORGOTTEN
 """
 UNCHECKED = ("get_any", "lock_any")
+OF_TEAMS = ("to_team", "to_shared_team", "lock_shared_team", "to_webhook", "to_operation", "readable_teams", "allows")
 OF_APPLICATIONS = ("to_application", "to_all_environments", "to_environment", "to_some_environment")
 
 
@@ -68,9 +69,7 @@ def test_no_route_reads_without_a_check() -> None:
         if declaration.name != "auth.accept_invitation":  # the token of the invitation is its check
             assert calls.isdisjoint(UNCHECKED), declaration.name
         if declaration.permission is not None:
-            assert calls & {"to_team", "to_shared_team", "lock_shared_team", "to_webhook", *OF_APPLICATIONS, "readable_teams", "allows"}, (
-                declaration.name
-            )
+            assert calls & {*OF_TEAMS, *OF_APPLICATIONS}, declaration.name
 
 
 def test_who_finds_the_environment_later_checks_it() -> None:

@@ -128,7 +128,7 @@ def test_every_command_of_a_signed_in_caller_is_audited() -> None:
         *("auth.begin_device_authorization", "auth.begin_passkey_login", "auth.begin_provider_login"),  # strangers; what ends one has an entry
         "auth.receive_authorization_response",
         *("deploy.record_attachment", "deploy.redeem_attach_ticket"),  # of the terminal, behind `deploy.attach_run`
-        "billing.handle_stripe_webhook",
+        *("billing.handle_stripe_webhook", "auth.receive_ses_notification"),  # servers
     }
 
 

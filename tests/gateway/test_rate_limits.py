@@ -76,7 +76,7 @@ async def test_commands_for_anyone_are_strict_unless_declared_and_webhooks_are_w
             "auth.finish_provider_login",
             "auth.receive_authorization_response",
         ),  # 256 bits
-        "billing.handle_stripe_webhook",
+        *("billing.handle_stripe_webhook", "auth.receive_ses_notification"),  # signed
     }
 
 

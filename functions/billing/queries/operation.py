@@ -15,4 +15,4 @@ class ShowBillingOperation(Model):
 
 @query(http="GET /v1/operations/billing/{operation_id}", permission=Permission.BILLING_READ, rejects=[OperationNotFound])
 async def operation(request: ShowBillingOperation, reader: OperationReader, permit: Permit) -> BillingOperationView:
-    return (await reader.find(permit, request.operation_id)).view
+    return (await reader.to_operation(permit, request.operation_id)).view

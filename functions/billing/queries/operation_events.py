@@ -17,5 +17,5 @@ class FollowBillingOperation(StreamRequest):
 
 @query(http="GET /v1/operations/billing/{operation_id}/events", permission=Permission.BILLING_READ, rejects=[OperationNotFound])
 async def operation_events(request: FollowBillingOperation, reader: OperationReader, permit: Permit) -> EventStream[BillingOperationView]:
-    progress = await reader.find(permit, request.operation_id)
+    progress = await reader.to_operation(permit, request.operation_id)
     return EventStream[BillingOperationView](events=progress.events_after(request.last_event_id), is_last=progress.is_final)

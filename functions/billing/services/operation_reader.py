@@ -13,7 +13,7 @@ class OperationReader:
     def __init__(self, payments: Payments, credit_notes: CreditNotes, customers: Customers, control: AccessControl) -> None:
         self._payments, self._credit_notes, self._customers, self._control = payments, credit_notes, customers, control
 
-    async def find(self, permit: Permit, operation_id: UUID) -> OperationProgress[BillingOperationView]:
+    async def to_operation(self, permit: Permit, operation_id: UUID) -> OperationProgress[BillingOperationView]:
         """For members of the customer's team, and administrators, who start refunds. Raises OperationNotFound, and Forbidden for a member
         without the permission."""
         if payment := await self._payments.get(operation_id):
