@@ -123,7 +123,7 @@ async def test_a_body_that_stops_is_a_408(monkeypatch: pytest.MonkeyPatch, start
 
 
 async def test_a_body_that_progresses_passes_and_one_that_trickles_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 0.5)
+    monkeypatch.setattr(http_protocol, "BODY_SECONDS", 1.5)
 
     async def slowly(port: int, piece: bytes, count: int) -> bytes:
         """Send a body in pieces that together take longer than BODY_SECONDS."""
@@ -136,8 +136,8 @@ async def test_a_body_that_progresses_passes_and_one_that_trickles_does_not(monk
             return await asyncio.wait_for(response, WAIT_SECONDS)
 
     async with serving() as port:
-        fast, slow = await asyncio.gather(slowly(port, b"a" * 500, 40), slowly(port, b"a", 400))
-        assert fast.endswith(b"%08d" % 20000)
+        fast, slow = await asyncio.gather(slowly(port, b"a" * 5000, 40), slowly(port, b"a", 400))
+        assert fast.endswith(b"%08d" % 200_000)
         assert "500 bytes a second" in problem(slow)["detail"]
 
 
