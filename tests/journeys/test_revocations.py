@@ -34,7 +34,7 @@ CONTEXTS = ("auth", "billing", "deploy", "monitor")
 REFUSED = (401, 403, 404)
 SIGN_IN_AFTER_SECONDS = 400
 """Creating a token needs a sign-in of the last ten minutes."""
-Call = tuple[str, str, Mapping[str, Any]]
+RequestTo = tuple[str, str, Mapping[str, Any]]
 """Function, access token and body."""
 
 
@@ -65,11 +65,11 @@ class Figures:
         self._lines = {place: Line(whole) for place in CONTEXTS}
         self._pool = ThreadPoolExecutor(len(CONTEXTS) + 1)
 
-    def measure(self, kind: str, calls: Mapping[str, Call], bearer: str = "", path: str = "/v1/teams") -> None:
-        """Ask everywhere at once until each has refused. `calls`: by context. `bearer`: what the gateway refuses."""
+    def measure(self, kind: str, requests: Mapping[str, RequestTo], bearer: str = "", path: str = "/v1/teams") -> None:
+        """Ask everywhere at once until each has refused. `requests`: by context. `bearer`: what the gateway refuses."""
         begin = time.perf_counter()
         places: dict[str, Callable[[], int]] = {}
-        for context, (function, token, body) in calls.items():
+        for context, (function, token, body) in requests.items():
             places[context] = lambda context=context, function=function, token=token, body=body: self._lines[context].ask(function, token, body)[0]
         if bearer:
             headers = {"Authorization": f"Bearer {bearer}"}
@@ -120,7 +120,7 @@ def test_what_is_revoked_is_refused_everywhere(whole: Whole, tmp_path: Path, cap
         folder.write_text(json.dumps(encryption.public_key(keys.sealing_keys(whole.home, context))))
     sealer, signed_in_at = encryption.Sealer(Settings({"CAPSULE_ROOT": str(tmp_path)})), time.monotonic()
 
-    def everywhere(token: str) -> dict[str, Call]:
+    def everywhere(token: str) -> dict[str, RequestTo]:
         return {context: (next(functions[context]), token, {}) for context in CONTEXTS}
 
     def is_accepted(token: str, path: str = "/v1/teams") -> bool:
