@@ -50,6 +50,8 @@ class Machine:
     """The module to run."""
     wrapped: Callable[[Path, list[str]], list[str]] = lambda home, command: command
     """Returns the command that runs a command in another way, for example as another user."""
+    descriptors: tuple[int, ...] = ()
+    """What the process inherits."""
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
@@ -57,7 +59,7 @@ class Machine:
         starts = self.log.count("knative.local: ready")
         with (self.home / "log.txt").open("ab") as log:
             command = self.wrapped(self.home, [sys.executable, "-m", self.module, "serve"])
-            self.process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True)
+            self.process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True, pass_fds=self.descriptors)
 
         def ready() -> bool:
             assert self.process is not None and self.process.poll() is None, self.log

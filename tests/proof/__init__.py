@@ -78,7 +78,7 @@ PROOFS = {
     "tenant-isolation": Proof(
         "Applications and builds cannot reach others", ("tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py")
     ),
-    "upgrade": Proof("An upgrade under load fails no request", ("tests/journeys/test_upgrade.py",)),
+    "upgrade": Proof("An upgrade under load fails no request", ("tests/journeys/test_upgrade.py", "tests/knative/serving/test_restart.py")),
 }
 """By name. Add a line here for a new proof, and mark its tests."""
 MARK = "proof"
