@@ -148,7 +148,7 @@ Environment = Annotated[str, typer.Argument(metavar="NAME", help="Environment.",
 
 
 def protect(session: Session, name: Environment, app: App = None) -> None:
-    """Have developers need a grant for an environment.
+    """Require grants of developers in an environment.
 
     Owners and administrators of the team need none.
 

@@ -68,7 +68,7 @@ def sns_notifications(settings: Settings) -> ports.Notifications:
 
 
 def guarded_transport(settings: Settings, clock: Clock, suppressions: EmailSuppressions) -> EmailTransport:
-    return GuardedTransport(email_transport(settings, clock), suppressions)
+    return GuardedTransport(email_transport(settings, clock, has_secrets=True), suppressions)
 
 
 wiring = Wiring(

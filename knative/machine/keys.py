@@ -72,8 +72,10 @@ def operator_objects(home: Home) -> list[Object]:
         runtime.PUBLIC_URL.name: home.gateway_url,
         runtime.DASHBOARD_URL.name: f"{home.http}://dashboard.localhost:{home.ports.ingress}",
     }
-    trusted = {runtime.AUTHORITIES_FILE.name: str(tls.bundle(home))} if home.has_https else {}
-    settings = defaults | operator_settings(home, [runtime.FUNCTIONS]) | trusted
+    settings = defaults | operator_settings(home, [runtime.FUNCTIONS])
+    settings.pop(runtime.AUTHORITIES_FILE.name, None)  # functions read a copy of the operator's file, in the bundle
+    if home.has_https:
+        settings[runtime.AUTHORITIES_FILE.name] = str(tls.bundle(home))
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}}},
         *amqp_secrets(home),

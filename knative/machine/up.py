@@ -257,6 +257,8 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
     from knative.machine.cluster import OPERATOR, UP, Cluster
 
     with progress.step("Secrets") as step:
+        if home.has_https:
+            tls.ensure_https(home)  # the operator's authorities may have changed since Knative started
         repositories.create(home, SAMPLE, repositories.sample(SAMPLE))
         cluster = Cluster(home)
         knative_credentials.write_credentials(home)

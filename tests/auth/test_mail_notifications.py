@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,7 +23,8 @@ from functions.auth.domain.email_delivery import AddressNotSuppressed, Complaint
 from functions.auth.domain.ses_notification import ForgedNotification, InvalidNotification, UnknownTopic, parse_sns, suppressions_of
 from functions.auth.queries.email_delivery import ShowEmailDelivery
 from functions.auth.queries.email_suppressions import ListEmailSuppressions
-from functions.kernel import Forbidden
+from functions.kernel import Forbidden, Transient
+from functions.runtime.config.settings import Settings
 from tests.auth.world import ADDRESS, ADMIN, World
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:bounces"
@@ -218,3 +220,47 @@ def test_only_urls_of_sns_in_a_region_are_called(url: str, is_valid: bool) -> No
     else:
         with pytest.raises(ForgedNotification):
             check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        CERTIFICATE_URL.replace("eu-west-1", "us-east-1"),
+        CERTIFICATE_URL.replace("eu-west-1", "xx-nowhere-9"),
+        f"{CERTIFICATE_URL}?a=b",
+        f"{CERTIFICATE_URL}#a",
+        CERTIFICATE_URL.replace("Simple", "Sim\nple"),
+        f"{CERTIFICATE_URL}\x7f",
+        f"{CERTIFICATE_URL} ",
+        "https://[::1",
+    ],
+)
+async def test_a_certificate_outside_of_the_topic_s_region_is_not_fetched(url: str) -> None:
+    capsule = world()
+    await capsule.signed_in_user()
+    await notify(capsule, signed(bounce(capsule.clock.now()), SigningCertURL=url))
+    assert not capsule.events(AddressSuppressed) and not capsule.dead_letters
+    assert not getattr(capsule._containers["auth"]._instances[ports.Notifications], "requested", [])
+
+
+@pytest.mark.parametrize(("status", "is_forged"), [(200, False), (403, True), (404, True), (429, False), (500, False), (503, False)])
+async def test_an_address_that_sns_does_not_know_is_forged(status: int, is_forged: bool) -> None:
+    adapter = SnsNotifications(Settings({"CAPSULE_SES_TOPICS": TOPIC}))
+    adapter._client = httpx.AsyncClient(transport=httpx.MockTransport(lambda request: httpx.Response(status, content=b"x")))
+    with pytest.raises(ForgedNotification if is_forged else Transient):
+        await adapter.verify(parse_sns(signed("x")))
+
+
+@pytest.mark.parametrize("text", ["550 \x00 no", "550 \u2028", "550 \r\nBcc: x"], ids=repr)
+async def test_what_a_mail_server_answers_can_be_stored(text: str) -> None:
+    found = bounce(datetime(2026, 11, 22, tzinfo=UTC), address=f"{ADDRESS}\n")
+    found["bounce"]["bouncedRecipients"][0]["diagnosticCode"] = text
+    (suppression,) = suppressions_of(json.dumps(found))
+    assert suppression.detail.isprintable() and suppression.address == ADDRESS
+
+
+def test_a_time_without_an_offset_is_refused() -> None:
+    found = bounce(datetime(2026, 11, 22, tzinfo=UTC))
+    found["bounce"]["timestamp"] = "2026-11-22T12:00:00"
+    with pytest.raises(InvalidNotification):
+        suppressions_of(json.dumps(found))

@@ -98,6 +98,8 @@ def people(whole: Whole) -> People:
         "sessionId": owner.get("/v1/sessions")["items"][0]["id"],
         "tokenId": owner.post("/v1/tokens", {"name": "of-the-owner", "scopes": ["read"]}, 201)["id"],
         "correlationId": subscribed.headers["x-request-id"],
+        "address": "bounced@example.org",
+        "emailId": found.admin.get("/v1/operations/mailbox")["items"][0]["id"],
     }
     refund = {"amount": 100, "reason": "sorry"}
     path = f"/v1/billing/invoices/{found.ids['invoiceId']}/refunds"

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import httpx
 import yaml
 from kubernetes import client, config
+from kubernetes.client import ApiException
 
 from knative.local.processes.procfs import stat_fields
 from tests.waiting import wait_limit
@@ -111,6 +112,16 @@ class Machine:
     @property
     def custom(self) -> client.CustomObjectsApi:
         return client.CustomObjectsApi(self.api)
+
+    def enable_feature(self, name: str) -> None:
+        """Switch a feature of Knative Serving on, as an operator does (config-features)."""
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config-features"}, "data": {name: "enabled"}}
+        try:
+            self.core.create_namespaced_config_map("knative-serving", body)
+        except ApiException as error:
+            if error.status != 409:
+                raise
+            self.core.patch_namespaced_config_map("config-features", "knative-serving", {"data": body["data"]})
 
     def namespace(self, name: str | None = None) -> str:
         name = name or f"t-{uuid.uuid4().hex[:8]}"

@@ -3,6 +3,7 @@
 import asyncio
 import email.policy
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -32,14 +33,22 @@ class MaildirMailbox:
         return await asyncio.to_thread(self._read, id)
 
     def _newest(self, limit: int) -> list[ReceivedEmail]:
-        found = sorted(self._files(), key=lambda file: file.stat().st_mtime_ns, reverse=True)[:limit]
-        return [_parse(file, is_whole=False) for file in found]
+        found: list[ReceivedEmail] = []
+        for file in sorted(self._files(), key=_modified_at, reverse=True):
+            if len(found) == limit:
+                break
+            with suppress(FileNotFoundError, PermissionError):  # removed meanwhile; of another user, as former releases have left them
+                found.append(_parse(file, is_whole=False))
+        return found
 
     def _read(self, id: str) -> ReceivedEmail:
         file = next((file for file in self._files() if file.name == id), None)
         if file is None:
             raise EmailNotFound
-        return _parse(file, is_whole=True)
+        try:
+            return _parse(file, is_whole=True)
+        except (FileNotFoundError, PermissionError):
+            raise EmailNotFound from None
 
     def _files(self) -> Iterator[Path]:
         if self._path is None:
@@ -48,6 +57,13 @@ class MaildirMailbox:
             for file in (self._path / folder).glob("*"):
                 if file.is_file() and not file.is_symlink():
                     yield file
+
+
+def _modified_at(file: Path) -> int:
+    try:
+        return file.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _parse(file: Path, *, is_whole: bool) -> ReceivedEmail:

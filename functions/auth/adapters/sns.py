@@ -23,9 +23,12 @@ from functions.runtime.storage.external_call import external_call
 TIMEOUT_SECONDS = 5.0
 HOST = re.compile(r"sns\.[a-z]{2}(-[a-z]{2,4})*-[a-z]+-\d\.amazonaws\.com(\.cn)?", re.ASCII)
 """Of SNS in a region. A certificate from anywhere else, such as a bucket below amazonaws.com, proves nothing."""
+PRINTABLE = re.compile(r"[!-~]{1,2048}")
 CERTIFICATE_PATH = re.compile(r"/SimpleNotificationService-[A-Za-z0-9]+\.pem", re.ASCII)
 MAX_CERTIFICATE_BYTES = 64 << 10
 MAX_CACHED_CERTIFICATES = 16
+UNKNOWN = frozenset({400, 403, 404, 410})
+"""Statuses of an address that SNS has not given out: a certificate that is none, a token that is over."""
 HASHES = {"1": SHA1, "2": SHA256}
 """By SignatureVersion."""
 
@@ -44,18 +47,19 @@ class SnsNotifications:
     async def verify(self, message: SnsMessage) -> None:
         if not self.accepts(message.topic):
             raise ForgedNotification("its topic is not listed")
-        certificate = await self._certificate(message.certificate_url)
+        certificate = await self._certificate(check_region(message.certificate_url, message.topic))
         verify_signature(message, certificate, datetime.now(UTC))
 
     @external_call
     async def confirm(self, message: SnsMessage) -> None:
-        url = check_url(message.subscribe_url or "")
+        url = check_region(message.subscribe_url or "", message.topic)
         if parse_qs(urlsplit(url).query).get("Action") != ["ConfirmSubscription"]:
             raise ForgedNotification("its SubscribeURL confirms no subscription")
         await self._get(url)
 
     async def _certificate(self, url: str) -> x509.Certificate:
-        if not CERTIFICATE_PATH.fullmatch(urlsplit(check_url(url)).path):
+        parts = urlsplit(url)
+        if not CERTIFICATE_PATH.fullmatch(parts.path) or parts.query or parts.fragment:
             raise ForgedNotification("its SigningCertURL is no certificate of SNS")
         if url not in self._certificates:
             try:
@@ -72,6 +76,8 @@ class SnsNotifications:
             response = await self._client.get(url)
         except (httpx.HTTPError, Permanent) as error:
             raise Transient(f"{url.partition('?')[0]} cannot be read: {error}") from error
+        if response.status_code in UNKNOWN:  # whoever knows the topic's name can send such a URL, and no retry changes the answer
+            raise ForgedNotification(f"{url.partition('?')[0]} answers {response.status_code}")
         if response.status_code != 200 or len(response.content) > MAX_CERTIFICATE_BYTES:
             raise Transient(f"{url.partition('?')[0]} answers {response.status_code}")
         return response.content
@@ -79,6 +85,8 @@ class SnsNotifications:
 
 def check_url(url: str) -> str:
     """Return a URL of SNS. Raises ForgedNotification for any other."""
+    if not PRINTABLE.fullmatch(url):  # urlsplit drops line breaks, which httpx refuses
+        raise ForgedNotification(f"{url[:200]!r} is no URL of SNS")
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme == "https" and parts.port in (None, 443) and "@" not in parts.netloc and HOST.fullmatch(parts.hostname or "")
@@ -86,6 +94,14 @@ def check_url(url: str) -> str:
         is_valid = None
     if not is_valid:
         raise ForgedNotification(f"{url[:200]!r} is no URL of SNS")
+    return url
+
+
+def check_region(url: str, topic: str) -> str:
+    """Return a URL of SNS in the topic's region: in another one, its host need not exist. Raises ForgedNotification."""
+    region = topic.split(":")[3:4]
+    if (urlsplit(check_url(url)).hostname or "").split(".")[1:2] != region:
+        raise ForgedNotification(f"{url[:200]!r} is not in the region of {topic}")
     return url
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from functions.kernel import Event, Forbidden, Invalid
 from functions.wire.email_suppression import MAX_DETAIL_LENGTH, Suppression, SuppressionReason
@@ -91,12 +91,12 @@ class _Bounce(BaseModel):
     type: str = Field(alias="bounceType")
     subtype: str = Field(default="", alias="bounceSubType")
     recipients: list[_Recipient] = Field(alias="bouncedRecipients")
-    at: datetime = Field(alias="timestamp")
+    at: AwareDatetime = Field(alias="timestamp")
 
 
 class _Complaint(BaseModel):
     recipients: list[_Recipient] = Field(alias="complainedRecipients")
-    at: datetime = Field(alias="timestamp")
+    at: AwareDatetime = Field(alias="timestamp")
     kind: str | None = Field(default=None, alias="complaintFeedbackType")
 
 
@@ -129,4 +129,9 @@ def _suppressions(notification: _Notification) -> Iterator[Suppression]:
 
 
 def _suppression(recipient: _Recipient, reason: SuppressionReason, detail: Any, at: datetime) -> Suppression:
-    return Suppression(recipient.address.strip().lower(), reason, str(detail)[:MAX_DETAIL_LENGTH], at)
+    """The text is that of the recipient's mail server, which may answer anything. Control characters cannot be stored."""
+    return Suppression(_printable(recipient.address).strip().lower(), reason, _printable(str(detail))[:MAX_DETAIL_LENGTH], at)
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)

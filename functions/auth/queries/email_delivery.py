@@ -10,7 +10,7 @@ class ShowEmailDelivery(Model):
     pass
 
 
-@query(http="GET /v1/users/me/email-delivery", allow=OWN_ACCOUNT, rejects=[UnknownUser], scale=Scale(max=2))
+@query(http="GET /v1/users/me/email-delivery", allow=OWN_ACCOUNT, is_session_only=True, rejects=[UnknownUser], scale=Scale(max=2))
 async def email_delivery(request: ShowEmailDelivery, users: Users, suppressions: Suppressions, caller: Caller) -> EmailDeliveryView:
     user = await users.get(caller.user_id)
     if user is None:

@@ -52,7 +52,8 @@ class HttpApplicationRequests:
 
 
 async def _request(url: str, path: str, keys: Sequence[str], ca_file: str) -> ServiceFailed | None:
-    target = httpx.URL(url).copy_with(raw_path=path.encode())  # not joined: `//host/` of a tenant would be another host (RFC 3986 section 5.2.2)
+    encoded = httpx.URL(f"http://path{path}").raw_path  # percent-encoded (RFC 3986 section 2.1)
+    target = httpx.URL(url).copy_with(raw_path=encoded)  # not joined: `//host/` of a tenant would be another host (RFC 3986 section 5.2.2)
     address = LOOPBACK if target.host == "localhost" or target.host.endswith(".localhost") else target.host
     headers = {"host": target.netloc.decode(), "user-agent": "Capsule-Health-Check/1"}
     if keys:

@@ -27,15 +27,18 @@ class EmailTransport(Protocol):
         ...
 
 
-def email_transport(settings: Settings, clock: Clock) -> EmailTransport:
-    """Return the transport that `CAPSULE_MAIL_URL` names. Raises MissingSetting and InvalidSetting."""
+def email_transport(settings: Settings, clock: Clock, *, has_secrets: bool = False) -> EmailTransport:
+    """Return the transport that `CAPSULE_MAIL_URL` names. `has_secrets`: other contexts must not read the e-mails that it leaves in files.
+
+    Raises MissingSetting and InvalidSetting.
+    """
     url, sender = settings.value(MAIL_URL), settings.value(MAIL_FROM)
     parts = urlsplit(url)
     # Imported when chosen: most functions of a context that sends e-mails send none, and a cold start should not pay for it.
     if parts.scheme == "maildir":
-        from functions.runtime.email.maildir import MaildirTransport
+        from functions.runtime.email.maildir import OWN, SHARED, MaildirTransport
 
-        return MaildirTransport(Path(unquote(parts.path)), sender, clock)
+        return MaildirTransport(Path(unquote(parts.path)), sender, clock, OWN if has_secrets else SHARED)
     if parts.scheme == "ses":
         if find_spec("boto3") is None:
             raise InvalidSetting(f"{MAIL_URL.name} names Amazon SES, but boto3 is not installed. Install it: pip install 'capsule[ses]'")

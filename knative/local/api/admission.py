@@ -2,6 +2,7 @@
 
 import base64
 import random
+from collections.abc import Mapping
 
 from knative.local.api import rules
 from knative.local.api.policies import Policies, Write
@@ -18,6 +19,7 @@ from knative.local.tokens import Identity
 NAME_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Kubernetes' alphabet for generated names: no vowels, so no words."""
 MAX_GENERATED_PREFIX = 58
+SERVING_NAMESPACE = "knative-serving"
 
 
 class Admission:
@@ -62,7 +64,7 @@ class Admission:
         desired = with_defaults(desired, schema)
         if definition.key == "Secret" and (plain := desired.pop("stringData", None)):
             desired["data"] = (desired.get("data") or {}) | {key: _base64(value) for key, value in plain.items()}
-        causes = schema_causes(desired, definition) or list(rules.causes(desired))
+        causes = schema_causes(desired, definition) or list(rules.causes(desired, self._features()))
         if not causes and old is not None:
             causes = [*immutability_causes(desired, old, schema), *_immutable_data_causes(desired, old), *rules.change_causes(desired, old)]
         if causes:
@@ -71,6 +73,11 @@ class Admission:
             desired["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = name
             desired["spec"] = {"finalizers": ["kubernetes"]} if old is None else old["spec"]
         return desired
+
+    def _features(self) -> Mapping[str, str]:
+        """Of Knative Serving, as its operator has set them."""
+        settings = self._store.find("ConfigMap", SERVING_NAMESPACE, "config-features")
+        return (settings or {}).get("data") or {}
 
     def check_creation(self, desired: Object, definition: Definition) -> None:
         """Raises StatusError if the namespace is missing or terminating, or a quota is exceeded."""

@@ -1,5 +1,7 @@
-"""What Knative Serving's webhook refuses in the pod of a Service (serving, pkg/apis/serving/k8s_validation.go, v1.19), with the features that
-config-features has by default."""
+"""What Knative Serving's webhook refuses in the pod of a Service (serving, pkg/apis/serving/k8s_validation.go and fieldmask.go, v1.19).
+
+Some fields need a feature, which the operator of a cluster sets in the ConfigMap config-features. By default they are off.
+"""
 
 import posixpath
 import re
@@ -19,21 +21,26 @@ MAX_ID = 2**31 - 1
 """Of a user or group."""
 VOLUME_SOURCES = ("secret", "configMap", "projected", "emptyDir")
 PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
+FIELD_REF, POD_SECURITY_CONTEXT = "kubernetes.podspec-fieldref", "kubernetes.podspec-securitycontext"
+ADD_CAPABILITIES = "kubernetes.containerspec-addcapabilities"
 PROBE_HANDLERS = ("httpGet", "tcpSocket", "exec")
 IMAGE = re.compile(
-    r"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]+)?/)?"
+    r"(?:(?:localhost|[A-Za-z0-9-]*[.:][A-Za-z0-9.:-]*)/)?"
     r"[a-z0-9_./-]{1,255}(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
     re.ASCII,
 )
 """go-containerregistry, pkg/name, weak validation."""
 
 
-def serving_pod(object: dict[str, Any]) -> Iterator[Cause]:
+def serving_pod(object: dict[str, Any], features: Mapping[str, str]) -> Iterator[Cause]:
+    """`features`: the data of config-features."""
     spec, path = object["spec"]["template"]["spec"], "spec.template.spec"
     yield from _volumes(spec, path)
+    yield from _identities(spec.get("securityContext") or {}, f"{path}.securityContext")
     if (account := spec.get("serviceAccountName")) and not is_subdomain(account):
         yield Cause(f"{path}.serviceAccountName", f'Invalid value: "{account}": must be a lowercase RFC 1123 subdomain')
-    yield from _identities(spec.get("securityContext") or {}, f"{path}.securityContext")
+    for name in () if _is_on(features, POD_SECURITY_CONTEXT) else spec.get("securityContext") or ():
+        yield Cause(f"{path}.securityContext.{name}", f"must not set the field(s): {name}")
     with_ports = [index for index, container in enumerate(spec["containers"]) if container.get("ports")]
     if len(with_ports) > 1:
         yield Cause(f"{path}.containers[*].ports", "more than one container port is set: expected exactly one container with a port")
@@ -41,12 +48,12 @@ def serving_pod(object: dict[str, Any]) -> Iterator[Cause]:
     names = [container.get("name", "") for container in spec["containers"]]
     for index, container in enumerate(spec["containers"]):
         place = f"{path}.containers[{index}]"
-        yield from _container(container, place, is_serving=index == serving)
+        yield from _container(container, place, features, is_serving=index == serving)
         if container.get("name") and names.count(container["name"]) > 1:
             yield Cause(f"{place}.name", f'duplicate container name "{container["name"]}"')
 
 
-def _container(container: dict[str, Any], place: str, *, is_serving: bool) -> Iterator[Cause]:
+def _container(container: dict[str, Any], place: str, features: Mapping[str, str], *, is_serving: bool) -> Iterator[Cause]:
     if container.get("name") == "queue-proxy":
         yield Cause(f"{place}.name", '"queue-proxy" is a reserved container name')
     for name in STREAM_FIELDS:
@@ -54,8 +61,11 @@ def _container(container: dict[str, Any], place: str, *, is_serving: bool) -> It
             yield Cause(f"{place}.{name}", f"must not set the field(s): {place}.{name}")
     if not IMAGE.fullmatch(container["image"]):
         yield Cause(f"{place}.image", f'Failed to parse image reference: "{container["image"]}"')
-    yield from _identities(container.get("securityContext") or {}, f"{place}.securityContext")
-    yield from _sources_of_variables(container, place)
+    context = container.get("securityContext") or {}
+    yield from _identities(context, f"{place}.securityContext")
+    if (context.get("capabilities") or {}).get("add") and not _is_on(features, ADD_CAPABILITIES):
+        yield Cause(f"{place}.securityContext.capabilities.add", "must not set the field(s): add")
+    yield from _sources_of_variables(container, place, features)
     yield from _probes(container, place)
     reserved = RESERVED_VARIABLES if is_serving else RESERVED_VARIABLES - {"PORT"}
     for index, variable in enumerate(container.get("env") or ()):
@@ -109,17 +119,14 @@ def _volumes(spec: dict[str, Any], path: str) -> Iterator[Cause]:
             yield Cause(f"{path}.volumes[{index}].emptyDir.sizeLimit", f"Invalid value: {limit}")
 
 
-def _sources_of_variables(container: dict[str, Any], place: str) -> Iterator[Cause]:
+def _is_on(features: Mapping[str, str], name: str) -> bool:
+    return features.get(name, "").lower() in ("enabled", "allowed")
+
+
+def _sources_of_variables(container: dict[str, Any], place: str, features: Mapping[str, str]) -> Iterator[Cause]:
     for index, variable in enumerate(container.get("env") or ()):
-        source = variable.get("valueFrom")
-        if source is None:
-            continue
-        if "fieldRef" in source:  # feature kubernetes.podspec-fieldref
+        if "fieldRef" in (variable.get("valueFrom") or {}) and not _is_on(features, FIELD_REF):
             yield Cause(f"{place}.env[{index}].valueFrom.fieldRef", "must not set the field(s): fieldRef")
-        else:
-            yield from _one_of(source, ("secretKeyRef", "configMapKeyRef"), f"{place}.env[{index}].valueFrom")
-        if variable.get("value"):
-            yield Cause(f"{place}.env[{index}].valueFrom", "may not be specified when `value` is not empty")
     for index, source in enumerate(container.get("envFrom") or ()):
         yield from _one_of(source, ("configMapRef", "secretRef"), f"{place}.envFrom[{index}]")
 

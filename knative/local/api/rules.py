@@ -12,13 +12,17 @@ from knative.local.api.pod_rules import serving_pod
 from knative.local.api.status import Cause
 from knative.local.objects import Object, kind_of
 
+NO_FEATURES: Mapping[str, str] = {}
 
-def causes(object: Object) -> Iterator[Cause]:
-    """Yield everything that is wrong with an object whose schema is valid."""
+
+def causes(object: Object, features: Mapping[str, str] = NO_FEATURES) -> Iterator[Cause]:
+    """Yield everything that is wrong with an object whose schema is valid. `features`: of Knative Serving (config-features)."""
     kind = kind_of(object)
     yield from metadata(object, DNS_1035_LABEL if kind in DNS_LABEL_NAMES else DNS_1123_LABEL if kind == "Namespace" else None)
     for rule in RULES.get(kind, ()):
         yield from rule(object)
+    if kind in WITH_SERVING_POD:
+        yield from serving_pod(object, features)
 
 
 def change_causes(new: Object, old: Object) -> Iterator[Cause]:
@@ -71,8 +75,8 @@ RULES: Mapping[str, Iterable[Callable[[Object], Iterator[Cause]]]] = {
     "Secret": [data_keys],
     "ConfigMap": [data_keys],
     "Job.batch": [restart_policy, volume_mounts],
-    "Service.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, serving_rules.service_traffic, volume_mounts, serving_pod],
-    "Configuration.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, volume_mounts, serving_pod],
+    "Service.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, serving_rules.service_traffic, volume_mounts],
+    "Configuration.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, volume_mounts],
     "Route.serving.knative.dev": [serving_rules.durations, serving_rules.route_traffic],
     "Broker.eventing.knative.dev": [eventing_rules.broker_class, eventing_rules.delivery],
     "Trigger.eventing.knative.dev": [
@@ -83,6 +87,7 @@ RULES: Mapping[str, Iterable[Callable[[Object], Iterator[Cause]]]] = {
     "ValidatingAdmissionPolicy.admissionregistration.k8s.io": [policy_validation.policy],
     "ValidatingAdmissionPolicyBinding.admissionregistration.k8s.io": [policy_validation.binding],
 }  # fmt: skip
+WITH_SERVING_POD = frozenset({"Service.serving.knative.dev", "Configuration.serving.knative.dev"})
 CHANGE_RULES: Mapping[str, Iterable[Callable[[Object, Object], Iterator[Cause]]]] = {
     "Service.serving.knative.dev": [serving_rules.revision_name_change],
     "Configuration.serving.knative.dev": [serving_rules.revision_name_change],

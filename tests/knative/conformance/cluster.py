@@ -32,6 +32,7 @@ TIMEOUT_SECONDS = 90.0
 
 PLURALS = {
     "Service": ("serving.knative.dev", "v1", "services"),
+    "Route": ("serving.knative.dev", "v1", "routes"),
     "Broker": ("eventing.knative.dev", "v1", "brokers"),
     "Trigger": ("eventing.knative.dev", "v1", "triggers"),
     "RabbitmqBrokerConfig": ("eventing.knative.dev", "v1alpha1", "rabbitmqbrokerconfigs"),
@@ -102,6 +103,17 @@ class Cluster:
         body = {"apiVersion": f"{group}/{version}", "kind": kind, "metadata": metadata, "spec": dict(spec)}
         self.api.create_namespaced_custom_object(group, version, self.namespace, plural, body)
         self.created.append((kind, name))
+
+    def admits(self, object: Mapping[str, Any]) -> bool:
+        """Whether the API would create the object. Nothing is stored."""
+        group, version, plural = PLURALS[object["kind"]]
+        try:
+            self.api.create_namespaced_custom_object(group, version, self.namespace, plural, dict(object), dry_run="All")
+        except ApiException as error:
+            if error.status not in (400, 403, 422):
+                raise
+            return False
+        return True
 
     def patch(self, kind: str, name: str, change: Mapping[str, Any]) -> None:
         self.api.patch_namespaced_custom_object(*PLURALS[kind][:2], self.namespace, PLURALS[kind][2], name, dict(change))

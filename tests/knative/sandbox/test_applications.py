@@ -50,6 +50,7 @@ def test_an_application_has_its_own_loopback(machine: Machine) -> None:
 @pytest.mark.parametrize("address", [{"value": "::1"}, {"valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}], ids=["IPv6", "host name"])
 def test_an_application_may_listen_on_ipv6_only_or_on_its_host_name(machine: Machine, address: dict[str, Any]) -> None:
     namespace = machine.namespace()
+    machine.enable_feature("kubernetes.podspec-fieldref")
     machine.create(service(namespace, env=[{"name": "LISTEN_AT", **address}]))
     with machine.http(machine.ready(namespace, "sample")) as http:
         assert http.get("/").status_code == 200

@@ -36,6 +36,7 @@ def test_a_service_becomes_ready_and_answers(machine: Machine, namespace: str) -
 def test_a_container_gets_only_the_variables_of_its_template(machine: Machine, namespace: str) -> None:
     machine.core.create_namespaced_secret(namespace, {"metadata": {"name": "keys"}, "stringData": {"password": "s3cret", "token": "t0ken"}})
     machine.core.create_namespaced_config_map(namespace, {"metadata": {"name": "words"}, "data": {"GREETING": "hello", "NAME": "world"}})
+    machine.enable_feature("kubernetes.podspec-fieldref")
     container = {
         "env": [
             {"name": "PLAIN", "value": "text"},
