@@ -13,6 +13,8 @@ Variables = dict[str, str]
 PYPI = "https://pypi.org/simple/"
 """The Simple repository API (PEP 503), which every mirror of PyPI has."""
 
+YARN_LINKER = {"YARN_NODE_LINKER": "node-modules"}
+"""Plug'n'Play, the default of Yarn 2 and later, leaves the packages in the cache, which is not in the image."""
 YARN_TIMEOUT_MS = "180000"
 """Of one request, in Yarn 1 and in later versions: their 30 and 60 s are too short for large packages of a slow registry."""
 
@@ -116,7 +118,7 @@ def _pnpm_settings(cache: Path) -> dict[str, str]:
 def _yarn(environment: Mapping[str, str], cache: Path) -> Variables:
     settings = {
         "YARN_CACHE_FOLDER": str(cache / "yarn"), "YARN_GLOBAL_FOLDER": str(cache / "yarn-berry"), "YARN_ENABLE_TELEMETRY": "0",
-        "YARN_ENABLE_GLOBAL_CACHE": "1", "YARN_ENABLE_PROGRESS_BARS": "0", "YARN_ENABLE_INLINE_BUILDS": "1",
+        "YARN_ENABLE_GLOBAL_CACHE": "1", **YARN_LINKER, "YARN_ENABLE_PROGRESS_BARS": "0", "YARN_ENABLE_INLINE_BUILDS": "1",
         "YARN_HTTP_TIMEOUT": YARN_TIMEOUT_MS,
     }  # fmt: skip
     if file := authority(environment):

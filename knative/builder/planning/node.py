@@ -4,6 +4,7 @@ The application starts with the line of its script, without the package manager,
 """
 
 import re
+from dataclasses import replace
 
 from knative.builder.failure import UNSUPPORTED, BuildFailure
 from knative.builder.planning.declarations import Declarations
@@ -27,6 +28,8 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     scripts = scripts_of(manifest)
     build_script = _build_script(application, scripts)
     chosen = choose(application, manager, declared, scripts, has_build=bool(build_script or declared.build))
+    if manager.is_berry:  # installed into node_modules, so there is no .pnp.cjs
+        chosen = replace(chosen, start=re.sub(r"\s(?:-r|--require|--import|--loader)[ =]\S*\.pnp\.(?:cjs|loader\.mjs)", "", chosen.start))
     _refuse_bun(tree, scripts, chosen.start)
     builds = _builds(application, manager, declared, chosen, build_script)
     keeps_development = bool(builds) or any(name in scripts for name in LIFECYCLE) or manager.is_workspace
@@ -38,6 +41,7 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
     if chosen.site and not builds:
         return Plan("static", f"package.json, {chosen.source}", site=chosen.site, is_single_page=chosen.is_single_page)
     is_manager_needed = re.search(rf"\b{manager.name}\b", lines + declared.release) is not None
+    linker = {"YARN_NODE_LINKER": "node-modules"} if manager.is_berry and is_manager_needed else {}
     return Plan(
         kind="node" if chosen.start else "static",
         reason=f"{tree.place('package.json') if manager.is_workspace else 'package.json'}, {manager.name}, {chosen.source}",
@@ -48,7 +52,7 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         ),
         steps=(*linked, install, *builds, *prune),
         start=chosen.start,
-        variables={"NODE_ENV": "production"} if chosen.start else {},
+        variables={"NODE_ENV": "production", **linker} if chosen.start else {},
         site=chosen.site,
         is_single_page=chosen.is_single_page,
         notices=(*manager.notices, *chosen.notices),
