@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -192,12 +193,9 @@ class Dashboard:
 
     async def _not_found(self, request: Request, error: Exception) -> Response:
         visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now(), self._is_secure)
-        return self._complete(
-            visit,
-            self._problem_page(
-                visit, ApiProblem(404, "There is nothing at this address", "Check the address, or start from the list of applications.")
-            ),
-        )
+        with suppress(ApiProblem):  # the page is the same without a session, except for its navigation
+            await self._sign_in(visit)
+        return self._complete(visit, self._problem_page(visit, NOTHING_HERE))
 
 
 def _templates() -> Environment:
