@@ -40,6 +40,8 @@ async def take_all(folder: Path, only: str) -> int:
                 written += await _take(chromium, site, pages, folder, label, width, theme)
         await chromium.close()
     await site.stop()
+    if site.complaints:
+        raise SystemExit("\n".join(["The pages reported errors, or violations of their Content-Security-Policy:", *site.complaints]))
     return written
 
 
@@ -48,6 +50,7 @@ async def _take(chromium: Chromium, site: FurnishedSite, pages: dict[str, str], 
         base_url=site.url, viewport={"width": width, "height": 800}, color_scheme=theme, reduced_motion="reduce"  # type: ignore[arg-type]
     )  # fmt: skip
     page = await context.new_page()
+    site.listen(page)
     written = 0
     for name, path in pages.items():
         if not path.startswith("/sign") and not await context.cookies():
