@@ -57,6 +57,7 @@ class ApplicationView(TypedDict):
     port: int | None
     id: str
     name: str
+    teamId: str
     createdAt: str
     configVersion: int
     environments: list[DeployedEnvironmentView]
@@ -89,6 +90,16 @@ class ConfigurationAccepted(TypedDict):
     version: int
     deployments: list[DeploymentAccepted]
     operationId: str | None
+
+
+class ConfigurationDifferenceView(TypedDict):
+    """A name whose value in the release differs from the newest. `before`: in the release, None if it does not have the name, and of a secret. `after`: the newest, None if the name was removed, and of a secret."""
+
+    name: str
+    change: Literal['added', 'changed', 'removed']
+    isSecret: bool
+    before: str | None
+    after: str | None
 
 
 class ConfigurationEntryView(TypedDict):
@@ -459,6 +470,7 @@ class ReleasedConfigurationView(TypedDict):
     added: list[str]
     changed: list[str]
     removed: list[str]
+    differences: NotRequired[list[ConfigurationDifferenceView]]
 
 
 class RenameApplicationBody(TypedDict):

@@ -25,6 +25,7 @@ def declare(app: typer.Typer) -> None:
     command(env, "list")(list_settings)
     command(env, "set")(set_)
     command(env, "unset")(unset)
+    command(env, "release")(release)
     command(app, "scale")(scale)
     environments = subcommands(app, "environments", "List, create and delete environments.")
     command(environments, "list")(list_environments)
@@ -193,6 +194,14 @@ def delete(
     if accepted["warning"]:
         session.output.note(accepted["warning"])
     session.output.next_step(session.command("environments list", application))
+
+
+def release(session: Session, app: App = None, env: Env = None, everywhere: All = False, detach: Detach = False) -> None:
+    """Release what was saved with --no-deploy.
+
+    Deploys the environments whose release has another configuration. `capsule env list` shows the differences.
+    """
+    _change(session, {}, app, env, everywhere, False, detach)
 
 
 def _change(session: Session, change: Json, app: str | None, env: str | None, everywhere: bool, no_deploy: bool, detach: bool) -> None:

@@ -1,5 +1,6 @@
 """A browser without JavaScript, in front of a dashboard whose functions run in the in-memory Capsule."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,8 +20,9 @@ from functions.edge.gateway.options import Options
 from functions.kernel import Caller, Client, Rejection, Unauthenticated
 from functions.runtime.config.registry import Registry
 from functions.runtime.execution import responses
-from functions.runtime.messaging.bus import Reply
+from functions.runtime.messaging.bus import NoReply, Reply
 from functions.runtime.operations.dead_letters import ListDeadLetters
+from functions.runtime.operations.health import DatabaseHealthView, HealthMetadataView, HealthView, MemoryView, MessageBacklogView
 from functions.runtime.operations.settle_dead_letters import SettleDeadLetters
 from tests.capsule import Capsule
 from tests.dashboard.letters import MemoryLetters
@@ -61,14 +63,30 @@ class MemoryRequester:
     failure: Exception | None = None
     connected: bool = True
     letters: MemoryLetters = field(default_factory=MemoryLetters)
+    waves: int = 0
+    """How often a call was sent while no other was waited for."""
+    waiting: int = 0
+    failing_context: str = ""
+    """Its health function does not reply."""
 
     async def request(self, routing_key: str, headers: dict[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
+        self.waves += self.waiting == 0
+        self.waiting += 1
+        try:
+            await asyncio.sleep(0)  # calls of one wave are sent before the first is answered
+            return await self._request(routing_key, headers, body)
+        finally:
+            self.waiting -= 1
+
+    async def _request(self, routing_key: str, headers: dict[str, str], body: bytes) -> Reply:
         self.sent.append(routing_key)
         self.ids.append(headers["id"])
         if routing_key == "auth.refresh":
             self.tokens.expired.clear()
         if self.failure:
             raise self.failure
+        if routing_key.endswith(".health"):
+            return self._health(routing_key.removesuffix(".health"))
         declaration = Registry.load().by_name[routing_key]
         assert declaration.input is not None
         token = headers.get("token")
@@ -87,6 +105,20 @@ class MemoryRequester:
             return Reply("done", 204, {}, b"")
         done = responses.ResponseEncoder(declaration).done(output)
         return Reply("done", done.status, {}, done.body)
+
+    def _health(self, context: str) -> Reply:
+        """The reply of a context's health function, with the backlog of its dead letters."""
+        if context == self.failing_context:
+            raise NoReply
+        backlog = MessageBacklogView(outbox=0, outbox_oldest_seconds=0.0, parked=0, dead_letters=self.letters.count_open(context))
+        metadata = HealthMetadataView(
+            version="0.2.0",
+            memory=MemoryView(used=40, total=512),
+            database=DatabaseHealthView(connected=True, response_time=1.5),
+            messages=backlog,
+        )
+        view = HealthView(status="healthy", service=f"{context}-service", timestamp=self.capsule.clock.now(), metadata=metadata)
+        return Reply("done", 200, {}, view.model_dump_json(by_alias=True).encode())
 
     async def close(self) -> None:
         self.connected = False

@@ -14,7 +14,7 @@ from tests.monitor.world import platform
 BOB, CYD, EVE = "bob@example.org", "cyd.with-a-rather-long-address@subdomain.example.org", "eve@example.org"
 
 
-async def furnish(ada: Browser) -> str:
+async def furnish(ada: Browser, *, with_hello: bool = True) -> str:
     """Fill the pages of an administrator who is signed in. Returns the id of the team."""
     ada.tokens.is_recent = True
     capsule = ada.capsule
@@ -26,7 +26,8 @@ async def furnish(ada: Browser) -> str:
     for name in ("shop", "api-gateway"):
         await capsule.call(CreateApplication(name=name, repository=f"https://git.example.com/{name}.git", team_id=UUID(team)), caller=ada.caller())
         await capsule.settle()
-    await ada.create("hello")
+    if with_hello:
+        await ada.create("hello")
     return team
 
 

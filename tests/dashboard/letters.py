@@ -74,6 +74,9 @@ class MemoryLetters:
         self.store(function.partition(".")[0], clock).rows[id] = letter
         return id
 
+    def count_open(self, context: str) -> int:
+        return sum(row.state == "open" for row in self.stores[context].rows.values()) if context in self.stores else 0
+
     async def call(self, declaration: Declaration, request: Any, caller: Caller | None, clock: Clock) -> Any:
         """Run the declared function, as the runtime does. Raises its rejections."""
         declaration.authorize(caller, clock.now())

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from playwright.async_api import Page
@@ -15,14 +16,18 @@ from tests.capsule import Capsule
 from tests.dashboard.browser import Browser, MemoryRequester, MemoryTokens, PlainEncryptor
 
 
+def open_memory(**settings: str) -> Capsule:
+    return Capsule(settings=settings)
+
+
 class Site:
     """`browser`: one without scripts, in front of the same Capsule. It signs up the user of the tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_capsule: Callable[..., Capsule] = open_memory, browser: type[Browser] = Browser) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://localhost:{self._socket.getsockname()[1]}"
-        self.capsule = Capsule(settings={"CAPSULE_DASHBOARD_URL": self.url})
-        self.browser = Browser(self.capsule, tokens=MemoryTokens(is_recent=True))
+        self.capsule = open_capsule(CAPSULE_DASHBOARD_URL=self.url)
+        self.browser = browser(self.capsule, tokens=MemoryTokens(is_recent=True))
         requester = MemoryRequester(self.capsule, self.browser.tokens, letters=self.browser.requester.letters)
         dashboard = Dashboard(Registry.load(), requester, self.browser.tokens, PlainEncryptor(), self.capsule.clock, Options())
         app = Starlette()

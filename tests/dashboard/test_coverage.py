@@ -35,16 +35,6 @@ WITHOUT_PAGE = {
     "deploy.transfer_application": "rare: capsule apps transfer",
     "monitor.application_alerts": "the alerts page has them all",
     "monitor.alert_deliveries": "capsule alerts deliveries",
-    "monitor.create_webhook": "for integrators: capsule webhooks add",
-    "monitor.delete_webhook": "for integrators: capsule webhooks delete",
-    "monitor.redeliver_webhook": "for integrators: capsule webhooks redeliver",
-    "monitor.rotate_webhook_secret": "for integrators: capsule webhooks rotate-secret",
-    "monitor.send_test_event": "for integrators: capsule webhooks test",
-    "monitor.update_webhook": "for integrators: capsule webhooks update",
-    "monitor.webhook": "for integrators: capsule webhooks show",
-    "monitor.webhook_deliveries": "for integrators: capsule webhooks deliveries",
-    "monitor.webhook_event_types": "for integrators: capsule webhooks event-types",
-    "monitor.webhooks": "for integrators: capsule webhooks list",
     "monitor.try_alert_channel": "capsule alerts test",
 }
 

@@ -8,7 +8,7 @@ from functions.edge.dashboard.pages.customers import minor_units
 from tests.dashboard.browser import PASSWORD, Browser, text_of
 from tests.dashboard.furnished import BOB, furnish_operations
 
-PAGES = ("", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
+PAGES = ("", "/functions", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
 EVE = "eve@example.org"
 
 
@@ -70,13 +70,26 @@ async def test_a_locked_user_is_unlocked(root: Browser) -> None:
 
 async def test_functions_with_trouble_come_first_and_lead_to_their_log(root: Browser) -> None:
     await furnish_operations(root)
-    page = await root.open("/operations")
+    page = await root.open("/operations/functions")
     names = re.findall(r'href="/operations/logs\?function=([\w.]+)"', page.text)
     assert names[0] == "deploy.on_build_succeeded" and set(names) >= {"auth.register", "billing.rate"}
-    assert re.findall(r'logs\?function=([\w.]+)"', (await root.open("/operations?context=billing")).text) == ["billing.rate"]
+    assert re.findall(r'logs\?function=([\w.]+)"', (await root.open("/operations/functions?context=billing")).text) == ["billing.rate"]
     log = await root.open("/operations/logs?function=deploy.on_build_succeeded&search=refused")
     assert "connection refused" in log.text and "the build failed" not in log.text
     assert (await root.open("/operations/logs?fields=nonsense")).status_code == 422
+
+
+async def test_the_first_page_shows_what_needs_attention(root: Browser) -> None:
+    await furnish_operations(root)
+    page = await root.open("/operations")
+    text = text_of(page)
+    assert "healthy" in text and "auth works" in text and "1.5 ms" in text
+    assert 'href="/operations/dead-letters"><strong class="bad">3' in page.text, "the open letters of billing"
+    assert "deploy.on_build_succeeded" in text.partition("Needs attention")[2]
+    other = Browser(root.capsule, tokens=root.tokens)
+    other.requester.failing_context = "billing"
+    await other.sign_in("root@example.org")
+    assert "billing fails NoReply" in text_of(await other.open("/operations"))
 
 
 async def test_a_dead_letter_is_inspected_edited_and_replayed(root: Browser) -> None:

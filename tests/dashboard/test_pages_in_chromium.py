@@ -3,20 +3,19 @@
 Needs Debian's package chromium, which the proof installs.
 """
 
-import re
+import gzip
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import async_playwright
 
 from functions.auth.domain import one_time_codes
+from functions.edge import dashboard
 from knative.machine import packages
-from tests.dashboard.browser import ADDRESS, PASSWORD
-from tests.dashboard.furnished import furnish, furnish_operations
-from tests.dashboard.site import Site
+from tests.dashboard.furnished_site import FurnishedSite, sign_in
 from tests.proof import proof
 
 pytestmark = proof("dashboard")
@@ -25,19 +24,11 @@ LEVELS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 WINDOWS = ((1200, "light"), (360, "dark"), (320, "light"), (1200, "dark"))
 
 
-@dataclass
-class Furnished:
-    site: Site
-    team: str
-    letter: str
-
-
 @pytest.fixture
-async def furnished() -> AsyncIterator[Furnished]:
-    site = Site()
-    await site.start(is_administrator=True)
-    team = await furnish(site.browser)
-    yield Furnished(site, team, str(await furnish_operations(site.browser)))
+async def furnished() -> AsyncIterator[FurnishedSite]:
+    site = FurnishedSite()
+    await site.start()
+    yield site
     await site.stop()
     assert site.complaints == []
 
@@ -51,42 +42,12 @@ async def chromium() -> AsyncIterator[Chromium]:
         await browser.close()
 
 
-async def sign_in(page: Page) -> None:
-    await page.goto("/sign-in")
-    await page.get_by_label("E-mail address").fill(ADDRESS)
-    await page.get_by_label("Password").fill(PASSWORD)
-    await page.get_by_role("button", name="Sign in", exact=True).click()
-    await page.get_by_role("heading", name="Applications").wait_for()
-
-
-async def paths(furnished: Furnished) -> list[str]:
-    ada, team = furnished.site.browser, furnished.team
-    members = re.findall(r'href="(/teams/[^"/]+/members/[^"]+)"', (await ada.open(f"/teams/{team}")).text)
-    users = re.findall(r'href="(/operations/users/[^"]+)"', (await ada.open("/operations/users")).text)
-    account = ("", "/security", "/tokens", "/permissions", "/audit", "/confirmation")
-    operations = (
-        "",
-        "/dead-letters",
-        f"/dead-letters/deploy/{furnished.letter}",
-        "/registrations",
-        "/logs",
-        "/users",
-        "/customers",
-        "/invoices",
-        "/payments",
-    )
-    return [
-        *("/?team=all", f"/?team={team}", "/new", f"/billing?team={team}", "/teams", f"/teams/{team}", f"/teams/{team}/settings", *members),
-        *("/accept-invitation?token=abc", *(f"/account{part}" for part in account), *(f"/operations{part}" for part in operations), *users),
-    ]
-
-
-async def test_every_page_is_accessible_in_both_themes_and_widths(furnished: Furnished, chromium: Chromium) -> None:
+async def test_every_page_is_accessible_in_both_themes_and_widths(furnished: FurnishedSite, chromium: Chromium) -> None:
     faults: list[str] = []
-    pages = await paths(furnished)
+    pages = (await furnished.pages()).values()
     for width, scheme in WINDOWS:
         context = await chromium.new_context(
-            base_url=furnished.site.url,
+            base_url=furnished.url,
             viewport={"width": width, "height": 800},
             color_scheme=scheme,  # type: ignore[arg-type]
             reduced_motion="reduce",
@@ -104,10 +65,10 @@ async def test_every_page_is_accessible_in_both_themes_and_widths(furnished: Fur
     assert faults == []
 
 
-async def test_second_factor_and_token_are_set_up_under_the_content_security_policy(furnished: Furnished, chromium: Chromium) -> None:
-    context = await chromium.new_context(base_url=furnished.site.url, permissions=["clipboard-read", "clipboard-write"])
+async def test_second_factor_and_token_are_set_up_under_the_content_security_policy(furnished: FurnishedSite, chromium: Chromium) -> None:
+    context = await chromium.new_context(base_url=furnished.url, permissions=["clipboard-read", "clipboard-write"])
     page = await context.new_page()
-    furnished.site.listen(page)
+    furnished.listen(page)
     await sign_in(page)
     await page.goto("/account/tokens")
     await page.get_by_label("Name").fill("ci")
@@ -122,15 +83,15 @@ async def test_second_factor_and_token_are_set_up_under_the_content_security_pol
     assert await page.evaluate("document.querySelector('img.qr').naturalWidth") > 100
     secret = await page.locator("pre.copy").text_content()
     assert secret is not None
-    now = furnished.site.capsule.clock.now()
+    now = furnished.capsule.clock.now()
     await page.get_by_label("Code").fill(one_time_codes.code_at(secret, one_time_codes.step_of(now)))
     await page.get_by_role("button", name="Turn on").click()
     await page.get_by_role("heading", name="Recovery codes").wait_for()
 
 
-async def test_a_deletion_is_asked_about_first(furnished: Furnished, chromium: Chromium) -> None:
-    page = await chromium.new_page(base_url=furnished.site.url)
-    furnished.site.listen(page)
+async def test_a_deletion_is_asked_about_first(furnished: FurnishedSite, chromium: Chromium) -> None:
+    page = await chromium.new_page(base_url=furnished.url)
+    furnished.listen(page)
     await sign_in(page)
     await page.goto(f"/teams/{furnished.team}")
     page.once("dialog", lambda dialog: dialog.dismiss())
@@ -139,3 +100,31 @@ async def test_a_deletion_is_asked_about_first(furnished: Furnished, chromium: C
     page.once("dialog", lambda dialog: dialog.accept())
     await page.get_by_role("button", name="Revoke").click()
     await page.get_by_text("The invitation is revoked.").wait_for()
+
+
+async def test_pages_are_found_and_reached_by_keys(furnished: FurnishedSite, chromium: Chromium) -> None:
+    page = await chromium.new_page(base_url=furnished.url)
+    furnished.listen(page)
+    await sign_in(page)
+    await page.keyboard.press("Control+k")
+    await page.get_by_role("option", name="hello logs").wait_for()
+    await page.keyboard.type("hello conf")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("heading", name="Configuration", exact=True).wait_for()
+    await page.keyboard.press("g")
+    await page.keyboard.press("l")
+    await page.get_by_role("heading", name="Logs", exact=True).wait_for()
+    await page.keyboard.press("/")
+    assert await page.evaluate("document.activeElement.id") == "search"
+    await page.keyboard.press("g")  # typed into the field
+    assert await page.evaluate("document.activeElement.value") == "g"
+    await page.evaluate("document.activeElement.blur()")
+    await page.keyboard.press("?")
+    await page.get_by_role("heading", name="Keys").wait_for()
+    await page.keyboard.press("Escape")
+    await page.locator("[data-where='level=error']").or_(page.locator("[data-where='status=500']")).first.click()
+    await page.wait_for_url("**where=status%3D500**")
+
+
+async def test_scripts_of_a_page_have_less_than_60_kilobytes() -> None:
+    assert sum(len(gzip.compress(path.read_bytes())) for path in (Path(dashboard.__file__).parent / "static").glob("*.js")) < 60_000

@@ -1,6 +1,7 @@
 """The deploy context on the in-memory Capsule, with short forms of its commands and of what the cluster reports."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -50,9 +51,9 @@ TEMPLATE = yaml.safe_load(yaml.safe_load((ROOT / "knative/base/build-job.yaml").
 
 
 class DeployCapsule(Capsule):
-    def __init__(self, *names: str, **options: Any) -> None:
+    def __init__(self, *names: str, settings: Mapping[str, str] | None = None, **options: Any) -> None:
         """`names`: of contexts, default deploy alone."""
-        super().__init__(*(names or ("deploy",)), **options, settings={"CAPSULE_APPLICATION_URL": "http://{name}.localhost:7080"})
+        super().__init__(*(names or ("deploy",)), **options, settings={"CAPSULE_APPLICATION_URL": "http://{name}.localhost:7080", **(settings or {})})
         self.applications: MemoryApplications = self.port(ports.Applications)
         self.application_requests: MemoryApplicationRequests = self.port(ports.ApplicationRequests)
         self.cluster: MemoryCluster = self.port(ports.Cluster)

@@ -73,3 +73,24 @@ async def test_a_configuration_names_what_differs_from_the_release_that_serves(c
     await capsule.configure(application.id, **changes, deploy=False)
     released = (await capsule.call(request, caller=OWNER)).released
     assert (released.version, released.added, released.changed, released.removed) == (1, ["NEW", "TOKEN"], ["CHANGED"], ["REMOVED"])
+    assert [(each.name, each.change, each.before, each.after) for each in released.differences] == [
+        ("CHANGED", "changed", "1", "2"),
+        ("NEW", "added", None, "1"),
+        ("REMOVED", "removed", "1", None),
+        ("TOKEN", "added", None, None),
+    ]
+
+
+async def test_an_empty_request_releases_what_was_saved_once(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    await capsule.release(application.id)
+    assert (await capsule.configure(application.id)).deployments == [], "nothing is saved"
+    await capsule.configure(application.id, variables={"A": "1"}, deploy=False)
+    assert (await capsule.configure(application.id, deploy=False)).deployments == []
+    await capsule.advance(minutes=1)
+    [accepted] = (await capsule.configure(application.id, None)).deployments
+    assert (accepted.environment, accepted.cause) == ("staging", "configuration")
+    deployment = await capsule.complete(accepted.id)
+    assert deployment.release == 2
+    await capsule.advance(minutes=1)
+    assert (await capsule.configure(application.id)).deployments == [], "the release has it"

@@ -143,7 +143,7 @@ def test_every_page_is_accessible_in_both_themes_and_widths(chromium: Browser, a
     application = urlsplit(page.url).path
     parts = ("", "/deployments", "/configuration", "/configuration?environment=staging", "/logs", "/metrics", "/settings")
     account = ("/account", "/account/security", "/account/tokens", "/account/permissions", "/account/audit")
-    paths = ("/", "/new", "/alerts", "/billing", "/teams", "/nothing", *account, *(application + part for part in parts))
+    paths = ("/", "/new", "/alerts", "/webhooks", "/shortcuts", "/billing", "/teams", "/nothing", *account, *(application + part for part in parts))
     cookies = page.context.cookies()
     faults: list[str] = []
     for width, scheme in THEMES:

@@ -43,6 +43,9 @@ async def configure_application(
 ) -> Done[ConfigurationAccepted]:
     change = request.change()
     application = await applications.lock(await control.to_all_environments(permit, request.application_id))
+    if request.is_empty and request.deploy:
+        deployments, events = await changer.release_saved(application, await environments.list_all(application), origin)
+        return Done(ConfigurationAccepted.of(application, deployments), *events)
     if not await changer.store(application, ALL_ENVIRONMENTS, change):
         return Done(ConfigurationAccepted.of(application))
 

@@ -44,6 +44,9 @@ async def configure_environment(
     change = request.change()
     application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
     environment = await environments.get(application, request.environment)
+    if request.is_empty and request.deploy:
+        deployments, events = await changer.release_saved(application, [environment], origin)
+        return Done(ConfigurationAccepted.of(application, deployments), *events)
     if not await changer.store(application, environment.name, change):
         return Done(ConfigurationAccepted.of(application))
 

@@ -19,7 +19,13 @@ class ConfigurationRequest(Model):
     """Write-only: no endpoint returns their values."""
     unset: Annotated[list[Text], Field(max_length=200)] = Field(default_factory=list)
     deploy: bool = True
-    """Whether to redeploy what serves now. If false, the change takes effect at the next deployment."""
+    """Whether to redeploy what serves now. If false, the change takes effect at the next deployment.
+
+    A request that sets and unsets nothing releases what earlier requests have saved with `false`."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.variables or self.secrets or self.unset)
 
     def audited_change(self) -> AuditedChange:
         """Names only, of variables too: their values may be secrets that somebody has put there."""

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
+from pydantic import Field
+
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Entry
 from functions.deploy.domain.deployment import Deployment
@@ -23,6 +25,28 @@ class ConfigurationEntryView(Model):
     changed_at: datetime
 
 
+class ConfigurationDifferenceView(Model):
+    """A name whose value in the release differs from the newest. `before`: in the release, None if it does not have the name, and of a secret.
+    `after`: the newest, None if the name was removed, and of a secret."""
+
+    name: str
+    change: Literal["added", "changed", "removed"]
+    is_secret: bool
+    """Of either value."""
+    before: str | None
+    after: str | None
+
+    @classmethod
+    def of(cls, name: str, released: Entry | None, newest: Entry | None) -> Self:
+        return cls(
+            name=name,
+            change="added" if released is None else "removed" if newest is None else "changed",
+            is_secret=any(each is not None and each.is_secret for each in (released, newest)),
+            before=released.value if released else None,
+            after=newest.value if newest else None,
+        )
+
+
 class ReleasedConfigurationView(Model):
     """How the newest configuration differs from the one of the release that serves: after a rollback, or a change that was
     not deployed."""
@@ -35,6 +59,8 @@ class ReleasedConfigurationView(Model):
     """Names that have another value in the release."""
     removed: list[str]
     """Names that only the release has."""
+    differences: list[ConfigurationDifferenceView] = Field(default_factory=list)
+    """All of these, with their values, by name."""
 
     @classmethod
     def of(cls, release: int, version: int, released: Mapping[str, Entry], newest: Mapping[str, Entry]) -> Self:
@@ -44,6 +70,11 @@ class ReleasedConfigurationView(Model):
             added=sorted(newest.keys() - released.keys()),
             changed=sorted(name for name in newest.keys() & released.keys() if not newest[name].has_value_of(released[name])),
             removed=sorted(released.keys() - newest.keys()),
+            differences=[
+                ConfigurationDifferenceView.of(name, released.get(name), newest.get(name))
+                for name in sorted(released.keys() | newest.keys())
+                if name not in released or name not in newest or not newest[name].has_value_of(released[name])
+            ],
         )
 
 

@@ -44,6 +44,7 @@ class DeployedEnvironmentView(Model):
 
 
 class ApplicationView(ApplicationSettingsView):
+    team_id: UUID
     created_at: datetime
     config_version: int
     environments: list[DeployedEnvironmentView]
@@ -87,6 +88,7 @@ async def application(
     return ApplicationView(
         id=application.id,
         name=application.name,
+        team_id=application.user_id,
         **settings_fields(application),
         created_at=application.created_at,
         config_version=application.config_version,

@@ -44,6 +44,11 @@ class ConfigurationChanger:
         await self._configurations.change(application.id, scope, effective.seal(self._vault.seal), version, self._clock.now())
         return True
 
+    async def release_saved(self, application: Application, environments: Iterable[Environment], origin: Origin) -> tuple[list[Deployment], Events]:
+        """Redeploy the environments whose release has another configuration than the newest. Raises what `redeploy` raises."""
+        behind = [each for each in environments if await self._is_behind(application, each)]
+        return await self.redeploy(application, behind, origin)
+
     async def redeploy(self, application: Application, environments: Iterable[Environment], origin: Origin) -> tuple[list[Deployment], Events]:
         """Redeploy what serves in the environments with the newest configuration. Skips environments without a release.
         A stopped environment starts with the newest configuration.
@@ -69,12 +74,17 @@ class ConfigurationChanger:
     async def catch_up(self, application: Application, environment: Environment, origin: Origin) -> Events:
         """Deploy the configuration and the size that have changed while the environment was paused."""
         serving = await self._deployments.find_serving(environment)
-        if serving is None or serving.release_id is None:
-            return ()
-        release = await self._releases.get(serving.release_id)
-        versions = (release.config_version, application.config_version)
-        former, newest = [merge(await self._configurations.at(application.id, each), environment.name) for each in versions]
-        if former == newest and serving.terms.size == environment.size:
+        if serving is None or (serving.terms.size == environment.size and not await self._is_behind(application, environment)):
             return ()
         _, events = await self.redeploy(application, [environment], origin)
         return events
+
+    async def _is_behind(self, application: Application, environment: Environment) -> bool:
+        """Whether the release that serves has another configuration than the newest; False where nothing serves."""
+        serving = await self._deployments.find_serving(environment)
+        if serving is None or serving.release_id is None:
+            return False
+        release = await self._releases.get(serving.release_id)
+        versions = (release.config_version, application.config_version)
+        former, newest = [merge(await self._configurations.at(application.id, each), environment.name) for each in versions]
+        return former.keys() != newest.keys() or any(not entry.has_value_of(former[name]) for name, entry in newest.items())

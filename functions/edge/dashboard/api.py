@@ -3,20 +3,24 @@
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import orjson
 
 from functions.edge.gateway import envelope, parsing
+from functions.edge.gateway.health import Health
 from functions.edge.gateway.ports import Encryptor, Requester
 from functions.edge.gateway.problems import FAULT, NO_ANSWER, OUTCOME_UNKNOWN, UNAVAILABLE, Problem
 from functions.edge.gateway.rates.limiter import RateLimiter
 from functions.edge.gateway.routing import Route, Table
 from functions.kernel import Caller, Client, Clock, new_id
 from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
+from functions.wire.cloudevents import new_message
 from functions.wire.trace_context import new_span
 
 Json = dict[str, Any]
+HEALTH_TIMEOUT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Api:
         self._encrypt = encryptor.seal
         self._clock = clock
         self._limiter = limiter
+        contexts = sorted({route.declaration.context for route in table.routes})
+        self.health = Health(contexts, self._ask_health, lambda: requester.connected, version("capsule"), "capsule-dashboard")
 
     async def call(self, function: str, visitor: Visitor, fields: Mapping[str, Any], key: str | None = None) -> Any:
         """Call a function that has a route and return its result; None for an empty one. `key`: makes a repeated command take effect once.
@@ -108,6 +114,11 @@ class Api:
         if reply.outcome != "done":
             raise ApiProblem.of({"status": reply.status, **_members(reply.body)})
         return reply
+
+    async def _ask_health(self, context: str) -> Reply:
+        """Ask a context as the gateway does for `GET /health`. Raises BrokerUnavailable, Unroutable, NoReply."""
+        message = new_message(f"{context}.health", envelope.SOURCE, b"{}", self._clock.now(), correlationid=str(new_id()))
+        return await self._requester.request(f"{context}.health", message.headers(), message.body, HEALTH_TIMEOUT_SECONDS, keep=False)
 
     async def _send(self, route: Route, headers: dict[str, str], body: bytes) -> Reply:
         """Raises Problem 503, 504."""

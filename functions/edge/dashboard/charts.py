@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from functions.edge.dashboard.formats import parse_time
+from functions.edge.dashboard.formats import minute, parse_time
 
 WIDTH, HEIGHT = 600, 140
 """Of the drawing area, in user units."""
@@ -28,6 +28,7 @@ class Marker:
 
     x: float
     label: str
+    deployment_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class Chart:
     series: Sequence[Series]
     markers: Sequence[Marker]
     rows: Sequence[tuple[str, Sequence[str]]]
+    begin: str = ""
+    end: str = ""
+    """ISO 8601 times of the first and the last point; empty without points."""
 
     @property
     def is_empty(self) -> bool:
@@ -65,12 +69,19 @@ def line_chart(title: str, unit: str, points: Sequence[Point], markers: Sequence
         for name, numbers in read.items()
     ]
     visible_markers = [
-        Marker(x(at), f"{marker['kind']} in {marker['environment']}")
+        Marker(x(at), _label(marker), marker.get("deploymentId", ""))
         for marker in markers
         if begin <= (at := parse_time(marker["at"]).timestamp()) <= end
     ]
     rows = [(point["at"], [_text(numbers[index]) for numbers in read.values()]) for index, point in enumerate(points)]
-    return Chart(title, unit, _text(top), series, visible_markers, [row for row in rows if any(text not in ("", "0") for text in row[1])])
+    filled = [row for row in rows if any(text not in ("", "0") for text in row[1])]
+    ends = (points[0]["at"], points[-1]["at"]) if points else ("", "")
+    return Chart(title, unit, _text(top), series, visible_markers, filled, *ends)
+
+
+def _label(marker: Point) -> str:
+    """`11-22 12:33 staging succeeded`."""
+    return f"{minute(marker['at'])} {marker['environment']} {str(marker['kind']).removeprefix('deployment-').replace('-', ' ')}"
 
 
 def _series(name: str, positions: Sequence[tuple[float, float | None]]) -> Series:

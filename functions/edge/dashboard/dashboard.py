@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -196,16 +197,18 @@ class Dashboard:
         return visit.render("problem.html", problem.status, problem=problem)
 
     async def _not_found(self, request: Request, error: Exception) -> Response:
-        return self._outside_of_pages(request, NOTHING_HERE)
+        return await self._outside_of_pages(request, NOTHING_HERE)
 
     async def _wrong_method(self, request: Request, error: Exception) -> Response:
         """RFC 9110 section 15.5.6: the response lists the methods."""
-        response = self._outside_of_pages(request, WRONG_METHOD)
+        response = await self._outside_of_pages(request, WRONG_METHOD)
         response.headers["allow"] = ", ".join(sorted(self._methods(request.scope["path"])))
         return response
 
-    def _outside_of_pages(self, request: Request, problem: ApiProblem) -> Response:
+    async def _outside_of_pages(self, request: Request, problem: ApiProblem) -> Response:
         visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now(), self._is_secure)
+        with suppress(ApiProblem):  # the page is the same without a session, except for its navigation
+            await self._sign_in(visit)
         return self._complete(visit, self._problem_page(visit, problem))
 
     def _methods(self, path: str) -> set[str]:

@@ -3,6 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from functions.edge.dashboard.log_parts import log_parts
+from functions.edge.dashboard.source_links import compare_url
+
 MINOR_DIGITS = {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "KWD": 3, "BHD": 3, "OMR": 3, "TND": 3}
 """Digits after the point, where ISO 4217 has not two."""
 STEPS = ((60, "s", 1), (3600, "min", 60), (86400, "h", 3600), (86400 * 30, "d", 86400))
@@ -31,6 +34,11 @@ def exact(text: str | None) -> str:
 
 def clock_time(text: str) -> str:
     return parse_time(text).astimezone(UTC).strftime("%H:%M:%S")
+
+
+def minute(text: str) -> str:
+    """`11-29 18:40`: a time on the axis of a chart."""
+    return parse_time(text).astimezone(UTC).strftime("%m-%d %H:%M") if text else ""
 
 
 def day(text: str | None) -> str:
@@ -81,6 +89,7 @@ def commit(text: str | None) -> str:
 
 
 FILTERS = {
-    "age": age, "exact": exact, "clock_time": clock_time, "day": day, "money": money, "count": count, "size": size, "commit": commit,
+    "age": age, "exact": exact, "clock_time": clock_time, "minute": minute, "day": day,
+    "money": money, "count": count, "size": size, "commit": commit,
 }  # fmt: skip
-FUNCTIONS = {"duration": duration, "quantity": quantity}
+FUNCTIONS = {"duration": duration, "quantity": quantity, "log_parts": log_parts, "compare_url": compare_url}

@@ -9,6 +9,7 @@ from functions.edge.dashboard.pages import (
     configuration,
     customers,
     dead_letters,
+    deployment,
     deployments,
     device,
     email_suppressions,
@@ -16,6 +17,7 @@ from functions.edge.dashboard.pages import (
     mailbox,
     observation,
     operations,
+    palette,
     passkeys,
     providers,
     running,
@@ -26,6 +28,7 @@ from functions.edge.dashboard.pages import (
     teams,
     tokens,
     users,
+    webhooks,
 )
 from functions.edge.dashboard.pages.page import Page
 
@@ -35,11 +38,14 @@ PAGES: tuple[Page, ...] = (
     *passkeys.PAGES,
     *providers.PAGES,
     *applications.PAGES,
+    *palette.PAGES,
     *deployments.PAGES,
+    *deployment.PAGES,
     *running.PAGES,
     *configuration.PAGES,
     *observation.PAGES,
     *settings.PAGES,
+    *webhooks.PAGES,
     *billing.PAGES,
     *teams.PAGES,
     *team_members.PAGES,

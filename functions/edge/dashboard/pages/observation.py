@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
+from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.charts import line_chart
+from functions.edge.dashboard.formats import parse_time
+from functions.edge.dashboard.gantt import bars
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.stream import Event, stream_response
 from functions.edge.dashboard.visit import Visit, gather
 
-LINES = "200"
+LINES, MAX_CONTEXT_LINES = "200", "1000"
+CONTEXT = timedelta(seconds=30)
+"""Before and after the line whose context is shown."""
+UNPROCESSABLE = 422
 TAIL_SECONDS = 1.0
 MAX_TAIL_SECONDS = 15 * 60
 RANGES = {"1h": (timedelta(hours=1), 60), "6h": (timedelta(hours=6), 300), "24h": (timedelta(hours=24), 900), "7d": (timedelta(days=7), 3600)}
@@ -24,15 +30,39 @@ def _log_filter(visit: Visit) -> dict[str, str]:
 
 
 async def logs(visit: Visit) -> Response:
-    application_id = visit.path_value("id")
-    application, environments, log = await gather(
-        visit.call("deploy.application", applicationId=application_id),
-        visit.call("deploy.environments", applicationId=application_id),
-        visit.call("monitor.logs", applicationId=application_id, limit=LINES, **_log_filter(visit)),
+    """The newest lines that match, or all lines around a moment. A condition that cannot be read is explained on the page."""
+    application_id, around = visit.path_value("id"), _moment(visit.query("around"))
+    span = {"from": (around - CONTEXT).isoformat(), "to": (around + CONTEXT).isoformat()} if around else _log_filter(visit)
+    limit = MAX_CONTEXT_LINES if around else LINES
+    problem: ApiProblem | None = None
+    application, environments = await gather(
+        visit.call("deploy.application", applicationId=application_id), visit.call("deploy.environments", applicationId=application_id)
     )
+    try:
+        log = await visit.call("monitor.logs", applicationId=application_id, limit=limit, **span)
+    except ApiProblem as refused:
+        if refused.status != UNPROCESSABLE:
+            raise
+        problem, log = refused, {"lines": [], "cursor": "0"}
     return visit.render(
-        "logs.html", application=application, environments=[each["name"] for each in environments["items"]], log=log, filter=_log_filter(visit)
+        "logs.html",
+        problem.status if problem else 200,
+        application=application,
+        environments=[each["name"] for each in environments["items"]],
+        log=log,
+        filter={} if around else _log_filter(visit),
+        around=around.isoformat() if around else "",
+        problem=problem,
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """A time with its zone; None for anything else."""
+    try:
+        moment = parse_time(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 async def tail(visit: Visit) -> Response:
@@ -101,7 +131,7 @@ async def acknowledge(visit: Visit) -> Response:
 
 async def timeline(visit: Visit) -> Response:
     view = await visit.call("monitor.timeline", correlationId=visit.path_value("correlation"))
-    return visit.render("timeline.html", timeline=view)
+    return visit.render("timeline.html", timeline=view, entries=bars(view["entries"]))
 
 
 PAGES = (

@@ -1,4 +1,4 @@
-"""For administrators of the installation: what functions do, their log lines, and registrations that wait or failed."""
+"""For administrators of the installation: health, what functions do, their log lines, and registrations that wait or failed."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,13 +8,40 @@ from starlette.responses import Response
 from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.forms import submit
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit
+from functions.edge.dashboard.visit import Visit, gather
 
 CONTEXTS = ("auth", "billing", "deploy", "monitor")
 RANGES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 LOG_FILTERS = ("function", "search", "fields")
 REGISTRATION_STATUSES = ("failed", "compensating", "compensated", "user", "customer", "quota", "payment-account", "completed")
+MAX_FAILING = 10
 REGISTRATIONS = "/operations/registrations"
+
+
+async def health(visit: Visit) -> Response:
+    """State and backlog of each context. Reading the metrics of functions is allowed to administrators only, and so is this page."""
+    (_, report), view = await gather(visit.api.health.report(is_fresh=True), visit.call("monitor.function_metrics"))
+    failing = [each for each in sorted(view["functions"], key=_by_trouble) if each["failed"] or each["deadLetters"]]
+    return visit.render(
+        "operations/health.html",
+        report=report,
+        contexts=[_context_state(each) for each in report["services"]],
+        failing=failing[:MAX_FAILING],
+        totals={name: sum(each[name] for each in view["functions"]) for name in ("executions", "failed", "coldStarts")},
+    )
+
+
+def _context_state(service: Json) -> Json:
+    """`backlog`, `database`: None if the context did not answer."""
+    metadata = service.get("metadata") or {}
+    return {
+        "name": str(service["service"]).removesuffix("-service"),
+        "check": service["check"],
+        "detail": service.get("detail", ""),
+        "version": metadata.get("version"),
+        "database": metadata.get("database"),
+        "backlog": metadata.get("messages"),
+    }
 
 
 async def functions(visit: Visit) -> Response:
@@ -74,7 +101,8 @@ async def resume_registration(visit: Visit) -> Response:
 
 
 PAGES = (
-    Page("GET", "/operations", functions),
+    Page("GET", "/operations", health),
+    Page("GET", "/operations/functions", functions),
     Page("GET", "/operations/logs", logs),
     Page("GET", REGISTRATIONS, registrations),
     Page("POST", "/operations/registrations/{user}/resumption", resume_registration),

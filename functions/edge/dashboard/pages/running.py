@@ -2,6 +2,7 @@
 
 from starlette.responses import Response
 
+from functions.edge.dashboard.api import ApiProblem
 from functions.edge.dashboard.pages.forms import whole_number
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.visit import Form, Visit
@@ -36,7 +37,10 @@ async def act(visit: Visit) -> Response:
 
 
 async def delete(visit: Visit) -> Response:
-    await visit.form()
+    """Irreversible: its name must be typed. Raises ApiProblem."""
+    form, name = await visit.form(), visit.path_value("environment")
+    if form.get("name") != name:
+        raise ApiProblem(422, "The name does not match", f'Type "{name}" to delete the environment. Nothing was changed.')
     await visit.call("deploy.delete_environment", **_target(visit))
     return _overview(visit, "environment-deleted")
 

@@ -1,0 +1,33 @@
+"""Every page of a furnished dashboard, without a browser: it opens, costs two waves of calls at most, and shows nothing to another user."""
+
+import re
+
+from tests.dashboard.browser import Browser
+from tests.dashboard.furnished_site import FurnishedSite
+
+MAX_WAVES = 2
+OF_VISITORS = ("/sign-in", "/sign-up")
+OF_EVERYBODY = (
+    *("/new", "/shortcuts", "/nothing", "/teams", "/alerts", "/billing", "/accept-invitation", "/account", "/?team=all"),
+    "/webhooks?team=all",
+)
+"""Pages that each user has: of their own things."""
+
+
+async def test_every_page_opens_in_two_waves_and_is_closed_to_strangers() -> None:
+    site = FurnishedSite()
+    await site.furnish()
+    ada, stranger = site.ada, await Browser(site.capsule, tokens=site.ada.tokens).become_a_user("mallory@example.org")
+    secrets = (ada.path, site.team, str(site.letter), "bob@example.org")
+    for name, path in (await site.pages()).items():
+        ada.requester.waves = 0
+        page = await ada.open(path)
+        assert ada.requester.waves <= MAX_WAVES, name
+        if path in OF_VISITORS:
+            continue
+        assert page.status_code == (404 if name == "not-found" else 200), name
+        assert len(re.findall("<h1", page.text)) == 1, name
+        seen = await stranger.open(path)
+        if not path.startswith(OF_EVERYBODY) or path.startswith("/teams/"):
+            assert seen.status_code in (403, 404), name
+        assert not [secret for secret in secrets if secret in seen.text.replace(f'value="{path}"', "")], name
