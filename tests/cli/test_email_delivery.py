@@ -43,8 +43,8 @@ def ada(terminal: Terminal, scripted: Start) -> Terminal:
 
 
 def test_a_user_sees_what_the_mail_server_said_and_receives_again(ada: Terminal) -> None:
-    shown = ada.invoke("email", "delivery", code=0)
-    assert "550 5.1.1 no such user" in shown.out and "capsule email unsuppress" in shown.out + shown.err
+    result = ada.invoke("email", "delivery", code=0)
+    assert "550 5.1.1 no such user" in result.out and "capsule email unsuppress" in result.out + result.err
     assert ada.invoke("email", "delivery", "--json", code=0).document == BOUNCED
     assert "sends e-mails to ada@example.org" in ada.invoke("email", "unsuppress", code=0).out
 

@@ -120,9 +120,9 @@ def test_a_deployment_is_asked_for_when_its_operation_has_changed() -> None:
             return self.answers.pop(0)
 
     api = ScriptedApi([view("building", *BUILT), view("succeeded", *BUILT, finished=True)], [["==> Cloning"], [], [], ["==> Stored x"]])
-    asked = []
+    paths = []
     get = api.get
-    api.get = lambda path, **query: (asked.append(path), get(path, **query))[1]  # type: ignore[method-assign]
+    api.get = lambda path, **query: (paths.append(path), get(path, **query))[1]  # type: ignore[method-assign]
     ended = DeploymentFollower(api, RecordingOutput(), APPLICATION, "d-1", events=Events()).follow()  # type: ignore[arg-type]
     assert ended["status"] == "succeeded"
-    assert sum("deployments" in path for path in asked) == 2
+    assert sum("deployments" in path for path in paths) == 2

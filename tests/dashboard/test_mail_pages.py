@@ -35,9 +35,9 @@ async def test_the_mailbox_shows_html_in_a_sandbox_and_text_with_links(root: Bro
     path = f"/operations/mailbox/{quote(file.name, safe='')}"
     listed = await root.open("/operations/mailbox")
     assert "Hällo" in text_of(listed) and "ada@example.org" in text_of(listed)
-    shown = await root.open(path)
-    assert f'src="{path}/html"' in shown.text and 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in shown.text
-    assert '<a href="https://capsule.example/verify?token=abc"' in shown.text and "<script>alert" not in shown.text
+    page = await root.open(path)
+    assert f'src="{path}/html"' in page.text and 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page.text
+    assert '<a href="https://capsule.example/verify?token=abc"' in page.text and "<script>alert" not in page.text
     frame = await root.open(f"{path}/html")
     policy = frame.headers["content-security-policy"]
     assert policy.startswith("sandbox allow-popups ") and "default-src 'none'" in policy and "form-action 'none'" in policy
