@@ -68,7 +68,8 @@ def open_(
 
 def _show_deployment(session: Session, application: Json, deployment_id: str) -> None:
     view = session.api.get(f"/v1/apps/{application['id']}/deployments/{segment(deployment_id)}")
-    author = actor_name(session, application["teamId"], view["startedBy"]) if view.get("startedBy") and not session.output.as_json else ""
+    team_id, author_id = application.get("teamId"), view.get("startedBy")
+    author = actor_name(session, team_id, author_id) if team_id and author_id and not session.output.as_json else ""
     session.output.show(view, render_deployments.deployment(view), *([f"Requested by {author}."] if author else []))
     short = deployment_id[:13]
     session.output.next_step(session.command(f"logs --deployment {short}", application), f"capsule timeline {view['correlationId']}")
