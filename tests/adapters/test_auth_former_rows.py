@@ -102,6 +102,15 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     assert former.rows("SELECT team_id, user_id, created_at FROM created_teams") == [(team, ada, THEN)]
     assert former.rows("SELECT invited_by, address_hash, sent_at FROM sent_invitations") == [(ada, hash_address("guest@example.org"), THEN)]
 
+    former.migrate_through(29)
+    former.insert(
+        "api_tokens",
+        **{"id": uuid4(), "user_id": ada, "name": "ci", "token_hash": bytes(32), "scopes": ["read"]},
+        **{"created_at": THEN, "expires_at": THEN + timedelta(days=30)},
+    )
+    former.migrate_through(31)
+    assert former.rows("SELECT user_id, service_account_id FROM api_tokens") == [(ada, None)]
+
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -119,7 +119,9 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
 
     former.migrate_through(18)
     assert former.rows("SELECT DISTINCT streams, attached_at FROM runs") == [("logged", None)]
-    former.migrate_through(19)
+    for version in (19, 23, 24):
+        former.migrate_through(version)
+    assert former.rows("SELECT DISTINCT protected_environments FROM applications") == [(["production"],)]
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

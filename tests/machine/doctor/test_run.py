@@ -42,11 +42,13 @@ def test_one_check_that_fails_does_not_stop_the_others(home: Home, monkeypatch: 
     def fail(*_: object) -> list[Finding]:
         raise PermissionError(13, "Permission denied", "/secret")
 
+    for name in {*CHECKS} - {"disk", "keys"}:  # others may find faults of the machine that runs the tests
+        monkeypatch.delitem(CHECKS, name)
     monkeypatch.setitem(CHECKS, "disk", fail)
     console = Console(file=io.StringIO(), width=200)
     assert not doctor(home, console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "not checked: [Errno 13] Permission denied" in text and "memory" in text and "1 to mend" in text
+    assert "not checked: [Errno 13] Permission denied" in text and "keys" in text and "1 to mend" in text
 
 
 def test_the_mail_server_is_really_asked(tmp_path: Path) -> None:
