@@ -25,6 +25,7 @@ from functions.runtime.messaging.exchanges import COMMANDS, REPLIES
 from functions.runtime.security import encryption
 from functions.wire.cloudevents import new_message, stamp
 from knative.machine import keys, mailbox
+from tests.access.inputs import valid_input
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole, until
 from tests.proof import proof
@@ -75,12 +76,12 @@ class Figures:
             headers = {"Authorization": f"Bearer {bearer}"}
             places["gateway"] = lambda: self.whole.send("GET", path, headers=headers).status_code
 
-        def refused(ask: Callable[[], int]) -> float:
-            while ask() not in REFUSED:
-                assert time.perf_counter() - begin < 60, f"{kind}: not refused"
+        def refused(place: str) -> float:
+            while (status := places[place]()) not in REFUSED:
+                assert time.perf_counter() - begin < 60, f"{kind}: {requests.get(place, path)} answers {status} at {place}"
             return (time.perf_counter() - begin) * 1000
 
-        for place, milliseconds in zip(places, self._pool.map(refused, places.values()), strict=True):
+        for place, milliseconds in zip(places, self._pool.map(refused, places), strict=True):
             self.found[kind, place].append(milliseconds)
 
     def exchange(self, sealer: encryption.Sealer, api_token: str) -> str:
@@ -98,22 +99,23 @@ class Figures:
         return "\n".join(lines)
 
 
-def functions_of(context: str) -> Iterator[str]:
-    """Queries of a context that need no object, one after another: most of them are at zero when their turn comes."""
+def requests_of(context: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Queries of a context that need no object, with their input, one after another: most of them are at zero when their turn comes."""
     routes = [route for route in Table(Registry.load().declarations).routes if route.former is None and not route.path_names]
-    names = [
-        route.name
+    requests = {
+        route.name: valid_input(route, {})
         for route in routes
         if route.declaration.context == context and route.declaration.kind is Kind.QUERY and route.declaration.scope is Scope.READ
-    ]
-    return itertools.cycle(dict.fromkeys(name for name in names if not name.endswith(("plans", "event_types", "providers", "export"))))
+        if not route.declaration.allow.anyone
+    }
+    return itertools.cycle(list(requests.items()))
 
 
 @proof("sessions")
 def test_what_is_revoked_is_refused_everywhere(whole: Whole, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ada, bob = Person(whole).become_a_user(), Person(whole).become_a_user()
     team = ada.post("/v1/teams", {"name": "crew"}, 201)["id"]
-    figures, functions = Figures(whole), {context: functions_of(context) for context in CONTEXTS}
+    figures, turns = Figures(whole), {context: requests_of(context) for context in CONTEXTS}
     for context in CONTEXTS:
         folder = tmp_path / encryption.PUBLIC_KEY.format(context=context).lstrip("/")
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +123,8 @@ def test_what_is_revoked_is_refused_everywhere(whole: Whole, tmp_path: Path, cap
     sealer, signed_in_at = encryption.Sealer(Settings({"CAPSULE_ROOT": str(tmp_path)})), time.monotonic()
 
     def everywhere(token: str) -> dict[str, RequestTo]:
-        return {context: (next(functions[context]), token, {}) for context in CONTEXTS}
+        taken = {context: next(turns[context]) for context in CONTEXTS}
+        return {context: (function, token, body) for context, (function, body) in taken.items()}
 
     def is_accepted(token: str, path: str = "/v1/teams") -> bool:
         return whole.send("GET", path, headers={"Authorization": f"Bearer {token}"}).status_code == 200
@@ -152,8 +155,7 @@ def test_what_is_revoked_is_refused_everywhere(whole: Whole, tmp_path: Path, cap
         until(lambda: is_accepted(api_token, f"/v1/quota?teamId={team}"), 120, "for the service account", every=1)
         access = figures.exchange(sealer, api_token)
         assert ada.send("PATCH", account, {"isDisabled": True}).status_code == 200
-        own = {context: (next(functions[context]), access, {}) for context in CONTEXTS}
-        figures.measure("service account", own, api_token)
+        figures.measure("service account", everywhere(access), api_token)
         assert ada.send("PATCH", account, {"isDisabled": False}).status_code == 200
 
     ada.post(f"/v1/teams/{team}/invitations", {"email": bob.email, "role": "developer"}, 201)
