@@ -36,12 +36,16 @@ def kubectl(home: Home) -> Path:
 
 
 def render(home: Home, overlay: str = "local") -> list[Object]:
-    """Objects of an overlay, in the order in which kustomize applies them. Raises: Problem."""
+    """Objects of an overlay, in the order in which kustomize applies them, and Jobs last. Raises: Problem.
+
+    The topology Job binds the queues of the Triggers that exist: before them it would end without those of new functions.
+    """
     folder = PROJECT / "knative" / "overlays" / overlay
     result = subprocess.run([kubectl(home), "kustomize", folder], capture_output=True, text=True)
     if result.returncode != 0:
         raise Problem(f"knative/overlays/{overlay} cannot be rendered:\n{result.stderr.strip()}", "Generate the manifests: ./taskw generate")
-    return [document for document in yaml.load_all(result.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if document]
+    documents = [document for document in yaml.load_all(result.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if document]
+    return sorted(documents, key=lambda document: bool(document["kind"] == "Job"))
 
 
 def _download(target: Path) -> None:

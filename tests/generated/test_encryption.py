@@ -25,6 +25,11 @@ def workloads(manifests: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {m["metadata"]["name"]: m["spec"]["template"]["spec"] for m in manifests if m["kind"] in ("Service", "Job") and "template" in m["spec"]}
 
 
+def test_jobs_come_last_so_that_the_topology_sees_every_trigger(production: list[dict[str, Any]]) -> None:
+    kinds = [each["kind"] for each in production]
+    assert kinds.count("Trigger") > 100 and set(kinds[kinds.index("Job") :]) == {"Job"}
+
+
 def test_every_workload_has_the_authorities_and_demands_verified_connections(production: list[dict[str, Any]]) -> None:
     found = workloads(production)
     assert len(found) > 200 and {"edge-gateway", "dead-letters", "auth-migration", "capsule-topology"} <= set(found)
