@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from events.deploy import ApplicationCreated, ApplicationTransferred
+from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationTransferred
 from events.monitor import UsageMeasured
-from events.teams import TeamMembershipChanged
+from events.teams import TeamDeleted, TeamMembershipChanged
 from functions.auth import ports as auth
 from functions.auth.commands.delete_team import DeleteTeam
 from functions.auth.commands.set_member_grants import SetMemberGrants
@@ -164,3 +164,26 @@ async def test_a_transfer_that_arrives_before_the_creation_or_after_the_deletion
     await world.port(auth.Teams).remove_application(team, deleted)
     await world.publish(transferred.model_copy(update={"application_id": deleted}))
     assert await world.port(auth.Teams).list_applications(team) == [application]
+
+
+async def test_an_application_that_moved_into_a_team_while_it_was_deleted_goes_back(world: World) -> None:
+    team, application = await world.team(ADA), await world.application(ADA, None)
+    old = await world.application(ADA, None, "old")
+    await world.transfer(old, team)
+    await world.advance(hours=2)
+    await world.call(TransferApplication(application_id=application, team_id=team), caller=world.recently(ADA))
+    for _ in range(2):
+        await world.publish(TeamDeleted(team_id=team, at=world.clock.now()))
+    assert [each.application_id for each in world.events(ApplicationDeleted)] == [old]
+    there, back = [each for each in world.events(ApplicationTransferred) if each.application_id == application]
+    assert (there.user_id, back.former_user_id, back.user_id) == (team, team, ADA.user_id)
+    await world.call(ShowApplication(application_id=application), caller=ADA)
+    assert [await world.used_applications(ADA.user_id), (await world.port(deploy.Quotas).find(team)).applications_used] == [1, 0]
+
+
+async def test_an_application_of_two_closed_owners_is_deleted(world: World) -> None:
+    team, application = await world.team(ADA), await world.application(ADA, None)
+    await world.transfer(application, team)
+    await world.port(deploy.Quotas).close(ADA.user_id, world.clock.now())
+    await world.publish(TeamDeleted(team_id=team, at=world.clock.now()))
+    assert [each.application_id for each in world.events(ApplicationDeleted)] == [application]

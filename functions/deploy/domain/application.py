@@ -34,6 +34,9 @@ class Application:
     settings: ApplicationSettings = field(default_factory=ApplicationSettings)
     protected_environments: tuple[str, ...] = (PRODUCTION,)
     """Names, sorted, also of environments that do not exist. A developer changes what runs there only with a grant that names it."""
+    transferred_from: UUID | None = None
+    """The owner before the last transfer."""
+    transferred_at: datetime | None = None
 
     @classmethod
     def create(
@@ -84,6 +87,7 @@ class Application:
         if self.user_id == team_id:
             return ()
         former, self.user_id = self.user_id, team_id
+        self.transferred_from, self.transferred_at = former, at
         return (ApplicationTransferred(application_id=self.id, user_id=team_id, former_user_id=former, name=self.name, at=at),)
 
     def protect(self, environment: str, is_protected: bool, at: datetime) -> Events:
