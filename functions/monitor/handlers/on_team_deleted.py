@@ -1,7 +1,7 @@
-"""Delete the address, the webhooks and the memberships of a deleted team.
+"""Delete the address and webhooks of a deleted team.
 
-Housekeeping erases the logs, metrics and alerts of its applications an hour later: an application that was transferred to
-another team just before is not the team's any more, and that event may arrive after this one.
+Its memberships end. Housekeeping erases the logs, metrics and alerts of its applications an hour later: an application that was
+transferred to another team just before is not the team's any more, and that event may arrive after this one.
 """
 
 from events.teams import TeamDeleted
