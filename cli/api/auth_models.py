@@ -60,6 +60,7 @@ class ApiTokenView(TypedDict):
     expiresAt: str
     isExpired: bool
     lastUsedAt: str | None
+    createdBy: str | None
 
 
 class AuditChainView(TypedDict):
@@ -192,6 +193,7 @@ class CreatedServiceAccountTokenView(TypedDict):
     expiresAt: str
     isExpired: bool
     lastUsedAt: str | None
+    createdBy: str | None
     token: str
 
 
@@ -223,6 +225,7 @@ class CreatedTokenView(TypedDict):
     expiresAt: str
     isExpired: bool
     lastUsedAt: str | None
+    createdBy: str | None
     token: str
 
 

@@ -69,9 +69,19 @@ def create_account(
     session.output.next_step(f'capsule service-accounts create-token "{team}" "{created["name"]}" TOKEN --scope read --scope deploy')
 
 
-def change_role(session: Session, team: TeamName, name: AccountName, role: Annotated[Role, typer.Argument(metavar="ROLE")]) -> None:
-    """Change the role of a service account."""
-    view = _update(session, _find(session, team, name), {"role": role})
+def change_role(
+    session: Session,
+    team: TeamName,
+    name: AccountName,
+    role: Annotated[Role, typer.Argument(metavar="ROLE")],
+    password_stdin: PasswordStdin = False,
+) -> None:
+    """Change the role of a service account.
+
+    A role that allows more needs a recent sign-in, and an account without API tokens.
+    """
+    account = _find(session, team, name)
+    view = session.confirmed(lambda: _update(session, account, {"role": role}), from_stdin=password_stdin)
     session.output.show(view, f"✓ {view['name']} has the role {view['role']}.")
     session.output.next_step(f'capsule service-accounts list "{team}"')
 
@@ -116,7 +126,8 @@ def list_tokens(session: Session, team: TeamName, name: AccountName) -> None:
     """List its API tokens with scopes and last use."""
     found = _find(session, team, name)
     items = session.operations.auth.service_account_tokens(found["teamId"], found["id"])["items"]
-    session.output.show(items, api_tokens.tokens(items))
+    members = session.operations.auth.team_members(found["teamId"])["items"] if items else []
+    session.output.show(items, api_tokens.tokens(items, {each["userId"]: each["email"] for each in members}))
     action = "revoke-token" if items else "create-token"
     session.output.next_step(f'capsule service-accounts {action} "{team}" "{found["name"]}" TOKEN')
 

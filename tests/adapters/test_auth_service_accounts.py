@@ -18,6 +18,8 @@ from functions.kernel import Caller, Grant, Permission, Permit, Role, Scope, Tea
 from tests.adapters.auth_stores import NOW, Stores, in_memory, in_postgres, stored_user
 from tests.memory.auth_teams import MemoryServiceAccounts, MemoryTeams
 
+CREATOR = new_id()
+
 
 @dataclass
 class World:
@@ -39,7 +41,7 @@ class World:
         return account
 
     async def token(self, account: ServiceAccount, name: str = "t") -> ApiToken:
-        token, _, _ = ApiToken.create_for_service_account(account, name, [Scope.READ], 30, NOW)
+        token, _, _ = ApiToken.create_for_service_account(account, CREATOR, name, [Scope.READ], 30, NOW)
         async with self.stores.transaction():
             await self.stores.api_tokens.add(token)
         return token
@@ -110,8 +112,13 @@ async def test_its_tokens_are_its_own_and_get_other_ids(world: World) -> None:
         await world.token(account, "a")
     async with world.stores.transaction():
         assert await tokens.list_for_user(account.id) == [second, first]
-        await tokens.replace_ids(account.id)
+        ended = await tokens.refuse_all(account.id, NOW)
+        assert {event.session_id for event in ended} == {first.id, second.id}
+        assert {first.id, second.id} <= set(await world.stores.revoked.list_page(after=None, limit=10_000))
+        new_ids = await tokens.replace_ids(account.id)
         renamed = await tokens.list_for_user(account.id)
+        assert {new_ids[first.id], new_ids[second.id]} == {each.id for each in renamed}
+        assert {each.created_by for each in renamed} == {CREATOR}
         assert {each.name for each in renamed} == {"a", "b"}
         assert not {first.id, second.id} & {each.id for each in renamed}
         assert {each.token_hash for each in renamed} == {first.token_hash, second.token_hash}

@@ -139,6 +139,18 @@ async def test_applications_of_shared_teams_are_remembered_in_any_order(world: W
         assert await world.teams.list_applications(team.id) == []
 
 
+async def test_the_last_transfer_of_an_application_counts_in_any_order(world: World) -> None:
+    team, user, _ = await world.team()
+    one, two = uuid4(), uuid4()
+    async with world.stores.transaction():
+        for application, last, middle in ((one, team.id, user.id), (two, user.id, team.id)):
+            await world.teams.transfer_application(application, last, NOW)
+            await world.teams.transfer_application(application, middle, NOW - timedelta(minutes=1))
+        assert await world.teams.list_applications(team.id) == [one]
+        await world.teams.transfer_application(one, user.id, NOW + timedelta(minutes=1))
+        assert await world.teams.list_applications(team.id) == []
+
+
 async def test_an_address_has_one_open_invitation_to_a_team(world: World) -> None:
     team, *_ = await world.team()
     invitation, token = world.invitation(team)

@@ -56,3 +56,30 @@ async def test_transfers_in_both_directions_do_not_block_each_other(stored: Stor
     assert await used(stored, first, second) == [2, 2]
     async with stored.transaction():
         assert [(await stored.applications.get_any(each.id)).user_id for each in (*there, *back)] == [second, second, first, first]
+
+
+async def test_who_locks_the_applications_of_a_team_does_not_get_one_that_moved_away_meanwhile(stored: Stores) -> None:
+    first, second = uuid4(), uuid4()
+    moving, _, _ = [await add_application(stored, each) for each in (first, first, second)]
+    moved, locking = asyncio.Event(), asyncio.Event()
+
+    async def move_slowly() -> None:
+        async with stored.transaction():
+            application = await stored.applications.lock_any(moving.id)
+            application.transfer(second, NOW)
+            await stored.applications.transfer(application, first)
+            moved.set()
+            await locking.wait()
+            await asyncio.sleep(0.2)  # the other transaction waits for the row by then
+
+    async def lock() -> list[UUID]:
+        await moved.wait()
+        async with stored.transaction():
+            locking.set()
+            return [each.id for each in await stored.applications.lock_all(first)]
+
+    _, locked = await asyncio.gather(move_slowly(), lock())
+    assert len(locked) == 1 and moving.id not in locked
+    async with stored.transaction():
+        application = await stored.applications.get_any(moving.id)
+    assert (application.user_id, application.transferred_from, application.transferred_at) == (second, first, NOW)

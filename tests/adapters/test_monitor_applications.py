@@ -154,3 +154,15 @@ async def test_an_unknown_owner_stays_unknown_until_the_transaction_ends(postgre
     finally:
         await database.close()
     assert order == ["looked", "created"]
+
+
+async def test_the_last_transfer_counts_in_any_order_and_an_erased_name_is_known_again(store: Store) -> None:
+    known, last, middle = application("shop"), new_id(), new_id()
+    await keep(store, known)
+    async with store.transaction():
+        await store.erasures.erase(known.id)
+        await store.applications.transfer(Application(known.id, last, "shop"), NOW)
+        await store.applications.transfer(Application(known.id, middle, "former"), NOW - MINUTE)
+        assert await store.applications.find(known.id) == Application(known.id, last, "shop")
+        await store.applications.transfer(Application(known.id, middle, "former"), NOW + MINUTE)
+        assert await store.applications.find(known.id) == Application(known.id, middle, "shop")

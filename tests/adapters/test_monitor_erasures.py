@@ -35,7 +35,8 @@ async def test_what_is_stored_about_a_deleted_user_is_erased_and_late_addresses_
         assert await store.addresses.of(user) is None
         assert [rule.application_id for rule in await store.rules.of([application, other])] == [other]
         assert await store.applications.find(application) == Application(application, user, "")
-        assert user in await store.erasures.list_since(NOW)
-        assert user not in await store.erasures.list_since(NOW + MINUTE)
+        assert user in await store.erasures.list_between(NOW, NOW)
+        assert user not in await store.erasures.list_between(NOW + MINUTE, NOW + 2 * MINUTE)
+        assert user not in await store.erasures.list_between(NOW - 2 * MINUTE, NOW - MINUTE)
         await store.erasures.forget(NOW + MINUTE)
-        assert user not in await store.erasures.list_since(NOW)
+        assert user not in await store.erasures.list_between(NOW, NOW)

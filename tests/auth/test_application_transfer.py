@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from events.deploy import ApplicationCreated, ApplicationTransferred
-from events.monitor import UsageMeasured
-from events.teams import TeamMembershipChanged
+from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationTransferred
+from events.monitor import UsageMeasured, WebhookDeliveryRequested
+from events.teams import TeamDeleted, TeamMembershipChanged
 from functions.auth import ports as auth
 from functions.auth.commands.delete_team import DeleteTeam
 from functions.auth.commands.set_member_grants import SetMemberGrants
@@ -22,9 +22,13 @@ from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import ApplicationNotFound, ApplicationQuotaExceeded, MemoryQuotaExceeded, TeamNotFound
 from functions.deploy.queries.application import ShowApplication
 from functions.deploy.queries.quota import ShowQuota
-from functions.kernel import Caller, Forbidden, NotFound, RecentLoginRequired, Role, Scope
+from functions.kernel import Caller, Forbidden, NotFound, Order, RecentLoginRequired, Role, Scope
 from functions.monitor import ports as monitor
+from functions.monitor.commands.create_webhook import CreateWebhook
+from functions.monitor.domain import applications as monitor_applications
+from functions.monitor.domain.rules import Rule, RuleKind
 from functions.monitor.queries.logs import ReadLogs
+from functions.runtime.config.registry import Registry
 from tests.auth.team_world import ADA, BOB, EVE, TeamWorld
 
 
@@ -164,3 +168,66 @@ async def test_a_transfer_that_arrives_before_the_creation_or_after_the_deletion
     await world.port(auth.Teams).remove_application(team, deleted)
     await world.publish(transferred.model_copy(update={"application_id": deleted}))
     assert await world.port(auth.Teams).list_applications(team) == [application]
+
+
+async def test_an_application_that_moved_into_a_team_while_it_was_deleted_goes_back(world: World) -> None:
+    team, application = await world.team(ADA), await world.application(ADA, None)
+    old = await world.application(ADA, None, "old")
+    await world.transfer(old, team)
+    await world.advance(hours=2)
+    await world.call(TransferApplication(application_id=application, team_id=team), caller=world.recently(ADA))
+    for _ in range(2):
+        await world.publish(TeamDeleted(team_id=team, at=world.clock.now()))
+    assert [each.application_id for each in world.events(ApplicationDeleted)] == [old]
+    there, back = [each for each in world.events(ApplicationTransferred) if each.application_id == application]
+    assert (there.user_id, back.former_user_id, back.user_id) == (team, team, ADA.user_id)
+    await world.call(ShowApplication(application_id=application), caller=ADA)
+    assert [await world.used_applications(ADA.user_id), (await world.port(deploy.Quotas).find(team)).applications_used] == [1, 0]
+
+
+async def test_an_application_of_two_closed_owners_is_deleted(world: World) -> None:
+    team, application = await world.team(ADA), await world.application(ADA, None)
+    await world.transfer(application, team)
+    await world.port(deploy.Quotas).close(ADA.user_id, world.clock.now())
+    await world.publish(TeamDeleted(team_id=team, at=world.clock.now()))
+    assert [each.application_id for each in world.events(ApplicationDeleted)] == [application]
+
+
+async def test_an_older_transfer_that_arrives_late_ends_grants_and_is_told_but_does_not_set_the_owner(world: World) -> None:
+    team, application = await world.team(ADA), await world.application(ADA, None)
+    await world.transfer(application, team)
+    (first,) = world.events(ApplicationTransferred)
+    await world.join(team, BOB, Role.DEVELOPER)
+    grants = [GrantView(application_id=application, environment="production")]
+    await world.call(SetMemberGrants(team_id=team, user_id=BOB.user_id, grants=grants), caller=ADA)
+    later = first.at + timedelta(minutes=2)
+    newest = first.model_copy(update={"user_id": EVE.user_id, "former_user_id": ADA.user_id, "at": later})
+    middle = first.model_copy(update={"user_id": ADA.user_id, "former_user_id": team, "at": later - timedelta(minutes=1)})
+    request = CreateWebhook(url="https://hooks.example.org/x", event_types=["application.transferred"], team_id=team)
+    await world.call(request, caller=ADA)
+    for event in (newest, middle):
+        await world.publish(event)
+    assert (await world.port(monitor.Applications).owners([application])) == {application: EVE.user_id}
+    assert await world.port(auth.Teams).list_applications(team) == []
+    member = await world.port(auth.Teams).find_membership(team, BOB.user_id)
+    assert member is not None and member.grants == ()
+    assert len(world.events(WebhookDeliveryRequested)) == 1
+    declared = Registry.load().by_name
+    assert all(declared[f"{each}.on_application_transferred"].order is Order.ANY for each in ("auth", "billing", "monitor"))
+
+
+async def test_logs_of_an_application_that_had_moved_away_outlive_its_former_team(world: World) -> None:
+    team, application = await world.team(ADA), uuid4()
+    left = await world.application(ADA, team)  # deploy is about to delete it
+    at = world.clock.now()
+    await world.port(monitor.Applications).keep(monitor_applications.Application(application, team, "moved"))
+    rules = world.port(monitor.Rules)
+    for each in (application, left):
+        await rules.add(Rule(uuid4(), each, RuleKind.ERROR_RATE, at, "staging", 0.25, timedelta(minutes=7), timedelta(minutes=1), 12))
+    await world.publish(TeamDeleted(team_id=team, at=at))
+    await world.publish(ApplicationTransferred(application_id=application, user_id=EVE.user_id, former_user_id=team, name="moved", at=at))
+    kept = {each.application_id for each in await rules.of([application, left])}
+    assert kept == {application, left}
+    await world.advance(hours=2)
+    await world.run("monitor.housekeeping")
+    assert {each.application_id for each in await rules.of([application, left])} == {application}

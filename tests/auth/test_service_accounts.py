@@ -26,6 +26,7 @@ from functions.auth.domain.team_rejections import (
     DisabledServiceAccount,
     OwnerRole,
     PersonalTeam,
+    ServiceAccountHasTokens,
     ServiceAccountNameTaken,
     ServiceAccountNotFound,
     TeamNotFound,
@@ -233,6 +234,48 @@ async def test_nobody_gets_a_token_of_more_than_their_own_role(world: World) -> 
     request = CreateServiceAccountToken(team_id=team, service_account_id=plain, name="late", scopes=[Scope.READ])
     with pytest.raises(RecentLoginRequired):
         await world.call(request, caller=ADA)
+
+
+async def test_a_larger_role_needs_a_recent_sign_in_and_no_token_that_others_know(world: World) -> None:
+    team = await world.team(ADA)
+    await world.join(team, BOB, Role.ADMIN)
+    account = await world.account(team)
+    token = await world.token(team, account, by=BOB)
+    for role in ("admin", "billing"):
+        with pytest.raises(ServiceAccountHasTokens, match=r"an API token of ci \(t\)"):
+            await world.update(team, account, role=role)
+    assert (await world.call(ListServiceAccounts(team_id=team), caller=ADA)).items[0].role is Role.DEVELOPER
+    await world.update(team, account, role="viewer")  # allows less
+    await world.call(RevokeServiceAccountToken(team_id=team, service_account_id=account, token_id=token.id), caller=ADA)
+    request = UpdateServiceAccount(team_id=team, service_account_id=account, role=Role.BILLING)
+    with pytest.raises(RecentLoginRequired):
+        await world.call(request, caller=ADA)
+    await world.update(team, account, role="billing")
+    await world.token(team, account)
+    await world.advance(days=91)  # an expired token is none
+    await world.update(team, account, role="admin")
+
+
+async def test_a_token_names_who_created_it(world: World) -> None:
+    team = await world.team(ADA)
+    await world.join(team, BOB, Role.ADMIN)
+    account = await world.account(team)
+    created = [await world.token(team, account, name, by=by) for name, by in (("a", ADA), ("b", BOB))]
+    listed = (await world.call(ListServiceAccountTokens(team_id=team, service_account_id=account), caller=ADA)).items
+    assert {each.name: each.created_by for each in (*created, *listed)} == {"a": ADA.user_id, "b": BOB.user_id}
+
+
+async def test_auth_refuses_a_disabled_account_in_the_same_transaction_and_the_log_names_the_new_ids(world: World) -> None:
+    team = await world.team(ADA)
+    account = await world.account(team)
+    token = await world.token(team, account)
+    await world.call(UpdateServiceAccount(team_id=team, service_account_id=account, is_disabled=True), caller=ADA)
+    assert token.id in await world.port(auth.RevokedSessions).list_page(after=None, limit=10)
+    await world.update(team, account, isDisabled=False)
+    [renamed] = (await world.call(ListServiceAccountTokens(team_id=team, service_account_id=account), caller=ADA)).items
+    [entry, *_] = (await world.call(ListAudit(action="auth.update_service_account"), caller=ADA)).items
+    assert entry.before is not None and entry.after is not None
+    assert (entry.before["token_ids"], entry.after["token_ids"]) == ([str(token.id)], [str(renamed.id)])
 
 
 async def test_a_team_has_only_so_many_and_a_personal_team_none(world: World) -> None:

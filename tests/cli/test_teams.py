@@ -19,7 +19,8 @@ MEMBER = {"teamId": TEAM, "userId": BOB, "role": "viewer", "grants": [], "email"
 INVITED = {"id": INVITATION, "teamId": TEAM, "email": "eve@example.org", "role": "developer", "createdAt": AT, "expiresAt": AT}
 CI: dict[str, Any] = {"id": ACCOUNT, "teamId": TEAM, "name": "ci", "role": "developer", "grants": [], "createdBy": BOB, "createdAt": AT}
 CI["disabledAt"] = None
-API_TOKEN = {"id": TOKEN, "name": "gh", "scopes": ["read"], "createdAt": AT, "expiresAt": AT, "lastUsedAt": None, "isExpired": False}
+API_TOKEN: dict[str, Any] = {"id": TOKEN, "name": "gh", "scopes": ["read"], "createdAt": AT, "expiresAt": AT, "lastUsedAt": None, "isExpired": False}
+API_TOKEN["createdBy"] = BOB
 T, S = f"/v1/teams/{TEAM}", f"/v1/teams/{TEAM}/service-accounts/{ACCOUNT}"
 SESSION = {"sessionId": "s", "accessToken": "access-1", "tokenType": "Bearer", "expiresIn": 900, "refreshToken": "refresh-1"}
 NEEDS_RECENT_LOGIN = (("DELETE", T), ("POST", f"{T}/transfer"), ("POST", f"{S}/tokens"), ("POST", f"/v1/apps/{APP}/transfer"))
@@ -95,7 +96,7 @@ COMMANDS: list[tuple[str, str, str, dict[str, Any] | None, str]] = [
     ("service-accounts disable crew ci", "PATCH", S, {"isDisabled": True}, "refused within a second"),
     ("service-accounts enable crew 0190f0a3", "PATCH", S, {"isDisabled": False}, "within a minute"),
     ("service-accounts delete crew ci --yes", "DELETE", S, None, "Deleted the service account ci"),
-    ("service-accounts tokens crew ci", "GET", f"{S}/tokens", None, "gh"),
+    ("service-accounts tokens crew ci", "GET", f"{S}/tokens", None, "bob@example.org"),
     (
         "service-accounts create-token crew ci gh --scope read --scope deploy --expires 30d",
         *("POST", f"{S}/tokens", {"name": "gh", "scopes": ["read", "deploy"], "expiresInDays": 30}, "capsule_pat_new"),

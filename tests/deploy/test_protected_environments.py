@@ -1,5 +1,6 @@
 """Which environments are protected is a setting of the application; and who asked for a deployment."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -8,13 +9,17 @@ from events.deploy import EnvironmentProtectionChanged
 from functions.auth.commands.set_member_grants import SetMemberGrants
 from functions.auth.domain.team_views import GrantView
 from functions.auth.queries.audit import ListAudit
+from functions.deploy import ports as deploy
 from functions.deploy.commands.configure_application import ConfigureApplication
+from functions.deploy.commands.create_deploy_key import CreateDeployKey
 from functions.deploy.commands.create_environment import CreateEnvironment
 from functions.deploy.commands.delete_environment import DeleteEnvironment
 from functions.deploy.commands.deploy import Deploy
 from functions.deploy.commands.protect_environment import ProtectEnvironment
+from functions.deploy.commands.rotate_deploy_key import RotateDeployKey
+from functions.deploy.domain.application import MAX_PROTECTED_ENVIRONMENTS
 from functions.deploy.domain.names import EnvironmentName
-from functions.deploy.domain.rejections import EnvironmentNotFound
+from functions.deploy.domain.rejections import EnvironmentNotFound, TooManyProtectedEnvironments
 from functions.deploy.queries.deployments import ListDeployments
 from functions.deploy.queries.environments import ListEnvironments
 from functions.kernel import Caller, Forbidden, Role, Scope
@@ -90,6 +95,34 @@ async def test_only_what_exists_is_protected_and_a_protection_outlives_its_envir
         await world.call(CreateEnvironment(application_id=application, name=REVIEW), caller=BOB)
     await protect(world, application, REVIEW, is_protected=False)
     await world.call(CreateEnvironment(application_id=application, name=REVIEW), caller=BOB)
+
+
+async def test_an_api_token_cannot_open_an_environment(world: TeamWorld) -> None:
+    _, application = await prepared(world)
+    with pytest.raises(Forbidden, match="An API token cannot do this"):
+        await protect(world, application, PRODUCTION, is_protected=False, by=replace(ADA, scopes=frozenset(Scope)))
+    assert await names(world, application) == ["production"]
+
+
+async def test_an_application_has_only_so_many_protected_environments(world: TeamWorld) -> None:
+    _, application = await prepared(world)
+    store = world.port(deploy.Applications)
+    stored = await store.lock_any(application)
+    for number in range(MAX_PROTECTED_ENVIRONMENTS - 1):
+        stored.protect(f"review{number}", True, world.clock.now())
+    await store.save(stored)
+    with pytest.raises(TooManyProtectedEnvironments, match="shared has 100 protected environments"):
+        await protect(world, application, STAGING)
+    await protect(world, application, PRODUCTION)  # idempotent
+    await protect(world, application, EnvironmentName("review1"), is_protected=False)
+    await protect(world, application, STAGING)
+
+
+async def test_a_deploy_key_for_all_environments_needs_every_grant(world: TeamWorld) -> None:
+    _, application = await prepared(world)
+    for request in (CreateDeployKey(application_id=application), RotateDeployKey(application_id=application)):
+        with pytest.raises(Forbidden, match="production is a protected environment"):
+            await world.call(request, caller=BOB)
 
 
 async def test_a_deployment_names_who_asked_for_it(world: TeamWorld) -> None:

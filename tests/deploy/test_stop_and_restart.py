@@ -6,6 +6,7 @@ import pytest
 
 from events.deploy import EnvironmentStopped
 from functions.deploy.domain.instances import InstanceState, read_instances_of
+from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     DeploymentInProgress,
@@ -34,6 +35,18 @@ async def test_a_restart_deploys_the_release_that_serves_without_build_and_relea
     assert (restarted.cause, restarted.status, restarted.release) == ("restart", "succeeded", first.release)
     assert not {"building", "preparing"} & {str(each.step) for each in restarted.steps}
     assert capsule.service(restarted)["spec"]["template"]["metadata"]["labels"]["capsule.dev/deployment"] == str(restarted.id)
+
+
+async def test_a_stop_reaches_the_cluster_although_the_application_has_another_owner_by_then(capsule: DeployCapsule) -> None:
+    serving = await capsule.release()
+    await capsule.stop(serving.application_id)
+    application = await capsule.applications.lock_any(serving.application_id)
+    await capsule.quotas.grant(Quota.default(STRANGER.user_id, capsule.clock.now()))
+    application.transfer(STRANGER.user_id, capsule.clock.now())
+    await capsule.applications.transfer(application, OWNER.user_id)
+    assert STOPPED not in capsule.service(serving)["metadata"].get("annotations", {})
+    await capsule.settle()
+    assert capsule.service(serving)["metadata"]["annotations"][STOPPED] == "true"
 
 
 async def test_a_stopped_environment_has_no_address_and_starts_again_with_its_release(capsule: DeployCapsule) -> None:

@@ -31,6 +31,7 @@ class MemoryTeams:
         """Team, also a deleted one → (user, when)."""
         self.applications: dict[UUID, tuple[UUID | None, bool]] = {}
         """Application → (team, None for a personal one; whether it is deleted)."""
+        self.transferred_at: dict[UUID, datetime] = {}
 
     async def add(self, team: Team, owner: Membership) -> None:
         self.teams[team.id] = deepcopy(team)
@@ -104,7 +105,10 @@ class MemoryTeams:
         if team_id in self.teams:
             self.applications[application_id] = (team_id, True)
 
-    async def transfer_application(self, application_id: UUID, team_id: UUID) -> None:
+    async def transfer_application(self, application_id: UUID, team_id: UUID, at: datetime) -> None:
+        if application_id in self.transferred_at and self.transferred_at[application_id] > at:
+            return
+        self.transferred_at[application_id] = at
         is_deleted = self.applications.get(application_id, (None, False))[1]
         self.applications[application_id] = (team_id if team_id in self.teams else None, is_deleted)
 

@@ -1,6 +1,6 @@
 """In-memory API tokens, second factors and challenges of the auth context."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from functions.auth.domain.rejections import (
 from functions.auth.domain.second_factor import SecondFactor
 from functions.auth.domain.session import FirstStep, Method
 from functions.auth.domain.tokens import CHALLENGE_LIFETIME, RETENTION, OpaqueToken
-from functions.kernel import new_id
+from functions.kernel import Events, new_id
 from tests.memory.runtime import MemoryRevokedSessions
 
 
@@ -45,11 +45,20 @@ class MemoryApiTokens:
     async def list_for_user(self, user_id: UUID) -> Sequence[ApiToken]:
         return deepcopy([each for _, each in sorted(self.rows.items(), reverse=True) if each.user_id == user_id and each.revoked_at is None])
 
-    async def replace_ids(self, service_account_id: UUID) -> None:
+    async def refuse_all(self, user_id: UUID, now: datetime) -> Events:
+        tokens = await self.list_for_user(user_id)
+        for each in tokens:
+            await self.revoked.add(each.id, now)
+        return tuple(event for each in tokens for event in each.refuse(now))
+
+    async def replace_ids(self, service_account_id: UUID) -> Mapping[UUID, UUID]:
+        ids = {}
         for token in await self.list_for_user(service_account_id):
             del self.rows[token.id]
-            token.id = new_id()
+            ids[token.id] = new_id()
+            token.id = ids[token.id]
             self.rows[token.id] = token
+        return ids
 
     async def prune(self, now: datetime) -> int:
         old = [each.id for each in self.rows.values() if min(each.expires_at, each.revoked_at or each.expires_at) < now - RETENTION]

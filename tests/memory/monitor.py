@@ -27,6 +27,7 @@ class MemoryApplications:
         self._markers = markers
         self.applications: dict[UUID, Application] = {PLATFORM.id: PLATFORM}
         self.environment_names: set[tuple[UUID, str]] = set()
+        self.transferred_at: dict[UUID, datetime] = {}
 
     async def get(self, access: ApplicationAccess) -> Application:
         application = await self.find(access.application_id)
@@ -56,9 +57,12 @@ class MemoryApplications:
         elif known.deleted_at is None:
             self.applications[application.id] = replace(known, deleted_at=application.deleted_at)
 
-    async def transfer(self, application: Application) -> None:
+    async def transfer(self, application: Application, at: datetime) -> None:
+        if application.id in self.transferred_at and self.transferred_at[application.id] > at:
+            return
         known = self.applications.get(application.id, application)
-        self.applications[application.id] = replace(known, user_id=application.user_id)
+        self.applications[application.id] = replace(known, user_id=application.user_id, name=known.name or application.name)
+        self.transferred_at[application.id] = at
 
     async def rename(self, application: Application) -> None:
         known = self.applications.get(application.id, application)

@@ -20,8 +20,8 @@ class MemoryErasures:
         self._addresses.deleted.setdefault(user_id, at)
         self._addresses.addresses.pop(user_id, None)
 
-    async def list_since(self, since: datetime) -> Sequence[UUID]:
-        return [user_id for user_id, at in self._addresses.deleted.items() if at >= since]
+    async def list_between(self, since: datetime, until: datetime) -> Sequence[UUID]:
+        return [user_id for user_id, at in self._addresses.deleted.items() if since <= at <= until]
 
     async def erase(self, application_id: UUID) -> None:
         for store in self._stores:

@@ -18,6 +18,7 @@ async def test_address_logs_metrics_and_alerts_are_deleted() -> None:
 
     await monitor.created(APP)  # arrives late
     await monitor.publish(UserCreated(user_id=ADA.user_id, email="ada@example.org", at=monitor.clock.now()))
+    monitor.clock.advance(hours=1)
     await monitor.run("monitor.housekeeping")
     assert await monitor.addresses.of(ADA.user_id) is None
     assert {rule.application_id for rule in monitor.rules.rules.values()} == {OTHER}

@@ -1,6 +1,6 @@
 """API tokens in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,14 +13,14 @@ from functions.auth.domain.rejections import (
     TooManyTokens,
 )
 from functions.auth.domain.tokens import RETENTION, OpaqueToken
-from functions.kernel import Scope, new_id
+from functions.kernel import Events, Scope, new_id
 from functions.runtime.reliability import revoked_sessions
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 5_000
 COLUMNS = """
     id, coalesce(user_id, service_account_id) AS user_id, name, scopes, token_hash, created_at, expires_at, last_used_at, revoked_at,
-    service_account_id IS NOT NULL AS is_of_service_account
+    service_account_id IS NOT NULL AS is_of_service_account, created_by
 """
 
 
@@ -34,10 +34,11 @@ class PostgresApiTokens:
         await connection.execute(f"SELECT 1 FROM {table} WHERE id = %s FOR NO KEY UPDATE", (token.user_id,))  # one after another: they are counted
         counted = await connection.execute(f"SELECT count(*) FROM api_tokens WHERE {holder} = %s AND revoked_at IS NULL", (token.user_id,))
         if (row := await counted.fetchone()) is not None and row[0] >= MAX_TOKENS:
-            raise TooManyTokens(f"The account has {row[0]} API tokens, the most it may have. Revoke one that is not used: capsule tokens list.")
+            command = "service-accounts tokens" if token.is_of_service_account else "tokens list"
+            raise TooManyTokens(f"The account has {row[0]} API tokens, the most it may have. Revoke one that is not used: capsule {command}.")
         inserted = await connection.execute(
-            f"INSERT INTO api_tokens (id, {holder}, name, scopes, token_hash, created_at, expires_at, last_used_at, revoked_at)"
-            f" VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT ({holder}, name) WHERE revoked_at IS NULL DO NOTHING",
+            f"INSERT INTO api_tokens (id, {holder}, name, scopes, token_hash, created_at, expires_at, last_used_at, revoked_at, created_by)"
+            f" VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT ({holder}, name) WHERE revoked_at IS NULL DO NOTHING",
             (
                 token.id,
                 token.user_id,
@@ -48,6 +49,7 @@ class PostgresApiTokens:
                 token.expires_at,
                 token.last_used_at,
                 token.revoked_at,
+                token.created_by,
             ),
         )
         if inserted.rowcount == 0:
@@ -70,9 +72,16 @@ class PostgresApiTokens:
         holder = "(user_id = %s OR service_account_id = %s)"
         return await self._many(f"SELECT {COLUMNS} FROM api_tokens WHERE {holder} AND revoked_at IS NULL ORDER BY id DESC", user_id, user_id)
 
-    async def replace_ids(self, service_account_id: UUID) -> None:
-        for token in await self.list_for_user(service_account_id):
-            await self._database.connection.execute("UPDATE api_tokens SET id = %s WHERE id = %s", (new_id(), token.id))
+    async def refuse_all(self, user_id: UUID, now: datetime) -> Events:
+        tokens = await self.list_for_user(user_id)
+        await revoked_sessions.add(self._database.connection, [each.id for each in tokens], now)
+        return tuple(event for each in tokens for event in each.refuse(now))
+
+    async def replace_ids(self, service_account_id: UUID) -> Mapping[UUID, UUID]:
+        ids = {token.id: new_id() for token in await self.list_for_user(service_account_id)}
+        for former, new in ids.items():
+            await self._database.connection.execute("UPDATE api_tokens SET id = %s WHERE id = %s", (new, former))
+        return ids
 
     async def prune(self, now: datetime) -> int:
         deleted = await self._database.connection.execute(

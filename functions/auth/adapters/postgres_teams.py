@@ -115,13 +115,15 @@ class PostgresTeams:
     async def remove_application(self, team_id: UUID, application_id: UUID) -> None:
         await self._keep_application(team_id, application_id, "ON CONFLICT (application_id) DO UPDATE SET is_deleted = true", is_deleted=True)
 
-    async def transfer_application(self, application_id: UUID, team_id: UUID) -> None:
+    async def transfer_application(self, application_id: UUID, team_id: UUID, at: datetime) -> None:
         await self._database.connection.execute(
             """
-            INSERT INTO team_applications (application_id, team_id, is_deleted) VALUES (%s, (SELECT id FROM teams WHERE id = %s), false)
-            ON CONFLICT (application_id) DO UPDATE SET team_id = excluded.team_id
+            INSERT INTO team_applications AS known (application_id, team_id, is_deleted, transferred_at)
+            VALUES (%s, (SELECT id FROM teams WHERE id = %s), false, %s)
+            ON CONFLICT (application_id) DO UPDATE SET team_id = excluded.team_id, transferred_at = excluded.transferred_at
+            WHERE known.transferred_at IS NULL OR known.transferred_at <= excluded.transferred_at
             """,
-            (application_id, team_id),
+            (application_id, team_id, at),
         )
 
     async def _keep_application(self, team_id: UUID, application_id: UUID, conflict: LiteralString, *, is_deleted: bool) -> None:

@@ -54,7 +54,9 @@ async def create_service_account_token(
     access, _ = await control.lock_shared_team(permit, request.team_id)
     account = await accounts.get(access, request.service_account_id)
     account.require_may_use(access, now)
-    token, text, events = ApiToken.create_for_service_account(account, request.name, request.scopes, request.expires_in_days, now)
+    token, text, events = ApiToken.create_for_service_account(
+        account, permit.caller.user_id, request.name, request.scopes, request.expires_in_days, now
+    )
     await tokens.add(token)
     created = {"token_id": token.id, "scopes": token.scopes, "expires_at": token.expires_at}
     return Done(CreatedServiceAccountTokenView(**dict(ApiTokenView.of(token, now)), token=text.text), *events, change=Change(after=created))

@@ -37,7 +37,9 @@ async def delete_team(
     now = clock.now()
     _, team = await control.lock_shared_team(permit, request.team_id)
     if applications := await teams.list_applications(team.id):
-        raise TeamNotEmpty(f"The team {team.name} has {len(applications)} applications. Delete them first.")
+        raise TeamNotEmpty(
+            f"The team {team.name} has {len(applications)} applications. Delete them, or move them to another team: capsule apps transfer."
+        )
     events = (*await service_accounts.delete_all(team.id, now), *team.delete(Roster.of(await teams.list_members(team.id)), now))
     await teams.delete(team.id)
     return Done(None, *events)

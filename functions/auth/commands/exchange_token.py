@@ -11,7 +11,7 @@ from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.ports import AccessTokenIssuer, ApiTokens, ServiceAccounts, Users
 from functions.kernel import ANYONE, Clock, Done, Model, SecretText, command
 
-UNKNOWN = "The API token is unknown. Create another one: capsule tokens create."
+UNKNOWN = "The API token is unknown. Create another one: capsule tokens create, or capsule service-accounts create-token."
 
 
 class ExchangeToken(Model):
@@ -35,7 +35,7 @@ async def exchange_token(
     if token.is_of_service_account:
         account = await accounts.find(token.user_id)
         if account is None or account.deleted_at is not None:
-            raise InvalidApiToken(UNKNOWN)
+            raise InvalidApiToken("The service account of the API token was deleted. Create another one: capsule service-accounts create.")
         if account.disabled_at is not None:
             raise InvalidApiToken(f'The service account "{account.name}" is disabled. Enable it: capsule service-accounts enable.')
         access = access_tokens.issue_for_service_account(account, token.grant, now)

@@ -51,7 +51,7 @@ async def suspend_user(request: SuspendUser, users: Users, sessions: Sessions, t
     events = user.suspend(request.reason, now)
     await users.save(user)
     ended = await sessions.end_all(user.id, EndReason.SUSPENDED, now)
-    refused = [event for each in await tokens.list_for_user(user.id) for event in each.refuse(now)]
+    refused = await tokens.refuse_all(user.id, now)
     # the reason may describe the user, and personal values are erased with the account of the one who acts: it stands in the account only
     change = Change({"suspended": was_suspended}, {"suspended": True}, target=f"users/{user.id}/suspension")
     return Done(UserView.of(user), *events, *ended, *refused, change=change)

@@ -1,9 +1,11 @@
 """Change a service account: role, grants, disabled.
 
 Omitted fields keep their value. Disabled, its API tokens are refused within a second; enabled again, they are accepted
-within a minute and have new ids. A change to viewer or billing removes the grants.
+within a minute and have new ids. A change to viewer or billing removes the grants. A role with more permissions than the
+former one needs a recent sign-in, and an account without valid API tokens: others may know those.
 """
 
+from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
@@ -13,7 +15,14 @@ from events.auth import SessionEnded
 from events.teams import TeamMembershipChanged
 from functions.auth.domain.service_account import ServiceAccount
 from functions.auth.domain.team import MAX_GRANTS
-from functions.auth.domain.team_rejections import OwnerRole, PersonalTeam, ServiceAccountNotFound, TeamNotFound, UnknownApplication
+from functions.auth.domain.team_rejections import (
+    OwnerRole,
+    PersonalTeam,
+    ServiceAccountHasTokens,
+    ServiceAccountNotFound,
+    TeamNotFound,
+    UnknownApplication,
+)
 from functions.auth.domain.team_views import GrantView, ServiceAccountView
 from functions.auth.ports import ServiceAccounts, Teams
 from functions.auth.services.access_control import AccessControl
@@ -46,7 +55,10 @@ class UpdateServiceAccount(Model):
 @command(
     http="PATCH /v1/teams/{team_id}/service-accounts/{service_account_id}",
     permission=Permission.TEAM_MANAGE,
-    rejects=[TeamNotFound, PersonalTeam, ServiceAccountNotFound, OwnerRole, UnknownApplication, RecentLoginRequired],
+    rejects=[
+        *(TeamNotFound, PersonalTeam, ServiceAccountNotFound, ServiceAccountHasTokens),
+        *(OwnerRole, UnknownApplication, RecentLoginRequired),
+    ],
     emits=[TeamMembershipChanged, SessionEnded],
     scale=Scale(max=2),
 )
@@ -73,15 +85,24 @@ async def update_service_account(
     former = _audited(account)
     grants = None if request.grants is None else [each.grant for each in request.grants]
     events: list[OutgoingMessage] = []
+    gains_permissions = request.role is not None and account.gains_permissions(request.role)
     if request.role is not None or grants is not None:
         events += account.change(access, request.role, grants, now)
+    if gains_permissions:
+        await tokens.require_none(account, now)
+        if not permit.caller.has_recent_login(now):
+            raise RecentLoginRequired
     if request.is_disabled is True and (ended := account.disable(now)):
         events += [*ended, *await tokens.refuse(account, now)]
+    new_ids: Mapping[UUID, UUID] = {}
     if request.is_disabled is False and (restored := account.enable(access, now)):
         events += restored
-        await tokens.accept(account)
+        new_ids = await tokens.accept(account)
     await accounts.save(account)
-    return Done(ServiceAccountView.of(account), *events, change=Change(*differences(former, _audited(account))))
+    before, after = differences(former, _audited(account))
+    if new_ids:
+        before["token_ids"], after["token_ids"] = list(new_ids), list(new_ids.values())
+    return Done(ServiceAccountView.of(account), *events, change=Change(before, after))
 
 
 def _audited(account: ServiceAccount) -> dict[str, object]:

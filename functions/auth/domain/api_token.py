@@ -7,7 +7,7 @@ when the token is revoked. Only the hash of the token is stored, and it is shown
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import StringConstraints
@@ -47,6 +47,8 @@ class ApiToken:
     revoked_at: datetime | None = None
     is_of_service_account: bool = False
     """Then `user_id` is the id of the service account."""
+    created_by: UUID | None = None
+    """Who created the token of a service account and has seen it. None for a user's own token, and for tokens of before this was stored."""
 
     @classmethod
     def create(cls, user: User, name: str, scopes: Sequence[Scope], lifetime_days: int, now: datetime) -> tuple["ApiToken", OpaqueToken, Events]:
@@ -58,7 +60,7 @@ class ApiToken:
 
     @classmethod
     def create_for_service_account(
-        cls, account: ServiceAccount, name: str, scopes: Sequence[Scope], lifetime_days: int, now: datetime
+        cls, account: ServiceAccount, created_by: UUID, name: str, scopes: Sequence[Scope], lifetime_days: int, now: datetime
     ) -> tuple["ApiToken", OpaqueToken, Events]:
         """As `create`. Raises InvalidTokenScopes and DisabledServiceAccount."""
         if Scope.ADMIN in scopes:
@@ -66,14 +68,14 @@ class ApiToken:
             raise InvalidTokenScopes(detail, errors=[FieldError("/scopes", detail)])
         if not account.is_active:
             raise DisabledServiceAccount
-        return cls._new(account.id, name, scopes, lifetime_days, now, is_of_service_account=True)
+        return cls._new(account.id, name, scopes, lifetime_days, now, is_of_service_account=True, created_by=created_by)
 
     @classmethod
     def _new(
-        cls, user_id: UUID, name: str, scopes: Sequence[Scope], lifetime_days: int, now: datetime, *, is_of_service_account: bool = False
+        cls, user_id: UUID, name: str, scopes: Sequence[Scope], lifetime_days: int, now: datetime, **service_account: Any
     ) -> tuple["ApiToken", OpaqueToken, Events]:
         text, expires_at = OpaqueToken(api_tokens.new_token()), now + timedelta(days=lifetime_days)
-        token = cls(new_id(), user_id, name, frozenset(scopes), text.hash, now, expires_at, is_of_service_account=is_of_service_account)
+        token = cls(new_id(), user_id, name, frozenset(scopes), text.hash, now, expires_at, **service_account)
         created = ApiTokenCreated(
             token_id=token.id, user_id=user_id, name=name, scopes=tuple(sorted(token.scopes)), expires_at=token.expires_at, at=now
         )
@@ -85,14 +87,18 @@ class ApiToken:
     def use(self, now: datetime) -> bool:
         """Record a use. Returns whether that changes the token. Raises InvalidApiToken."""
         if self.revoked_at is not None:
-            raise InvalidApiToken(f'The API token "{self.name}" has been revoked. Create another one: capsule tokens create.')
+            raise InvalidApiToken(f'The API token "{self.name}" has been revoked. Create another one: {self._creation}.')
         if now >= self.expires_at:
-            detail = f'The API token "{self.name}" expired on {self.expires_at:%Y-%m-%d}. Create another one: capsule tokens create.'
+            detail = f'The API token "{self.name}" expired on {self.expires_at:%Y-%m-%d}. Create another one: {self._creation}.'
             raise InvalidApiToken(detail)
         if self.last_used_at is not None and now - self.last_used_at < USE_PRECISION:
             return False
         self.last_used_at = now
         return True
+
+    @property
+    def _creation(self) -> str:
+        return "capsule service-accounts create-token" if self.is_of_service_account else "capsule tokens create"
 
     def refuse(self, now: datetime) -> Events:
         """Have its access tokens refused while its holder may not act."""

@@ -100,7 +100,8 @@ class SessionNotFound(NotFound):
 
 
 class InvalidApiToken(Unauthenticated):
-    """The API token is unknown, expired or revoked. Create another one: `capsule tokens create`."""
+    """The API token is unknown, expired or revoked. Create another one: `capsule tokens create` or
+    `capsule service-accounts create-token`."""
 
 
 class InvalidTokenScopes(Invalid):
@@ -112,7 +113,8 @@ class TokenNameTaken(Conflict):
 
 
 class TooManyTokens(Conflict):
-    """The account has as many API tokens as it may have. Revoke one that is not used: `capsule tokens list`."""
+    """The account has as many API tokens as it may have. Revoke one that is not used: `capsule tokens list` or
+    `capsule service-accounts tokens`."""
 
 
 class TokenNotFound(NotFound):

@@ -48,6 +48,10 @@ class ServiceAccount:
     def is_active(self) -> bool:
         return self.disabled_at is None and self.deleted_at is None
 
+    def gains_permissions(self, role: Role) -> bool:
+        """Whether the role allows something that the present one does not."""
+        return bool(PERMISSIONS[role] - PERMISSIONS[self.role])
+
     def require_may_use(self, access: TeamAccess, now: datetime) -> None:
         """Whoever gets a token of the account acts with its role. Raises Forbidden for a role beyond their own."""
         _require_may_act_as(access, self.role, now)

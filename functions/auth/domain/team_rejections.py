@@ -75,6 +75,11 @@ class DisabledServiceAccount(Conflict):
     """The service account is disabled. Enable it first: `capsule service-accounts enable`."""
 
 
+class ServiceAccountHasTokens(Conflict):
+    """Whoever knows an API token of the service account would get the permissions of the larger role. Revoke its tokens first:
+    `capsule service-accounts revoke-token`. Or create another service account."""
+
+
 class UnknownApplication(Invalid):
     """The team has no application with this id. A new application is known here after a second."""
 

@@ -77,6 +77,7 @@ class ApiTokenView(Model):
     expires_at: datetime
     is_expired: bool
     last_used_at: datetime | None = Field(description="At most 25 minutes before the last use; null if it was never used.")
+    created_by: UUID | None = Field(description="The user who created a token of a service account, and knows it. Null for your own tokens.")
 
     @classmethod
     def of(cls, token: ApiToken, now: datetime) -> "ApiTokenView":
@@ -88,6 +89,7 @@ class ApiTokenView(Model):
             expires_at=token.expires_at,
             is_expired=not token.is_valid(now),
             last_used_at=token.last_used_at,
+            created_by=token.created_by,
         )
 
 

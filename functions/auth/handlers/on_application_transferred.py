@@ -1,6 +1,6 @@
 """Learn that an application was moved to another team.
 
-Grants of the former team that name it end.
+Grants of the former team that name it end, also when a newer transfer was here first.
 """
 
 from dataclasses import replace
@@ -9,14 +9,14 @@ from events.deploy import ApplicationTransferred
 from events.teams import TeamMembershipChanged
 from functions.auth.domain.team import Roster, membership_event
 from functions.auth.ports import ServiceAccounts, Teams
-from functions.kernel import Clock, Done, Membership, OutgoingMessage, Scale, on
+from functions.kernel import Clock, Done, Membership, Order, OutgoingMessage, Scale, on
 
 
-@on(emits=[TeamMembershipChanged], scale=Scale(max=2))
+@on(emits=[TeamMembershipChanged], order=Order.ANY, scale=Scale(max=2))
 async def on_application_transferred(event: ApplicationTransferred, teams: Teams, accounts: ServiceAccounts, clock: Clock) -> Done[None]:
     now, events = clock.now(), list[OutgoingMessage]()
     former = await teams.lock_any(event.former_user_id)
-    await teams.transfer_application(event.application_id, event.user_id)
+    await teams.transfer_application(event.application_id, event.user_id, event.at)
     if former is None:
         return Done(None)
 

@@ -1,6 +1,6 @@
 """Sessions and API tokens, and what proves who signs in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -77,8 +77,13 @@ class ApiTokens(Protocol):
         """Store use and revocation. Access tokens of a revoked token are refused."""
         ...
 
-    async def replace_ids(self, service_account_id: UUID) -> None:
-        """Give the tokens of a service account new ids: access tokens with the former ids stay refused, those with the new ones are accepted."""
+    async def refuse_all(self, user_id: UUID, now: datetime) -> Events:
+        """Have access tokens of all tokens of a user or service account refused. The tokens stay. Returns the events."""
+        ...
+
+    async def replace_ids(self, service_account_id: UUID) -> Mapping[UUID, UUID]:
+        """Give the tokens of a service account new ids: access tokens with the former ids stay refused, those with the new ones are accepted.
+        Returns former → new id."""
         ...
 
     async def list_for_user(self, user_id: UUID) -> Sequence[ApiToken]:

@@ -74,8 +74,8 @@ class Teams(Protocol):
         """Idempotent, in whichever order the events arrive."""
         ...
 
-    async def transfer_application(self, application_id: UUID, team_id: UUID) -> None:
-        """Remember the team that an application was moved to. A deleted application stays deleted. Idempotent."""
+    async def transfer_application(self, application_id: UUID, team_id: UUID, at: datetime) -> None:
+        """Remember the team that an application was moved to, unless a later transfer is known. A deleted application stays deleted. Idempotent."""
         ...
 
     async def list_applications(self, team_id: UUID) -> Sequence[UUID]:

@@ -18,11 +18,12 @@ from functions.kernel import ApplicationAccess, Transient
 from functions.runtime.storage.database import Database
 
 SETTINGS = tuple(each.name for each in fields(ApplicationSettings))
-OTHERS = ("id", "user_id", "name", "repository", "image", "created_at", "status", "deleted_at", "version", "config_version", "protected_environments")
-COLUMNS = ", ".join((*OTHERS, *SETTINGS))
-UPDATES = ", ".join(
-    f"{name} = %({name})s" for name in ("name", "repository", "image", "status", "deleted_at", "config_version", "protected_environments", *SETTINGS)
+CHANGING = (
+    *("name", "repository", "image", "status", "deleted_at", "config_version", "protected_environments", "transferred_from", "transferred_at"),
+    *SETTINGS,
 )
+COLUMNS = ", ".join(("id", "user_id", "created_at", "version", *CHANGING))
+UPDATES = ", ".join(f"{name} = %({name})s" for name in CHANGING)
 INSERTED = ("name", "repository", "image", "created_at", *SETTINGS)
 
 

@@ -1,14 +1,14 @@
 """Set whether a developer needs a grant for an environment.
 
 In a protected environment, a developer deploys and configures only with a grant that names it. `production` is protected
-from the start. Takes effect at once. Idempotent.
+from the start. Takes effect at once. Idempotent. Not with an API token: a program that deploys does not lift a protection.
 """
 
 from uuid import UUID
 
 from events.deploy import EnvironmentProtectionChanged
 from functions.deploy.domain.names import EnvironmentName
-from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
+from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, TooManyProtectedEnvironments
 from functions.deploy.ports import Applications, Environments
 from functions.deploy.services.access_control import AccessControl
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command
@@ -28,8 +28,9 @@ class EnvironmentProtectionView(Model):
 @command(
     http="PUT /v1/apps/{application_id}/environments/{environment}/protection",
     permission=Permission.TEAM_MANAGE,
-    rejects=[ApplicationNotFound, EnvironmentNotFound],
+    rejects=[ApplicationNotFound, EnvironmentNotFound, TooManyProtectedEnvironments],
     emits=[EnvironmentProtectionChanged],
+    is_session_only=True,
 )
 async def protect_environment(
     request: ProtectEnvironment, applications: Applications, environments: Environments, control: AccessControl, permit: Permit, clock: Clock

@@ -9,11 +9,12 @@ from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationRen
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.image_reference import ImageReference
 from functions.deploy.domain.names import PRODUCTION, ApplicationName, Ref, namespace_of
-from functions.deploy.domain.rejections import ApplicationNotFound, InvalidRef, InvalidSettings
+from functions.deploy.domain.rejections import ApplicationNotFound, InvalidRef, InvalidSettings, TooManyProtectedEnvironments
 from functions.deploy.domain.repository import Repository
 from functions.kernel import Events, FieldError, new_id
 
 ACTIVE, DELETING, DELETED = "active", "deleting", "deleted"
+MAX_PROTECTED_ENVIRONMENTS = 100
 
 
 @dataclass(slots=True)
@@ -34,6 +35,9 @@ class Application:
     settings: ApplicationSettings = field(default_factory=ApplicationSettings)
     protected_environments: tuple[str, ...] = (PRODUCTION,)
     """Names, sorted, also of environments that do not exist. A developer changes what runs there only with a grant that names it."""
+    transferred_from: UUID | None = None
+    """The owner before the last transfer."""
+    transferred_at: datetime | None = None
 
     @classmethod
     def create(
@@ -84,14 +88,17 @@ class Application:
         if self.user_id == team_id:
             return ()
         former, self.user_id = self.user_id, team_id
+        self.transferred_from, self.transferred_at = former, at
         return (ApplicationTransferred(application_id=self.id, user_id=team_id, former_user_id=former, name=self.name, at=at),)
 
     def protect(self, environment: str, is_protected: bool, at: datetime) -> Events:
-        """Say whether a developer needs a grant for an environment. Idempotent."""
+        """Say whether a developer needs a grant for an environment. Idempotent. Raises TooManyProtectedEnvironments."""
         others = {each for each in self.protected_environments if each != environment}
         names = tuple(sorted({*others, environment} if is_protected else others))
         if names == self.protected_environments:
             return ()
+        if is_protected and len(names) > MAX_PROTECTED_ENVIRONMENTS:
+            raise TooManyProtectedEnvironments.of(self.name, len(others))
         self.protected_environments = names
         changed = EnvironmentProtectionChanged(
             application_id=self.id, user_id=self.user_id, environment=environment, is_protected=is_protected, at=at

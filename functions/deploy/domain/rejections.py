@@ -183,6 +183,14 @@ class OperationNotFound(NotFound):
         return cls(f"There is no operation {operation_id}. The id is `operationId` of a response 202.")
 
 
+class TooManyProtectedEnvironments(Conflict):
+    """The application has as many protected environments as it may have. Lift the protection of one that was deleted."""
+
+    @classmethod
+    def of(cls, application: str, count: int) -> Self:
+        return cls(f"{application} has {count} protected environments, the most it may have. Lift the protection of one that was deleted.")
+
+
 class TooManyRuns(Conflict):
     """Too many one-off commands run at once. Wait until one ends, or cancel one."""
 

@@ -7,4 +7,4 @@ from functions.kernel import Retry, Work, effect
 
 @effect(retry=Retry(attempts=12))
 async def on_environment_resumed(event: EnvironmentResumed, refresher: ServiceRefresher, work: Work) -> None:
-    await refresher.refresh(event.application_id, event.user_id, event.environment, work)
+    await refresher.refresh(event.application_id, event.environment, work)

@@ -13,7 +13,7 @@ from functions.kernel import Retry, Work, effect
 @effect(retry=Retry(attempts=12))
 async def on_environment_stopped(event: EnvironmentStopped, refresher: ServiceRefresher, recorder: OperationRecorder, work: Work) -> None:
     async with recorder.attempt(OperationKind.STOP, event.application_id, event.environment, event.at, work):
-        await refresher.refresh(event.application_id, event.user_id, event.environment, work)
+        await refresher.refresh(event.application_id, event.environment, work)
 
         async with work.recording():
             await recorder.succeed(OperationKind.STOP, event.application_id, event.environment, event.at)

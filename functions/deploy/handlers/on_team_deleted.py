@@ -1,16 +1,17 @@
 """Delete the quota of a deleted team.
 
-With an application that was created while the team was being deleted. Idempotent.
+With an application that was created while the team was being deleted. One that was transferred to it meanwhile goes back to
+its former team. Idempotent.
 """
 
-from events.deploy import ApplicationDeleted, BuildFailed, DeploymentFailed
+from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred, BuildFailed, DeploymentFailed
 from events.teams import TeamDeleted
 from functions.deploy.ports import Memberships
 from functions.deploy.services.account_closing import AccountClosing
 from functions.kernel import Done, Scale, on
 
 
-@on(emits=[ApplicationDeleted, BuildFailed, DeploymentFailed], scale=Scale(max=2))
+@on(emits=[AccountReviewRequested, ApplicationDeleted, ApplicationTransferred, BuildFailed, DeploymentFailed], scale=Scale(max=2))
 async def on_team_deleted(event: TeamDeleted, closing: AccountClosing, memberships: Memberships) -> Done[None]:
     await memberships.remove_team(event.team_id)
     return Done(None, *await closing.close(event.team_id, event.at))

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from functions.deploy.domain.application import ACTIVE
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
 from functions.deploy.ports import Applications, Cluster, Deployments, Environments
 from functions.deploy.services.renderings import Renderings
@@ -18,11 +19,13 @@ class ServiceRefresher:
         self._renderings = renderings
         self._cluster = cluster
 
-    async def refresh(self, application_id: UUID, user_id: UUID, environment_name: str, work: Work) -> None:
-        """Apply the state of now, whatever event led here: running, stopped or paused."""
+    async def refresh(self, application_id: UUID, environment_name: str, work: Work) -> None:
+        """Apply the state of now, whatever event led here: running, stopped or paused. The application may have another owner since the event."""
         async with work.reading():
             try:
-                application = (await self._applications.get_any(application_id)).require_active_of(user_id)
+                application = await self._applications.get_any(application_id)
+                if application.status != ACTIVE:
+                    return
                 environment = await self._environments.get(application, environment_name)
             except (ApplicationNotFound, EnvironmentNotFound):
                 return  # deleted since

@@ -23,8 +23,8 @@ class PostgresErasures:
         await connection.execute("INSERT INTO deleted_users (user_id, deleted_at) VALUES (%s, %s) ON CONFLICT DO NOTHING", (user_id, at))
         await connection.execute("DELETE FROM addresses WHERE user_id = %s", (user_id,))
 
-    async def list_since(self, since: datetime) -> Sequence[UUID]:
-        rows = await self._database.connection.execute("SELECT user_id FROM deleted_users WHERE deleted_at >= %s", (since,))
+    async def list_between(self, since: datetime, until: datetime) -> Sequence[UUID]:
+        rows = await self._database.connection.execute("SELECT user_id FROM deleted_users WHERE deleted_at BETWEEN %s AND %s", (since, until))
         return [row[0] for row in await rows.fetchall()]
 
     async def erase(self, application_id: UUID) -> None:

@@ -69,10 +69,15 @@ class PostgresApplications:
             (application.id, application.user_id, application.name, application.deleted_at),
         )
 
-    async def transfer(self, application: Application) -> None:
+    async def transfer(self, application: Application, at: datetime) -> None:
         await self._database.connection.execute(
-            "INSERT INTO applications (id, user_id, name) VALUES (%s, %s, %s) ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id",
-            (application.id, application.user_id, application.name),
+            """
+            INSERT INTO applications AS known (id, user_id, name, transferred_at) VALUES (%s, %s, %s, %s)
+            ON CONFLICT (id) DO UPDATE SET user_id = excluded.user_id, transferred_at = excluded.transferred_at,
+                name = CASE known.name WHEN '' THEN excluded.name ELSE known.name END
+            WHERE known.transferred_at IS NULL OR known.transferred_at <= excluded.transferred_at
+            """,
+            (application.id, application.user_id, application.name, at),
         )
 
     async def rename(self, application: Application) -> None:

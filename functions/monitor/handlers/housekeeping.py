@@ -1,7 +1,7 @@
 """Roll up metrics, drop expired data and evaluate silence.
 
-Creates the next partitions, and erases again what has arrived for deleted users. Silence: rules that fire without data,
-which nothing else evaluates.
+Creates the next partitions, erases what deleted teams have left, and again what has arrived for deleted users. Silence: rules
+that fire without data, which nothing else evaluates.
 """
 
 from datetime import timedelta
@@ -47,6 +47,8 @@ ALERT_RETENTION = timedelta(days=90)
 DELIVERY_RETENTION = timedelta(days=30)
 ERASURE_PERIOD = timedelta(days=2)
 """How long data of a deleted user may still arrive: the applications are being deleted."""
+TRANSFER_NOTICE = timedelta(hours=1)
+"""How long after the deletion of a team an event may arrive that says that one of its applications had moved away."""
 CREATED_AHEAD = timedelta(days=8)
 DELETED_DELIVERIES = 1_000
 """Deliveries of webhooks that one transaction deletes."""
@@ -80,8 +82,8 @@ async def housekeeping(
     async with work.preparing():  # summed up before the raw rows go; done again, it changes nothing
         await rollups.roll(since=now - RAW_RETENTION + timedelta(hours=1))
     async with work.reading():
-        deleted_users = await erasures.list_since(now - ERASURE_PERIOD)
-    for user_id in deleted_users:
+        deleted_owners = await erasures.list_between(now - ERASURE_PERIOD, now - TRANSFER_NOTICE)
+    for user_id in deleted_owners:
         await erasure.erase(user_id, work)
     deleted = DELETED_DELIVERIES
     while deleted == DELETED_DELIVERIES:

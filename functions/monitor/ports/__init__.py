@@ -79,8 +79,9 @@ class Applications(Protocol):
         """Insert or complete. Events arrive in any order: a deleted application stays deleted."""
         ...
 
-    async def transfer(self, application: Application) -> None:
-        """Set the team. Inserts an application that is not known yet: the event of its creation, which may follow, then changes nothing."""
+    async def transfer(self, application: Application, at: datetime) -> None:
+        """Set the team, unless a later transfer is known, and the name if it was erased. Inserts an application that is not known yet: the
+        event of its creation, which may follow, then changes nothing."""
         ...
 
     async def rename(self, application: Application) -> None:

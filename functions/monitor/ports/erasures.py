@@ -10,11 +10,11 @@ class Erasures(Protocol):
     """Deletion of what is stored about deleted users."""
 
     async def add(self, user_id: UUID, at: datetime) -> None:
-        """Record that the user was deleted, and delete the e-mail address. Idempotent."""
+        """Record that the user or team was deleted, and delete the e-mail address. Idempotent."""
         ...
 
-    async def list_since(self, since: datetime) -> Sequence[UUID]:
-        """Users that were deleted since then."""
+    async def list_between(self, since: datetime, until: datetime) -> Sequence[UUID]:
+        """Users and teams that were deleted between these times, both included."""
         ...
 
     async def erase(self, application_id: UUID) -> None:

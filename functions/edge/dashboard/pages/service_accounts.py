@@ -73,6 +73,7 @@ async def _account(visit: Visit, problem: ApiProblem | None = None, created: Any
         **loaded,
         account=account,
         tokens=tokens["items"] if tokens else [],
+        creators={each["userId"]: each["email"] for each in loaded["members"]},
         roles=_roles(loaded["allowed"]),
         scopes={each.value: text for each, text in SCOPES.items() if each is not Scope.ADMIN},
         lifetimes=LIFETIMES,
