@@ -13,6 +13,7 @@ from typing import Self
 import httpx
 
 from cli.client import Client, segment
+from cli.failures import Failure
 
 POLL_SECONDS = 0.4
 """Between requests without a stream."""
@@ -55,24 +56,26 @@ class OperationEvents:
         failures = 0
         while not self._closed.is_set() and failures < MAX_FAILURES:
             before = self._last_id
-            try:
-                if self._read():
-                    break
-            except httpx.HTTPError:
-                self._is_followed = False  # polled until the stream is open again
+            if self._has_ended():
+                break
             failures = 0 if self._last_id != before else failures + 1
             self._closed.wait(self._retry_seconds)
-        self._is_followed = False
-        self._changed.set()
+
+    def _has_ended(self) -> bool:
+        """Read one response. Returns whether nothing follows. The command polls from its end on, whatever ended it, until the next line."""
+        try:
+            return self._read()
+        except (httpx.HTTPError, Failure):  # no connection, or no new access token: the command, which polls, gets the same and reports it
+            return False
+        finally:
+            self._is_followed = False
+            self._changed.set()
 
     def _read(self) -> bool:
-        """Read one response. Returns whether nothing follows."""
+        """Returns whether nothing follows. Raises httpx.HTTPError, Failure."""
         with self._api.stream(self._path, {"Last-Event-ID": self._last_id} if self._last_id else {}) as response:
             if response.status_code != httpx.codes.OK:
-                self._is_followed = False
                 return response.status_code not in (401, 429, 503, 504)
-            self._is_followed = True
-            self._changed.set()  # what has changed while nothing was read
             return self._read_events(response.iter_lines())
 
     def _read_events(self, lines: Iterable[str]) -> bool:
@@ -81,6 +84,9 @@ class OperationEvents:
         for line in lines:
             if self._closed.is_set():
                 return True
+            if not self._is_followed:  # not by its headers: a proxy may hold the events back
+                self._is_followed = True
+                self._changed.set()  # what has changed while nothing was read
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
             match field:

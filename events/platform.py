@@ -96,7 +96,7 @@ class AddressSuppressed(Event, type="email-address.suppressed"):
 class AddressUnsuppressed(Event, type="email-address.unsuppressed"):
     """E-mails are sent to an address again.
 
-    Its user, or an administrator, has lifted the suppression.
+    Its user, or an administrator, has lifted the suppression; or an e-mail that was requested again has arrived and its link was used.
     """
 
     address: str

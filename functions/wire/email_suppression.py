@@ -7,6 +7,23 @@ from enum import StrEnum
 MAX_DETAIL_LENGTH = 500
 
 
+def suppression_key(address: str) -> str:
+    """Return an address in the form in which lists hold it: lower case, its domain in ASCII (IDNA 2008), as mail services report it.
+
+    A domain that IDNA does not allow stays as it is.
+    """
+    key = address.strip().lower()
+    if key.isascii():
+        return key
+    import idna  # rarely needed
+
+    local_part, at, domain = key.rpartition("@")
+    try:
+        return f"{local_part}{at}{idna.encode(domain, uts46=True).decode()}"
+    except UnicodeError:
+        return key
+
+
 class SuppressionReason(StrEnum):
     BOUNCE = "bounce"
     """A mail server refused the address for good: there is no such mailbox, or it is disabled."""
@@ -16,9 +33,13 @@ class SuppressionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """`address`: in lower case. `detail`: what the mail server or the mailbox provider said."""
+    """`address`: see `suppression_key`. `detail`: what the mail server or the mailbox provider said."""
 
     address: str
     reason: SuppressionReason
     detail: str
     suppressed_at: datetime
+
+    def lifting_time(self, now: datetime) -> datetime:
+        """Return the time to lift it at: not before it began, so that it ends also when the clock that it is of was fast."""
+        return max(now, self.suppressed_at)

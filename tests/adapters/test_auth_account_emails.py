@@ -12,6 +12,7 @@ from functions.auth.adapters.emails import EmailMailer
 from functions.auth.domain.tokens import OpaqueToken
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
+from functions.runtime.email.message import OutgoingEmail
 from functions.runtime.email.transport import email_transport
 from tests.capsule import FixedClock
 
@@ -56,3 +57,18 @@ async def test_an_email_names_what_happened_and_what_to_do(tmp_path: Path, send:
     assert plain is not None and message["To"] == to
     for part in parts:
         assert part in plain.get_content(), part
+
+
+async def test_a_link_to_reset_the_password_is_sent_after_a_bounce_too() -> None:
+    """Lifting the suppression needs a session, and a session the password."""
+
+    class Collector:
+        sent: list[OutgoingEmail] = []  # noqa: RUF012  one test
+
+        async def send(self, email: OutgoingEmail) -> None:
+            self.sent.append(email)
+
+    mailer = EmailMailer(Collector(), Settings({"CAPSULE_PUBLIC_URL": "https://capsule.example", "CAPSULE_DASHBOARD_URL": "https://capsule.example"}))
+    await mailer.send_password_reset(new_id(), ADA, TOKEN)
+    await mailer.send_password_changed(new_id(), ADA, NOW, 0, 0)
+    assert [each.is_requested_again for each in Collector.sent] == [True, False]

@@ -90,6 +90,40 @@ async def test_what_arrives_twice_late_or_in_another_order_changes_nothing(store
         assert await store.list.find_lifted_at(BOUNCE.address) == NOW + HOUR
 
 
+async def test_a_suppression_from_the_future_is_lifted_at_its_own_time(store: Store) -> None:
+    async with store.transaction():
+        await store.list.suppress(BOUNCE)
+        found = await store.list.find(BOUNCE.address)
+        assert found is not None and await store.list.lift(BOUNCE.address, found.lifting_time(NOW - HOUR))
+        assert await store.list.find(BOUNCE.address) is None
+
+
+@pytest.mark.parametrize("is_bounce_first", [True, False])
+async def test_a_complaint_stays_one_when_the_address_bounces_too(store: Store, is_bounce_first: bool) -> None:
+    complaint = replace(BOUNCE, reason=SuppressionReason.COMPLAINT, detail="abuse")
+    later = replace(BOUNCE, suppressed_at=NOW + HOUR)
+    async with store.transaction():
+        for each in (later, complaint) if is_bounce_first else (complaint, later):
+            assert await store.list.suppress(each)
+        assert not await store.list.suppress(complaint) and not await store.list.suppress(later)
+        assert await store.list.find(BOUNCE.address) == replace(complaint, suppressed_at=later.suppressed_at)
+        await store.list.lift(BOUNCE.address, NOW + 2 * HOUR)
+        assert not await store.list.suppress(complaint)
+        last = replace(BOUNCE, suppressed_at=NOW + 3 * HOUR)
+        assert await store.list.suppress(last)
+        assert await store.list.find(BOUNCE.address) == last, "the complaint is lifted"
+
+
+async def test_the_domain_is_compared_in_ascii(store: Store) -> None:
+    async with store.transaction():
+        await store.list.suppress(replace(BOUNCE, address="ada@xn--bcher-kva.example"))
+        found = await store.list.find("Ada@Bücher.example")
+        assert found is not None and found.address == "ada@xn--bcher-kva.example"
+        assert await store.list.list_page("bücher.example", after=None, limit=5) == [found]
+        assert await store.list.lift("ada@bücher.example", NOW + HOUR)
+        assert await store.list.find_lifted_at("ada@xn--bcher-kva.example") == NOW + HOUR
+
+
 async def test_the_list_is_searched_and_paged(store: Store) -> None:
     async with store.transaction():
         for name in "cabd":

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.x509.oid import NameOID
+from pydantic import SecretStr
 
 from events.platform import AddressSuppressed, AddressUnsuppressed
 from functions.auth import ports
@@ -19,17 +20,22 @@ from functions.auth.adapters.sns import SnsNotifications, check_url
 from functions.auth.commands.lift_own_suppression import LiftOwnSuppression
 from functions.auth.commands.lift_suppression import LiftSuppression
 from functions.auth.commands.receive_ses_notification import SesNotification
+from functions.auth.commands.request_password_reset import RequestPasswordReset
+from functions.auth.commands.reset_password import ResetPassword
 from functions.auth.domain.email_delivery import AddressNotSuppressed, ComplaintStands, LiftedRecently
+from functions.auth.domain.email_limits import EmailKind
 from functions.auth.domain.ses_notification import ForgedNotification, InvalidNotification, UnknownTopic, parse_sns, suppressions_of
 from functions.auth.queries.email_delivery import ShowEmailDelivery
 from functions.auth.queries.email_suppressions import ListEmailSuppressions
 from functions.kernel import Forbidden, Transient
 from functions.runtime.config.settings import Settings
-from tests.auth.world import ADDRESS, ADMIN, World
+from functions.wire.email_suppression import Suppression, SuppressionReason
+from tests.auth.world import ADDRESS, ADMIN, PASSWORD, World
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:bounces"
 CERTIFICATE_URL = "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-0123456789abcdef.pem"
 SUBSCRIBE_URL = f"https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=abc"
+AT = datetime(2026, 11, 22, tzinfo=UTC)
 KEY = rsa.generate_private_key(65537, 2048)
 
 
@@ -40,6 +46,12 @@ def certificate(key: rsa.RSAPrivateKey = KEY, days: int = 1) -> bytes:
     return built.public_bytes(serialization.Encoding.PEM)
 
 
+def time_of(message: object) -> str:
+    """When SNS gets a message: at once."""
+    report = (message.get("bounce") or message.get("complaint")) if isinstance(message, dict) else None
+    return str(report["timestamp"]) if report else "2026-11-22T12:00:00.000Z"
+
+
 def signed(message: object, *, version: str = "2", key: rsa.RSAPrivateKey = KEY, **fields: str) -> bytes:
     """A message of SNS as it signs them."""
     body = {
@@ -47,7 +59,7 @@ def signed(message: object, *, version: str = "2", key: rsa.RSAPrivateKey = KEY,
         "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
         "TopicArn": TOPIC,
         "Message": message if isinstance(message, str) else json.dumps(message),
-        "Timestamp": "2026-11-22T12:00:00.000Z",
+        "Timestamp": time_of(message),
         "SignatureVersion": version,
         "SigningCertURL": CERTIFICATE_URL,
         "Signature": "",
@@ -64,13 +76,13 @@ def bounce(at: datetime, address: str = ADDRESS, kind: str = "Permanent") -> dic
     return {
         "notificationType": "Bounce",
         "bounce": {"bounceType": kind, "bounceSubType": "General", "bouncedRecipients": recipients, "timestamp": at.isoformat()},
-        "mail": {},
+        "mail": {"destination": [address]},
     }
 
 
 def complaint(at: datetime, address: str = ADDRESS) -> dict[str, Any]:
     found = {"complainedRecipients": [{"emailAddress": address}], "complaintFeedbackType": "abuse", "timestamp": at.isoformat()}
-    return {"eventType": "Complaint", "complaint": found}
+    return {"eventType": "Complaint", "complaint": found, "mail": {"destination": [address]}}
 
 
 class LocalSns(SnsNotifications):
@@ -195,9 +207,9 @@ async def test_what_is_no_message_of_a_listed_topic_is_refused() -> None:
 
 
 def test_notifications_of_other_kinds_report_nothing() -> None:
-    assert suppressions_of('{"notificationType": "Delivery"}') == []
+    assert suppressions_of('{"notificationType": "Delivery"}', AT) == []
     with pytest.raises(InvalidNotification):
-        suppressions_of("Successfully validated SNS topic for Amazon SES event publishing.")
+        suppressions_of("Successfully validated SNS topic for Amazon SES event publishing.", AT)
 
 
 @pytest.mark.parametrize(
@@ -253,14 +265,85 @@ async def test_an_address_that_sns_does_not_know_is_forged(status: int, is_forge
 
 @pytest.mark.parametrize("text", ["550 \x00 no", "550 \u2028", "550 \r\nBcc: x"], ids=repr)
 async def test_what_a_mail_server_answers_can_be_stored(text: str) -> None:
-    found = bounce(datetime(2026, 11, 22, tzinfo=UTC), address=f"{ADDRESS}\n")
+    found = bounce(AT, address=f"{ADDRESS}\n")
     found["bounce"]["bouncedRecipients"][0]["diagnosticCode"] = text
-    (suppression,) = suppressions_of(json.dumps(found))
+    (suppression,) = suppressions_of(json.dumps(found), AT)
     assert suppression.detail.isprintable() and suppression.address == ADDRESS
 
 
 def test_a_time_without_an_offset_is_refused() -> None:
-    found = bounce(datetime(2026, 11, 22, tzinfo=UTC))
-    found["bounce"]["timestamp"] = "2026-11-22T12:00:00"
     with pytest.raises(InvalidNotification):
-        suppressions_of(json.dumps(found))
+        parse_sns(signed("x", Timestamp="2026-11-22T12:00:00")).sent_at  # noqa: B018  raises
+    assert parse_sns(signed("x", Timestamp="2026-11-22T12:00:00.000Z")).sent_at == AT + timedelta(hours=12)
+
+
+@pytest.mark.parametrize(
+    ("destinations", "recipients", "expected"),
+    [
+        ([ADDRESS], ["victim@example.net"], [ADDRESS]),
+        ([ADDRESS], [], [ADDRESS]),
+        ([ADDRESS, "eve@example.org"], ["victim@example.net", "EVE@example.org"], ["eve@example.org"]),
+        (["ada@bücher.example"], ["ada@xn--bcher-kva.example"], ["ada@xn--bcher-kva.example"]),
+        ([], ["victim@example.net"], []),
+    ],
+)
+@pytest.mark.parametrize("make", [bounce, complaint])
+def test_a_report_is_about_addresses_that_got_the_email(make: Any, destinations: list[str], recipients: list[str], expected: list[str]) -> None:
+    """The server of a recipient names the recipients: it could suppress anybody."""
+    found = make(AT)
+    found["mail"]["destination"] = destinations
+    (report,) = (found[each] for each in ("bounce", "complaint") if each in found)
+    (names,) = (each for each in report if each.endswith("Recipients"))
+    report[names] = [{"emailAddress": each} for each in recipients]
+    assert [each.address for each in suppressions_of(json.dumps(found), AT)] == expected
+
+
+async def test_a_bounce_from_the_future_begins_when_it_arrives_and_can_be_lifted() -> None:
+    capsule = world()
+    caller, _ = await capsule.signed_in_user()
+    body = signed(bounce(datetime(9999, 1, 1, tzinfo=UTC)), Timestamp=(capsule.clock.now() + timedelta(days=1)).isoformat())
+    await notify(capsule, body)
+    view = await capsule.call(ShowEmailDelivery(), caller=caller)
+    assert view.suppressed_at == capsule.clock.now()
+    assert not (await capsule.call(LiftOwnSuppression(), caller=caller)).is_suppressed
+    await capsule.settle()
+    assert not (await capsule.call(ShowEmailDelivery(), caller=caller)).is_suppressed
+
+
+async def test_what_a_context_with_a_fast_clock_has_suppressed_can_be_lifted() -> None:
+    capsule = world()
+    caller, _ = await capsule.signed_in_user()
+    at = capsule.clock.now() + timedelta(hours=1)
+    for lift, by in ((LiftOwnSuppression(), caller), (LiftSuppression(address=ADDRESS), ADMIN)):
+        await capsule.port(ports.Suppressions).suppress(Suppression(ADDRESS, SuppressionReason.BOUNCE, "550", at))
+        await capsule.call(lift, caller=by)
+        assert await capsule.port(ports.Suppressions).find(ADDRESS) is None
+        assert capsule.events(AddressUnsuppressed)[-1].at == at
+        at += timedelta(hours=1)
+
+
+def test_the_list_of_the_aws_account_and_a_report_of_no_spam_suppress_nothing() -> None:
+    found = bounce(AT)
+    found["bounce"]["bounceSubType"] = "OnAccountSuppressionList"
+    assert suppressions_of(json.dumps(found), AT) == []
+    found = complaint(AT)
+    found["complaint"]["complaintFeedbackType"] = "not-spam"
+    assert suppressions_of(json.dumps(found), AT) == []
+
+
+async def test_a_link_that_arrives_after_a_bounce_lifts_it_and_leaves_a_complaint() -> None:
+    capsule = world()
+    _, token = await capsule.registered()
+    await notify(capsule, signed(bounce(capsule.clock.now())))
+    capsule.clock.advance(minutes=5)
+    await capsule.verify(token)
+    assert [each.address for each in capsule.events(AddressUnsuppressed)] == [ADDRESS]
+    for make, is_lifted in ((bounce, True), (complaint, False)):
+        capsule.clock.advance(minutes=5)
+        await notify(capsule, signed(make(capsule.clock.now())))
+        await capsule.call(RequestPasswordReset(email=ADDRESS))
+        await capsule.settle()
+        capsule.clock.advance(minutes=5)
+        await capsule.call(ResetPassword(token=SecretStr(capsule.mailer.tokens(EmailKind.PASSWORD_RESET)[-1]), password=SecretStr(PASSWORD)))
+        assert (await capsule.port(ports.Suppressions).find(ADDRESS) is None) is is_lifted
+    assert len(capsule.events(AddressUnsuppressed)) == 2

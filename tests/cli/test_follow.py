@@ -1,11 +1,17 @@
 """Following a deployment: the order of steps and build output, and where it ends."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
+import httpx
+
 from cli.client import Client
+from cli.failures import Failure
 from cli.follow import DeploymentFollower
-from cli.operation_events import OperationEvents
+from cli.operation_events import MAX_FAILURES, POLL_SECONDS, OperationEvents
 from cli.output import Output
 from tests.cli.scripted import Request, Response, ScriptedServer, problem
 from tests.cli.terminal import Terminal
@@ -110,6 +116,56 @@ def test_without_a_stream_each_wait_is_a_poll() -> None:
         assert [events.wait(30) for _ in range(3)] == [True, True, True]
     server.close()
     assert len(server.requests) == 1
+
+
+def test_a_stream_whose_lines_a_proxy_holds_back_is_polled_until_they_come() -> None:
+    opened, released, ended = (threading.Event() for _ in range(3))
+
+    class HeldResponse:
+        status_code = 200
+
+        def iter_lines(self) -> Iterator[str]:
+            opened.set()
+            assert released.wait(10)
+            yield ":heartbeat"
+            assert ended.wait(10)
+
+    class Api:
+        streams = 0
+
+        @contextmanager
+        def stream(self, path: str, headers: Any) -> Iterator[HeldResponse]:
+            self.streams += 1
+            if self.streams > 1:
+                raise httpx.ReadError("away")
+            yield HeldResponse()
+
+    with OperationEvents(Api(), "o-1") as events:  # type: ignore[arg-type]
+        assert opened.wait(10) and events.wait(30) and events.wait(30), "polls"
+        released.set()
+        while not events._is_followed:
+            time.sleep(0.01)
+        assert events.wait(30) and not events.wait(POLL_SECONDS * 2), "nothing has changed"
+        events._retry_seconds = 60
+        ended.set()
+        assert events.wait(30) and events.wait(30), "polls again while the stream is not open"
+
+
+def test_a_token_that_cannot_be_refreshed_ends_no_thread_and_is_polled() -> None:
+    class Api:
+        attempts = 0
+
+        def stream(self, path: str, headers: Any) -> Any:
+            self.attempts += 1
+            raise Failure("Not signed in")
+
+    api = Api()
+    events = OperationEvents(api, "o-1")  # type: ignore[arg-type]
+    events._retry_seconds = 0
+    with events:
+        events._thread.join(10)
+        assert [events.wait(30) for _ in range(3)] == [True, True, True]
+    assert api.attempts == MAX_FAILURES
 
 
 def test_a_deployment_is_asked_for_when_its_operation_has_changed() -> None:

@@ -1,11 +1,11 @@
 """What the runtime itself offers to contexts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from functions.wire.email_suppression import Suppression
+from functions.wire.email_suppression import Suppression, SuppressionReason, suppression_key
 
 
 class MemoryHousekeeping:
@@ -39,25 +39,33 @@ class MemoryEmailSuppressions:
     lifted: dict[str, datetime] = field(default_factory=dict)
 
     async def suppress(self, suppression: Suppression) -> bool:
-        stored, lifted_at = self.rows.get(suppression.address), self.lifted.get(suppression.address)
-        known = [at for at in (stored.suppressed_at if stored else None, lifted_at) if at is not None]
-        if known and suppression.suppressed_at <= max(known):
+        key, at = suppression_key(suppression.address), suppression.suppressed_at
+        stored, lifted_at = self.rows.get(key), self.lifted.get(key)
+        if lifted_at is not None and at <= lifted_at:
             return False
-        self.rows[suppression.address] = suppression
+        if stored is not None:
+            is_worse = (suppression.reason, stored.reason) == (SuppressionReason.COMPLAINT, SuppressionReason.BOUNCE)
+            if at <= stored.suppressed_at and not is_worse:
+                return False
+            is_active = lifted_at is None or lifted_at < stored.suppressed_at
+            kept = stored if is_active and stored.reason is SuppressionReason.COMPLAINT else suppression
+            suppression = replace(kept, suppressed_at=max(at, stored.suppressed_at))
+        self.rows[key] = replace(suppression, address=key)
         return True
 
     async def lift(self, address: str, at: datetime) -> bool:
         found = await self.find(address)
-        self.lifted[address.lower()] = max(at, self.lifted.get(address.lower(), at))
-        return found is not None and found.suppressed_at < at
+        key = suppression_key(address)
+        self.lifted[key] = max(at, self.lifted.get(key, at))
+        return found is not None and found.suppressed_at <= at
 
     async def find(self, address: str) -> Suppression | None:
-        found, lifted_at = self.rows.get(address.lower()), self.lifted.get(address.lower())
+        found, lifted_at = self.rows.get(suppression_key(address)), self.lifted.get(suppression_key(address))
         return None if found is None or (lifted_at is not None and lifted_at >= found.suppressed_at) else found
 
     async def find_lifted_at(self, address: str) -> datetime | None:
-        return self.lifted.get(address.lower())
+        return self.lifted.get(suppression_key(address))
 
     async def list_page(self, search: str, *, after: str | None, limit: int) -> Sequence[Suppression]:
         active = [found for address in sorted(self.rows) if (found := await self.find(address)) is not None]
-        return [each for each in active if search.lower() in each.address and (after is None or each.address > after)][:limit]
+        return [each for each in active if suppression_key(search) in each.address and (after is None or each.address > after)][:limit]

@@ -70,7 +70,8 @@ class EmailMailer:
             f"The link works once, for {minutes} minutes, until you request another one. The new password signs you out everywhere.",
             "If it was not you, ignore this e-mail: nothing has changed.",
         ]
-        await self._send(intent, to, "Reset your Capsule password", blocks)
+        # After a bounce too: without the link nobody can sign in to lift the suppression.
+        await self._send(intent, to, "Reset your Capsule password", blocks, is_requested_again=True)
 
     async def send_password_changed(self, intent: UUID, to: str, at: datetime, passkeys: int, identities: int) -> None:
         blocks: list[Block] = [

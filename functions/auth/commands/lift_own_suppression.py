@@ -38,6 +38,8 @@ async def lift_own_suppression(
     lifted_at = await suppressions.find_lifted_at(user.email)
     if lifted_at is not None and now - lifted_at < LIFT_INTERVAL:
         raise LiftedRecently(retry_after=int((lifted_at + LIFT_INTERVAL - now).total_seconds()))
-    await suppressions.lift(user.email, now)
+    at = found.lifting_time(now)
+    await suppressions.lift(user.email, at)
     change = Change({"suppressed": user.email, "reason": found.reason}, {"suppressed": None}, is_personal=True)
-    return Done(EmailDeliveryView.of(user.email, None), AddressUnsuppressed(address=user.email, at=now), change=change)
+    view = EmailDeliveryView.of(user.email, await suppressions.find(user.email))
+    return Done(view, AddressUnsuppressed(address=user.email, at=at), change=change)

@@ -26,9 +26,10 @@ class LiftSuppression(Model):
     scale=Scale(max=1),
 )
 async def lift_suppression(request: LiftSuppression, suppressions: Suppressions, clock: Clock) -> Done[None]:
-    address, now = request.address.lower(), clock.now()
-    found = await suppressions.find(address)
-    if found is None or not await suppressions.lift(address, now):
+    found = await suppressions.find(request.address)
+    if found is None:
         raise AddressNotSuppressed
+    address, at = found.address, found.lifting_time(clock.now())
+    await suppressions.lift(address, at)
     change = Change({"address": address, "reason": found.reason}, {"address": address, "reason": None}, is_personal=True)
-    return Done(None, AddressUnsuppressed(address=address, at=now), change=change)
+    return Done(None, AddressUnsuppressed(address=address, at=at), change=change)

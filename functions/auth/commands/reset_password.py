@@ -1,12 +1,14 @@
 """Set a new password with the link of an e-mail.
 
 The link proves who reads the address, so it verifies the address too. All sessions and all other links of the account end,
-a pending change of the address is cancelled, and a lock after failed logins is lifted. The address gets a notice.
+a pending change of the address is cancelled, and a lock after failed logins is lifted. E-mails are sent to the address again if it
+bounced before, and it gets a notice.
 """
 
 from pydantic import Field
 
 from events.auth import EmailVerified, PasswordChanged, SessionEnded
+from events.platform import AddressUnsuppressed
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
 from functions.auth.domain.rejections import (
@@ -18,7 +20,8 @@ from functions.auth.domain.rejections import (
 )
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken, TokenPurpose
-from functions.auth.ports import EmailChanges, Hasher, LoginFailures, Sessions, Users, VerificationTokens
+from functions.auth.ports import EmailChanges, Hasher, LoginFailures, Sessions, Suppressions, Users, VerificationTokens
+from functions.auth.services.address_proof import AddressProof
 from functions.kernel import ANYONE, Change, Clock, Done, Model, SecretText, command
 
 
@@ -35,7 +38,7 @@ class PasswordResetView(Model):
     http="POST /v1/password-resets/complete",
     allow=ANYONE,
     rejects=[UnknownLink, UsedLink, ExpiredLink, WeakPassword, AccountLocked],
-    emits=[EmailVerified, PasswordChanged, SessionEnded],
+    emits=[EmailVerified, PasswordChanged, SessionEnded, AddressUnsuppressed],
 )
 async def reset_password(
     request: ResetPassword,
@@ -44,6 +47,7 @@ async def reset_password(
     sessions: Sessions,
     failures: LoginFailures,
     changes: EmailChanges,
+    suppressions: Suppressions,
     hasher: Hasher,
     clock: Clock,
 ) -> Done[PasswordResetView]:
@@ -64,4 +68,6 @@ async def reset_password(
     await tokens.use_all(user.id, now)
     await changes.delete(user.id)
     ended = await sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, now)
-    return Done(PasswordResetView(email=user.email), *events, *ended, change=Change(target=f"users/{user.id}/password", user_id=user.id))
+    lifted = await AddressProof(suppressions).lift_bounce(user.email, now)
+    change = Change(target=f"users/{user.id}/password", user_id=user.id)
+    return Done(PasswordResetView(email=user.email), *events, *ended, *lifted, change=change)

@@ -1,12 +1,14 @@
 """Verify an e-mail address and set the account's password.
 
 The token in the e-mail proves who owns the address. Anyone may have registered it, so its password is set here: the one of
-the registration again, or another one. Earlier links and sessions of the account end.
+the registration again, or another one. Earlier links and sessions of the account end. E-mails are sent to the address again if it
+bounced before.
 """
 
 from pydantic import Field, SecretStr
 
 from events.auth import AdministratorGranted, EmailVerified, SessionEnded
+from events.platform import AddressUnsuppressed
 from functions.auth.domain.email import Email
 from functions.auth.domain.password import Password
 from functions.auth.domain.rejections import (
@@ -18,7 +20,8 @@ from functions.auth.domain.rejections import (
 )
 from functions.auth.domain.session import EndReason
 from functions.auth.domain.tokens import OpaqueToken, TokenPurpose
-from functions.auth.ports import Administrators, Hasher, Sessions, Users, VerificationTokens
+from functions.auth.ports import Administrators, Hasher, Sessions, Suppressions, Users, VerificationTokens
+from functions.auth.services.address_proof import AddressProof
 from functions.kernel import ANYONE, Change, Clock, Done, FieldError, Model, SecretText, command
 
 
@@ -40,7 +43,7 @@ class VerifiedEmailView(Model):
     http="POST /v1/users/verify",
     allow=ANYONE,
     rejects=[UnknownVerificationToken, UsedVerificationToken, ExpiredVerificationToken, PasswordRequired, WeakPassword],
-    emits=[EmailVerified, AdministratorGranted, SessionEnded],
+    emits=[EmailVerified, AdministratorGranted, SessionEnded, AddressUnsuppressed],
 )
 async def verify_email(
     request: VerifyEmail,
@@ -48,6 +51,7 @@ async def verify_email(
     users: Users,
     administrators: Administrators,
     sessions: Sessions,
+    suppressions: Suppressions,
     hasher: Hasher,
     clock: Clock,
 ) -> Done[VerifiedEmailView]:
@@ -68,4 +72,5 @@ async def verify_email(
     await users.save(user)
     await verifications.use_all(user.id, now)
     ended = await sessions.end_all(user.id, EndReason.PASSWORD_CHANGED, now)
-    return Done(VerifiedEmailView(email=user.email), *events, *ended, change=change)
+    lifted = await AddressProof(suppressions).lift_bounce(user.email, now)
+    return Done(VerifiedEmailView(email=user.email), *events, *ended, *lifted, change=change)

@@ -7,15 +7,20 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from functions.kernel import Event, Forbidden, Invalid
-from functions.wire.email_suppression import MAX_DETAIL_LENGTH, Suppression, SuppressionReason
+from functions.wire.email_suppression import MAX_DETAIL_LENGTH, Suppression, SuppressionReason, suppression_key
 
 MAX_BODY_BYTES = 300_000
 """A message of SNS has at most 256 KiB, and its envelope."""
+ON_ACCOUNT_LIST = "OnAccountSuppressionList"
+"""Subtype of a bounce that SES makes up: it has not sent the e-mail, because the address is on the suppression list of the AWS account. It would
+bring back each suppression that is lifted here."""
+NOT_SPAM = "not-spam"
+"""Type of a feedback report (RFC 6430): the owner of the mailbox says that the e-mail is no spam."""
 Short = Annotated[str, Field(max_length=2048)]
 
 
@@ -41,6 +46,14 @@ class SnsMessage(BaseModel):
     signature_version: str = Field(alias="SignatureVersion", pattern="^[12]$")
     signature: Short = Field(alias="Signature")
     certificate_url: Short = Field(alias="SigningCertURL")
+
+    @property
+    def sent_at(self) -> datetime:
+        """When SNS got the message from SES; the same each time it is delivered. Raises InvalidNotification."""
+        try:
+            return _TIME.validate_python(self.at)
+        except ValidationError as error:
+            raise InvalidNotification(f"Timestamp is not as in a message of Amazon SNS: {error.errors()[0]['msg']}.") from error
 
     def signed_text(self) -> bytes:
         """Return the string to sign. https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html"""
@@ -83,7 +96,7 @@ def parse_sns(body: bytes | str) -> SnsMessage:
 
 
 class _Recipient(BaseModel):
-    address: str = Field(alias="emailAddress", max_length=320)
+    address: str = Field(alias="emailAddress")
     diagnostic: str = Field(default="", alias="diagnosticCode")
 
 
@@ -91,46 +104,67 @@ class _Bounce(BaseModel):
     type: str = Field(alias="bounceType")
     subtype: str = Field(default="", alias="bounceSubType")
     recipients: list[_Recipient] = Field(alias="bouncedRecipients")
-    at: AwareDatetime = Field(alias="timestamp")
 
 
 class _Complaint(BaseModel):
     recipients: list[_Recipient] = Field(alias="complainedRecipients")
-    at: AwareDatetime = Field(alias="timestamp")
     kind: str | None = Field(default=None, alias="complaintFeedbackType")
+
+
+class _Mail(BaseModel):
+    """The e-mail as SES sent it. Only this part is free of what a recipient's server or mailbox provider has written."""
+
+    destination: list[str] = []
 
 
 class _Notification(BaseModel):
     type: str = Field(validation_alias=AliasChoices("notificationType", "eventType"))
     bounce: _Bounce | None = None
     complaint: _Complaint | None = None
+    mail: _Mail = _Mail()
 
 
-def suppressions_of(text: str) -> list[Suppression]:
+_TIME = TypeAdapter(AwareDatetime)
+
+
+def suppressions_of(text: str, at: datetime) -> list[Suppression]:
     """Return the addresses that a notification reports as undeliverable. A transient bounce (a full mailbox) and a delivery report none.
 
+    `at`: when it was sent. The times inside a notification are those of the recipient's server or mailbox provider, which may write anything,
+    as it may name anybody as the recipient (RFC 3464, Final-Recipient): only addresses to which SES has sent the e-mail count.
     Raises InvalidNotification.
     """
     try:
         notification = _Notification.model_validate_json(text)
     except ValidationError as error:
         raise InvalidNotification(f"The message is no notification of Amazon SES: {error.errors()[0]['msg']}.") from error
-    return list(_suppressions(notification))
+    return list(_suppressions(notification, at))
 
 
-def _suppressions(notification: _Notification) -> Iterator[Suppression]:
+def _suppressions(notification: _Notification, at: datetime) -> Iterator[Suppression]:
+    destinations = [suppression_key(_printable(each)) for each in notification.mail.destination]
     match notification:
-        case _Notification(type="Bounce", bounce=_Bounce(type="Permanent") as bounce):
-            for each in bounce.recipients:
-                yield _suppression(each, SuppressionReason.BOUNCE, each.diagnostic or f"{bounce.type} {bounce.subtype}", bounce.at)
-        case _Notification(type="Complaint", complaint=_Complaint() as complaint):
-            for each in complaint.recipients:
-                yield _suppression(each, SuppressionReason.COMPLAINT, complaint.kind or "complaint", complaint.at)
+        case _Notification(type="Bounce", bounce=_Bounce(type="Permanent") as bounce) if bounce.subtype != ON_ACCOUNT_LIST:
+            for address, diagnostic in _reported(bounce.recipients, destinations):
+                yield _suppression(address, SuppressionReason.BOUNCE, diagnostic or f"{bounce.type} {bounce.subtype}", at)
+        case _Notification(type="Complaint", complaint=_Complaint() as complaint) if complaint.kind != NOT_SPAM:
+            for address, _ in _reported(complaint.recipients, destinations):
+                yield _suppression(address, SuppressionReason.COMPLAINT, complaint.kind or "complaint", at)
 
 
-def _suppression(recipient: _Recipient, reason: SuppressionReason, detail: Any, at: datetime) -> Suppression:
+def _reported(recipients: list[_Recipient], destinations: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the addresses that a report is about, with the diagnostic of each. A report about an e-mail to one address is about that one."""
+    if len(destinations) == 1:
+        yield destinations[0], recipients[0].diagnostic if recipients else ""
+        return
+    for each in recipients:
+        if (key := suppression_key(_printable(each.address))) in destinations:
+            yield key, each.diagnostic
+
+
+def _suppression(address: str, reason: SuppressionReason, detail: str, at: datetime) -> Suppression:
     """The text is that of the recipient's mail server, which may answer anything. Control characters cannot be stored."""
-    return Suppression(_printable(recipient.address).strip().lower(), reason, _printable(str(detail))[:MAX_DETAIL_LENGTH], at)
+    return Suppression(address, reason, _printable(detail)[:MAX_DETAIL_LENGTH], at)
 
 
 def _printable(text: str) -> str:

@@ -1,7 +1,7 @@
 """Record the addresses of a bounce or complaint.
 
-Or confirm the subscription of this URL. A forged message changes nothing. The time of a bounce decides, so a notification that arrives
-twice, or after the suppression was lifted, changes nothing either.
+Or confirm the subscription of this URL. A forged message changes nothing. The time at which the notification was sent decides, so one that
+arrives twice, or after the suppression was lifted, changes nothing either.
 """
 
 import logging
@@ -16,13 +16,15 @@ from functions.auth.domain.ses_notification import (
     suppressions_of,
 )
 from functions.auth.ports import Notifications, Suppressions
-from functions.kernel import Scale, Work, effect
+from functions.kernel import Clock, Scale, Work, effect
 
 _log = logging.getLogger("capsule.email")
 
 
 @effect(emits=[AddressSuppressed], scale=Scale(max=1))
-async def on_ses_notification_received(event: SesNotificationReceived, notifications: Notifications, suppressions: Suppressions, work: Work) -> None:
+async def on_ses_notification_received(
+    event: SesNotificationReceived, notifications: Notifications, suppressions: Suppressions, clock: Clock, work: Work
+) -> None:
     message = parse_sns(event.body)
     reported = []
     try:
@@ -30,7 +32,7 @@ async def on_ses_notification_received(event: SesNotificationReceived, notificat
         if message.type is SnsType.SUBSCRIPTION:
             await notifications.confirm(message)
         elif message.type is SnsType.NOTIFICATION:
-            reported = suppressions_of(message.message)
+            reported = suppressions_of(message.message, min(message.sent_at, clock.now()))
     except (ForgedNotification, InvalidNotification) as error:
         _log.warning("a notification of %s is ignored: %s", message.topic, error)
     async with work.recording() as record:
