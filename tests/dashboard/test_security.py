@@ -10,7 +10,7 @@ import pytest
 from functions.auth.domain import one_time_codes
 from functions.auth.domain.email_limits import EmailKind
 from functions.auth.ports import Mailer
-from tests.dashboard.browser import PASSWORD, Browser, text_of
+from tests.dashboard.browser import HOST, PASSWORD, Browser, text_of
 
 
 @pytest.fixture
@@ -116,3 +116,11 @@ async def test_the_data_of_the_account_is_one_file(ada: Browser) -> None:
     document = json.loads(file.text)
     assert list(document) == ["auth", "billing", "deploy", "monitor"]
     assert document["auth"]["profile"]["email"] == "ada@example.org" and "hello" in json.dumps(document["deploy"])
+
+
+async def test_plain_http_is_refused_at_the_host_of_the_dashboard_only() -> None:
+    """The dashboard answers at other names too, such as dashboard.localhost."""
+    browser = Browser(public_url=f"https://{HOST}")
+    assert (await browser.open("/sign-in")).headers["strict-transport-security"] == "max-age=31536000"
+    for host in ("dashboard.localhost:7080", "127.0.0.1:7080", f"a.{HOST}"):
+        assert "strict-transport-security" not in (await browser.client.get("/sign-in", headers={"host": host})).headers

@@ -9,6 +9,7 @@ import pytest
 
 from functions.edge.gateway.options import Options
 from functions.edge.gateway.responses import BytesResponse
+from functions.runtime.config.settings import Settings
 from functions.runtime.messaging.bus import BrokerUnavailable, NoReply, Reply, Unroutable
 from tests.gateway.shop import NOW, USER, SentMessage, done, open_shop, signed_in
 
@@ -128,6 +129,16 @@ async def test_requests_above_the_concurrency_limit_get_503_with_retry_after() -
     response = await shop.place()
     assert (response.status_code, response.json()["type"], response.headers["retry-after"]) == (503, "/problems/unavailable", "1")
     assert shop.bus.sent == []
+
+
+async def test_plain_http_is_refused_at_the_public_host_only() -> None:
+    """One gateway answers at other names too, such as 127.0.0.1 and localhost with other ports of the machine."""
+    options = Options.read(Settings({"CAPSULE_PUBLIC_URL": "https://capsule.test"}))
+    shop = open_shop(options)
+    assert (await shop.client.get("/nowhere")).headers["strict-transport-security"] == "max-age=31536000"
+    for host in ("localhost:3000", "other.test", "127.0.0.1"):
+        assert "strict-transport-security" not in (await shop.client.get("/nowhere", headers={"host": host})).headers
+    assert "strict-transport-security" not in (await open_shop().client.get("/nowhere")).headers
 
 
 async def test_every_response_has_security_headers() -> None:

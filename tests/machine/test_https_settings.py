@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from functions.wire.settings import InvalidSetting
-from functions.wire.strict_transport import requires_https
+from functions.wire.strict_transport import is_for_host, strict_host
 from knative.certificates import issue, new_key, pem
 from knative.machine import https, keys, tls
 from knative.machine.home import Home, Ports
@@ -136,4 +136,22 @@ def test_all_addresses_follow_the_mark_of_https(tmp_path: Path) -> None:
     ],
 )
 def test_browsers_are_told_to_use_https_where_a_name_means_one_server(url: str, expected: bool) -> None:
-    assert requires_https(url) is expected
+    assert (strict_host(url) is not None) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("capsule.example.com", True),
+        ("Capsule.Example.com.:443", True),
+        ("127.0.0.1:3000", False),
+        ("localhost:3000", False),
+        ("example.com", False),
+        ("a.capsule.example.com", False),
+        ("[::1]:3000", False),
+        ("", False),
+    ],
+)
+def test_other_names_of_the_same_server_are_not_bound_to_https(host: str, expected: bool) -> None:
+    assert is_for_host(host, strict_host("https://capsule.example.com:8443")) is expected
+    assert not is_for_host(host, strict_host("http://capsule.example.com"))

@@ -36,7 +36,7 @@ from functions.runtime.config.variables import AMQP_URL, DASHBOARD_URL
 from functions.runtime.messaging.bus import Bus
 from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
-from functions.wire.strict_transport import HSTS, requires_https
+from functions.wire.strict_transport import HSTS, is_for_host, strict_host
 
 STATIC = Path(__file__).parent / "static"
 POLICY = (
@@ -75,7 +75,7 @@ class Dashboard:
         self._clock = clock
         self._options = options
         self._is_secure = public_url.startswith("https://")
-        self._security = SECURITY | ({"strict-transport-security": HSTS} if requires_https(public_url) else {})
+        self._strict_host = strict_host(public_url)
         limiter = RateLimiter(options.rate_limits, open_counters(options.redis_url, is_fail_open=options.is_rate_limit_fail_open))
         self._api = Api(Table(registry.declarations), requester, encryptor, clock, limiter)
         self._templates = _templates()
@@ -182,8 +182,10 @@ class Dashboard:
         return envelope.parse_client(peer, headers.get("x-forwarded-for", ""), headers.get("user-agent", ""), self._options.trusted_proxies)
 
     def _complete(self, visit: Visit, response: Response) -> Response:
-        for name, value in self._security.items():
+        for name, value in SECURITY.items():
             response.headers.setdefault(name, value)
+        if is_for_host(visit.request.headers.get("host", ""), self._strict_host):
+            response.headers["strict-transport-security"] = HSTS
         cookies.set_short_lived(response, visit.cookies, is_secure=self._is_secure)
         if visit.is_signed_in and visit.query("team"):
             cookies.set_team(response, visit.team_id, is_secure=self._is_secure)

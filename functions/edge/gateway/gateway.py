@@ -121,9 +121,7 @@ class Gateway:
         duration_ms = (time.perf_counter() - started) * 1000
         self._traffic.metrics.record_request(exchange.route, exchange.method, response.status_code, duration_ms / 1000)
         end_span(span, exchange, response.status_code)
-        response.raw_headers.extend(responses.SECURITY)
-        if self._options.is_https_required:
-            response.raw_headers.append(responses.STRICT_TRANSPORT)
+        response.raw_headers.extend(responses.security_headers(headers.get("host", ""), self._options.strict_host))
         response.add("x-request-id", correlation_id)
         response.add("server-timing", f"total;dur={duration_ms:.1f}")
         self._cors.add_headers(response, headers.get("origin"))

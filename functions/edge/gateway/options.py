@@ -8,7 +8,7 @@ from functions.edge.gateway.rates.limits import Limits
 from functions.edge.gateway.variables import Network
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import PUBLIC_URL
-from functions.wire.strict_transport import requires_https
+from functions.wire.strict_transport import strict_host
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Options:
     """Whether successful reads are logged too. Failures and changes always are."""
     trusted_proxies: tuple[Network, ...] = ()
     """Proxies whose X-Forwarded-For counts."""
-    is_https_required: bool = False
-    """Whether responses tell browsers to send no plain HTTP (`functions.wire.strict_transport`)."""
+    strict_host: str | None = None
+    """At this host, responses tell browsers to send no plain HTTP (`functions.wire.strict_transport`)."""
     service: str = "capsule-gateway"
 
     @classmethod
@@ -61,7 +61,7 @@ class Options:
             raise variables.REDIS_URL.invalid(redis_url)  # `up` replaces it by the URL of the server that it starts
         is_cache_on = settings.value(variables.CACHE)
         return cls(
-            is_https_required=requires_https(settings.value(PUBLIC_URL)),
+            strict_host=strict_host(settings.value(PUBLIC_URL)),
             body_limit=settings.value(variables.BODY_LIMIT),
             concurrency=settings.value(variables.CONCURRENCY),
             caller_concurrency=settings.value(variables.CALLER_CONCURRENCY),

@@ -20,7 +20,7 @@ from functions.edge.gateway.problems import FAULT, MEDIA_TYPE, Problem
 from functions.edge.gateway.routing import PARAMETER, Route, Table
 from functions.kernel import Kind
 from functions.runtime.messaging.bus import Reply
-from functions.wire.strict_transport import HSTS
+from functions.wire.strict_transport import HSTS, is_for_host
 
 JSON = (b"content-type", b"application/json")
 PRIVATE = (b"cache-control", b"private, no-store")
@@ -47,6 +47,11 @@ RETRY_AFTER_SECONDS = 2
 """Default of a function's 503."""
 
 Header = tuple[bytes, bytes]
+
+
+def security_headers(host_header: str, strict: str | None) -> tuple[Header, ...]:
+    """Return the headers of every response to a request to that host. `strict`: `Options.strict_host`."""
+    return (*SECURITY, STRICT_TRANSPORT) if is_for_host(host_header, strict) else SECURITY
 
 
 class BytesResponse(Response):
