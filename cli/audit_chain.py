@@ -63,6 +63,8 @@ class Verification:
     after: int = 0
     removed_on: str | None = None
     """When the entries before the file were removed after their retention, as one of its entries records."""
+    begin: Head = field(default_factory=lambda: Head(0, FIRST_HASH))
+    """The entry behind which it begins, and its hash, as its header says."""
     head: Head = field(default_factory=lambda: Head(0, FIRST_HASH))
 
 
@@ -94,7 +96,6 @@ class _Verifier:
         self._noted = noted
         self._is_noted_found = noted is None
         self._is_ended = False
-        self._begin = self.result.head
         self._erasures: dict[str, int] = {}
         """The sequence of the first erasure of each user."""
         self._without_personal_data: list[tuple[int, Json]] = []
@@ -153,8 +154,8 @@ class _Verifier:
             return
         if after == 0 and previous_hash != FIRST_HASH:
             self._fault(1, "the header has a wrong hash before the first entry")
-        self.result.after, self.result.head = after, Head(after, previous_hash)
-        self._begin = self.result.head
+        self.result.after, self.result.begin = after, Head(after, previous_hash)
+        self.result.head = self.result.begin
         self._compare_with_noted(1)
 
     def _entry(self, number: int, document: Json) -> None:
@@ -187,7 +188,7 @@ class _Verifier:
         recorded: Json = change if isinstance(change, dict) else {}
         if recorded.get("removedThrough") != self.result.after or not self.result.after:
             return
-        if recorded.get("removedHash") != self._begin.hash:
+        if recorded.get("removedHash") != self.result.begin.hash:
             self._fault(number, f"entry {entry.get('sequence')} records another hash of the last removed entry than the header: the begin was forged")
         self.result.removed_on = str(entry.get("at"))
 

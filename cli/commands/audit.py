@@ -104,14 +104,23 @@ def verify_file(session: Session, file: File, head: NotedHead = None) -> None:
     if result.faults:
         faults = "\n".join(f"line {fault.line}: {fault.text}" for fault in result.faults)
         raise Failure("The audit log does not verify", faults, hint="Compare with an earlier export, and with the heads that you noted.")
-    document = {"entries": result.entries, "erased": result.erased, "after": result.after, "head": str(result.head), "removedOn": result.removed_on}
+    document = {
+        "entries": result.entries,
+        "erased": result.erased,
+        "after": result.after,
+        "begin": str(result.begin),
+        "head": str(result.head),
+        "removedOn": result.removed_on,
+    }
     session.output.show(document, render.verified(document))
 
 
 def _chain(session: Session, after: int) -> Iterator[Json]:
     while True:
         page = session.api.get("/v1/audit/chain", after=after, limit=500)
-        yield from page["items"]
         if not page["items"]:
             return
+        if page["items"][0]["entry"]["sequence"] != after + 1:
+            raise Failure("The export is not complete", "Entries were removed after their retention meanwhile.", hint="Export again.")
+        yield from page["items"]
         after = page["items"][-1]["entry"]["sequence"]

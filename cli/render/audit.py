@@ -32,6 +32,8 @@ def verified(document: Json) -> Text:
     begin = f" after entry {document['after']}" if document["after"] else ""
     if document["removedOn"]:
         begin += f" (those before were removed after their retention, as an entry of {document['removedOn'][:10]} records)"
+    elif document["after"]:
+        begin += f" (no entry says that those before were removed: the file before this one must end with {document['begin']})"
     return Text(f"✓ {document['entries']} entries{begin} verify.{erased} Head: {document['head']}")
 
 

@@ -4,6 +4,8 @@ Deletes used and expired tokens, ended sessions, old failures, accounts that nob
 their grace period, and entries of the audit log beyond their retention. Runs the runtime's clean-up, and sends reminders again that were lost.
 """
 
+from datetime import timedelta
+
 from events.auth import ApiTokenRevoked, SessionEnded, UserDeleted, UserExpired
 from events.teams import ServiceAccountDeleted, TeamChanged, TeamDeleted, TeamMembershipChanged
 from functions.auth.domain.email import Email
@@ -33,6 +35,8 @@ from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 500
 REMOVED_ENTRIES = 5_000
+CLOCK_MARGIN = timedelta(hours=1)
+"""The database refuses to remove entries of the last 30 days by its own clock."""
 """Entries of the audit log that one transaction removes."""
 
 
@@ -69,7 +73,7 @@ async def housekeeping(
         removed = REMOVED_ENTRIES
         while removed == REMOVED_ENTRIES:
             async with work.preparing():  # done again, it changes nothing
-                removed = await audit_log.remove(now - retention.age, REMOVED_ENTRIES, now)
+                removed = await audit_log.remove(now - retention.age - CLOCK_MARGIN, REMOVED_ENTRIES, now)
     async with work.recording() as record:
         await sessions.prune(now)
         await api_tokens.prune(now)
