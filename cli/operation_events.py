@@ -4,6 +4,7 @@ The stream is read in a thread of its own. It is opened again with Last-Event-ID
 proxy that holds events back), the command polls instead.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Iterable
@@ -13,6 +14,9 @@ from typing import Self
 import httpx
 
 from cli.client import Client, segment
+from cli.failures import Failure
+
+log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.4
 """Between requests without a stream."""
@@ -58,21 +62,19 @@ class OperationEvents:
             try:
                 if self._read():
                     break
-            except httpx.HTTPError:
+            except (httpx.HTTPError, Failure) as error:  # Failure: the token cannot be refreshed
+                log.debug("the stream %s ended: %s", self._path, error)
+            finally:
                 self._is_followed = False  # polled until the stream is open again
             failures = 0 if self._last_id != before else failures + 1
             self._closed.wait(self._retry_seconds)
-        self._is_followed = False
         self._changed.set()
 
     def _read(self) -> bool:
         """Read one response. Returns whether nothing follows."""
         with self._api.stream(self._path, {"Last-Event-ID": self._last_id} if self._last_id else {}) as response:
             if response.status_code != httpx.codes.OK:
-                self._is_followed = False
                 return response.status_code not in (401, 429, 503, 504)
-            self._is_followed = True
-            self._changed.set()  # what has changed while nothing was read
             return self._read_events(response.iter_lines())
 
     def _read_events(self, lines: Iterable[str]) -> bool:
@@ -81,6 +83,9 @@ class OperationEvents:
         for line in lines:
             if self._closed.is_set():
                 return True
+            if not self._is_followed:  # not with the head of the response: a proxy may send it and hold events back
+                self._is_followed = True
+                self._changed.set()  # what has changed while nothing was read
             field, _, value = line.partition(":")
             value = value.removeprefix(" ")
             match field:
