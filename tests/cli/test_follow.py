@@ -1,11 +1,17 @@
 """Following a deployment: the order of steps and build output, and where it ends."""
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
+import httpx
+import pytest
+
 from cli.client import Client
+from cli.failures import Failure
 from cli.follow import DeploymentFollower
-from cli.operation_events import OperationEvents
+from cli.operation_events import MAX_FAILURES, OperationEvents
 from cli.output import Output
 from tests.cli.scripted import Request, Response, ScriptedServer, problem
 from tests.cli.terminal import Terminal
@@ -110,6 +116,48 @@ def test_without_a_stream_each_wait_is_a_poll() -> None:
         assert [events.wait(30) for _ in range(3)] == [True, True, True]
     server.close()
     assert len(server.requests) == 1
+
+
+def test_a_failure_of_the_token_ends_the_stream_and_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing escapes from the thread: a command that waited for events of a dead stream would never ask again."""
+    server, _ = serve_events(["retry: 1", "", *event("1-a")])
+    api, opened, stream = Client(server.url), [], Client.stream
+
+    def open_stream(path: str, headers: dict[str, str]) -> Any:
+        opened.append(path)
+        if len(opened) > 1:
+            raise Failure("Your session has ended", "The refresh token is not valid.")
+        return stream(api, path, headers)
+
+    monkeypatch.setattr(api, "stream", open_stream)
+    with OperationEvents(api, "o-1") as events:
+        events._thread.join(10)
+        assert not events._thread.is_alive() and not events._is_followed
+        assert [events.wait(30) for _ in range(2)] == [True, True]
+    server.close()
+    assert len(opened) == 1 + MAX_FAILURES
+
+
+def test_a_stream_without_a_line_is_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy sends the head and holds events back."""
+    head, ends = threading.Event(), threading.Event()
+
+    @contextlib.contextmanager
+    def hold(path: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+        def lines() -> Iterator[bytes]:
+            head.set()
+            ends.wait(10)
+            yield b"event: end\n\n"
+
+        yield httpx.Response(200, content=lines())
+
+    api = Client("http://127.0.0.1:1")
+    monkeypatch.setattr(api, "stream", hold)
+    with OperationEvents(api, "o-1") as events:
+        assert head.wait(10)
+        assert events.wait(30) and events.wait(30)  # polls
+        ends.set()
+        events._thread.join(10)
 
 
 def test_a_deployment_is_asked_for_when_its_operation_has_changed() -> None:

@@ -20,7 +20,7 @@ from functools import partial
 from functions.wire.health_checks import HEADER, is_health_check
 from functions.wire.http_limits import HEAD_SECONDS, MAX_CONNECTIONS_PER_ADDRESS
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
-from knative.local.serving.http.arrivals import Arrivals
+from knative.local.serving.http.arrivals import Arrivals, refuse_plain
 from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
 from knative.local.serving.http.clients import Client, Clients
@@ -44,7 +44,6 @@ BACKLOG = 2048
 """Of the ports that clients outside the platform reach."""
 MAX_PUBLIC_CONNECTIONS = 8192
 """At a time, of a port with TLS."""
-HANDSHAKE_SECONDS = 10.0
 SWEEP_SECONDS = 5.0
 DRAIN_SECONDS = 8.0
 """How long requests may take that have begun when the ingress stops."""
@@ -82,9 +81,8 @@ class Ingress:
         loop = asyncio.get_running_loop()
         listener = self._open_port(self.port)
         if self.tls is None:
-            self._server = await loop.create_server(
-                lambda: ClientConnection(self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS), sock=listener, backlog=BACKLOG
-            )
+            client = partial(ClientConnection, self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS)
+            self._server = await loop.create_server(client, sock=listener, backlog=BACKLOG)  # asyncio listens anew, with its own default
         else:
             self._server = self.listen_with_tls(listener, partial(public_host, self._routing.table), "the ingress")
         self._has_opened.set()
@@ -163,8 +161,8 @@ class Ingress:
                         speaks_tls = await is_tls(connection, HEAD_SECONDS)
                     if speaks_tls is None:
                         return
-                    client = ClientConnection(serve if speaks_tls else _refuse_plain, self._clients)
-                    await self._connect(client, connection, speaks_tls)
+                    client = ClientConnection(serve if speaks_tls else refuse_plain, self._clients)
+                    await self._arrivals.connect(client, connection, self.tls if speaks_tls else None)
                 await client.closed.wait()
             finally:
                 if client is not None and client.is_connected:
@@ -174,14 +172,6 @@ class Ingress:
         listener = Listener(listening, handle, MAX_PUBLIC_CONNECTIONS, name, BACKLOG, self._has_opened)
         self._tls_listeners.add(listener)
         return listener
-
-    async def _connect(self, client: ClientConnection, connection: socket.socket, speaks_tls: bool) -> None:
-        loop = asyncio.get_running_loop()
-        if not speaks_tls:
-            await loop.connect_accepted_socket(lambda: client, connection)
-            return
-        with self._arrivals.handshake():
-            await loop.connect_accepted_socket(lambda: client, connection, ssl=self.tls, ssl_handshake_timeout=HANDSHAKE_SECONDS)
 
     def listen_for_build(self, listening: socket.socket, hosts: Collection[str]) -> Listener:
         return self.listen(listening, only_hosts(self._routing.table, hosts), "a build's ingress")
@@ -286,13 +276,6 @@ class Ingress:
         if not exchange.status and not exchange.done.done():
             exchange.detach()
             exchange.respond_error(504, f"{scaler.name} did not start to answer within {scaler.timeout_seconds:g} s.")
-
-
-async def _refuse_plain(exchange: Exchange) -> None:
-    """No redirect: a client that sends a token without encryption should learn of it."""
-    host = exchange.header(b"host") or "this host"
-    exchange.keep_alive = False
-    exchange.respond_error(400, f"This port speaks HTTPS. Use https://{host[:260]}")
 
 
 def _listen(port: int) -> socket.socket:

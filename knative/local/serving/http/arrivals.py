@@ -1,10 +1,16 @@
 """Connections of ports with TLS that are no clients yet: those that have sent nothing, and those that begin TLS."""
 
+import asyncio
+import socket
+import ssl
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from knative.local.serving.http.clients import Clients
+from knative.local.serving.http.exchange import Exchange
+
+HANDSHAKE_SECONDS = 10.0
 
 
 class Arrivals:
@@ -35,10 +41,21 @@ class Arrivals:
         finally:
             self.silent -= 1
 
-    @contextmanager
-    def handshake(self) -> Iterator[None]:
+    async def connect(self, client: asyncio.Protocol, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Give a client its connection, after a handshake with `tls`. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        if tls is None:
+            await loop.connect_accepted_socket(lambda: client, connection)
+            return
         self.handshakes += 1
         try:
-            yield
+            await loop.connect_accepted_socket(lambda: client, connection, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS)
         finally:
             self.handshakes -= 1
+
+
+async def refuse_plain(exchange: Exchange) -> None:
+    """No redirect: a client that sends a token without encryption should learn of it."""
+    host = exchange.header(b"host") or "this host"
+    exchange.keep_alive = False
+    exchange.respond_error(400, f"This port speaks HTTPS. Use https://{host[:260]}")
