@@ -62,6 +62,15 @@ def load_key(content: bytes) -> ec.EllipticCurvePrivateKey:
     return key
 
 
+def dns_names(certificate: x509.Certificate) -> frozenset[str]:
+    """Return the host names of a certificate, in lower case."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    return frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName))
+
+
 def _general_name(name: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))

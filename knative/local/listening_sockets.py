@@ -9,8 +9,8 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ class ListeningSockets:
     async def start(self) -> None:
         self._path.unlink(missing_ok=True)
         self._offer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        self._offer.bind(str(self._path))
+        with _short_address(self._path) as address:
+            self._offer.bind(address)
         self._path.chmod(0o600)
         self._offer.listen()
         self._accepting = asyncio.create_task(self._give(self._offer), name="hand over listening sockets")
@@ -80,13 +81,24 @@ def take(path: Path) -> dict[int, socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(TAKE_TIMEOUT_SECONDS)
         try:
-            client.connect(str(path))
+            with _short_address(path) as address:
+                client.connect(address)
             data, descriptors, _, _ = socket.recv_fds(client, MAX_LIST_BYTES, MAX_SOCKETS)
         except OSError as error:
             log.info("no listening sockets from %s: %s", path, error)
             return {}
     ports = json.loads(data) if data else []
     return {port: socket.socket(fileno=descriptor) for port, descriptor in zip(ports, descriptors, strict=True)}
+
+
+@contextmanager
+def _short_address(path: Path) -> Iterator[str]:
+    """An address of a Unix socket whose path may be longer than the 107 bytes of sun_path (unix(7)). Raises OSError."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 def describe(sockets: Mapping[int, socket.socket]) -> str:

@@ -13,6 +13,7 @@ from functions.wire.amqp.connection import Address
 from functions.wire.settings import InvalidSetting, Setting
 from knative.installation import HOME, PORT_OFFSET
 from knative.local import variables
+from knative.local.own_hosts import OwnHosts
 
 LOOPBACK = "127.0.0.1"
 
@@ -86,6 +87,9 @@ class Settings:
     https: Https | None = None
     """Certificates of the ingress (CAPSULE_HTTPS); None: it speaks HTTP."""
 
+    own_hosts: OwnHosts = field(default_factory=OwnHosts)
+    """Names of the operator that the ingress serves beside those below localhost (CAPSULE_PUBLIC_URL, CAPSULE_APPLICATION_URL and others)."""
+
     @property
     def api_port(self) -> int:
         return 7030 + self.port_offset
@@ -117,6 +121,7 @@ class Settings:
         return cls(
             home=home,
             https=Https.read(home, environment),
+            own_hosts=OwnHosts.read(environment),
             port_offset=offset,
             shared_folders=variables.SHARED_FOLDERS.read(environment),
             readable_folders=variables.READABLE_FOLDERS.read(environment),

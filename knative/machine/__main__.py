@@ -43,7 +43,7 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             from knative.machine.up import up
 
             if options.foreground:
-                supervise(home, progress, lambda: up(home, progress, options.grouping))
+                supervise(home, progress, lambda is_needed: up(home, progress, options.grouping, is_needed))
             else:
                 up(home, progress, options.grouping)
         case "down":

@@ -5,11 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from knative.machine import leftovers, processes
 from knative.machine.home import Home
+from knative.machine.knative_process import KNATIVE, STOP_SECONDS
 from knative.machine.postgres import PostgreSQL
 from knative.machine.progress import Progress
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.redis_server import Redis
-from knative.machine.up import KNATIVE, STOP_SECONDS, lock
+from knative.machine.up import lock
 
 NOT_RUNNING = "Capsule is not running."
 

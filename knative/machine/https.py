@@ -4,6 +4,8 @@ The check is a TLS handshake in memory, with the files as the server's and a cli
 clients would refuse: a wrong key, a missing chain, an expired certificate, a name that it does not cover.
 """
 
+import ipaddress
+import json
 import os
 import ssl
 import stat
@@ -17,7 +19,9 @@ from cryptography import x509
 
 from functions.deploy.adapters.variables import APPLICATION_URL
 from functions.runtime.config.variables import AUTHORITIES_FILE, DASHBOARD_URL, PUBLIC_URL
+from knative.certificates import dns_names
 from knative.local import variables
+from knative.local.files import write_private
 from knative.local.settings import Https
 from knative.machine import tls
 from knative.machine.home import Home
@@ -59,20 +63,58 @@ def own_certificates(home: Home) -> list[OwnCertificate]:
     return found
 
 
-def check(home: Home) -> None:
-    """Raises: Problem with the fault of the first of the operator's certificates that clients would refuse."""
+def record(home: Home) -> None:
+    """Mark that the ingress serves HTTPS, and with which certificates of the operator: other tasks than `up` need not have the variables."""
+    own = [{"setting": own.setting, "certificate": str(own.certificate), "key": str(own.key), "names": own.names} for own in own_certificates(home)]
+    write_private(home.https_mark, json.dumps({"own": own, "authorities": AUTHORITIES_FILE.read(home.environment)}).encode())
+
+
+def served_certificates(home: Home) -> tuple[list[OwnCertificate], str | None]:
+    """Return the operator's certificates that the ingress serves, and the file with the authorities beside the system's.
+
+    Before the first `up` with HTTPS: those that the settings name. Raises InvalidSetting.
+    """
+    if not (text := _read_mark(home)):
+        return own_certificates(home), home.environment.get(AUTHORITIES_FILE.name)
+    stored = json.loads(text)
+    own = [OwnCertificate(each["setting"], Path(each["certificate"]), Path(each["key"]), tuple(each["names"])) for each in stored["own"]]
+    return own, stored["authorities"] or None
+
+
+def _read_mark(home: Home) -> str:
+    """Empty: the ingress speaks HTTP, or version 0.2.0 started it, which wrote an empty file."""
+    return home.https_mark.read_text() if home.has_https else ""
+
+
+def check(home: Home) -> list[tuple[str, str]]:
+    """Return what clients refuse of certificates that are served already, with remedies: an expired one must not keep Capsule from starting.
+
+    Raises: Problem with the fault of the first certificate that clients would refuse and that is new, or that the ingress cannot load.
+    """
     if not variables.HTTPS.read(home.environment):
-        return
+        return []
     for setting in (PUBLIC_URL, DASHBOARD_URL, APPLICATION_URL):
         if home.environment.get(setting.name, "https:").startswith("http:"):
             raise Problem(f"{setting.name} begins with http://, but CAPSULE_HTTPS is on.", f"{setting.name}=https://…")
+    served = served_certificates(home)[0] if _read_mark(home) else []
+    refusals = []
     for own in own_certificates(home):
-        if fault := find_fault(own, home.environment.get(AUTHORITIES_FILE.name)):
-            raise Problem(*fault)
+        if defect := find_defect(own):
+            raise Problem(*defect)
+        if refusal := find_refusal(own, home.environment.get(AUTHORITIES_FILE.name)):
+            if own not in served:
+                raise Problem(*refusal)
+            refusals.append(refusal)
+    return refusals
 
 
 def find_fault(own: OwnCertificate, authorities: str | None = None) -> tuple[str, str] | None:
-    """What clients would refuse, and what to do; None if they accept it. `authorities`: a file with authorities beside the system's."""
+    """What is wrong with a certificate, and what to do; None if clients accept it. `authorities`: a file with authorities beside the system's."""
+    return find_defect(own) or find_refusal(own, authorities)
+
+
+def find_defect(own: OwnCertificate) -> tuple[str, str] | None:
+    """Why the ingress cannot serve with it, and what to do."""
     for path in (own.certificate, own.key):
         if not os.access(path, os.R_OK) or not path.is_file():
             return f"{own.setting}: {path} does not exist or cannot be read.", "Name files that the account of ./taskw up reads."
@@ -90,6 +132,20 @@ def find_fault(own: OwnCertificate, authorities: str | None = None) -> tuple[str
         )
     except ValueError:
         return f"{own.setting}: the key {own.key} has a passphrase.", f"Remove it: openssl pkey -in {own.key} -out NEW"
+    if addresses := [name for name in own.names if _is_address(name)]:
+        return (
+            f"{own.setting}: {addresses[0]} is an address. Clients send no name for it (RFC 6066 section 3), so no certificate can be chosen by it.",
+            f"Use a host name in {PUBLIC_URL.name} and {DASHBOARD_URL.name}, or unset {own.setting}.",
+        )
+    if not dns_names(x509.load_pem_x509_certificate(own.certificate.read_bytes())):
+        return f"{own.setting}: {own.certificate} covers no host name.", "Request one with subjectAltName DNS:…"
+    return None
+
+
+def find_refusal(own: OwnCertificate, authorities: str | None = None) -> tuple[str, str] | None:
+    """What clients would refuse, and what to do. `own` has no defect."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(own.certificate, own.key)
     for name in own.names or (None,):
         if fault := _refusal(server, own, name, authorities):
             return fault
@@ -151,6 +207,14 @@ def _application_hosts(home: Home) -> tuple[str, ...]:
     template = home.environment.get(APPLICATION_URL.name, "")
     host = urlsplit(template.replace("{name}", "name").replace("{namespace}", "namespace")).hostname
     return (host,) if host and not _is_local(host) else ()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_local(host: str) -> bool:

@@ -74,7 +74,7 @@ def operator_objects(home: Home) -> list[Object]:
     }
     settings = defaults | operator_settings(home, [runtime.FUNCTIONS])
     settings.pop(runtime.AUTHORITIES_FILE.name, None)  # functions read a copy of the operator's file, in the bundle
-    if home.has_https:
+    if tls.has_bundle(home):
         settings[runtime.AUTHORITIES_FILE.name] = str(tls.bundle(home))
     objects = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}}},
@@ -87,14 +87,16 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own: dict[str, dict[str, str]] = {
-        "deploy": mirrors.build_settings(home) | application_urls(home) | terminal_address(home) | health_check_settings(home),
+        "deploy": mirrors.build_settings(home) | health_check_settings(home),
         "billing": payment_settings(home) | billing_clock_settings(home),
         "auth": administrator_settings(home),
     }
+    addresses = {"deploy": application_urls(home) | terminal_address(home)}
     for context in CONTEXTS:
+        chosen = addresses.get(context, {}) | operator_settings(home, CONTEXT_SECTIONS.get(context, ()))
         objects += [
             _secret(f"{context}-migration", {"url": migration_url(home, context)}),
-            _secret(f"{context}-settings", settings | operator_settings(home, CONTEXT_SECTIONS.get(context, ())) | own.get(context, {})),
+            _secret(f"{context}-settings", settings | chosen | own.get(context, {})),
         ]
     return objects
 
@@ -176,12 +178,12 @@ def billing_clock_secret(home: Home) -> Object:
 
 
 def application_urls(home: Home) -> dict[str, str]:
-    """The form of application URLs, as config-network and config-domain of this machine make them (`knative/overlays/local`)."""
+    """The form of application URLs, as config-network and config-domain of this machine make them, unless the operator names another one."""
     return {APPLICATION_URL.name: f"{home.http}://{{name}}.localhost:{home.ports.ingress}"}
 
 
 def terminal_address(home: Home) -> dict[str, str]:
-    """Where clients attach to one-off commands."""
+    """Where clients attach to one-off commands, unless the operator names another address."""
     return {deploy.TERMINAL_URL.name: f"{'wss' if home.has_https else 'ws'}://{LOOPBACK}:{home.ports.terminal}"}
 
 

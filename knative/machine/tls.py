@@ -5,6 +5,7 @@ by its owner alone. The servers' certificate is made again by `up` when less tha
 server that runs uses the new one after `renew_certificate`. The ingress issues its own (`knative/local/serving/http/certificates.py`).
 """
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from knative.certificates import issue, load_key, new_authority, new_key, pem
 from knative.local.files import write_private
 from knative.machine.accounts import Account
 from knative.machine.home import LOOPBACK, Home
+from knative.machine.problems import Problem
 
 AUTHORITY_LIFETIME = timedelta(days=3650)
 LIFETIME = timedelta(days=825)
@@ -98,10 +100,35 @@ def ensure_https(home: Home) -> None:
     ensure(home)
     if not _https_key(home).exists():
         renew_https(home)
-    others = AUTHORITIES_FILE.read(home.environment)
-    authorities = [authority(home).read_bytes(), *([Path(others).read_bytes()] if others else [])]
-    write_private(bundle(home), b"\n".join(authorities))
-    bundle(home).chmod(0o644)
+    write_bundle(home)
+
+
+def has_bundle(home: Home) -> bool:
+    """Whether functions need authorities beside the system's."""
+    return home.has_https or bool(AUTHORITIES_FILE.read(home.environment))
+
+
+def write_bundle(home: Home) -> None:
+    """Write the authorities that functions trust, where there are any. Raises OSError."""
+    paths = [authority(home)] if authority(home).exists() else []
+    paths += [Path(others)] if (others := AUTHORITIES_FILE.read(home.environment)) else []
+    if paths:
+        write_private(bundle(home), b"\n".join(path.read_bytes() for path in paths), mode=0o644)
+
+
+def check_authorities(home: Home) -> None:
+    """Raises: Problem when CAPSULE_AUTHORITIES_FILE holds no certificates that OpenSSL reads."""
+    if not (path := AUTHORITIES_FILE.read(home.environment)):
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError as error:
+        fault = f"holds no certificates in PEM ({error.reason or error})"
+    except OSError as error:
+        fault = f"cannot be read ({error.strerror})"
+    else:
+        return
+    raise Problem(f"{AUTHORITIES_FILE.name}: {path} {fault}.", "Name a PEM file with authorities that the account of ./taskw up reads, or unset it.")
 
 
 def renew_https(home: Home) -> None:
@@ -122,8 +149,7 @@ def install(home: Home, target: Path, account: Account | None) -> Path:
 def _create_authority(home: Home, now: datetime) -> None:
     key = new_key()
     write_private(_authority_key(home), pem(key))
-    write_private(authority(home), pem(new_authority("Capsule on this machine", key, now, AUTHORITY_LIFETIME)))
-    authority(home).chmod(0o644)
+    write_private(authority(home), pem(new_authority("Capsule on this machine", key, now, AUTHORITY_LIFETIME)), mode=0o644)
 
 
 def _authority_key(home: Home) -> Path:

@@ -1,53 +1,46 @@
 """`up`: start the servers, migrate the databases, start the one-machine Knative, create the Secrets and apply the overlay. Idempotent."""
 
 import fcntl
-import hashlib
 import os
 import shutil
-import socket
-import sys
 import time
 import urllib.error
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
+from rich.markup import escape
+
+from functions.runtime.config.variables import OTLP_ENDPOINT
 from functions.wire.settings import check as check_settings
-from knative.local import listening_sockets
-from knative.local.settings import Https
-from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
+from knative.local.own_hosts import OwnHosts
 from knative.machine import (
     bytecode,
+    downgrades,
     grouping,
     https,
     keys,
     knative_credentials,
     kustomize,
-    leftovers,
     packages,
-    processes,
     rabbitmq_users,
     repositories,
     tls,
 )
-from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, PROJECT, Home, amqp_variable
+from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home, amqp_variable
+from knative.machine.knative_process import start_knative
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
 from knative.machine.postgres import PostgreSQL
-from knative.machine.preloaded_modules import PRELOADED_MODULES, TELEMETRY_MODULES
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, Step
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.redis_server import Redis
 
-KNATIVE = "knative"
 SAMPLE = "hello"
 MIN_FREE_BYTES = 512 * 1024 * 1024
 READY_TIMEOUT_SECONDS = 90
 GATEWAY_TIMEOUT_SECONDS = 30
-STOP_SECONDS = 60
-"""How long a Knative may take to answer the requests that have begun and to end."""
 TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "capsule-topology", "namespace": keys.NAMESPACE}}
 
 
@@ -60,16 +53,19 @@ def lock(home: Home) -> Iterator[None]:
         yield
 
 
-def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | None = None) -> None:
+def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | None = None, is_needed: Callable[[], bool] | None = None) -> None:
     """Start everything and print the next steps.
 
-    `requested_grouping`: how functions are grouped into Services from now on; None keeps the current grouping.
+    `requested_grouping`: how functions are grouped into Services from now on; None keeps the current grouping. `is_needed`: asked while the lock is
+    held; False: another `up` has started everything meanwhile, and nothing is done.
 
     Raises: Problem, with a remedy, at the first step that fails. A later `up` continues from there.
     """
     started_at = time.monotonic()
     with lock(home):
-        check(home)
+        if is_needed is not None and not is_needed():
+            return
+        check(home, progress)
         with progress.step("Packages") as step:
             install_packages(home, progress, step)
             bytecode.compile_modules()
@@ -78,8 +74,8 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
         with progress.step("Migrations") as step:
             step.detail = migrate_databases(home)
         with progress.step("Knative") as step:
-            is_restarted = start_knative(home)
-            step.detail = f"API {home.ports.api}, ingress {home.ports.ingress}{' (restarted: its code changed)' if is_restarted else ''}"
+            reason = start_knative(home)
+            step.detail = f"API {home.ports.api}, ingress {home.ports.ingress}{f' (restarted: {reason})' if reason else ''}"
         apply(home, progress, grouping.choose(home, requested_grouping))
         with progress.step("Gateway") as step:
             wait_for_gateway(home)
@@ -89,12 +85,16 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
         progress.print(line)
 
 
-def check(home: Home) -> None:
-    """Check what can be checked before anything is started. Raises: Problem, InvalidSetting."""
+def check(home: Home, progress: Progress) -> None:
+    """Check what can be checked before anything is started or stopped. Raises: Problem, InvalidSetting."""
     if not os.access(home.path, os.W_OK):
         raise Problem(f"{home.path} is not writable.", "Does it belong to another user? Use another folder: CAPSULE_HOME=…")
     check_settings(keys.all_settings(), home.environment)
-    https.check(home)
+    OwnHosts.read(home.environment)
+    downgrades.check(home)
+    tls.check_authorities(home)
+    for message, remedy in https.check(home):
+        progress.print(f"[bold red]! {escape(message)}[/] {escape(remedy)}")
     if variables := [amqp_variable(user) for user in AMQP_USERS if home.external_user_amqp_url(user) and not home.external_amqp_url]:
         raise Problem(
             f"{', '.join(variables)} without CAPSULE_AMQP_URL: these users would connect to another RabbitMQ than the Broker.",
@@ -174,83 +174,6 @@ def migrate_databases(home: Home) -> str:
     return f"{count} applied" if count else "up to date"
 
 
-def start_knative(home: Home) -> bool:
-    """Start the one-machine Knative, or restart one whose code changed: its functions are forked from the modules it loaded.
-
-    The new process takes over the listening sockets of the old one: connections that arrive in between wait. Returns True when it was restarted.
-    """
-    from knative.machine.cluster import reachable
-
-    digest, digest_file = code_digest(home), home.run / "knative.code"
-    is_running = processes.find_running(home, KNATIVE) is not None
-    must_restart = is_running and digest_file.exists() and digest_file.read_text() != digest
-    sockets: Mapping[int, socket.socket] = {}
-    if must_restart:
-        sockets = listening_sockets.take(home.path / "knative" / "listening.sock")
-        processes.stop(home, KNATIVE, timeout_seconds=STOP_SECONDS)
-
-    def start() -> None:
-        ports = home.ports
-        leftovers.kill_pods(home)
-        leftovers.kill_remains(home, KNATIVE)
-        titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway}
-        titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe}
-        processes.require_free_ports({title: port for title, port in titles.items() if port not in sockets})
-        _create_shared_folders(home)
-        _prepare_https(home)
-        digest_file.write_text(digest)  # before the start: `up` may be killed between both
-        _start_knative_process(home, sockets)
-
-    processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and reachable(home))
-    for each in sockets.values():
-        each.close()
-    return must_restart
-
-
-def _start_knative_process(home: Home, sockets: Mapping[int, socket.socket]) -> None:
-    folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
-    modules = (*PRELOADED_MODULES, *(TELEMETRY_MODULES if home.environment.get(OTLP_ENDPOINT.name) else ()))
-    preloaded = {PRELOAD_MODULES.name: ",".join(modules)}
-    knative_credentials.write_credentials(home)
-    inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
-    environment = {**inherited, ROOT.name: str(knative_credentials.root(home)), **folders, **preloaded}
-    environment[LISTENING_SOCKETS.name] = listening_sockets.describe(sockets)
-    command = [sys.executable, "-m", "knative.local", "serve"]
-    processes.start(home, KNATIVE, command, environment=environment, folder=PROJECT, descriptors=[each.fileno() for each in sockets.values()])
-
-
-def _create_shared_folders(home: Home) -> None:
-    """Folders that pods of the platform mount: they must exist when the one-machine Knative starts, which gives them to the platform's group."""
-    for folder in (home.mail, *(home.mail / name for name in ("cur", "new", "tmp"))):  # a Maildir
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    home.payments.mkdir(mode=0o700, parents=True, exist_ok=True)
-    home.git.mkdir(mode=0o755, parents=True, exist_ok=True)
-    tls.folder(home).mkdir(mode=0o755, parents=True, exist_ok=True)
-
-
-def _prepare_https(home: Home) -> None:
-    """Make what the ingress serves HTTPS with, and mark that it does, or no longer does."""
-    if HTTPS.read(home.environment):
-        tls.ensure_https(home)
-        home.https_mark.touch()
-    else:
-        home.https_mark.unlink(missing_ok=True)
-
-
-def code_digest(home: Home) -> str:
-    """A digest of what needs another process of the one-machine Knative: paths, sizes and times of the project's Python files, its dependencies,
-    and whether it serves HTTPS, with which certificates of the operator.
-    """
-    digest = hashlib.sha256(sys.version.encode())
-    for folder in (PROJECT / "functions", PROJECT / "events", PROJECT / "knative"):
-        for path in sorted(folder.rglob("*.py")):
-            info = path.stat()
-            digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())
-    digest.update((PROJECT / "pyproject.toml").read_bytes())
-    digest.update(repr(Https.read(home.path, home.environment)).encode())
-    return digest.hexdigest()
-
-
 def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
     """Apply the Secrets and the overlay through the Kubernetes API, wait until everything is ready, and remove the former grouping."""
     from knative.machine import rotation
@@ -258,7 +181,9 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
 
     with progress.step("Secrets") as step:
         if home.has_https:
-            tls.ensure_https(home)  # the operator's authorities may have changed since Knative started
+            tls.ensure_https(home)
+            https.record(home)
+        tls.write_bundle(home)  # the operator's authorities may have changed since Knative started
         repositories.create(home, SAMPLE, repositories.sample(SAMPLE))
         cluster = Cluster(home)
         knative_credentials.write_credentials(home)

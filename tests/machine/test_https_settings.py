@@ -1,16 +1,22 @@
 """An operator's certificates are refused at `up`, in one sentence, when clients would refuse them."""
 
 import datetime as dt
+import io
+import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
 from functions.wire.strict_transport import is_for_host, strict_host
 from knative.certificates import issue, new_key, pem
-from knative.machine import https, keys, tls
+from knative.machine import downgrades, https, keys, knative_process, tls
+from knative.machine.doctor import certificates
+from knative.machine.doctor.finding import Level
 from knative.machine.home import Home, Ports
 from knative.machine.problems import Problem
+from knative.machine.rotation import command
 from tests.certificates import DAY, Authority, write_pair
 
 NAMES = ("capsule.example.com", "dashboard.example.com")
@@ -121,6 +127,99 @@ def test_all_addresses_follow_the_mark_of_https(tmp_path: Path) -> None:
         socket = "wss" if scheme == "https" else "ws"
         addresses = [home.gateway_url, keys.stand_in_settings(home)["CAPSULE_STRIPE_WEBHOOK_URL"], *keys.application_urls(home).values()]
         assert all(each.startswith(f"{scheme}://") for each in addresses) and keys.terminal_address(home).popitem()[1].startswith(f"{socket}://")
+
+
+def test_an_operators_addresses_win(tmp_path: Path) -> None:
+    chosen = {"CAPSULE_APPLICATION_URL": "https://{name}.apps.example.net", "CAPSULE_TERMINAL_URL": "wss://terminal.example.com"}
+    for environment in ({}, chosen):
+        home = Home(tmp_path, Ports(0), environment)
+        home.create()
+        secret = next(each for each in keys.operator_objects(home) if each["metadata"]["name"] == "deploy-settings")
+        defaults = keys.application_urls(home) | keys.terminal_address(home)
+        assert (defaults | environment).items() <= keys.decoded(secret["data"]).items()
+
+
+def test_a_served_certificate_that_expired_does_not_keep_capsule_from_starting(tmp_path: Path) -> None:
+    authority = Authority()
+    pair = authority.write(tmp_path / "own", *NAMES)
+    home = own(tmp_path, pair, authority)
+    home.create()
+    https.record(home)
+    assert https.check(home) == []
+    authority.write(tmp_path / "own", *NAMES, begins=-20 * DAY, lifetime=10 * DAY)
+    ((message, remedy),) = https.check(home)
+    assert "expired on" in message and remedy
+    new = own(tmp_path, authority.write(tmp_path / "new", *NAMES, begins=-20 * DAY, lifetime=10 * DAY), authority)
+    assert "expired on" in refusal(new)
+    pair[1].unlink()
+    assert "does not exist or cannot be read" in refusal(home)
+
+
+def test_other_tasks_know_the_served_certificates_without_the_variables(tmp_path: Path) -> None:
+    authority = Authority()
+    home = own(tmp_path, authority.write(tmp_path / "own", *NAMES), authority)
+    home.create()
+    https.record(home)
+    elsewhere = Home(home.path, home.ports, {})
+    assert https.served_certificates(elsewhere) == (https.own_certificates(home), authority.trust(tmp_path))
+    findings = list(certificates.check(elsewhere, dt.datetime.now(dt.UTC)))
+    assert any("CAPSULE_HTTPS_CERTIFICATE" in each.summary and each.level is Level.WARNING for each in findings)
+    output = io.StringIO()
+    command.print_list(elsewhere, Console(file=output, width=200))
+    assert "own/" in output.getvalue() and "(CAPSULE_HTTPS_CERTIFICATE) ends on" in output.getvalue()
+    home.https_mark.write_text("")  # as version 0.2.0 wrote it
+    assert https.served_certificates(elsewhere) == ([], None)
+
+
+def test_a_certificate_of_an_address_is_refused(tmp_path: Path) -> None:
+    authority = Authority()
+    home = own(tmp_path, authority.write(tmp_path / "own", "192.0.2.1"), authority)
+    assert "covers no host name" in refusal(home)
+    address = Home(home.path, home.ports, {**home.environment, "CAPSULE_PUBLIC_URL": "https://192.0.2.1"})
+    assert "192.0.2.1 is an address" in refusal(address)
+
+
+def test_encryption_does_not_end_silently(tmp_path: Path) -> None:
+    home = Home(tmp_path, Ports(0), {})
+    home.create()
+    downgrades.check(home)
+    https.record(home)
+    with pytest.raises(Problem, match="CAPSULE_HTTPS is not set here"):
+        downgrades.check(home)
+    for value in ("on", "off"):
+        downgrades.check(Home(tmp_path, Ports(0), {"CAPSULE_HTTPS": value}))
+    home.https_mark.unlink()
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "capsule.conf").write_text("ssl = 'on'")
+    with pytest.raises(Problem, match="CAPSULE_TLS is not set here"):
+        downgrades.check(home)
+    downgrades.check(Home(tmp_path, Ports(0), {"CAPSULE_TLS": "off"}))
+
+
+def test_the_reason_of_a_restart_is_named(tmp_path: Path) -> None:
+    plain = knative_process.current_digests(Home(tmp_path, Ports(0), {}))
+    encrypted = knative_process.current_digests(home_with(tmp_path))
+    named = knative_process.current_digests(Home(tmp_path, Ports(0), {"CAPSULE_PUBLIC_URL": "https://capsule.example.com"}))
+    changes = [knative_process.find_change(json.dumps(plain), each) for each in (plain, encrypted, named, {**plain, knative_process.CODE: "other"})]
+    assert changes == ["", "HTTPS settings changed", "public addresses changed", "its code changed"]
+    assert knative_process.find_change("0" * 64, plain) == knative_process.find_change("5e10", plain) == "its code changed"
+
+
+def test_authorities_are_checked_and_given_to_functions_without_https_too(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home", Ports(0), {"CAPSULE_AUTHORITIES_FILE": str(tmp_path / "missing.crt")})
+    home.create()
+    for content, fault in ((None, "cannot be read"), ("no certificate", "holds no certificates in PEM")):
+        if content is not None:
+            (tmp_path / "missing.crt").write_text(content)
+        with pytest.raises(Problem, match=fault):
+            tls.check_authorities(home)
+    trusted = Home(home.path, home.ports, {"CAPSULE_AUTHORITIES_FILE": Authority().trust(tmp_path)})
+    tls.check_authorities(trusted)
+    tls.write_bundle(trusted)
+    assert tls.bundle(trusted).read_text() == Path(trusted.environment["CAPSULE_AUTHORITIES_FILE"]).read_text()
+    assert tls.bundle(trusted).stat().st_mode & 0o777 == 0o644
+    settings = next(each for each in keys.operator_objects(trusted) if each["metadata"]["name"] == "auth-settings")
+    assert keys.decoded(settings["data"])["CAPSULE_AUTHORITIES_FILE"] == str(tls.bundle(trusted))
 
 
 @pytest.mark.parametrize(

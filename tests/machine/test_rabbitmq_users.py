@@ -11,6 +11,7 @@ from pika.exceptions import ChannelClosedByBroker
 from knative.machine import keys, next_steps, rabbitmq_users, up
 from knative.machine.home import AMQP_USERS, Home, Ports
 from knative.machine.problems import Problem
+from knative.machine.progress import Progress
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.rabbitmq_users import Account
 
@@ -105,4 +106,4 @@ def test_an_external_server_is_used_as_the_users_that_the_operator_names(tmp_pat
 
 def test_users_of_an_external_server_without_its_url_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Problem, match="CAPSULE_EDGE_AMQP_URL without CAPSULE_AMQP_URL"):
-        up.check(home(tmp_path, CAPSULE_EDGE_AMQP_URL=SHARED))
+        up.check(home(tmp_path, CAPSULE_EDGE_AMQP_URL=SHARED), Progress())

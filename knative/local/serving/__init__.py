@@ -62,7 +62,7 @@ class Serving:
         self.pods = Pods(self._node)
         self.disks = DiskUsage(self._node, self.pods)
         revisions = Revisions(store, settings, self.pods, sockets)
-        table, upstreams = RoutingTable(), Upstreams(self._node.pod_networks.connect)
+        table, upstreams = RoutingTable(settings.own_hosts), Upstreams(self._node.pod_networks.connect)
         routing = Routing(self._node, table, revisions)
         self.storage: tuple[Runnable, ...] = (self._node.trash, self._node.image_collector)
         """Started before the API, so that remains of a previous run are gone when it answers."""

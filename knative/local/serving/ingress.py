@@ -20,6 +20,7 @@ from functools import partial
 from functions.wire.health_checks import HEADER, is_health_check
 from functions.wire.http_limits import HEAD_SECONDS, MAX_CONNECTIONS_PER_ADDRESS
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
+from knative.local.serving.http.arrivals import Arrivals, refuse_plain
 from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
 from knative.local.serving.http.clients import Client, Clients
@@ -27,7 +28,7 @@ from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.http.first_byte import is_tls
 from knative.local.serving.http.forwarding import request_head
 from knative.local.serving.http.listeners import Listener
-from knative.local.serving.http.server import ClientConnection
+from knative.local.serving.http.server import DRAIN_IDLE_SECONDS, ClientConnection
 from knative.local.serving.http.upstreams import Upstreams
 from knative.local.serving.pods.pod import Pod
 from knative.local.serving.request_queue import Unavailable
@@ -43,7 +44,6 @@ BACKLOG = 2048
 """Of the ports that clients outside the platform reach."""
 MAX_PUBLIC_CONNECTIONS = 8192
 """At a time, of a port with TLS."""
-HANDSHAKE_SECONDS = 10.0
 SWEEP_SECONDS = 5.0
 DRAIN_SECONDS = 8.0
 """How long requests may take that have begun when the ingress stops."""
@@ -74,15 +74,15 @@ class Ingress:
         self._server: asyncio.AbstractServer | Listener | None = None
         self._tls_listeners: set[Listener] = set()
         self._has_opened = asyncio.Event()
-        self._handshakes = 0
-        """Connections that begin TLS and are no clients yet."""
+        self._arrivals = Arrivals(self._clients)
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         listener = self._open_port(self.port)
         if self.tls is None:
-            self._server = await loop.create_server(lambda: ClientConnection(self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS), sock=listener)
+            client = partial(ClientConnection, self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS)
+            self._server = await loop.create_server(client, sock=listener, backlog=BACKLOG)  # asyncio listens anew, with its own default
         else:
             self._server = self.listen_with_tls(listener, partial(public_host, self._routing.table), "the ingress")
         self._has_opened.set()
@@ -107,13 +107,14 @@ class Ingress:
     async def _drain(self) -> None:
         """Let each connection of the public port end with its present request, or its next one within a moment. A tunnel has no end to wait for."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + DRAIN_SECONDS
+        deadline, silent_until = loop.time() + DRAIN_SECONDS, loop.time() + DRAIN_IDLE_SECONDS
         notified: set[Client] = set()
         while loop.time() < deadline:
             for client in [each for each in self._clients if each not in notified]:  # one whose handshake has just ended, too
                 client.drain()
                 notified.add(client)
-            if not self._handshakes and not any(client.is_draining for client in self._clients):
+            is_arriving = self._arrivals.handshakes or (self._arrivals.silent and loop.time() < silent_until)
+            if not is_arriving and not any(client.is_draining for client in self._clients):
                 return
             await asyncio.sleep(0.02)
 
@@ -151,23 +152,20 @@ class Ingress:
         serve = partial(self._serve, lookup)
 
         async def handle(connection: socket.socket) -> None:
-            speaks_tls = await is_tls(connection, HEAD_SECONDS)
-            if speaks_tls is None:
-                return
-            loop = asyncio.get_running_loop()
-            client = ClientConnection(serve if speaks_tls else _refuse_plain, self._clients, MAX_CONNECTIONS_PER_ADDRESS)
+            client: ClientConnection | None = None
             try:
-                if speaks_tls:
-                    self._handshakes += 1
-                    try:
-                        await loop.connect_accepted_socket(lambda: client, connection, ssl=self.tls, ssl_handshake_timeout=HANDSHAKE_SECONDS)
-                    finally:
-                        self._handshakes -= 1
-                else:
-                    await loop.connect_accepted_socket(lambda: client, connection)
+                with self._arrivals.count(connection.getpeername()[0]) as count:
+                    if count > MAX_CONNECTIONS_PER_ADDRESS:
+                        return  # without an answer: a handshake for it is what the limit spares
+                    with self._arrivals.silence():
+                        speaks_tls = await is_tls(connection, HEAD_SECONDS)
+                    if speaks_tls is None:
+                        return
+                    client = ClientConnection(serve if speaks_tls else refuse_plain, self._clients)
+                    await self._arrivals.connect(client, connection, self.tls if speaks_tls else None)
                 await client.closed.wait()
             finally:
-                if client.is_connected:
+                if client is not None and client.is_connected:
                     client.abort()
                     await client.closed.wait()
 
@@ -278,13 +276,6 @@ class Ingress:
         if not exchange.status and not exchange.done.done():
             exchange.detach()
             exchange.respond_error(504, f"{scaler.name} did not start to answer within {scaler.timeout_seconds:g} s.")
-
-
-async def _refuse_plain(exchange: Exchange) -> None:
-    """No redirect: a client that sends a token without encryption should learn of it."""
-    host = exchange.header(b"host") or "this host"
-    exchange.keep_alive = False
-    exchange.respond_error(400, f"This port speaks HTTPS. Use https://{host[:260]}")
 
 
 def _listen(port: int) -> socket.socket:

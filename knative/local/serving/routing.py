@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from knative.local.objects import Object
+from knative.local.own_hosts import OwnHosts
 from knative.local.serving.host_claims import HostClaims, Precedence
 from knative.local.serving.http.upstreams import Response, Upstreams
 from knative.local.serving.naming import internal_host, stop_message
@@ -109,7 +110,9 @@ class RoutingTable:
     A host that several Routes claim belongs to one of them (`host_claims`); the others are found by name only.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own_hosts: OwnHosts | None = None) -> None:
+        """`own_hosts`: names of the operator, beside the hosts that Routes claim."""
+        self._own_hosts = own_hosts or OwnHosts()
         self._routes: dict[Key, RouteEntry] = {}
         self._claims: HostClaims[Key, Destination] = HostClaims()
 
@@ -140,7 +143,16 @@ class RoutingTable:
     def by_host(self, host: str) -> Destination | None:
         """`host`: in lower case, without a port."""
         claim = self._claims.owner(host)
-        return claim.value if claim is not None else None
+        return claim.value if claim is not None else self._by_own_host(host)
+
+    def _by_own_host(self, host: str) -> Destination | None:
+        """Applications' domain leads to no Service of the platform: those that the operator makes public have settings of their own."""
+        if (service := self._own_hosts.services.get(host)) is not None:
+            routes = (self._routes.get((namespace, service)) for namespace in PLATFORM_NAMESPACES)
+            return next(((route, None) for route in routes if route is not None), None)
+        local = self._own_hosts.local_host(host)
+        claim = self._claims.owner(local) if local is not None else None
+        return claim.value if claim is not None and claim.claimant[0] not in PLATFORM_NAMESPACES else None
 
     def by_name(self, namespace: str, name: str) -> RouteEntry | None:
         return self._routes.get((namespace, name))

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 
-from functions.runtime.config.variables import AUTHORITIES_FILE
 from knative.machine import https, tls
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home
@@ -32,8 +31,9 @@ def check(home: Home, now: datetime) -> Iterator[Finding]:
     if (servers or home.has_https) and tls.authority(home).exists():
         authority = x509.load_pem_x509_certificate(tls.authority(home).read_bytes())
         yield decide_end("authority of this machine", authority.not_valid_after_utc, now, "./taskw down; rm .capsule/tls/ca.crt; ./taskw up")
-    for own in https.own_certificates(home):
-        if fault := https.find_fault(own, home.environment.get(AUTHORITIES_FILE.name)):
+    certificates, authorities = https.served_certificates(home)
+    for own in certificates:
+        if fault := https.find_fault(own, authorities):
             yield Finding("tls", Level.FAULT, *fault)
         else:
             yield decide_end(f"{own.certificate} ({own.setting})", own.expires_at, now, "Renew it and replace both files; nothing restarts.")

@@ -13,7 +13,7 @@ import psutil
 
 from functions.deploy.adapters.variables import APPLICATION_URL
 from functions.runtime.config.variables import DASHBOARD_URL, PUBLIC_URL
-from knative.machine import processes
+from knative.machine import leftovers, processes
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home
 from knative.machine.variables import BROKER_METRICS
@@ -53,10 +53,11 @@ def _holder(home: Home, port: int) -> str | None:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
         return description
+    pods = {process.pid for process in leftovers.find_pods(home)}  # they have no mark
     for connection in connections:
         if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr[1] == port and connection.pid:
             try:
-                if psutil.Process(connection.pid).environ().get(processes.MARK) == str(home.path):
+                if connection.pid in pods or psutil.Process(connection.pid).environ().get(processes.MARK) == str(home.path):
                     return ""
             except (psutil.NoSuchProcess, psutil.AccessDenied):
                 continue

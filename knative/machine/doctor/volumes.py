@@ -81,8 +81,9 @@ def device_volume(mount: Mount, root: Path = Path("/")) -> Volume:
     if mount.kind in ("overlay", "tmpfs", "nfs", "nfs4", "9p", "fuse", "virtiofs"):
         return Volume(State.NOT_VISIBLE, f"its file system is {mount.kind}")
     device = root / "sys/dev/block" / mount.device
-    if not device.exists():
-        device = root / "sys/class/block" / Path(mount.source).name  # btrfs has device numbers of its own
+    if not mount.device or not device.exists():  # swap space has no number here, and btrfs has numbers of its own
+        source = (root / mount.source.lstrip("/")).resolve()  # /dev/mapper/NAME is a link to /dev/dm-N
+        device = root / "sys/class/block" / source.name
     if not device.exists():
         return Volume(State.NOT_VISIBLE, f"sysfs does not show {mount.source}")
     if _is_encrypted(device, MAX_DEPTH):

@@ -1,13 +1,14 @@
 """`rotate [NAME]`: without a name, list what can be rotated and how old it is."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 
 from functions.runtime.security.tokens import ACCESS_TOKEN_LIFETIME
-from knative.machine import keys, tls
+from knative.machine import https, keys, tls
 from knative.machine.cluster import Cluster, reachable
 from knative.machine.home import CONTEXTS, Home
 from knative.machine.postgres_roles import ROTATING
@@ -143,6 +144,9 @@ def print_list(home: Home, console: Console, now: datetime | None = None) -> Non
         console.print(line, markup=False)
     if (expiry := tls.expires_at(home)) is not None:
         console.print(f"tls: the certificate expires in {age(expiry - now)}", markup=False)
+    for own in https.served_certificates(home)[0]:
+        with suppress(OSError, ValueError):  # `doctor` tells what is wrong with it
+            console.print(f"tls: {own.certificate} ({own.setting}) ends on {own.expires_at:%Y-%m-%d}, replace it yourself", markup=False)
     console.print("Rotate one: ./taskw rotate NAME; all: ./taskw rotate all. Log: ./taskw logs rotations", markup=False)
 
 

@@ -8,8 +8,8 @@ import psutil
 
 from knative.machine import https, processes
 from knative.machine.home import LOOPBACK, Home
+from knative.machine.knative_process import KNATIVE
 from knative.machine.status.row import Row, State
-from knative.machine.up import KNATIVE
 
 HEALTHY = ("ok", "pass", "healthy", "up")
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ import httpx
 import pytest
 from cryptography import x509
 
+from knative.local.serving import ingress as ingress_module
 from knative.local.serving.http.certificates import Certificates
 from knative.local.serving.http.upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
@@ -27,6 +29,7 @@ from tests.knative.machine import PLATFORM, SAMPLE, Machine, free_offset, servic
 from tests.proof import proof
 
 HANDSHAKES = 30
+MAX_BACKLOG = int(Path("/proc/sys/net/core/somaxconn").read_text())
 
 
 @pytest.fixture
@@ -142,6 +145,50 @@ async def test_a_rotation_changes_keys_without_a_failed_handshake(home: Home) ->
         assert min(await asyncio.gather(*visitors)) > 1 and len(keys) > 1
         last = (await connect(port, "one.localhost", trusted))[0]
         assert last.public_key().public_numbers() == _public_numbers(home)  # type: ignore[union-attr]
+
+
+async def test_connections_of_an_address_are_limited_before_their_handshake(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingress_module, "MAX_CONNECTIONS_PER_ADDRESS", 2)
+    async with listening(certificates(home)) as port:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        for _, each in (*silent, (reader, writer)):
+            each.close()
+            await each.wait_closed()
+        await asyncio.sleep(0.1)
+        assert (await connect(port, "localhost", str(tls.authority(home))))[1].startswith(b"HTTP/1.1 404")
+
+
+async def test_a_connection_that_has_not_begun_tls_is_answered_when_the_ingress_stops(home: Home) -> None:
+    context = ssl.create_default_context(cafile=str(tls.authority(home)))
+    async with listening(certificates(home)) as port:
+        client = socket.create_connection(("127.0.0.1", port))
+        client.setblocking(False)
+        await asyncio.sleep(0.1)  # accepted, and silent
+        answer = asyncio.create_task(_request_later(client, context, 0.3))
+    assert (await answer).startswith(b"HTTP/1.1 404")
+
+
+async def _request_later(client: socket.socket, context: ssl.SSLContext, seconds: float) -> bytes:
+    await asyncio.sleep(seconds)
+    reader, writer = await asyncio.open_connection(sock=client, ssl=context, server_hostname="localhost")
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    response = await reader.read()
+    writer.close()
+    return response
+
+
+async def test_the_port_keeps_its_backlog(home: Home) -> None:
+    for found in (None, certificates(home).context):
+        accepting = socket.create_server(("127.0.0.1", 0))
+        routing = cast(Routing, SimpleNamespace(table=RoutingTable()))
+        ingress = Ingress(routing, Upstreams(no_pod), 0, open_port=lambda _, listener=accepting: listener, tls=found)
+        await ingress.start()
+        information = accepting.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+        backlog = int.from_bytes(information[28:32], sys.byteorder)  # tcpi_sacked, as ss(8) reads it
+        await ingress.stop()
+        assert backlog == min(ingress_module.BACKLOG, MAX_BACKLOG)
 
 
 @proof("rotation")

@@ -37,6 +37,18 @@ async def test_a_connection_between_two_processes_is_accepted_by_the_second(tmp_
         socket.create_connection(("127.0.0.1", unused_tcp_port), timeout=5)
 
 
+async def test_a_state_folder_may_have_a_long_path(tmp_path: Path, unused_tcp_port: int) -> None:
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    sockets = ListeningSockets(folder / "listening.sock", {})
+    await sockets.start()
+    sockets.open(unused_tcp_port).close()
+    held = await asyncio.to_thread(listening_sockets.take, folder / "listening.sock")
+    assert list(held) == [unused_tcp_port]
+    held[unused_tcp_port].close()
+    await sockets.stop()
+
+
 def test_a_process_that_does_not_run_gives_none(tmp_path: Path) -> None:
     assert listening_sockets.take(tmp_path / "sock") == {}
 

@@ -2,15 +2,19 @@
 
 import io
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from knative.local.processes.procfs import boot_id, start_time_ticks
 from knative.machine.__main__ import main
-from knative.machine.doctor import CHECKS, doctor, findings, mail
+from knative.machine.doctor import CHECKS, doctor, findings, mail, network
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home, Ports
 
@@ -72,3 +76,21 @@ def test_the_mail_server_is_really_asked(tmp_path: Path) -> None:
     assert finding.level is Level.GOOD and received == [b"EHLO", b"NOOP", b"QUIT"]
     (finding,) = mail.check(home, None)  # type: ignore[arg-type]
     assert finding.level is Level.FAULT and "does not take mail" in finding.summary
+
+
+def test_a_port_of_a_pod_is_ours(tmp_path: Path) -> None:
+    """Pods have an environment of their own, without the mark of the installation; they are known by their records."""
+    home = Home(tmp_path, Ports(3900), dict(os.environ))
+    program = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); time.sleep(60)"
+    pod = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        assert pod.stdout is not None
+        port = int(pod.stdout.readline())
+        assert network._holder(home, port)
+        folder = tmp_path / "knative" / "pods" / "capsule" / "edge-gateway"
+        folder.mkdir(parents=True)
+        (folder / "process.json").write_text(json.dumps({"pid": pod.pid, "boot": boot_id(), "started": start_time_ticks(pod.pid)}))
+        assert network._holder(home, port) == ""
+    finally:
+        pod.kill()
+        pod.wait()

@@ -58,6 +58,20 @@ def test_every_disk_below_must_be_encrypted(tmp_path: Path, top: str, expected: 
     assert device_volume(Mount(number, "/", "ext4", f"/dev/{top}"), tmp_path).state is expected
 
 
+@pytest.mark.parametrize(("uuid", "expected"), [("CRYPT-PLAIN-swap", State.ENCRYPTED), ("LVM-swap", State.PLAIN)])
+def test_swap_is_found_by_its_name_and_through_its_link(tmp_path: Path, uuid: str, expected: State) -> None:
+    """/proc/swaps has no device numbers, and names /dev/mapper/NAME or /dev/dm-N."""
+    device(tmp_path, "vda1", "254:1")
+    device(tmp_path, "dm-1", "253:1", uuid, ("vda1",))
+    (tmp_path / "sys/class/block").mkdir(parents=True)
+    (tmp_path / "sys/class/block/dm-1").symlink_to(tmp_path / "sys/devices/dm-1")
+    (tmp_path / "dev/mapper").mkdir(parents=True)
+    (tmp_path / "dev/dm-1").touch()
+    (tmp_path / "dev/mapper/swap").symlink_to("../dm-1")
+    for source in ("/dev/dm-1", "/dev/mapper/swap"):
+        assert device_volume(Mount("", "", "swap", source), tmp_path).state is expected
+
+
 def test_what_cannot_be_seen_is_said(tmp_path: Path) -> None:
     assert device_volume(Mount("0:30", "/", "overlay", "overlay"), tmp_path).state is State.NOT_VISIBLE
     assert device_volume(Mount("8:1", "/", "ext4", "/dev/sda1"), tmp_path).state is State.NOT_VISIBLE

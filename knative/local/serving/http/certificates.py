@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from knative.certificates import issue, load_key, pem
+from knative.certificates import dns_names, issue, load_key, pem
 from knative.local.settings import Pair
 
 log = logging.getLogger(__name__)
@@ -111,15 +111,6 @@ class _Issuer:
         issuer = x509.load_pem_x509_certificate(self.authority.certificate.read_bytes())
         signer, key = load_key(self.authority.key.read_bytes()), load_key(self.signed_key.read_bytes())
         return _context(pem(issue(issuer, signer, key.public_key(), names, now, LIFETIME)) + pem(key))
-
-
-def dns_names(certificate: x509.Certificate) -> frozenset[str]:
-    """Return the host names of a certificate, in lower case."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return frozenset()
-    return frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName))
 
 
 def _context(certificate_and_key: bytes) -> ssl.SSLContext:

@@ -32,6 +32,9 @@ class Clients:
         self._by_address[client.address] += 1
         return self._by_address[client.address]
 
+    def count(self, address: str) -> int:
+        return self._by_address[address]
+
     def discard(self, client: Client) -> None:
         self._open.discard(client)
         self._by_address[client.address] -= 1

@@ -52,7 +52,7 @@ class Listener:
 
     def stop_accepting(self) -> None:
         """Leave further connections in the kernel's backlog. Those that were accepted go on."""
-        self._accepting.cancel()
+        self._accepting.cancel()  # it waits without a connection in hand, so none that was accepted is lost
 
     async def close(self) -> None:
         """Stop accepting and end all connections."""
@@ -63,13 +63,12 @@ class Listener:
         self._listening.close()
 
     async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
         if self._begins is not None:
             await self._begins.wait()
         while True:
             await self._slots.acquire()
             try:
-                connection, _ = await loop.sock_accept(self._listening)
+                connection = await self._next_connection()
             except OSError as error:
                 self._slots.release()
                 if error.errno in CLOSED_ERRORS:
@@ -81,6 +80,23 @@ class Listener:
             task = asyncio.create_task(self._serve(connection), name=f"connection of {self._name}")
             self._connections.add(task)
             task.add_done_callback(self._on_end)
+
+    async def _next_connection(self) -> socket.socket:
+        """Not `sock_accept`: cancelled in the moment after it has accepted, it drops the connection. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = self._listening.accept()
+            except BlockingIOError:
+                readable = asyncio.Event()
+                loop.add_reader(self._listening, readable.set)
+                try:
+                    await readable.wait()
+                finally:
+                    loop.remove_reader(self._listening)
+            else:
+                connection.setblocking(False)
+                return connection
 
     async def _serve(self, connection: socket.socket) -> None:
         try:

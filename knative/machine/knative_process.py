@@ -1,0 +1,117 @@
+"""The process of the one-machine Knative: started by `up`, and started again when its code or what it serves with has changed."""
+
+import hashlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping
+
+from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
+from knative.local import listening_sockets
+from knative.local.own_hosts import OwnHosts
+from knative.local.settings import Https
+from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
+from knative.machine import https, keys, knative_credentials, leftovers, processes, tls
+from knative.machine.home import PROJECT, Home
+from knative.machine.preloaded_modules import PRELOADED_MODULES, TELEMETRY_MODULES
+
+KNATIVE = "knative"
+STOP_SECONDS = 60
+"""How long a Knative may take to answer the requests that have begun and to end."""
+CODE = "its code changed"
+Digests = Mapping[str, str]
+"""Why a process is started again → a digest of what it was started with."""
+
+
+def start_knative(home: Home) -> str:
+    """Start the one-machine Knative, or restart one whose code or settings changed: its functions are forked from the modules it loaded.
+
+    The new process takes over the listening sockets of the old one: connections that arrive in between wait. Returns why it was restarted; empty: it
+    was not.
+    """
+    from knative.machine.cluster import reachable
+
+    digests, file = current_digests(home), home.run / "knative.code"
+    is_running = processes.find_running(home, KNATIVE) is not None
+    reason = find_change(file.read_text(), digests) if is_running and file.exists() else ""
+    sockets: Mapping[int, socket.socket] = {}
+    if reason:
+        sockets = listening_sockets.take(home.path / "knative" / "listening.sock")
+        processes.stop(home, KNATIVE, timeout_seconds=STOP_SECONDS)
+
+    def start() -> None:
+        ports = home.ports
+        leftovers.kill_pods(home)
+        leftovers.kill_remains(home, KNATIVE)
+        titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway}
+        titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe}
+        processes.require_free_ports({title: port for title, port in titles.items() if port not in sockets})
+        _create_shared_folders(home)
+        _prepare_https(home)
+        file.write_text(json.dumps(digests))  # before the start: `up` may be killed between both
+        _start_process(home, sockets)
+
+    processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and reachable(home))
+    for each in sockets.values():
+        each.close()
+    return reason
+
+
+def _start_process(home: Home, sockets: Mapping[int, socket.socket]) -> None:
+    folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
+    modules = (*PRELOADED_MODULES, *(TELEMETRY_MODULES if home.environment.get(OTLP_ENDPOINT.name) else ()))
+    preloaded = {PRELOAD_MODULES.name: ",".join(modules)}
+    knative_credentials.write_credentials(home)
+    inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
+    environment = {**inherited, ROOT.name: str(knative_credentials.root(home)), **folders, **preloaded}
+    environment[LISTENING_SOCKETS.name] = listening_sockets.describe(sockets)
+    command = [sys.executable, "-m", "knative.local", "serve"]
+    processes.start(home, KNATIVE, command, environment=environment, folder=PROJECT, descriptors=[each.fileno() for each in sockets.values()])
+
+
+def _create_shared_folders(home: Home) -> None:
+    """Folders that pods of the platform mount: they must exist when the one-machine Knative starts, which gives them to the platform's group."""
+    for folder in (home.mail, *(home.mail / name for name in ("cur", "new", "tmp"))):  # a Maildir
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.payments.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.git.mkdir(mode=0o755, parents=True, exist_ok=True)
+    tls.folder(home).mkdir(mode=0o755, parents=True, exist_ok=True)
+
+
+def _prepare_https(home: Home) -> None:
+    """Make what the ingress serves HTTPS with, and mark that it does, or no longer does."""
+    if HTTPS.read(home.environment):
+        tls.ensure_https(home)
+        https.record(home)
+    else:
+        home.https_mark.unlink(missing_ok=True)
+
+
+def current_digests(home: Home) -> Digests:
+    """Digests of what needs another process of the one-machine Knative when it changes."""
+    settings = {
+        "HTTPS settings changed": repr(Https.read(home.path, home.environment)),
+        "public addresses changed": repr(OwnHosts.read(home.environment)),
+    }
+    return {CODE: code_digest(), **{reason: hashlib.sha256(text.encode()).hexdigest() for reason, text in settings.items()}}
+
+
+def find_change(stored: str, digests: Digests) -> str:
+    """Return what has changed since `stored` was written; empty: nothing. Version 0.2.0 stored one digest of everything: its code was another."""
+    try:
+        former = json.loads(stored)
+    except ValueError:
+        return CODE
+    return next((reason for reason, digest in digests.items() if former.get(reason) != digest), "") if isinstance(former, dict) else CODE
+
+
+def code_digest() -> str:
+    """A digest of the paths, sizes and times of the project's Python files, of its dependencies and of Python's version."""
+    digest = hashlib.sha256(sys.version.encode())
+    for folder in (PROJECT / "functions", PROJECT / "events", PROJECT / "knative"):
+        for path in sorted(folder.rglob("*.py")):
+            info = path.stat()
+            digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())
+    digest.update((PROJECT / "pyproject.toml").read_bytes())
+    return digest.hexdigest()
