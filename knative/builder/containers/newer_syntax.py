@@ -39,16 +39,17 @@ def rewrite(text: str) -> Rewritten:
     """Return the Dockerfile in the older syntax; the same text if it has nothing newer. Raises BuildFailure(build-failed)."""
     found = list(parse(text))
     documents: dict[str, str] = {}
-    stages: dict[str, tuple[str, ...]] = {}
-    shell, stage = SHELL, ""
+    shell: tuple[str, ...] = SHELL
+    shells: dict[str, tuple[str, ...]] = {}
+    stage = ""
     lines, is_changed = [], False
     for number, each in enumerate(found):
         if each.name == "FROM":
             base, stage = _stage(each.rest)
-            shell = stages.get(base, SHELL)
+            shell = shells.get(base, SHELL)
         elif each.name == "SHELL":
             shell = _shell(each.rest) or shell
-        stages[stage] = shell
+        shells[stage] = shell  # also of a later stage that continues this one
         line = _rewritten(each, shell, number, documents)
         is_changed |= line is not None
         lines.append(each.source if line is None else f"{line}\n")
