@@ -123,8 +123,8 @@ def test_what_is_revoked_is_refused_everywhere(whole: Whole, tmp_path: Path, cap
     sealer, signed_in_at = encryption.Sealer(Settings({"CAPSULE_ROOT": str(tmp_path)})), time.monotonic()
 
     def everywhere(token: str) -> dict[str, RequestTo]:
-        taken = {context: next(turns[context]) for context in CONTEXTS}
-        return {context: (function, token, body) for context, (function, body) in taken.items()}
+        calls = {context: next(turns[context]) for context in CONTEXTS}
+        return {context: (function, token, body) for context, (function, body) in calls.items()}
 
     def is_accepted(token: str, path: str = "/v1/teams") -> bool:
         return whole.send("GET", path, headers={"Authorization": f"Bearer {token}"}).status_code == 200

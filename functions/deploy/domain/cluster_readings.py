@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 
 from functions.deploy.domain import observation as reasons
-from functions.deploy.domain.application_settings import read_port
+from functions.deploy.domain.application_settings import COMMAND, read_port
 from functions.deploy.domain.exits import (
     EVICTED,
     MAX_DETAIL_LENGTH,
@@ -165,7 +165,7 @@ def _read_success(report: Mapping[str, Any], requested_image: str) -> BuildJobSu
     image, commit, kind = (_text(report, name) for name in ("image", "commit", "kind"))
     if IMAGE.fullmatch(image) and image.partition("@")[0] == requested_image and COMMIT.fullmatch(commit) and kind:
         command, health_path = _text(report, "release"), _text(report, "health")
-        is_valid = 0 < len(command) <= MAX_COMMAND_LENGTH and command.isprintable()
+        is_valid = 0 < len(command) <= MAX_COMMAND_LENGTH and COMMAND.fullmatch(command) is not None
         own_health_path = health_path if HEALTH_PATH.fullmatch(health_path) else None
         return BuildJobSucceeded(
             image, commit, kind[:MAX_KIND_LENGTH], command if is_valid else None, own_health_path, read_port(_text(report, "port"))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 ESCAPE = re.compile(r"^#\s*escape\s*=\s*(\S)", re.IGNORECASE)
 ARGUMENT = re.compile(r"""([A-Za-z_][A-Za-z0-9_]*)(=("[^"]*"|'[^']*'|\S*))?""")
 SECRET = re.compile(r"--mount=(\S*type=secret\S*)")
-QUOTED = re.compile(r"""(?<![<-])("(?:\\.|[^"\\])*"|'[^']*')""")
+QUOTED = re.compile(r"""\\.|(?<![<-])(?:"(?:\\.|[^"\\])*"|'[^']*')""")
+"""A quoted text, or an escaped character outside of one: a search then reads each character once."""
 HEREDOC = re.compile(r"""(?:(?<=\s)|^)\d*<<(-?)(["']?)([A-Za-z_][\w.-]*)\2(?=\s|[|;&)>]|$)""")
-WITH_HEREDOCS = frozenset({"RUN", "COPY", "ADD"})
+WITH_HEREDOCS = re.compile(r"(?:ONBUILD\s+)?(?:RUN|COPY|ADD)\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +44,19 @@ class Instruction:
 
 
 def parse(text: str) -> Iterator[Instruction]:
-    lines = text.removeprefix("\ufeff").splitlines()
+    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").removesuffix("\n").split("\n")]
     directive = next((match[1] for line in lines[:3] if (match := ESCAPE.match(line.strip()))), "\\")
     pending, source = "", ""
     position = 0
     while position < len(lines):
         line = lines[position]
         position, stripped, source = position + 1, line.strip(), f"{source}{line}\n"
-        if stripped.startswith("#") or not (stripped or pending):
-            continue
-        if stripped.endswith(directive):
-            pending += stripped[:-1] + " "
+        is_left_out = not stripped or stripped.startswith("#")  # also between continued lines
+        is_continued = is_left_out or stripped.endswith(directive)
+        if is_continued:
+            pending += "" if is_left_out else stripped[:-1] + " "
+            stripped = ""
+        if is_continued and position < len(lines):
             continue
         words = (pending + stripped).split(maxsplit=1)
         pending = ""
@@ -61,7 +64,7 @@ def parse(text: str) -> Iterator[Instruction]:
             continue
         name, rest = words[0], words[1] if len(words) > 1 else ""
         heredocs = []
-        for match in _heredocs(rest) if name.upper() in WITH_HEREDOCS else ():
+        for match in _heredocs(rest) if WITH_HEREDOCS.match(f"{name} {rest}") else ():
             end = next((index for index in range(position, len(lines)) if _is_end(lines[index], match)), None)
             if end is None:
                 break

@@ -13,7 +13,7 @@ Everything else stays as it is, and buildah names what it does not know.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from knative.builder.containers.dockerfile import Heredoc, Instruction, parse
 from knative.builder.failure import BUILD_FAILED, BuildFailure
@@ -25,7 +25,7 @@ FLAGS = re.compile(r"((?:--\S+\s+)*)(.*)", re.DOTALL)
 LINK = re.compile(r"--link(?:=\S+)?\s+", re.IGNORECASE)
 START_INTERVAL = re.compile(r"--start-interval=\S+\s+", re.IGNORECASE)
 END = "END_OF_SCRIPT"
-VARIABLE = re.compile(r"(?<!\\)\$(?:\{[^}]*\}|[A-Za-z_]\w*)")
+VARIABLE = re.compile(r"(?<!\\)\$(?:\{[^}\n]*\}|[A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,16 @@ def rewrite(text: str) -> Rewritten:
     found = list(parse(text))
     documents: dict[str, str] = {}
     shell: tuple[str, ...] = SHELL
+    shells: dict[str, tuple[str, ...]] = {}
+    stage = ""
     lines, is_changed = [], False
     for number, each in enumerate(found):
         if each.name == "FROM":
-            shell = SHELL
+            base, stage = _stage(each.rest)
+            shell = shells.get(base, SHELL)
         elif each.name == "SHELL":
             shell = _shell(each.rest) or shell
+        shells[stage] = shell  # also of a later stage that continues this one
         line = _rewritten(each, shell, number, documents)
         is_changed |= line is not None
         lines.append(each.source if line is None else f"{line}\n")
@@ -54,6 +58,12 @@ def rewrite(text: str) -> Rewritten:
 
 def _rewritten(instruction: Instruction, shell: tuple[str, ...], number: int, documents: dict[str, str]) -> str | None:
     """Return the line that stands in for an instruction, None if it stays."""
+    if instruction.name == "ONBUILD" and instruction.heredocs:
+        inner, rest = instruction.rest.split(maxsplit=1)
+        if inner.upper() == "RUN":
+            return f"ONBUILD {_run(replace(instruction, rest=rest), shell)}"
+        detail = f"Dockerfile: `ONBUILD {inner.upper()} {instruction.heredocs[0].word}` has its lines only in this build, not in the later one."
+        raise BuildFailure(BUILD_FAILED, f"{detail} Write the file in an ONBUILD RUN instruction.")
     if instruction.name == "RUN" and instruction.heredocs:
         return _run(instruction, shell)
     if instruction.name in ("COPY", "ADD"):
@@ -88,7 +98,7 @@ def _copy(instruction: Instruction, rest: str, number: int, documents: dict[str,
     own = {each.word: each for each in instruction.heredocs}
     for each in own.values():
         if not each.is_quoted and (variable := VARIABLE.search(each.text)):
-            line = next(line for line in each.text.splitlines() if VARIABLE.search(line)).strip()
+            line = next(line for line in each.text.split("\n") if VARIABLE.search(line)).strip()
             detail = f"Dockerfile: `{instruction.name} {each.word}` has the variable {variable[0]} in its lines ({line}), which is not expanded here."
             raise BuildFailure(BUILD_FAILED, f"{detail} Write <<'{each.name}' to copy the lines as they are, or write the file in a RUN instruction.")
         documents[f"{number}/{each.name}"] = _unescaped(each)
@@ -100,6 +110,12 @@ def _copy(instruction: Instruction, rest: str, number: int, documents: dict[str,
 
 def _unescaped(heredoc: Heredoc) -> str:
     return heredoc.text if heredoc.is_quoted else re.sub(r"\\([\\$])", r"\1", heredoc.text)
+
+
+def _stage(rest: str) -> tuple[str, str]:
+    """Return the base and the name of a stage, in lower case: names of stages do not depend on case. "" if it has none."""
+    words = [word.lower() for word in rest.split() if not word.startswith("--")]
+    return words[0] if words else "", words[2] if len(words) > 2 and words[1] == "as" else ""
 
 
 def _shell(rest: str) -> tuple[str, ...]:

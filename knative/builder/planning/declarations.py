@@ -1,6 +1,7 @@
 """What an application declares about itself, in order of precedence: settings, capsule.toml, Procfile, app.json."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,7 @@ from knative.builder.planning.tree import Tree
 
 BUILDERS = ("auto", "native", "dockerfile", "buildpack")
 MAX_COMMAND_LENGTH = 1000
+COMMAND = re.compile(r"[^\x00-\x1f\x7f]*")
 HEALTH_PATH = re.compile(r"/[!-~]{0,199}")
 """The limits of the application's settings, for which a release command and a health path of the repository stand in."""
 
@@ -84,27 +86,31 @@ def read_declarations(tree: Tree, settings: BuildSettings) -> Declarations:
         Declarations(
             start=procfile.commands.get("web", ""),
             start_source=PROCFILE,
-            release=procfile.commands.get("release", "").replace("\t", " "),
+            release=procfile.commands.get("release", ""),
             release_source=PROCFILE,
             processes={name: line for name, line in procfile.commands.items() if name not in ("web", "release")},
             has_procfile=procfile.exists,
             notices=procfile.notices,
         )
     )
+    is_usable = HEALTH_PATH.fullmatch(app.health) is not None
+    unusable = f"{APP_JSON}: the health path {app.health!r} is not a path of a URL and not used" if app.health and not is_usable else ""
     declared = declared.over(
         Declarations(
             release=app.release,
             release_source=APP_JSON,
-            health=app.health,
+            health=app.health if is_usable else "",
             health_source=APP_JSON,
             variables=app.variables,
             buildpacks=app.buildpacks,
-            notices=app.notices,
+            notices=(*app.notices, *filter(None, [unusable])),
         )
     )
     if declared.builder and declared.builder not in BUILDERS:
         detail = f'Builder "{declared.builder}" ({declared.builder_source}) does not exist. Builders: {", ".join(BUILDERS)}.'
         raise BuildFailure(NOT_RECOGNIZED, detail)
+    if declared.release_source != own.release_source:
+        declared = replace(declared, release=declared.release.replace("\t", " "))
     _check_release(declared, tree.directory)
     if declared.health and not HEALTH_PATH.fullmatch(declared.health):
         place = f"Health path {declared.health!r} ({declared.health_source})"
@@ -146,10 +152,11 @@ def _check_release(declared: Declarations, directory: str) -> None:
 
     `directory`: the base directory; the platform's line changes to it first.
     """
-    fault, limit = "", MAX_COMMAND_LENGTH - len(f"exec cd '{directory}' && ")
+    prefix = "" if directory == "." else f"cd {shlex.quote(directory)} && "
+    fault, limit = "", MAX_COMMAND_LENGTH - len(f"exec {prefix}")
     if len(declared.release) > limit:
         fault = f"has {len(declared.release):,} characters; the limit is {limit:,}"
-    elif not declared.release.isprintable():
+    elif not COMMAND.fullmatch(declared.release):
         fault = "has several lines or a control character"
     if fault:
         example = {PROJECT_FILE: 'release = "sh release.sh"', PROCFILE: "release: sh release.sh"}.get(declared.release_source, "sh release.sh")

@@ -17,6 +17,9 @@ from knative.builder.planning.tree import Tree, table
 from knative.builder.planning.unsupported import explain
 from knative.builder.planning.versions import node_toolchain
 
+BUILD_NAME = re.compile(r"(^|:)build(:|$)")
+WATCH = re.compile(r"\s(?:--watch|-w)(?![\w-])")
+
 
 def detect(tree: Tree, declared: Declarations) -> Plan | None:
     """Raises BuildFailure(not-recognized | build-failed | unsupported)."""
@@ -60,12 +63,16 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
 
 
 def _build_script(application: Application, scripts: dict[str, str]) -> str:
-    """Return the script that builds: Heroku's, `build`, or the only other one that runs the framework's build (`docs:build`)."""
+    """Return the script that builds: Heroku's, `build`, or the only other one that does nothing but the framework's build (`docs:build`).
+
+    A script that begins with the build may go on to serve or publish it (`next build && next start`).
+    """
     if own := next((name for name in ("heroku-postbuild", "build") if name in scripts), ""):
         return own
     framework = find_framework(application)
     program = re.escape(framework.build) if framework and framework.build else "$^"
-    named = [name for name, line in scripts.items() if re.match(rf"(?:cross-env\s+)?(?:\w+=\S+\s+)*(?:npx\s+)?{program}(\s|$)", line)]
+    whole = re.compile(rf"(?:cross-env\s+)?(?:\w+=\S+\s+)*(?:npx\s+)?{program}(?:\s[^;&|\n]*)?")
+    named = [name for name, line in scripts.items() if BUILD_NAME.search(name) and whole.fullmatch(line) and not WATCH.search(line)]
     return named[0] if len(named) == 1 else ""
 
 
@@ -82,7 +89,7 @@ def _builds(application: Application, manager: Manager, declared: Declarations, 
             steps.append(manager.run(script, directory, **variables))
         else:
             steps.append(manager.run(script, directory, **variables))
-    elif framework and (chosen.start == framework.start or chosen.site) and framework.build:
+    elif framework and (chosen.start == framework.start or chosen.site) and framework.build and not _is_built(chosen, framework.build):
         steps.append(Step(f"Building with {framework.name}", ("sh", "-c", framework.build), variables, directory))
     if steps and framework and framework.steps and "standalone" in chosen.start:
         steps += framework.steps
@@ -92,6 +99,11 @@ def _builds(application: Application, manager: Manager, declared: Declarations, 
         if "build" in scripts_of(sibling.manifest) and not declared.build
     ]
     return (*siblings, *steps, *chosen.before)
+
+
+def _is_built(chosen: Chosen, build: str) -> bool:
+    """Whether the start line builds itself: `next build && next start`."""
+    return any(build in step.command[-1] for step in chosen.before)
 
 
 def _linked(application: Application, manager: Manager) -> list[Step]:

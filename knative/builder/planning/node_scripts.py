@@ -27,7 +27,7 @@ PROGRAMS = {
 }  # fmt: skip
 """Programs whose package has another name."""
 BUILD = re.compile(
-    r"(?:(?:npx|cross-env(?:\s+\w+=\S+)*|\w+=\S+)\s+)*(?:(?:npm|pnpm|yarn)\s+(?:run\s+)?[\w:-]*(?:build|compile)[\w:-]*\s*$"
+    r"(?:(?:npx|cross-env|\w+=\S+)\s+)*(?:(?:npm|pnpm|yarn)\s+(?:run\s+)?[\w:-]*(?:build|compile)[\w:-]*\s*$"
     r"|(?:tsc|tsup|swc|babel|webpack|rollup|esbuild|sass|lessc|stylus|postcss|tailwindcss|parcel\s+build|\w[\w-]*\s+build)\b(?!.*\s(?:--watch|-w)\b))"
 )
 """A command that writes files which the application serves or runs."""
@@ -88,9 +88,9 @@ def development_line(scripts: dict[str, str], line: str, depth: int = 0) -> str:
 def in_foreground(line: str) -> str:
     """Return a line that stays: `pm2 start` and `forever start` leave a process behind and end, and so does `&`."""
     if "--no-daemon" not in line:
-        line = re.sub(r"(^|&&\s*|\s)pm2\s+start(?=\s)", r"\1pm2-runtime start", line)
+        line = re.sub(r"^((?:.*[\s&])?)pm2\s+start(?=\s)", r"\1pm2-runtime start", line, flags=re.DOTALL)  # the last: the first would never end
     line = re.sub(r"(^|&&\s*|\s)forever\s+start(?=\s)", r"\1forever", line)
-    return re.sub(r"(?<!&)&\s*$", "", line).strip()
+    return re.sub(r"(?<![&\\])&\s*$", "", line).strip()
 
 
 def needs_environment(line: str) -> bool:

@@ -15,6 +15,12 @@ from knative.builder.planning.versions import managed_versions
 ROOTS = ("public", "web", "webroot", "htdocs", "www", "src/public", "src", "")
 HEROKU = re.compile(r"(?:vendor/bin/)?heroku-php-(?:apache2|nginx)((?:\s+-\S+\s+\S+)*)(?:\s+(\S+))?\s*$")
 
+OTHERS = (
+    "package.json", "requirements.txt", "pyproject.toml", "setup.py", "Pipfile", "manage.py", "app.py", "main.py", "go.mod", "go.work", "Gemfile",
+    "config.ru", "pom.xml", "build.gradle", "build.gradle.kts", "index.php", "public/index.php", "Dockerfile",
+)  # fmt: skip
+"""Files of applications that serve something else than the pages beside them."""
+
 
 def detect(tree: Tree, declared: Declarations) -> Plan | None:
     """Raises BuildFailure(not-recognized) for a composer.json without a page to serve."""
@@ -63,8 +69,7 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
 
 def _has_pages(tree: Tree) -> bool:
     """Whether a site has pages in PHP beside an index.html: as a static site it would show their sources to visitors."""
-    others = ("package.json", "requirements.txt", "pyproject.toml", "go.mod", "Gemfile", "pom.xml", "index.php", "public/index.php", "Dockerfile")
-    return tree.has("index.html") and not tree.has(*others) and bool(tree.find("*.php"))
+    return tree.has("index.html") and not tree.has(*OTHERS) and bool(tree.find("*.php"))
 
 
 def php_toolchain(tree: Tree, manifest: dict[str, object]) -> Toolchain:

@@ -20,6 +20,11 @@ WRAPPERS = ("ASGIApp", "WSGIApp", "mount_gradio_app", "ProtocolTypeRouter")
 """They wrap another application: they are what is served."""
 FACTORIES = ("create_app", "make_app", "build_app", "get_app", "app_factory", "create_application", "get_application", "init_app")
 VARIABLES = ("app", "application", "api", "server", "asgi", "wsgi")
+WRAPPED_VARIABLES = ("app", "application", "asgi", "wsgi")
+"""`server = Server(address, Flask(__name__))` is no application."""
+OWN_SERVERS = ("aiohttp.web", "tornado", "robyn", "typer", "click")
+"""Packages whose `app` no other server runs."""
+STARTERS = frozenset({"run", "run_app", "start", "listen", "serve", "serve_forever", "launch"})
 PACKAGES = {
     ASGI: ("fastapi", "starlette", "quart", "litestar", "sanic", "blacksheep", "python-fasthtml"),
     WSGI: ("flask", "bottle", "pyramid", "falcon", "dash", "apiflask", "connexion"),
@@ -56,7 +61,7 @@ def find_application(tree: Tree, path: str, installed: frozenset[str], depth: in
 
     for names, call in _assignments(module):
         callee = callee_of(call)
-        interface = interface_of(call) or (_wrapped(call, interface_of) if names[0] in VARIABLES else "")
+        interface = interface_of(call) or (_wrapped(call, interface_of) if names[0] in WRAPPED_VARIABLES else "")
         if interface:
             variable = f"{names[0]}.server" if callee == "Dash" else names[0]
             (wrapped if callee in WRAPPERS else found)[variable] = interface
@@ -72,8 +77,30 @@ def find_assigned(module: ast.Module) -> str:
     """Return the variable `app` or `application` that a call makes, "" if there is none, or if the module starts its server itself."""
     if any(map(is_main_guard, module.body)):
         return ""
-    assigned = {name for names, _ in _assignments(module) for name in names}
-    return next((name for name in VARIABLES[:2] if name in assigned), "")
+    imports = imported_names(module)
+    assigned = {name: call for names, call in _assignments(module) for name in names}
+    variable = next((name for name in VARIABLES[:2] if name in assigned), "")
+    origins = (*imports.values(), _qualified(assigned[variable].func, imports) if variable else "")
+    has_own_server = any(f"{origin}.".startswith(tuple(f"{name}." for name in OWN_SERVERS)) for origin in origins)
+    return "" if not variable or has_own_server or _starts_itself(module, variable, assigned, imports) else variable
+
+
+def _starts_itself(module: ast.Module, variable: str, assigned: Mapping[str, ast.Call], imports: Mapping[str, str]) -> bool:
+    """Whether an import of the module would run its server: `app.run()`, `serve(app)`, `app()`, `uvicorn.run("main:app")`."""
+    holders = {variable, *(name for name, call in assigned.items() if variable in _names_in(call))}
+    for node in statements(module):
+        call = node.value.value if isinstance(node, ast.Expr) and isinstance(node.value, ast.Await) else getattr(node, "value", None)
+        if not isinstance(node, ast.Expr) or not isinstance(call, ast.Call):
+            continue
+        is_called = isinstance(call.func, ast.Name) and call.func.id in holders
+        is_run = _qualified(call.func, imports) in ("uvicorn.run", "asyncio.run", "anyio.run")
+        if is_called or is_run or (_name(call.func) in STARTERS and _names_in(call) & holders):
+            return True
+    return False
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def _choose(found: dict[str, str]) -> str:
@@ -132,8 +159,8 @@ def _factory(path: str, module: ast.Module, imports: dict[str, str], installed: 
 
 
 def _wrapped(call: ast.Call, interface_of: Callable[[ast.Call], str]) -> str:
-    """`app = Middleware(FastAPI())`: the interface of the application that a call gets."""
-    return next((interface for argument in call.args if isinstance(argument, ast.Call) and (interface := interface_of(argument))), "")
+    """`app = Middleware(FastAPI())`: the interface of the application that a call gets first."""
+    return interface_of(call.args[0]) if call.args and isinstance(call.args[0], ast.Call) else ""
 
 
 def _conventional(path: str, module: ast.Module, imports: Mapping[str, str]) -> Application | None:
@@ -207,7 +234,7 @@ def _name(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else function.attr if isinstance(function, ast.Attribute) else ""
 
 
-def _qualified(function: ast.expr, imports: dict[str, str]) -> str:
+def _qualified(function: ast.expr, imports: Mapping[str, str]) -> str:
     """Return the callee's dotted name with imports resolved: `falcon.asgi.App`."""
     dotted = ast.unparse(function)
     first, dot, rest = dotted.partition(".")

@@ -176,6 +176,8 @@ def _unrecognized(tree: Tree, declared: Declarations) -> BuildFailure:
     misnamed = [name for name in tree.names if tree.has(name) and MISNAMED.fullmatch(name) and name not in DOCKERFILES]
     if misnamed and not tree.first(*DOCKERFILES):
         advice = f"Rename {'it' if len(misnamed) == 1 else 'one of them'} to Dockerfile"
+        if folders := candidates(tree):
+            advice += f", or set the base directory to build a folder: {', '.join(folders[:8])}"
         return BuildFailure(NOT_RECOGNIZED, f"No language is recognized. {', '.join(misnamed)}: only Dockerfile is read. {advice}.")
     if sentence := find_unsupported(tree, is_last_resort=True):
         return BuildFailure(UNSUPPORTED, sentence)

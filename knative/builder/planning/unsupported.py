@@ -1,6 +1,6 @@
 """Languages and tools that Capsule recognizes and does not build: they are named and never started as something else."""
 
-from knative.builder.planning.tree import Tree
+from knative.builder.planning.tree import Tree, string
 
 SUPPORTED = "Python, Node.js, Go, Ruby, PHP, Java and static sites, or a Dockerfile"
 CONDA = ("environment.yml", "environment.yaml", "conda.yml")
@@ -59,6 +59,9 @@ SECONDARY = frozenset(
     }
 )
 """Files that also accompany languages that Capsule builds: they count only if nothing else is recognized."""
+SECONDARY_FILES = ("Makefile.PL", "Build.PL")
+BESIDE_A_BUILD = ("elm.json", "spago.yaml", "spago.dhall", "package.yaml", "bb.edn")
+"""Files of tools that a script `build` of package.json runs, and pnpm's package.yaml: with such a script they do not count."""
 SOURCES = {
     ".ex": "Elixir", ".exs": "Elixir", ".rs": "Rust", ".cs": ".NET", ".fs": ".NET", ".scala": "Scala", ".cr": "Crystal", ".hs": "Haskell",
     ".dart": "Dart", ".swift": "Swift", ".clj": "Clojure", ".erl": "Erlang", ".gleam": "Gleam", ".ml": "OCaml", ".zig": "Zig", ".nim": "Nim",
@@ -86,10 +89,15 @@ def find_unsupported(tree: Tree, *, is_last_resort: bool = False) -> str:
             continue
         if language == "Zola" and not tree.has("config.toml"):
             continue
-        if found := tree.find(*patterns):
+        counted = [pattern for pattern in patterns if is_last_resort or pattern not in SECONDARY_FILES]
+        if found := [path for path in tree.find(*counted) if path not in BESIDE_A_BUILD or not _has_build(tree)]:
             return explain(language, found[0])
     own = tree.find("*", "src/*", "lib/*", "app/*") if is_last_resort else []
     return next((explain(language, path) for path in own if (language := SOURCES.get(_suffix(path), ""))), "")
+
+
+def _has_build(tree: Tree) -> bool:
+    return tree.has("package.json") and bool(string(tree.json("package.json"), "scripts", "build"))
 
 
 def find_unsupported_below(tree: Tree) -> str:

@@ -43,12 +43,14 @@ def autoscaling(object: Object) -> Iterator[Cause]:
             yield Cause(f"metadata.annotations.{key}", "autoscaling annotations must be put under spec.template.metadata.annotations to work")
     template = object.get("spec", {}).get("template", {}).get("metadata", {})
     numbers: dict[str, float] = {}
-    for key, value in (template.get("annotations") or {}).items():
+    annotations = template.get("annotations") or {}
+    for key, value in annotations.items():
         if key.startswith(PREFIX):
             written = key.removeprefix(PREFIX)
             setting = FORMER_NAMES.get(written, written)
             yield from _autoscaling_setting(f"{TEMPLATE}.annotations.{key}", setting, value)
-            if setting in WHOLE_NUMBERS and (number := _number(value, is_whole=True)) is not None:
+            is_counted = written == setting or PREFIX + setting not in annotations  # as the autoscaler: the newer spelling wins
+            if is_counted and setting in WHOLE_NUMBERS and (number := _number(value, is_whole=True)) is not None:
                 numbers[setting] = number
         elif key.startswith(NETWORKING) and key not in NETWORKING_ANNOTATIONS:
             yield Cause(f"{TEMPLATE}.annotations.{key}", "Invalid key name: not an annotation of networking.knative.dev")

@@ -69,3 +69,16 @@ def test_a_variable_in_a_copied_document_is_named() -> None:
         rewrite("FROM nginx\nCOPY <<EOF /etc/nginx/conf.d/a.conf\nlisten ${PORT};\nEOF\n")
     assert "has the variable ${PORT} in its lines (listen ${PORT};)" in failure.value.detail
     assert "Write <<'EOF'" in failure.value.detail
+
+
+def test_a_stage_has_the_shell_of_the_stage_that_it_continues() -> None:
+    run = "RUN <<EOF\ntrue\nEOF\n"
+    text = f'FROM debian AS Base\nSHELL ["/bin/bash", "-o", "pipefail", "-c"]\nFROM base AS next\nFROM next\n{run}FROM debian\n{run}'
+    runs = [line for line in rewrite(text).text.splitlines() if line.startswith("RUN")]
+    assert runs == ['RUN ["/bin/bash", "-o", "pipefail", "-c", "true\\n"]', 'RUN ["/bin/sh", "-c", "true\\n"]']
+
+
+def test_a_document_of_onbuild() -> None:
+    assert rewrite("FROM a\nONBUILD RUN <<EOF\ntrue\nEOF\n").text == 'FROM a\nONBUILD RUN ["/bin/sh", "-c", "true\\n"]\n'
+    with pytest.raises(BuildFailure, match="ONBUILD COPY <<EOF` has its lines only in this build"):
+        rewrite("FROM a\nONBUILD COPY <<EOF /b\nx\nEOF\n")

@@ -55,6 +55,15 @@ def test_the_scales_are_in_order(low: str, high: str, activation: str, is_admitt
     assert (fields(object) == []) is is_admitted
 
 
+def test_the_newer_spelling_of_a_scale_wins() -> None:
+    object = changed(SERVICE, AUTOSCALING + "min-scale", "2")
+    for high, is_admitted in (("3", True), ("1", False)):
+        object["spec"]["template"]["metadata"]["annotations"] |= {
+            "autoscaling.knative.dev/max-scale": high, "autoscaling.knative.dev/maxScale": str(4 - int(high)),
+        }  # fmt: skip
+        assert (fields(object) == []) is is_admitted
+
+
 def test_a_template_with_a_name_changes_with_its_name() -> None:
     old = changed(SERVICE, "spec>template>metadata>name", "web-1")
     new = copy.deepcopy(old)
