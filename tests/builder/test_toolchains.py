@@ -66,7 +66,9 @@ class FakeIndexes:
         return [Found(version, home=Path(f"/usr/bin/python{version}") if is_here else None) for version, is_here in self._pythons.items()]
 
     def install_python(self, folder: Path, version: str) -> Path:
-        raise CommandFailed(1, ["the mirror does not answer"])
+        raise CommandFailed(
+            1, [f"error: Failed to install cpython-{version}", "  cause: client error (Connect)", "  cause: the mirror does not answer"]
+        )
 
 
 NPM = {
@@ -129,7 +131,7 @@ def test_a_version_that_stands_in_is_named(toolchains: Toolchains, name: str, co
     [
         ("node", "99", ["package.json asks for Node.js 99", "23.1.0, 22.9.0", "20.20.2"]),
         ("python", "3.12", ["Python 3.12", "3.11.7"]),
-        ("python", "3.13", ["Python 3.13", "3.11.7"]),
+        ("python", "3.13", ["Python 3.13", "available: 3.11.7.", "Python 3.13.1 failed: the mirror does not answer. ", "UV_PYTHON_INSTALL_MIRROR"]),
         ("go", "1.30", ["Go 1.30", "1.26.1"]),
         ("ruby", "3.3.0", ["Ruby 3.3.0", "3.1.2"]),
         ("php", "^9", ["PHP ^9", "8.2.29"]),
@@ -143,6 +145,12 @@ def test_a_refusal_names_what_was_asked_for_and_what_is_available(toolchains: To
         toolchains.resolve(name, constraint, "package.json" if constraint else "")
     assert refused.value.reason == "version-unavailable"
     assert all(word in refused.value.detail for word in words), refused.value.detail
+
+
+def test_a_version_that_nobody_publishes_is_no_failed_download(toolchains: Toolchains) -> None:
+    with pytest.raises(BuildFailure) as refused:
+        toolchains.resolve("python", "3.12", ".python-version")
+    assert "download" not in refused.value.detail and "3.13.1" in refused.value.detail
 
 
 def test_a_failed_installation_leaves_nothing_behind(toolchains: Toolchains, tmp_path: Path) -> None:

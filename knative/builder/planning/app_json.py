@@ -13,7 +13,7 @@ DESCRIPTIONS = frozenset({"name", "description", "keywords", "website", "reposit
 """Keys that describe the application to people."""
 HINTS = {
     "addons": "create the services and set their addresses with `capsule env set`",
-    "formation": "set the size with `capsule ps`",
+    "formation": "set instances and memory with `capsule scale`",
     "cron": "scheduled commands do not run",
     "stack": "the stack is chosen by the setting `builder`",
     "environments": "the application's own environments count",

@@ -5,6 +5,7 @@ The application starts with the line of its script, without the package manager,
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from knative.builder.failure import UNSUPPORTED, BuildFailure
 from knative.builder.planning.declarations import Declarations
@@ -13,12 +14,14 @@ from knative.builder.planning.node_packages import LIFECYCLE, Manager, choose_ma
 from knative.builder.planning.node_scripts import needs_development, resolve, scripts_of
 from knative.builder.planning.node_start import Chosen, choose
 from knative.builder.planning.plan import Plan, Step, Toolchain
-from knative.builder.planning.tree import Tree, table
+from knative.builder.planning.tree import Tree, string, table
 from knative.builder.planning.unsupported import explain
 from knative.builder.planning.versions import node_toolchain
 
 BUILD_NAME = re.compile(r"(^|:)build(:|$)")
 WATCH = re.compile(r"\s(?:--watch|-w)(?![\w-])")
+MAX_CONFIG_ENTRIES, MAX_VALUE_CHARACTERS = 100, 1000
+"""Of `config` in package.json: the rest would fill what execve(2) has for variables."""
 
 
 def detect(tree: Tree, declared: Declarations) -> Plan | None:
@@ -55,11 +58,30 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         ),
         steps=(*linked, install, *builds, *prune),
         start=chosen.start,
-        variables={"NODE_ENV": "production", **linker} if chosen.start else {},
+        variables={"NODE_ENV": "production", **linker, **_package_variables(manifest)} if chosen.start else {},
         site=chosen.site,
         is_single_page=chosen.is_single_page,
         notices=(*manager.notices, *chosen.notices),
     )
+
+
+def _package_variables(manifest: dict[str, Any]) -> dict[str, str]:
+    """Return what package managers tell a script about its package: name, version, and `config` without its tables and lists.
+
+    docs.npmjs.com/cli/using-npm/scripts, "package.json vars". A value that is no line of text is left out.
+    """
+    config = list(table(manifest, "config").items())[:MAX_CONFIG_ENTRIES]
+    found = [(f"config_{name}", _variable(value)) for name, value in config if re.fullmatch(r"\w+", name, re.ASCII)]
+    found += [(name, _variable(value)) for name in ("name", "version") if (value := string(manifest, name))]
+    return {f"npm_package_{name}": value for name, value in found if value is not None}
+
+
+def _variable(value: object) -> str | None:
+    """Return a scalar as npm writes it (`false` and `null` are empty); None for what is no line of text."""
+    if value is None or value is False:
+        return ""
+    text = "true" if value is True else str(value) if isinstance(value, str | int | float) else "\0"
+    return text if text.isprintable() and len(text) <= MAX_VALUE_CHARACTERS and "{root}" not in text else None
 
 
 def _build_script(application: Application, scripts: dict[str, str]) -> str:

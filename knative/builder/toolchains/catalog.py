@@ -26,6 +26,7 @@ POETRY_PLUGINS = ("poetry-plugin-export>=1.9", "poetry-plugin-pypi-mirror>=0.6")
 NPM_PACKAGES = {"yarn": ["yarn", "@yarnpkg/cli-dist"]}
 """Yarn 2 and later have a package of their own."""
 MAX_LISTED = 12
+UV_CAUSE = re.compile(r"^\s*(caused by|cause|error):\s*", re.IGNORECASE)
 
 
 class Toolchains:
@@ -139,18 +140,16 @@ class Toolchains:
         if (chosen := next((each for each in installed if allowed.allows(each.version)), None)) is not None:
             return Installation("python", chosen.version, variables={"UV_PYTHON": str(chosen.home)})
         downloadable = [each.version for each in found if each.home is None]
-        output: Sequence[str] = ()
+        failed_download = ""
         if (version := allowed.newest(downloadable)) is not None:
             try:
                 return self._downloaded_python(version)
             except CommandFailed as error:
-                output = error.tail
+                failed_download = _download_failure(version, error)
         if (version := allowed.stand_in(each.version for each in installed)) is not None:
             notice = _stand_in_notice("python", allowed, source, version)
             return Installation("python", version, variables={"UV_PYTHON": str(_find(installed, version).home)}, notice=notice)
-        available = [each.version for each in (installed if version or output else found)]
-        refusal = _refusal("python", allowed, source, available, "")
-        raise BuildFailure(refusal.reason, refusal.detail, output[-1] if output else "")
+        raise _refusal("python", allowed, source, [each.version for each in (installed if failed_download else found)], "", failed_download)
 
     def _downloaded_python(self, version: str) -> Installation:
         """The interpreter is copied into the image, which runs where this build's cache is not."""
@@ -228,16 +227,22 @@ def _stand_in_notice(name: str, allowed: VersionRange, source: str, version: str
     return f"{source or 'the repository'} asks for {NAMES[name]} {_readable(allowed.text)}; building with {version}, the nearest that is available"
 
 
-def _refusal(name: str, allowed: VersionRange, source: str, available: Sequence[str], hint: str) -> BuildFailure:
-    """Return the refusal of a version in one sentence."""
+def _download_failure(version: str, error: CommandFailed) -> str:
+    """Return a sentence with the innermost cause that uv names: the last of its lines `cause: …` (`Caused by: …` in older versions)."""
+    causes = [UV_CAUSE.sub("", line).strip() for line in error.tail if line.strip()]
+    return f"The download of Python {version} failed{': ' + causes[-1] if causes else ''}. "
+
+
+def _refusal(name: str, allowed: VersionRange, source: str, available: Sequence[str], hint: str, failed_download: str = "") -> BuildFailure:
+    """Return the refusal of a version. `failed_download`: the sentence that says why a version that exists is not among `available`."""
     title = NAMES[name]
     request = f"{source or 'The repository'} asks for {title} {_readable(allowed.text)}" if allowed.text else f"The repository needs {title}"
+    mirror = f" {failed_download}Deploy again, or let the operator name a mirror: UV_PYTHON_INSTALL_MIRROR." if failed_download else ""
     if not available:
-        return BuildFailure(VERSION_UNAVAILABLE, f"{request}, which is not installed on this machine{'; ' + hint if hint else ''}.")
+        return BuildFailure(VERSION_UNAVAILABLE, f"{request}, which is not installed on this machine{'; ' + hint if hint else ''}.{mirror}")
     listed = ", ".join(_representatives(available, parts=1 if name in ("node", "npm", "pnpm", "yarn", "java") else 2))
-    return BuildFailure(
-        VERSION_UNAVAILABLE, f"{request}, which is not available here; available: {listed}. Change {source or 'the version'} to one of them."
-    )
+    change = f"Change {source or 'the version'} to one of them."
+    return BuildFailure(VERSION_UNAVAILABLE, f"{request}, which is not available here; available: {listed}. {change}{mirror}")
 
 
 def _representatives(versions: Sequence[str], parts: int) -> list[str]:
