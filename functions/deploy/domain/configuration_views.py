@@ -13,7 +13,6 @@ from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.kernel import Model
 
-
 Scope = Literal["application", "environment"]
 
 
