@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from functions.deploy.commands.stop_environment import StopEnvironment
 from functions.deploy.queries.application_configuration import ShowApplicationConfiguration
 from functions.deploy.queries.environment_configuration import ShowEnvironmentConfiguration
 from functions.edge.dashboard.pages.configuration import parse_lines
@@ -123,6 +124,30 @@ async def test_lines_of_a_file_are_set_at_once_or_refused_with_their_numbers(ada
     assert (await ada.send(path, environment="staging", secretLines="# c\nA=1\nexport B='x y'\n")).status_code == 303
     page = text_of(await ada.open(f"{path}?environment=staging"))
     assert "A 1 staging" in page and "B x y staging" in page
+
+
+async def test_lines_that_set_nothing_do_not_release_what_others_have_saved(ada: BrowserOfDeploy) -> None:
+    path = f"{ada.path}/configuration"
+    await ada.send(path, environment="staging", name="MODE", secretValue="two")
+    for lines in ("# only a comment\n", "\n", ""):
+        refused = await ada.send(path, environment="staging", secretLines=lines, deploy="on")
+        assert refused.status_code == 422 and "No line sets a value" in text_of(refused), lines
+    assert "Not released in staging" in text_of(await ada.open(path))
+
+
+async def test_a_stopped_environment_gets_what_is_saved_when_it_starts(ada: BrowserOfDeploy) -> None:
+    path = f"{ada.path}/configuration"
+    await ada.send(path, environment="staging", name="MODE", secretValue="two")
+    await ada.capsule.call(StopEnvironment(application_id=UUID(ada.path.rpartition("/")[2]), environment="staging"), caller=ada.caller())
+    await ada.capsule.settle()
+    page = await ada.open(path)
+    assert "staging is stopped. It gets this change when it runs again." in text_of(page) and "Release to staging" not in page.text
+    for answer in (
+        await ada.send(f"{path}/release", environment="staging"),
+        await ada.send(path, environment="staging", name="A", secretValue="1", deploy="on"),
+    ):
+        assert answer.headers["location"] == f"{path}?done=configuration-waiting&environment=staging"
+    assert "It gets the newest configuration when it runs again" in text_of(await ada.open(answer.headers["location"]))
 
 
 @pytest.mark.parametrize(

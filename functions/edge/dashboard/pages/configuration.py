@@ -40,12 +40,18 @@ async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
         problem.status if problem else 200,
         application=application,
         environments=names,
+        idle=_idle(environments),
         environment=environment,
         configuration=configuration,
         pending=await _pending(visit, {environment: configuration} if environment else dict.fromkeys(_deployed(application, names))),
         values=form,
         problem=problem,
     )
+
+
+def _idle(environments: Json) -> dict[str, str]:
+    """The environments that run nothing, and why. They get the newest configuration when they run again."""
+    return {each["name"]: "stopped" if each["stoppedAt"] else "paused" for each in environments["items"] if each["stoppedAt"] or each["pausedAt"]}
 
 
 def _deployed(application: Json, names: list[str]) -> list[str]:
@@ -72,10 +78,12 @@ async def change(visit: Visit) -> Response:
     change: Json = {"deploy": "deploy" in form}
     if "unset" in form:
         change["unset"] = [form["unset"]]
-    elif form.get("secretLines"):
+    elif "secretLines" in form:
         values, faults = parse_lines(form["secretLines"])
         if faults:
             return await _page(visit, ApiProblem(422, "Some lines are not NAME=VALUE", f"Correct {_lines(faults)}."))
+        if not values:
+            return await _page(visit, ApiProblem(422, "No line sets a value", "Write at least one line NAME=VALUE that is no comment."))
         change["secrets" if "is_secret" in form else "variables"] = values
     else:
         change["secrets" if "is_secret" in form else "variables"] = {form.get("name", ""): form.get("secretValue", "")}
@@ -137,6 +145,8 @@ async def _configure(visit: Visit, change: Json, scope: str | None = None) -> Re
     if len(deployments) == 1:
         return visit.redirect(f"/apps/{application_id}/deployments/{deployments[0]['id']}", done="configuration-deploying")
     done = "configuration-deploying" if deployments else "configuration-saved"
+    if not deployments and change["deploy"] and scope in _idle(await visit.call("deploy.environments", applicationId=application_id)):
+        done = "configuration-waiting"
     return visit.redirect(path, done=done, **({"environment": environment} if environment else {}))
 
 
