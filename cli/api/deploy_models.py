@@ -100,6 +100,10 @@ class ConfigurationDifferenceView(TypedDict):
     isSecret: bool
     before: str | None
     after: str | None
+    beforeScope: NotRequired[Literal['application', 'environment'] | None]
+    afterScope: NotRequired[Literal['application', 'environment'] | None]
+    beforeVersion: NotRequired[int | None]
+    afterVersion: NotRequired[int | None]
 
 
 class ConfigurationEntryView(TypedDict):

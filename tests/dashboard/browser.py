@@ -66,8 +66,8 @@ class MemoryRequester:
     waves: int = 0
     """How often a call was sent while no other was waited for."""
     waiting: int = 0
-    failing_context: str = ""
-    """Its health function does not reply."""
+    failing: str = ""
+    """A context or a function that does not reply."""
 
     async def request(self, routing_key: str, headers: dict[str, str], body: bytes, timeout: float, keep: bool = True) -> Reply:
         self.waves += self.waiting == 0
@@ -85,6 +85,8 @@ class MemoryRequester:
             self.tokens.expired.clear()
         if self.failure:
             raise self.failure
+        if self.failing in (routing_key, routing_key.partition(".")[0]):
+            raise NoReply
         if routing_key.endswith(".health"):
             return self._health(routing_key.removesuffix(".health"))
         declaration = Registry.load().by_name[routing_key]
@@ -108,8 +110,6 @@ class MemoryRequester:
 
     def _health(self, context: str) -> Reply:
         """The reply of a context's health function, with the backlog of its dead letters."""
-        if context == self.failing_context:
-            raise NoReply
         backlog = MessageBacklogView(outbox=0, outbox_oldest_seconds=0.0, parked=0, dead_letters=self.letters.count_open(context))
         metadata = HealthMetadataView(
             version="0.2.0",

@@ -1,9 +1,13 @@
 """The page that explains a deployment, the log with JSON fields and context, and the palette."""
 
 import re
+from datetime import timedelta
+from html import unescape
 
+import orjson
 import pytest
 
+from events.deploy import DeploymentRequested
 from functions.deploy.domain import observation
 from functions.edge.dashboard.gantt import bars
 from functions.edge.dashboard.log_parts import log_parts
@@ -11,7 +15,7 @@ from functions.edge.dashboard.remedies import MISSING_VARIABLE, RESTRICTIONS, SE
 from functions.edge.dashboard.source_links import commit_url, compare_url
 from tests.dashboard.application import BrowserOfDeploy, deployed
 from tests.dashboard.browser import Browser, text_of
-from tests.dashboard.furnished_application import furnish_application
+from tests.dashboard.furnished_application import collect, furnish_application
 
 
 @pytest.fixture
@@ -53,7 +57,7 @@ async def test_lines_of_json_are_filtered_by_a_field_and_shown_with_their_contex
     page = await ada.open(f"{ada.path}/logs?search=order&where=level%3Derror")
     assert 'data-where="http.request_id=req-0008"' in page.text and "served" not in page.text
     [context, *_] = re.findall(r'href="([^"]+\?around=[^"]+)"', page.text)
-    around = text_of(await ada.open(context))
+    around = text_of(await ada.open(unescape(context)))
     assert "Lines of the minute around" in around and "served" in around and "could not read the order" in around
     refused = await ada.open(f"{ada.path}/logs?where=nonsense")
     assert refused.status_code == 422 and "is not a condition" in text_of(refused)
@@ -108,7 +112,28 @@ def test_bars_begin_and_end_with_the_timeline() -> None:
     assert bars([]) == [] and bars([{**entries[0], "durationMs": 0.0}])[0]["width"] == 3.0
 
 
-@pytest.mark.parametrize("line", ["plain", "{", "[1]", "{}", '{"a": ', "{nonsense}"])
+async def test_the_context_of_a_line_is_of_its_environment_and_has_it_however_many_others_there_are() -> None:
+    ada = await deployed()
+    await ada.deploy_to("production")
+    staging, production = [await ada.deploy.deployments.get(each.deployment_id) for each in ada.deploy.events(DeploymentRequested)]
+    at = ada.deploy.clock.now()
+    busy = [(at + timedelta(milliseconds=10 * number), f"busy {number}") for number in range(-1100, 1100)]
+    await collect(ada, staging, "run", sorted([*busy, (at, "the needle")]))
+    await collect(ada, staging, "build", [(at, "of the build")])
+    await collect(ada, production, "run", [(at, "of production")])
+    [context] = re.findall(r'href="([^"]+\?around=[^"]+)"', (await ada.open(f"{ada.path}/logs?search=needle")).text)
+    page = text_of(await ada.open(unescape(context)))
+    assert "the needle" in page and "busy -1 " in page and "busy 1 " in page and "of the build" not in page and "of production" not in page
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-11-29T09:00:00", "yesterday"])
+async def test_the_newest_lines_are_shown_for_a_moment_that_is_none(moment: str) -> None:
+    ada = await Browser().become_a_user()
+    page = await ada.open(f"{await ada.create()}/logs?around={moment}")
+    assert page.status_code == 200 and "Lines of the minute" not in page.text
+
+
+@pytest.mark.parametrize("line", ["plain", "{", "[1]", "{}", '{"a": ', "{nonsense}", '{"a": ' + "[" * 300 + "]" * 300 + "}"])
 def test_what_is_no_json_object_is_shown_as_it_is(line: str) -> None:
     assert log_parts(line) is None
 
@@ -121,3 +146,11 @@ def test_a_json_line_has_level_message_and_fields() -> None:
         ("q", "a,b", ""),
         ("n", "null", ""),
     ]
+
+
+@pytest.mark.parametrize("name", ["http.status", "ready!", "a b", "a$", "", "a=b", "n" * 101])
+def test_a_field_that_the_filter_cannot_name_is_no_condition(name: str) -> None:
+    """`http.status=500` is the field `status` of the object `http`, and `ready!=true` the opposite of what was pressed."""
+    parts = log_parts(orjson.dumps({name: "x", "outer": {name: "x"}, "tab": "x\t", "good": "x"}).decode())
+    assert parts is not None
+    assert [each.condition for each in parts.fields] == ["", "", "", "good=x"]

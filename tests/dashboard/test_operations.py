@@ -87,9 +87,21 @@ async def test_the_first_page_shows_what_needs_attention(root: Browser) -> None:
     assert 'href="/operations/dead-letters"><strong class="bad">3' in page.text, "the open letters of billing"
     assert "deploy.on_build_succeeded" in text.partition("Needs attention")[2]
     other = Browser(root.capsule, tokens=root.tokens)
-    other.requester.failing_context = "billing"
+    other.requester.failing = "billing"
     await other.sign_in("root@example.org")
     assert "billing fails NoReply" in text_of(await other.open("/operations"))
+
+
+async def test_health_is_shown_while_monitor_is_away(root: Browser) -> None:
+    root.requester.failing = "monitor"
+    page = await root.open("/operations")
+    assert page.status_code == 200 and "monitor fails NoReply" in text_of(page) and "what functions did is not known" in text_of(page)
+
+
+async def test_only_administrators_have_contexts_asked_for_their_health(root: Browser) -> None:
+    bob = await Browser(root.capsule, tokens=root.tokens).become_a_user(BOB)
+    refused = await bob.open("/operations")
+    assert refused.status_code == 403 and not [each for each in bob.requester.sent if each.endswith(".health")]
 
 
 async def test_a_dead_letter_is_inspected_edited_and_replayed(root: Browser) -> None:

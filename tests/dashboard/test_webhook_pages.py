@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 import pytest
 
 from tests.dashboard.browser import Browser, text_of
@@ -39,6 +40,28 @@ async def test_a_refused_address_keeps_the_form(ada: Browser) -> None:
     refused = await ada.send("/webhooks", url="http://10.0.0.1/x", description="chat", **{"type-alert.fired": "on"})
     assert refused.status_code == 422 and "private address" in text_of(refused)
     assert 'value="http://10.0.0.1/x"' in refused.text and 'name="type-alert.fired" checked' in refused.text
+
+
+def key_of(page: httpx.Response, action: str) -> str:
+    """The key of the form with this action."""
+    [key] = re.findall(rf'action="{action}">\s*<input type="hidden" name="key" value="([^"]+)"', page.text)
+    return str(key)
+
+
+async def test_a_form_whose_outcome_is_unknown_keeps_its_key_and_others_get_a_new_one(ada: Browser) -> None:
+    """So sending it again does not add a second webhook, and does not change one twice."""
+    path = await add(ada)
+    for action, function in (("/webhooks", "monitor.create_webhook"), (path, "monitor.update_webhook")):
+        key = key_of(await ada.open(action), action)
+        ada.requester.failing = function
+        unknown = await ada.send(action, key=key, url=URL)
+        assert unknown.status_code == 504 and key_of(unknown, action) == key
+        ada.requester.failing = ""
+        await ada.send(action, key=key, url=URL)
+        first, second = [id for name, id in zip(ada.requester.sent, ada.requester.ids, strict=True) if name == function][-2:]
+        assert first == second
+        refused = await ada.send(action, key=key, url="http://10.0.0.1/x")
+        assert refused.status_code == 422 and key_of(refused, action)[:36] != key[:36]
 
 
 async def test_a_test_is_delivered_shown_and_sent_again(ada: Browser) -> None:

@@ -13,6 +13,12 @@ from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.kernel import Model
 
+Scope = Literal["application", "environment"]
+
+
+def _scope(entry: Entry) -> Scope:
+    return "environment" if entry.scope else "application"
+
 
 class ConfigurationEntryView(Model):
     name: str
@@ -21,7 +27,7 @@ class ConfigurationEntryView(Model):
     """None for a secret: secrets are write-only."""
     version: int
     """The version that set it."""
-    scope: Literal["application", "environment"]
+    scope: Scope
     changed_at: datetime
 
 
@@ -35,6 +41,14 @@ class ConfigurationDifferenceView(Model):
     """Of either value."""
     before: str | None
     after: str | None
+    before_scope: Scope | None = None
+    """Where the value of the release was set; None if the release does not have the name."""
+    after_scope: Scope | None = None
+    """Where the newest value is set; None if the name was removed."""
+    before_version: int | None = None
+    """The version that set the value of the release."""
+    after_version: int | None = None
+    """The version that set the newest value."""
 
     @classmethod
     def of(cls, name: str, released: Entry | None, newest: Entry | None) -> Self:
@@ -44,6 +58,10 @@ class ConfigurationDifferenceView(Model):
             is_secret=any(each is not None and each.is_secret for each in (released, newest)),
             before=released.value if released else None,
             after=newest.value if newest else None,
+            before_scope=_scope(released) if released else None,
+            after_scope=_scope(newest) if newest else None,
+            before_version=released.version if released else None,
+            after_version=newest.version if newest else None,
         )
 
 
@@ -93,7 +111,7 @@ class ConfigurationView(Model):
                 secret=each.is_secret,
                 value=each.value,
                 version=each.version,
-                scope="environment" if each.scope else "application",
+                scope=_scope(each),
                 changed_at=each.created_at,
             )
             for each in entries

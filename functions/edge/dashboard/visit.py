@@ -1,6 +1,7 @@
 """One request of a person: who it is, the calls it makes, and the page it ends with."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,10 @@ ALL_TEAMS = "all"
 MAX_FORM_BYTES = 256 * 1024
 KEY_FIELD = "key"
 """The hidden field of every form: its value makes a form that is sent twice take effect once."""
+
+FORM_KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+"""What the keys of all forms of a page begin with."""
+SERVER_ERROR = 500
 
 NOT_PERMITTED = (403, 404, 409)
 """409: of members and invitations of a personal team, which has none."""
@@ -108,7 +113,10 @@ class Visit:
         return await self.api.download(function, self.visitor, fields)
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
-        html = self.templates.get_template(template).render(visit=self, path=self.path, form_key=str(new_id()), done=self.query("done"), **values)
+        """After a server error, when it is unknown whether a command took effect, forms keep their keys: sent again, it takes effect once."""
+        key = FORM_KEY.match((self._form or {}).get(KEY_FIELD, "")) if status >= SERVER_ERROR else None
+        form_key = key[0] if key else str(new_id())
+        html = self.templates.get_template(template).render(visit=self, path=self.path, form_key=form_key, done=self.query("done"), **values)
         return HTMLResponse(html, status)
 
     def confirmation(self, next_page: str, problem: ApiProblem | None = None) -> Response:
@@ -145,6 +153,16 @@ async def optional(call: Awaitable[Any]) -> Any:
     try:
         return await call
     except ApiProblem:
+        return None
+
+
+async def available(call: Awaitable[Any]) -> Any:
+    """The result of a call; None if its context is away or fails. Raises ApiProblem for any other refusal."""
+    try:
+        return await call
+    except ApiProblem as problem:
+        if problem.status < SERVER_ERROR:
+            raise
         return None
 
 

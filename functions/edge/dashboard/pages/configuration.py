@@ -9,6 +9,7 @@ from starlette.responses import Response
 from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.forms import respond_refused
 from functions.edge.dashboard.pages.page import Page
+from functions.edge.dashboard.pages.undo import Undo
 from functions.edge.dashboard.visit import Form, Visit, gather
 
 ALL = ""
@@ -39,12 +40,18 @@ async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
         problem.status if problem else 200,
         application=application,
         environments=names,
+        idle=_idle(environments),
         environment=environment,
         configuration=configuration,
         pending=await _pending(visit, {environment: configuration} if environment else dict.fromkeys(_deployed(application, names))),
         values=form,
         problem=problem,
     )
+
+
+def _idle(environments: Json) -> dict[str, str]:
+    """The environments that run nothing, and why. They get the newest configuration when they run again."""
+    return {each["name"]: "stopped" if each["stoppedAt"] else "paused" for each in environments["items"] if each["stoppedAt"] or each["pausedAt"]}
 
 
 def _deployed(application: Json, names: list[str]) -> list[str]:
@@ -58,7 +65,11 @@ async def _pending(visit: Visit, configurations: dict[str, Any]) -> dict[str, Js
     application_id = visit.path_value("id")
     views = await gather(*(visit.call("deploy.environment_configuration", applicationId=application_id, environment=name) for name in missing))
     found = {**configurations, **dict(zip(missing, views, strict=True))}
-    return {name: view["released"] for name, view in found.items() if view["released"] and view["released"]["differences"]}
+    return {name: _with_undo(view["released"]) for name, view in found.items() if view["released"] and view["released"]["differences"]}
+
+
+def _with_undo(released: Json) -> Json:
+    return {**released, "differences": [{**each, "undo": Undo.of(each)} for each in released["differences"]]}
 
 
 async def change(visit: Visit) -> Response:
@@ -67,10 +78,12 @@ async def change(visit: Visit) -> Response:
     change: Json = {"deploy": "deploy" in form}
     if "unset" in form:
         change["unset"] = [form["unset"]]
-    elif form.get("secretLines"):
+    elif "secretLines" in form:
         values, faults = parse_lines(form["secretLines"])
         if faults:
             return await _page(visit, ApiProblem(422, "Some lines are not NAME=VALUE", f"Correct {_lines(faults)}."))
+        if not values:
+            return await _page(visit, ApiProblem(422, "No line sets a value", "Write at least one line NAME=VALUE that is no comment."))
         change["secrets" if "is_secret" in form else "variables"] = values
     else:
         change["secrets" if "is_secret" in form else "variables"] = {form.get("name", ""): form.get("secretValue", "")}
@@ -102,22 +115,18 @@ async def release(visit: Visit) -> Response:
 
 
 async def undo(visit: Visit) -> Response:
-    """Give a variable the value that it has in what runs, or remove it if it has none there. Values of secrets are not known."""
+    """Give an environment the value that it runs with, as the page has shown it."""
     form, application_id = await visit.form(), visit.path_value("id")
     environment, name = form.get("of", ""), form.get("name", "")
     view = await visit.call("deploy.environment_configuration", applicationId=application_id, environment=environment)
     differences = view["released"]["differences"] if view["released"] else []
-    found = next((each for each in differences if each["name"] == name and is_undoable(each)), None)
-    if found is None:
+    found = next((each for each in differences if each["name"] == name), None)
+    undo = Undo.of(found) if found else None
+    if undo is None:
         return await _page(visit, ApiProblem(409, "There is nothing to undo", "It was released or undone in the meantime."))
-    scopes = [each["scope"] for each in view["entries"] if each["name"] == name]
-    scope = ALL if scopes == ["application"] else environment
-    change: Json = {"unset": [name]} if found["before"] is None else {"variables": {name: found["before"]}}
-    return await _configure(visit, {**change, "deploy": False}, scope)
-
-
-def is_undoable(difference: Json) -> bool:
-    return not difference["isSecret"] or difference["change"] == "added"
+    if undo.versions != form.get("versions"):
+        return await _page(visit, ApiProblem(409, f"{name} has changed in the meantime", "Nothing was undone. Compare the values again."))
+    return await _configure(visit, {**undo.change, "deploy": False}, ALL if undo.is_shared else environment)
 
 
 async def _configure(visit: Visit, change: Json, scope: str | None = None) -> Response:
@@ -136,6 +145,8 @@ async def _configure(visit: Visit, change: Json, scope: str | None = None) -> Re
     if len(deployments) == 1:
         return visit.redirect(f"/apps/{application_id}/deployments/{deployments[0]['id']}", done="configuration-deploying")
     done = "configuration-deploying" if deployments else "configuration-saved"
+    if not deployments and change["deploy"] and scope in _idle(await visit.call("deploy.environments", applicationId=application_id)):
+        done = "configuration-waiting"
     return visit.redirect(path, done=done, **({"environment": environment} if environment else {}))
 
 

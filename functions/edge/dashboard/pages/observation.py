@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
-from functions.edge.dashboard.api import ApiProblem
+from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.charts import line_chart
 from functions.edge.dashboard.formats import parse_time
 from functions.edge.dashboard.gantt import bars
@@ -14,15 +14,20 @@ from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.stream import Event, stream_response
 from functions.edge.dashboard.visit import Visit, gather
 
-LINES, MAX_CONTEXT_LINES = "200", "1000"
+LINES, CONTEXT_LINES = "200", "500"
 CONTEXT = timedelta(seconds=30)
-"""Before and after the line whose context is shown."""
+"""Before and after the line whose context is shown, with at most CONTEXT_LINES each."""
+FIRST = "0"
+"""The position before all lines: to read on from the begin of a time."""
+MOMENTS = range(2000, 9000)
+"""Years of moments whose lines are shown."""
 UNPROCESSABLE = 422
 TAIL_SECONDS = 1.0
 MAX_TAIL_SECONDS = 15 * 60
 RANGES = {"1h": (timedelta(hours=1), 60), "6h": (timedelta(hours=6), 300), "24h": (timedelta(hours=24), 900), "7d": (timedelta(days=7), 3600)}
 """Name → length, and seconds of a point."""
-FILTERS = ("environment", "component", "search", "where")
+PLACE = ("environment", "component")
+FILTERS = (*PLACE, "search", "where")
 
 
 def _log_filter(visit: Visit) -> dict[str, str]:
@@ -30,16 +35,20 @@ def _log_filter(visit: Visit) -> dict[str, str]:
 
 
 async def logs(visit: Visit) -> Response:
-    """The newest lines that match, or all lines around a moment. A condition that cannot be read is explained on the page."""
+    """The newest lines that match, or those around a moment, of one environment and part.
+
+    A condition that cannot be read is explained on the page.
+    """
     application_id, around = visit.path_value("id"), _moment(visit.query("around"))
-    span = {"from": (around - CONTEXT).isoformat(), "to": (around + CONTEXT).isoformat()} if around else _log_filter(visit)
-    limit = MAX_CONTEXT_LINES if around else LINES
+    chosen = {name: value for name, value in _log_filter(visit).items() if not around or name in PLACE}
     problem: ApiProblem | None = None
     application, environments = await gather(
         visit.call("deploy.application", applicationId=application_id), visit.call("deploy.environments", applicationId=application_id)
     )
     try:
-        log = await visit.call("monitor.logs", applicationId=application_id, limit=limit, **span)
+        log = (
+            await _around(visit, around, chosen) if around else await visit.call("monitor.logs", applicationId=application_id, limit=LINES, **chosen)
+        )
     except ApiProblem as refused:
         if refused.status != UNPROCESSABLE:
             raise
@@ -50,19 +59,30 @@ async def logs(visit: Visit) -> Response:
         application=application,
         environments=[each["name"] for each in environments["items"]],
         log=log,
-        filter={} if around else _log_filter(visit),
+        filter=chosen,
         around=around.isoformat() if around else "",
         problem=problem,
     )
 
 
+async def _around(visit: Visit, moment: datetime, chosen: dict[str, str]) -> Json:
+    """The last lines before a moment and the first ones from it on: however many there are, those of the moment are among them."""
+    begin, middle, end = ((moment + offset).isoformat() for offset in (-CONTEXT, timedelta(0), CONTEXT))
+    fields = {"applicationId": visit.path_value("id"), "limit": CONTEXT_LINES, **chosen}
+    before, following = await gather(
+        visit.call("monitor.logs", **fields, **{"from": begin, "to": middle}),
+        visit.call("monitor.logs", **fields, **{"from": middle, "to": end}, after=FIRST),
+    )
+    return {**following, "lines": before["lines"] + following["lines"]}
+
+
 def _moment(text: str) -> datetime | None:
-    """A time with its zone; None for anything else."""
+    """A time with its zone; None for anything else, and far from now."""
     try:
         moment = parse_time(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else None
+    return moment if moment.tzinfo and moment.year in MOMENTS else None
 
 
 async def tail(visit: Visit) -> Response:

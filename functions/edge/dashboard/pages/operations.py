@@ -8,7 +8,7 @@ from starlette.responses import Response
 from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.forms import submit
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit, gather
+from functions.edge.dashboard.visit import Visit, available, gather
 
 CONTEXTS = ("auth", "billing", "deploy", "monitor")
 RANGES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
@@ -19,15 +19,22 @@ REGISTRATIONS = "/operations/registrations"
 
 
 async def health(visit: Visit) -> Response:
-    """State and backlog of each context. Reading the metrics of functions is allowed to administrators only, and so is this page."""
-    (_, report), view = await gather(visit.api.health.report(is_fresh=True), visit.call("monitor.function_metrics"))
-    failing = [each for each in sorted(view["functions"], key=_by_trouble) if each["failed"] or each["deadLetters"]]
+    """State and backlog of each context, and what functions did, unless monitor is away.
+
+    Raises ApiProblem 403, before contexts are asked.
+    """
+    if not visit.is_administrator:
+        raise ApiProblem(403, "You do not have permission to do this", "Only administrators of the installation see its health.")
+    (_, report), view = await gather(visit.api.health.report(is_fresh=True), available(visit.call("monitor.function_metrics")))
+    functions = view["functions"] if view else []
+    failing = [each for each in sorted(functions, key=_by_trouble) if each["failed"] or each["deadLetters"]]
     return visit.render(
         "operations/health.html",
         report=report,
         contexts=[_context_state(each) for each in report["services"]],
         failing=failing[:MAX_FAILING],
-        totals={name: sum(each[name] for each in view["functions"]) for name in ("executions", "failed", "coldStarts")},
+        has_figures=view is not None,
+        totals={name: sum(each[name] for each in functions) if view else None for name in ("executions", "failed", "coldStarts")},
     )
 
 
