@@ -12,6 +12,6 @@ Invariants:
 It does not own sessions and quotas (contexts), TLS (Knative's ingress) and retries (clients repeat with an Idempotency-Key).
 """
 
-from functions.edge.gateway.gateway import open_edge
+from functions.edge.gateway.opening import open_edge
 
 __all__ = ["open_edge"]

@@ -9,17 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
-from os import getpid
-from socket import gethostname
 
 import orjson
 from starlette.requests import Request
 
 from functions.edge.gateway import deprecation, envelope, fields, parsing, responses
-from functions.edge.gateway.api_tokens import ApiTokenExchange
 from functions.edge.gateway.cache.purges import Purges
 from functions.edge.gateway.cors import Cors
-from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
 from functions.edge.gateway.event_streams import EventStreams
 from functions.edge.gateway.exchange import Exchange, end_span, log_request
 from functions.edge.gateway.forms import BoundForm
@@ -33,17 +29,10 @@ from functions.edge.gateway.routing import FIELDS, Route, Table
 from functions.edge.gateway.scrape import metrics_response
 from functions.edge.gateway.traffic import Traffic
 from functions.kernel import Caller, Client, Clock, Unauthenticated, Unavailable, new_id
-from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry
-from functions.runtime.config.settings import Settings
-from functions.runtime.config.telemetry import open_tracer
-from functions.runtime.config.variables import AMQP_URL
-from functions.runtime.messaging.bus import Bus, Reply
-from functions.runtime.security.encryption import Sealer
-from functions.runtime.security.tokens import AccessTokens
+from functions.runtime.messaging.bus import Reply
 from functions.runtime.serving.fault_responses import log_fault
 from functions.wire.cloudevents import new_message
-from functions.wire.execution_counts import EXECUTIONS_COUNTED
 from functions.wire.trace_context import new_span
 from functions.wire.tracing import NO_TRACER, Tracer
 
@@ -288,19 +277,3 @@ class Gateway:
         page = self._pages.form_result(bound, response)
         page.add_all(limit_headers)
         return page
-
-
-async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
-    """Open the gateway. It connects to RabbitMQ in the background and responds with 503 until it is connected."""
-    bus = Bus(settings.following(AMQP_URL), name="edge.gateway", timeout_seconds=2.0, replies=True)
-    clock = clock or SystemClock()
-    sessions = EndedSessions(bus, clock)
-    sealer = Sealer(settings)
-    verifier = SessionVerifier(AccessTokens(settings), sessions, ApiTokenExchange(bus, sealer.seal, clock))
-    tracer = open_tracer(settings, "capsule-gateway", f"{gethostname()}-{getpid()}")
-    gateway = Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings), tracer)
-    sessions.follow()
-    gateway.purges.follow(bus)
-    bus.receive(EXECUTIONS_COUNTED, gateway.on_executions_counted)
-    bus.open()
-    return gateway
