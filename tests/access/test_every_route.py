@@ -85,8 +85,8 @@ READABLE_BY_TOKENS = (
 """What an API token reads of its account. Nothing else of auth is open to it: a token cannot change or list what signs the account in."""
 
 
-SESSIONS_OF_ADMINISTRATORS = ("auth.mailbox", "auth.mailbox_email")
-"""What no API token of an administrator reads: e-mails contain links that sign in."""
+SESSIONS_ONLY = ("auth.mailbox", "auth.mailbox_email", "deploy.protect_environment")
+"""What no API token does: e-mails contain links that sign in, and a program must not lift the protection of production."""
 
 
 @dataclass
@@ -379,7 +379,7 @@ async def test_an_api_token_may_do_what_its_scopes_say_and_no_route_of_the_accou
         refused = await walk.ask(route, replace(owner, scopes=frozenset(Scope) - {scope}))
         assert (refused.status, refused.slug) == (403, "forbidden"), (route.name, refused)
         is_of_account = route.declaration.context == "auth" and owner is OWNER and route.name not in READABLE_BY_TOKENS
-        assert (scope is None) == (is_of_account or route.name in SESSIONS_OF_ADMINISTRATORS), route.name
+        assert (scope is None) == (is_of_account or route.name in SESSIONS_ONLY), route.name
         if scope is not None and route.declaration.kind is Kind.QUERY:
             allowed = await walk.ask(route, replace(owner, scopes=frozenset({scope})))
             assert allowed.status not in (401, 403), (route.name, allowed)

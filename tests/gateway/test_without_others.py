@@ -46,6 +46,7 @@ def broken_output(kind: str) -> Iterator[tuple[IO[bytes], Any]]:
         reader.stdin = None  # nothing was written here that could be flushed
 
 
+@proof("recovery")
 @pytest.mark.parametrize("kind", ["reader killed", "full disk"])
 def test_processes_go_on_when_nobody_takes_their_output(kind: str, postgres: Any, rabbitmq: Any, tmp_path: Path) -> None:
     with (

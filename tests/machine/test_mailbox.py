@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from knative.machine import mailbox, up
+from knative.machine import knative_process, mailbox
 from knative.machine.home import Home, Ports
 from knative.machine.problems import Problem
 
@@ -69,5 +69,5 @@ def test_an_empty_mailbox_and_an_email_without_a_link_are_reported(tmp_path: Pat
 
 def test_the_maildir_is_there_before_knative_gives_it_to_the_functions(tmp_path: Path) -> None:
     home = Home(tmp_path, Ports(0), {})
-    up._create_shared_folders(home)
+    knative_process._create_shared_folders(home)
     assert {path.name for path in home.mail.iterdir()} == {"cur", "new", "tmp"}

@@ -8,6 +8,7 @@ import pytest
 
 from knative.machine import leftovers, processes
 from knative.machine.rabbitmq import RabbitMQ
+from tests.proof import proof
 from tests.servers import Brokers
 
 
@@ -48,6 +49,7 @@ def test_the_process_that_holds_a_port_is_found(own_rabbitmq: RabbitMQ) -> None:
     assert processes.find_port_holder(own_rabbitmq.home.ports.gateway) is None
 
 
+@proof("recovery")
 def test_rabbitmq_starts_after_a_kill_with_a_torn_cookie_and_an_epmd_that_is_not_recorded(own_rabbitmq: RabbitMQ) -> None:
     server = processes.find_running(own_rabbitmq.home, "rabbitmq")
     assert server is not None

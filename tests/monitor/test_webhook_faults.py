@@ -224,5 +224,6 @@ async def test_a_delivery_is_due_from_when_it_was_stored(monitor: Monitor) -> No
 async def test_the_repeated_erasure_deletes_webhooks_too(monitor: Monitor) -> None:
     await monitor.publish(UserDeleted(user_id=ADA.user_id, at=NOW))
     await add(monitor)  # a command that was running when the user was deleted
+    monitor.clock.advance(hours=1)
     await monitor.run("monitor.housekeeping")
     assert monitor.port(ports.WebhookStore).rows == {}

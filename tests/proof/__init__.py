@@ -35,6 +35,7 @@ PROOFS = {
                 "tests/journeys/test_accidents.py",
                 "tests/journeys/test_interrupted_up.py",
                 "tests/journeys/test_grouped.py",
+                "tests/machine/test_rabbitmq.py",
                 "tests/gateway/test_live.py",
                 "tests/gateway/test_without_others.py",
                 "tests/deploy/test_through_runtime.py",

@@ -56,6 +56,7 @@ def test_rabbitmqs_alarm_delays_what_is_told_and_loses_nothing(
     world.close()
 
 
+@proof("recovery")
 def test_the_status_shows_unroutable_messages(own_rabbitmq: Any) -> None:
     home = own_rabbitmq.home
     assert messages.unroutable(home) == Row("unroutable", State.IDLE, "not known yet"), "the queue does not exist yet"

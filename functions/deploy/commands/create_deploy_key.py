@@ -28,7 +28,7 @@ async def create_deploy_key(
     permit: Permit,
     clock: Clock,
 ) -> Done[DeployKeyView]:
-    application = await applications.lock(await control.to_all_environments(permit, request.application_id))
+    application = await applications.lock(await control.to_application(permit, request.application_id))
     access = await accesses.get(application.id)
 
     if access.key is None:
