@@ -38,6 +38,7 @@ class Application:
     def __init__(self, installation: Installation, project: Project, files: Json) -> None:
         self._installation = installation
         self._api, self._figures, self._project = installation.api, installation.figures, project
+        self._in_production = self._before_promotion = ""
         name = project.name.replace(" ", "-")
         self.repository = repositories.create(installation.home, name, files)
         self._path = f"/v1/apps/{self._api.post('/v1/apps', {'name': name, 'repository': self.repository.url})['id']}"
@@ -61,11 +62,16 @@ class Application:
         self._wait_until_ended(self._request("configuration change → first answer", change, f" {value};")["id"])
 
     def promote(self, version: str) -> None:
+        self._before_promotion, self._in_production = self._in_production, version
         body = {"from": STAGING, "to": PRODUCTION}
         accepted = self._request("promote → first answer", lambda: self._api.post(f"{self._path}/promotions", body), f"{version} ", PRODUCTION)
         self._wait_until_ended(accepted["id"])
 
-    def roll_back(self, version: str) -> None:
+    def roll_back(self) -> None:
+        """Return to what served before the last promotion; nothing after the first one."""
+        if not self._before_promotion:
+            return
+        version = self._in_production = self._before_promotion
         path = f"{self._path}/environments/{PRODUCTION}/rollbacks"
         self._wait_until_ended(self._request("rollback → first answer", lambda: self._api.post(path, {}), f"{version} ", PRODUCTION)["id"])
 
@@ -129,8 +135,7 @@ def measure(measured: Sequence[Installation], projects: Sequence[Project], round
                 if project is projects[0]:
                     application.configure(f"greeting-{number}")
                     application.promote(f"version-{number}")
-                    if number > 1:
-                        application.roll_back(f"version-{number - 1}")
+                    application.roll_back()
             log(f"{project.name}, round {number} of {rounds}")
     return bare
 
