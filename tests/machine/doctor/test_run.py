@@ -21,7 +21,7 @@ from knative.machine.home import Home, Ports
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
-    return Home(tmp_path / "state", Ports(41_000), {})
+    return Home(tmp_path / "state", Ports(24_500), {})  # all below the ports that the kernel gives to clients
 
 
 def test_all_checks_run_before_the_first_up_and_change_nothing(home: Home) -> None:
