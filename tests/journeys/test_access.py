@@ -40,6 +40,8 @@ class People:
 
 
 def send(person: Person, route: Route, ids: dict[str, Any]) -> httpx.Response:
+    if route.name.startswith("billing.operation"):
+        ids = ids | {"operationId": ids["creditNoteId"]}
     fields = valid_input(route, {name: value for name, value in ids.items() if name != "teamId" or BY_ROUTE[route.name] is Access.TEAM})
     path = re.sub(r"{(\w+)}", lambda match: str(fields.pop(match[1])), route.path)
     return person.send(route.method, path, fields if route.takes_body else None)
@@ -73,6 +75,7 @@ def people(whole: Whole) -> People:
     delivery = owner.post(f"/v1/webhooks/{webhook['id']}/test", {}, 202)
     team = owner.post("/v1/teams", {"name": "The owner's"}, 201)
     invitation = owner.post(f"/v1/teams/{team['id']}/invitations", {"email": f"guest-{owner.email}", "role": "viewer"}, 201)
+    account = owner.post(f"/v1/teams/{team['id']}/service-accounts", {"name": "ci", "role": "viewer"}, 201)
     rule = owner.post(f"{path}/alert-rules", {"kind": "latency", "threshold": 5000}, 201)
     assert owner.send("PUT", "/v1/users/me/email-change", {"email": f"new-{owner.email}", "password": owner.password}).status_code == 202
     subscribed = owner.send("POST", "/v1/billing/subscription", {"plan": "pro", "paymentMethod": "pm_card_visa"})
@@ -87,6 +90,7 @@ def people(whole: Whole) -> People:
         "webhookId": webhook["id"],
         "teamId": team["id"],
         "invitationId": invitation["id"],
+        "serviceAccountId": account["id"],
         "passkeyId": register_passkey(whole, owner),
         "identityId": str(uuid4()),  # no identity provider: nobody has one
         "deliveryId": delivery["deliveryId"],
