@@ -13,7 +13,7 @@ from cli.operation_events import POLL_SECONDS, OperationEvents
 from cli.output import Output
 from cli.render import deployments as render
 
-UNCHANGED_SECONDS = 30.0  # a deployment that tells no change is asked for nevertheless
+UNCHANGED_SECONDS = 30.0  # a deployment without an event is requested nevertheless
 QUIET_SECONDS = 10.0  # a build log without an end marker is given up when no line came for this long
 END_OF_BUILD_LOG = ("==> Stored ", "==> Failed")  # as builder and registry write it
 FAILURE = "==> Failed"  # the failure that ends the command says the same as this line and those that follow it

@@ -1,4 +1,4 @@
-"""Files that are written atomically, and that only their owner may read unless their mode says otherwise."""
+"""Files that are written atomically, and that only their owner may read unless their mode allows others."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""Pages of git hosts about a commit. Only for hosts whose addresses are known; nothing is asked of them."""
+"""Pages of git hosts about a commit. only for known hosts; no request is made to them."""
 
 import re
 from urllib.parse import quote

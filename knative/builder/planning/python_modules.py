@@ -166,7 +166,7 @@ def _wrapped(call: ast.Call, interface_of: Callable[[ast.Call], str]) -> str:
 def _conventional(path: str, module: ast.Module, imports: Mapping[str, str]) -> Application | None:
     """asgi.py and wsgi.py hold an application by convention, whatever makes it.
 
-    With `imports`, only a variable `application` that wraps what the module has otherwise: `application = Middleware(app)`.
+    With `imports`, only a variable `application` that wraps what the module has before: `application = Middleware(app)`.
     """
     stem = path.rpartition("/")[2].removesuffix(".py")
     if stem not in (ASGI, WSGI):

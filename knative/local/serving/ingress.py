@@ -145,7 +145,7 @@ class Ingress:
         return Listener(listening, handle, max_connections, name)
 
     def listen_with_tls(self, listening: socket.socket, lookup: Lookup, name: str) -> Listener:
-        """Serve a socket over TLS, from the start of the ingress until it stops; who speaks plain HTTP is told so.
+        """Serve a socket over TLS, from the start of the ingress until it stops; a client that speaks plain HTTP gets an explanation.
 
         The listener owns the socket; the caller closes the listener.
         """

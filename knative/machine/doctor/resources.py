@@ -79,7 +79,7 @@ def check_clock(_: Home, now: datetime) -> Iterator[Finding]:
 
 
 def _is_synchronized() -> bool | None:
-    """What the kernel says; None where it cannot be asked. Reading needs no privilege (adjtimex(2), modes = 0)."""
+    """What the kernel reports; None where it cannot be read. Reading needs no privilege (adjtimex(2), modes = 0)."""
     try:
         state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))
     except (AttributeError, OSError):

@@ -1,4 +1,4 @@
-"""What the databases hold: versions of migrations, dead letters, the outbox. External databases are asked as their owners."""
+"""What the databases hold: versions of migrations, dead letters, the outbox. External databases are read as their owners."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
