@@ -72,7 +72,7 @@ def sign_up(page: Page, whole: Whole) -> Person:
     page.get_by_role("link", name="Sign in").click()
     page.get_by_label("E-mail address").fill(person.email)
     page.get_by_label("Password").fill(person.password)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("heading", name="Applications", exact=True).wait_for()
     return person
 
