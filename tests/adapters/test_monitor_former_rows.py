@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from functions.monitor.adapters.alerts import PostgresAddresses, PostgresRules
+from functions.monitor.adapters.logs import PostgresLogs
 from functions.monitor.adapters.postgres import PostgresApplications
-from functions.monitor.adapters.series import PostgresLogs
 from functions.monitor.domain.applications import PLATFORM
 from functions.monitor.domain.logs import LogFilter
 from functions.monitor.domain.rules import NoData, RuleKind
@@ -77,6 +77,10 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.insert("webhooks", id=uuid4(), user_id=owner, **webhook)
     former.migrate_through(14)
     assert former.rows("SELECT secret, created_by, oldest_secret FROM webhooks") == [("sealed", None, None)]
+    former.migrate_through(16)
+    former.migrate_through(21)
+    blocks = former.rows("SELECT application_id, last_position - first_position + 1, at > first_at, filter FROM log_blocks")
+    assert blocks == [(application, len(LINES), True, b"")], "a search reads all former lines"
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 
