@@ -13,7 +13,7 @@ from pathlib import Path
 
 from knative.machine.home import PROJECT
 from knative.machine.problems import Problem
-from tests.bench import deployments, gateway, logs, rows
+from tests.bench import deployments, gateway, logs, many, rows
 from tests.bench.load import Missing
 from tests.bench.peers import Peer, peers
 from tests.bench.report import Row, chart, table
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--deployments", nargs=argparse.REMAINDER, metavar="OPTION", help="measure deployments instead (--deployments --help)")
     parser.add_argument("--gateway", nargs=argparse.REMAINDER, metavar="OPTION", help="measure the gateway instead (--gateway --help)")
     parser.add_argument("--logs", nargs=argparse.REMAINDER, metavar="OPTION", help="measure log lines instead (--logs --help)")
+    parser.add_argument("--many", nargs=argparse.REMAINDER, metavar="OPTION", help="measure many applications at zero instead (--many --help)")
     options = parser.parse_args(arguments)
     rounds, seconds = options.rounds or (2 if options.quick else 5), options.seconds or (3.0 if options.quick else 10.0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # exit through `finally`, which stops the servers
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return gateway.main(options.gateway)
     if options.logs is not None:
         return logs.main(options.logs)
+    if options.many is not None:
+        return many.main(options.many)
     home = fresh_home("capsule-bench-")
     pushed, consuming = Capsule(home, "Capsule, pushed", consumes=False), Capsule(home, "Capsule", consumes=True)
     others: list[Peer] = []
