@@ -34,6 +34,7 @@ from functions.runtime.config.wiring import NothingProvides
 from functions.runtime.serving import main
 from functions.runtime.serving.fault_responses import answer_faults
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol
+from functions.runtime.serving.idle_server import IdleServer
 from functions.runtime.serving.process import Process
 from functions.wire.attach_channels import MAX_MESSAGE_BYTES
 from functions.wire.queue_consumption import ACTIVITY, PodActivity, consumed_queues
@@ -60,7 +61,7 @@ def listening_socket() -> socket.socket:
     return bound
 
 
-class Server(uvicorn.Server):
+class Server(IdleServer):
     """Drains before the process exits. uvicorn raises the signal again after its shutdown, which would end the process first."""
 
     process: Process

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from functions.runtime.serving.idle_server import IdleServer
 from functions.wire.attach_channels import MAX_MESSAGE_BYTES
 from knative.local.api.app import API
 from knative.local.api.attach import FindStreams
@@ -25,7 +26,7 @@ CLOSE_TIMEOUT_SECONDS = 1
 class PortInUse(OSError): ...
 
 
-class _Server(uvicorn.Server):
+class _Server(IdleServer):
     """A server without signal handlers: the process has its own."""
 
     @contextmanager
