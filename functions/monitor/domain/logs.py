@@ -64,7 +64,7 @@ class LogFilter:
         )
 
 
-CLOSE_AFTER = 50_000
+CLOSE_AFTER = 20_000
 """Lines. A search reads every line that is not closed."""
 
 MAX_PAGE_BYTES = 4 << 20
