@@ -25,7 +25,15 @@ from functions.kernel.declaration import Declaration, Kind, Order
 from functions.kernel.decorators import command, effect, every, on, query, saga
 from functions.kernel.former_versions import FormerVersion
 from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
-from functions.kernel.operations import OperationBase, OperationProblem, OperationProgress, OperationState, OperationStepView
+from functions.kernel.operations import (
+    OperationBase,
+    OperationProblem,
+    OperationProgress,
+    OperationState,
+    OperationStepView,
+    check_operation,
+    names_operation,
+)
 from functions.kernel.outcome import (
     Conflict,
     Done,
@@ -137,6 +145,7 @@ __all__ = [
     "Work",
     "after",
     "check_application",
+    "check_operation",
     "check_some_environment",
     "check_team",
     "command",
@@ -145,6 +154,7 @@ __all__ = [
     "every",
     "json_pointer",
     "missing_steps",
+    "names_operation",
     "new_id",
     "on",
     "query",

@@ -100,6 +100,8 @@ class Declaration:
     """Whether the gateway may keep the response of a query."""
     former: tuple[FormerVersion, ...] = ()
     """Former versions of its route, newest first."""
+    without_operation: str = ""
+    """Of a command with a response 202: why it names no operation."""
 
     @cached_property
     def context(self) -> str:

@@ -53,6 +53,7 @@ def command(
     version: int = 1,
     rate: RateClass | None = None,
     former: Sequence[FormerVersion] = (),
+    without_operation: str = "",
 ) -> Callable[[F], F]:
     """Declare a command.
 
@@ -63,6 +64,7 @@ def command(
     `has_audit_entry`: False for what programs repeat by themselves, such as the refresh of a session.
     `rate`: which rate limits apply to its route, where the default is wrong (`RateClass`).
     `former`: versions of its route that still answer, newest first.
+    `without_operation`: why a response 202 has no field `operation_id`.
     """
     return _declare(
         Kind.COMMAND,
@@ -82,6 +84,7 @@ def command(
         version=version,
         rate=rate,
         former=tuple(former),
+        without_operation=without_operation,
     )
 
 

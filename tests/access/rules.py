@@ -60,7 +60,7 @@ RULES: dict[Access, str] = {
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts
         monitor.create_alert_channel monitor.create_alert_rule monitor.delete_alert_channel monitor.delete_alert_rule monitor.logs
         monitor.metrics monitor.try_alert_channel
-        billing.operation billing.operation_events
+        auth.operation auth.operation_events billing.operation billing.operation_events monitor.operation monitor.operation_events
         monitor.timeline
     """,
     Access.ADMIN: """
