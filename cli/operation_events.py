@@ -23,11 +23,16 @@ MAX_FAILURES = 3
 """Attempts in a row without an event, after which the command polls."""
 
 
+def operation_path(operation_id: str, context: str = "") -> str:
+    return f"/v1/operations/{f'{context}/' if context else ''}{segment(operation_id)}"
+
+
 class OperationEvents:
     """A context manager. `wait` is for one thread."""
 
-    def __init__(self, api: Client, operation_id: str) -> None:
-        self._api, self._path = api, f"/v1/operations/{segment(operation_id)}/events"
+    def __init__(self, api: Client, operation_id: str, context: str = "") -> None:
+        """`context`: whose operation it is, as in its path; empty for deploy."""
+        self._api, self._path = api, f"{operation_path(operation_id, context)}/events"
         self._changed, self._closed = threading.Event(), threading.Event()
         self._is_followed = False
         self._last_id = ""

@@ -147,6 +147,19 @@ class BeginProviderLogin(TypedDict):
     provider: str
 
 
+CallerKind: TypeAlias = "Literal['user', 'service-account']"
+
+
+class CallerView(TypedDict):
+    kind: CallerKind
+    id: str
+    name: str
+    email: str | None
+    teamId: str
+    roles: list[str]
+    scopes: list[Scope] | None
+
+
 class ChainedEntryView(TypedDict):
     """`hash`: SHA-256 of the canonical JSON of `entry`. `personal`: null once it is erased with the user's account."""
 

@@ -98,6 +98,7 @@ def query(
     deadline_seconds: float = 10.0,
     is_session_only: bool = False,
     allows_service_accounts: bool = False,
+    needs_scope: bool = True,
     version: int = 1,
     rate: RateClass | None = None,
     cache: Cache | None = None,
@@ -106,6 +107,7 @@ def query(
     """Declare a query. It runs read-only and stores nothing.
 
     `is_session_only`: API tokens cannot call it. `allows_service_accounts`: with `allow=OWN_ACCOUNT`, it has an answer for them too.
+    `needs_scope`: False if an API token of any scope may call it.
     `cache`: the gateway may keep its response. `former`: versions of its route that still answer, newest first.
     """
     return _declare(
@@ -118,6 +120,7 @@ def query(
         deadline_seconds=deadline_seconds,
         is_session_only=is_session_only,
         allows_service_accounts=allows_service_accounts,
+        needs_scope=needs_scope,
         version=version,
         rate=rate,
         cache=cache,

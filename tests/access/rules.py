@@ -24,7 +24,7 @@ RULES: dict[Access, str] = {
     Access.ACCOUNT: """
         auth.email_delivery auth.lift_own_suppression
         auth.audit auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile
-        auth.registration
+        auth.registration auth.me
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
         auth.create_token auth.tokens auth.begin_second_factor auth.confirm_identity auth.disable_second_factor auth.enable_second_factor
         auth.replace_recovery_codes auth.second_factor auth.accept_invitation auth.create_team auth.permissions auth.teams

@@ -19,6 +19,7 @@ WITHOUT_PAGE = {
     "auth.audit_chain": "for a file that can be verified: capsule audit export",
     "billing.customer": "the billing page shows it",
     "billing.handle_stripe_webhook": "for Stripe",
+    "auth.me": "for programs: capsule whoami",
     "auth.operation": "for programs: the account's page shows it",
     "auth.operation_events": "for programs: the account's page shows it",
     "billing.operation": "for programs: the invoice's page shows it",

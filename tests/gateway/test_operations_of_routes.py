@@ -27,9 +27,9 @@ def test_each_location_is_a_route_that_shows_an_operation_and_one_that_streams_i
     for route in TABLE.routes:
         if names_operation(route.declaration):
             location = location_template(route, TABLE.routes)
-            shown, streamed = routes["GET", location or ""], routes["GET", f"{location}/events"]
-            assert {shown.declaration.context, streamed.declaration.context} == {route.declaration.context}, route.name
-            assert issubclass(shown.output, OperationBase) and event_data(streamed.output) is shown.output
+            view, stream = routes["GET", location or ""], routes["GET", f"{location}/events"]
+            assert {view.declaration.context, stream.declaration.context} == {route.declaration.context}, route.name
+            assert issubclass(view.output, OperationBase) and event_data(stream.output) is view.output
             contexts.add(route.declaration.context)
     assert contexts == {"auth", "billing", "deploy", "monitor"}
 
