@@ -8,12 +8,10 @@ import typer
 from cli.client import Json
 from cli.declaration import command, subcommands
 from cli.failures import ApiError, Failure, NotFound, UsageError
-from cli.operation_events import OperationEvents, operation_path
+from cli.operation_events import PATHS, OperationEvents, operation_path
 from cli.render import operations as render
 from cli.session import Session
 
-CONTEXTS = ("", "billing", "monitor", "auth")
-"""As in their paths; the operations of deploy have none."""
 UNCHANGED_SECONDS = 30.0
 """An operation without an event is requested nevertheless."""
 
@@ -59,13 +57,14 @@ def follow(session: Session, id: Id, quiet: Annotated[bool, typer.Option("--quie
 
 
 def _find(session: Session, text: str) -> tuple[str, Json]:
-    """Return the context of an operation, as in its path, and the operation. Raises NotFound, UsageError."""
-    context, _, operation_id = text.removeprefix("/v1/operations/").rpartition("/")
+    """Return the context of an operation, and the operation. Raises NotFound, UsageError."""
+    head, _, operation_id = text.rpartition("/")
+    named = head.rpartition("/")[2]
     try:
         operation_id = str(UUID(operation_id))
     except ValueError:
         raise UsageError(f'"{text}" is no id of an operation', hint="It is `operationId` of a response 202, or its header Location.") from None
-    for each in (context,) if context else CONTEXTS:
+    for each in (named,) if named in PATHS else PATHS:
         try:
             return each, session.api.get(operation_path(operation_id, each))
         except ApiError as error:

@@ -48,8 +48,8 @@ def terminal(scripted: Start, states: list[dict[str, Any]], tmp_path: Path) -> T
 
 
 def test_an_operation_is_found_in_whichever_context_it_is(terminal: Terminal) -> None:
-    shown = terminal.run("operations", "show", ID)
-    assert "The refund running." in shown.out and f"capsule operations follow /v1/operations/billing/{ID}" in shown.err
+    result = terminal.run("operations", "show", ID)
+    assert "The refund running." in result.out and f"capsule operations follow /v1/operations/billing/{ID}" in result.err
     assert terminal.run("operations", "show", f"/v1/operations/billing/{ID}", "--json").document["state"] == "succeeded"
     terminal.run("operations", "show", f"/v1/operations/monitor/{ID}", code=4)
     terminal.run("operations", "show", "deploy", code=2)
@@ -64,6 +64,6 @@ def test_an_operation_is_followed_to_its_end(terminal: Terminal, states: list[di
 
 
 def test_whoami_of_a_token_that_reads_no_account_names_the_service_account(terminal: Terminal) -> None:
-    shown = terminal.run("whoami")
-    assert "service-account" in shown.out and "ci" in shown.out and "deploy" in shown.out
+    result = terminal.run("whoami")
+    assert "service-account" in result.out and "ci" in result.out and "deploy" in result.out
     assert terminal.run("whoami", "--json").document["kind"] == "service-account"
