@@ -34,8 +34,6 @@ WITHOUT_PAGE = {
     "deploy.release": "the deployment's page shows it",
     "deploy.rename_application": "only before the first deployment: capsule apps rename",
     "deploy.set_host_keys": "rare: capsule apps host-keys",
-    "deploy.protect_environment": "rare: capsule environments protect",
-    "deploy.transfer_application": "rare: capsule apps transfer",
     "monitor.application_alerts": "the alerts page has them all",
     "monitor.alert_deliveries": "capsule alerts deliveries",
     "monitor.operation": "for programs: the page of deliveries shows it",
