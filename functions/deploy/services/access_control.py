@@ -1,6 +1,6 @@
 """Checks what a caller may do in a team and with its applications."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from functions.deploy.domain.names import EnvironmentName
@@ -54,6 +54,11 @@ class AccessControl:
         """The caller's memberships with the permission, the personal team first."""
         found = await self._memberships.list_of(permit.caller.user_id)
         return [each for each in found if each.allows(permit.permission) and not (permit.caller.is_service_account and each.is_personal)]
+
+    async def names(self, team_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        """How to call teams in a sentence, by id."""
+        known = await self._memberships.names(team_ids)
+        return {each: f'The team "{known[each]}"' if each in known else "The personal team" for each in team_ids}
 
     async def _find_membership(self, permit: Permit, application_id: UUID) -> tuple[Membership | None, Collection[str]]:
         """The caller's membership in the team of the application, and its protected environments."""
