@@ -211,7 +211,7 @@ class Billing(Operations):
         return cast(SettledDeadLettersView, self._call("POST", "/v1/operations/billing/dead-letters", body=body, idempotency_key=idempotency_key))
 
     def operation(self, operation_id: str) -> BillingOperationView:
-        """Show a payment or refund that a command started."""
+        """Show an operation of billing: a payment, a refund and so on."""
         return cast(BillingOperationView, self._call("GET", f"/v1/operations/billing/{segment(operation_id)}"))
 
     def export(self) -> BillingExport:

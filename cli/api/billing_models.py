@@ -86,17 +86,17 @@ class BillingExport(TypedDict):
 
 
 class BillingOperationView(TypedDict):
-    state: OperationState
     id: str
     kind: str
-    invoiceId: str
-    amount: Amount
+    state: OperationState
     summary: str
     steps: list[OperationStepView]
-    resource: str
+    resource: str | None
     problem: OperationProblem | None
     requestedAt: str
     finishedAt: str | None
+    invoiceId: str | None
+    amount: Amount | None
 
 
 class CancellationView(TypedDict):
@@ -361,8 +361,9 @@ class PaymentAccepted(TypedDict):
 
 
 class PaymentMethodAccepted(TypedDict):
-    """GET /v1/billing/payment-method shows the outcome."""
+    """The operation shows the outcome, and so does GET /v1/billing/payment-method."""
 
+    operationId: str
     changeId: str
     status: str
     paymentMethod: str
@@ -468,7 +469,7 @@ class Subscribe(TypedDict):
 
 
 class SubscriptionChangeAccepted(TypedDict):
-    """GET /v1/billing/subscription shows the outcome of a `pending` change."""
+    """The operation is the payment that a `pending` change waits for; a scheduled change has none. GET /v1/billing/subscription has the outcome."""
 
     subscriptionId: str
     status: str
@@ -476,6 +477,7 @@ class SubscriptionChangeAccepted(TypedDict):
     takesEffectAt: NotRequired[str | None]
     invoiceId: NotRequired[str | None]
     due: NotRequired[Amount | None]
+    operationId: NotRequired[str | None]
 
 
 class SubscriptionChangeView(TypedDict):

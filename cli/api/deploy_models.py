@@ -404,18 +404,18 @@ class LimitView(TypedDict):
 
 
 class OperationView(TypedDict):
-    state: OperationState
     id: str
     kind: str
-    status: str
-    applicationId: str
-    environment: str | None
+    state: OperationState
     summary: str
     steps: list[OperationStepView]
     resource: str | None
     problem: OperationProblem | None
     requestedAt: str
     finishedAt: str | None
+    status: str
+    applicationId: str
+    environment: str | None
 
 
 PromoteBody = TypedDict(
@@ -513,6 +513,7 @@ class RunAccepted(TypedDict):
 
 class RunCancellationAccepted(TypedDict):
     id: str
+    operationId: str
     status: RunStatus
 
 

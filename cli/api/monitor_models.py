@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
+
 
 class AcknowledgedAlertView(TypedDict):
     id: str
@@ -71,6 +73,7 @@ AlertRuleView = TypedDict(
 
 
 class AlertTestAccepted(TypedDict):
+    operationId: str
     deliveryId: str
 
 
@@ -119,6 +122,20 @@ class CreateWebhook(TypedDict):
     eventTypes: list[str]
     description: NotRequired[str]
     teamId: NotRequired[str | None]
+
+
+class DeliveryOperationView(TypedDict):
+    id: str
+    kind: str
+    state: OperationState
+    summary: str
+    steps: list[OperationStepView]
+    resource: str
+    problem: OperationProblem | None
+    requestedAt: str
+    finishedAt: str | None
+    webhookId: str | None
+    applicationId: str | None
 
 
 DeliveryState: TypeAlias = "Literal['pending', 'delivered', 'failed']"
@@ -346,6 +363,7 @@ class UpdateWebhookBody(TypedDict):
 
 
 class WebhookDeliveryAccepted(TypedDict):
+    operationId: str
     deliveryId: str
 
 

@@ -19,6 +19,7 @@ from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.services.access_control import AccessControl
 from functions.monitor.services.attempt_limiter import AttemptLimiter
 from functions.monitor.services.erasure import Erasure
+from functions.monitor.services.operation_reader import OperationReader
 from functions.monitor.services.webhook_access import WebhookAccess
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 from functions.runtime.config.settings import Settings
@@ -87,6 +88,7 @@ wiring = Wiring(
         ports.WebhookStore: PostgresWebhooks,
         ports.Webhooks: webhooks,
         AttemptLimiter: AttemptLimiter,
+        OperationReader: OperationReader,
         WebhookAccess: WebhookAccess,
         WebhookDispatcher: WebhookDispatcher,
         EmailTransport: guarded_transport,

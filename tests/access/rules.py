@@ -24,7 +24,7 @@ RULES: dict[Access, str] = {
     Access.ACCOUNT: """
         auth.email_delivery auth.lift_own_suppression
         auth.audit auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile
-        auth.registration
+        auth.registration auth.me
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
         auth.create_token auth.tokens auth.begin_second_factor auth.confirm_identity auth.disable_second_factor auth.enable_second_factor
         auth.replace_recovery_codes auth.second_factor auth.accept_invitation auth.create_team auth.permissions auth.teams
@@ -60,7 +60,7 @@ RULES: dict[Access, str] = {
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts
         monitor.create_alert_channel monitor.create_alert_rule monitor.delete_alert_channel monitor.delete_alert_rule monitor.logs
         monitor.metrics monitor.try_alert_channel
-        billing.operation billing.operation_events
+        auth.operation auth.operation_events billing.operation billing.operation_events monitor.operation monitor.operation_events
         monitor.timeline
     """,
     Access.ADMIN: """

@@ -19,6 +19,9 @@ WITHOUT_PAGE = {
     "auth.audit_chain": "for a file that can be verified: capsule audit export",
     "billing.customer": "the billing page shows it",
     "billing.handle_stripe_webhook": "for Stripe",
+    "auth.me": "for programs: capsule whoami",
+    "auth.operation": "for programs: the account's page shows it",
+    "auth.operation_events": "for programs: the account's page shows it",
     "billing.operation": "for programs: the invoice's page shows it",
     "billing.operation_events": "for programs: the invoice's page shows it",
     "deploy.start_run": "a command line: capsule run",
@@ -31,10 +34,10 @@ WITHOUT_PAGE = {
     "deploy.release": "the deployment's page shows it",
     "deploy.rename_application": "only before the first deployment: capsule apps rename",
     "deploy.set_host_keys": "rare: capsule apps host-keys",
-    "deploy.protect_environment": "rare: capsule environments protect",
-    "deploy.transfer_application": "rare: capsule apps transfer",
     "monitor.application_alerts": "the alerts page has them all",
     "monitor.alert_deliveries": "capsule alerts deliveries",
+    "monitor.operation": "for programs: the page of deliveries shows it",
+    "monitor.operation_events": "for programs: the page of deliveries shows it",
     "monitor.try_alert_channel": "capsule alerts test",
 }
 

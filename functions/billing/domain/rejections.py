@@ -52,7 +52,7 @@ class InvoiceNotFound(NotFound):
 
 
 class OperationNotFound(NotFound):
-    """There is no payment or refund with this id, or you have no access to it. Use the operationId of the response 202."""
+    """There is no operation of billing with this id, or you have no access to it. Use the operationId of the response 202."""
 
 
 class CreditNoteNotFound(NotFound):

@@ -1,6 +1,5 @@
 """How the API shows what a command has started: a deployment, a one-off command or another operation of the cluster."""
 
-from datetime import datetime
 from typing import Self
 from uuid import UUID
 
@@ -25,23 +24,13 @@ TITLES = {
 
 
 class OperationView(OperationBase):
-    id: UUID
     kind: str
     """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `environment-deletion` or
     `application-deletion`."""
-    state: OperationState
     status: str
     """The state in the words of the resource: a deployment is `building`, `observing`, `rolled-back` …"""
     application_id: UUID
     environment: str | None
-    summary: str
-    """One line for people."""
-    steps: list[OperationStepView]
-    resource: str | None
-    """The path of what the operation works on and of its result; null for what is deleted."""
-    problem: OperationProblem | None
-    requested_at: datetime
-    finished_at: datetime | None
 
     @classmethod
     def of_deployment(cls, deployment: Deployment) -> Self:

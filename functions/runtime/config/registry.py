@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import functions
-from functions.kernel import Declaration
+from functions.kernel import Declaration, check_operation
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.wiring import Wiring
 
@@ -91,11 +91,12 @@ class Registry:
     def load(cls, names: Iterable[str] | None = None) -> "Registry":
         """Import and return the declarations of the named contexts (default: all).
 
-        Raises TypeError for a route that does not declare who may use it, or whose response may not be cached.
+        Raises TypeError for a route that does not declare who may use it, whose response may not be cached, or whose 202 names no operation.
         """
         declarations = tuple(_load(contexts() if names is None else names))
         for declaration in declarations:
             declaration.check_access()
+            check_operation(declaration)
             declaration.check_cache()
         return cls(declarations)
 

@@ -30,7 +30,7 @@ from functions.kernel import (
     Rejection,
     Work,
 )
-from functions.runtime.execution import contracts, failures, responses
+from functions.runtime.execution import contracts, failures, recent_facts, responses
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.input_decoder import InputDecoder
 from functions.runtime.execution.responses import Response
@@ -154,6 +154,9 @@ class Function:
 
     async def _execute(self, message: Message, caller: Caller | None) -> ExecutionResult:
         inputs = () if self._decoder is None else (self._decoder.decode(message),)
+        return await recent_facts.repeat(lambda: self._attempt(message, caller, inputs))
+
+    async def _attempt(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         kind = self.declaration.kind
         if kind is Kind.QUERY:
             return await self._query(message, caller, inputs)
@@ -177,6 +180,7 @@ class Function:
                 output = await self.declaration.handler(*inputs, **arguments)
         except Rejection as rejection:
             contracts.check_rejection(self.declaration, rejection, self._context.is_strict)
+            recent_facts.raise_if_recent(rejection, self._context.clock.now())
             raise
         await self.reply(message, self._encoder.done(output))
         return ExecutionResult("done")
@@ -248,6 +252,7 @@ class Function:
         try:
             result = await declaration.handler(*inputs, **self._arguments(message, caller, None))
         except Rejection as rejection:
+            recent_facts.raise_if_recent(rejection, self._context.clock.now())
             await connection.execute("ROLLBACK TO SAVEPOINT handler", prepare=False)
             if declaration.kind is not Kind.COMMAND:
                 raise failures.Refused(rejection) from rejection
