@@ -15,6 +15,8 @@ from tests.waiting import wait_limit
 pytestmark = proof("upgrade")
 
 HOST_PORT = 3000
+ALWAYS_AWAKE = {"autoscaling.knative.dev/min-scale": "1"}
+"""Its pod listens on the port itself, as the gateway's does."""
 LISTENER = ["python", "-m", "uvicorn", "--fd", "3", "--log-level", "error", "tests.knative.serving.sample:app"]
 """Serves the socket that it inherits."""
 
@@ -23,7 +25,7 @@ def test_a_restart_fails_no_request(own_machine: Machine) -> None:
     machine = own_machine
     tenant = machine.namespace()
     machine.create(service(tenant, "sample"))
-    machine.create(service("capsule", "front", annotations={"local.capsule.dev/host-port": str(HOST_PORT)}, command=LISTENER))
+    machine.create(service("capsule", "front", annotations={"local.capsule.dev/host-port": str(HOST_PORT), **ALWAYS_AWAKE}, command=LISTENER))
     host = httpx.URL(machine.ready(tenant, "sample")["status"]["url"]).host
     until(lambda: condition(machine.get("services", "capsule", "front"), "Ready").get("status") == "True", 60)
     counts, failures, stopping = Counter[str](), list[str](), threading.Event()

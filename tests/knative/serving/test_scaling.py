@@ -171,7 +171,7 @@ def test_pods_survive_the_death_of_the_zygote(machine: Machine) -> None:
 
 @proof("one-machine-knative")
 def test_a_host_port_stays_open_while_its_revision_changes(machine: Machine) -> None:
-    annotations = {"local.capsule.dev/host-port": "3000"}
+    annotations = {"local.capsule.dev/host-port": "3000", "autoscaling.knative.dev/min-scale": "1"}
     url = f"http://127.0.0.1:{3000 + machine.offset}/"
     machine.create(service("capsule", "front", annotations=annotations, env=[{"name": "VERSION", "value": "1"}]))
     machine.ready("capsule", "front")
