@@ -47,10 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     summary = summarize(outcomes)
     print(f"\n{table(outcomes)}\n\n{summary}")
     if options.write:
-        former = generated_part(PAGE)
-        write(
-            PAGE, again(former, outcomes, f"{date.today():%Y-%m-%d}") if options.only else f"{date.today():%Y-%m-%d}: {summary}\n\n{table(outcomes)}"
-        )
+        day = f"{date.today():%Y-%m-%d}"
+        write(PAGE, again(generated_part(PAGE), outcomes, day) if options.only else f"{day}: {summary}\n\n{table(outcomes)}")
     return 0 if summary.is_good else 1
 
 

@@ -22,6 +22,8 @@ class Script:
     def __init__(self, first: bytes) -> None:
         self.pieces: asyncio.Queue[bytes] = asyncio.Queue()
         self.received = b""
+        self.has_ended = asyncio.Event()
+        """Whether a connection to it has been closed."""
         self.pieces.put_nowait(first)
 
     async def answer(self, pod: Pod, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> None:
@@ -35,6 +37,7 @@ class Script:
                 with suppress(TimeoutError):
                     writer.write(await asyncio.wait_for(self.pieces.get(), 0.05))
                     await writer.drain()
+        self.has_ended.set()
 
 
 @asynccontextmanager
@@ -54,6 +57,11 @@ async def test_an_event_stream_ends_after_a_whole_event() -> None:
             each.drain()
         script.pieces.put_nowait(b"9\r\ndata: a\n\n\r\n")
         assert await client.until(b"0\r\n\r\n") == b"9\r\ndata: a\n\n\r\n0\r\n\r\n"
+        await script.has_ended.wait()
+        await client.send(head())  # the head of the response kept the connection
+        script.pieces.put_nowait(EVENTS)
+        again = (await client.until(b"0\r\n\r\n")).lower()
+        assert again.startswith(b"http/1.1 200") and b"connection: close" in again
         assert await client.is_closed()
 
 

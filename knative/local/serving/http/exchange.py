@@ -167,6 +167,8 @@ class Exchange:
         self.client.write(b"\r\n".join((*lines, b"", b"")))
         content_type = next((value for name, value in headers if name == b"content-type"), b"")
         self._stream_end = stream_end_of(status, content_type, self._is_response_chunked)
+        if self._is_ending and status != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.end_stream()
         if not self.response_started.done():
             self.response_started.set_result(None)
 
@@ -188,6 +190,8 @@ class Exchange:
         self.client.tunnel(self)
         if rest:
             self.data(rest)
+        if self._is_ending:
+            self.end_stream()
 
     def end_stream(self) -> None:
         """End a response that has no end of its own, as soon as it may: an event stream, a WebSocket. The client then closes the WebSocket."""

@@ -97,18 +97,20 @@ class ClientConnection(asyncio.Protocol):
         return self._is_stopping and self.is_connected
 
     def drain(self) -> None:
-        """Close it after its present request, or after the next one if it begins within a moment."""
-        self._is_stopping = True
-        if self._current is not None:
-            self._make_last()
-            self._current.end_stream()
-        else:
-            asyncio.get_running_loop().call_later(DRAIN_IDLE_SECONDS, lambda: None if self._current else self.close())
+        """Close it after its present request, or after the next one if it begins within a moment.
 
-    def _make_last(self) -> None:
-        """Close the connection after the last request that has arrived."""
-        if (last := self._next[-1] if self._next else self._current) is not None:
+        A response whose head has promised to keep the connection is followed by that moment too: the client may be sending its next request.
+        """
+        self._is_stopping = True
+        if self._current is None:
+            self._close_unless_used()
+            return
+        if not (last := self._next[-1] if self._next else self._current).status:
             last.keep_alive = False
+        self._current.end_stream()
+
+    def _close_unless_used(self) -> None:
+        asyncio.get_running_loop().call_later(DRAIN_IDLE_SECONDS, lambda: None if self._current else self.close())
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -164,7 +166,7 @@ class ClientConnection(asyncio.Protocol):
         if self._current is None or self._current.status or self._parsing is not None or self._upgrading is not None or self.scheme == "https":
             return False
         self._has_ended = True
-        self._make_last()
+        (self._next[-1] if self._next else self._current).keep_alive = False
         asyncio.get_running_loop().call_later(HALF_CLOSED_SECONDS, self._on_no_response)
         return True
 
@@ -274,6 +276,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, exchange: Exchange) -> None:
         self._current = exchange
+        if self._is_stopping:
+            exchange.end_stream()
         self._task = asyncio.ensure_future(self._answer(exchange))
 
     async def _answer(self, exchange: Exchange) -> None:
@@ -292,6 +296,8 @@ class ClientConnection(asyncio.Protocol):
                 self._begin(self._next.popleft())
             else:
                 self.pause(False)
+                if self._is_stopping:
+                    self._close_unless_used()
 
     def _refuse(self, fault: BadRequest) -> None:
         """Read nothing more, and say why in the request's turn."""
