@@ -47,9 +47,9 @@ def main() -> int:
     logging.basicConfig(stream=sys.stderr, format=LOG_FORMAT)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
+        check(settings_of(variables.SECTIONS), os.environ)
         if arguments.successor is not None:
             await_turn(socket.socket(fileno=arguments.successor))
-        check(settings_of(variables.SECTIONS), os.environ)
         logging.getLogger().setLevel(variables.LOG_LEVEL.read(os.environ))
         settings = Settings.from_environment()
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)

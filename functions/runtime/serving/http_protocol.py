@@ -111,6 +111,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """As the ingress of one machine does: answer what has arrived whole, if the answer has not begun and begins soon; else close."""
+        self.transport.flush()  # the event loop closes its own transport, which does not know what waits here
         is_over_tls = self.transport.get_extra_info("ssl_object") is not None
         if not self._is_answering or self.cycle.response_started or not self._is_in_head or self._has_upgraded or is_over_tls:
             return False
