@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
+from knative.machine import packages
 from knative.machine.home import PROJECT
 from knative.machine.problems import Problem
 from tests.bench import deployments, gateway, rows
@@ -40,6 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rounds, seconds = options.rounds or (2 if options.quick else 5), options.seconds or (3.0 if options.quick else 10.0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # exit through `finally`, which stops the servers
+    try:
+        packages.install([packages.WRK], _log)
+    except Problem as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 1
     if options.deployments is not None:
         return deployments.main(options.deployments)
     if options.gateway is not None:

@@ -46,7 +46,7 @@ MAX_PUBLIC_CONNECTIONS = 8192
 """At a time, of a port with TLS."""
 SWEEP_SECONDS = 5.0
 DRAIN_SECONDS = 8.0
-"""How long requests may take that have begun when the ingress stops."""
+"""How long requests may take that have begun when the ingress stops. Event streams and WebSockets are ended at once (`http.stream_ends`)."""
 CLIENT_CLOSED_REQUEST = 499
 """nginx' status for a client that disconnected before the response; for metrics only."""
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
@@ -72,7 +72,7 @@ class Ingress:
         self._clients = Clients()
         self.tls = tls
         self._server: asyncio.AbstractServer | Listener | None = None
-        self._tls_listeners: set[Listener] = set()
+        self._outer_listeners: set[Listener] = set()
         self._has_opened = asyncio.Event()
         self._arrivals = Arrivals(self._clients)
         self._sweeper: asyncio.Task[None] | None = None
@@ -84,19 +84,19 @@ class Ingress:
             client = partial(ClientConnection, self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS)
             self._server = await loop.create_server(client, sock=listener, backlog=BACKLOG)  # asyncio listens anew, with its own default
         else:
-            self._server = self.listen_with_tls(listener, partial(public_host, self._routing.table), "the ingress")
+            self._server = self.listen_outside(listener, partial(public_host, self._routing.table), "the ingress")
         self._has_opened.set()
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
     async def stop(self) -> None:
         """Accept no more, answer the requests that have begun, and end all connections."""
-        for each in self._tls_listeners:
+        for each in self._outer_listeners:
             each.stop_accepting()
         if self._server is not None:
             if not isinstance(self._server, Listener):
                 self._server.close()
             await self._drain()
-        for each in self._tls_listeners:
+        for each in self._outer_listeners:
             await each.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -105,7 +105,7 @@ class Ingress:
         self._upstreams.close()
 
     async def _drain(self) -> None:
-        """Let each connection of the public port end with its present request, or its next one within a moment. A tunnel has no end to wait for."""
+        """Let each connection of the public port end with its present request, or its next one within a moment, or its stream."""
         loop = asyncio.get_running_loop()
         deadline, silent_until = loop.time() + DRAIN_SECONDS, loop.time() + DRAIN_IDLE_SECONDS
         notified: set[Client] = set()
@@ -144,10 +144,10 @@ class Ingress:
 
         return Listener(listening, handle, max_connections, name)
 
-    def listen_with_tls(self, listening: socket.socket, lookup: Lookup, name: str) -> Listener:
-        """Serve a socket over TLS, from the start of the ingress until it stops; a client that speaks plain HTTP gets an explanation.
+    def listen_outside(self, listening: socket.socket, lookup: Lookup, name: str) -> Listener:
+        """Serve a socket that clients outside the platform reach, from the start of the ingress until it stops.
 
-        The listener owns the socket; the caller closes the listener.
+        With certificates over TLS: a client that speaks plain HTTP gets an explanation. The listener owns the socket; the caller closes the listener.
         """
         serve = partial(self._serve, lookup)
 
@@ -158,10 +158,10 @@ class Ingress:
                     if count > MAX_CONNECTIONS_PER_ADDRESS:
                         return  # without an answer: a handshake for it is what the limit spares
                     with self._arrivals.silence():
-                        speaks_tls = await is_tls(connection, HEAD_SECONDS)
+                        speaks_tls = await is_tls(connection, HEAD_SECONDS) if self.tls is not None else False
                     if speaks_tls is None:
                         return
-                    client = ClientConnection(serve if speaks_tls else refuse_plain, self._clients)
+                    client = ClientConnection(serve if speaks_tls or self.tls is None else refuse_plain, self._clients)
                     await self._arrivals.connect(client, connection, self.tls if speaks_tls else None)
                 await client.closed.wait()
             finally:
@@ -170,7 +170,7 @@ class Ingress:
                     await client.closed.wait()
 
         listener = Listener(listening, handle, MAX_PUBLIC_CONNECTIONS, name, BACKLOG, self._has_opened)
-        self._tls_listeners.add(listener)
+        self._outer_listeners.add(listener)
         return listener
 
     def listen_for_build(self, listening: socket.socket, hosts: Collection[str]) -> Listener:

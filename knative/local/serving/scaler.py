@@ -27,11 +27,17 @@ log = logging.getLogger(__name__)
 
 HOST_PORT = "local.capsule.dev/host-port"
 """Annotation: a port of this machine to listen on. For the platform's namespaces only."""
+MIN_SCALE = "autoscaling.knative.dev/min-scale"
 DEFAULT_TIMEOUT_SECONDS = 300.0
 MAX_CRASHES = 3
 """Exits in a row after which a container counts as broken."""
 READY_ONCE = "ResourcesAvailable"
 """The condition that stays True once a revision has been ready."""
+
+
+def inherits_host_port(annotations: Mapping[str, str]) -> bool:
+    """Return whether pods listen on the annotated host port themselves: one of them always runs. Otherwise the ingress does."""
+    return HOST_PORT in annotations and annotations.get(MIN_SCALE, "0") != "0"
 
 
 class Scaler:
@@ -76,7 +82,8 @@ class Scaler:
         self._queue = RequestQueue(self._find_pod)
         self._created_at = self._loop.time()
         self._meter = ConcurrencyMeter(self.scale.window_seconds, self._created_at)
-        self.host_port = int(annotations[HOST_PORT]) if HOST_PORT in annotations and self.namespace in PLATFORM_NAMESPACES else None
+        has_port = self.namespace in PLATFORM_NAMESPACES and inherits_host_port(annotations)
+        self.host_port = int(annotations[HOST_PORT]) if has_port else None
         self._open_port = open_port
         self._is_stopped = False
         self._is_initial = not self.has_been_ready
@@ -116,6 +123,18 @@ class Scaler:
         """Read the scale settings again. `defaults`: ConfigMap config-autoscaler."""
         spec, annotations = self.revision["spec"], self.revision["metadata"].get("annotations") or {}
         self.scale = Scale.of(annotations, int(spec.get("containerConcurrency") or 0), defaults)
+
+    @property
+    def last_used_at(self) -> float:
+        """When its last request ended, on the event loop's clock; now if it has one."""
+        return self._loop.time() if self.in_flight else self._meter.last_ended_at
+
+    def wake(self) -> None:
+        """Start a pod as if a request had just ended, if there is none and requests may come."""
+        if self._running or self._is_stopped or self.is_held_back or self.is_paused or self.has_failed or not self.is_reachable:
+            return
+        self._meter.last_ended_at = self._loop.time()
+        self._add()
 
     # --- requests
 

@@ -97,6 +97,8 @@ class OneRoute:
         route = RouteEntry("app-x", "shop", "uid", "shop.localhost", ())
         self.table = SimpleNamespace(by_host=lambda host: (route, None) if host == route.host else None)
         self.scaler = lambda route, target: scaler
+        self.clients = Clients()
+        """The connections of its ingress."""
         self.measured: list[int] = []
         """The status of each measured request."""
 
@@ -108,8 +110,9 @@ class OneRoute:
 async def measuring_ingress(pod: Pod, *health_check_keys: str) -> AsyncIterator[tuple[int, OneRoute]]:
     """Yield the port of an ingress in front of the pod, and what it routes and measures."""
     backend = await asyncio.start_server(pod.serve, "127.0.0.1", 0)
-    upstreams, clients = Upstreams(PodNetworks().connect), Clients()
+    upstreams = Upstreams(PodNetworks().connect)
     routing = OneRoute(backend.sockets[0].getsockname()[1])
+    clients = routing.clients
     found = Ingress(routing, upstreams, 0, lambda: health_check_keys)  # type: ignore[arg-type]
     server = await asyncio.get_running_loop().create_server(lambda: ClientConnection(found.serve, clients), "127.0.0.1", 0)
     try:
