@@ -18,6 +18,7 @@ from cli.commands import (
     email_address,
     environments,
     identities,
+    maintenance,
     observe,
     operator,
     passkeys,
@@ -46,7 +47,10 @@ EXIT_CODES = (
 
 RootGroup.panels = {
     "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
-    "Run": ("status", "ps", "restart", "stop", "start", "run", "runs", "releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
+    "Run": (
+        *("status", "ps", "restart", "stop", "start", "maintenance", "run", "runs"),
+        *("releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
+    ),
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "alerts", "alert-rules", "alert-channels", "webhooks"),
     "Billing": ("plans", "subscription", "bill", "usage", "invoices", "quota", "operator"),
@@ -82,6 +86,7 @@ TOPICS = (
     status,
     deploy,
     environments,
+    maintenance,
     running,
     run,
     runs,

@@ -25,6 +25,7 @@ class ApplicationSettingsView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
 
@@ -55,6 +56,7 @@ class ApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     teamId: str
@@ -84,6 +86,7 @@ class ChangeApplicationBody(TypedDict):
     releaseCommand: NotRequired[str | None]
     healthPath: NotRequired[str | None]
     port: NotRequired[int | None]
+    wakingPage: NotRequired[bool | None]
 
 
 class ConfigurationAccepted(TypedDict):
@@ -149,6 +152,7 @@ class CreateApplication(TypedDict):
     releaseCommand: NotRequired[str | None]
     healthPath: NotRequired[str | None]
     port: NotRequired[int | None]
+    wakingPage: NotRequired[bool | None]
     teamId: NotRequired[str | None]
 
 
@@ -167,6 +171,7 @@ class CreatedApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     teamId: str
@@ -200,6 +205,7 @@ class DeployedEnvironmentView(TypedDict):
     stoppedAt: str | None
     pausedAt: str | None
     pauseReason: str | None
+    maintenance: MaintenanceView | None
     url: str | None
     release: int | None
     commit: str | None
@@ -308,6 +314,7 @@ class EnvironmentView(TypedDict):
     stoppedAt: str | None
     pausedAt: str | None
     pauseReason: str | None
+    maintenance: MaintenanceView | None
     url: str | None
     release: int | None
     commit: str | None
@@ -324,6 +331,7 @@ class ExportedApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     createdAt: str
@@ -401,6 +409,24 @@ class LatestDeploymentView(TypedDict):
 class LimitView(TypedDict):
     limit: int
     used: int
+
+
+class MaintenanceAccepted(TypedDict):
+    name: str
+    startedAt: str | None
+    operationId: str | None
+
+
+class MaintenanceEndAccepted(TypedDict):
+    name: str
+    startedAt: str | None
+    operationId: str | None
+
+
+class MaintenanceView(TypedDict):
+    startedAt: str
+    message: str | None
+    retryAfterSeconds: int
 
 
 class OperationView(TypedDict):
@@ -595,6 +621,11 @@ class StandingView(TypedDict):
     pausesAt: str | None
 
 
+class StartMaintenanceBody(TypedDict):
+    message: NotRequired[str | None]
+    retryAfterSeconds: NotRequired[int]
+
+
 class StartRunBody(TypedDict):
     command: str
     streams: NotRequired[RunStreams]
@@ -618,6 +649,7 @@ class TransferredApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     teamId: str

@@ -228,6 +228,16 @@ def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole
     assert_matches("RunView", document)
     assert (document["status"], document["exitCode"], document["command"]) == ("succeeded", 0, "pwd")
 
+    accepted = home.run("maintenance", "on", "--message", "Back soon.", "--retry-after", "60", "--json").document
+    assert_matches("MaintenanceAccepted", accepted)
+    until(lambda: whole.visit(deployed["url"]).status_code == 503, 60, "for the maintenance page")
+    answer = whole.visit(deployed["url"])
+    assert "Back soon." in answer.text and answer.headers["retry-after"] == "60" and "in maintenance" in home.run("status").out
+    assert home.run("restart", "--json").document["status"] == "succeeded" and whole.visit(deployed["url"]).status_code == 503
+    assert_matches("MaintenanceEndAccepted", home.run("maintenance", "off", "--json").document)
+    until(lambda: whole.visit(deployed["url"]).status_code == 200, 60, "for the application")
+    assert "has no maintenance" in home.run("maintenance", "off").out
+
     assert_matches("EnvironmentStopAccepted", home.run("stop", "--json").document)
     until(lambda: whole.visit(deployed["url"]).status_code == 503, 60, "for the stop")
     assert "is stopped" in whole.visit(deployed["url"]).text and "stopped" in home.run("ps").out

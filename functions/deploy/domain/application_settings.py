@@ -50,6 +50,8 @@ class ApplicationSettings:
     """HTTP path that answers 2xx or 3xx when an instance is healthy."""
     port: int | None = None
     """The port that the application listens on; it finds the number in PORT. None: that of capsule.toml or the image, else 8080."""
+    waking_page: bool = False
+    """Whether a browser that waits for the first instance gets a page that loads itself again. False: its request waits, as every other does."""
 
     def __post_init__(self) -> None:
         errors = [*self._branch_faults(), *self._directory_faults(), *self._command_faults()]
@@ -70,6 +72,8 @@ class ApplicationSettings:
             fields["builder"] = Builder(builder)
         else:
             fields.pop("builder", None)
+        if fields.get("waking_page") is None:
+            fields.pop("waking_page", None)
         return cls(**fields)
 
     def of_image(self) -> Self:

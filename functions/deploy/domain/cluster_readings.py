@@ -24,6 +24,7 @@ from functions.deploy.domain.exits import (
     read_exit_at_start,
     with_cause,
 )
+from functions.deploy.domain.hidden_services import PUBLIC_URL
 from functions.deploy.domain.manifests import DEPLOYMENT
 from functions.deploy.domain.observation import (
     BuildJobFailed,
@@ -146,12 +147,18 @@ def read_service(
     ready = _condition(service, "Ready")
     if ready.get("status") == "True":
         newest_is_ready = status.get("latestReadyRevisionName") == status.get("latestCreatedRevisionName")
-        return ServiceReady(status["url"], status.get("latestReadyRevisionName", "")) if newest_is_ready else None
+        return ServiceReady(_url_of(service), status.get("latestReadyRevisionName", "")) if newest_is_ready else None
     if ready.get("status") == "False":
         if pinned_revision and _has_traffic(service, pinned_revision):
-            return ServiceReady(status["url"], pinned_revision)
+            return ServiceReady(_url_of(service), pinned_revision)
         return _read_service_failure(ready, revision)
     return None
+
+
+def _url_of(service: Object) -> str:
+    """Return the application's address, also while maintenance hides it: Knative's own is one within the cluster then."""
+    url: str = (service["metadata"].get("annotations") or {}).get(PUBLIC_URL) or service["status"]["url"]
+    return url
 
 
 def _has_traffic(service: Object, revision: str) -> bool:

@@ -9,7 +9,10 @@ from functions.edge.dashboard.pages.forms import whole_number
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.visit import Form, Visit, gather, optional
 
-SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
+SETTINGS = (
+    *("repository", "image", "branch", "directory", "builder"),
+    *("buildCommand", "startCommand", "releaseCommand", "healthPath", "port", "wakingPage"),
+)
 RULE_KINDS = ("deployment-failed", "deployment-rolled-back", "error-rate", "latency")
 
 
@@ -47,6 +50,8 @@ async def change(visit: Visit) -> Response:
 
 def _setting(name: str, text: str) -> Any:
     """An empty field clears a setting. A port is a number."""
+    if name == "wakingPage":
+        return text == "page"
     return (whole_number(text) if name == "port" else text) or None
 
 
