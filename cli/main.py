@@ -23,6 +23,7 @@ from cli.commands import (
     operator,
     passkeys,
     passwords,
+    plan,
     releases,
     repository_access,
     run,
@@ -46,7 +47,7 @@ EXIT_CODES = (
 )
 
 RootGroup.panels = {
-    "Get started": ("register", "verify", "login", "apps", "link", "deploy", "open"),
+    "Get started": ("register", "verify", "login", "plan", "apps", "link", "deploy", "open"),
     "Run": (
         *("status", "ps", "restart", "stop", "start", "maintenance", "run", "runs"),
         *("releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
@@ -83,6 +84,7 @@ TOPICS = (
     service_accounts,
     teams,
     apps,
+    plan,
     status,
     deploy,
     environments,

@@ -178,6 +178,14 @@ class MaintenanceEnded(Event, type="maintenance.ended", is_public=True):
     at: datetime
 
 
+class InspectionRequested(Event, type="inspection.requested"):
+    """An inspection of a repository was requested, or its end was not noticed."""
+
+    inspection_id: UUID
+    user_id: UUID
+    at: datetime
+
+
 class RunRequested(Event, type="run.requested", subject="run_id"):
     """A one-off command was requested."""
 

@@ -199,6 +199,27 @@ class DeployKeyView(TypedDict):
     createdAt: str
 
 
+class DeployPlanView(TypedDict):
+    """How a repository would be built and started."""
+
+    kind: str
+    reason: str
+    directory: str
+    toolchains: list[PlannedTool]
+    steps: list[PlannedStep]
+    start: str
+    release: str
+    processes: list[PlannedCommand]
+    health: str
+    port: int | None
+    dockerfile: str
+    isSite: bool
+    notices: list[str]
+    variables: list[NeededVariable]
+    gaps: list[str]
+    isShortened: bool
+
+
 class DeployedEnvironmentView(TypedDict):
     name: str
     summary: str
@@ -385,6 +406,54 @@ class HostKeyView(TypedDict):
     fingerprint: str
 
 
+class InspectRepository(TypedDict):
+    """The fields of a new application that its build reads."""
+
+    repository: str
+    branch: NotRequired[str | None]
+    directory: NotRequired[str | None]
+    builder: NotRequired[Builder | None]
+    buildCommand: NotRequired[str | None]
+    startCommand: NotRequired[str | None]
+    releaseCommand: NotRequired[str | None]
+    token: NotRequired[str | None]
+    tokenUser: NotRequired[str | None]
+    teamId: NotRequired[str | None]
+
+
+class InspectionAccepted(TypedDict):
+    id: str
+    state: InspectionState
+    requestedAt: str
+
+
+class InspectionProblem(TypedDict):
+    reason: str
+    detail: str
+
+
+InspectionState: TypeAlias = "Literal['running', 'succeeded', 'failed']"
+
+
+class InspectionView(TypedDict):
+    id: str
+    teamId: str
+    state: InspectionState
+    repository: str
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    commit: str | None
+    plan: DeployPlanView | None
+    problem: InspectionProblem | None
+    requestedAt: str
+    finishedAt: str | None
+    expiresAt: str
+
+
 InstanceState: TypeAlias = "Literal['starting', 'ready', 'crashed', 'stopping']"
 
 
@@ -429,6 +498,13 @@ class MaintenanceView(TypedDict):
     retryAfterSeconds: int
 
 
+class NeededVariable(TypedDict):
+    name: str
+    source: str
+    example: str
+    isRequired: bool
+
+
 class OperationView(TypedDict):
     state: OperationState
     id: str
@@ -442,6 +518,22 @@ class OperationView(TypedDict):
     problem: OperationProblem | None
     requestedAt: str
     finishedAt: str | None
+
+
+class PlannedCommand(TypedDict):
+    name: str
+    command: str
+
+
+class PlannedStep(TypedDict):
+    title: str
+    command: str
+
+
+class PlannedTool(TypedDict):
+    name: str
+    version: str
+    source: str
 
 
 PromoteBody = TypedDict(

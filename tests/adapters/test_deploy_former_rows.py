@@ -127,6 +127,7 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     assert former.rows("SELECT DISTINCT maintenance_started_at, maintenance_retry_after_seconds FROM environments") == [(None, None)]
     former.migrate_through(27)
     assert former.rows("SELECT DISTINCT waking_page FROM applications") == [(False,)]
+    former.migrate_through(28)
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

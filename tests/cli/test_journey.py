@@ -199,6 +199,25 @@ def test_a_variable_creates_a_release_that_can_be_rolled_back(home: Home, deploy
 
 
 @proof("commands")
+def test_a_repository_is_planned_before_it_is_an_application(whole: Whole, home: Home) -> None:
+    files = {
+        "requirements.txt": "flask==3.1.2\n", "app.py": "from flask import Flask\napp = Flask(__name__)\n", ".env.example": "DATABASE_URL=postgres://x\n",
+        ".python-version": "3.12\n",
+    }  # fmt: skip
+    repository = whole.repository("planned", files)
+    document = home.run("plan", repository.url, "--json").document
+    assert_matches("InspectionView", document)
+    plan = document["plan"]
+    assert (document["state"], plan["kind"], plan["toolchains"][0]["source"]) == ("succeeded", "python", ".python-version")
+    assert plan["variables"][0]["name"] == "DATABASE_URL" and "app" in plan["start"]
+    printed = home.run("plan", repository.url)
+    assert "python" in printed.out and "DATABASE_URL" in printed.out and "capsule apps create" in printed.err + printed.out
+    failed = home.run("plan", repository.url, "--branch", "nowhere", code=1)
+    assert "nowhere" in failed.err
+    until(lambda: "app-inspect-" not in whole.kubectl("get", "namespaces"), why="for the end of its namespaces")
+
+
+@proof("commands")
 def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole: Whole, home: Home, deployed: Json) -> None:
     assert_matches(
         "ApplicationSettingsView", home.run("apps", "update", "--health-path", "/", "--port", "3000", "--branch", "main", "--json").document
