@@ -51,7 +51,7 @@ def test_pages_load_nothing_and_their_style_is_the_one_that_the_policy_allows(ca
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"style-src 'sha256-{digest}'" in headers["content-security-policy"] and "default-src 'none'" in headers["content-security-policy"]
     assert not re.search(r"<script|<link|<img|src=|url\(|style=|https?:", page)
-    assert ("http-equiv" in page) == (cause is Cause.WAKING_UP)
+    assert ("refresh" in headers) == ('progress">' in page) == (cause is Cause.WAKING_UP)
     assert ("Error 503" in page) == (cause is Cause.FAILURE)
 
 

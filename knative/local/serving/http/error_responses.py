@@ -44,7 +44,7 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">{reload}
+<meta name="robots" content="noindex">
 <title>{title}</title>
 <style>{style}</style>
 </head>
@@ -93,6 +93,8 @@ def error_response(status: int, detail: str, request_id: str, accept: str | None
     if prefers_html(accept):
         page = _page(status, detail, request_id, cause)
         headers = (f"content-security-policy: {CONTENT_SECURITY_POLICY}", "x-content-type-options: nosniff", "referrer-policy: no-referrer")
+        if cause is Cause.WAKING_UP:
+            headers = (*headers, f"refresh: {RELOAD_SECONDS}")  # HTML standard, "The Refresh header": browsers load the page again
         return ErrorResponse("text/html; charset=utf-8", page.encode(), headers)
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, "requestId": request_id}
     document |= {"reason": cause} if cause is not Cause.FAILURE else {}
@@ -109,7 +111,6 @@ def _page(status: int, detail: str, request_id: str, cause: Cause) -> str:
         detail=html.escape(detail),
         advice=f"\n<p>{_ADVICE.get(status, _DEFAULT_ADVICE)}</p>" if is_failure else "",
         progress='\n<div class="progress"></div>' if is_waking else "",
-        reload=f'\n<meta http-equiv="refresh" content="{RELOAD_SECONDS}">' if is_waking else "",
         request_id=html.escape(request_id),
     )
 
