@@ -25,6 +25,7 @@ class ApplicationSettingsView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
 
@@ -55,6 +56,7 @@ class ApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     teamId: str
@@ -84,6 +86,7 @@ class ChangeApplicationBody(TypedDict):
     releaseCommand: NotRequired[str | None]
     healthPath: NotRequired[str | None]
     port: NotRequired[int | None]
+    wakingPage: NotRequired[bool | None]
 
 
 class ConfigurationAccepted(TypedDict):
@@ -149,6 +152,7 @@ class CreateApplication(TypedDict):
     releaseCommand: NotRequired[str | None]
     healthPath: NotRequired[str | None]
     port: NotRequired[int | None]
+    wakingPage: NotRequired[bool | None]
     teamId: NotRequired[str | None]
 
 
@@ -167,6 +171,7 @@ class CreatedApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     teamId: str
@@ -194,12 +199,34 @@ class DeployKeyView(TypedDict):
     createdAt: str
 
 
+class DeployPlanView(TypedDict):
+    """How a repository would be built and started."""
+
+    kind: str
+    reason: str
+    directory: str
+    toolchains: list[PlannedTool]
+    steps: list[PlannedStep]
+    start: str
+    release: str
+    processes: list[PlannedCommand]
+    health: str
+    port: int | None
+    dockerfile: str
+    isSite: bool
+    notices: list[str]
+    variables: list[NeededVariable]
+    gaps: list[str]
+    isShortened: bool
+
+
 class DeployedEnvironmentView(TypedDict):
     name: str
     summary: str
     stoppedAt: str | None
     pausedAt: str | None
     pauseReason: str | None
+    maintenance: MaintenanceView | None
     url: str | None
     release: int | None
     commit: str | None
@@ -308,6 +335,7 @@ class EnvironmentView(TypedDict):
     stoppedAt: str | None
     pausedAt: str | None
     pauseReason: str | None
+    maintenance: MaintenanceView | None
     url: str | None
     release: int | None
     commit: str | None
@@ -324,6 +352,7 @@ class ExportedApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     createdAt: str
@@ -377,6 +406,54 @@ class HostKeyView(TypedDict):
     fingerprint: str
 
 
+class InspectRepository(TypedDict):
+    """The fields of a new application that its build reads."""
+
+    repository: str
+    branch: NotRequired[str | None]
+    directory: NotRequired[str | None]
+    builder: NotRequired[Builder | None]
+    buildCommand: NotRequired[str | None]
+    startCommand: NotRequired[str | None]
+    releaseCommand: NotRequired[str | None]
+    token: NotRequired[str | None]
+    tokenUser: NotRequired[str | None]
+    teamId: NotRequired[str | None]
+
+
+class InspectionAccepted(TypedDict):
+    id: str
+    state: InspectionState
+    requestedAt: str
+
+
+class InspectionProblem(TypedDict):
+    reason: str
+    detail: str
+
+
+InspectionState: TypeAlias = "Literal['running', 'succeeded', 'failed']"
+
+
+class InspectionView(TypedDict):
+    id: str
+    teamId: str
+    state: InspectionState
+    repository: str
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    commit: str | None
+    plan: DeployPlanView | None
+    problem: InspectionProblem | None
+    requestedAt: str
+    finishedAt: str | None
+    expiresAt: str
+
+
 InstanceState: TypeAlias = "Literal['starting', 'ready', 'crashed', 'stopping']"
 
 
@@ -403,6 +480,31 @@ class LimitView(TypedDict):
     used: int
 
 
+class MaintenanceAccepted(TypedDict):
+    name: str
+    startedAt: str | None
+    operationId: str | None
+
+
+class MaintenanceEndAccepted(TypedDict):
+    name: str
+    startedAt: str | None
+    operationId: str | None
+
+
+class MaintenanceView(TypedDict):
+    startedAt: str
+    message: str | None
+    retryAfterSeconds: int
+
+
+class NeededVariable(TypedDict):
+    name: str
+    source: str
+    example: str
+    isRequired: bool
+
+
 class OperationView(TypedDict):
     id: str
     kind: str
@@ -416,6 +518,22 @@ class OperationView(TypedDict):
     status: str
     applicationId: str
     environment: str | None
+
+
+class PlannedCommand(TypedDict):
+    name: str
+    command: str
+
+
+class PlannedStep(TypedDict):
+    title: str
+    command: str
+
+
+class PlannedTool(TypedDict):
+    name: str
+    version: str
+    source: str
 
 
 PromoteBody = TypedDict(
@@ -596,6 +714,11 @@ class StandingView(TypedDict):
     pausesAt: str | None
 
 
+class StartMaintenanceBody(TypedDict):
+    message: NotRequired[str | None]
+    retryAfterSeconds: NotRequired[int]
+
+
 class StartRunBody(TypedDict):
     command: str
     streams: NotRequired[RunStreams]
@@ -619,6 +742,7 @@ class TransferredApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     teamId: str

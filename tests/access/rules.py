@@ -33,7 +33,7 @@ RULES: dict[Access, str] = {
         auth.begin_passkey_registration auth.passkeys auth.register_passkey
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
         billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
-        deploy.applications deploy.create_application deploy.export deploy.quota
+        deploy.applications deploy.create_application deploy.inspect_repository deploy.export deploy.quota
         monitor.alerts monitor.export monitor.create_webhook monitor.webhooks
     """,
     Access.TEAM: """
@@ -55,6 +55,7 @@ RULES: dict[Access, str] = {
         deploy.releases deploy.rename_application deploy.repository_access deploy.restart_environment deploy.roll_back
         deploy.attach_run deploy.rotate_deploy_key deploy.run deploy.runs deploy.scale_environment deploy.set_host_keys deploy.set_repository_token
         deploy.start_environment deploy.start_run deploy.stop_environment deploy.transfer_application deploy.protect_environment
+        deploy.start_maintenance deploy.end_maintenance deploy.inspection
     """,
     Access.OBJECT_OR_ADMIN: """
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts

@@ -11,6 +11,8 @@ from uuid import UUID
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.inspection import Outcome
+from functions.deploy.domain.inspection_readings import read_inspection_job
 from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
@@ -93,6 +95,12 @@ class MemoryCluster:
         self._reach()
         key = ("Job", namespace, job)
         return read_run(self.objects.get(key), self._pods.get(key, []))
+
+    async def observe_inspection(self, namespace: str, job: str) -> Outcome | None:
+        self._reach()
+        key = ("Job", namespace, job)
+        stored = self.objects.get(key)
+        return read_inspection_job(stored, self._pods.get(key, [])) if stored is not None else None
 
     async def find_running_pod(self, namespace: str, job: str) -> str | None:
         self._reach()

@@ -48,6 +48,7 @@ class CreateApplication(Model):
     release_command: Text | None = None
     health_path: Text | None = None
     port: Int32 | None = None
+    waking_page: bool | None = None
     team_id: UUID | None = None
     """The team that owns it. Default: your personal team."""
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.inspection import Outcome
 from functions.deploy.domain.instances import Instance
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.observation import Observation, ServiceFailed
@@ -45,6 +46,10 @@ class Cluster(Protocol):
 
     async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
         """The outcome of a one-off command; None while it runs, or if its Job does not exist."""
+        ...
+
+    async def observe_inspection(self, namespace: str, job: str) -> Outcome | None:
+        """The plan that the Job of an inspection has reported, or why it has none; None while it runs, or if it does not exist."""
         ...
 
     async def find_running_pod(self, namespace: str, job: str) -> str | None:

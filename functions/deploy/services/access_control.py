@@ -23,10 +23,14 @@ class AccessControl:
         self._applications = applications
         self._memberships = memberships
 
-    async def to_team(self, permit: Permit, team_id: UUID | None) -> TeamAccess:
-        """None: the personal team, or that of a service account. Raises TeamNotFound, and Forbidden for a member without the permission."""
+    async def to_team(self, permit: Permit, team_id: UUID | None, missing: Rejection | None = None) -> TeamAccess:
+        """None: the personal team, or that of a service account.
+
+        Raises `missing` (default: TeamNotFound) for somebody who is no member, and Forbidden for a member without the permission.
+        """
         team_id = team_id or permit.caller.default_team_id
-        return check_team(permit, await self._memberships.find(team_id, permit.caller.user_id), TeamNotFound.of(team_id), foreign_id=team_id)
+        membership = await self._memberships.find(team_id, permit.caller.user_id)
+        return check_team(permit, membership, missing or TeamNotFound.of(team_id), foreign_id=team_id)
 
     async def to_application(self, permit: Permit, application_id: UUID, missing: Rejection | None = None) -> ApplicationAccess:
         """Raises `missing` (default: ApplicationNotFound) for somebody who is no member of its team, and Forbidden for a member without

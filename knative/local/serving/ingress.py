@@ -19,7 +19,8 @@ from functools import partial
 
 from functions.wire.health_checks import HEADER, is_health_check
 from functions.wire.http_limits import HEAD_SECONDS, MAX_CONNECTIONS_PER_ADDRESS
-from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
+from knative.local.serving import waking
+from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host, refuse_maintenance
 from knative.local.serving.http.arrivals import Arrivals, refuse_plain
 from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
@@ -194,20 +195,26 @@ class Ingress:
         exchange.target = authority.target
         found = lookup(authority.host)
         if isinstance(found, Refusal):
-            exchange.respond_error(found.status, found.detail)
+            found.answer(exchange)
             return
         if exchange.is_upgrade and (exchange.has_sized_body or exchange.is_chunked):
             exchange.respond_error(400, "A request that changes the protocol must not have a body.")
             return
         route, target = found
+        is_measured = not self._is_health_check(exchange, authority.host)
+        if is_measured and (refusal := refuse_maintenance(route)) is not None:
+            refusal.answer(exchange)
+            return
         try:
             scaler = self._routing.scaler(route, target)
         except Unavailable as unavailable:
             exchange.respond_error(503, str(unavailable), retry_after_seconds=1)
             return
-        is_measured = not self._is_health_check(exchange, authority.host)
         head = _head_of(exchange, authority.text)
         try:
+            if route.has_waking_page and await waking.answers_meanwhile(exchange, scaler):
+                is_measured = False  # the browser asks again, and that request counts
+                return
             await self._forward(exchange, scaler, head)
         finally:
             seconds = asyncio.get_running_loop().time() - began

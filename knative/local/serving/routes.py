@@ -18,7 +18,7 @@ from knative.local.objects import Object, now
 from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition, summarize
 from knative.local.serving.configurations import CONFIGURATION
 from knative.local.serving.loopback_ports import LoopbackPorts, PortUnavailable
-from knative.local.serving.naming import domain_for, internal_host, is_private, is_stopped, public_host, tagged_name, url
+from knative.local.serving.naming import domain_for, internal_host, is_private, keeps_address, public_host, tagged_name, url
 from knative.local.serving.revisions import NAMESPACE, REVISION, Revisions
 from knative.local.serving.routing import Key, RouteEntry, RoutingTable, TrafficTarget
 from knative.local.serving.scaler import HOST_PORT, READY_ONCE, inherits_host_port
@@ -104,7 +104,7 @@ class Routes:
         namespace, name = metadata["namespace"], metadata["name"]
         before = object.get("status") or {}
         network, host = self._host(metadata)
-        private = is_private(metadata.get("labels")) and not is_stopped(metadata.get("annotations"))
+        private = is_private(metadata.get("labels")) and not keeps_address(metadata.get("annotations"))
         internal = internal_host(name, namespace)
         address = url(internal, 80)
         status: dict[str, Any] = {"observedGeneration": metadata["generation"], "address": {"url": address}}
@@ -161,7 +161,7 @@ class Routes:
         targets = [TrafficTarget(each["revisionName"], each.get("percent") or 0, each.get("tag")) for each in traffic]
         entry = RouteEntry.of(
             object,
-            None if is_private(metadata.get("labels")) and not is_stopped(metadata.get("annotations")) else host,
+            None if is_private(metadata.get("labels")) and not keeps_address(metadata.get("annotations")) else host,
             targets,
             lambda tag: self._host({**metadata, "name": tagged_name(tag, metadata["name"], network)})[1],
         )

@@ -20,7 +20,7 @@ from knative.local.serving.pods.pod import Pod
 from knative.local.serving.pods.probes import free_port
 from knative.local.serving.pods.registry import Pods, pod_spec
 from knative.local.serving.pods.state import IMAGE_PULL_BACK_OFF, Stage, StartFailure
-from knative.local.serving.request_queue import STOPPED, RequestQueue, Unavailable
+from knative.local.serving.request_queue import STOPPED, NotReadyInTime, RequestQueue
 from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Scaler:
     # --- requests
 
     async def acquire(self, timeout_seconds: float) -> Pod:
-        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable."""
+        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable, NotReadyInTime."""
         self._meter.change(+1, self._loop.time())
         pod = self._find_pod() if not self._queue else None
         if pod is not None:
@@ -151,7 +151,7 @@ class Scaler:
             return await asyncio.wait_for(future, timeout_seconds)
         except TimeoutError:
             self._cancel(future)
-            raise Unavailable(f"No pod of {self.name} was ready within {timeout_seconds:g} s{self._reason()}.") from None
+            raise NotReadyInTime(f"No pod of {self.name} was ready within {timeout_seconds:g} s{self._reason()}.") from None
         except BaseException:
             self._cancel(future)
             raise

@@ -11,7 +11,10 @@ from functions.edge.dashboard.pages.team_choice import TeamChoice, permissions_i
 from functions.edge.dashboard.visit import Form, Visit, gather, optional
 from functions.kernel import Permission
 
-SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
+SETTINGS = (
+    *("repository", "image", "branch", "directory", "builder"),
+    *("buildCommand", "startCommand", "releaseCommand", "healthPath", "port", "wakingPage"),
+)
 RULE_KINDS = ("deployment-failed", "deployment-rolled-back", "error-rate", "latency")
 
 
@@ -55,6 +58,8 @@ async def change(visit: Visit) -> Response:
 
 def _setting(name: str, text: str) -> Any:
     """An empty field clears a setting. A port is a number."""
+    if name == "wakingPage":
+        return text == "page"
     return (whole_number(text) if name == "port" else text) or None
 
 

@@ -86,6 +86,7 @@ document.querySelectorAll("[data-stream]").forEach(follow);
 document.querySelectorAll("form[data-confirm]").forEach(confirmFirst);
 document.querySelectorAll("pre.copy").forEach(addCopyButton);
 document.querySelectorAll(".log").forEach(filterByField);
+for (const each of document.querySelectorAll("[data-reload]")) setTimeout(() => location.reload(), Number(each.dataset.reload));
 setInterval(renewAges, 15000);
 for (const link of document.querySelectorAll(".tabs [aria-current], .bar nav [aria-current]")) {
   const bar = link.parentElement;

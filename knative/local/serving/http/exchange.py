@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from knative.local.serving.http.client import Headers, Upstream, UpstreamError
-from knative.local.serving.http.error_responses import error_response, request_id_of
+from knative.local.serving.http.error_responses import Cause, error_response, request_id_of
 from knative.local.serving.http.forwarding import interim_head, response_lines
 from knative.local.serving.http.framing import BadRequest
 from knative.local.serving.http.stream_ends import LAST_CHUNK, StreamEnd, stream_end_of
@@ -225,19 +225,20 @@ class Exchange:
 
     # --- the end
 
-    def respond_error(self, status: int, detail: str, retry_after_seconds: int | None = None) -> None:
+    def respond_error(self, status: int, detail: str, retry_after_seconds: int | None = None, cause: Cause = Cause.FAILURE) -> None:
         """Answer in place of a pod (`error_responses`), unless a response has begun. `detail`: a sentence for the client."""
         if self.status:
             return
         self.status = status
         request_id = request_id_of(self.header(b"x-request-id"))
-        response = error_response(status, detail, request_id, self.header(b"accept"))
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        response = error_response(status, detail, request_id, self.header(b"accept"), cause)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and cause is Cause.FAILURE:
             log.warning("request %s: %s %s%s: %d, %s", request_id, self.method, self.header(b"host") or "", self.target[:200], status, detail)
         self.keep_alive = self.keep_alive and self.is_complete
         lines = [
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"content-type: {response.content_type}", f"content-length: {len(response.body)}",
             "server: capsule", "vary: accept", "cache-control: no-store", f"x-request-id: {request_id}",
+            *response.headers,
         ]  # fmt: skip
         lines += [f"retry-after: {retry_after_seconds}"] if retry_after_seconds is not None else []
         if not self.keep_alive:
