@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.client import Json, segment
+from cli.commands.installation import declare_installation
 from cli.commands.suppressions import declare_suppressions
 from cli.declaration import command, subcommands
 from cli.failures import NotFound, UsageError
@@ -21,6 +22,7 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, a
 
 def declare(app: typer.Typer) -> None:
     admin = subcommands(app, "admin", "Manage this installation (admins).")
+    declare_installation(admin)
     declare_suppressions(admin)
     users = subcommands(admin, "users", "List, suspend and unlock users (admins).")
     command(users, "list")(list_users)

@@ -69,8 +69,8 @@ RULES: dict[Access, str] = {
         auth.dead_letters auth.registrations auth.resume_registration auth.settle_dead_letters
         billing.dead_letters billing.operator_customers billing.operator_invoices billing.operator_payments billing.refund_invoice
         billing.settle_dead_letters billing.void_invoice
-        deploy.dead_letters deploy.settle_dead_letters
-        monitor.dead_letters monitor.function_logs monitor.function_metrics monitor.settle_dead_letters
+        deploy.dead_letters deploy.function_instances deploy.settle_dead_letters
+        monitor.dead_letters monitor.function_logs monitor.function_metrics monitor.queues monitor.settle_dead_letters
     """,
 }
 

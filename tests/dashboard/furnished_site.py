@@ -13,7 +13,7 @@ from tests.dashboard.site import Site
 
 PAST = timedelta(minutes=46)
 """What the application has behind it."""
-OPERATIONS = ("", "/functions", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
+OPERATIONS = ("", "/functions", "/queues", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
 ACCOUNT = ("", "/security", "/tokens", "/permissions", "/audit", "/confirmation")
 APPLICATION = ("deployments", "configuration", "logs", "metrics", "settings")
 

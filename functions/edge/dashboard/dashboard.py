@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.edge.dashboard import cookies, formats
 from functions.edge.dashboard.api import Api, ApiProblem, Visitor
+from functions.edge.dashboard.gateway_reports import GatewayReports
 from functions.edge.dashboard.pages import PAGES, Page
 from functions.edge.dashboard.visit import Visit
 from functions.edge.gateway import envelope
@@ -69,7 +70,9 @@ class Dashboard:
         clock: Clock,
         options: Options,
         public_url: str = "",
+        gateway: GatewayReports | None = None,
     ) -> None:
+        """`gateway`: default is the one at its default address."""
         self._requester = requester
         self._tokens = tokens
         self._clock = clock
@@ -77,7 +80,7 @@ class Dashboard:
         self._is_secure = public_url.startswith("https://")
         self._strict_host = strict_host(public_url)
         limiter = RateLimiter(options.rate_limits, open_counters(options.redis_url, is_fail_open=options.is_rate_limit_fail_open))
-        self._api = Api(Table(registry.declarations), requester, encryptor, clock, limiter)
+        self._api = Api(Table(registry.declarations), requester, encryptor, clock, limiter, gateway or GatewayReports.of(Settings({})))
         self._templates = _templates()
         self._refreshes: dict[bytes, asyncio.Task[cookies.Tokens]] = {}
         """Refreshes that run now, by the hash of their token: pages that load at the same time share one."""
@@ -250,4 +253,5 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Dashboard
         clock or SystemClock(),
         Options.read(settings),
         settings.value(DASHBOARD_URL),
+        GatewayReports.of(settings),
     )
