@@ -25,8 +25,6 @@ def health(session: Session) -> None:
     """Show contexts, outboxes and the gateway's circuits.
 
     The circuits are those of the gateway that answers; several gateways have circuits of their own.
-
-    Example: capsule admin health
     """
     document = _health(session)
     session.output.show(document, *render.health(document))
@@ -49,8 +47,6 @@ def functions(session: Session, context: Context = None, all: All = False) -> No
     """Show where functions run, and how they did.
 
     Executions and failures are those of the last hour; queries that simply succeed are not counted.
-
-    Example: capsule admin functions --context deploy
     """
     instances = session.api.get(FUNCTIONS)
     metrics = session.api.get(METRICS, context=context)
@@ -61,10 +57,7 @@ def functions(session: Session, context: Context = None, all: All = False) -> No
 
 
 def queues(session: Session, all: All = False) -> None:
-    """Show messages and consumers of RabbitMQ's queues.
-
-    Example: capsule admin queues --all
-    """
+    """Show messages and consumers of RabbitMQ's queues."""
     view = session.api.get(QUEUES)
     session.output.show(view, *render.queues(view, is_complete=all))
     if view["stuck"]:

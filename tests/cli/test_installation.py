@@ -83,4 +83,6 @@ def test_queues_with_messages_are_listed_and_stuck_ones_marked(root: Terminal) -
     result = root.invoke("admin", "queues", code=0)
     assert "37 ready" in result.out and "1 stuck" in result.out and "auth-login" not in result.out
     assert "capsule admin functions" in result.err
+    quiet = root.invoke("admin", "queues", "--quiet", code=0)
+    assert quiet.out == result.out and quiet.err == ""
     assert "auth-login" in root.invoke("admin", "queues", "--all", code=0).out
