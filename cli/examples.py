@@ -147,6 +147,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "bill": ("capsule bill", "capsule bill --team crew --json"),
     "usage": ("capsule usage --team crew",),
     "quota": ("capsule quota",),
+    "billing-details": (
+        "capsule billing-details",
+        "capsule billing-details --name 'Ada Lovelace' --address '12 St James’s Square' --address London --country GB",
+    ),
     "invoices list": ("capsule invoices list",),
     "invoices show": ("capsule invoices show 2026-000001",),
     "invoices pay": ("capsule invoices pay 2026-000001",),

@@ -199,7 +199,7 @@ class Monitor(Operations):
         return cast(SettledDeadLettersView, self._call("POST", "/v1/operations/monitor/dead-letters", body=body, idempotency_key=idempotency_key))
 
     def queues(self) -> QueuesView:
-        """List RabbitMQ's queues with their messages and consumers (admin)."""
+        """List RabbitMQ's queues, messages and consumers (admin)."""
         return cast(QueuesView, self._call("GET", "/v1/queues"))
 
     def timeline(self, correlation_id: str) -> TimelineView:

@@ -22,7 +22,7 @@ def declare_installation(admin: typer.Typer) -> None:
 
 
 def health(session: Session) -> None:
-    """Show contexts, outboxes and the gateway's circuits.
+    """Show contexts, outboxes and gateway circuits.
 
     The circuits are those of the gateway that answers; several gateways have circuits of their own.
     """

@@ -32,7 +32,7 @@ RULES: dict[Access, str] = {
         auth.begin_identity_link auth.finish_identity_link auth.identities
         auth.begin_passkey_registration auth.passkeys auth.register_passkey
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
-        billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
+        billing.subscribe billing.set_billing_details billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.export deploy.quota
         monitor.alerts monitor.export monitor.create_webhook monitor.webhooks
     """,

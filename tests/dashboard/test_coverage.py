@@ -17,7 +17,6 @@ WITHOUT_PAGE = {
     "auth.confirm_email_change": "the gateway's page behind the link of the e-mail",
     "auth.registration": "the sign-up leads on by itself",
     "auth.audit_chain": "for a file that can be verified: capsule audit export",
-    "billing.customer": "the billing page shows it",
     "billing.handle_stripe_webhook": "for Stripe",
     "billing.operation": "for programs: the invoice's page shows it",
     "billing.operation_events": "for programs: the invoice's page shows it",

@@ -92,6 +92,11 @@ class Visit:
         """The value of a cookie of the dashboard; empty without it."""
         return self.request.cookies.get(stored_name(name, is_secure=self.is_secure), "").strip('"')
 
+    @property
+    def sent(self) -> Form:
+        """The fields of the posted form, as far as it was read."""
+        return self._form or {}
+
     async def form(self) -> Form:
         """The fields of the posted form; texts are stripped, except those of passwords and secrets. Raises ApiProblem 408, 413, 422."""
         if self._form is None:

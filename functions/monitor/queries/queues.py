@@ -1,4 +1,4 @@
-"""List RabbitMQ's queues with their messages and consumers (admin)."""
+"""List RabbitMQ's queues, messages and consumers (admin)."""
 
 from datetime import datetime
 
