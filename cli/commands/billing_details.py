@@ -35,8 +35,8 @@ def billing_details(
     chosen = of_team(session, team)
     customer = session.api.get("/v1/billing/customer", **chosen)
     stored: Json = customer["billingDetails"] or {"name": "", "address": [], "country": "", "vatId": None}
-    given = {"name": name, "address": address or None, "country": country, "vatId": vat_id}
-    changes = {field: value for field, value in given.items() if value is not None}
+    options = {"name": name, "address": address or None, "country": country, "vatId": vat_id}
+    changes = {field: value for field, value in options.items() if value is not None}
     if not changes:
         session.output.show(customer["billingDetails"], render.billing_details(customer["billingDetails"], customer["email"]))
         return

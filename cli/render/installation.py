@@ -47,15 +47,15 @@ def functions(document: Json, *, is_complete: bool) -> Iterator[RenderableType]:
     states = {state: sum(each["state"] == state for each in services) for state in ("running", "starting", "zero", "failed")}
     yield f"{states['zero']} at zero, {states['running'] + states['starting']} running, {states['failed']} failed"
     executed: dict[str, Json] = {each["function"]: each for each in document["metrics"]}
-    shown = [each for each in services if is_complete or each["state"] != "zero" or any(name in executed for name in each["functions"])]
-    if not shown:
+    visible = [each for each in services if is_complete or each["state"] != "zero" or any(name in executed for name in each["functions"])]
+    if not visible:
         return
     table = Table(
         Column("service"), Column("state"), Column("instances", is_right=True), Column("restarts", drop=3, is_right=True),
         Column("executions", drop=2, is_right=True), Column("failed", drop=1, is_right=True), Column("p95", drop=4, is_right=True),
         Column("from zero", drop=5, is_right=True),
     )  # fmt: skip
-    for each in sorted(shown, key=lambda each: (each["state"] != "failed", each["service"])):
+    for each in sorted(visible, key=lambda each: (each["state"] != "failed", each["service"])):
         found = [executed[name] for name in each["functions"] if name in executed]
         table.add_row(
             Text(each["service"], "bold"),
@@ -77,14 +77,14 @@ def queues(view: Json, *, is_complete: bool) -> Iterator[RenderableType]:
         f"{count(view['ready'])} ready, {count(view['unacknowledged'])} unacknowledged, {count(view['consumers'])} consumers · {stuck} · "
         f"{count(view['delayed'])} delayed on purpose · {age(view['at'])}"
     )
-    shown = [each for each in view["queues"] if is_complete or each["ready"] or each["unacknowledged"]]
-    if not shown:
+    visible = [each for each in view["queues"] if is_complete or each["ready"] or each["unacknowledged"]]
+    if not visible:
         return
     table = Table(
         Column("queue"), Column("kind", drop=2), Column("ready", is_right=True), Column("unacknowledged", is_right=True),
         Column("consumers", drop=1, is_right=True), Column(""),
     )  # fmt: skip
-    for each in shown:
+    for each in visible:
         table.add_row(
             Text(each["service"] or each["name"], "bold"),
             each["kind"],

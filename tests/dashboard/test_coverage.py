@@ -20,11 +20,8 @@ WITHOUT_PAGE = {
     "billing.handle_stripe_webhook": "for Stripe",
     "billing.operation": "for programs: the invoice's page shows it",
     "billing.operation_events": "for programs: the invoice's page shows it",
-    "deploy.start_run": "a command line: capsule run",
-    "deploy.runs": "a command line: capsule runs",
     "deploy.attach_run": "a terminal: capsule run",
-    "deploy.run": "a command line: capsule run",
-    "deploy.cancel_run": "a command line: capsule run",
+    "deploy.run": "the page of runs shows it",
     "deploy.operation": "for programs: the deployment's page shows it",
     "deploy.operation_events": "for programs: the deployment's page follows it",
     "deploy.release": "the deployment's page shows it",
@@ -33,8 +30,6 @@ WITHOUT_PAGE = {
     "deploy.protect_environment": "rare: capsule environments protect",
     "deploy.transfer_application": "rare: capsule apps transfer",
     "monitor.application_alerts": "the alerts page has them all",
-    "monitor.alert_deliveries": "capsule alerts deliveries",
-    "monitor.try_alert_channel": "capsule alerts test",
 }
 
 

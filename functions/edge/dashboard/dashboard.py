@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from hashlib import sha256
@@ -106,7 +107,10 @@ class Dashboard:
 
     def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now(), self._is_secure)
+            visit, begun = (
+                Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now(), self._is_secure),
+                time.perf_counter(),
+            )
             try:
                 if request.method == "POST" and not cookies.is_same_origin(request):
                     raise ApiProblem(403, "This form was not sent by the dashboard", "Open the page again and send the form from there.")
@@ -116,6 +120,8 @@ class Dashboard:
             except Exception:  # noqa: BLE001  any fault becomes a page for the visitor and a stack trace in the log
                 _log.exception("the page %s failed", page.path)
                 response = self._problem_page(visit, FAULT)
+            total_ms = (time.perf_counter() - begun) * 1000
+            response.headers["server-timing"] = f"functions;dur={visit.waited_seconds * 1000:.1f}, total;dur={total_ms:.1f}"
             return self._complete(visit, response)
 
         return respond

@@ -19,6 +19,8 @@ if (navigator.clipboard) for (const block of all("pre[data-copy]")) {
   block.append(button);
 }
 
+if (matchMedia("(max-width: 60rem)").matches) document.querySelector(".contents details")?.removeAttribute("open");
+
 const showLanguage = language => {
   document.documentElement.dataset.language = language;
   for (const button of all("#languages button")) button.setAttribute("aria-pressed", String(button.value === language));
@@ -61,7 +63,7 @@ const reveal = () => {
   const operation = target && target.closest("details.operation");
   if (!operation) return;
   operation.open = true;
-  target.scrollIntoView();
+  operation.scrollIntoView();
 };
 addEventListener("hashchange", reveal);
 reveal();
