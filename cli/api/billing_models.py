@@ -75,6 +75,15 @@ class BillView(TypedDict):
     total: Amount
 
 
+class BillingDetailsView(TypedDict):
+    """`country`: ISO 3166-1 alpha-2. `vat_id`: of a business, with its country."""
+
+    name: str
+    address: list[str]
+    country: str
+    vatId: str | None
+
+
 class BillingExport(TypedDict):
     """Empty for a user who is not a customer yet."""
 
@@ -148,6 +157,7 @@ class CustomerView(TypedDict):
     createdAt: str
     owes: list[Amount]
     paymentAccount: str
+    billingDetails: BillingDetailsView | None
 
 
 DisputeStatus: TypeAlias = "Literal['open', 'won', 'lost']"
@@ -178,6 +188,7 @@ class ExportedCustomerView(TypedDict):
     createdAt: str
     paymentAccount: str
     paymentMethod: str | None
+    billingDetails: BillingDetailsView | None
 
 
 class ExportedInvoiceView(TypedDict):
@@ -192,6 +203,7 @@ class ExportedInvoiceView(TypedDict):
     issuedAt: str
     settledAt: str | None
     buyerEmail: str | None
+    buyer: BillingDetailsView | None
     lines: list[InvoiceLineView]
 
 
@@ -455,6 +467,14 @@ RefundStatus: TypeAlias = "Literal['pending', 'succeeded', 'failed']"
 
 class ResumeSubscription(TypedDict):
     teamId: NotRequired[str | None]
+
+
+class SetBillingDetails(TypedDict):
+    teamId: NotRequired[str | None]
+    name: str
+    address: list[str]
+    country: str
+    vatId: NotRequired[str | None]
 
 
 class SetPaymentMethod(TypedDict):

@@ -399,6 +399,38 @@ class ExportedReleaseView(TypedDict):
     createdAt: str
 
 
+class FunctionInstancesView(TypedDict):
+    """Numbers of Services by state, and all of them by name."""
+
+    at: str
+    running: int
+    starting: int
+    zero: int
+    failed: int
+    instances: int
+    services: list[FunctionServiceView]
+
+
+class FunctionServiceView(TypedDict):
+    """`service`: the Knative Service. `functions`: that it carries; in a grouped installation all of a context. `max_scale`: null without a limit."""
+
+    service: str
+    functions: list[str]
+    context: str
+    summary: str
+    state: FunctionState
+    detail: str
+    ready: int
+    instances: int
+    restarts: int
+    oldestAt: str | None
+    minScale: int
+    maxScale: int | None
+
+
+FunctionState: TypeAlias = "Literal['failed', 'starting', 'running', 'zero']"
+
+
 class HostKeyView(TypedDict):
     host: str
     type: str

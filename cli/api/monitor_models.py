@@ -323,6 +323,34 @@ class NewWebhookView(TypedDict):
     secret: str
 
 
+QueueKind: TypeAlias = "Literal['function', 'delay', 'unroutable', 'dead-letter']"
+
+
+class QueueView(TypedDict):
+    """`service`: that the messages are for; null for queues of no function. `ready`: messages that no consumer has. `unacknowledged`: that one has and has not finished. `is_stuck`: messages wait, and nothing takes them."""
+
+    name: str
+    kind: QueueKind
+    service: str | None
+    ready: int
+    unacknowledged: int
+    consumers: int
+    state: str
+    isStuck: bool
+
+
+class QueuesView(TypedDict):
+    """Sums are those of queues of functions. `delayed`: retries and reminders that are not due. Those with messages first."""
+
+    at: str
+    ready: int
+    unacknowledged: int
+    consumers: int
+    stuck: int
+    delayed: int
+    queues: list[QueueView]
+
+
 class TimelineCause(TypedDict):
     name: str
     messageId: str | None

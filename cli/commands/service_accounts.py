@@ -60,10 +60,7 @@ def create_account(
     name: Name,
     role: Annotated[Role, typer.Option("--role", metavar="ROLE", help=f"One of {', '.join(Role)}.")] = Role.DEVELOPER,
 ) -> None:
-    """Create a service account in a team.
-
-    Example: capsule service-accounts create crew ci --role developer
-    """
+    """Create a service account in a team."""
     created = session.api.post(_path(find_team(session, team)["id"]), {"name": name, "role": role})
     session.output.show(created, f"✓ Created the service account {created['name']} with the role {created['role']}.")
     session.output.next_step(f'capsule service-accounts create-token "{team}" "{created["name"]}" TOKEN --scope read --scope deploy')
@@ -90,8 +87,6 @@ def grant(session: Session, team: TeamName, name: AccountName, grants: Grants = 
     """Set what it may do beyond the role.
 
     Replaces all grants. A protected environment (production) must be named.
-
-    Example: capsule service-accounts grant crew ci shop:production
     """
     found = _find(session, team, name)
     view = _update(session, found, {"grants": [parse_grant(session, each) for each in grants or ()]})
@@ -141,10 +136,7 @@ def create_token(
     expires: Expires = "90d",
     password_stdin: PasswordStdin = False,
 ) -> None:
-    """Create an API token for it and print it once.
-
-    Example: capsule service-accounts create-token crew ci github-actions --scope read --scope deploy
-    """
+    """Create an API token for it and print it once."""
     found = _find(session, team, name)
     body = {"name": token, "scopes": scope or [TokenScope.READ], "expiresInDays": parse_days(expires)}
     created = session.confirmed(lambda: session.api.post(f"{_of(found)}/tokens", body), from_stdin=password_stdin)

@@ -47,8 +47,6 @@ def create_token(session: Session, name: Name, scope: Scopes = None, expires: Ex
     """Create an API token and print it once.
 
     A program passes it in CAPSULE_TOKEN. `capsule deploy` needs the scopes read and deploy.
-
-    Example: capsule tokens create ci --scope read --scope deploy --expires 90d
     """
     body = {"name": name, "scopes": scope or [Scope.READ], "expiresInDays": parse_days(expires)}
     created = session.confirmed(lambda: session.api.post("/v1/tokens", body), from_stdin=password_stdin)

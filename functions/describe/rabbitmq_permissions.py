@@ -19,6 +19,8 @@ No user may write to the default exchange (`amq.default`), which reaches every q
 operations. A passive declaration reveals the number of messages in a queue to anyone who knows its name. A context can
 send a reply to any queue bound to `capsule.replies` whose name it knows; names cannot be guessed (UUIDv7, 74 random bits).
 
+A context with the port `Queues` reads numbers of messages and consumers from the management API: its user has the tag `management`.
+
 A context reads the queues of its own Triggers because functions on one machine may consume them directly. The queue of a
 Trigger is `<namespace>.<trigger>.<UID of the Broker>` and is never shortened, so only the UID is a pattern.
 """
@@ -72,7 +74,12 @@ def context_user(catalog: Catalog, context: str) -> RabbitMQUser:
         write=exactly([*([EVENTS] if events else []), *([REPLIES] if has_replies else []), *TO_FUNCTIONS]),
         read=exactly([], _trigger_queues(triggers(catalog, context))),
         topics=(*topics, *(TopicPermission(exchange, write=functions) for exchange in TO_FUNCTIONS)),
+        tags=("management",) if any("Queues" in _ports(declaration) for declaration in declarations) else (),
     )
+
+
+def _ports(declaration: Declaration) -> set[str]:
+    return {getattr(port, "__name__", "") for port in declaration.dependencies.values()}
 
 
 def edge_user(catalog: Catalog) -> RabbitMQUser:

@@ -35,6 +35,12 @@ def housekeeping(sweeper: Sweeper) -> ports.Housekeeping:
     return sweeper
 
 
+def queues(settings: Settings) -> ports.Queues:
+    from functions.monitor.adapters.rabbitmq_queues import RabbitMQQueues  # httpx is large: only who calls out waits for it
+
+    return RabbitMQQueues(settings)
+
+
 def webhooks(settings: Settings) -> ports.Webhooks:
     from functions.monitor.adapters.webhooks import HttpWebhooks  # httpx is large: only who calls out waits for it
 
@@ -76,6 +82,7 @@ wiring = Wiring(
         ports.Markers: PostgresMarkers,
         ports.Memberships: PostgresMemberships,
         ports.Operators: SettingsOperators,
+        ports.Queues: queues,
         ports.Requests: PostgresRequests,
         ports.Resources: PostgresResources,
         ports.Retention: PostgresRetention,

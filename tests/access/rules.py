@@ -32,7 +32,7 @@ RULES: dict[Access, str] = {
         auth.begin_identity_link auth.finish_identity_link auth.identities
         auth.begin_passkey_registration auth.passkeys auth.register_passkey
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
-        billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
+        billing.subscribe billing.set_billing_details billing.payment_method billing.set_payment_method billing.subscription
         deploy.applications deploy.create_application deploy.inspect_repository deploy.export deploy.quota
         monitor.alerts monitor.export monitor.create_webhook monitor.webhooks
     """,
@@ -70,8 +70,8 @@ RULES: dict[Access, str] = {
         auth.dead_letters auth.registrations auth.resume_registration auth.settle_dead_letters
         billing.dead_letters billing.operator_customers billing.operator_invoices billing.operator_payments billing.refund_invoice
         billing.settle_dead_letters billing.void_invoice
-        deploy.dead_letters deploy.settle_dead_letters
-        monitor.dead_letters monitor.function_logs monitor.function_metrics monitor.settle_dead_letters
+        deploy.dead_letters deploy.function_instances deploy.settle_dead_letters
+        monitor.dead_letters monitor.function_logs monitor.function_metrics monitor.queues monitor.settle_dead_letters
     """,
 }
 

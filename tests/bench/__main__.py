@@ -14,7 +14,7 @@ from pathlib import Path
 from knative.machine import packages
 from knative.machine.home import PROJECT
 from knative.machine.problems import Problem
-from tests.bench import deployments, gateway, rows
+from tests.bench import dashboard, deployments, gateway, rows
 from tests.bench.load import Missing
 from tests.bench.peers import Peer, peers
 from tests.bench.report import Row, chart, table
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write docs/bench.svg and docs/bench.json")
     parser.add_argument("--deployments", nargs=argparse.REMAINDER, metavar="OPTION", help="measure deployments instead (--deployments --help)")
     parser.add_argument("--gateway", nargs=argparse.REMAINDER, metavar="OPTION", help="measure the gateway instead (--gateway --help)")
+    parser.add_argument("--dashboard", nargs=argparse.REMAINDER, metavar="OPTION", help="measure the dashboard instead (--dashboard --help)")
     options = parser.parse_args(arguments)
     rounds, seconds = options.rounds or (2 if options.quick else 5), options.seconds or (3.0 if options.quick else 10.0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # exit through `finally`, which stops the servers
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return deployments.main(options.deployments)
     if options.gateway is not None:
         return gateway.main(options.gateway)
+    if options.dashboard is not None:
+        return dashboard.main(options.dashboard)
     home = fresh_home("capsule-bench-")
     pushed, consuming = Capsule(home, "Capsule, pushed", consumes=False), Capsule(home, "Capsule", consumes=True)
     others: list[Peer] = []

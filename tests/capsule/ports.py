@@ -32,6 +32,7 @@ from tests.memory import (
     deploy_releases,
     deploy_runs,
     monitor_alerts,
+    monitor_queues,
     monitor_webhooks,
 )
 from tests.memory import billing as memory_billing
@@ -169,6 +170,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.Mailer: monitor_alerts.MemoryMailer,
         monitor.Markers: memory_monitor.MemoryMarkers,
         monitor.Operators: monitor_alerts.MemoryOperators,
+        monitor.Queues: monitor_queues.MemoryQueues,
         monitor.Requests: memory_monitor.MemoryRequests,
         monitor.Resources: memory_monitor.MemoryResources,
         monitor.Retention: memory_monitor.MemoryRetention,
@@ -192,6 +194,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         deploy.ApplicationRequests,
         deploy.Cluster,
         monitor.Mailer,
+        monitor.Queues,
         monitor.WebhookNotices,
         monitor.Webhooks,
     }

@@ -14,9 +14,9 @@ from tests.dashboard.site import Site
 
 PAST = timedelta(minutes=46)
 """What the application has behind it."""
-OPERATIONS = ("", "/functions", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
+OPERATIONS = ("", "/functions", "/queues", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
 ACCOUNT = ("", "/security", "/tokens", "/permissions", "/audit", "/confirmation")
-APPLICATION = ("deployments", "configuration", "logs", "metrics", "settings")
+APPLICATION = ("deployments", "configuration", "logs", "metrics", "runs", "alert-deliveries", "settings")
 
 
 class FurnishedSite(Site):

@@ -81,3 +81,7 @@ class InvalidWebhook(Rejection):
     """The webhook's signature is valid, but its body is not an event of Stripe."""
 
     status = 400
+
+
+class InvalidBillingDetails(Invalid):
+    """The name, address or VAT number cannot be on an invoice."""

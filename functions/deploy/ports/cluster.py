@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.function_instances import FunctionService
 from functions.deploy.domain.inspection import Outcome
 from functions.deploy.domain.instances import Instance
 from functions.deploy.domain.manifests import Manifest
@@ -42,6 +43,10 @@ class Cluster(Protocol):
 
     async def list_instances(self, namespace: str, service: str) -> list[Instance]:
         """The instances of a Service, oldest first; empty if nothing runs."""
+        ...
+
+    async def list_functions(self) -> list[FunctionService]:
+        """The Services that carry the platform's functions, by name, with their instances."""
         ...
 
     async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
