@@ -1,5 +1,6 @@
 """What deploy answers about a team that auth has just created: with a real function process, RabbitMQ and PostgreSQL."""
 
+import asyncio
 import json
 import threading
 import time
@@ -10,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from functions.kernel import new_id
-from functions.runtime.execution.recent_facts import MAX_CLOCK_SKEW, RECENT, WAITS_SECONDS, is_recent
+from functions.kernel import NotKnownYet, new_id
+from functions.runtime.execution.recent_facts import MAX_CLOCK_SKEW, MAX_WAITING, RECENT, WAITS_SECONDS, Waits, is_recent
 from functions.runtime.security import encryption, tokens
 from functions.wire.cloudevents import stamp
 from tests.runtime.harness import Worker, World
@@ -100,3 +101,16 @@ def test_only_ids_of_now_are_recent() -> None:
     for age, is_new in ((timedelta(0), True), (RECENT, True), (RECENT * 2, False), (-MAX_CLOCK_SKEW, True), (-MAX_CLOCK_SKEW * 2, False)):
         assert is_recent(id, made_at + age) is is_new
     assert not is_recent(uuid.uuid4(), made_at)
+
+
+async def test_who_makes_up_ids_of_now_does_not_occupy_a_function() -> None:
+    waits, attempts = Waits(), 0
+
+    async def attempt() -> None:
+        nonlocal attempts
+        attempts += 1
+        raise NotKnownYet
+
+    results = await asyncio.gather(*(waits.repeat(attempt) for _ in range(50)), return_exceptions=True)
+    assert all(isinstance(each, NotKnownYet) for each in results)
+    assert attempts == 50 + MAX_WAITING * len(WAITS_SECONDS), "all others were answered at once"

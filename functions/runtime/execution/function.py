@@ -65,6 +65,7 @@ class Function:
         context.declared_events.update(declaration.emits)
         self._decoder = InputDecoder(declaration, context.opener) if declaration.input is not None else None
         self._encoder = responses.ResponseEncoder(declaration)
+        self._waits = recent_facts.Waits()
         self._fixed: dict[str, Any] = {}
         self._from_message: dict[str, Any] = {}
         for parameter, dependency in declaration.dependencies.items():
@@ -154,7 +155,7 @@ class Function:
 
     async def _execute(self, message: Message, caller: Caller | None) -> ExecutionResult:
         inputs = () if self._decoder is None else (self._decoder.decode(message),)
-        return await recent_facts.repeat(lambda: self._attempt(message, caller, inputs))
+        return await self._waits.repeat(lambda: self._attempt(message, caller, inputs))
 
     async def _attempt(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         kind = self.declaration.kind

@@ -18,6 +18,8 @@ T = TypeVar("T")
 RECENT = timedelta(seconds=10)
 WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.75)
 """Between attempts. An event takes some 10 ms from commit to commit, and longer to a function that starts."""
+MAX_WAITING = 4
+"""Messages of one function at a time; a function handles 20 or more."""
 MAX_CLOCK_SKEW = timedelta(seconds=2)
 """Of the machine that made the id."""
 
@@ -37,11 +39,24 @@ def is_recent(id: UUID, now: datetime) -> bool:
     return -MAX_CLOCK_SKEW <= age <= RECENT
 
 
-async def repeat(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Return the result of `attempt`, which is repeated after each wait while it raises NotKnownYet. Raises NotKnownYet at last."""
-    for seconds in WAITS_SECONDS:
-        try:
-            return await attempt()
-        except NotKnownYet:
-            await asyncio.sleep(seconds)
-    return await attempt()
+class Waits:
+    """Waits of one function. At most MAX_WAITING at a time: who makes up ids of now must not occupy all that it can do at once."""
+
+    def __init__(self) -> None:
+        self._waiting = 0
+
+    async def repeat(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of `attempt`, which is repeated after each wait while it raises NotKnownYet. Raises NotKnownYet at last, and
+        at once while too many wait."""
+        for seconds in WAITS_SECONDS:
+            try:
+                return await attempt()
+            except NotKnownYet:
+                if self._waiting >= MAX_WAITING:
+                    raise
+            self._waiting += 1
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self._waiting -= 1
+        return await attempt()
