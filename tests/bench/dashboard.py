@@ -44,7 +44,7 @@ COUNT_LINES = """
     window.arrived = 0; window.lastAt = performance.now(); window.longestGap = 0; window.longTasks = 0;
     new MutationObserver(changes => {
       const now = performance.now();
-      const added = changes.reduce((sum, each) => sum + each.addedNodes.length, 0);
+      const added = changes.reduce((sum, each) => sum + [...each.addedNodes].filter(node => node.nodeType === 1).length, 0);
       if (added && window.arrived) window.longestGap = Math.max(window.longestGap, now - window.lastAt);
       if (added) { window.arrived += added; window.lastAt = now; }
     }).observe(document.querySelector('.log'), { childList: true });
