@@ -62,6 +62,10 @@ const reveal = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const operation = target && target.closest("details.operation");
   if (!operation) return;
+  if (operation.hidden) {
+    search.value = "";
+    search.dispatchEvent(new Event("input"));
+  }
   operation.open = true;
   operation.scrollIntoView();
 };
