@@ -6,13 +6,14 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import psutil
 
 from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
 from knative.local import listening_sockets
 from knative.local.own_hosts import OwnHosts
-from knative.local.settings import Https
+from knative.local.settings import HELD_FRONT, Https
 from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
 from knative.machine import https, keys, knative_credentials, leftovers, processes, tls
 from knative.machine.home import PROJECT, Home
@@ -35,7 +36,7 @@ def start_knative(home: Home) -> str:
     The new process loads its code while the old one serves, and takes over its listening sockets: connections that arrive in between wait. Returns
     why it was restarted; empty: it was not.
     """
-    from knative.machine.cluster import is_ready
+    from knative.machine.cluster import reachable
 
     digests, file = current_digests(home), home.run / "knative.code"
     is_running = processes.find_running(home, KNATIVE) is not None
@@ -56,16 +57,30 @@ def start_knative(home: Home) -> str:
         processes.require_free_ports({title: port for title, port in titles.items() if port not in sockets})
         _create_shared_folders(home)
         _prepare_https(home)
+        _held_front(home).parent.mkdir(mode=0o700, exist_ok=True)
+        _held_front(home).touch()
         file.write_text(json.dumps(digests))  # before the start: `up` may be killed between both
         if successor is None:
             processes.record(home, KNATIVE, _launch(home, sockets))
         else:
             successor.proceed()
 
-    processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and is_ready(home))
+    processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and reachable(home))
     for each in sockets.values():
         each.close()
     return reason
+
+
+def open_front(home: Home) -> None:
+    """Let the one-machine Knative accept requests, once it has the Secrets that its pods start with, and wait until it does. Raises: Problem."""
+    from knative.machine.cluster import is_ready
+
+    _held_front(home).unlink(missing_ok=True)
+    processes.wait_until_ready(home, KNATIVE, lambda: is_ready(home))
+
+
+def _held_front(home: Home) -> Path:
+    return home.path / "knative" / HELD_FRONT
 
 
 class Successor:

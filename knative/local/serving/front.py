@@ -8,22 +8,25 @@ listening socket's backlog gets the answer of an incomplete routing table, or sp
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.revisions import Revisions
+from knative.local.settings import HELD_FRONT
 
 log = logging.getLogger(__name__)
 
-OPEN_TIMEOUT_SECONDS, AWAKE_TIMEOUT_SECONDS = 10.0, 10.0
+OPEN_TIMEOUT_SECONDS, AWAKE_TIMEOUT_SECONDS = 30.0, 10.0
 POLL_SECONDS = 0.05
 
 
 class Front:
     """A Runnable. Start it after the controller."""
 
-    def __init__(self, ingress: Ingress, revisions: Revisions, is_loaded: Callable[[], bool]) -> None:
-        """`is_loaded`: whether each stored Route and Revision has been reconciled since the start."""
-        self._ingress, self._revisions, self._conditions = ingress, revisions, [is_loaded]
+    def __init__(self, ingress: Ingress, revisions: Revisions, is_loaded: Callable[[], bool], state: Path) -> None:
+        """`is_loaded`: whether each stored Route and Revision has been reconciled since the start. `state`: the state folder."""
+        self._ingress, self._revisions = ingress, revisions
+        self._conditions: list[Callable[[], bool]] = [is_loaded, lambda: not (state / HELD_FRONT).exists()]
         self.is_open = False
         """Whether requests are accepted."""
 
@@ -33,7 +36,7 @@ class Front:
 
     async def start(self) -> None:
         if not await _wait_until(lambda: all(condition() for condition in self._conditions), OPEN_TIMEOUT_SECONDS):
-            log.warning("some Routes or Triggers are not reconciled after %g s; requests are accepted now", OPEN_TIMEOUT_SECONDS)
+            log.warning("some Routes, Triggers or Secrets are not there after %g s; requests are accepted now", OPEN_TIMEOUT_SECONDS)
         self._revisions.wake_functions()
         if not await _wait_until(self._revisions.are_functions_awake, AWAKE_TIMEOUT_SECONDS):
             log.warning("some functions that were awake are not yet after %g s; requests are accepted now", AWAKE_TIMEOUT_SECONDS)
