@@ -33,6 +33,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "billing.set_payment_method": {"paymentMethod": "pm_card_visa"},
     "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},
     "deploy.create_application": {"name": "another", "repository": "https://git.example.com/ada/hello.git"},
+    "deploy.inspect_repository": {"repository": "https://git.example.com/ada/hello.git"},
+    "deploy.start_maintenance": {"message": "Back soon."},
     "deploy.change_application": {"branch": "main"},
     "deploy.configure_application": {"variables": {"NAME": "value"}},
     "deploy.configure_environment": {"variables": {"NAME": "value"}},

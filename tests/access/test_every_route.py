@@ -34,6 +34,7 @@ from functions.auth.domain.user import User
 from functions.billing import ports as billing
 from functions.billing.commands.refund_invoice import RefundInvoice
 from functions.billing.commands.subscribe import Subscribe
+from functions.deploy.commands.inspect_repository import InspectRepository
 from functions.deploy.commands.start_run import StartRun
 from functions.deploy.domain.names import EnvironmentName
 from functions.edge.gateway.routing import Route, Table
@@ -50,7 +51,7 @@ from functions.wire.email_suppression import Suppression, SuppressionReason
 from tests.access.inputs import LINK_TOKEN, OPERATIONS, PASSWORD, PROVIDER, valid_input
 from tests.access.rules import BY_ROUTE, RULES, Access
 from tests.billing.world import FixedRenderer
-from tests.deploy.deploy_capsule import OWNER, DeployCapsule
+from tests.deploy.deploy_capsule import OWNER, REPOSITORY, DeployCapsule
 from tests.gateway.shop import open_shop
 
 ROUTES = [route for route in Table(Registry.load().declarations).routes if route.former is None]  # former versions call the same function
@@ -153,6 +154,7 @@ class Walk(DeployCapsule):
         delivery = await self.call(SendTestEvent(webhook_id=webhook.id), caller=OWNER)
         alert_test = await self.call(TryAlertChannel(application_id=application, channel_id=channel.id), caller=OWNER)
         rule = await self.call(CreateAlertRule.model_validate({"applicationId": application, "kind": "deployment-failed"}), caller=OWNER)
+        inspection = await self.call(InspectRepository(repository=REPOSITORY), caller=OWNER)
         second = await self.deploy(application)
         await self.settle()
         await self.fail_build(await self.deployments.get(second.id))
@@ -171,6 +173,7 @@ class Walk(DeployCapsule):
             "environment": "staging",
             "number": 1,
             "runId": run.id,
+            "inspectionId": inspection.id,
             "channelId": channel.id,
             "ruleId": rule.id,
             "webhookId": webhook.id,

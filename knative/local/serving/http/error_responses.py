@@ -92,13 +92,8 @@ def error_response(status: int, detail: str, request_id: str, accept: str | None
     """`detail`: a sentence for the sender of the request. `accept`: the request's Accept header."""
     if prefers_html(accept):
         page = _page(status, detail, request_id, cause)
-        headers: tuple[str, ...] = (
-            f"content-security-policy: {CONTENT_SECURITY_POLICY}",
-            "x-content-type-options: nosniff",
-            "referrer-policy: no-referrer",
-        )
-        if cause is Cause.WAKING_UP:
-            headers = (*headers, f"refresh: {RELOAD_SECONDS}")  # HTML standard, "The Refresh header": browsers load the page again
+        reload = (f"refresh: {RELOAD_SECONDS}",) if cause is Cause.WAKING_UP else ()  # HTML standard, "The Refresh header"
+        headers = (f"content-security-policy: {CONTENT_SECURITY_POLICY}", "x-content-type-options: nosniff", "referrer-policy: no-referrer", *reload)
         return ErrorResponse("text/html; charset=utf-8", page.encode(), headers)
     document = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, "requestId": request_id}
     document |= {"reason": cause} if cause is not Cause.FAILURE else {}
