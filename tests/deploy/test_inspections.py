@@ -168,9 +168,9 @@ async def test_what_a_build_would_refuse_is_refused(capsule: DeployCapsule, fiel
 
 async def test_only_the_team_sees_it(capsule: DeployCapsule) -> None:
     inspection_id = await request(capsule)
-    for caller, asked in ((STRANGER, inspection_id), (OWNER, new_id())):
+    for caller, requested_id in ((STRANGER, inspection_id), (OWNER, new_id())):
         with pytest.raises(InspectionNotFound):
-            await show(capsule, asked, caller)
+            await show(capsule, requested_id, caller)
 
 
 async def test_a_refused_job_is_a_failed_inspection(capsule: DeployCapsule) -> None:

@@ -60,9 +60,9 @@ class WebSocketEnd:
                     return
                 data, self._remaining_bytes = self._head[size:], _payload_bytes(self._head)
                 self._head = b""
-            taken = min(len(data), self._remaining_bytes)
-            self._remaining_bytes -= taken
-            data = data[taken:]
+            consumed = min(len(data), self._remaining_bytes)
+            self._remaining_bytes -= consumed
+            data = data[consumed:]
 
 
 def _head_bytes(head: bytes) -> int | None:
