@@ -24,8 +24,6 @@ def on(session: Session, app: App = None, env: Env = None, message: Message = No
 
     Status 503; programs get a problem document. Deployments go on, and the page stays through them. Again with another
     message, it replaces the page.
-
-    Example: capsule maintenance on --env production --message "We are back at 14:00 UTC."
     """
     application, name = session.application(app), session.environment(env)
     body = {"message": message, **({} if retry_after is None else {"retryAfterSeconds": retry_after})}

@@ -35,7 +35,7 @@ def show(session: Session, id: Id) -> None:
         session.output.next_step(f"capsule operations follow {operation_path(view['id'], context)}")
 
 
-def follow(session: Session, id: Id, quiet: Annotated[bool, typer.Option("--quiet", help="Print only the outcome.")] = False) -> None:
+def follow(session: Session, id: Id) -> None:
     """Follow an operation to its end.
 
     Prints each change, and with --json the operation once it has ended. The exit code is 1 if it failed.
@@ -44,7 +44,7 @@ def follow(session: Session, id: Id, quiet: Annotated[bool, typer.Option("--quie
     with OperationEvents(session.api, view["id"], context) as events:
         printed = ""
         while True:
-            if view["summary"] != printed and not quiet and not session.output.as_json:
+            if view["summary"] != printed:
                 printed = view["summary"]
                 session.output.note(printed)
             if view["state"] != render.RUNNING:

@@ -37,8 +37,6 @@ def plan(
     """Show what a build of a repository would do.
 
     Creates nothing: the repository is cloned and its build is planned. In a clone, the address of origin is the default.
-
-    Example: capsule plan ada/shop --branch main
     """
     changes = settings.changes()
     if unread := [name for name in changes if name not in READ]:

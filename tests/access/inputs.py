@@ -30,6 +30,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "auth.rename_passkey": {"name": "Phone"},
     "auth.register_passkey": {"challengeId": "0190f0a0-0000-7000-8000-000000000009", "name": "Phone", "credential": "{}"},
     "billing.refund_invoice": {"reason": "sorry"},
+    "billing.set_billing_details": {"name": "Ada Lovelace", "address": ["12 St James's Square", "London"], "country": "GB"},
     "billing.set_payment_method": {"paymentMethod": "pm_card_visa"},
     "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},
     "deploy.create_application": {"name": "another", "repository": "https://git.example.com/ada/hello.git"},

@@ -18,7 +18,7 @@ WITHOUT_COMMAND = frozenset(
     auth_finish_identity_link auth_begin_identity_link auth_begin_passkey_registration auth_register_passkey
     auth_registrations auth_resume_registration auth_dead_letters auth_settle_dead_letters billing_dead_letters billing_settle_dead_letters
     deploy_dead_letters deploy_settle_dead_letters monitor_dead_letters monitor_settle_dead_letters auth_mailbox auth_mailbox_email
-    billing_operation billing_operation_events deploy_operation deploy_operation_events billing_handle_stripe_webhook
+    billing_handle_stripe_webhook
     monitor_function_logs monitor_function_logs_v1
     """.split()  # noqa: SIM905
 )

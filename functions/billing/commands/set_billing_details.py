@@ -31,8 +31,8 @@ class SetBillingDetails(OfTeam):
 async def set_billing_details(
     request: SetBillingDetails, control: AccessControl, permit: Permit, subscribers: Subscribers, customers: Customers
 ) -> Done[BillingDetailsView]:
-    details = BillingDetails.parse(request.name, request.address, request.country, request.vat_id)
     customer = (await subscribers.get(await control.to_team(permit, request.team_id))).customer
+    details = BillingDetails.parse(request.name, request.address, request.country, request.vat_id)
     former = customer.billing_details
 
     await customers.set_billing_details(customer.id, details)

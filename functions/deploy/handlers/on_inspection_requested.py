@@ -1,4 +1,4 @@
-"""Start the Job of an inspection, or end one whose end was not noticed."""
+"""Start the Job of an inspection, or read how it ended."""
 
 from events.deploy import InspectionRequested
 from functions.deploy.domain.build_secret import BuildSecret

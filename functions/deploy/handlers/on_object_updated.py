@@ -1,4 +1,4 @@
-"""Observe the deployment, run or inspection of a changed object.
+"""Observe what a changed object of the cluster belongs to.
 
 The event only triggers the observation: the object's state is read from the cluster.
 """

@@ -8,6 +8,19 @@ from collections.abc import Mapping
 COMMANDS: Mapping[str, str] = {
     line.split(" ", 1)[0]: line.split(" ", 1)[1].strip()
     for line in """
+auth_me                            capsule whoami
+deploy_inspect_repository          capsule plan ada/shop --branch main
+deploy_inspection                  capsule plan ada/shop
+deploy_start_maintenance           capsule maintenance on --env production --message 'We are back at 14:00 UTC.'
+deploy_end_maintenance             capsule maintenance off --env production
+auth_operation                     capsule operations show 01a2b3c4-0000-7000-8000-000000000000
+auth_operation_events              capsule operations follow 01a2b3c4-0000-7000-8000-000000000000
+billing_operation                  capsule operations show 01a2b3c4-0000-7000-8000-000000000000
+billing_operation_events           capsule operations follow 01a2b3c4-0000-7000-8000-000000000000
+deploy_operation                   capsule operations show 01a2b3c4-0000-7000-8000-000000000000
+deploy_operation_events            capsule operations follow 01a2b3c4-0000-7000-8000-000000000000
+monitor_operation                  capsule operations show 01a2b3c4-0000-7000-8000-000000000000
+monitor_operation_events           capsule operations follow 01a2b3c4-0000-7000-8000-000000000000
 auth_email_suppressions            capsule admin suppressions list
 auth_lift_suppression              capsule admin suppressions lift ada@example.org
 auth_users                         capsule admin users list @example.org
