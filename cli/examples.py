@@ -17,7 +17,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "apps rename": ("capsule apps rename shop store",),
     "apps delete": ("capsule apps delete shop",),
-    "plan": ("capsule plan ada/shop --branch main", "capsule plan https://git.example.org/ada/shop.git --token-stdin < token.txt"),
+    "plan": ("capsule plan ada/shop --branch main", "capsule plan https://git.example.org/ada/shop.git --token-stdin"),
     "link": ("capsule link shop",),
     "deploy": ("capsule deploy --app shop", "capsule deploy --ref feature/cart --env staging", "capsule deploy --no-wait"),
     "open": ("capsule open --env production",),
