@@ -23,7 +23,7 @@ class Meter:
     """CPU time that a system and its servers use from the construction on."""
 
     def __init__(self, system: System, capsule: Capsule) -> None:
-        self._system, self._capsule = system, capsule
+        self._system, self._capsule = system, _host(system, capsule)
         self._before = self._now()
 
     def _now(self) -> dict[str, float]:
@@ -60,6 +60,11 @@ def post(system: System, capsule: Capsule, seconds: float) -> Numbers:
     return {**_rates(result), **meter.per_item(result.requests), "lag": lag, "settled": created / (time.monotonic() - started_at)}
 
 
+def _host(system: System, capsule: Capsule) -> Capsule:
+    """Return the Capsule whose servers a system uses: its own, or `capsule` for a peer."""
+    return system if isinstance(system, Capsule) else capsule
+
+
 def _rates(result: load.Measured) -> Numbers:
     fields = asdict(result)
     return {"rate": result.rate, **{name: float(fields[name]) for name in ("p50", "p95", "p99", "refused", "broken")}}
@@ -67,7 +72,7 @@ def _rates(result: load.Measured) -> Numbers:
 
 def event_latency(system: System, capsule: Capsule, seconds: float, rate: float = 200.0) -> Numbers:
     """Milliseconds from the publication of an event to the commit of its effect, at `rate` events per second."""
-    count = int(rate * seconds)
+    count, capsule = int(rate * seconds), _host(system, capsule)
     if isinstance(system, Peer):
         publications, since = events.peer_events(system, count), time.time()
         sent = events.publish(capsule, publications, rate)
