@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", default=ROWS, metavar="ROWS", help="rows, comma-separated (default: all)")
     parser.add_argument("--no-peers", action="store_true", help="measure Capsule only")
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="another checkout of Capsule, measured in the same run")
-    parser.add_argument("--check", action="store_true", help=f"name rows that fell by more than {TOLERANCE * 100:.0f} %% against docs/bench.json; exit code 1")
+    parser.add_argument("--check", action="store_true", help=f"name rows that fell by more than {TOLERANCE * 100:.0f} %% against docs/bench.json")
     parser.add_argument("--write", action="store_true", help="write docs/bench.svg and docs/bench.json")
     parser.add_argument("--deployments", nargs=argparse.REMAINDER, metavar="OPTION", help="measure deployments instead (--deployments --help)")
     parser.add_argument("--gateway", nargs=argparse.REMAINDER, metavar="OPTION", help="measure the gateway instead (--gateway --help)")

@@ -162,14 +162,14 @@ class Trial:
             self._channel.queue_purge(queue)
 
     def _take(self, queue: str, is_last: Callable[[Any], bool] = lambda headers: False) -> list[tuple[Any, bytes]]:
-        taken: list[tuple[Any, bytes]] = []
+        received: list[tuple[Any, bytes]] = []
         while True:
             method, properties, body = self._channel.basic_get(queue, auto_ack=True)
             if method is None:
-                return taken
-            taken.append((properties, body))
+                return received
+            received.append((properties, body))
             if is_last(properties.headers):
-                return taken
+                return received
 
 
 def _event(headers: dict[str, str], body: bytes) -> tuple[str, ...]:
@@ -207,10 +207,10 @@ async def compare(process: Process, options: argparse.Namespace) -> dict[str, An
             if order not in serial:
                 serial[order] = await trial.run([[each] for each in order], is_batched=False)
             for name in result:
-                wanted, found = ([row for row in each[name] if not (is_done and _is_secret(row))] for each in (serial[order], result))
-                if wanted != found:
-                    lacking, additional = [each for each in wanted if each not in found], [each for each in found if each not in wanted]
-                    differences.append({"fault": label, "what": name, "lacking": lacking or wanted, "additional": additional or found})
+                expected, found = ([row for row in each[name] if not (is_done and _is_secret(row))] for each in (serial[order], result))
+                if expected != found:
+                    lacking, additional = [each for each in expected if each not in found], [each for each in found if each not in expected]
+                    differences.append({"fault": label, "what": name, "lacking": lacking or expected, "additional": additional or found})
             if len(candidates) == 0 and is_first:
                 is_first = False
                 points = [Fault("statement", at, done) for at in range(1, reached + 1) for done in (False, True)]

@@ -29,7 +29,7 @@ from functions.runtime.reliability import inbox, outbox, outbox_publisher
 from functions.runtime.serving import serve
 from functions.runtime.storage import database
 
-BATCHED = ("probe.deposit", "probe.enter", "probe.on_deposited", "probe.on_noted", "probe.on_renamed")
+BATCHED = tuple(f"probe.{name}" for name in ("deposit", "enter", "on_deposited", "on_noted", "on_renamed", "do_nothing", "on_nothing_done"))
 """Functions that the environment's BATCH lets share transactions. It says of how many messages."""
 
 STATES = {"probe.deposit": "probe.deposited", "probe.on_deposited": "probe.noted", "probe.on_deposited_ring": "probe.renamed"}

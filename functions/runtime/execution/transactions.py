@@ -1,8 +1,8 @@
 """The transaction of a command or an event handler: what happens in it for one message, alone or beside others (`batches`)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, LiteralString, Protocol
 
 from functions.kernel import Caller, Declaration, Done, Kind, Rejected, Rejection
 from functions.runtime.execution import contracts, failures, responses
@@ -11,7 +11,7 @@ from functions.runtime.execution.responses import Response, ResponseEncoder
 from functions.runtime.execution.results import AnswerNotKept, KeyReused
 from functions.runtime.reliability import audit, inbox, ordering, outbox, revoked_sessions
 from functions.runtime.reliability.ordering import Sequence
-from functions.runtime.storage.database import Connection
+from functions.runtime.storage.database import LOCK_TIMEOUT, Connection
 from functions.runtime.storage.session import Statement
 from functions.wire.cloudevents import Message
 
@@ -67,15 +67,13 @@ class Committed:
 SKIPPED = Committed("skipped", "a newer event of its subject was applied before")
 PARKED = Committed("parked", "its predecessor is not applied yet")
 
-Transaction = Callable[[Execution], Awaitable[Committed]]
 
-
-async def execute_alone(context: FunctionContext, execution: Execution) -> Committed:
+async def execute_alone(context: FunctionContext, execution: Execution, lock_timeout: LiteralString = LOCK_TIMEOUT) -> Committed:
     """Execute one message in a transaction of its own."""
     function, message, caller = execution.function, execution.message, execution.caller
     declaration = function.declaration
     advance, session = ordering.advance_if_newer(declaration, message), revoked_sessions.lookup(caller)  # of events, of commands
-    async with context.database.transaction(is_begin_queued=True) as connection:
+    async with context.database.transaction(is_begin_queued=True, lock_timeout=lock_timeout) as connection:
         also = (advance, session, SAVEPOINT if declaration.kind is Kind.COMMAND else None)
         recorded, results = await inbox.claim(connection, message, function.name, *(each for each in also if each))
         if session is not None:
