@@ -16,7 +16,7 @@ from tests.bench.peers import Peer
 from tests.bench.systems import Capsule, System, answers_ok, until
 
 Numbers = dict[str, float]
-WARM_UP_SECONDS = 1.5
+WARM_UP_SECONDS = 2
 FIVE = ("/v1/users/me", "/v1/apps", "/v1/quota", "/v1/billing/customer", "/v1/billing/plans")
 
 

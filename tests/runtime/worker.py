@@ -77,9 +77,15 @@ def _wrapped(owner: Any, name: str, before: Callable[..., None] | None = None, a
     setattr(owner, name, wrapper)
 
 
-def _names_its_function() -> None:
-    """Record the current function: the other accidents depend on it."""
+def _names_its_function(name: str) -> None:
+    """Record the current function: the other accidents depend on it. Of a batch it is `name`, if that has a message in it."""
+
+    def in_batch(_: Any, batch: Any) -> None:
+        names = [each.execution.function.name for each in batch]
+        _current.set(name if name in names else names[0])
+
     _wrapped(function.Function, "handle", before=lambda self, *_: _current.set(self.name))
+    _wrapped(batches.Batches, "_commit", before=in_batch)
 
 
 def _when(true: Callable[..., bool], accident: Accident) -> Callable[..., None]:
@@ -193,7 +199,7 @@ def _prepare() -> None:
     if accident := os.environ.get("ACCIDENT"):
         function, _, point = accident.partition("/")
         POINTS[point](Accident(function, int(os.environ.get("ACCIDENT_AT", "1")), int(os.environ.get("ACCIDENT_DEATHS", "1"))))
-        _names_its_function()
+        _names_its_function(function)
 
 
 def main() -> int:
