@@ -47,7 +47,6 @@ QUEUES = (UNROUTABLE, *delays.EXCHANGES)
 """Capsule's queues; the topology Job declares them. A delay's queue has the name of its exchange."""
 TO_FUNCTIONS = (REDELIVERY, *delays.EXCHANGES)
 """Topic exchanges whose routing key is the name of the function that gets the message."""
-TOPIC_EXCHANGES = (EVENTS, *TO_FUNCTIONS)
 
 EDGE, RUNTIME, TOPOLOGY = "edge", "runtime", "topology"
 
@@ -107,7 +106,8 @@ def runtime_user() -> RabbitMQUser:
 def topology_user(catalog: Catalog) -> RabbitMQUser:
     """The Job declares Capsule's exchanges and queues and binds them to the Broker's exchanges and the Triggers' queues.
 
-    It publishes and consumes nothing. Its permissions to bind would allow it, for `capsule.commands` and Capsule's queues.
+    Events are bound by type, also by those of foreign Triggers. It publishes and
+    consumes nothing. Its permissions to bind would allow it, for `capsule.commands` and Capsule's queues.
     """
     main, dead_letters = _broker_exchange(""), _broker_exchange("dlx.")
     queues = _trigger_queues([name for context in catalog.contexts for name in triggers(catalog, context)])
@@ -116,7 +116,7 @@ def topology_user(catalog: Catalog) -> RabbitMQUser:
         configure=exactly([*EXCHANGES, *QUEUES]),
         write=exactly([COMMANDS, *QUEUES], main, dead_letters, queues),
         read=exactly([COMMANDS, EVENTS, DEAD_LETTERS, REDELIVERY, *QUEUES], main),
-        topics=tuple(TopicPermission(exchange, read="^#$") for exchange in TOPIC_EXCHANGES),
+        topics=(TopicPermission(EVENTS, read=ANY_KEY), *(TopicPermission(exchange, read="^#$") for exchange in TO_FUNCTIONS)),
     )
 
 

@@ -47,6 +47,7 @@ PROOFS = {
             *("tests/knative/eventing/test_connection.py", "tests/knative/serving/test_scaling.py", "tests/knative/jobs/test_jobs.py"),
         ),
     ),
+    "group-commit": Proof("Batches equal serial execution, whatever breaks", ("tests/runtime/test_group_commit.py",)),
     "grouped": Proof("The main job works with a Service for each context", ("tests/journeys/test_grouped.py",)),
     "asyncapi": Proof("The official AsyncAPI parser accepts the document", ("tests/generated/test_asyncapi_parser.py",)),
     "failures": Proof("Failures end in their reason, none in a false success", ("tests/failures", "tests/journeys/test_refusals.py")),

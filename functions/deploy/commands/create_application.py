@@ -67,7 +67,7 @@ class CreatedApplicationView(ApplicationSettingsView):
         *(ApplicationQuotaExceeded, ApplicationNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted, TeamNotFound),
     ],
     emits=[ApplicationCreated],
-    scale=Scale(max=10, concurrency=64, pool=4),
+    scale=Scale(max=10, concurrency=64, pool=4, batch=16),
 )
 async def create_application(
     request: CreateApplication,

@@ -1,14 +1,15 @@
 """Log lines and executions over PostgreSQL: TimescaleDB's hypertables or native partitions, the same statements either way.
 
-Rows go in by one statement a batch, as arrays (`unnest`) where they can.
+Rows go in by one statement a batch: lines as arrays (`unnest`), executions, which have arrays themselves, by COPY.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from operator import attrgetter
 
 from psycopg.rows import class_row
-from psycopg.sql import SQL, Composable, Composed, Placeholder
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
@@ -16,6 +17,9 @@ from functions.monitor.domain.timeline import Execution
 from functions.runtime.storage.database import Database
 
 LINE = "position, at, environment, deployment_id, component, pod, container, stream, line, service"
+EXECUTION = [field.name for field in fields(Execution)]
+EXECUTION_VALUES = attrgetter(*EXECUTION)
+COPY_EXECUTIONS = SQL("COPY executions ({}) FROM STDIN").format(SQL(", ").join(map(Identifier, EXECUTION)))
 EVERYTHING, NEWEST_FIRST = SQL(""), SQL("ORDER BY position DESC")
 
 
@@ -107,38 +111,11 @@ class PostgresExecutions:
         self._database = database
 
     async def add(self, executions: Sequence[Execution]) -> None:
-        """Their lists of emitted messages differ in length, which arrays of arrays cannot hold: rows, pipelined."""
         if not executions:
             return
-        async with self._database.connection.cursor() as cursor:
-            await cursor.executemany(
-                """
-                INSERT INTO executions (at, correlation, kind, context, name, outcome, detail, duration_ms,
-                                        message, type, causation, actor, trace, emitted, attempt, cold)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-                """,
-                [
-                    (
-                        done.at,
-                        done.correlation,
-                        done.kind,
-                        done.context,
-                        done.name,
-                        done.outcome,
-                        done.detail,
-                        done.duration_ms,
-                        done.message,
-                        done.type,
-                        done.causation,
-                        done.actor,
-                        done.trace,
-                        list(done.emitted),
-                        done.attempt,
-                        done.cold,
-                    )
-                    for done in executions
-                ],
-            )
+        async with self._database.connection.cursor() as cursor, cursor.copy(COPY_EXECUTIONS) as copy:
+            for each in executions:
+                await copy.write_row([list(value) if isinstance(value, tuple) else value for value in EXECUTION_VALUES(each)])
 
     async def of(self, correlation: str, limit: int) -> Sequence[Execution]:
         async with self._database.connection.cursor(row_factory=class_row(Execution)) as cursor:

@@ -146,7 +146,7 @@ async def _enqueue(
     exchange, delayed = delays.route(delays.address_to(message, function.name), until, seconds)
     try:
         async with context.database.transaction() as connection:
-            outbox.enqueue(connection, exchange, function.name, delayed)
+            outbox.enqueue(connection, [outbox.pending_message(exchange, function.name, delayed)])
     except DatabaseUnavailable as database_error:
         raise CannotSettle(f"{reason}; {database_error}") from error
     context.outbox_publisher.sweep_soon()
