@@ -8,12 +8,13 @@ from functions.monitor.adapters.dead_letters import PostgresDeadLetters, Setting
 from functions.monitor.adapters.disk import PostgresDiskUsages
 from functions.monitor.adapters.emails import EmailNotifier
 from functions.monitor.adapters.erasures import PostgresErasures
+from functions.monitor.adapters.logs import PostgresLogs
 from functions.monitor.adapters.metrics import PostgresRequests, PostgresResources, PostgresRollups
 from functions.monitor.adapters.notifications import PostgresChannels, PostgresDeliveries
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresMarkers, PostgresUnownedUsage
 from functions.monitor.adapters.postgres_webhooks import PostgresWebhookDeliveries, PostgresWebhooks
 from functions.monitor.adapters.sealing import SealedVault
-from functions.monitor.adapters.series import PostgresExecutions, PostgresLogs, PostgresRetention
+from functions.monitor.adapters.series import PostgresExecutions, PostgresRetention
 from functions.monitor.adapters.webhook_notices import WebhookNoticeSender
 from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.services.access_control import AccessControl

@@ -58,6 +58,8 @@ class Store:
         self._kinds = kinds
         self._journal = Journal(path)
         self._entries: dict[str, dict[tuple[str, str], Entry]] = {}
+        self._names: dict[str, dict[str, set[str]]] = {}
+        """Namespace → kind → names."""
         self._children: dict[str, set[Key]] = {}
         self._uids: set[str] = set()
         self._recent: deque[Record] = deque()
@@ -88,10 +90,11 @@ class Store:
     def entries(self, kind: str, namespace: str | None = None) -> Iterator[Entry]:
         """Return the stored objects of a kind without parsing them, sorted by namespace and name."""
         found = self._entries.get(kind, {})
-        return iter([found[key] for key in sorted(found) if namespace is None or key[0] == namespace])
+        keys = sorted(found) if namespace is None else [(namespace, name) for name in sorted(self._names.get(namespace, {}).get(kind, ()))]
+        return iter([found[key] for key in keys])
 
     def kinds_in(self, namespace: str) -> Names:
-        return [kind for kind, found in self._entries.items() if any(key[0] == namespace for key in found)]
+        return list(self._names.get(namespace, ()))
 
     def children(self, uid: str) -> Objects:
         """Return the objects that name this uid among their owners."""
@@ -236,6 +239,7 @@ class Store:
         object["metadata"]["resourceVersion"] = str(self.version)
         self._journal.write(key, None, self.version)
         entry = self._entries[key[0]].pop(key[1:])
+        self._remove_name(*key)
         self._uids.discard(entry.uid)
         self._remove_from_owners(entry)
         self._remember(Record(self.version, "DELETED", Entry.of(key, object), entry))
@@ -246,9 +250,19 @@ class Store:
         if before := found.get(entry.key[1:]):
             self._remove_from_owners(before)
         found[entry.key[1:]] = entry
+        kind, namespace, name = entry.key
+        self._names.setdefault(namespace, {}).setdefault(kind, set()).add(name)
         self._uids.add(entry.uid)
         for uid in entry.owners:
             self._children.setdefault(uid, set()).add(entry.key)
+
+    def _remove_name(self, kind: str, namespace: str, name: str) -> None:
+        kinds = self._names[namespace]
+        kinds[kind].discard(name)
+        if not kinds[kind]:
+            del kinds[kind]
+        if not kinds:
+            del self._names[namespace]
 
     def _remove_from_owners(self, entry: Entry) -> None:
         for uid in entry.owners:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from functions.monitor import ports
-from functions.monitor.adapters import alerts, dead_letters, disk, erasures, metrics, notifications, postgres, series
+from functions.monitor.adapters import alerts, dead_letters, disk, erasures, logs, metrics, notifications, postgres, series
 from functions.runtime.storage.database import Database as Pool
 from knative.machine import migrations
 from knative.machine.postgres import Database
@@ -57,7 +57,7 @@ class Store:
         markers = memory.MemoryMarkers()
         self.markers: ports.Markers = postgres.PostgresMarkers(database) if database else markers
         self.applications: ports.Applications = postgres.PostgresApplications(database) if database else memory.MemoryApplications(markers)
-        self.logs: ports.Logs = series.PostgresLogs(database) if database else memory.MemoryLogs()
+        self.logs: ports.Logs = logs.PostgresLogs(database) if database else memory.MemoryLogs()
         self.executions: ports.Executions = series.PostgresExecutions(database) if database else memory.MemoryExecutions()
         self.requests: ports.Requests = metrics.PostgresRequests(database) if database else memory.MemoryRequests()
         self.resources: ports.Resources = metrics.PostgresResources(database) if database else memory.MemoryResources()

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from functions.monitor.adapters.alerts import PostgresAddresses, PostgresRules
+from functions.monitor.adapters.logs import PostgresLogs
 from functions.monitor.adapters.postgres import PostgresApplications
-from functions.monitor.adapters.series import PostgresLogs
 from functions.monitor.domain.applications import PLATFORM
 from functions.monitor.domain.logs import LogFilter
 from functions.monitor.domain.rules import NoData, RuleKind
@@ -82,6 +82,9 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.insert("webhook_deliveries", id=uuid4(), webhook_id=application, **delivery)
     former.migrate_through(17)
     assert former.rows("SELECT attempts, version FROM webhook_deliveries") == [(2, 1)]
+    former.migrate_through(21)
+    blocks = former.rows("SELECT application_id, last_position - first_position + 1, at > first_at, filter FROM log_blocks")
+    assert blocks == [(application, len(LINES), True, b"")], "a search reads all former lines"
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

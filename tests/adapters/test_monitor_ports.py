@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from functions.kernel import new_id
+from functions.monitor.adapters.logs import PostgresLogs
 from functions.monitor.adapters.postgres import PostgresApplications, PostgresUnownedUsage
-from functions.monitor.adapters.series import PostgresLogs
 from functions.monitor.domain.applications import Application
 from functions.monitor.domain.labels import Workload
 from functions.monitor.domain.logs import LogFilter, LogLine

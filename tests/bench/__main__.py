@@ -14,7 +14,7 @@ from pathlib import Path
 from knative.machine import packages
 from knative.machine.home import PROJECT
 from knative.machine.problems import Problem
-from tests.bench import dashboard, deployments, gateway, rows
+from tests.bench import dashboard, deployments, gateway, logs, many, rows
 from tests.bench.check import TOLERANCE, find_fallen
 from tests.bench.load import Missing
 from tests.bench.peers import REFERENCE, WITH_PROMISES, Peer, peers
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--deployments", nargs=argparse.REMAINDER, metavar="OPTION", help="measure deployments instead (--deployments --help)")
     parser.add_argument("--gateway", nargs=argparse.REMAINDER, metavar="OPTION", help="measure the gateway instead (--gateway --help)")
     parser.add_argument("--dashboard", nargs=argparse.REMAINDER, metavar="OPTION", help="measure the dashboard instead (--dashboard --help)")
+    parser.add_argument("--logs", nargs=argparse.REMAINDER, metavar="OPTION", help="measure log lines instead (--logs --help)")
+    parser.add_argument("--many", nargs=argparse.REMAINDER, metavar="OPTION", help="measure many applications at zero instead (--many --help)")
     options = parser.parse_args(arguments)
     rounds, seconds = options.rounds or (2 if options.quick else 5), options.seconds or (3.0 if options.quick else 10.0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # exit through `finally`, which stops the servers
@@ -55,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return gateway.main(options.gateway)
     if options.dashboard is not None:
         return dashboard.main(options.dashboard)
+    if options.logs is not None:
+        return logs.main(options.logs)
+    if options.many is not None:
+        return many.main(options.many)
     home = fresh_home("capsule-bench-")
     pushed, consuming = Capsule(home, "Capsule, pushed", consumes=False), Capsule(home, "Capsule", consumes=True)
     beside = [Capsule(fresh_home("capsule-bench-"), f"Capsule in {options.beside.name}", options.beside.absolute())] if options.beside else []

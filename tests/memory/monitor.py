@@ -12,7 +12,7 @@ from functions.kernel import ApplicationAccess
 from functions.monitor.domain.applications import PLATFORM, Application
 from functions.monitor.domain.disk import DiskUsage, newest
 from functions.monitor.domain.functions import FunctionTally
-from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
+from functions.monitor.domain.logs import CLOSE_AFTER, LogFilter, LogLine, StoredLine
 from functions.monitor.domain.markers import Marker
 from functions.monitor.domain.metrics import Range
 from functions.monitor.domain.rejections import ApplicationNotFound
@@ -107,10 +107,17 @@ class MemoryUnownedUsage:
 class MemoryLogs:
     def __init__(self) -> None:
         self.lines: list[tuple[int, LogLine]] = []
+        self.hot = 0
         self._positions = count(1)
 
-    async def add(self, lines: Sequence[LogLine]) -> None:
+    async def add(self, lines: Sequence[LogLine]) -> bool:
         self.lines.extend((next(self._positions), line) for line in lines)
+        self.hot += len(lines)
+        return self.hot >= CLOSE_AFTER > self.hot - len(lines)
+
+    async def close(self) -> bool:
+        self.hot = 0
+        return False
 
     async def last(self, selected: LogFilter, limit: int) -> Sequence[StoredLine]:
         return self._read(selected)[-limit:]

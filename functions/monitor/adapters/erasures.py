@@ -5,13 +5,24 @@ from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
+from functions.monitor.adapters.logs import LOCK_CLOSING
 from functions.runtime.storage.database import Database
 
 TABLES: tuple[LiteralString, ...] = (
-    *("log_lines", "request_windows", "request_minutes", "request_hours", "resource_windows", "resource_minutes", "resource_hours"),
+    *(
+        "hot_log_lines",
+        "log_lines",
+        "log_blocks",
+        "request_windows",
+        "request_minutes",
+        "request_hours",
+        "resource_windows",
+        "resource_minutes",
+        "resource_hours",
+    ),
     *("markers", "alerts", "alert_rules", "alert_channels", "alert_deliveries", "disk_usage"),
 )
-"""Each has an index on `application_id`, except `disk_usage`, where it is the key."""
+"""Each has an index on `application_id`, except `disk_usage`, where it is the key, and `hot_log_lines`, which is small."""
 
 
 class PostgresErasures:
@@ -28,6 +39,7 @@ class PostgresErasures:
         return [row[0] for row in await rows.fetchall()]
 
     async def erase(self, application_id: UUID) -> None:
+        await self._database.connection.execute(LOCK_CLOSING)  # lines that are being moved would be in neither table
         for table in TABLES:
             await self._database.connection.execute(f"DELETE FROM {table} WHERE application_id = %s", (application_id,))
         await self._database.connection.execute("UPDATE applications SET name = '' WHERE id = %s AND name <> ''", (application_id,))

@@ -1,7 +1,4 @@
-"""Log lines and executions over PostgreSQL: TimescaleDB's hypertables or native partitions, the same statements either way.
-
-Rows go in by one statement a batch: lines as arrays (`unnest`), executions, which have arrays themselves, by COPY.
-"""
+"""Executions and retention over PostgreSQL: TimescaleDB's hypertables or native partitions, the same statements either way."""
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -9,101 +6,15 @@ from datetime import datetime
 from operator import attrgetter
 
 from psycopg.rows import class_row
-from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
+from psycopg.sql import SQL, Identifier
 
 from functions.monitor.domain.functions import FunctionTally
-from functions.monitor.domain.logs import LogFilter, LogLine, StoredLine
 from functions.monitor.domain.timeline import Execution
 from functions.runtime.storage.database import Database
 
-LINE = "position, at, environment, deployment_id, component, pod, container, stream, line, service"
 EXECUTION = [field.name for field in fields(Execution)]
 EXECUTION_VALUES = attrgetter(*EXECUTION)
 COPY_EXECUTIONS = SQL("COPY executions ({}) FROM STDIN").format(SQL(", ").join(map(Identifier, EXECUTION)))
-EVERYTHING, NEWEST_FIRST = SQL(""), SQL("ORDER BY position DESC")
-
-
-class PostgresLogs:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add(self, lines: Sequence[LogLine]) -> None:
-        """One batch at a time until its commit: positions then rise in the order of commits, and no reader passes by a line that is yet to appear."""
-        if not lines:
-            return
-        connection = self._database.connection
-        await connection.execute("SELECT pg_advisory_xact_lock(1, 0)")
-        await connection.execute(
-            """
-            INSERT INTO log_lines (at, application_id, environment, deployment_id, component, pod, container, stream, line, service)
-            SELECT at, application_id, environment, deployment_id, component, pod, container, stream, line, service
-            FROM unnest(%s::timestamptz[], %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
-                WITH ORDINALITY AS rows (at, application_id, environment, deployment_id, component, pod, container, stream, line, service, place)
-            ORDER BY place
-            """,
-            (
-                [line.at for line in lines],
-                [line.workload.application_id for line in lines],
-                [line.workload.environment for line in lines],
-                [line.workload.deployment_id for line in lines],
-                [line.workload.component for line in lines],
-                [line.pod for line in lines],
-                [line.container for line in lines],
-                [line.stream for line in lines],
-                [line.line for line in lines],
-                [line.service for line in lines],
-            ),
-        )
-
-    async def last(self, filter: LogFilter, limit: int) -> Sequence[StoredLine]:
-        newest_first = await self._read(filter, EVERYTHING, NEWEST_FIRST, limit, 0)
-        return newest_first[::-1]
-
-    async def following(self, filter: LogFilter, position: int, limit: int) -> Sequence[StoredLine]:
-        return await self._read(filter, SQL("AND position > %(position)s"), SQL("ORDER BY position"), limit, position)
-
-    async def _read(self, filter: LogFilter, after: SQL, order: SQL, limit: int, position: int) -> list[StoredLine]:
-        query, arguments = select_lines(filter, after, order)
-        async with self._database.connection.cursor(row_factory=class_row(StoredLine)) as cursor:
-            await cursor.execute(query, {**arguments, "position": position, "limit": limit})
-            return await cursor.fetchall()
-
-
-def select_lines(filter: LogFilter, after: SQL = EVERYTHING, order: SQL = NEWEST_FIRST) -> tuple[Composed, dict[str, object]]:
-    """The statement and its arguments, but for `limit` and `position`."""
-    conditions, arguments = _conditions(filter)
-    query = SQL("SELECT {} FROM log_lines WHERE {} {} {} LIMIT %(limit)s").format(SQL(LINE), SQL(" AND ").join(conditions), after, order)
-    return query, arguments
-
-
-def _conditions(filter: LogFilter) -> tuple[list[Composable], dict[str, object]]:
-    conditions: list[Composable] = [SQL("application_id = %(application)s")]
-    arguments: dict[str, object] = {"application": filter.application_id}
-    messages = {
-        "environment": (SQL("environment = %(environment)s"), filter.environment),
-        "deployment": (SQL("deployment_id = %(deployment)s"), filter.deployment_id),
-        "component": (SQL("component = %(component)s"), filter.component),
-        "service": (SQL("service = %(service)s"), filter.service),
-        "since": (SQL("at >= %(since)s"), filter.since),
-        "until": (SQL("at < %(until)s"), filter.until),
-    }
-    for name, (condition, value) in messages.items():
-        if value is not None:
-            conditions.append(condition)
-            arguments[name] = value
-    if filter.terms.required:
-        conditions.append(SQL("NOT EXISTS (SELECT FROM unnest(%(required)s::text[]) AS term WHERE strpos(lower(line), lower(term)) = 0)"))
-        arguments["required"] = list(filter.terms.required)
-    if filter.terms.excluded:
-        conditions.append(SQL("NOT EXISTS (SELECT FROM unnest(%(excluded)s::text[]) AS term WHERE strpos(lower(line), lower(term)) > 0)"))
-        arguments["excluded"] = list(filter.terms.excluded)
-    if filter.fields:
-        conditions.append(SQL("line LIKE '{{%%' AND jsonb_typeof(json_of(line)) = 'object'").format())
-    for number, field in enumerate(filter.fields):
-        compared = SQL("IS NOT DISTINCT FROM" if field.same else "IS DISTINCT FROM")
-        conditions.append(SQL("json_of(line) #>> {} {} {}").format(Placeholder(f"path{number}"), compared, Placeholder(f"text{number}")))
-        arguments[f"path{number}"], arguments[f"text{number}"] = list(field.path), field.text
-    return conditions, arguments
 
 
 class PostgresExecutions:

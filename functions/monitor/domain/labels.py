@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from functions.monitor.domain.sanitizing import bounded
@@ -49,6 +50,7 @@ def is_platform(namespace: str, labels: Mapping[str, str]) -> bool:
     return namespace == PLATFORM and APPLICATION not in labels
 
 
+@lru_cache(maxsize=10_000)
 def _uuid(text: str | None) -> UUID | None:
     try:
         return UUID(text) if text else None

@@ -64,6 +64,9 @@ class LogFilter:
         )
 
 
+CLOSE_AFTER = 50_000
+"""Lines. A search reads every line that is not closed."""
+
 MAX_PAGE_BYTES = 4 << 20
 """Of the lines of one page. A message of the broker holds 16 MiB."""
 

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 
-from functions.wire.log_lines import bounded_line
+from functions.wire.log_lines import MAX_LINE_BYTES, bounded_line
 
 
 def bounded(line: str) -> str:
     """Replace NUL and lone surrogates by U+FFFD (PostgreSQL rejects them, and with them the whole batch) and cut long lines."""
+    if line.isascii() and len(line) <= MAX_LINE_BYTES and "\x00" not in line:  # nearly every one: nothing to encode
+        return line.rstrip("\r\n")
     return bounded_line(line.rstrip("\r\n").replace("\x00", "\ufffd").encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
 
 

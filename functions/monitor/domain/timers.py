@@ -33,3 +33,7 @@ class AlertDeliveryRequested(Event, type="alert-delivery.requested"):
 
     alert_id: UUID
     state_version: int
+
+
+class LogClosingRequested(Event, type="log-closing.requested"):
+    """Close log lines: many have come."""

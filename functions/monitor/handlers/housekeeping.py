@@ -1,6 +1,6 @@
 """Roll up metrics, drop expired data and evaluate silence.
 
-Creates the next partitions, erases what deleted teams have left, and again what has arrived for deleted users. Silence: rules
+Closes log lines, creates the next partitions, erases what deleted teams have left, and again what has arrived for deleted users. Silence: rules
 that fire without data, which nothing else evaluates.
 """
 
@@ -18,6 +18,7 @@ from functions.monitor.ports import (
     Deliveries,
     Erasures,
     Housekeeping,
+    Logs,
     Markers,
     Requests,
     Retention,
@@ -33,6 +34,7 @@ from functions.monitor.services.silence import evaluate_silence
 RAW_RETENTION = timedelta(days=3)
 RETENTION = {
     "log_lines": timedelta(days=14),
+    "log_blocks": timedelta(days=14),
     "executions": timedelta(days=30),
     "request_windows": RAW_RETENTION,
     "resource_windows": RAW_RETENTION,
@@ -60,6 +62,7 @@ MAX_OVERDUE = 100
 async def housekeeping(
     housekeeping: Housekeeping,
     retention: Retention,
+    logs: Logs,
     rollups: Rollups,
     applications: Applications,
     unowned: UnownedUsage,
@@ -79,6 +82,10 @@ async def housekeeping(
 ) -> None:
     await housekeeping.sweep()
     now = clock.now()
+    is_more_left = True
+    while is_more_left:
+        async with work.preparing():
+            is_more_left = await logs.close()
     async with work.preparing():  # summed up before the raw rows go; done again, it changes nothing
         await rollups.roll(since=now - RAW_RETENTION + timedelta(hours=1))
     async with work.reading():

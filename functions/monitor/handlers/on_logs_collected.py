@@ -1,6 +1,7 @@
 """Store log lines of applications and the platform's timeline."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from events.cluster import LogEntry, LogsCollected
 from functions.kernel import Clock, Done, Order, Scale, on
@@ -8,12 +9,13 @@ from functions.monitor.domain.labels import PLATFORM_ID, Workload, is_platform, 
 from functions.monitor.domain.logs import LogLine
 from functions.monitor.domain.sanitizing import bounded, plausible
 from functions.monitor.domain.timeline import Execution, read
+from functions.monitor.domain.timers import LogClosingRequested
 from functions.monitor.ports import Executions, Logs
 
 PLATFORM_WORKLOAD = Workload(PLATFORM_ID, "", None, "run")
 
 
-@on(order=Order.ANY, scale=Scale(max=3))
+@on(emits=[LogClosingRequested], order=Order.ANY, scale=Scale(max=3))
 async def on_logs_collected(event: LogsCollected, logs: Logs, executions: Executions, clock: Clock) -> Done[None]:
     now = clock.now()
     lines: list[LogLine] = []
@@ -21,18 +23,17 @@ async def on_logs_collected(event: LogsCollected, logs: Logs, executions: Execut
     for entry in event.entries:
         at = plausible(entry.at, now)
         if (workload := workload_of(entry.labels)) is not None:
-            lines.append(replace(_line(entry, workload), at=at))
+            lines.append(_line(entry, workload, at))
         elif is_platform(entry.namespace, entry.labels):
             if (execution := read(entry.line)) is not None:
                 done.append(replace(execution, at=plausible(execution.at, now)))
             else:
-                lines.append(replace(_line(entry, PLATFORM_WORKLOAD), at=at))
+                lines.append(_line(entry, PLATFORM_WORKLOAD, at))
 
-    await logs.add(sorted(lines, key=lambda line: line.at))
+    is_closing_due = await logs.add(sorted(lines, key=lambda line: line.at))
     await executions.add(done)
-    return Done(None)
+    return Done(None, LogClosingRequested()) if is_closing_due else Done(None)
 
 
-def _line(entry: LogEntry, workload: Workload) -> LogLine:
-    pod, container, stream, line = (bounded(text) for text in (entry.pod, entry.container, entry.stream, entry.line))
-    return LogLine(entry.at, workload, pod, container, stream, line, service_of(entry.labels))
+def _line(entry: LogEntry, workload: Workload, at: datetime) -> LogLine:
+    return LogLine(at, workload, bounded(entry.pod), bounded(entry.container), bounded(entry.stream), bounded(entry.line), service_of(entry.labels))

@@ -114,8 +114,15 @@ class UnownedUsage(Protocol):
 
 
 class Logs(Protocol):
-    async def add(self, lines: Sequence[LogLine]) -> None:
-        """Append lines in their order."""
+    async def add(self, lines: Sequence[LogLine]) -> bool:
+        """Append lines in their order. Returns whether so many have come since the last True that they should be closed."""
+        ...
+
+    async def close(self) -> bool:
+        """Move the oldest lines that are not closed to where searches find them by an index. Returns whether it left some.
+
+        Changes nothing that a reader sees.
+        """
         ...
 
     async def last(self, filter: LogFilter, limit: int) -> Sequence[StoredLine]:

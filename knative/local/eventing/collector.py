@@ -2,8 +2,9 @@
 
 Serving reports each line and request of objects with label capsule.dev/collect: "true", synchronously and cheaply;
 resources are sampled here. At most once a second, and only if there is something, a batch goes to the Broker that
-ConfigMap `capsule-collector` names, as `logs.collected`, `requests.measured` and `resources.measured`. Pods never wait:
-if RabbitMQ is unavailable, the oldest lines are dropped (`log_buffer`).
+ConfigMap `capsule-collector` names, as `logs.collected`, `requests.measured` and `resources.measured`; full batches of
+lines follow each other faster. Pods never wait: if RabbitMQ is unavailable, lines are dropped, those of the namespace
+with the most first (`log_buffer`).
 """
 
 import asyncio
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 LABEL = "capsule.dev/collect"
 CONFIG_MAP = "capsule-collector"
 BATCH_SECONDS = 1.0
+BACKLOG_SECONDS = 0.1
+"""Between batches of log lines while a full one waits: 20,000 short lines a second."""
 MAX_RESOURCE_WINDOWS = 5_000
 
 
@@ -117,9 +120,10 @@ class Collector:
         while True:
             await self._has_data.wait()
             self._has_data.clear()
-            if not await self.publish() or self._logs.waiting or self._requests or self._resources or self._disks:
+            is_sent = await self.publish()
+            if not is_sent or self._logs.waiting or self._requests or self._resources or self._disks:
                 self._has_data.set()
-            await asyncio.sleep(BATCH_SECONDS)
+            await asyncio.sleep(BACKLOG_SECONDS if is_sent and self._logs.has_full_batch else BATCH_SECONDS)
 
     async def _sample(self) -> None:
         clock = asyncio.get_running_loop().time

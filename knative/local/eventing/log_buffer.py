@@ -1,4 +1,9 @@
-"""Log lines of pods that wait to be sent. When more lines arrive than can be sent, the oldest are dropped, and each pod's log says how many."""
+"""Log lines of pods that wait to be sent, by namespace. Each namespace has its share of a batch and of the buffer.
+
+A batch takes lines from the namespaces in turn, so the lines of one that writes little are in the next batch, however much another has
+written. When more lines arrive than can be sent, the oldest of the namespace with the most waiting bytes are dropped, and each pod's log
+says how many.
+"""
 
 from collections import deque
 from collections.abc import Mapping
@@ -13,6 +18,8 @@ MAX_LINES = 20_000
 MAX_BYTES = 8 << 20
 BATCH_LINES = 2_000
 BATCH_BYTES = 512 << 10
+SHARE_LINES, SHARE_BYTES = 100, 32 << 10
+"""Of one namespace, before the next one has its turn."""
 ENTRY_OVERHEAD_BYTES = 300
 MAX_NOTES = 200
 """Pods whose logs say that lines were dropped. Drops of further pods are added up in the platform's log."""
@@ -22,21 +29,53 @@ Entry = dict[str, Any]
 
 
 @dataclass(slots=True)
+class _Queue:
+    """The lines of one namespace, oldest first, with their sizes in bytes."""
+
+    entries: deque[tuple[Entry, int]] = field(default_factory=deque)
+    bytes: int = 0
+
+    def pop(self) -> tuple[Entry, int]:
+        entry, size = self.entries.popleft()
+        self.bytes -= size
+        return entry, size
+
+
+@dataclass(slots=True)
 class LogBuffer:
-    waiting: deque[tuple[Entry, int]] = field(default_factory=deque)
+    queues: dict[str, _Queue] = field(default_factory=dict)
+    """By namespace, in the order of their turns. None is empty."""
+    waiting: int = 0
     bytes: int = 0
     dropped: dict[tuple[str, str], tuple[Entry, int]] = field(default_factory=dict)
     dropped_elsewhere: int = 0
 
+    @property
+    def has_full_batch(self) -> bool:
+        return self.waiting >= BATCH_LINES or self.bytes >= BATCH_BYTES
+
     def add(self, entry: Entry) -> None:
         entry["line"] = bounded_line(entry["line"])
         size = len(entry["line"].encode()) + ENTRY_OVERHEAD_BYTES
-        self.waiting.append((entry, size))
+        queue = self.queues.get(entry["namespace"])
+        if queue is None:
+            queue = self.queues[entry["namespace"]] = _Queue()
+        queue.entries.append((entry, size))
+        queue.bytes += size
+        self.waiting += 1
         self.bytes += size
-        while len(self.waiting) > MAX_LINES or self.bytes > MAX_BYTES:
-            oldest, size = self.waiting.popleft()
-            self.bytes -= size
-            self._count_dropped(oldest)
+        while self.waiting > MAX_LINES or self.bytes > MAX_BYTES:
+            largest = max(self.queues, key=lambda namespace: self.queues[namespace].bytes)
+            self._count_dropped(self._pop(largest)[0])
+
+    def _pop(self, namespace: str) -> tuple[Entry, int]:
+        queue = self.queues[namespace]
+        entry, size = queue.pop()
+        self.waiting -= 1
+        self.bytes -= size
+        if not queue.entries:
+            del self.queues[namespace]
+        return entry, size
 
     def _count_dropped(self, entry: Entry) -> None:
         pod = (entry["namespace"], entry["pod"])
@@ -57,11 +96,16 @@ class LogBuffer:
             platform = {"at": now(), "namespace": platform_namespace, "pod": "collector", "labels": {}}
             entries.append(_note(platform, self.dropped_elsewhere))
         self.dropped, self.dropped_elsewhere, size = {}, 0, 0
-        while self.waiting and len(entries) < BATCH_LINES and size < BATCH_BYTES:
-            entry, entry_size = self.waiting.popleft()
-            entries.append(entry)
-            size += entry_size
-        self.bytes -= size
+        while self.queues and len(entries) < BATCH_LINES and size < BATCH_BYTES:
+            namespace = next(iter(self.queues))
+            taken = taken_bytes = 0
+            while namespace in self.queues and taken < SHARE_LINES and taken_bytes < SHARE_BYTES:
+                entry, entry_size = self._pop(namespace)
+                entries.append(entry)
+                taken, taken_bytes = taken + 1, taken_bytes + entry_size
+            size += taken_bytes
+            if namespace in self.queues:  # the next turn is another's
+                self.queues[namespace] = self.queues.pop(namespace)
         return {"entries": entries}
 
 

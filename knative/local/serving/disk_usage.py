@@ -4,7 +4,7 @@ Sizes are what the file system has allocated (stat(2), st_blocks) or what the pl
 tree is walked for them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from knative.local.sandbox.disks import used_bytes
@@ -28,32 +28,38 @@ class DiskUsage:
 
         None stands for a size that is not measured.
         """
-        images, found = self.images(), {}
+        images, pods, found = self.images(), self._pods_by_namespace(), {}
         for namespace in self._node.store.list("Namespace"):
             name, labels = namespace["metadata"]["name"], namespace["metadata"].get("labels") or {}
             if APPLICATION in labels:
                 count, size = images.get(name, (0, 0))
                 found[name] = {
                     "namespace": name, "labels": {APPLICATION: labels[APPLICATION]}, "images": count, "imageBytes": size,
-                    "cacheBytes": self._cache_bytes(name), "instanceBytes": self._instance_bytes(name),
+                    "cacheBytes": self._cache_bytes(name), "instanceBytes": self._instance_bytes(pods.get(name, ())),
                 }  # fmt: skip
         return found
 
     def _cache_bytes(self, namespace: str) -> int | None:
         return used_bytes(self._node.build_caches.image(namespace)) if self._node.abilities.has_disks else None
 
-    def _instance_bytes(self, namespace: str) -> Mapping[str, int] | None:
-        """Return bytes by environment.
+    def _pods_by_namespace(self) -> Mapping[str, Sequence[Pod]]:
+        found: dict[str, list[Pod]] = {}
+        for pod in self._pods.tenant_pods():
+            if not self._node.is_build(pod.object):
+                found.setdefault(pod.namespace, []).append(pod)
+        return found
+
+    def _instance_bytes(self, pods: Iterable[Pod]) -> Mapping[str, int] | None:
+        """Return the bytes of an application's instances by environment.
 
         None when one instance is not measured: a partial sum would look like the whole.
         """
         found: dict[str, int] = {}
-        for pod in self._pods.tenant_pods():
-            if pod.namespace == namespace and not self._node.is_build(pod.object):
-                if (size := pod.disk_bytes) is None:
-                    return None
-                environment = _environment(pod)
-                found[environment] = found.get(environment, 0) + size
+        for pod in pods:
+            if (size := pod.disk_bytes) is None:
+                return None
+            environment = _environment(pod)
+            found[environment] = found.get(environment, 0) + size
         return found
 
 

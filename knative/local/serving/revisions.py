@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 REVISION = "Revision.serving.knative.dev"
 NAMESPACE = "knative-serving"
 TICK_SECONDS = 2.0
+TICKS_OF_ALL = 30
+"""After so many ticks of those scalers that are not idle, all are looked at. Changes mark a scaler at once, so this is only a safeguard."""
 NO_CONTAINER_REASONS = frozenset({"ProgressDeadlineExceeded", "ImagePullBackOff", "CreateContainerConfigError", "ContainerCreating"})
 """Reasons that concern ResourcesAvailable, because there is no container that could be unhealthy."""
 NO_TRAFFIC = Condition("False", "NoTraffic", "The target is not receiving traffic.", "Info")
@@ -69,6 +71,9 @@ class Revisions:
         self._route_targets: dict[Key, set[str]] = {}
         """(namespace, Service) → the revisions its Route leads to. After a restart a Route may be reconciled before
         its revisions."""
+        self._in_namespace: dict[str, set[Key]] = {}
+        self._active: set[Scaler] = set()
+        """Scalers that may need a tick."""
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
@@ -123,6 +128,7 @@ class Revisions:
             if self._listens(scaler):
                 scaler.is_held_back = False
                 scaler.tick()
+                self._active.add(scaler)
         self._awake.set()
 
     async def drain_host_ports(self) -> None:
@@ -149,7 +155,7 @@ class Revisions:
             self._route_targets[namespace, service] = names
         else:
             self._route_targets.pop((namespace, service), None)
-        for scaler in [each for (scope, _), each in self._scalers.items() if scope == namespace]:
+        for scaler in [self._scalers[key] for key in self._in_namespace.get(namespace, ())]:
             labels = scaler.revision["metadata"].get("labels") or {}
             if scaler.name in names or labels.get("serving.knative.dev/service") == service:
                 is_reachable = scaler.name in names and not is_stopped
@@ -157,6 +163,7 @@ class Revisions:
                 if (is_reachable, is_stopped) != (scaler.is_reachable, scaler.is_paused):
                     scaler.is_reachable, scaler.is_paused = is_reachable, is_stopped
                     scaler.tick()
+                self._active.add(scaler)
         self._awake.set()
 
     # --- reconciling
@@ -177,11 +184,13 @@ class Revisions:
             scaler = None
         if scaler is None:
             scaler = self._scalers[key] = self._create_scaler(object)
+            self._in_namespace.setdefault(key[0], set()).add(key)
             self._pods.node.preload_for(object)
             scaler.tick()
             self._publish(scaler)
         scaler.revision = object
         scaler.rescale(self._defaults())
+        self._active.add(scaler)
         self._awake.set()
 
     def _create_scaler(self, object: Object) -> Scaler:
@@ -201,6 +210,10 @@ class Revisions:
         key = metadata["namespace"], metadata["name"]
         if key in self._scalers and self._scalers[key].uid == metadata["uid"]:
             scaler = self._scalers.pop(key)
+            self._active.discard(scaler)
+            self._in_namespace[key[0]].discard(key)
+            if not self._in_namespace[key[0]]:
+                del self._in_namespace[key[0]]
             self.metrics.forget(scaler)
             task = asyncio.create_task(scaler.stop(), name=f"stop revision {key[1]}")
             self._stopping.add(task)  # not awaited: an application may take its whole timeout to end, and a new one of its name must not wait
@@ -230,6 +243,8 @@ class Revisions:
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self._publish_dirty)
         self._dirty.add(scaler)
+        if self._scalers.get((scaler.namespace, scaler.name)) is scaler:
+            self._active.add(scaler)
         self._awake.set()
 
     def _publish_dirty(self) -> None:
@@ -255,14 +270,20 @@ class Revisions:
             self._store.set_status(REVISION, scaler.namespace, scaler.name, status)
 
     async def _run(self) -> None:
+        """Tick the scalers that are not idle. Most are at zero: looking at each of a thousand would take a tenth of a core."""
+        ticks = 0
         while True:
             await self._awake.wait()
             self._awake.clear()
-            while any(not scaler.is_idle for scaler in self._scalers.values()):
-                for scaler in list(self._scalers.values()):
-                    if not scaler.is_idle:
-                        try:
-                            scaler.tick()
-                        except Exception:
-                            log.exception("scaling revision %s/%s failed", scaler.namespace, scaler.name)
+            while active := [scaler for scaler in self._active if not scaler.is_idle]:
+                self._active = set(active)
+                for scaler in active:
+                    try:
+                        scaler.tick()
+                    except Exception:
+                        log.exception("scaling revision %s/%s failed", scaler.namespace, scaler.name)
                 await asyncio.sleep(TICK_SECONDS)
+                ticks += 1
+                if ticks % TICKS_OF_ALL == 0:
+                    self._active.update(self._scalers.values())
+            self._active.clear()

@@ -133,19 +133,38 @@ async def test_each_pods_log_says_how_many_of_its_lines_were_dropped(collector: 
     for number in range(150):
         collector.add_lines(pod(), "stdout", [f"line {number}"])
         if number < 30:
-            collector.add_lines(pod(name="p-2", namespace="app-y"), "stdout", [f"other {number}"])
+            collector.add_lines(pod(name="p-2"), "stdout", [f"other {number}"])
         if number < 5:
-            collector.add_lines(pod(name="p-3", namespace="app-z"), "stdout", [f"third {number}"])
+            collector.add_lines(pod(name="p-3"), "stdout", [f"third {number}"])
     assert await collector.publish()
     entries = sink.data()[0]["entries"]
-    notes = {entry["namespace"]: entry for entry in entries if entry["container"] == "collector"}
-    assert {name: note["line"].split()[0] for name, note in notes.items()} == {"app-x": "50", "app-y": "30", "test": "5"}
-    assert notes["app-y"]["pod"] == "p-2" and notes["app-y"]["labels"] == pod()["metadata"]["labels"]
-    assert notes["test"]["labels"] == {}, "the note belongs to the platform's log"
+    notes = {entry["pod"]: entry for entry in entries if entry["container"] == "collector"}
+    assert {name: note["line"].split()[0] for name, note in notes.items()} == {"p-1": "50", "p-2": "30", "collector": "5"}
+    assert notes["p-2"]["namespace"] == "app-x" and notes["p-2"]["labels"] == pod()["metadata"]["labels"]
+    assert notes["collector"]["namespace"] == "test" and notes["collector"]["labels"] == {}, "the note belongs to the platform's log"
     assert [entry["line"] for entry in entries if entry["container"] != "collector"] == [f"line {number}" for number in range(50, 150)]
     collector.add_lines(pod(), "stdout", ["after"])
     assert await collector.publish()
     assert [entry["line"] for entry in sink.data()[1]["entries"]] == ["after"], "the note is written once"
+
+
+async def test_a_flood_of_one_namespace_neither_drops_nor_delays_the_lines_of_another(collector: Collector, sink: Broker) -> None:
+    noisy, quiet = pod(), pod(name="p-2", namespace="app-y")
+    collector.add_lines(quiet, "stdout", ["before"])
+    for number in range(0, 30_000, 100):
+        collector.add_lines(noisy, "stdout", [f"line {each}" for each in range(number, number + 100)])
+    collector.add_lines(quiet, "stdout", ["after"])
+    assert await collector.publish()
+    entries = sink.data()[0]["entries"]
+    assert [entry["line"] for entry in entries if entry["namespace"] == "app-y"] == ["before", "after"]
+    noisy_lines = [entry["line"] for entry in entries if entry["namespace"] == "app-x" and entry["container"] != "collector"]
+    dropped = next(int(entry["line"].split()[0]) for entry in entries if entry["container"] == "collector")
+    assert dropped > 10_000 and noisy_lines[0] == f"line {dropped}", "its own oldest lines are dropped"
+    assert len(noisy_lines) > 1000, "the rest of the batch is the noisy one's"
+    for number in range(3):  # turns alternate
+        collector.add_lines(pod(namespace=f"app-{number}"), "stdout", ["one"])
+    assert await collector.publish()
+    assert {entry["namespace"] for entry in sink.data()[1]["entries"]} == {"app-x", "app-0", "app-1", "app-2"}
 
 
 async def test_the_oldest_lines_are_dropped_while_the_broker_is_missing(
