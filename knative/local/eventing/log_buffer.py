@@ -98,12 +98,12 @@ class LogBuffer:
         self.dropped, self.dropped_elsewhere, size = {}, 0, 0
         while self.queues and len(entries) < BATCH_LINES and size < BATCH_BYTES:
             namespace = next(iter(self.queues))
-            taken = taken_bytes = 0
-            while namespace in self.queues and taken < SHARE_LINES and taken_bytes < SHARE_BYTES:
+            popped = popped_bytes = 0
+            while namespace in self.queues and popped < SHARE_LINES and popped_bytes < SHARE_BYTES:
                 entry, entry_size = self._pop(namespace)
                 entries.append(entry)
-                taken, taken_bytes = taken + 1, taken_bytes + entry_size
-            size += taken_bytes
+                popped, popped_bytes = popped + 1, popped_bytes + entry_size
+            size += popped_bytes
             if namespace in self.queues:  # the next turn is another's
                 self.queues[namespace] = self.queues.pop(namespace)
         return {"entries": entries}
