@@ -39,6 +39,10 @@ OPTIONS = {
     "start_command": _option("--start-command", "COMMAND", "Start with this command instead of the Procfile's web line."),
     "release_command": _option("--release-command", "COMMAND", "Run this before a release takes traffic."),
     "health_path": _option("--health-path", "PATH", "Path that answers 2xx or 3xx when an instance is healthy."),
+    "waking_page": Annotated[
+        bool | None,
+        typer.Option("--waking-page/--no-waking-page", help="Show browsers a page while it starts from zero.", rich_help_panel=PANEL),
+    ],
     "port": _option("--port", "PORT", "Port that it listens on, if it does not read $PORT."),
 }
 PARAMETERS = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation) for name, annotation in OPTIONS.items()]
@@ -48,11 +52,11 @@ PARAMETERS = [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=a
 class AppSettings:
     """Values of the options; None: the option was not used."""
 
-    values: dict[str, str | None]
+    values: dict[str, str | bool | None]
 
     def changes(self) -> Json:
         """Return the fields of a request. An empty value is null, which clears a setting. Raises UsageError for a port that is no number."""
-        return {_camel_case(name): _read(name, str(value)) for name, value in self.values.items() if value is not None}
+        return {_camel_case(name): _read(name, value) for name, value in self.values.items() if value is not None}
 
 
 def settings_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -68,7 +72,9 @@ def settings_options(function: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _read(name: str, value: str) -> str | int | None:
+def _read(name: str, value: str | bool) -> str | int | bool | None:
+    if isinstance(value, bool):
+        return value
     if name != "port" or not value:
         return value or None
     if not re.fullmatch(r"[0-9]{1,5}", value):

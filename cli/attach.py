@@ -72,11 +72,17 @@ def _connect(ticket: Json, ca_file: str) -> ClientConnection:
     except InvalidStatus as refused:
         status, body = refused.response.status_code, refused.response.body or b""
         code = ExitCode.UNAVAILABLE if status >= 500 else ExitCode.REFUSED
-        raise Refused(
-            "Cannot attach to the command", body.decode("utf-8", "replace").strip() or f"{url} answered {status}", exit_code=code
-        ) from refused
+        raise Refused("Cannot attach to the command", _detail(body) or f"{url} answered {status}", exit_code=code) from refused
     except (InvalidHandshake, OSError, TimeoutError) as error:
         raise Refused(f"Cannot connect to {url}", str(error), exit_code=ExitCode.UNAVAILABLE) from error
+
+
+def _detail(body: bytes | bytearray) -> str:
+    """Why, of a problem document; the text of another response, such as a proxy's."""
+    try:
+        return str(json.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode("utf-8", "replace").strip()
 
 
 def _copy_output(connection: ClientConnection) -> tuple[Ending, str]:

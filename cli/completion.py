@@ -26,79 +26,79 @@ DEFAULT_ENVIRONMENTS = ("staging", "production")
 
 
 def application_names(incomplete: str) -> Completion:
-    return _complete(incomplete, lambda client: [(each["name"], each["repository"]) for each in client.page("/v1/apps", limit=100)])
+    return complete(incomplete, lambda client: [(each["name"], each["repository"]) for each in client.page("/v1/apps", limit=100)])
 
 
 def environment_names(ctx: typer.Context, incomplete: str) -> Completion:
     """Environments of the selected application; the two that every application has if none is selected."""
 
     def list_environments(client: Client) -> Completion:
-        items = client.page(f"/v1/apps/{_application(client, ctx)['id']}/environments")
+        items = client.page(f"/v1/apps/{application(client, ctx)['id']}/environments")
         return [(each["name"], each["url"] or "not deployed") for each in items]
 
-    return _complete(incomplete, list_environments) or [(name, "") for name in DEFAULT_ENVIRONMENTS if name.startswith(incomplete)]
+    return complete(incomplete, list_environments) or [(name, "") for name in DEFAULT_ENVIRONMENTS if name.startswith(incomplete)]
 
 
 def release_names(ctx: typer.Context, incomplete: str) -> Completion:
     def list_releases(client: Client) -> Completion:
-        items = client.page(f"/v1/apps/{_application(client, ctx)['id']}/releases", limit=50)
+        items = client.page(f"/v1/apps/{application(client, ctx)['id']}/releases", limit=50)
         return [(f"r{each['number']}", each["commit"][:12]) for each in items]
 
-    return _complete(incomplete, list_releases)
+    return complete(incomplete, list_releases)
 
 
 def deployment_ids(ctx: typer.Context, incomplete: str) -> Completion:
     def list_deployments(client: Client) -> Completion:
-        items = client.page(f"/v1/apps/{_application(client, ctx)['id']}/deployments", limit=20)
-        return _short(items, lambda each: f"{each['environment']} {each['status']}")
+        items = client.page(f"/v1/apps/{application(client, ctx)['id']}/deployments", limit=20)
+        return short(items, lambda each: f"{each['environment']} {each['status']}")
 
-    return _complete(incomplete, list_deployments)
+    return complete(incomplete, list_deployments)
 
 
 def alert_ids(incomplete: str) -> Completion:
-    return _complete(incomplete, lambda client: _short(client.page("/v1/alerts", limit=50), lambda each: f"{each['application']} {each['kind']}"))
+    return complete(incomplete, lambda client: short(client.page("/v1/alerts", limit=50), lambda each: f"{each['application']} {each['kind']}"))
 
 
 def alert_rule_ids(ctx: typer.Context, incomplete: str) -> Completion:
     def list_rules(client: Client) -> Completion:
-        return _short(client.page(f"/v1/apps/{_application(client, ctx)['id']}/alert-rules"), lambda each: str(each["kind"]))
+        return short(client.page(f"/v1/apps/{application(client, ctx)['id']}/alert-rules"), lambda each: str(each["kind"]))
 
-    return _complete(incomplete, list_rules)
+    return complete(incomplete, list_rules)
 
 
 def alert_channel_ids(ctx: typer.Context, incomplete: str) -> Completion:
     def list_channels(client: Client) -> Completion:
-        return _short(client.page(f"/v1/apps/{_application(client, ctx)['id']}/alert-channels"), lambda each: str(each["url"]))
+        return short(client.page(f"/v1/apps/{application(client, ctx)['id']}/alert-channels"), lambda each: str(each["url"]))
 
-    return _complete(incomplete, list_channels)
+    return complete(incomplete, list_channels)
 
 
 def webhook_ids(incomplete: str) -> Completion:
-    return _complete(incomplete, lambda client: _short(client.page("/v1/webhooks"), lambda each: str(each["url"])))
+    return complete(incomplete, lambda client: short(client.page("/v1/webhooks"), lambda each: str(each["url"])))
 
 
 def plan_codes(incomplete: str) -> Completion:
-    return _complete(incomplete, lambda client: [(each["code"], each["name"]) for each in client.page("/v1/billing/plans")])
+    return complete(incomplete, lambda client: [(each["code"], each["name"]) for each in client.page("/v1/billing/plans")])
 
 
 def invoice_numbers(incomplete: str) -> Completion:
-    return _complete(incomplete, lambda client: [(each["number"], each["status"]) for each in client.page("/v1/billing/invoices", limit=50)])
+    return complete(incomplete, lambda client: [(each["number"], each["status"]) for each in client.page("/v1/billing/invoices", limit=50)])
 
 
 def session_ids(incomplete: str) -> Completion:
-    return _complete(incomplete, lambda client: _short(client.page("/v1/sessions"), lambda each: f"{each['program']} {each['address']}"))
+    return complete(incomplete, lambda client: short(client.page("/v1/sessions"), lambda each: f"{each['program']} {each['address']}"))
 
 
 def identity_ids(incomplete: str) -> Completion:
-    return _complete(incomplete, lambda client: _short(client.page("/v1/users/me/identities"), lambda each: f"{each['provider']} {each['email']}"))
+    return complete(incomplete, lambda client: short(client.page("/v1/users/me/identities"), lambda each: f"{each['provider']} {each['email']}"))
 
 
 def passkey_ids(incomplete: str) -> Completion:
-    return _complete(incomplete, lambda client: _short(client.page("/v1/users/me/passkeys"), lambda each: str(each["name"])))
+    return complete(incomplete, lambda client: short(client.page("/v1/users/me/passkeys"), lambda each: str(each["name"])))
 
 
 def token_names(incomplete: str) -> Completion:
-    return _complete(incomplete, lambda client: [(each["name"], ", ".join(each["scopes"])) for each in client.page("/v1/tokens")])
+    return complete(incomplete, lambda client: [(each["name"], ", ".join(each["scopes"])) for each in client.page("/v1/tokens")])
 
 
 def git_refs(incomplete: str) -> Completion:
@@ -117,7 +117,7 @@ def git_refs(incomplete: str) -> Completion:
     return [(name, "") for name in sorted(names) if name.startswith(incomplete)]
 
 
-def _complete(incomplete: str, list_values: Callable[[Client], Completion]) -> Completion:
+def complete(incomplete: str, list_values: Callable[[Client], Completion]) -> Completion:
     with contextlib.suppress(Failure):
         return [each for each in list_values(_client()) if each[0].startswith(incomplete)]
     return []
@@ -131,7 +131,7 @@ def _client() -> Client:
     return session.client(StaticToken(token) if token else None, max_attempts=1)
 
 
-def _application(client: Client, ctx: typer.Context) -> Json:
+def application(client: Client, ctx: typer.Context) -> Json:
     """The application of `--app`, of the argument APP, or of the working folder.
 
     Raises:
@@ -144,6 +144,6 @@ def _application(client: Client, ctx: typer.Context) -> Json:
     raise Failure("no application is selected")
 
 
-def _short(items: list[Json], explain: Callable[[Json], str]) -> Completion:
-    short = short_ids(each["id"] for each in items)
-    return [(short[each["id"]], explain(each)) for each in items]
+def short(items: list[Json], explain: Callable[[Json], str]) -> Completion:
+    shortened = short_ids(each["id"] for each in items)
+    return [(shortened[each["id"]], explain(each)) for each in items]

@@ -23,11 +23,24 @@ MAX_FAILURES = 3
 """Attempts in a row without an event, after which the command polls."""
 
 
+PATHS = {
+    "deploy": "/v1/operations/{id}",
+    "billing": "/v1/operations/billing/{id}",
+    "monitor": "/v1/operations/monitor/{id}",
+    "auth": "/v1/operations/auth/{id}",
+}
+"""By context, in the order in which an id is looked up."""
+
+
+def operation_path(operation_id: str, context: str = "deploy") -> str:
+    return PATHS[context].format(id=segment(operation_id))
+
+
 class OperationEvents:
     """A context manager. `wait` is for one thread."""
 
-    def __init__(self, api: Client, operation_id: str) -> None:
-        self._api, self._path = api, f"/v1/operations/{segment(operation_id)}/events"
+    def __init__(self, api: Client, operation_id: str, context: str = "deploy") -> None:
+        self._api, self._path = api, f"{operation_path(operation_id, context)}/events"
         self._changed, self._closed = threading.Event(), threading.Event()
         self._is_followed = False
         self._last_id = ""

@@ -1,7 +1,8 @@
 """Standard output and standard error of the command.
 
 Results go to standard output, messages for people to standard error. With `--json` standard output holds JSON only: one document, or one
-document per line for what is streamed, as the API sent it. An error is then one JSON document on standard error.
+document per line for what is streamed, as the API sent it. An error is then one JSON document on standard error. With `--quiet` there are results and
+errors, without progress, notes and next steps.
 """
 
 import os
@@ -23,8 +24,9 @@ NEXT = "Next: "
 
 
 class Output:
-    def __init__(self, as_json: bool, verbose: bool = False) -> None:
+    def __init__(self, as_json: bool, verbose: bool = False, *, is_quiet: bool = False) -> None:
         self.as_json = as_json
+        self.is_quiet = is_quiet or as_json
         self.verbose = verbose
         self.out = Console(highlight=False, width=_width(sys.stdout.isatty()))
         self.err = Console(stderr=True, highlight=False, width=_width(sys.stderr.isatty()))
@@ -57,12 +59,12 @@ class Output:
         sys.stdout.flush()
 
     def note(self, text: str | Text) -> None:
-        """Print a message for people to standard error; nothing with `--json`. A `Text` stays on one line, a `str` breaks at spaces."""
-        if not self.as_json:
+        """Print a message for people to standard error; nothing with `--json` or `--quiet`. A `Text` stays on one line, a `str` breaks at spaces."""
+        if not self.is_quiet:
             self.err.print(Prose(text) if isinstance(text, str) else text, soft_wrap=True)
 
     def instruct(self, text: str) -> None:
-        """Print what a person must do now before the command goes on to standard error, also with `--json`."""
+        """Print what a person must do now before the command goes on to standard error, also with `--json` and `--quiet`."""
         self.err.print(Prose(text), soft_wrap=True)
 
     def next_step(self, *commands: str) -> None:
@@ -73,7 +75,7 @@ class Output:
     @contextmanager
     def progress(self, text: str) -> Iterator["Progress"]:
         """Show a spinner with a text while the block runs, if standard error is a terminal."""
-        if self.as_json or not self.err.is_terminal:
+        if self.is_quiet or not self.err.is_terminal:
             yield Progress(None)
             return
         with self.err.status(printable(text), spinner="dots") as status:

@@ -153,6 +153,39 @@ class EnvironmentResumed(Event, type="environment.resumed"):
     at: datetime
 
 
+class MaintenanceStarted(Event, type="maintenance.started", is_public=True):
+    """Visitors of an environment get a page instead of the application.
+
+    Published again when the page changes. `message`: what they read; null: a general sentence.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    message: str | None = None
+    retry_after_seconds: int
+    at: datetime
+
+
+class MaintenanceEnded(Event, type="maintenance.ended", is_public=True):
+    """Visitors of an environment reach the application again."""
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    at: datetime
+
+
+class InspectionRequested(Event, type="inspection.requested"):
+    """An inspection of a repository was requested, or its end was not noticed."""
+
+    inspection_id: UUID
+    user_id: UUID
+    at: datetime
+
+
 class RunRequested(Event, type="run.requested", subject="run_id"):
     """A one-off command was requested."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, cast
 
-from cli.api.auth_models import AcceptInvitation, AccountDeletionAccepted, AccountExport, ActiveSessionPage, ActiveSessionView, ApiTokenPage, AuditChainView, AuditEntryPage, AuditEntryView, AuthorizationRequestView, AuthorizationResponseAccepted, BeginIdentityLink, BeginPasskeyLogin, BeginProviderLogin, ChangeMemberRoleBody, ChangePassword, ConfirmEmailChange, ConfirmIdentity, ConfirmedIdentityView, CreateServiceAccountBody, CreateServiceAccountTokenBody, CreateTeam, CreateToken, CreatedServiceAccountTokenView, CreatedServiceAccountView, CreatedTeamView, CreatedTokenView, DecideDeviceAuthorization, DeleteAccount, DeviceAuthorizationView, EmailChangeAccepted, EmailChangeView, EmailDeliveryView, EmailSuppressionPage, EmailSuppressionView, EnableSecondFactor, FindDeviceAuthorization, FinishIdentityLink, FinishProviderLogin, IdentityPage, IdentityProviderMetadataView, IdentityProviderPage, IdentityView, InvitationAccepted, InvitationPage, InviteMemberBody, KeySetView, Login, LoginSecondFactor, LoginWithPasskey, MailboxEmailDetailView, MailboxEmailPage, MembershipView, PasskeyLoginView, PasskeyPage, PasskeyRegistrationView, PasskeyView, PasswordResetAccepted, PasswordResetView, ProfileView, ReceiveAuthorizationResponse, RecoveryCodesView, RedeemDeviceCode, Refresh, Register, RegisterPasskey, RegistrationAccepted, RegistrationPage, RegistrationResumeAccepted, RegistrationView, RenamePasskeyBody, RequestEmailChange, RequestPasswordReset, RequestingDeviceView, ResendVerification, ResetPassword, RevokedSessionsView, SecondFactorSecretView, SecondFactorView, ServiceAccountPage, ServiceAccountView, SessionView, SetMemberGrantsBody, Stage, SuspendUserBody, TeamMemberPage, TeamPage, TeamPermissionsPage, TeamView, TransferTeamBody, UpdateProfile, UpdateServiceAccountBody, UpdateTeamBody, UserDetailView, UserPage, UserView, VerificationEmailAccepted, VerifiedEmailView, VerifyEmail
+from cli.api.auth_models import AcceptInvitation, AccountDeletionAccepted, AccountExport, AccountOperationView, ActiveSessionPage, ActiveSessionView, ApiTokenPage, AuditChainView, AuditEntryPage, AuditEntryView, AuthorizationRequestView, AuthorizationResponseAccepted, BeginIdentityLink, BeginPasskeyLogin, BeginProviderLogin, CallerView, ChangeMemberRoleBody, ChangePassword, ConfirmEmailChange, ConfirmIdentity, ConfirmedIdentityView, CreateServiceAccountBody, CreateServiceAccountTokenBody, CreateTeam, CreateToken, CreatedServiceAccountTokenView, CreatedServiceAccountView, CreatedTeamView, CreatedTokenView, DecideDeviceAuthorization, DeleteAccount, DeviceAuthorizationView, EmailChangeAccepted, EmailChangeView, EmailDeliveryView, EmailSuppressionPage, EmailSuppressionView, EnableSecondFactor, FindDeviceAuthorization, FinishIdentityLink, FinishProviderLogin, IdentityPage, IdentityProviderMetadataView, IdentityProviderPage, IdentityView, InvitationAccepted, InvitationPage, InviteMemberBody, KeySetView, Login, LoginSecondFactor, LoginWithPasskey, MailboxEmailDetailView, MailboxEmailPage, MembershipView, PasskeyLoginView, PasskeyPage, PasskeyRegistrationView, PasskeyView, PasswordResetAccepted, PasswordResetView, ProfileView, ReceiveAuthorizationResponse, RecoveryCodesView, RedeemDeviceCode, Refresh, Register, RegisterPasskey, RegistrationAccepted, RegistrationPage, RegistrationResumeAccepted, RegistrationView, RenamePasskeyBody, RequestEmailChange, RequestPasswordReset, RequestingDeviceView, ResendVerification, ResetPassword, RevokedSessionsView, SecondFactorSecretView, SecondFactorView, ServiceAccountPage, ServiceAccountView, SessionView, SetMemberGrantsBody, Stage, SuspendUserBody, TeamMemberPage, TeamPage, TeamPermissionsPage, TeamView, TransferTeamBody, UpdateProfile, UpdateServiceAccountBody, UpdateTeamBody, UserDetailView, UserPage, UserView, VerificationEmailAccepted, VerifiedEmailView, VerifyEmail
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -180,6 +180,10 @@ class Auth(Operations):
         """Confirm an invitation to a team and become its member."""
         return cast(TeamView, self._call("POST", "/v1/invitations/acceptance", body=body, idempotency_key=idempotency_key))
 
+    def me(self) -> CallerView:
+        """Show the caller: a user or a service account, with scopes."""
+        return cast(CallerView, self._call("GET", "/v1/me"))
+
     def permissions(self) -> TeamPermissionsPage:
         """List what you may do in each of your teams."""
         return cast(TeamPermissionsPage, self._call("GET", "/v1/me/permissions"))
@@ -204,6 +208,10 @@ class Auth(Operations):
     ) -> SettledDeadLettersView:
         """Replay or discard dead letters."""
         return cast(SettledDeadLettersView, self._call("POST", "/v1/operations/auth/dead-letters", body=body, idempotency_key=idempotency_key))
+
+    def operation(self, operation_id: str) -> AccountOperationView:
+        """Show an operation of your account: what a command started."""
+        return cast(AccountOperationView, self._call("GET", f"/v1/operations/auth/{segment(operation_id)}"))
 
     def mailbox(self, *, limit: int | None = None) -> MailboxEmailPage:
         """List the e-mails that this machine keeps in files."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
+
 
 class AcceptInvitation(TypedDict):
     token: str
 
 
 class AccountDeletionAccepted(TypedDict):
+    operationId: str
     deletesAt: str
     message: NotRequired[str]
 
@@ -22,6 +25,18 @@ class AccountExport(TypedDict):
     sessions: list[ExportedSessionView]
     apiTokens: list[ApiTokenView]
     teams: list[TeamPermissionsView]
+
+
+class AccountOperationView(TypedDict):
+    id: str
+    kind: str
+    state: OperationState
+    summary: str
+    steps: list[OperationStepView]
+    resource: str | None
+    problem: OperationProblem | None
+    requestedAt: str
+    finishedAt: str | None
 
 
 class ActiveSessionPage(TypedDict):
@@ -130,6 +145,19 @@ class BeginPasskeyLogin(TypedDict):
 
 class BeginProviderLogin(TypedDict):
     provider: str
+
+
+CallerKind: TypeAlias = "Literal['user', 'service-account']"
+
+
+class CallerView(TypedDict):
+    kind: CallerKind
+    id: str
+    name: str
+    email: str | None
+    teamId: str
+    roles: list[str]
+    scopes: list[Scope] | None
 
 
 class ChainedEntryView(TypedDict):
@@ -254,6 +282,7 @@ class EmailChangeAccepted(TypedDict):
     requestedAt: str
     expiresAt: str
     unconfirmed: list[Side]
+    operationId: str
 
 
 class EmailChangeView(TypedDict):
@@ -556,6 +585,7 @@ class RegistrationResumeAccepted(TypedDict):
     deadlineAt: str | None
     steps: list[RegistrationStepView]
     correlationId: str
+    operationId: str
 
 
 class RegistrationStepView(TypedDict):

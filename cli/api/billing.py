@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.billing_models import BillView, BillingExport, BillingOperationView, CancellationView, CustomerView, InvoiceStatus, InvoiceSummaryPage, InvoiceSummaryView, InvoiceView, OperatorCustomerPage, OperatorCustomerView, OperatorInvoicePage, OperatorInvoiceView, OperatorPaymentPage, OperatorPaymentView, PayInvoiceBody, PaymentAccepted, PaymentMethodAccepted, PaymentMethodView, PaymentStatus, PlanPage, RefundAccepted, RefundInvoiceBody, ResumeSubscription, SetPaymentMethod, Subscribe, SubscriptionChangeAccepted, SubscriptionChangeView, SubscriptionView, VoidInvoiceBody
+from cli.api.billing_models import BillView, BillingDetailsView, BillingExport, BillingOperationView, CancellationView, CustomerView, InvoiceStatus, InvoiceSummaryPage, InvoiceSummaryView, InvoiceView, OperatorCustomerPage, OperatorCustomerView, OperatorInvoicePage, OperatorInvoiceView, OperatorPaymentPage, OperatorPaymentView, PayInvoiceBody, PaymentAccepted, PaymentMethodAccepted, PaymentMethodView, PaymentStatus, PlanPage, RefundAccepted, RefundInvoiceBody, ResumeSubscription, SetBillingDetails, SetPaymentMethod, Subscribe, SubscriptionChangeAccepted, SubscriptionChangeView, SubscriptionView, VoidInvoiceBody
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -19,6 +19,10 @@ class Billing(Operations):
     def customer(self, *, team_id: str | None = None) -> CustomerView:
         """Show your customer account: plan, balance, payment account."""
         return cast(CustomerView, self._call("GET", "/v1/billing/customer", query={"teamId": team_id}))
+
+    def set_billing_details(self, body: SetBillingDetails, *, idempotency_key: str | None = None) -> BillingDetailsView:
+        """Set the name and address on invoices to come."""
+        return cast(BillingDetailsView, self._call("PUT", "/v1/billing/details", body=body, idempotency_key=idempotency_key))
 
     def invoices(
         self,
@@ -211,7 +215,7 @@ class Billing(Operations):
         return cast(SettledDeadLettersView, self._call("POST", "/v1/operations/billing/dead-letters", body=body, idempotency_key=idempotency_key))
 
     def operation(self, operation_id: str) -> BillingOperationView:
-        """Show a payment or refund that a command started."""
+        """Show an operation of billing: a payment, a refund and so on."""
         return cast(BillingOperationView, self._call("GET", f"/v1/operations/billing/{segment(operation_id)}"))
 
     def export(self) -> BillingExport:

@@ -75,6 +75,15 @@ class BillView(TypedDict):
     total: Amount
 
 
+class BillingDetailsView(TypedDict):
+    """`country`: ISO 3166-1 alpha-2. `vat_id`: of a business, with its country."""
+
+    name: str
+    address: list[str]
+    country: str
+    vatId: str | None
+
+
 class BillingExport(TypedDict):
     """Empty for a user who is not a customer yet."""
 
@@ -86,17 +95,28 @@ class BillingExport(TypedDict):
 
 
 class BillingOperationView(TypedDict):
-    state: OperationState
     id: str
     kind: str
-    invoiceId: str
-    amount: Amount
+    state: OperationState
     summary: str
     steps: list[OperationStepView]
-    resource: str
+    resource: str | None
     problem: OperationProblem | None
     requestedAt: str
     finishedAt: str | None
+    invoiceId: str | None
+    amount: Amount | None
+
+
+class BillingPlanView(TypedDict):
+    """`fee` is paid in advance for each billing period. Usage is charged after the period."""
+
+    code: str
+    version: int
+    name: str
+    fee: Amount
+    allowed: EntitlementsView
+    prices: list[PriceView]
 
 
 class CancellationView(TypedDict):
@@ -137,6 +157,7 @@ class CustomerView(TypedDict):
     createdAt: str
     owes: list[Amount]
     paymentAccount: str
+    billingDetails: BillingDetailsView | None
 
 
 DisputeStatus: TypeAlias = "Literal['open', 'won', 'lost']"
@@ -167,6 +188,7 @@ class ExportedCustomerView(TypedDict):
     createdAt: str
     paymentAccount: str
     paymentMethod: str | None
+    billingDetails: BillingDetailsView | None
 
 
 class ExportedInvoiceView(TypedDict):
@@ -181,6 +203,7 @@ class ExportedInvoiceView(TypedDict):
     issuedAt: str
     settledAt: str | None
     buyerEmail: str | None
+    buyer: BillingDetailsView | None
     lines: list[InvoiceLineView]
 
 
@@ -361,8 +384,9 @@ class PaymentAccepted(TypedDict):
 
 
 class PaymentMethodAccepted(TypedDict):
-    """GET /v1/billing/payment-method shows the outcome."""
+    """The operation shows the outcome, and so does GET /v1/billing/payment-method."""
 
+    operationId: str
     changeId: str
     status: str
     paymentMethod: str
@@ -411,19 +435,8 @@ class PeriodView(TypedDict):
 
 
 class PlanPage(TypedDict):
-    items: list[PlanView]
+    items: list[BillingPlanView]
     next: NotRequired[str | None]
-
-
-class PlanView(TypedDict):
-    """`fee` is paid in advance for each billing period. Usage is charged after the period."""
-
-    code: str
-    version: int
-    name: str
-    fee: Amount
-    allowed: EntitlementsView
-    prices: list[PriceView]
 
 
 class PriceView(TypedDict):
@@ -456,6 +469,14 @@ class ResumeSubscription(TypedDict):
     teamId: NotRequired[str | None]
 
 
+class SetBillingDetails(TypedDict):
+    teamId: NotRequired[str | None]
+    name: str
+    address: list[str]
+    country: str
+    vatId: NotRequired[str | None]
+
+
 class SetPaymentMethod(TypedDict):
     teamId: NotRequired[str | None]
     paymentMethod: str
@@ -468,7 +489,7 @@ class Subscribe(TypedDict):
 
 
 class SubscriptionChangeAccepted(TypedDict):
-    """GET /v1/billing/subscription shows the outcome of a `pending` change."""
+    """The operation is the payment that a `pending` change waits for; a scheduled change has none. GET /v1/billing/subscription has the outcome."""
 
     subscriptionId: str
     status: str
@@ -476,6 +497,7 @@ class SubscriptionChangeAccepted(TypedDict):
     takesEffectAt: NotRequired[str | None]
     invoiceId: NotRequired[str | None]
     due: NotRequired[Amount | None]
+    operationId: NotRequired[str | None]
 
 
 class SubscriptionChangeView(TypedDict):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, OperationView, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, SetHostKeysBody, SetRepositoryTokenBody, StartRunBody, TransferApplicationBody, TransferredApplicationView
+from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -168,6 +168,27 @@ class Deploy(Operations):
     ) -> ConfigurationAccepted:
         """Set variables and secrets of one environment."""
         return cast(ConfigurationAccepted, self._call("PATCH", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/config", body=body or {}, idempotency_key=idempotency_key))
+
+    def start_maintenance(
+        self,
+        application_id: str,
+        environment: str,
+        body: StartMaintenanceBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MaintenanceAccepted:
+        """Start maintenance: visitors get a page with status 503."""
+        return cast(MaintenanceAccepted, self._call("PUT", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/maintenance", body=body or {}, idempotency_key=idempotency_key))
+
+    def end_maintenance(
+        self,
+        application_id: str,
+        environment: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> MaintenanceEndAccepted:
+        """End maintenance: visitors reach the application again."""
+        return cast(MaintenanceEndAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/maintenance", idempotency_key=idempotency_key))
 
     def protect_environment(
         self,
@@ -365,6 +386,18 @@ class Deploy(Operations):
     ) -> TransferredApplicationView:
         """Transfer an application to another team."""
         return cast(TransferredApplicationView, self._call("POST", f"/v1/apps/{segment(application_id)}/transfer", body=body or {}, idempotency_key=idempotency_key))
+
+    def function_instances(self) -> FunctionInstancesView:
+        """List the instances of the platform's functions (admin)."""
+        return cast(FunctionInstancesView, self._call("GET", "/v1/functions/instances"))
+
+    def inspect_repository(self, body: InspectRepository, *, idempotency_key: str | None = None) -> InspectionAccepted:
+        """Inspect a repository: what a build of it would do."""
+        return cast(InspectionAccepted, self._call("POST", "/v1/inspections", body=body, idempotency_key=idempotency_key))
+
+    def inspection(self, inspection_id: str) -> InspectionView:
+        """Show an inspection, with its plan when it has ended."""
+        return cast(InspectionView, self._call("GET", f"/v1/inspections/{segment(inspection_id)}"))
 
     def dead_letters(
         self,

@@ -25,6 +25,7 @@ class ApplicationSettingsView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
 
@@ -55,6 +56,7 @@ class ApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     teamId: str
@@ -84,6 +86,7 @@ class ChangeApplicationBody(TypedDict):
     releaseCommand: NotRequired[str | None]
     healthPath: NotRequired[str | None]
     port: NotRequired[int | None]
+    wakingPage: NotRequired[bool | None]
 
 
 class ConfigurationAccepted(TypedDict):
@@ -149,6 +152,7 @@ class CreateApplication(TypedDict):
     releaseCommand: NotRequired[str | None]
     healthPath: NotRequired[str | None]
     port: NotRequired[int | None]
+    wakingPage: NotRequired[bool | None]
     teamId: NotRequired[str | None]
 
 
@@ -167,6 +171,7 @@ class CreatedApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     teamId: str
@@ -194,12 +199,34 @@ class DeployKeyView(TypedDict):
     createdAt: str
 
 
+class DeployPlanView(TypedDict):
+    """How a repository would be built and started."""
+
+    kind: str
+    reason: str
+    directory: str
+    toolchains: list[PlannedTool]
+    steps: list[PlannedStep]
+    start: str
+    release: str
+    processes: list[PlannedCommand]
+    health: str
+    port: int | None
+    dockerfile: str
+    isSite: bool
+    notices: list[str]
+    variables: list[NeededVariable]
+    gaps: list[str]
+    isShortened: bool
+
+
 class DeployedEnvironmentView(TypedDict):
     name: str
     summary: str
     stoppedAt: str | None
     pausedAt: str | None
     pauseReason: str | None
+    maintenance: MaintenanceView | None
     url: str | None
     release: int | None
     commit: str | None
@@ -308,6 +335,7 @@ class EnvironmentView(TypedDict):
     stoppedAt: str | None
     pausedAt: str | None
     pauseReason: str | None
+    maintenance: MaintenanceView | None
     url: str | None
     release: int | None
     commit: str | None
@@ -324,6 +352,7 @@ class ExportedApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     createdAt: str
@@ -370,11 +399,91 @@ class ExportedReleaseView(TypedDict):
     createdAt: str
 
 
+class FunctionInstancesView(TypedDict):
+    """Numbers of Services by state, and all of them by name."""
+
+    at: str
+    running: int
+    starting: int
+    zero: int
+    failed: int
+    instances: int
+    services: list[FunctionServiceView]
+
+
+class FunctionServiceView(TypedDict):
+    """`service`: the Knative Service. `functions`: that it carries; in a grouped installation all of a context. `max_scale`: null without a limit."""
+
+    service: str
+    functions: list[str]
+    context: str
+    summary: str
+    state: FunctionState
+    detail: str
+    ready: int
+    instances: int
+    restarts: int
+    oldestAt: str | None
+    minScale: int
+    maxScale: int | None
+
+
+FunctionState: TypeAlias = "Literal['failed', 'starting', 'running', 'zero']"
+
+
 class HostKeyView(TypedDict):
     host: str
     type: str
     key: str
     fingerprint: str
+
+
+class InspectRepository(TypedDict):
+    """The fields of a new application that its build reads."""
+
+    repository: str
+    branch: NotRequired[str | None]
+    directory: NotRequired[str | None]
+    builder: NotRequired[Builder | None]
+    buildCommand: NotRequired[str | None]
+    startCommand: NotRequired[str | None]
+    releaseCommand: NotRequired[str | None]
+    token: NotRequired[str | None]
+    tokenUser: NotRequired[str | None]
+    teamId: NotRequired[str | None]
+
+
+class InspectionAccepted(TypedDict):
+    id: str
+    state: InspectionState
+    requestedAt: str
+
+
+class InspectionProblem(TypedDict):
+    reason: str
+    detail: str
+
+
+InspectionState: TypeAlias = "Literal['running', 'succeeded', 'failed']"
+
+
+class InspectionView(TypedDict):
+    id: str
+    teamId: str
+    state: InspectionState
+    repository: str
+    branch: str | None
+    directory: str | None
+    builder: Builder
+    buildCommand: str | None
+    startCommand: str | None
+    releaseCommand: str | None
+    commit: str | None
+    plan: DeployPlanView | None
+    problem: InspectionProblem | None
+    requestedAt: str
+    finishedAt: str | None
+    expiresAt: str
 
 
 InstanceState: TypeAlias = "Literal['starting', 'ready', 'crashed', 'stopping']"
@@ -403,19 +512,60 @@ class LimitView(TypedDict):
     used: int
 
 
+class MaintenanceAccepted(TypedDict):
+    name: str
+    startedAt: str | None
+    operationId: str | None
+
+
+class MaintenanceEndAccepted(TypedDict):
+    name: str
+    startedAt: str | None
+    operationId: str | None
+
+
+class MaintenanceView(TypedDict):
+    startedAt: str
+    message: str | None
+    retryAfterSeconds: int
+
+
+class NeededVariable(TypedDict):
+    name: str
+    source: str
+    example: str
+    isRequired: bool
+
+
 class OperationView(TypedDict):
-    state: OperationState
     id: str
     kind: str
-    status: str
-    applicationId: str
-    environment: str | None
+    state: OperationState
     summary: str
     steps: list[OperationStepView]
     resource: str | None
     problem: OperationProblem | None
     requestedAt: str
     finishedAt: str | None
+    status: str
+    applicationId: str
+    environment: str | None
+
+
+class PlannedCommand(TypedDict):
+    name: str
+    command: str
+
+
+class PlannedStep(TypedDict):
+    title: str
+    command: str
+
+
+class PlannedTool(TypedDict):
+    name: str
+    version: str
+    source: str
 
 
 PromoteBody = TypedDict(
@@ -513,6 +663,7 @@ class RunAccepted(TypedDict):
 
 class RunCancellationAccepted(TypedDict):
     id: str
+    operationId: str
     status: RunStatus
 
 
@@ -595,6 +746,11 @@ class StandingView(TypedDict):
     pausesAt: str | None
 
 
+class StartMaintenanceBody(TypedDict):
+    message: NotRequired[str | None]
+    retryAfterSeconds: NotRequired[int]
+
+
 class StartRunBody(TypedDict):
     command: str
     streams: NotRequired[RunStreams]
@@ -618,6 +774,7 @@ class TransferredApplicationView(TypedDict):
     releaseCommand: str | None
     healthPath: str | None
     port: int | None
+    wakingPage: bool
     id: str
     name: str
     teamId: str

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, cast
 
-from cli.api.monitor_models import AcknowledgedAlertView, AlertChannelPage, AlertDeliveryPage, AlertDeliveryView, AlertPage, AlertRulePage, AlertTestAccepted, AlertView, CreateAlertChannelBody, CreateAlertRuleBody, CreateWebhook, DeliveryState, FunctionLogsView, FunctionMetricsPage, LogsView, MetricsView, MonitorExport, NewAlertChannelView, NewAlertRuleView, NewWebhookView, TimelineView, UpdateWebhookBody, WebhookDeliveryAccepted, WebhookDeliveryPage, WebhookDeliveryView, WebhookEventTypePage, WebhookPage, WebhookSecretView, WebhookView
+from cli.api.monitor_models import AcknowledgedAlertView, AlertChannelPage, AlertDeliveryPage, AlertDeliveryView, AlertPage, AlertRulePage, AlertTestAccepted, AlertView, CreateAlertChannelBody, CreateAlertRuleBody, CreateWebhook, DeliveryOperationView, DeliveryState, FunctionLogsView, FunctionMetricsPage, LogsView, MetricsView, MonitorExport, NewAlertChannelView, NewAlertRuleView, NewWebhookView, QueuesView, TimelineView, UpdateWebhookBody, WebhookDeliveryAccepted, WebhookDeliveryPage, WebhookDeliveryView, WebhookEventTypePage, WebhookPage, WebhookSecretView, WebhookView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -197,6 +197,14 @@ class Monitor(Operations):
     ) -> SettledDeadLettersView:
         """Replay or discard dead letters."""
         return cast(SettledDeadLettersView, self._call("POST", "/v1/operations/monitor/dead-letters", body=body, idempotency_key=idempotency_key))
+
+    def operation(self, operation_id: str) -> DeliveryOperationView:
+        """Show an operation of monitor: a requested delivery."""
+        return cast(DeliveryOperationView, self._call("GET", f"/v1/operations/monitor/{segment(operation_id)}"))
+
+    def queues(self) -> QueuesView:
+        """List RabbitMQ's queues, messages and consumers (admin)."""
+        return cast(QueuesView, self._call("GET", "/v1/queues"))
 
     def timeline(self, correlation_id: str) -> TimelineView:
         """Read what one request caused: events and functions."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
+
 
 class AcknowledgedAlertView(TypedDict):
     id: str
@@ -71,6 +73,7 @@ AlertRuleView = TypedDict(
 
 
 class AlertTestAccepted(TypedDict):
+    operationId: str
     deliveryId: str
 
 
@@ -119,6 +122,20 @@ class CreateWebhook(TypedDict):
     eventTypes: list[str]
     description: NotRequired[str]
     teamId: NotRequired[str | None]
+
+
+class DeliveryOperationView(TypedDict):
+    id: str
+    kind: str
+    state: OperationState
+    summary: str
+    steps: list[OperationStepView]
+    resource: str
+    problem: OperationProblem | None
+    requestedAt: str
+    finishedAt: str | None
+    webhookId: str | None
+    applicationId: str | None
 
 
 DeliveryState: TypeAlias = "Literal['pending', 'delivered', 'failed']"
@@ -306,6 +323,34 @@ class NewWebhookView(TypedDict):
     secret: str
 
 
+QueueKind: TypeAlias = "Literal['function', 'delay', 'unroutable', 'dead-letter']"
+
+
+class QueueView(TypedDict):
+    """`service`: that the messages are for; null for queues of no function. `ready`: messages that no consumer has. `unacknowledged`: that one has and has not finished. `is_stuck`: messages wait, and nothing takes them."""
+
+    name: str
+    kind: QueueKind
+    service: str | None
+    ready: int
+    unacknowledged: int
+    consumers: int
+    state: str
+    isStuck: bool
+
+
+class QueuesView(TypedDict):
+    """Sums are those of queues of functions. `delayed`: retries and reminders that are not due. Those with messages first."""
+
+    at: str
+    ready: int
+    unacknowledged: int
+    consumers: int
+    stuck: int
+    delayed: int
+    queues: list[QueueView]
+
+
 class TimelineCause(TypedDict):
     name: str
     messageId: str | None
@@ -346,6 +391,7 @@ class UpdateWebhookBody(TypedDict):
 
 
 class WebhookDeliveryAccepted(TypedDict):
+    operationId: str
     deliveryId: str
 
 

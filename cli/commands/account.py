@@ -107,8 +107,19 @@ def logout(session: Session) -> None:
 
 
 def whoami(session: Session) -> None:
-    """Show the account that is signed in."""
-    profile = session.operations.auth.profile()
+    """Show the account that is signed in.
+
+    With the API token of a service account, or one without the scope read: who that is.
+    """
+    try:
+        profile = session.operations.auth.profile()
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        caller = session.operations.auth.me()  # a service account, or an API token that may not read
+        session.output.show(caller, render.caller(caller, session.settings.api))
+        session.output.next_step("capsule permissions")
+        return
     session.output.show(profile, render.profile(profile, session.settings.api))
     session.output.next_step("capsule apps list", "capsule subscription show")
 

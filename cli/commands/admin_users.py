@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.client import Json, segment
+from cli.commands.installation import declare_installation
 from cli.commands.suppressions import declare_suppressions
 from cli.declaration import command, subcommands
 from cli.failures import NotFound, UsageError
@@ -21,6 +22,7 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, a
 
 def declare(app: typer.Typer) -> None:
     admin = subcommands(app, "admin", "Manage this installation (admins).")
+    declare_installation(admin)
     declare_suppressions(admin)
     users = subcommands(admin, "users", "List, suspend and unlock users (admins).")
     command(users, "list")(list_users)
@@ -32,10 +34,7 @@ def declare(app: typer.Typer) -> None:
 
 
 def list_users(session: Session, search: Search = "", suspended: Suspended = False) -> None:
-    """List or search users, newest first.
-
-    Example: capsule admin users list @example.org
-    """
+    """List or search users, newest first."""
     items = session.api.items("/v1/admin/users", search=search, suspended="true" if suspended else None, limit=200)
     session.output.show(items, render.users(items))
     session.output.next_step("capsule admin users show USER", "capsule audit list --user ID")
@@ -52,8 +51,6 @@ def suspend(session: Session, user: User, reason: Reason) -> None:
     """Suspend a user: end all sessions, refuse sign-ins.
 
     Applications keep running. You cannot suspend yourself or the last administrator.
-
-    Example: capsule admin users suspend bob@example.org --reason "Repeated abuse reports."
     """
     view = session.api.post(f"{_path(session, user)}/suspension", {"reason": reason})
     session.output.show(view, f"✓ {view['email']} is suspended. All sessions have ended.")

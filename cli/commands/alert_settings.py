@@ -70,10 +70,7 @@ def create_rule(
         ),
     ] = None,
 ) -> None:
-    """Create an alert rule.
-
-    Example: capsule alert-rules create error-rate --threshold 0.02 --env production --no-data fire
-    """
+    """Create an alert rule."""
     application = session.application(app)
     body = {
         "kind": kind,

@@ -151,8 +151,6 @@ def transfer(
     """Move an application to another team.
 
     Without --team, to your personal team. The other team pays for what is used from then on.
-
-    Example: capsule apps transfer shop --team crew
     """
     application = session.application(app)
     target = of_team(session, team)

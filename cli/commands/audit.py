@@ -47,8 +47,6 @@ def list_entries(
     """List who did what, the last entry first.
 
     You see your own actions, and failed sign-ins to your account. Administrators see those of everybody.
-
-    Example: capsule audit list --action deploy --since 2026-11-29T00:00:00Z
     """
     if user is not None and not is_full_id(user):
         raise UsageError(f'"{user}" is not the id of a user', hint="capsule admin users list")
@@ -62,8 +60,6 @@ def export(session: Session, after: After = 0, output: OutputFile = None) -> Non
     """Export the audit log as JSON lines (admins).
 
     Note the head that is printed at the end, elsewhere: nobody can shorten or rewrite the log up to it without `verify` showing it.
-
-    Example: capsule audit export --output audit.jsonl
     """
     if output is not None and output.exists():
         raise UsageError(f"{output} exists", hint="Name a new file.")
@@ -90,8 +86,6 @@ def verify_file(session: Session, file: File, head: NotedHead = None) -> None:
     """Verify an exported audit log, without a server.
 
     Says where a chain breaks: entries that were changed, left out, reordered or cut off.
-
-    Example: capsule audit verify audit.jsonl --head 1234:3fa9…
     """
     noted = Head.parse(head) if head is not None else None
     if head is not None and noted is None:

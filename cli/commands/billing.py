@@ -94,7 +94,7 @@ def pay(session: Session, invoice: Number, payment_method: PaymentMethod = None,
     body = chosen | ({"paymentMethod": payment_method} if payment_method else {})
     accepted = session.api.post(f"/v1/billing/invoices/{segment(_invoice_id(session, invoice, chosen))}/payment", body)
     session.output.show(accepted, "Payment started.")
-    session.output.next_step(f"capsule invoices show {invoice}")
+    session.output.next_step(f"capsule operations follow {accepted['operationId']}", f"capsule invoices show {invoice}")
 
 
 def usage(session: Session, team: Team = None) -> None:

@@ -152,8 +152,6 @@ def protect(session: Session, name: Environment, app: App = None) -> None:
     """Require grants of developers in an environment.
 
     Owners and administrators of the team need none.
-
-    Example: capsule environments protect staging
     """
     _set_protection(session, name, app, is_protected=True)
 

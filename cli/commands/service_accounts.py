@@ -8,8 +8,7 @@ import typer
 from cli.api.auth_models import ServiceAccountView
 from cli.client import segment
 from cli.commands.teams import Grants, TeamName, application_names, parse_grant
-from cli.commands.tokens import Expires, Name, Scopes, parse_days
-from cli.commands.tokens import Scope as TokenScope
+from cli.commands.tokens import Expires, Name, Scopes, create_at, find
 from cli.declaration import command, subcommands
 from cli.failures import NotFound
 from cli.lookup import match_prefix
@@ -60,10 +59,7 @@ def create_account(
     name: Name,
     role: Annotated[Role, typer.Option("--role", metavar="ROLE", help=f"One of {', '.join(Role)}.")] = Role.DEVELOPER,
 ) -> None:
-    """Create a service account in a team.
-
-    Example: capsule service-accounts create crew ci --role developer
-    """
+    """Create a service account in a team."""
     created = session.api.post(_path(find_team(session, team)["id"]), {"name": name, "role": role})
     session.output.show(created, f"✓ Created the service account {created['name']} with the role {created['role']}.")
     session.output.next_step(f'capsule service-accounts create-token "{team}" "{created["name"]}" TOKEN --scope read --scope deploy')
@@ -90,8 +86,6 @@ def grant(session: Session, team: TeamName, name: AccountName, grants: Grants = 
     """Set what it may do beyond the role.
 
     Replaces all grants. A protected environment (production) must be named.
-
-    Example: capsule service-accounts grant crew ci shop:production
     """
     found = _find(session, team, name)
     view = _update(session, found, {"grants": [parse_grant(session, each) for each in grants or ()]})
@@ -141,28 +135,17 @@ def create_token(
     expires: Expires = "90d",
     password_stdin: PasswordStdin = False,
 ) -> None:
-    """Create an API token for it and print it once.
-
-    Example: capsule service-accounts create-token crew ci github-actions --scope read --scope deploy
-    """
+    """Create an API token for it and print it once."""
     found = _find(session, team, name)
-    body = {"name": token, "scopes": scope or [TokenScope.READ], "expiresInDays": parse_days(expires)}
-    created = session.confirmed(lambda: session.api.post(f"{_of(found)}/tokens", body), from_stdin=password_stdin)
-    session.output.show(created, created["token"])
-    session.output.note(f"✓ Created. It is not shown again. It expires on {created['expiresAt'][:10]} and may: {', '.join(created['scopes'])}.")
-    session.output.next_step(
-        f'capsule service-accounts tokens "{team}" "{found["name"]}"', f"CAPSULE_TOKEN={created['token'][:16]}… capsule permissions"
-    )
+    listed_by = f'capsule service-accounts tokens "{team}" "{found["name"]}"'
+    create_at(session, f"{_of(found)}/tokens", token, scope, expires, from_stdin=password_stdin, listed_by=listed_by)
 
 
 def revoke_token(session: Session, team: TeamName, name: AccountName, token: TokenArgument) -> None:
     """Revoke one of its API tokens."""
     found = _find(session, team, name)
     items = session.operations.auth.service_account_tokens(found["teamId"], found["id"])["items"]
-    by_name = next((each["id"] for each in items if each["name"] == token), None)
-    token_id = by_name or match_prefix("API token", token, [each["id"] for each in items])
-    if token_id is None:
-        raise NotFound(f'{found["name"]} has no API token "{token}"', hint=f'capsule service-accounts tokens "{team}" "{found["name"]}"')
+    token_id = find(items, token, f"{found['name']} has", hint=f'capsule service-accounts tokens "{team}" "{found["name"]}"')
     session.api.delete(f"{_of(found)}/tokens/{segment(token_id)}")
     session.output.show({"id": token_id}, f"✓ Revoked API token {token} of {found['name']}.")
     session.output.next_step(f'capsule service-accounts tokens "{team}" "{found["name"]}"')

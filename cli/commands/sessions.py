@@ -37,10 +37,7 @@ def list_sessions(session: Session) -> None:
 
 
 def revoke_sessions(session: Session, id: SessionId = None, others: Others = False, everything: All = False) -> None:
-    """Sign out a device, all others, or all.
-
-    Example: capsule sessions revoke --others
-    """
+    """Sign out a device, all others, or all."""
     if sum((id is not None, others, everything)) != 1:
         raise UsageError("Name one session, --others or --all", hint="capsule sessions list")
     if id is not None:

@@ -21,10 +21,7 @@ def declare_suppressions(admin: typer.Typer) -> None:
 
 
 def list_suppressions(session: Session, search: Search = "") -> None:
-    """List addresses that get no e-mails.
-
-    Example: capsule admin suppressions list @example.org
-    """
+    """List addresses that get no e-mails."""
     items = session.api.items(PATH, search=search, limit=200)
     session.output.show(items, render.suppressions(items))
     session.output.next_step("capsule admin suppressions lift ADDRESS")

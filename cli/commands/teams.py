@@ -65,10 +65,7 @@ def list_teams(session: Session) -> None:
 
 
 def create_team(session: Session, name: NewName) -> None:
-    """Create a team with a plan of its own.
-
-    Example: capsule teams create crew
-    """
+    """Create a team with a plan of its own."""
     created = session.api.post("/v1/teams", {"name": name})
     session.output.show(created, f"✓ Created the team {created['name']}. You are its owner.")
     session.output.next_step(f'capsule teams invite "{created["name"]}" EMAIL', f'capsule apps create NAME REPOSITORY --team "{created["name"]}"')
@@ -158,8 +155,6 @@ def grant(session: Session, team: TeamName, email: MemberEmail, grants: Grants =
     """Set what a member may do beyond the role.
 
     Replaces all grants of the member. A protected environment (production) must be named.
-
-    Example: capsule teams grant crew ada@example.org shop:production shop
     """
     found = find_team(session, team)
     body = {"grants": [parse_grant(session, each) for each in grants or ()]}

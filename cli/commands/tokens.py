@@ -1,8 +1,9 @@
 """API tokens for programs such as CI: create, list and revoke."""
 
 import re
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,14 +48,8 @@ def create_token(session: Session, name: Name, scope: Scopes = None, expires: Ex
     """Create an API token and print it once.
 
     A program passes it in CAPSULE_TOKEN. `capsule deploy` needs the scopes read and deploy.
-
-    Example: capsule tokens create ci --scope read --scope deploy --expires 90d
     """
-    body = {"name": name, "scopes": scope or [Scope.READ], "expiresInDays": parse_days(expires)}
-    created = session.confirmed(lambda: session.api.post("/v1/tokens", body), from_stdin=password_stdin)
-    session.output.show(created, created["token"])
-    session.output.note(f"✓ Created. It is not shown again. It expires on {created['expiresAt'][:10]} and may: {', '.join(created['scopes'])}.")
-    session.output.next_step("capsule tokens list", f"CAPSULE_TOKEN={created['token'][:16]}… capsule whoami")
+    create_at(session, "/v1/tokens", name, scope, expires, from_stdin=password_stdin, listed_by="capsule tokens list")
 
 
 def list_tokens(session: Session) -> None:
@@ -66,19 +61,27 @@ def list_tokens(session: Session) -> None:
 
 def revoke_token(session: Session, name: TokenName) -> None:
     """Revoke an API token: refused within a second."""
-    token_id = name if is_full_id(name) else _find(session, name)
+    token_id = name if is_full_id(name) else find(session.operations.auth.tokens()["items"], name, "You have", hint="capsule tokens list")
     session.api.delete(f"/v1/tokens/{segment(token_id)}")
     session.output.show({"id": token_id}, f"✓ Revoked API token {name}.")
     session.output.next_step("capsule tokens list")
 
 
-def _find(session: Session, text: str) -> str:
-    """The id of the token with that name, or else with an id that begins so."""
-    items = session.operations.auth.tokens()["items"]
+def create_at(session: Session, path: str, name: str, scopes: list[Scope] | None, expires: str, *, from_stdin: bool, listed_by: str) -> None:
+    """Create a token of the user or of a service account, and print it once."""
+    body = {"name": name, "scopes": scopes or [Scope.READ], "expiresInDays": parse_days(expires)}
+    created = session.confirmed(lambda: session.api.post(path, body), from_stdin=from_stdin)
+    session.output.show(created, created["token"])
+    session.output.note(f"✓ Created. It is not shown again. It expires on {created['expiresAt'][:10]} and may: {', '.join(created['scopes'])}.")
+    session.output.next_step(listed_by, f"CAPSULE_TOKEN={created['token'][:16]}… capsule whoami")
+
+
+def find(items: Sequence[Mapping[str, Any]], text: str, owner: str, *, hint: str) -> str:
+    """Return the id of the token with that name, or else with an id that begins so. Raises NotFound: `owner` no API token."""
     by_name = next((each["id"] for each in items if each["name"] == text), None)
     token_id = by_name or match_prefix("API token", text, [each["id"] for each in items])
     if token_id is None:
-        raise NotFound(f'You have no API token "{text}"', hint="capsule tokens list")
+        raise NotFound(f'{owner} no API token "{text}"', hint=hint)
     return str(token_id)
 
 

@@ -57,8 +57,6 @@ def add(
     """Add a webhook and print its secret once.
 
     Requests are signed (standardwebhooks.com). Without --event it receives all events.
-
-    Example: capsule webhooks add https://example.org/capsule --event deployment.failed --event deployment.rolled-back
     """
     body = {"url": url, "eventTypes": event or ["*"], "description": description or "", **of_team(session, team)}
     created = session.api.post("/v1/webhooks", body)

@@ -43,3 +43,11 @@ def profile(view: Mapping[str, Any], api: str) -> RenderableType:
     deletion = [("deleted", time_and_age(view["deletesAt"]))] if view["deletesAt"] else []
     roles = ", ".join(view["roles"]) or NONE
     return Facts(*name, ("e-mail", address), *deletion, ("roles", roles), ("since", time_and_age(view["createdAt"])), ("API", api))
+
+
+def caller(view: Mapping[str, Any], api: str) -> RenderableType:
+    """A service account, or the user of an API token that may not read the account."""
+    name = [("name", view["name"])] if view["name"] else []
+    roles = ", ".join(view["roles"]) or NONE
+    scopes = "all" if view["scopes"] is None else ", ".join(view["scopes"])
+    return Facts(("kind", view["kind"]), *name, ("id", view["id"]), ("team", view["teamId"]), ("roles", roles), ("scopes", scopes), ("API", api))

@@ -13,7 +13,7 @@ from cli.render.tables import Column, Facts, Table
 Json = Mapping[str, Any]
 SETTINGS = {
     "branch": "branch", "directory": "directory", "builder": "builder", "buildCommand": "build command", "startCommand": "start command",
-    "releaseCommand": "release command", "healthPath": "health path", "port": "port",
+    "releaseCommand": "release command", "healthPath": "health path", "port": "port", "wakingPage": "waking page",
 }  # fmt: skip
 SETTINGS_OF_BUILDS = ("branch", "directory", "builder", "build command")
 DEFAULTS = {
@@ -21,6 +21,7 @@ DEFAULTS = {
     "directory": "the root",
     "healthPath": "any answer below 500 on /",
     "port": "the image's, else 8080",
+    "wakingPage": "none: the request waits",
 }
 
 
@@ -53,12 +54,12 @@ def updated(view: Json) -> RenderableType:
 
 def set_settings(view: Json) -> list[tuple[str, str]]:
     """Return the settings that differ from their defaults."""
-    return [(label, str(view[name])) for name, label in SETTINGS.items() if view[name] not in (None, "auto")]
+    return [(label, _text(view.get(name))) for name, label in SETTINGS.items() if view.get(name) not in (None, "auto", False)]
 
 
 def application(view: Json, *, has_settings: bool = False) -> RenderableType:
     """Return an application's facts, and what serves in each environment. `has_settings`: with every setting, also those that are not set."""
-    settings = [(label, str(view[name] or DEFAULTS.get(name, "detected"))) for name, label in SETTINGS.items()] if has_settings else []
+    settings = [(label, _text(view.get(name)) or DEFAULTS.get(name, "detected")) for name, label in SETTINGS.items()] if has_settings else []
     facts = Facts(
         ("name", Text(view["name"], "bold")),
         _source_fact(view),
@@ -84,8 +85,13 @@ def environment(view: Json) -> Text:
     serving, separator, last_deployment = view["summary"].partition(" · ")
     commit = f" ({short_commit(view['commit'])})" if view["commit"] else ""
     since = f", since {age(view['servingSince'])}" if view.get("servingSince") else ""
-    style = "green" if view["release"] and not view["stoppedAt"] and not view["pausedAt"] else "yellow"
+    is_reached = view["release"] and not (view["stoppedAt"] or view["pausedAt"] or view.get("maintenance"))
+    style = "green" if is_reached else "yellow"
     return Text.assemble((serving, style), commit, since, separator, last_deployment, f"\n{view['url']}" if view["url"] else "")
+
+
+def _text(value: Any) -> str:
+    return "yes" if value is True else str(value or "")
 
 
 def _source_fact(view: Json) -> tuple[str, str]:

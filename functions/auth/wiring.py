@@ -34,6 +34,7 @@ from functions.auth.services.access_control import AccessControl
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.device_codes import DeviceCodes
 from functions.auth.services.notices import Notices
+from functions.auth.services.operation_reader import OperationReader
 from functions.auth.services.password_check import PasswordCheck
 from functions.auth.services.provider_logins import ProviderLoginStart
 from functions.auth.services.service_account_tokens import ServiceAccountTokens
@@ -127,6 +128,7 @@ wiring = Wiring(
         ProviderLoginStart: ProviderLoginStart,
         PasswordCheck: PasswordCheck,
         Notices: Notices,
+        OperationReader: OperationReader,
         SigningKeys: SigningKeys,
         EmailTransport: guarded_transport,
     },

@@ -11,6 +11,7 @@ from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, P
 from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions, PostgresUsageNotices
 from functions.billing.adapters.postgres_usage import PostgresUsage
 from functions.billing.adapters.trial_clock import trial_clock
+from functions.billing.domain.parties import Seller
 from functions.billing.ports import (
     Applications,
     CreditNoteRenderer,
@@ -53,6 +54,12 @@ from functions.runtime.reliability.memberships import PostgresMemberships
 
 def housekeeping(housekeeping: RuntimeHousekeeping) -> Housekeeping:
     return housekeeping
+
+
+def seller(settings: Settings) -> Seller:
+    percent = settings.value(variables.INVOICE_VAT_PERCENT)
+    lines = tuple(settings.value(variables.INVOICE_FROM))
+    return Seller(lines, settings.value(variables.INVOICE_VAT_ID), percent, settings.value(variables.INVOICE_VAT_NOTE))
 
 
 def payment_provider(settings: Settings) -> PaymentProvider:
@@ -98,6 +105,7 @@ wiring = Wiring(
         Plans: PostgresPlans,
         Invoicing: Invoicing,
         RatedPeriods: PostgresRatedPeriods,
+        Seller: seller,
         Subscribers: Subscribers,
         Subscriptions: PostgresSubscriptions,
         Usage: PostgresUsage,

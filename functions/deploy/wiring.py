@@ -7,6 +7,7 @@ from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.adapters.postgres_inspections import PostgresInspections
 from functions.deploy.adapters.postgres_operations import PostgresOperations
 from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
@@ -28,6 +29,7 @@ from functions.deploy.ports import (
     Deployments,
     Environments,
     Housekeeping,
+    Inspections,
     Memberships,
     Operations,
     Quotas,
@@ -42,6 +44,7 @@ from functions.deploy.services.account_reviewer import AccountReviewer
 from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.deploy.services.operation_reader import OperationReader
 from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.renderings import Renderings
@@ -63,6 +66,7 @@ wiring = Wiring(
         SealedColumn("config_entries", ("application_id", "scope", "name", "version"), "sealed"),
         SealedColumn("repository_access", ("application_id",), "sealed_private_key"),
         SealedColumn("repository_access", ("application_id",), "sealed_token"),
+        SealedColumn("inspections", ("id",), "sealed_token"),
     ),
     ports={
         ApplicationDeletion: ApplicationDeletion,
@@ -82,6 +86,8 @@ wiring = Wiring(
         AccessControl: AccessControl,
         AccountClosing: AccountClosing,
         Housekeeping: housekeeping,
+        InspectionRecorder: InspectionRecorder,
+        Inspections: PostgresInspections,
         Memberships: PostgresMemberships,
         ObservationPolicy: observation_policy,
         OperationReader: OperationReader,

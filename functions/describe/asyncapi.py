@@ -32,7 +32,8 @@ def document(catalog: Catalog) -> dict[str, Any]:
         "info": {
             "title": "Capsule over RabbitMQ",
             "version": version("capsule"),
-            "description": "To receive events, bind a queue to `capsule.events`, or create a Knative Trigger on the Broker `capsule`.",
+            "description": "To receive events, bind a queue to `capsule.events`, or create a Knative Trigger with a filter on the type on the Broker"
+            " `capsule` and run the Job `capsule-topology` again.",
         },
         "defaultContentType": "application/json",
         "servers": {"rabbitmq": {"host": "{host}", "protocol": "amqp", "variables": {"host": {"default": "localhost:5672"}}}},

@@ -19,6 +19,9 @@ WATCHER = "capsule-deployments"
 MANAGED = "capsule.dev/managed"
 ATTACH_ROLE = "edge-attach"
 """The role by which `edge.terminal` attaches to pods in the namespace of an application."""
+RBAC = "rbac.authorization.k8s.io"
+FUNCTIONS_ROLE = "deploy-functions"
+"""The role by which deploy lists where the platform's functions run."""
 TENANT_ROLE = "deploy-tenant"
 """The role in the namespace of an application. Kubernetes authorizes requests about a Namespace in that namespace."""
 
@@ -98,18 +101,18 @@ def _terminal_permissions() -> list[Manifest]:
 def cluster_manifests(context: str) -> list[Manifest]:
     """Return the permissions, policies and source of the context that uses the cluster's API."""
     account = cluster_account(context)
-    rbac = "rbac.authorization.k8s.io"
     return [
         *application_policies(account, {TENANT_ROLE: account, ATTACH_ROLE: cluster_account("edge")}),
         _cluster_role(
             account,
             [
                 _rule([""], ["namespaces"], ["get", "create"]),
-                _rule([rbac], ["rolebindings"], ["create"]),
-                {**_rule([rbac], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE, ATTACH_ROLE]},
+                _rule([RBAC], ["rolebindings"], ["create"]),
+                {**_rule([RBAC], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE, ATTACH_ROLE]},
             ],
         ),
         _cluster_role_binding(account, account),
+        *_platform_permissions(account),
         _cluster_role(
             TENANT_ROLE,
             [
@@ -133,6 +136,22 @@ def cluster_manifests(context: str) -> list[Manifest]:
         ),
         _cluster_role_binding(WATCHER, WATCHER),
         _deployments_source(),
+    ]
+
+
+def _platform_permissions(account: str) -> list[Manifest]:
+    """Return what the account may do in the platform's own namespace: list where functions run. Manifests of functions hold no secret."""
+    rules = [_rule([""], ["pods"], ["list"]), _rule(["serving.knative.dev"], ["services"], ["list"])]
+    metadata = {"name": FUNCTIONS_ROLE, "namespace": NAMESPACE}
+    return [
+        {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": FUNCTIONS_ROLE},
+            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}],
+        },
     ]
 
 
@@ -166,14 +185,14 @@ def _rule(groups: list[str], resources: list[str], verbs: list[str]) -> Manifest
 
 
 def _cluster_role(name: str, rules: list[Manifest]) -> Manifest:
-    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
+    return {"apiVersion": f"{RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
 
 
 def _cluster_role_binding(role: str, account: str) -> Manifest:
     return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "apiVersion": f"{RBAC}/v1",
         "kind": "ClusterRoleBinding",
         "metadata": {"name": role},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}],
     }

@@ -30,7 +30,8 @@ def _object(kind: str, name: str, spec: Manifest) -> Manifest:
 
 
 def _user(user: RabbitMQUser) -> Manifest:
-    return _object("User", user.name, {"importCredentialsSecret": {"name": amqp_secret(user.name)}})
+    tags = {"tags": list(user.tags)} if user.tags else {}
+    return _object("User", user.name, {**tags, "importCredentialsSecret": {"name": amqp_secret(user.name)}})
 
 
 def _permission(user: RabbitMQUser) -> Manifest:

@@ -19,6 +19,8 @@ No user may write to the default exchange (`amq.default`), which reaches every q
 operations. A passive declaration reveals the number of messages in a queue to anyone who knows its name. A context can
 send a reply to any queue bound to `capsule.replies` whose name it knows; names cannot be guessed (UUIDv7, 74 random bits).
 
+A context with the port `Queues` reads numbers of messages and consumers from the management API: its user has the tag `management`.
+
 A context reads the queues of its own Triggers because functions on one machine may consume them directly. The queue of a
 Trigger is `<namespace>.<trigger>.<UID of the Broker>` and is never shortened, so only the UID is a pattern.
 """
@@ -45,7 +47,6 @@ QUEUES = (UNROUTABLE, *delays.EXCHANGES)
 """Capsule's queues; the topology Job declares them. A delay's queue has the name of its exchange."""
 TO_FUNCTIONS = (REDELIVERY, *delays.EXCHANGES)
 """Topic exchanges whose routing key is the name of the function that gets the message."""
-TOPIC_EXCHANGES = (EVENTS, *TO_FUNCTIONS)
 
 EDGE, RUNTIME, TOPOLOGY = "edge", "runtime", "topology"
 
@@ -72,7 +73,12 @@ def context_user(catalog: Catalog, context: str) -> RabbitMQUser:
         write=exactly([*([EVENTS] if events else []), *([REPLIES] if has_replies else []), *TO_FUNCTIONS]),
         read=exactly([], _trigger_queues(triggers(catalog, context))),
         topics=(*topics, *(TopicPermission(exchange, write=functions) for exchange in TO_FUNCTIONS)),
+        tags=("management",) if any("Queues" in _ports(declaration) for declaration in declarations) else (),
     )
+
+
+def _ports(declaration: Declaration) -> set[str]:
+    return {getattr(port, "__name__", "") for port in declaration.dependencies.values()}
 
 
 def edge_user(catalog: Catalog) -> RabbitMQUser:
@@ -100,7 +106,8 @@ def runtime_user() -> RabbitMQUser:
 def topology_user(catalog: Catalog) -> RabbitMQUser:
     """The Job declares Capsule's exchanges and queues and binds them to the Broker's exchanges and the Triggers' queues.
 
-    It publishes and consumes nothing. Its permissions to bind would allow it, for `capsule.commands` and Capsule's queues.
+    Events are bound by type, also by those of foreign Triggers. It publishes and
+    consumes nothing. Its permissions to bind would allow it, for `capsule.commands` and Capsule's queues.
     """
     main, dead_letters = _broker_exchange(""), _broker_exchange("dlx.")
     queues = _trigger_queues([name for context in catalog.contexts for name in triggers(catalog, context)])
@@ -109,7 +116,7 @@ def topology_user(catalog: Catalog) -> RabbitMQUser:
         configure=exactly([*EXCHANGES, *QUEUES]),
         write=exactly([COMMANDS, *QUEUES], main, dead_letters, queues),
         read=exactly([COMMANDS, EVENTS, DEAD_LETTERS, REDELIVERY, *QUEUES], main),
-        topics=tuple(TopicPermission(exchange, read="^#$") for exchange in TOPIC_EXCHANGES),
+        topics=(TopicPermission(EVENTS, read=ANY_KEY), *(TopicPermission(exchange, read="^#$") for exchange in TO_FUNCTIONS)),
     )
 
 

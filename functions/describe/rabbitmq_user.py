@@ -25,3 +25,5 @@ class RabbitMQUser:
     read: str = NOTHING
     topics: tuple[TopicPermission, ...] = ()
     """One for every topic exchange that it may write to or read from: without it RabbitMQ allows all routing keys."""
+    tags: tuple[str, ...] = ()
+    """`management`: it may read the management API about its virtual hosts. Messages need the permissions above."""

@@ -25,7 +25,15 @@ from functions.kernel.declaration import Declaration, Kind, Order
 from functions.kernel.decorators import command, effect, every, on, query, saga
 from functions.kernel.former_versions import FormerVersion
 from functions.kernel.message import Delayed, Event, Events, Model, OutgoingMessage, Part, Readdressed, after
-from functions.kernel.operations import OperationBase, OperationProblem, OperationProgress, OperationState, OperationStepView
+from functions.kernel.operations import (
+    OperationBase,
+    OperationProblem,
+    OperationProgress,
+    OperationState,
+    OperationStepView,
+    check_operation,
+    names_operation,
+)
 from functions.kernel.outcome import (
     Conflict,
     Done,
@@ -35,6 +43,7 @@ from functions.kernel.outcome import (
     Invalid,
     Location,
     NotFound,
+    NotKnownYet,
     PaymentRequired,
     Permanent,
     RateLimited,
@@ -95,6 +104,7 @@ __all__ = [
     "MissingUpcaster",
     "Model",
     "NotFound",
+    "NotKnownYet",
     "Number",
     "OperationBase",
     "OperationProblem",
@@ -137,6 +147,7 @@ __all__ = [
     "Work",
     "after",
     "check_application",
+    "check_operation",
     "check_some_environment",
     "check_team",
     "command",
@@ -145,6 +156,7 @@ __all__ = [
     "every",
     "json_pointer",
     "missing_steps",
+    "names_operation",
     "new_id",
     "on",
     "query",

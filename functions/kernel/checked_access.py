@@ -82,18 +82,26 @@ class ApplicationAccess:
         return self
 
 
-def _require_member(permit: Permit, membership: Membership | None, missing: Rejection) -> Membership:
-    """Return the membership if it is the caller's. A service account has no personal team."""
+def _require_member(permit: Permit, membership: Membership | None, missing: Rejection, foreign_id: UUID | None = None) -> Membership:
+    """Return the membership if it is the caller's. A service account has no personal team.
+
+    Memberships of a service account, and what `foreign_id` names, are known from events: the runtime waits for what was created just now.
+    """
     caller = permit.caller
+    own_id = caller.user_id if caller.is_service_account else None
+    missing.foreign_ids = tuple(each for each in (foreign_id, own_id) if each is not None)
     is_of_caller = membership is not None and membership.user_id == caller.user_id
     if membership is None or not is_of_caller or (caller.is_service_account and membership.is_personal):
         raise missing
     return membership
 
 
-def check_team(permit: Permit, membership: Membership | None, missing: Rejection) -> TeamAccess:
-    """Raises `missing` for somebody who is no member, and Forbidden for a member without the permission."""
-    membership = _require_member(permit, membership, missing)
+def check_team(permit: Permit, membership: Membership | None, missing: Rejection, *, foreign_id: UUID | None = None) -> TeamAccess:
+    """Raises `missing` for somebody who is no member, and Forbidden for a member without the permission.
+
+    `foreign_id`: of the team, in a context that knows teams from events.
+    """
+    membership = _require_member(permit, membership, missing, foreign_id)
     membership.require(permit.permission)
     return TeamAccess(permit.caller, permit.permission, membership, _CHECK)
 
@@ -104,9 +112,14 @@ def check_application(
     membership: Membership | None,
     missing: Rejection,
     protected: Collection[str] = PROTECTED_ENVIRONMENTS,
+    *,
+    foreign_id: UUID | None = None,
 ) -> ApplicationAccess:
-    """As `check_team`. `membership`: of the caller, in the team that owns the application. `protected`: its protected environments."""
-    membership = _require_member(permit, membership, missing)
+    """As `check_team`. `membership`: of the caller, in the team that owns the application. `protected`: its protected environments.
+
+    `foreign_id`: of the application, in a context that knows applications from events.
+    """
+    membership = _require_member(permit, membership, missing, foreign_id)
     membership.require(permit.permission, application_id)
     return ApplicationAccess(permit.caller, permit.permission, membership, application_id, _CHECK, protected)
 

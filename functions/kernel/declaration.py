@@ -88,6 +88,8 @@ class Declaration:
     """API tokens cannot call it, whatever their scopes."""
     allows_service_accounts: bool = False
     """Of a function about the caller's own account (OWN_ACCOUNT): whether it has an answer for a service account, which has no account."""
+    needs_scope: bool = True
+    """False: an API token of any scope calls it, such as what tells the caller who it is."""
     needs_recent_login: bool = False
     """The caller has entered a password or code within `access.RECENT_LOGIN`."""
     has_audit_entry: bool = True
@@ -100,6 +102,8 @@ class Declaration:
     """Whether the gateway may keep the response of a query."""
     former: tuple[FormerVersion, ...] = ()
     """Former versions of its route, newest first."""
+    without_operation: str = ""
+    """Of a command with a response 202: why it names no operation."""
 
     @cached_property
     def context(self) -> str:
@@ -196,10 +200,10 @@ class Declaration:
             raise Unauthenticated()
         if caller.scopes is not None and self.scope is None:
             raise Forbidden("An API token cannot do this. Sign in with a password: capsule login.")
-        if caller.scopes is not None and self.scope not in caller.scopes:
+        if caller.scopes is not None and self.needs_scope and self.scope not in caller.scopes:
             raise Forbidden(f"This needs the scope {self.scope}, which the API token does not have: {', '.join(sorted(caller.scopes)) or 'none'}.")
         if caller.is_service_account and self.allow is OWN_ACCOUNT and not self.allows_service_accounts:
-            raise Forbidden("This is about the account of a user, which a service account does not have. `capsule permissions` shows what it may do.")
+            raise Forbidden("This is about the account of a user, which a service account does not have. `GET /v1/me` tells who it is.")
         if not self.allow.admits(caller):
             raise Forbidden(f"This needs the role {' or '.join(sorted(self.allow.roles))}.")
         if self.needs_recent_login and not caller.has_recent_login(now):

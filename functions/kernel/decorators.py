@@ -53,6 +53,7 @@ def command(
     version: int = 1,
     rate: RateClass | None = None,
     former: Sequence[FormerVersion] = (),
+    without_operation: str = "",
 ) -> Callable[[F], F]:
     """Declare a command.
 
@@ -63,6 +64,7 @@ def command(
     `has_audit_entry`: False for what programs repeat by themselves, such as the refresh of a session.
     `rate`: which rate limits apply to its route, where the default is wrong (`RateClass`).
     `former`: versions of its route that still answer, newest first.
+    `without_operation`: why a response 202 has no field `operation_id`.
     """
     return _declare(
         Kind.COMMAND,
@@ -82,6 +84,7 @@ def command(
         version=version,
         rate=rate,
         former=tuple(former),
+        without_operation=without_operation,
     )
 
 
@@ -95,6 +98,7 @@ def query(
     deadline_seconds: float = 10.0,
     is_session_only: bool = False,
     allows_service_accounts: bool = False,
+    needs_scope: bool = True,
     version: int = 1,
     rate: RateClass | None = None,
     cache: Cache | None = None,
@@ -103,6 +107,7 @@ def query(
     """Declare a query. It runs read-only and stores nothing.
 
     `is_session_only`: API tokens cannot call it. `allows_service_accounts`: with `allow=OWN_ACCOUNT`, it has an answer for them too.
+    `needs_scope`: False if an API token of any scope may call it.
     `cache`: the gateway may keep its response. `former`: versions of its route that still answer, newest first.
     """
     return _declare(
@@ -115,6 +120,7 @@ def query(
         deadline_seconds=deadline_seconds,
         is_session_only=is_session_only,
         allows_service_accounts=allows_service_accounts,
+        needs_scope=needs_scope,
         version=version,
         rate=rate,
         cache=cache,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, Literal, TypeVar
+from uuid import UUID
 
 from functions.kernel.change import Change
 from functions.kernel.message import OutgoingMessage
@@ -51,6 +52,8 @@ class Rejection(Exception):
         self.errors = tuple(errors)
         self.retry_after = retry_after
         self.secret_members = dict(secret_members or {})
+        self.foreign_ids: tuple[UUID, ...] = ()
+        """Of what other contexts create and this one did not find: it may learn of them a moment later."""
 
     @classmethod
     def slug(cls) -> str:
@@ -155,6 +158,10 @@ class Rejected:
 
 class Transient(Exception):
     """A failure that a retry may repair (an external system is unavailable). Retried with backoff, a bounded number of times."""
+
+
+class NotKnownYet(Transient):
+    """Another context has just created this, and its event has not arrived here."""
 
 
 class RateLimited(Transient):

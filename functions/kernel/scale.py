@@ -7,6 +7,9 @@ from dataclasses import dataclass
 class Scale:
     """`min`, `max`: instances. `concurrency`: messages at a time in one instance. `pool`: database connections of one instance.
 
+    `batch`: messages that may share a transaction (`runtime.execution.batches`). More than 1 only for a function whose handler does nothing
+    but read and write the database, and keeps nothing in the process.
+
     See `functions.describe.pools` for the budget of connections.
     """
 
@@ -14,6 +17,7 @@ class Scale:
     max: int = 3
     concurrency: int = 20
     pool: int = 2
+    batch: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.services.access_control import AccessControl
 from functions.monitor.services.attempt_limiter import AttemptLimiter
 from functions.monitor.services.erasure import Erasure
+from functions.monitor.services.operation_reader import OperationReader
 from functions.monitor.services.webhook_access import WebhookAccess
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 from functions.runtime.config.settings import Settings
@@ -33,6 +34,12 @@ from functions.runtime.reliability.memberships import PostgresMemberships
 
 def housekeeping(sweeper: Sweeper) -> ports.Housekeeping:
     return sweeper
+
+
+def queues(settings: Settings) -> ports.Queues:
+    from functions.monitor.adapters.rabbitmq_queues import RabbitMQQueues  # httpx is large: only who calls out waits for it
+
+    return RabbitMQQueues(settings)
 
 
 def webhooks(settings: Settings) -> ports.Webhooks:
@@ -76,6 +83,7 @@ wiring = Wiring(
         ports.Markers: PostgresMarkers,
         ports.Memberships: PostgresMemberships,
         ports.Operators: SettingsOperators,
+        ports.Queues: queues,
         ports.Requests: PostgresRequests,
         ports.Resources: PostgresResources,
         ports.Retention: PostgresRetention,
@@ -88,6 +96,7 @@ wiring = Wiring(
         ports.WebhookStore: PostgresWebhooks,
         ports.Webhooks: webhooks,
         AttemptLimiter: AttemptLimiter,
+        OperationReader: OperationReader,
         WebhookAccess: WebhookAccess,
         WebhookDispatcher: WebhookDispatcher,
         EmailTransport: guarded_transport,

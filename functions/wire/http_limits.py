@@ -11,6 +11,9 @@ MAX_HEAD_BYTES = 64 << 10
 """Of a request's head, target and headers together; more is a 431 (RFC 6585 section 5)."""
 MAX_HEADERS = 200
 """Fields of a head; more is a 431."""
+HALF_CLOSED_SECONDS = 2.0
+"""How long a response may take to begin after the client has closed its half of the connection. A client that has disconnected looks the same, and
+must not hold the capacity of an application for long."""
 HEAD_SECONDS = 15.0
 """From a connection's start, or a request's first byte, to the end of the head; longer is a 408 (RFC 9110 section 15.5.9)."""
 BODY_SECONDS = 30.0

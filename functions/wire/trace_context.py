@@ -26,7 +26,8 @@ def new_span(traceparent: str | None, tracestate: str | None) -> TraceContext:
     """Start a span in the client's trace, or a new sampled trace if `traceparent` is missing or malformed (section 4.2)."""
     match = _TRACEPARENT.fullmatch(traceparent.strip()) if traceparent else None
     if match is None:
-        return TraceContext(f"00-{token_hex(16)}-{token_hex(8)}-01", "")
+        random = token_hex(24)  # one system call
+        return TraceContext(f"00-{random[:32]}-{random[32:]}-01", "")
     trace_id, flags = match[1], match[2]
     state = (tracestate or "").strip()
     return TraceContext(f"00-{trace_id}-{token_hex(8)}-{flags}", state if _TRACESTATE.fullmatch(state) else "")

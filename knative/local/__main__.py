@@ -4,6 +4,9 @@ SIGTERM or Ctrl-C ends it cleanly.
 
 `--parts api` serves the API alone: objects are stored, but no reconciler turns them into processes or queues (for
 tests, and to inspect a state).
+
+`--successor DESCRIPTOR` loads the code, says so over that socket, and goes on when its other end is closed: `up` lets the former process
+serve meanwhile.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import fcntl
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +33,7 @@ from knative.local.store import Store
 log = logging.getLogger("knative.local")
 
 STOP_SECONDS = 25.0
+LOADED = b"1"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -37,11 +42,14 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     serve = commands.add_parser("serve", help="run until SIGTERM")
     serve.add_argument("--parts", choices=("all", "api"), default="all")
+    serve.add_argument("--successor", type=int, metavar="DESCRIPTOR")
     arguments = parser.parse_args()
     logging.basicConfig(stream=sys.stderr, format=LOG_FORMAT)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     try:
         check(settings_of(variables.SECTIONS), os.environ)
+        if arguments.successor is not None:
+            await_turn(socket.socket(fileno=arguments.successor))
         logging.getLogger().setLevel(variables.LOG_LEVEL.read(os.environ))
         settings = Settings.from_environment()
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -51,6 +59,17 @@ def main() -> int:
     except (StartupError, InvalidSetting) as error:
         log.error("%s", error)
         return 1
+
+
+def await_turn(channel: socket.socket) -> None:
+    """Import what `everything` needs, and wait until the former process has ended, or `up` has."""
+    import knative.local.eventing.assembly
+    import knative.local.jobs
+    import knative.local.serving  # noqa: F401 - loaded here, so that it is not while nobody serves
+
+    with channel:
+        channel.sendall(LOADED)
+        channel.recv(1)
 
 
 class StartupError(Exception):

@@ -45,7 +45,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
-    api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition)
+    api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition, lambda: serving.front.is_open)
 
     def has_dispatchers() -> bool:
         triggers = (entry.key[1:] for entry in store.entries(TriggerReconciler.kind))
@@ -61,10 +61,16 @@ def _tokens(store: Store, settings: Settings) -> Tokens:
 
 
 def _api(
-    store: Store, kinds: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams, metrics: Callable[[], bytes] = lambda: b""
+    store: Store,
+    kinds: Definitions,
+    settings: Settings,
+    tokens: Tokens,
+    find_streams: FindStreams,
+    metrics: Callable[[], bytes] = lambda: b"",
+    is_ready: Callable[[], bool] = lambda: True,
 ) -> list[Runnable]:
     bootstrap(store)
-    return [APIServer(store, kinds, settings, tokens, find_streams, metrics), GarbageCollector(store)]
+    return [APIServer(store, kinds, settings, tokens, find_streams, metrics, is_ready), GarbageCollector(store)]
 
 
 def _common_reconcilers(store: Store, kinds: Definitions) -> list[Reconciler]:

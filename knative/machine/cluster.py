@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 import urllib3
@@ -120,6 +121,17 @@ def reachable(home: Home) -> bool:
     except (client.ApiException, urllib3.exceptions.HTTPError, config.ConfigException, yaml.YAMLError, OSError):
         return False
     return True
+
+
+def is_ready(home: Home) -> bool:
+    """Whether the one-machine Knative has started: what its state holds is reconciled, and requests are accepted."""
+    if not reachable(home):
+        return False
+    try:
+        api = config.new_client_from_config(str(home.kubeconfig))
+        return bool(api.rest_client.request("GET", f"{api.configuration.host}/readyz", _request_timeout=5).status == HTTPStatus.OK)
+    except (client.ApiException, urllib3.exceptions.HTTPError, OSError):
+        return False
 
 
 def key(item: Object) -> tuple[str, str | None, str]:

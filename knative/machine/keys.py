@@ -15,6 +15,7 @@ from functions.deploy.adapters.variables import APPLICATION_URL, HEALTH_CHECK_KE
 from functions.edge.gateway import variables as gateway
 from functions.edge.gateway.variables import REDIS_URL
 from functions.monitor.adapters import variables as monitor
+from functions.monitor.adapters.variables import MANAGEMENT_URL
 from functions.runtime.config import variables as runtime
 from functions.runtime.security.encryption import new_private_keys, public_key
 from functions.runtime.security.tokens import new_signing_jwks, public_jwks
@@ -91,7 +92,7 @@ def operator_objects(home: Home) -> list[Object]:
         "billing": payment_settings(home) | billing_clock_settings(home),
         "auth": administrator_settings(home),
     }
-    addresses = {"deploy": application_urls(home) | terminal_address(home)}
+    addresses = {"deploy": application_urls(home) | terminal_address(home), "monitor": management_settings(home)}
     for context in CONTEXTS:
         chosen = addresses.get(context, {}) | operator_settings(home, CONTEXT_SECTIONS.get(context, ()))
         objects += [
@@ -132,6 +133,11 @@ def sealing_objects(home: Home) -> list[Object]:
     sealing = {context: sealing_keys(home, context) for context in CONTEXTS}
     secrets = [_secret(f"{context}-sealing", {"keys.json": json.dumps(keys)}) for context, keys in sealing.items()]
     return [*secrets, _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()})]
+
+
+def management_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_RABBITMQ_MANAGEMENT_URL of the server that `up` starts. That of an external server is the operator's to name."""
+    return {} if home.external_amqp_url else {MANAGEMENT_URL.name: f"http://{LOOPBACK}:{home.ports.management}"}
 
 
 def redis_settings(home: Home) -> dict[str, str]:

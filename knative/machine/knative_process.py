@@ -6,17 +6,23 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
 
 from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
 from knative.local import listening_sockets
 from knative.local.own_hosts import OwnHosts
-from knative.local.settings import Https
+from knative.local.settings import HELD_FRONT, Https
 from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
 from knative.machine import https, keys, knative_credentials, leftovers, processes, tls
 from knative.machine.home import PROJECT, Home
 from knative.machine.preloaded_modules import PRELOADED_MODULES, TELEMETRY_MODULES
+from knative.machine.problems import Problem
 
 KNATIVE = "knative"
+LOAD_SECONDS = 120
+"""How long a newer version may take to load its code."""
 STOP_SECONDS = 60
 """How long a Knative may take to answer the requests that have begun and to end."""
 CODE = "its code changed"
@@ -27,8 +33,8 @@ Digests = Mapping[str, str]
 def start_knative(home: Home) -> str:
     """Start the one-machine Knative, or restart one whose code or settings changed: its functions are forked from the modules it loaded.
 
-    The new process takes over the listening sockets of the old one: connections that arrive in between wait. Returns why it was restarted; empty: it
-    was not.
+    The new process loads its code while the old one serves, and takes over its listening sockets: connections that arrive in between wait. Returns
+    why it was restarted; empty: it was not.
     """
     from knative.machine.cluster import reachable
 
@@ -36,21 +42,28 @@ def start_knative(home: Home) -> str:
     is_running = processes.find_running(home, KNATIVE) is not None
     reason = find_change(file.read_text(), digests) if is_running and file.exists() else ""
     sockets: Mapping[int, socket.socket] = {}
+    successor: Successor | None = None
     if reason:
         sockets = listening_sockets.take(home.path / "knative" / "listening.sock")
+        successor = Successor(home, sockets)
         processes.stop(home, KNATIVE, timeout_seconds=STOP_SECONDS)
 
     def start() -> None:
         ports = home.ports
         leftovers.kill_pods(home)
-        leftovers.kill_remains(home, KNATIVE)
+        leftovers.kill_remains(home, KNATIVE, successor.process.pid if successor else 0)
         titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway}
         titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe}
         processes.require_free_ports({title: port for title, port in titles.items() if port not in sockets})
         _create_shared_folders(home)
         _prepare_https(home)
+        _held_front(home).parent.mkdir(mode=0o700, exist_ok=True)
+        _held_front(home).touch()
         file.write_text(json.dumps(digests))  # before the start: `up` may be killed between both
-        _start_process(home, sockets)
+        if successor is None:
+            processes.record(home, KNATIVE, _launch(home, sockets))
+        else:
+            successor.proceed()
 
     processes.ensure_ready(home, KNATIVE, start, lambda: processes.accepts_connections(home.ports.api) and reachable(home))
     for each in sockets.values():
@@ -58,7 +71,48 @@ def start_knative(home: Home) -> str:
     return reason
 
 
-def _start_process(home: Home, sockets: Mapping[int, socket.socket]) -> None:
+def open_front(home: Home) -> None:
+    """Let the one-machine Knative accept requests, once it has the Secrets that its pods start with, and wait until it does. Raises: Problem."""
+    from knative.machine.cluster import is_ready
+
+    _held_front(home).unlink(missing_ok=True)
+    processes.wait_until_ready(home, KNATIVE, lambda: is_ready(home))
+
+
+def _held_front(home: Home) -> Path:
+    return home.path / "knative" / HELD_FRONT
+
+
+class Successor:
+    """The next process of the one-machine Knative, which has loaded its code and waits for its turn.
+
+    Raises Problem if it does not get that far: the former process goes on.
+    """
+
+    def __init__(self, home: Home, sockets: Mapping[int, socket.socket]) -> None:
+        self._home = home
+        self._channel, theirs = socket.socketpair()
+        with theirs:
+            self.process = _launch(home, sockets, theirs)
+        self._channel.settimeout(LOAD_SECONDS)
+        try:
+            is_loaded = bool(self._channel.recv(1))
+        except TimeoutError:
+            is_loaded = False
+        if not is_loaded:
+            processes.terminate([self.process], timeout_seconds=0)
+            log = processes.log_path(home, KNATIVE)
+            detail = processes.log_tail(home, KNATIVE)
+            raise Problem(f"The newer version does not start, so the former one goes on:\n{detail}", f"See {log}. Fix the cause, then ./taskw up")
+
+    def proceed(self) -> None:
+        """Let it start. Call it once the former process has ended."""
+        processes.record(self._home, KNATIVE, self.process)
+        self._channel.close()
+
+
+def _launch(home: Home, sockets: Mapping[int, socket.socket], turn: socket.socket | None = None) -> psutil.Process:
+    """`turn`: closed at the other end when it may start; None: it may start at once."""
     folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
     modules = (*PRELOADED_MODULES, *(TELEMETRY_MODULES if home.environment.get(OTLP_ENDPOINT.name) else ()))
     preloaded = {PRELOAD_MODULES.name: ",".join(modules)}
@@ -66,8 +120,11 @@ def _start_process(home: Home, sockets: Mapping[int, socket.socket]) -> None:
     inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
     environment = {**inherited, ROOT.name: str(knative_credentials.root(home)), **folders, **preloaded}
     environment[LISTENING_SOCKETS.name] = listening_sockets.describe(sockets)
-    command = [sys.executable, "-m", "knative.local", "serve"]
-    processes.start(home, KNATIVE, command, environment=environment, folder=PROJECT, descriptors=[each.fileno() for each in sockets.values()])
+    command = [sys.executable, "-m", "knative.local", "serve", *(["--successor", str(turn.fileno())] if turn else [])]
+    inherited_sockets = [*sockets.values(), *([turn] if turn else [])]
+    return processes.launch(
+        home, KNATIVE, command, environment=environment, folder=PROJECT, descriptors=[each.fileno() for each in inherited_sockets]
+    )
 
 
 def _create_shared_folders(home: Home) -> None:

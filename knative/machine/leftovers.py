@@ -43,12 +43,12 @@ def kill_pods(home: Home) -> None:
     _kill(find_pods(home))
 
 
-def kill_remains(home: Home, name: str) -> None:
+def kill_remains(home: Home, name: str, successor: int = 0) -> None:
     """Kill what is left of a server that was killed or lost its record: its successor needs their ports, files and shared memory.
 
-    Call it only while the server does not run.
+    Call it only while the server does not run. `successor`: the pid of one that waits.
     """
-    _kill([process for process, started_as in _marked(home) if started_as == name])
+    _kill([process for process, started_as in _marked(home) if started_as == name and process.pid != successor])
 
 
 def remove_control_groups(home: Home) -> None:

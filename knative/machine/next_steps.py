@@ -20,7 +20,7 @@ def next_steps(home: Home, sample_url: str) -> Iterator[str]:
         yield "E-mails      are sent as CAPSULE_MAIL_URL says"
     else:
         yield f"E-mails      {_short(home)}: print the newest with ./taskw mail"
-        yield f"{'':<13}http://dashboard.localhost:{home.ports.ingress}/operations/mailbox (admins)"
+        yield f"{'':<13}{home.http}://dashboard.localhost:{home.ports.ingress}/operations/mailbox (admins)"
     yield f"RabbitMQ     http://{LOOPBACK}:{home.ports.management}, user capsule"
     yield f"{'':<13}password in {_short(home, 'secrets/rabbitmq.password')}"
     yield from isolation(home)

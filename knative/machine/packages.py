@@ -108,6 +108,7 @@ MKE2FS = Tool("e2fsprogs", "e2fsprogs", "", on_path("mke2fs", "/usr/sbin:/sbin")
 BUILDAH = Tool("buildah", "buildah", "", on_path("buildah"))  # builds Dockerfiles and pulls images
 BUSYBOX = Tool("busybox", "busybox-static", "", on_path("busybox"))  # for tests: the root file system of an image
 CHROMIUM = Tool("Chromium", "chromium", "", on_path("chromium"))  # for tests
+WRK = Tool("wrk", "wrk", "wrk", on_path("wrk"))  # for the bench
 DOCKER_REGISTRY = Tool("docker-registry", "docker-registry", "", on_path("docker-registry"))  # for tests
 SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS, BUILDAH)
 TESTS = (POSTGRES, RABBITMQ, REDIS, GIT, SSH, SSHD, BUSYBOX, *SANDBOX)

@@ -98,6 +98,27 @@ def start(
     descriptors: Sequence[int] = (),
 ) -> psutil.Process:
     """Start `command` in its own session and record it. Its output is appended to `log/<name>.log`. It inherits `descriptors`."""
+    return record(home, name, launch(home, name, command, environment=environment, account=account, folder=folder, descriptors=descriptors))
+
+
+def record(home: Home, name: str, process: psutil.Process) -> psutil.Process:
+    """Record a process as the one of that name."""
+    content = json.dumps(asdict(ProcessRecord.of(name, process)))
+    write_private(record_path(home, name), content.encode())
+    return process
+
+
+def launch(
+    home: Home,
+    name: str,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    account: Account | None = None,
+    folder: Path | None = None,
+    descriptors: Sequence[int] = (),
+) -> psutil.Process:
+    """As `start`, without the record: for a process that waits until the recorded one has ended."""
     env = {**(home.child_environment() if environment is None else environment), MARK: str(home.path), NAME_MARK: name}
     with log_path(home, name).open("ab") as log:
         child = subprocess.Popen(
@@ -106,10 +127,7 @@ def start(
             pass_fds=descriptors,
             **(account.popen_options() if account else {}),
         )  # fmt: skip
-    process = psutil.Process(child.pid)
-    record = ProcessRecord.of(name, process)
-    write_private(record_path(home, name), json.dumps(asdict(record)).encode())
-    return process
+    return psutil.Process(child.pid)
 
 
 def log_path(home: Home, name: str) -> Path:

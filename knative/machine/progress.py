@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from knative.machine.problems import Problem
+from knative.machine.problems import NotApplicable, Problem
 
 
 class Progress:
@@ -27,12 +27,15 @@ class Progress:
 
     @contextmanager
     def step(self, title: str) -> Iterator["Step"]:
-        """Run the body as a step and print its line, ✗ when it raises."""
+        """Run the body as a step and print its line: ✗ when it raises, none when it does not apply, which the caller explains."""
         step = Step(title, self._refresh)
         self._begin(step)
         started_at = time.monotonic()
         try:
             yield step
+        except NotApplicable:
+            self._end(step)
+            raise
         except BaseException:
             self._end(step)
             self.console.print(f"[red]✗[/] {title}")

@@ -57,8 +57,9 @@ def declared(file: Path = PERMISSIONS) -> list[RabbitMQUser]:
     for manifest in manifests:
         if manifest["kind"] == "TopicPermission":
             topics.setdefault(manifest["spec"]["userReference"]["name"], []).append(TopicPermission(**manifest["spec"]["permissions"]))
+    tags = {manifest["metadata"]["name"]: tuple(manifest["spec"].get("tags", ())) for manifest in manifests if manifest["kind"] == "User"}
     return [
-        RabbitMQUser(name, **manifest["spec"]["permissions"], topics=tuple(topics.get(name, ())))
+        RabbitMQUser(name, **manifest["spec"]["permissions"], topics=tuple(topics.get(name, ())), tags=tags.get(name, ()))
         for manifest in manifests
         if manifest["kind"] == "Permission" and (name := manifest["spec"]["userReference"]["name"])
     ]
@@ -138,9 +139,10 @@ def apply(server: Management, accounts: Sequence[Account], vhost: str = "/", for
 
 
 def _apply_password(server: Management, account: Account, existing: Any) -> bool:
-    if existing is not None and existing["tags"] == [TAG] and has_password(existing["password_hash"], account.password):
+    tags = [TAG, *account.user.tags]
+    if existing is not None and sorted(existing["tags"]) == sorted(tags) and has_password(existing["password_hash"], account.password):
         return False
-    server.management("PUT", f"/api/users/{quote(account.user.name, safe='')}", {"password": account.password, "tags": TAG})
+    server.management("PUT", f"/api/users/{quote(account.user.name, safe='')}", {"password": account.password, "tags": ",".join(tags)})
     return True
 
 

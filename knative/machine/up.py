@@ -28,7 +28,7 @@ from knative.machine import (
     tls,
 )
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home, amqp_variable
-from knative.machine.knative_process import start_knative
+from knative.machine.knative_process import open_front, start_knative
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
 from knative.machine.postgres import PostgreSQL
@@ -188,6 +188,7 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
         cluster = Cluster(home)
         knative_credentials.write_credentials(home)
         step.detail = f"{cluster.apply(keys.operator_objects(home), OPERATOR)} Secrets and ConfigMaps"
+        open_front(home)
         rotation.close_interrupted(home)
     with progress.step("Manifests") as step:
         overlay = grouping.OVERLAYS[shape]

@@ -7,8 +7,8 @@ from functions.auth.domain.identity import IdentityProvider
 from functions.edge.gateway.routing import Route
 from functions.edge.gateway.samples import sample
 
-BILLING_OPERATIONS = ("billing.operation", "billing.operation_events")
-"""Their object is a refund."""
+OPERATIONS = {"auth": "userId", "billing": "creditNoteId", "monitor": "alertDeliveryId"}
+"""The object whose operation a context shows: a registration, a refund, the test of an alert channel. That of deploy is a deployment."""
 LINK_TOKEN = "cpi_of-the-owner"
 """With which the owner began to link an identity."""
 PROVIDER = IdentityProvider("corp", "Example", "https://sso.example.com", "capsule", "a-client-secret")
@@ -30,9 +30,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "auth.rename_passkey": {"name": "Phone"},
     "auth.register_passkey": {"challengeId": "0190f0a0-0000-7000-8000-000000000009", "name": "Phone", "credential": "{}"},
     "billing.refund_invoice": {"reason": "sorry"},
+    "billing.set_billing_details": {"name": "Ada Lovelace", "address": ["12 St James's Square", "London"], "country": "GB"},
     "billing.set_payment_method": {"paymentMethod": "pm_card_visa"},
     "billing.subscribe": {"plan": "pro", "paymentMethod": "pm_card_visa"},
     "deploy.create_application": {"name": "another", "repository": "https://git.example.com/ada/hello.git"},
+    "deploy.inspect_repository": {"repository": "https://git.example.com/ada/hello.git"},
+    "deploy.start_maintenance": {"message": "Back soon."},
     "deploy.change_application": {"branch": "main"},
     "deploy.configure_application": {"variables": {"NAME": "value"}},
     "deploy.configure_environment": {"variables": {"NAME": "value"}},
@@ -55,8 +58,9 @@ BODIES: dict[str, dict[str, Any]] = {
 
 def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a request. `ids`: parameters of paths, of which the route's own are used, and the team where it is a field."""
-    if route.name in BILLING_OPERATIONS and "creditNoteId" in ids:
-        ids = {**ids, "operationId": ids["creditNoteId"]}
+    of_operation = OPERATIONS.get(route.declaration.context, "")
+    if "operationId" in route.path_names and of_operation in ids:
+        ids = {**ids, "operationId": ids[of_operation]}
     schema = route.input.model_json_schema()
     body = BODIES.get(route.name) if route.takes_body else {}
     fields: dict[str, Any] = sample(schema, schema.get("$defs", {})) if body is None else dict(body)

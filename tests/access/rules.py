@@ -24,7 +24,7 @@ RULES: dict[Access, str] = {
     Access.ACCOUNT: """
         auth.email_delivery auth.lift_own_suppression
         auth.audit auth.cancel_email_change auth.change_password auth.delete_account auth.email_change auth.export auth.logout auth.profile
-        auth.registration
+        auth.registration auth.me
         auth.request_email_change auth.restore_account auth.revoke_sessions auth.sessions auth.update_profile
         auth.create_token auth.tokens auth.begin_second_factor auth.confirm_identity auth.disable_second_factor auth.enable_second_factor
         auth.replace_recovery_codes auth.second_factor auth.accept_invitation auth.create_team auth.permissions auth.teams
@@ -32,8 +32,8 @@ RULES: dict[Access, str] = {
         auth.begin_identity_link auth.finish_identity_link auth.identities
         auth.begin_passkey_registration auth.passkeys auth.register_passkey
         billing.cancel_subscription billing.current_bill billing.customer billing.export billing.invoices billing.resume_subscription
-        billing.subscribe billing.payment_method billing.set_payment_method billing.subscription
-        deploy.applications deploy.create_application deploy.export deploy.quota
+        billing.subscribe billing.set_billing_details billing.payment_method billing.set_payment_method billing.subscription
+        deploy.applications deploy.create_application deploy.inspect_repository deploy.export deploy.quota
         monitor.alerts monitor.export monitor.create_webhook monitor.webhooks
     """,
     Access.TEAM: """
@@ -55,12 +55,13 @@ RULES: dict[Access, str] = {
         deploy.releases deploy.rename_application deploy.repository_access deploy.restart_environment deploy.roll_back
         deploy.attach_run deploy.rotate_deploy_key deploy.run deploy.runs deploy.scale_environment deploy.set_host_keys deploy.set_repository_token
         deploy.start_environment deploy.start_run deploy.stop_environment deploy.transfer_application deploy.protect_environment
+        deploy.start_maintenance deploy.end_maintenance deploy.inspection
     """,
     Access.OBJECT_OR_ADMIN: """
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts
         monitor.create_alert_channel monitor.create_alert_rule monitor.delete_alert_channel monitor.delete_alert_rule monitor.logs
         monitor.metrics monitor.try_alert_channel
-        billing.operation billing.operation_events
+        auth.operation auth.operation_events billing.operation billing.operation_events monitor.operation monitor.operation_events
         monitor.timeline
     """,
     Access.ADMIN: """
@@ -69,8 +70,8 @@ RULES: dict[Access, str] = {
         auth.dead_letters auth.registrations auth.resume_registration auth.settle_dead_letters
         billing.dead_letters billing.operator_customers billing.operator_invoices billing.operator_payments billing.refund_invoice
         billing.settle_dead_letters billing.void_invoice
-        deploy.dead_letters deploy.settle_dead_letters
-        monitor.dead_letters monitor.function_logs monitor.function_metrics monitor.settle_dead_letters
+        deploy.dead_letters deploy.function_instances deploy.settle_dead_letters
+        monitor.dead_letters monitor.function_logs monitor.function_metrics monitor.queues monitor.settle_dead_letters
     """,
 }
 

@@ -40,7 +40,7 @@ FINDS_ENVIRONMENT = (
 """The environment is in their body, or in what the path names."""
 GRANTED, GRANTED_PRODUCTION = Caller(UUID(int=201)), Caller(UUID(int=202))
 """A viewer with a grant of staging, and a developer with one of production."""
-UNKNOWN = ("application-not-found", "team-not-found", "alert-not-found", "operation-not-found", "webhook-not-found")
+UNKNOWN = ("application-not-found", "team-not-found", "alert-not-found", "operation-not-found", "inspection-not-found", "webhook-not-found")
 """What somebody without access is answered: also where it exists."""
 
 

@@ -16,6 +16,7 @@ from functions.billing.adapters.postgres_usage import PostgresUsage
 from functions.billing.domain import charges
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, Purpose
+from functions.billing.domain.parties import Seller
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.subscriptions import Subscription
 from functions.billing.ports import (
@@ -92,7 +93,7 @@ class Store:
         invoice = Invoice.draft(purpose, subscription.customer_id, subscription.id, PRO, period, charges.fee_lines(PRO, period), NOW)
         if number:
             customer = await self._customer(subscription)
-            invoice.issue(number, customer, NOW)
+            invoice.issue(number, customer, Seller(), NOW)
         async with self.transaction():
             await self.invoices.add(invoice)
         return invoice

@@ -12,6 +12,7 @@ import pytest
 from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
+from functions.deploy.adapters.postgres_inspections import PostgresInspections
 from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.domain.application import Application
@@ -21,11 +22,12 @@ from functions.deploy.domain.names import STAGING, ApplicationName
 from functions.deploy.domain.observation import BuildJobSucceeded
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.repository import Repository
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases, Runs
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Inspections, Quotas, Releases, Runs
 from functions.deploy.services.transitions import apply_observation
 from functions.runtime.storage.database import Database
 from tests.memory import deploy as memory
 from tests.memory import deploy_releases
+from tests.memory.deploy_inspections import MemoryInspections
 from tests.memory.deploy_runs import MemoryRuns
 from tests.servers import Databases
 
@@ -43,6 +45,7 @@ class Stores:
     environments: Environments
     configurations: Configurations
     runs: Runs
+    inspections: Inspections
     database: Database | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[Any]:
@@ -63,6 +66,7 @@ def on_postgres(database: Database) -> Stores:
         PostgresEnvironments(database),
         PostgresConfigurations(database),
         PostgresRuns(database),
+        PostgresInspections(database),
         database,
     )
 
@@ -78,6 +82,7 @@ def in_memory() -> Stores:
         memory.MemoryEnvironments(),
         memory.MemoryConfigurations(),
         MemoryRuns(applications),
+        MemoryInspections(),
     )
 
 

@@ -129,6 +129,22 @@ async def test_old_entries_are_removed_from_the_begin_and_the_rest_verifies_from
     assert any("does not follow" in fault.text for fault in forged.faults) and any("begin was forged" in fault.text for fault in forged.faults)
 
 
+async def test_a_record_of_an_erased_user_stays_without_personal_data_when_the_entry_of_the_erasure_is_removed(log: Log) -> None:
+    old = NOW - timedelta(days=400)
+    async with log.transaction():
+        await log.port.append([record(1, at=old)])
+        await log.port.erase(BOB, "request-2", old)
+        await log.port.append([record(3, at=NOW)])
+    async with log.transaction():
+        assert await log.port.remove(NOW - timedelta(days=365), 10, NOW) == 2
+        await log.port.append([record(4, BOB, before={"email": "bob@example.org"}, is_personal=True)])
+        await log.port.erase(BOB, "request-5", NOW)
+    assert "bob@example.org" not in "".join(await lines(log))
+    async with log.transaction():
+        last = (await log.port.list_chain(after=0, limit=10))[-1]
+    assert (last.user_id, last.personal) == (BOB, None), "an erasure is recorded once"
+
+
 async def test_the_last_entry_and_a_day_beyond_the_retention_stay(log: Log) -> None:
     async with log.transaction():
         await log.port.append([record(1, at=NOW - timedelta(days=101)), record(2, at=NOW - timedelta(days=101))])

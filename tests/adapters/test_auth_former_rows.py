@@ -1,6 +1,7 @@
 """Rows as releases since V9 wrote them, in one database of auth that is migrated version by version."""
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -110,6 +111,17 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     )
     former.migrate_through(31)
     assert former.rows("SELECT user_id, service_account_id FROM api_tokens") == [(ada, None)]
+
+    former.migrate_through(35)
+    erased = uuid4()
+    for sequence, (function, target) in enumerate((("auth.on_user_deleted", f"users/{erased}"), ("auth.login", f"users/{ada}")), 1):
+        former.insert(
+            "audit_log",
+            **{"sequence": sequence, "id": uuid4(), "at": THEN, "user_id": None, "function": function, "target": target, "content": "{}"},
+            hash=sha256(b"{}").digest(),
+        )
+    former.migrate_through(36)
+    assert former.rows("SELECT user_id, erased_at FROM audit_erasures") == [(erased, THEN)]
 
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"

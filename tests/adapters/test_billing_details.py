@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from functions.billing.domain.applications import Application
+from functions.billing.domain.billing_details import BillingDetails
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import InvoiceStatus
 from functions.billing.domain.payment_methods import PaymentMethodChange
@@ -94,6 +95,9 @@ async def test_the_customer_of_a_deleted_user_is_erased_and_stays_erased(store: 
         await store.customers.set_payment_method(customer.id, "pm_1")
         assert await store.customers.set_email(customer.user_id, "new@example.org")
         assert not await store.customers.set_email(new_id(), "new@example.org")
+        details = BillingDetails.parse("Ada Łukasiewicz", ["ul. Długa 1", "Warszawa"], "PL", None)
+        await store.customers.set_billing_details(customer.id, details)
+        assert (await store.customers.get(customer.id)).billing_details == details
         for later in range(2):
             await store.customers.mark_deleted(customer.id, NOW + timedelta(days=later))
         assert customer.id not in [each.id for each in await store.customers.list_closing(NOW, 1000)]
@@ -106,6 +110,7 @@ async def test_the_customer_of_a_deleted_user_is_erased_and_stays_erased(store: 
         erased = await store.customers.get(customer.id)
         assert erased == replace(customer, email="", deleted_at=NOW, closed_at=NOW)
         assert await store.customers.set_email(customer.user_id, "late@example.org")
+        await store.customers.set_billing_details(customer.id, details)
         assert await store.customers.get(customer.id) == erased
         assert await store.subscriptions.get_current(customer.id) is None
         assert customer.id not in [each.id for each in await store.customers.list_closing(NOW + timedelta(days=9), 1000)]

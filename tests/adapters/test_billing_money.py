@@ -10,6 +10,7 @@ import pytest
 from functions.billing.domain.invoices import Invoice, InvoiceLine, LineKind, Purpose
 from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
+from functions.billing.domain.parties import Seller
 from functions.billing.domain.payments import PaymentStatus, ProviderResult
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Meter
@@ -120,7 +121,7 @@ async def test_an_invoice_is_stored_with_its_lines(store: Store) -> None:
     invoice = await store.invoice(subscription)
     async with store.transaction():
         assert await store.invoices.get(invoice.id) == invoice
-        invoice.issue(new_number(), customer, NOW)
+        invoice.issue(new_number(), customer, Seller(), NOW)
         invoice.mark_paid(NOW)
         await store.invoices.save(invoice)
         assert await store.invoices.get(invoice.id) == invoice

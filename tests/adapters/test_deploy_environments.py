@@ -34,6 +34,11 @@ async def test_staging_and_production_exist_and_others_are_added(stores: Stores)
         changed = await stores.environments.get(application, STAGING)
         changed.resize(Size(1, 3, 128, 250), 5)
         changed.stop(application, LATER)
+        for message in ("Back at 14:00.", None):
+            changed.start_maintenance(application, message, 60, LATER)
+            await stores.environments.save(changed)
+            assert await stores.environments.get(application, STAGING) == changed
+        changed.end_maintenance(application, LATER)
         await stores.environments.save(changed)
         assert await stores.environments.get(application, STAGING) == changed
         assert [each.name for each in await stores.environments.list_all(application)] == [PRODUCTION, "qa", STAGING]

@@ -122,6 +122,12 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     for version in (19, 23, 24):
         former.migrate_through(version)
     assert former.rows("SELECT DISTINCT protected_environments FROM applications") == [(["production"],)]
+    former.migrate_through(25)
+    former.migrate_through(26)
+    assert former.rows("SELECT DISTINCT maintenance_started_at, maintenance_retry_after_seconds FROM environments") == [(None, None)]
+    former.migrate_through(27)
+    assert former.rows("SELECT DISTINCT waking_page FROM applications") == [(False,)]
+    former.migrate_through(28)
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -147,7 +147,7 @@ async def test_an_unknown_owner_stays_unknown_until_the_transaction_ends(postgre
         async with database.transaction():
             await applications.lock([late.id])
             await applications.keep(late)
-            order.append("created")
+        order.append("created")
 
     try:
         await asyncio.gather(look(), create())

@@ -74,10 +74,14 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.migrate_through(11)
     former.migrate_through(13)
     webhook = {"url": "https://hooks.example.org", "event_types": ["*"], "description": "", "secret": "sealed", "created_at": NOW}
-    former.insert("webhooks", id=uuid4(), user_id=owner, **webhook)
+    former.insert("webhooks", id=application, user_id=owner, **webhook)
     former.migrate_through(14)
     assert former.rows("SELECT secret, created_by, oldest_secret FROM webhooks") == [("sealed", None, None)]
     former.migrate_through(16)
+    delivery = {"payload": "{}", "created_at": NOW, "state": "delivered", "attempts": 2, "retries": 1, "response": "", "finished_at": NOW}
+    former.insert("webhook_deliveries", id=uuid4(), webhook_id=application, **delivery)
+    former.migrate_through(17)
+    assert former.rows("SELECT attempts, version FROM webhook_deliveries") == [(2, 1)]
     former.migrate_through(21)
     blocks = former.rows("SELECT application_id, last_position - first_position + 1, at > first_at, filter FROM log_blocks")
     assert blocks == [(application, len(LINES), True, b"")], "a search reads all former lines"

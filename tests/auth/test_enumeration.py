@@ -29,7 +29,7 @@ async def outcome(world: World, request: BaseModel, caller: Any) -> tuple[str, i
     hashed, verified = world.hasher.hashed, world.hasher.verified
     try:
         view = await world.call(request, caller=caller, client=world.client)
-        answer = str(view.model_dump(exclude={"email", "requested_at", "expires_at"}))
+        answer = str(view.model_dump(exclude={"email", "requested_at", "expires_at", "operation_id"}))
     except Rejection as rejection:
         answer = f"{rejection.status} {rejection.slug()} {rejection.detail} {rejection.retry_after}"
     return answer, world.hasher.hashed - hashed, world.hasher.verified - verified

@@ -35,6 +35,7 @@ from functions.auth.domain.team_rejections import (
 )
 from functions.auth.domain.team_views import GrantView
 from functions.auth.queries.audit import ListAudit
+from functions.auth.queries.me import ShowCaller
 from functions.auth.queries.permissions import ListPermissions
 from functions.auth.queries.profile import ShowProfile
 from functions.auth.queries.service_account_tokens import ListServiceAccountTokens
@@ -128,7 +129,9 @@ async def test_it_has_no_account_no_personal_team_and_no_way_into_other_teams(wo
             await world.call(ShowTeam(team_id=strange), caller=program)
     assert [each.id for each in (await world.call(ListTeams(), caller=program)).items] == [team]
     assert [(each.team_id, each.role) for each in (await world.call(ListPermissions(), caller=program)).items] == [(team, Role.ADMIN)]
-    with pytest.raises(Forbidden, match="which a service account does not have"):
+    caller = await world.call(ShowCaller(), caller=program)
+    assert (caller.kind, caller.id, caller.name, caller.team_id, caller.email) == ("service-account", account, "ci", team, None)
+    with pytest.raises(Forbidden, match="GET /v1/me"):
         await world.call(ShowProfile(), caller=program)
     for request in (CreateToken(name="x", scopes=[Scope.READ]), CreateServiceAccount(team_id=team, name="another"), DeleteTeam(team_id=team)):
         with pytest.raises(Forbidden, match="An API token cannot do this"):

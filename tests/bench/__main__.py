@@ -11,18 +11,19 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
+from knative.machine import packages
 from knative.machine.home import PROJECT
 from knative.machine.problems import Problem
-from tests.bench import deployments, gateway, logs, many, rows
+from tests.bench import dashboard, deployments, gateway, logs, many, rows
+from tests.bench.check import TOLERANCE, find_fallen
 from tests.bench.load import Missing
-from tests.bench.peers import Peer, peers
+from tests.bench.peers import REFERENCE, WITH_PROMISES, Peer, peers
 from tests.bench.report import Row, chart, table
 from tests.bench.systems import Capsule, System
 from tests.servers import discard, fresh_home
 
 CHART = PROJECT / "docs" / "bench.svg"
 FIGURES = PROJECT / "docs" / "bench.json"
-REFERENCE = "NestJS"
 ROWS = "get,post,event,cold,five,chain,idle,cost,declared"
 Measurement = Callable[[System], rows.Numbers]
 
@@ -34,45 +35,61 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, metavar="S", help="seconds of load per row and round (default: 10)")
     parser.add_argument("--rows", default=ROWS, metavar="ROWS", help="rows, comma-separated (default: all)")
     parser.add_argument("--no-peers", action="store_true", help="measure Capsule only")
+    parser.add_argument("--beside", type=Path, metavar="FOLDER", help="another checkout of Capsule, measured in the same run")
+    parser.add_argument("--check", action="store_true", help=f"name rows that fell by more than {TOLERANCE * 100:.0f} %% against docs/bench.json")
     parser.add_argument("--write", action="store_true", help="write docs/bench.svg and docs/bench.json")
     parser.add_argument("--deployments", nargs=argparse.REMAINDER, metavar="OPTION", help="measure deployments instead (--deployments --help)")
     parser.add_argument("--gateway", nargs=argparse.REMAINDER, metavar="OPTION", help="measure the gateway instead (--gateway --help)")
+    parser.add_argument("--dashboard", nargs=argparse.REMAINDER, metavar="OPTION", help="measure the dashboard instead (--dashboard --help)")
     parser.add_argument("--logs", nargs=argparse.REMAINDER, metavar="OPTION", help="measure log lines instead (--logs --help)")
     parser.add_argument("--many", nargs=argparse.REMAINDER, metavar="OPTION", help="measure many applications at zero instead (--many --help)")
     options = parser.parse_args(arguments)
     rounds, seconds = options.rounds or (2 if options.quick else 5), options.seconds or (3.0 if options.quick else 10.0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # exit through `finally`, which stops the servers
+    try:
+        packages.install([packages.WRK], _log)
+    except Problem as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 1
     if options.deployments is not None:
         return deployments.main(options.deployments)
     if options.gateway is not None:
         return gateway.main(options.gateway)
+    if options.dashboard is not None:
+        return dashboard.main(options.dashboard)
     if options.logs is not None:
         return logs.main(options.logs)
     if options.many is not None:
         return many.main(options.many)
     home = fresh_home("capsule-bench-")
     pushed, consuming = Capsule(home, "Capsule, pushed", consumes=False), Capsule(home, "Capsule", consumes=True)
+    beside = [Capsule(fresh_home("capsule-bench-"), f"Capsule in {options.beside.name}", options.beside.absolute())] if options.beside else []
     others: list[Peer] = []
     try:
-        _log("Starting Capsule")
-        consuming.up()
-        consuming.fill()
+        for capsule in (consuming, *beside):
+            _log(f"Starting {capsule.name}")
+            capsule.up()
+            capsule.fill()
         if not options.no_peers:
             _log("Starting the peers")
             others = peers(consuming)
-        results = Bench(consuming, [consuming, pushed, *others], rounds, seconds, options.quick).run(options.rows.split(","))
+        results = Bench(consuming, [consuming, pushed, *beside, *others], rounds, seconds, options.quick).run(options.rows.split(","))
     except (Missing, Problem) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
     finally:
         for peer in others:
             peer.stop()
-        discard(home)
+        for capsule in (consuming, *beside):
+            discard(capsule.home)
+    references = [REFERENCE, WITH_PROMISES, *(each.name for each in beside)]
     caption = f"{date.today():%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), everything on one machine, medians of {rounds} rounds"
-    print(f"\n{caption}; load average {os.getloadavg()[2]:.1f} (15 minutes)\n\n{table(results, REFERENCE)}")
+    print(f"\n{caption}; load average {os.getloadavg()[2]:.1f} (15 minutes)\n\n{table(results, references)}")
     if options.write:
         _write(results, caption)
-    return 0
+    fallen = find_fallen(results, json.loads(FIGURES.read_text())["rows"], REFERENCE) if options.check else []
+    print("\n".join(["", *fallen] if fallen else []))
+    return 1 if fallen else 0
 
 
 class Bench:

@@ -4,6 +4,8 @@
     build beside the bare tool      the step `building` of that deployment, beside `uv sync`, `npm ci`, `go build` in the same folder
     configuration change, promote,  the request until the URL answers with the new value, or the release
     rollback → first answer
+    instances                       cold start, memory, requests per second through the ingress; of all projects but the first, which has two
+                                    environments
 
 `--beside FOLDER` measures another checkout of Capsule in the same run, push after push, so that the machine's disturbances affect both alike.
 """
@@ -21,6 +23,7 @@ import httpx
 from knative.machine import repositories
 from knative.machine.demo.visits import address
 from knative.machine.problems import Problem
+from tests.bench import instances
 from tests.bench.installations import Figures, Installation, Json, installations, log, report
 from tests.bench.load import Missing
 from tests.bench.projects import PROJECTS, Project
@@ -39,9 +42,9 @@ class Application:
         self._installation = installation
         self._api, self._figures, self._project = installation.api, installation.figures, project
         self._in_production = self._before_promotion = ""
-        name = project.name.replace(" ", "-")
-        self.repository = repositories.create(installation.home, name, files)
-        self._path = f"/v1/apps/{self._api.post('/v1/apps', {'name': name, 'repository': self.repository.url})['id']}"
+        self._name = project.name.replace(" ", "-")
+        self.repository = repositories.create(installation.home, self._name, files)
+        self._path = f"/v1/apps/{self._api.post('/v1/apps', {'name': self._name, 'repository': self.repository.url})['id']}"
 
     def push(self, version: str, title: str) -> None:
         """Commit, deploy, wait for the answer and for the end of the deployment."""
@@ -52,6 +55,10 @@ class Application:
         (build,) = (step for step in deployment["steps"] if step["step"] == "building")
         seconds = datetime.fromisoformat(build["finishedAt"]) - datetime.fromisoformat(build["startedAt"])
         self._figures.add(f"{title.partition(':')[0]}: build", seconds.total_seconds())
+
+    def measure_instances(self) -> None:
+        """Call it while staging alone has been deployed."""
+        instances.measure(self._installation, self._name, httpx.URL(self._url(STAGING)).netloc.decode())
 
     def configure(self, value: str) -> None:
         path = f"{self._path}/environments/{STAGING}/config"
@@ -136,6 +143,8 @@ def measure(measured: Sequence[Installation], projects: Sequence[Project], round
                     application.configure(f"greeting-{number}")
                     application.promote(f"version-{number}")
                     application.roll_back()
+                else:
+                    application.measure_instances()
             log(f"{project.name}, round {number} of {rounds}")
     return bare
 
@@ -157,4 +166,6 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     systems = [("bare tool", bare), *((each.name, each.figures) for each in measured)]
     print(f"\n{report(systems, 's', 'the bare tool')}")
+    if len(projects) > 1:
+        print(f"\n{report([(each.name, each.instance_figures) for each in measured], '')}")
     return 0

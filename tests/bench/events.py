@@ -52,7 +52,8 @@ def peer_events(peer: Peer, count: int) -> dict[str, Publication]:
     """Events for distinct users, by user id: the effect of an event is an update of that user's row."""
     with psycopg.connect(peer.database) as connection:
         users = [row[0] for row in connection.execute("SELECT id::text FROM users ORDER BY random() LIMIT %s", [count])]
-    return {user: Publication("peer.events", peer.event, None, json.dumps({"appId": str(uuid4()), "userId": user}).encode()) for user in users}
+    bodies = {user: json.dumps({"id": str(uuid4()), "appId": str(uuid4()), "userId": user}).encode() for user in users}
+    return {user: Publication(peer.exchange, peer.event, None, body) for user, body in bodies.items()}
 
 
 def publish(capsule: Capsule, publications: dict[str, Publication], rate: float | None) -> Times:

@@ -41,11 +41,13 @@ class Installation:
     home: Home
     settings: Mapping[str, str] = field(default_factory=dict)
     figures: Figures = field(default_factory=Figures)
+    instance_figures: Figures = field(default_factory=Figures)
+    """Of instances of applications, each with its own unit."""
 
     def up(self) -> None:
         """Raises: Missing with what `up` printed."""
         environment = {**self.home.child_environment(), **self.settings, "PYTHONPATH": str(self.project)}
-        command = [sys.executable, "-m", "knative.machine", "up"]
+        command = [str(self._python()), "-m", "knative.machine", "up"]
         result = subprocess.run(command, cwd=self.project, env=environment, capture_output=True, text=True, timeout=UP_SECONDS)
         if result.returncode != 0:
             raise Missing(f"{self.name} does not start: {result.stdout[-800:]}")
@@ -53,6 +55,11 @@ class Installation:
         self.account.sign_in()
         credentials = Credentials(self.account.configuration, self.home.gateway_url)
         self.api = Client(self.home.gateway_url, StoredLogin(credentials, Client(self.home.gateway_url)))
+
+    def _python(self) -> Path:
+        """The checkout's own environment, if it has one: another version may need other packages."""
+        own = self.project / ".venv" / "bin" / "python"
+        return own if own.exists() else Path(sys.executable)
 
 
 @contextmanager
@@ -71,8 +78,12 @@ def installations(beside: Path | None, settings: Mapping[str, str] | None = None
 
 
 def report(systems: Sequence[tuple[str, Figures]], unit: str, reference: str = "") -> str:
-    """A Markdown table with p50 and p95 by title and system; with `reference`, the name of the first system, also what lies beyond its p50."""
-    lines = [f"| | system | p50, {unit} | p95, {unit} | measurements |{f' beside {reference} |' if reference else ''}"]
+    """A Markdown table with p50 and p95 by title and system; with `reference`, the name of the first system, also what lies beyond its p50.
+
+    `unit`: of all figures; empty if the titles name theirs.
+    """
+    suffix = f", {unit}" if unit else ""
+    lines = [f"| | system | p50{suffix} | p95{suffix} | measurements |{f' beside {reference} |' if reference else ''}"]
     lines.append(f"|---|---|--:|--:|--:|{'---|' if reference else ''}")
     for title in dict.fromkeys(title for _, figures in systems for title in figures.rounds):
         first = systems[0][1].rounds.get(title) if reference else None

@@ -5,7 +5,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,17 +25,24 @@ from tests.bench.systems import TOKEN_LIFETIME, USERS, Capsule, answers_ok, unti
 
 PEERS = PROJECT.parent / "shared" / "peers"
 PEER_DATABASE = "peer"
+REFERENCE = "NestJS"
+WITH_PROMISES = "NestJS, outbox and inbox"
+"""The same application with what Capsule promises too: the event commits with the state and is published with a confirm; a message has one effect."""
 
 
 @dataclass
 class Peer:
-    """A peer on Capsule's RabbitMQ and PostgreSQL. All peers share the database, keys and tokens of the NestJS peer."""
+    """A peer on Capsule's RabbitMQ and PostgreSQL. All peers share the database, keys and tokens of the NestJS peer.
+
+    `exchange`: of its events. `settings`: its environment variables."""
 
     name: str
     folder: Path
     port: int
     capsule: Capsule
+    exchange: str
     event: str
+    settings: Mapping[str, str] = field(default_factory=dict)
     child: subprocess.Popen[str] | None = None
 
     @property
@@ -61,10 +69,11 @@ class Peer:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CAPSULE_")},
             "AMQP_URL": RabbitMQ(self.capsule.home).url, "DATABASE_URL": self.database, "PORT": str(self.port),
-            "PEER_DIR": str(self.work), "PUBLIC_KEY": str(self.keys / "public.pem"),
+            "PEER_DIR": str(self.work), "PUBLIC_KEY": str(self.keys / "public.pem"), **self.settings,
         }  # fmt: skip
-        (self.capsule.home.log / f"{self.folder.name}.log").unlink(missing_ok=True)
-        with (self.capsule.home.log / f"{self.folder.name}.log").open("w") as log:
+        path = self.capsule.home.log / f"peer-{self.port}.log"
+        path.unlink(missing_ok=True)
+        with path.open("w") as log:
             self.child = subprocess.Popen([self.folder / "run"], env=environment, stdout=log, stderr=log, text=True, start_new_session=True)
         until(self._ready, 180, f"for the peer {self.name}; see {log.name}")
 
@@ -116,8 +125,9 @@ def peers(capsule: Capsule) -> list[Peer]:
             connection.execute(f"CREATE DATABASE {PEER_DATABASE}")
     base = 3100 + capsule.home.ports.offset
     candidates = [
-        Peer("NestJS", PEERS / "nest", base, capsule, "app.created"),
-        Peer("FastStream", PEERS / "faststream", base + 1, capsule, "fs.app.created"),
+        Peer(REFERENCE, PEERS / "nest", base, capsule, "peer.events", "app.created"),
+        Peer(WITH_PROMISES, PEERS / "nest", base + 2, capsule, "promises.events", "app.created", {"OUTBOX": "1", "PEER_NAME": "promises"}),
+        Peer("FastStream", PEERS / "faststream", base + 1, capsule, "peer.events", "fs.app.created"),
     ]
     started: list[Peer] = []
     for peer in (each for each in candidates if (each.folder / "run").exists()):

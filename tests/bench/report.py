@@ -6,7 +6,7 @@ from statistics import median
 from xml.sax.saxutils import escape
 
 Numbers = Mapping[str, float]
-COLOURS = ("#2563eb", "#93c5fd", "#e11d48", "#a3a3a3")
+COLOURS = ("#2563eb", "#93c5fd", "#1e3a8a", "#e11d48", "#fda4af", "#a3a3a3")
 
 
 @dataclass
@@ -40,16 +40,18 @@ def _short(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"
 
 
-def table(rows: Sequence[Row], reference: str) -> str:
-    """A Markdown table. Ratios are to the median of the system `reference`."""
-    lines = ["| | system | median | rounds | of the reference | more |", "|---|---|--:|--:|--:|---|"]
+def table(rows: Sequence[Row], references: Sequence[str]) -> str:
+    """A Markdown table. Ratios are to the medians of the systems `references`, as far as they were measured."""
+    references = [each for each in references if any(each in row.rounds for row in rows)]
+    columns = "".join(f" × {each} |" for each in references)
+    lines = [f"| | system | median | rounds |{columns} more |", f"|---|---|--:|--:|{'--:|' * len(references)}---|"]
     for row in rows:
         for system, numbers in row.rounds.items():
-            ratio = row.ratio(system, reference)
+            ratios = [row.ratio(system, each) for each in references]
             others = [f"{name} {_short(value)}" for name in numbers[0] if name != row.headline and (value := row.median(system, name)) is not None]
             lines.append(
                 f"| {row.title} | {system} | {_short(row.median(system, row.headline) or 0)} {row.unit} | {row.spread(system)} | "
-                f"{f'{ratio:.2f}×' if ratio is not None else ''} | {', '.join(others)} |"
+                f"{''.join(f'{ratio:.2f} | ' if ratio is not None else ' | ' for ratio in ratios)}{', '.join(others)} |"
             )
     return "\n".join(lines)
 

@@ -90,6 +90,8 @@ class Capsule:
 
     home: Home
     name: str = "Capsule"
+    project: Path = PROJECT
+    """Its checkout."""
     consumes: bool = True
     """Warm functions consume their queues themselves; otherwise the dispatcher pushes messages over HTTP, as on a cluster."""
     users: list[UUID] = field(default_factory=list)
@@ -143,8 +145,8 @@ class Capsule:
         """Run a task of `./taskw`. Raises: Missing with its output when it fails."""
         result = subprocess.run(
             [sys.executable, "-m", "knative.machine", *arguments],
-            cwd=PROJECT,
-            env={**self.home.child_environment(), **LIMITS},
+            cwd=self.project,
+            env={**self.home.child_environment(), **LIMITS, "PYTHONPATH": str(self.project)},
             capture_output=True,
             text=True,
             check=False,

@@ -12,6 +12,7 @@ from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, InvoiceStatus, LineKind, Purpose
 from functions.billing.domain.ledger import Account, Entry, Transaction, TransactionKind, Unbalanced, balances
 from functions.billing.domain.money import Money
+from functions.billing.domain.parties import Seller
 from functions.billing.domain.payments import Payment, PaymentStatus, ProviderResult
 from functions.billing.domain.periods import Period
 from functions.billing.domain.rated_periods import RatedPeriod
@@ -152,9 +153,9 @@ def test_new_invoice_status_only_moves_forward() -> None:
     invoice = new_invoice()
     with pytest.raises(ValueError):
         invoice.mark_paid(JUNE.begin)
-    invoice.issue("2026-000001", CUSTOMER, JUNE.begin)
+    invoice.issue("2026-000001", CUSTOMER, Seller(), JUNE.begin)
     with pytest.raises(ValueError):
-        invoice.issue("2026-000002", CUSTOMER, JUNE.begin)
+        invoice.issue("2026-000002", CUSTOMER, Seller(), JUNE.begin)
     invoice.mark_paid(JUNE.begin)
     for change in (lambda: invoice.mark_paid(JUNE.begin), lambda: invoice.void(JUNE.begin)):
         with pytest.raises(ValueError):

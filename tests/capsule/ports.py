@@ -27,10 +27,12 @@ from tests.memory import (
     billing_provider,
     billing_reversals,
     deploy_cluster,
+    deploy_inspections,
     deploy_operations,
     deploy_releases,
     deploy_runs,
     monitor_alerts,
+    monitor_queues,
     monitor_webhooks,
 )
 from tests.memory import billing as memory_billing
@@ -143,6 +145,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Deployments: deploy_releases.MemoryDeployments,
         deploy.Environments: memory_deploy.MemoryEnvironments,
         deploy.Housekeeping: MemoryHousekeeping,
+        deploy.Inspections: deploy_inspections.MemoryInspections,
         deploy.Memberships: MemoryMemberships,
         deploy.Operations: deploy_operations.MemoryOperations,
         deploy.Quotas: memory_deploy.MemoryQuotas,
@@ -167,6 +170,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.Mailer: monitor_alerts.MemoryMailer,
         monitor.Markers: memory_monitor.MemoryMarkers,
         monitor.Operators: monitor_alerts.MemoryOperators,
+        monitor.Queues: monitor_queues.MemoryQueues,
         monitor.Requests: memory_monitor.MemoryRequests,
         monitor.Resources: memory_monitor.MemoryResources,
         monitor.Retention: memory_monitor.MemoryRetention,
@@ -190,6 +194,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         deploy.ApplicationRequests,
         deploy.Cluster,
         monitor.Mailer,
+        monitor.Queues,
         monitor.WebhookNotices,
         monitor.Webhooks,
     }

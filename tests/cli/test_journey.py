@@ -199,6 +199,25 @@ def test_a_variable_creates_a_release_that_can_be_rolled_back(home: Home, deploy
 
 
 @proof("commands")
+def test_a_repository_is_planned_before_it_is_an_application(whole: Whole, home: Home) -> None:
+    files = {
+        "requirements.txt": "flask==3.1.2\n", "app.py": "from flask import Flask\napp = Flask(__name__)\n", ".env.example": "DATABASE_URL=postgres://x\n",
+        ".python-version": "3.12\n",
+    }  # fmt: skip
+    repository = whole.repository("planned", files)
+    document = home.run("plan", repository.url, "--json").document
+    assert_matches("InspectionView", document)
+    plan = document["plan"]
+    assert (document["state"], plan["kind"], plan["toolchains"][0]["source"]) == ("succeeded", "python", ".python-version")
+    assert plan["variables"][0]["name"] == "DATABASE_URL" and "app" in plan["start"]
+    printed = home.run("plan", repository.url)
+    assert "python" in printed.out and "DATABASE_URL" in printed.out and "capsule apps create" in printed.err + printed.out
+    failed = home.run("plan", repository.url, "--branch", "nowhere", code=1)
+    assert "nowhere" in failed.err
+    until(lambda: "app-inspect-" not in whole.kubectl("get", "namespaces"), why="for the end of its namespaces")
+
+
+@proof("commands")
 def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole: Whole, home: Home, deployed: Json) -> None:
     assert_matches(
         "ApplicationSettingsView", home.run("apps", "update", "--health-path", "/", "--port", "3000", "--branch", "main", "--json").document
@@ -227,6 +246,16 @@ def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole
     document = home.run("run", "--json", "pwd", code=0).document
     assert_matches("RunView", document)
     assert (document["status"], document["exitCode"], document["command"]) == ("succeeded", 0, "pwd")
+
+    accepted = home.run("maintenance", "on", "--message", "Back soon.", "--retry-after", "60", "--json").document
+    assert_matches("MaintenanceAccepted", accepted)
+    until(lambda: whole.visit(deployed["url"]).status_code == 503, 60, "for the maintenance page")
+    answer = whole.visit(deployed["url"])
+    assert "Back soon." in answer.text and answer.headers["retry-after"] == "60" and "in maintenance" in home.run("status").out
+    assert home.run("restart", "--json").document["status"] == "succeeded" and whole.visit(deployed["url"]).status_code == 503
+    assert_matches("MaintenanceEndAccepted", home.run("maintenance", "off", "--json").document)
+    until(lambda: whole.visit(deployed["url"]).status_code == 200, 60, "for the application")
+    assert "has no maintenance" in home.run("maintenance", "off").out
 
     assert_matches("EnvironmentStopAccepted", home.run("stop", "--json").document)
     until(lambda: whole.visit(deployed["url"]).status_code == 503, 60, "for the stop")

@@ -20,7 +20,7 @@ from knative.machine.progress import Progress
 from knative.machine.up import up
 from tests.corpus.account import Account
 from tests.corpus.availability import Repositories, missing_indexes, missing_toolchains
-from tests.corpus.outcome import NOT_TRIED, Outcome, judge, not_tried, summarize, table
+from tests.corpus.outcome import NOT_TRIED, Outcome, again, judge, not_tried, summarize, table
 from tests.corpus.plans import describe
 from tests.corpus.table import Row, TableError, load, select
 from tests.corpus.user import User
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     summary = summarize(outcomes)
     print(f"\n{table(outcomes)}\n\n{summary}")
     if options.write:
-        write(PAGE, f"{date.today():%Y-%m-%d}: {summary}\n\n{table(outcomes)}")
+        day = f"{date.today():%Y-%m-%d}"
+        write(PAGE, again(generated_part(PAGE), outcomes, day) if options.only else f"{day}: {summary}\n\n{table(outcomes)}")
     return 0 if summary.is_good else 1
 
 
@@ -60,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--logs", type=Path, metavar="FOLDER", help="where to write the output of each deployment (default: corpus-logs, in --home)")
     result.add_argument("--list", action="store_true", help="list the rows and deploy nothing")
     result.add_argument("--plans", action="store_true", help="plan the rows from --mirrors and deploy nothing")
-    result.add_argument("--write", action="store_true", help="write the table to docs/corpus.md")
+    result.add_argument("--write", action="store_true", help="write the table to docs/corpus.md; with --only, these rows of it")
     return result
 
 
@@ -103,12 +104,23 @@ def deploy(row: Row, user: User, repositories: Repositories) -> Outcome:
     return outcome
 
 
-def write(page: Path, generated: str) -> None:
-    """Replace the generated part of the page. Raises: Problem if the page does not mark it."""
+def generated_part(page: Path) -> str:
+    """Raises: Problem if the page does not mark it."""
+    return _parts(page)[1].strip()
+
+
+def _parts(page: Path) -> tuple[str, str, str]:
+    """What stands before, in and after the generated part. Raises: Problem if the page does not mark it."""
     before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
+    generated, end, after = rest.partition(END)
     if not begin or not end:
         raise Problem(f"{page} does not contain {BEGIN} and {END}.")
+    return before, generated, after
+
+
+def write(page: Path, generated: str) -> None:
+    """Replace the generated part of the page. Raises: Problem if the page does not mark it."""
+    before, _, after = _parts(page)
     page.write_text(f"{before}{BEGIN}\n\n{generated}\n\n{END}{after}")
     print(f"\nWritten: {page}")
 

@@ -141,5 +141,19 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def again(former: str, outcomes: Sequence[Outcome], day: str) -> str:
+    """The former summary and table with the rows of these outcomes in place of those of the same repositories, and a line that says so."""
+    text, head, rows = former.partition("| Repository |")
+    columns, rule, *lines = f"{head}{rows}".splitlines()
+    new = {_name_of(line): line for line in table(outcomes).splitlines()[2:]}
+    kept = [new.pop(_name_of(line), line) for line in lines]
+    names = ", ".join(each.row.name for each in outcomes)
+    return "\n".join((f"{text.rstrip()} {day}, again: {names}. {summarize(outcomes)}\n", columns, rule, *kept, *new.values()))
+
+
+def _name_of(line: str) -> str:
+    return line.split("|")[1].strip()
+
+
 def _shorten(text: str, max_characters: int = 220) -> str:
     return text if len(text) <= max_characters else f"{text[: max_characters - 1]}…"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.corpus.availability import is_complete
-from tests.corpus.outcome import ANSWERS, FALSE_SUCCESS, NOT_TRIED, REFUSED, Answer, Deployment, Outcome, judge, not_tried, summarize, table
+from tests.corpus.outcome import ANSWERS, FALSE_SUCCESS, NOT_TRIED, REFUSED, Answer, Deployment, Outcome, again, judge, not_tried, summarize, table
 from tests.corpus.table import Row, TableError, load, parse, select
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -114,6 +114,15 @@ def test_nine_of_ten_rows_that_another_platform_runs_must_answer() -> None:
     assert str(summarize([*[good] * 9, bad, *uncounted])) == (
         "11 tried, 9 as expected. Of 10 that Heroku or Railpack run, 9 answer (90 %, at least 90 %). 0 false ✓."
     )
+
+
+def test_rows_that_ran_again_replace_their_own_and_no_others() -> None:
+    first, second, third = (Outcome(parse(f"a/{name}", {"commit": COMMIT, "plan": "python"}), ANSWERS, "", "python", 9.0) for name in "xyz")
+    former = f"2026-11-01: 2 tried.\n\n{table([first, second])}"
+    changed = Outcome(second.row, REFUSED, "no | more", "python", 3.0)
+    text = again(former, [changed, third], "2026-11-02")
+    assert text.startswith("2026-11-01: 2 tried. 2026-11-02, again: a/y, a/z. 2 tried, 1 as expected.")
+    assert text.endswith(table([first, changed, third]))
 
 
 def test_a_mirror_that_lacks_a_file_of_the_commit_is_not_complete(tmp_path: Path) -> None:

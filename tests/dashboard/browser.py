@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import unescape
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -16,6 +17,7 @@ from functions.auth.commands.verify_email import VerifyEmail
 from functions.auth.domain.email import Email
 from functions.auth.ports import Mailer, Users
 from functions.edge.dashboard.dashboard import Dashboard
+from functions.edge.dashboard.gateway_reports import GatewayReports
 from functions.edge.gateway.options import Options
 from functions.kernel import Caller, Client, Rejection, Unauthenticated
 from functions.runtime.config.registry import Registry
@@ -49,6 +51,21 @@ class MemoryTokens:
         user_id = UUID(match[1])
         roles = frozenset({"user", "admin"} if user_id in self.administrators else {"user"})
         return Caller(user_id, roles, UUID(match[2]), authenticated_at=at if self.is_recent else None)
+
+
+@dataclass
+class MemoryGateway(GatewayReports):
+    """A gateway whose circuits a test opens; None: it does not answer."""
+
+    url: str = "http://gateway.example"
+    reports: dict[str, Any] | None = None
+
+    async def newest(self) -> dict[str, Any] | None:
+        return self.reports
+
+
+def closed_circuits() -> dict[str, Any]:
+    return {name: {"circuit": "closed", "inProgress": 0, "waiting": 0} for name in ("auth", "billing", "deploy", "monitor")}
 
 
 @dataclass
@@ -140,7 +157,10 @@ class Browser:
 
     def __post_init__(self) -> None:
         self.requester = MemoryRequester(self.capsule, self.tokens)
-        dashboard = Dashboard(Registry.load(), self.requester, self.tokens, PlainEncryptor(), self.capsule.clock, self.options, self.public_url)
+        self.gateway = MemoryGateway()
+        dashboard = Dashboard(
+            Registry.load(), self.requester, self.tokens, PlainEncryptor(), self.capsule.clock, self.options, self.public_url, self.gateway
+        )
         app = Starlette()
         app.router.default = request_response(dashboard.handle)
         self.client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=f"http://{HOST}")

@@ -57,6 +57,7 @@ async def furnish_application(ada: BrowserOfDeploy) -> str:
     await serve(ada, newest, minutes=9, failing=0.04)
     await deploy.advance(minutes=1)
 
+    await ada.send(f"{path}/environments/production/maintenance", message="We are moving to a larger database. Back at 14:00 UTC.")
     configuration = f"{path}/configuration"
     await ada.send(configuration, environment="", name="LOG_LEVEL", secretValue="info")
     await ada.send(configuration, environment="staging", name="MODE", secretValue="two")

@@ -9,13 +9,14 @@ from tests.dashboard.application import BrowserOfDeploy, capsule, deployed
 from tests.dashboard.browser import ADDRESS, PASSWORD
 from tests.dashboard.furnished import furnish, furnish_operations
 from tests.dashboard.furnished_application import furnish_application
+from tests.dashboard.furnished_inspections import furnish_inspections
 from tests.dashboard.site import Site
 
 PAST = timedelta(minutes=46)
 """What the application has behind it."""
-OPERATIONS = ("", "/functions", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
+OPERATIONS = ("", "/functions", "/queues", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
 ACCOUNT = ("", "/security", "/tokens", "/permissions", "/audit", "/confirmation")
-APPLICATION = ("deployments", "configuration", "logs", "metrics", "settings")
+APPLICATION = ("deployments", "configuration", "logs", "metrics", "runs", "alert-deliveries", "settings")
 
 
 class FurnishedSite(Site):
@@ -38,6 +39,7 @@ class FurnishedSite(Site):
 
     async def _furnish(self) -> None:
         await deployed(self.ada)
+        self.inspections = await furnish_inspections(self.ada)
         self.failed = await furnish_application(self.ada)
         self.team = await furnish(self.ada, with_hello=False)
         self.letter = await furnish_operations(self.ada)
@@ -54,6 +56,7 @@ class FurnishedSite(Site):
             "sign-up": "/sign-up",
             "applications": "/?team=all",
             "new-application": "/new",
+            **self.inspections,
             "overview": app,
             **{name: f"{app}/{name}" for name in APPLICATION},
             "configuration-staging": f"{app}/configuration?environment=staging",

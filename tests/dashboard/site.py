@@ -29,7 +29,9 @@ class Site:
         self.capsule = open_capsule(CAPSULE_DASHBOARD_URL=self.url)
         self.browser = browser(self.capsule, tokens=MemoryTokens(is_recent=True))
         requester = MemoryRequester(self.capsule, self.browser.tokens, letters=self.browser.requester.letters)
-        dashboard = Dashboard(Registry.load(), requester, self.browser.tokens, PlainEncryptor(), self.capsule.clock, Options())
+        dashboard = Dashboard(
+            Registry.load(), requester, self.browser.tokens, PlainEncryptor(), self.capsule.clock, Options(), "", self.browser.gateway
+        )
         app = Starlette()
         app.router.default = request_response(dashboard.handle)
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error"))

@@ -5,10 +5,11 @@ import re
 import pytest
 
 from functions.edge.dashboard.pages.customers import minor_units
+from functions.monitor.ports import Queues
 from tests.dashboard.browser import PASSWORD, Browser, text_of
 from tests.dashboard.furnished import BOB, furnish_operations
 
-PAGES = ("", "/functions", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
+PAGES = ("", "/functions", "/queues", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
 EVE = "eve@example.org"
 
 
@@ -90,6 +91,37 @@ async def test_the_first_page_shows_what_needs_attention(root: Browser) -> None:
     other.requester.failing = "billing"
     await other.sign_in("root@example.org")
     assert "billing fails NoReply" in text_of(await other.open("/operations"))
+
+
+async def test_operators_see_where_functions_run_and_what_failed(root: Browser) -> None:
+    await furnish_operations(root)
+    page = await root.open("/operations/functions?context=auth")
+    assert "Running now 1" in text_of(page) and "Instances 2" in text_of(page) and "Failed 0" in text_of(page)
+    text = text_of(await root.open("/operations/functions"))
+    assert "billing-on-usage-measured failed" in text and "has no key STRIPE_API_KEY" in text and "functions that recorded nothing" in text
+    root.requester.failing = "deploy.function_instances"
+    text = text_of(await root.open("/operations/functions"))
+    assert "where functions run now is not known" in text and "deploy.on_build_succeeded" in text
+
+
+async def test_queues_show_depth_and_what_is_stuck(root: Browser) -> None:
+    assert "No message waits" in text_of(await root.open("/operations/queues"))
+    await furnish_operations(root)
+    text = text_of(await root.open("/operations/queues"))
+    assert "1 stuck" in text and "Ready 41" in text and "Unacknowledged 3" in text and "Delayed on purpose 12" in text
+    assert text.index("billing-on-usage-measured no consumer 37") < text.index("deploy-on-build-succeeded running 4 2 1")
+    assert "capsule.replies" not in text and "1 stuck" in text_of(await root.open("/operations"))
+    root.capsule.port(Queues).is_unavailable = True
+    page = await root.open("/operations/queues")
+    assert page.status_code == 503 and "CAPSULE_RABBITMQ_MANAGEMENT_URL" in text_of(page)
+    assert (await root.open("/operations")).status_code == 200
+
+
+async def test_circuits_of_the_gateway_are_shown_or_said_to_be_unknown(root: Browser) -> None:
+    assert "No gateway answers at http://gateway.example" in text_of(await root.open("/operations"))
+    await furnish_operations(root)
+    text = text_of(await root.open("/operations")).partition("Gateway")[2]
+    assert "auth closed" in text and "billing open tries again in 4 s" in text
 
 
 async def test_health_is_shown_while_monitor_is_away(root: Browser) -> None:

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from events.deploy import ApplicationDeleted, DeploymentRequested
+from events.deploy import ApplicationDeleted, ApplicationTransferred, DeploymentRequested, EnvironmentProtectionChanged
 from functions.runtime.messaging.bus import NoReply
 from tests.dashboard.browser import REPOSITORY, Browser, text_of
+from tests.dashboard.furnished import join
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -88,6 +89,49 @@ async def test_an_application_is_deleted_only_by_its_typed_name(ada: Browser) ->
     assert ada.capsule.events(ApplicationDeleted) == []
     right = await ada.send(f"{path}/deletion", name="hello")
     assert right.headers["location"] == "/?done=application-deleted"
+
+
+async def test_an_environment_is_protected_and_the_protection_lifted_only_by_its_typed_name(ada: Browser) -> None:
+    path = await ada.create()
+    protection = f"{path}/settings/protected"
+    page = (await ada.open(f"{path}/settings")).text
+    assert f'action="{protection}/staging"' in page and f'action="{protection}/production/deletion"' in page
+    assert (await ada.send(f"{protection}/staging")).headers["location"].endswith("/settings?done=saved")
+    wrong = await ada.send(f"{protection}/staging/deletion", name="production")
+    assert wrong.status_code == 422 and 'Type "staging" to lift' in text_of(wrong)
+    assert [each.environment for each in ada.capsule.events(EnvironmentProtectionChanged)] == ["staging"]
+    assert (await ada.send(f"{protection}/staging/deletion", name="staging")).status_code == 303
+    assert [each.is_protected for each in ada.capsule.events(EnvironmentProtectionChanged)] == [True, False]
+
+
+async def test_an_application_is_transferred_to_another_team_only_by_its_typed_name(ada: Browser) -> None:
+    path = await ada.create()
+    assert "Transfer to another team" not in (await ada.open(f"{path}/settings")).text, "there is none"
+    team = (await ada.send("/teams", name="crew")).headers["location"].partition("?")[0].removeprefix("/teams/")
+    await ada.capsule.settle()
+    assert f'<option value="{team}">crew</option>' in (await ada.open(f"{path}/settings")).text
+    wrong = await ada.send(f"{path}/transfer", newTeam=team, name="hallo")
+    assert wrong.status_code == 422 and 'Type "hello" to transfer' in text_of(wrong)
+    old = await ada.send(f"{path}/transfer", newTeam=team, name="hello")
+    assert old.status_code == 403 and f'name="next" value="{path}/settings"' in old.text, "needs a recent sign-in"
+    assert ada.capsule.events(ApplicationTransferred) == []
+    ada.tokens.is_recent = True
+    done = await ada.send(f"{path}/transfer", newTeam=team, name="hello")
+    assert done.headers["location"] == f"{path}/settings?done=application-transferred"
+    assert [str(each.user_id) for each in ada.capsule.events(ApplicationTransferred)] == [team]
+
+
+async def test_a_member_without_the_permission_sees_neither_form(ada: Browser, bob: Browser) -> None:
+    team = (await ada.send("/teams", name="crew")).headers["location"].partition("?")[0].removeprefix("/teams/")
+    await ada.capsule.settle()
+    ada.tokens.is_recent = True
+    path = await ada.create()
+    assert (await ada.send(f"{path}/transfer", newTeam=team, name="hello")).status_code == 303
+    developer = await join(ada, team, "dev@example.org", "developer")
+    page = (await developer.open(f"{path}/settings")).text
+    assert "Protected environments" not in page and "Transfer to another team" not in page
+    assert (await developer.send(f"{path}/settings/protected/production/deletion", name="production")).status_code == 403
+    assert (await developer.send(f"{path}/transfer", newTeam="", name="hello")).status_code == 403
 
 
 async def test_nobody_sees_or_changes_the_application_of_another(ada: Browser, bob: Browser) -> None:

@@ -220,10 +220,12 @@ def test_image_references(text: str, host: str, port: int) -> None:
         "a b",
         "https://ghcr.io/x",
         "Upper/case",
-        "x:",
-        "x:-tag",
-        "x@sha256:12",
-        "x@md5:" + "a" * 32,
+        "x",
+        "bitnami/x:1",
+        "xy:",
+        "xy:-tag",
+        "xy@sha256:12",
+        "xy@md5:" + "a" * 32,
         "ghcr.io/",
         "h:99999/x",
         "x" * 401,
@@ -241,3 +243,13 @@ def test_terms_of_earlier_versions_are_read() -> None:
     terms = Terms.from_json(stored)
     assert terms == Terms(Size(memory_mib=128), settings=ApplicationSettings(health_path="/up", release_command="migrate", directory="api"))
     assert Terms.from_json(terms.as_json()) == terms and terms.as_json()["builder"] == Builder.AUTO
+
+
+@pytest.mark.parametrize(("directory", "limit"), [(None, 995), ("services/api", 995 - len("cd services/api && "))])
+async def test_a_release_command_that_its_build_would_refuse_is_refused_at_once(capsule: DeployCapsule, directory: str | None, limit: int) -> None:
+    """`exec` and the change of the directory precede it in the image."""
+    application = await capsule.create(directory=directory, release_command="x" * limit)
+    with pytest.raises(InvalidSettings, match=f"1–{limit} characters"):
+        await capsule.change(application.id, release_command="x" * (limit + 1))
+    with pytest.raises(InvalidSettings):
+        await capsule.create("other", directory=directory, release_command="x" * (limit + 1))

@@ -1,10 +1,13 @@
 """What ends the access to a one-off command, as the Service of terminals asks the deploy context, in memory."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import orjson
 import pytest
+from starlette.requests import Request
+from starlette.websockets import WebSocket
 
 from functions.deploy import ports
 from functions.deploy.commands.attach_run import AttachRun
@@ -61,3 +64,28 @@ async def test_who_loses_access_while_the_command_starts_is_not_attached(monkeyp
     assert not await grants.is_allowed(redeemed)
     with pytest.raises(Refused, match="no longer run commands"):
         await service._await_pod(redeemed)
+
+
+async def test_what_is_no_websocket_and_a_connection_without_a_ticket_get_a_problem_document() -> None:
+    capsule = DeployCapsule()
+    requester = Requester(capsule)
+    service = Terminal(requester, EndedSessions(requester, capsule.clock), Cluster(Settings({})), capsule.clock)  # type: ignore[arg-type]
+    plain = await service.handle(Request({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}))
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    scope = {"type": "websocket", "path": "/", "headers": [], "subprotocols": [], "extensions": {"websocket.http.response": {}}}
+    await service.handle_websocket(WebSocket(scope, receive, send))
+    start, body = sent
+    headers = dict(start["headers"])
+    assert (start["status"], headers[b"www-authenticate"]) == (401, b"Bearer")
+    assert plain.status_code == 426 and plain.headers["upgrade"] == "websocket"
+    answers = [(headers[b"content-type"].decode(), body["body"], "unauthenticated"), (plain.media_type, plain.body, "upgrade-required")]
+    for media_type, content, slug in answers:
+        assert media_type == "application/problem+json"
+        assert orjson.loads(content)["type"] == f"/problems/{slug}"

@@ -59,7 +59,9 @@ def test_every_json_response_of_a_query_has_fields_but_standard_documents() -> N
         "/v1/apps/{applicationId}/logs",
         "/v1/functions/logs",
         "/v1/operations/{operationId}/events",
+        "/v1/operations/auth/{operationId}/events",
         "/v1/operations/billing/{operationId}/events",
+        "/v1/operations/monitor/{operationId}/events",
     }
     assert all(valid_fields(route.output) for route in ROUTES.values() if route.has_fields)
 

@@ -13,7 +13,7 @@ import uvicorn
 from functions.runtime.serving import http_protocol, lingering
 from functions.runtime.serving.fault_responses import answer_faults
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol
-from functions.wire.http_limits import MAX_HEAD_BYTES, MAX_HEADERS
+from functions.wire.http_limits import HALF_CLOSED_SECONDS, MAX_HEAD_BYTES, MAX_HEADERS
 from tests.raw_http import CHUNKED, ENDLESS, GET, HOST, MAX_GROWTH_BYTES, OFFER, REFUSED, WAIT_SECONDS, answer, answers, connection, growth_bytes
 
 POST = b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n"
@@ -41,6 +41,23 @@ async def refuse(scope: Any, receive: Any, send: Any) -> None:
 async def respond(send: Any, body: bytes) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
+
+
+async def slow(scope: Any, receive: Any, send: Any) -> None:
+    await asyncio.sleep(HALF_CLOSED_SECONDS * 2)
+    await respond(send, b"late")
+
+
+@pytest.mark.parametrize(("app", "expected"), [(echo, b"00000000"), (slow, b"")])
+async def test_a_client_that_closed_its_half_gets_an_answer_that_begins_soon(app: Any, expected: bytes) -> None:
+    async with serving(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GET + b"\r\n")
+        writer.write_eof()
+        async with asyncio.timeout(WAIT_SECONDS):
+            received = await reader.read()
+        writer.close()
+    assert received.endswith(expected) and bool(received) is bool(expected)
 
 
 @asynccontextmanager

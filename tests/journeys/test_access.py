@@ -25,7 +25,16 @@ pytestmark = proof("access")
 ROUTES = Table(Registry.load().declarations).routes
 OF_OBJECTS = (Access.OBJECT, Access.OBJECT_OR_ADMIN, Access.TEAM)
 LIVE = {
-    *("deploy.deployment", "deploy.deployments", "deploy.instances", "deploy.operation", "deploy.run", "monitor.logs", "monitor.metrics"),
+    *(
+        "deploy.deployment",
+        "deploy.deployments",
+        "deploy.inspection",
+        "deploy.instances",
+        "deploy.operation",
+        "deploy.run",
+        "monitor.logs",
+        "monitor.metrics",
+    ),
     *("monitor.alert_deliveries", "monitor.webhook", "monitor.webhook_deliveries"),
 }
 """What changes by itself: measurements, and what is still under way."""
@@ -86,6 +95,7 @@ def people(whole: Whole) -> People:
         "environment": "staging",
         "number": deployment["release"],
         "runId": run["id"],
+        "inspectionId": owner.post("/v1/inspections", {"repository": application["repository"]}, 202)["id"],
         "operationId": failed["id"],
         "webhookId": webhook["id"],
         "teamId": team["id"],

@@ -197,8 +197,7 @@ def test_everything_is_killed_at_once_and_up_brings_all_back(own_whole: Whole, g
 
 def test_left_alone_everything_goes_to_zero(own_whole: Whole, url: str) -> None:
     assert own_whole.visit(url).text == "here"
-    with_host_ports = {f"capsule/{GATEWAY}", "capsule/edge-terminal"}
-    until(lambda: set(own_whole.pods()) == with_host_ports, 60, "until only what listens on a host port has a process", every=0.5)
+    until(lambda: set(own_whole.pods()) == {f"capsule/{GATEWAY}"}, 60, "until only the gateway has a process", every=0.5)
     assert own_whole.visit(url).text == "here"
 
 

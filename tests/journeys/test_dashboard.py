@@ -97,12 +97,13 @@ def test_from_sign_up_to_the_bill(page: Page, whole: Whole) -> None:
     page.locator("#log", has_text="Cloning").wait_for(timeout=DEPLOYMENT_MILLISECONDS)
     page.get_by_text("r1 is serving.").wait_for(timeout=DEPLOYMENT_MILLISECONDS)
     page.get_by_role("button", name="Promote to production").click()
-    page.get_by_text("r2 is serving.").wait_for(timeout=DEPLOYMENT_MILLISECONDS)
+    page.get_by_role("heading", name="r1 to production").wait_for(timeout=DEPLOYMENT_MILLISECONDS)
+    page.get_by_text("r1 is serving.").wait_for(timeout=DEPLOYMENT_MILLISECONDS)
 
     for path in ("/", "/a", "/b"):
         assert whole.visit(f"http://{name}-staging.localhost:{whole.home.ports.ingress}", path).status_code == 200
     page.get_by_role("link", name="Logs", exact=True).click()
-    page.locator("#log", has_text='"path": "/b"').wait_for(timeout=60_000)
+    page.locator("#log", has_text="path=/b").wait_for(timeout=60_000)
 
     def is_billed() -> bool:
         page.goto("/billing")

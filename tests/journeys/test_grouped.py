@@ -22,7 +22,7 @@ from tests.servers import discard, fresh_home
 pytestmark = proof("grouped")
 
 GROUPS = {"auth", "billing", "deploy", "monitor"}
-OTHERS = {"edge-gateway", "edge-terminal", "dead-letters", "samples", "stripe-stand-in"}
+OTHERS = {"edge-gateway", "edge-terminal", "dashboard", "dead-letters", "samples", "stripe-stand-in"}
 
 
 @pytest.fixture(scope="module")

@@ -54,12 +54,46 @@ def load(own_whole: Whole) -> Iterator[UpgradeLoad]:
 
 
 APPLICATION = """
-import http.server, os, time
+import base64, hashlib, http.server, os, time
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def echo(self):
+        "RFC 6455: short messages, and the Close frame, come back."
+        self.send_response(101)
+        accept = hashlib.sha1((self.headers["sec-websocket-key"] + GUID).encode()).digest()
+        for name, value in ("upgrade", "websocket"), ("connection", "upgrade"), ("sec-websocket-accept", base64.b64encode(accept).decode()):
+            self.send_header(name, value)
+        self.end_headers()
+        self.close_connection = True
+        while len(head := self.rfile.read(6)) == 6:
+            length = head[1] & 127
+            payload = bytes(byte ^ head[2 + index % 4] for index, byte in enumerate(self.rfile.read(length)))
+            self.wfile.write(bytes((head[0], length)) + payload)
+            if head[0] & 15 == 8:
+                return
+
+    def events(self):
+        "Numbered events, from Last-Event-ID on, as long as the client listens."
+        self.send_response(200)
+        for name, value in ("content-type", "text/event-stream"), ("connection", "close"):
+            self.send_header(name, value)
+        self.end_headers()
+        self.close_connection = True
+        number = int(self.headers.get("last-event-id", 0))
+        while True:
+            number += 1
+            self.wfile.write(f"id: {number}\\ndata: {number}\\n\\n".encode())
+            time.sleep(0.1)
+
     def do_GET(self):
+        if self.path == "/socket":
+            return self.echo()
+        if self.path == "/events":
+            return self.events()
         if self.path == "/slow":
             time.sleep(2)
         self.send_response(200)
@@ -90,6 +124,7 @@ def test_an_upgrade_fails_no_request(own_whole: Whole, load: UpgradeLoad, newer:
 
     assert "restarted: its code changed" in output, output
     assert not load.failures, "\n".join(load.failures)
+    assert load.requests["socket ended"] and load.requests["events ended"], "both were open when the former version stopped"
     email = "ops@example.org"
     changed = load.people[0].send("PUT", "/v1/users/me/contact-email", {"email": email})
     assert changed.status_code == 200 and changed.json()["email"] == email, f"of the newer version's function and table: {changed.text}"

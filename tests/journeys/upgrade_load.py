@@ -1,5 +1,6 @@
 """What clients do while Capsule is upgraded: read and write over the API, follow an operation, visit an application. Each failure is recorded."""
 
+import socket
 import threading
 import time
 import uuid
@@ -9,6 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode
+from websockets.sync.client import connect
 
 from tests.journeys.people import Person
 from tests.journeys.whole import Json, Whole, until
@@ -38,6 +42,7 @@ class UpgradeLoad:
 
     def start(self) -> None:
         loops: dict[str, Callable[[], None]] = {f"person {number}": lambda n=number: self._use(n) for number in range(len(self.people))}
+        loops |= {"socket": self._talk, "events": self._listen}
         loops |= {"visitor": lambda: self._visit("/"), "slow visitor": lambda: self._visit("/slow"), "follower": self._follow}
         self.threads = [threading.Thread(target=self._repeat, args=[name, loop], name=name) for name, loop in loops.items()]
         for thread in self.threads:
@@ -61,7 +66,7 @@ class UpgradeLoad:
         while not self.stopping.is_set():
             try:
                 loop()
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, OSError, TimeoutError, WebSocketException) as error:
                 self._fail(f"{name}: {error!r}")
             self.rounds[name] += 1
 
@@ -115,6 +120,43 @@ class UpgradeLoad:
                 self._send(client, f"visit {path}", 200, "GET", f"http://127.0.0.1:{self.whole.home.ports.ingress}{path}")
                 if self.stopping.wait(0.02):
                     return
+
+    def _talk(self) -> None:
+        """Send messages over a WebSocket of the application, which echoes them. The server may end it with 1012 alone (RFC 6455 section 7.4)."""
+        uri = str(self.deployment["url"]).replace("http", "ws", 1) + "/socket"
+        address = socket.create_connection(("127.0.0.1", self.whole.home.ports.ingress))
+        with connect(uri, sock=address, open_timeout=wait_limit(REQUEST_SECONDS), compression=None, proxy=None) as connection:
+            try:
+                for number in range(100):
+                    connection.send(str(number))
+                    assert connection.recv(wait_limit(REQUEST_SECONDS)) == str(number)
+                    self.requests["socket message"] += 1
+                    if self.stopping.wait(0.05):
+                        return
+            except ConnectionClosed as closed:
+                self.requests["socket ended"] += 1
+                if closed.rcvd is None or closed.rcvd.code != CloseCode.SERVICE_RESTART:
+                    self._fail(f"the WebSocket was cut: {closed!r}")
+
+    def _listen(self) -> None:
+        """Follow numbered events of the application over several streams. One that the server ends is complete to its last event."""
+        headers, last, ends_at = {"Host": httpx.URL(str(self.deployment["url"])).netloc.decode()}, 0, time.monotonic() + 10
+        with httpx.Client(headers=headers, timeout=wait_limit(REQUEST_SECONDS), trust_env=False) as client:
+            while time.monotonic() < ends_at and not self.stopping.is_set():
+                url = f"http://127.0.0.1:{self.whole.home.ports.ingress}/events"
+                with client.stream("GET", url, headers={"Last-Event-ID": str(last)}) as stream:
+                    if stream.status_code != 200:
+                        return self._fail(f"events: {stream.status_code} {stream.read().decode()[:300]}")
+                    for line in stream.iter_lines():
+                        if line.startswith("id: "):
+                            if int(line.removeprefix("id: ")) != last + 1:
+                                self._fail(f"events: {line} follows {last}")
+                            last += 1
+                            self.requests["event"] += 1
+                        if time.monotonic() >= ends_at or self.stopping.is_set():
+                            return None
+                self.requests["events ended"] += 1
+        return None
 
     def _follow(self) -> None:
         """Deploy, and follow the operation over its events to its end, as a browser does: a stream that ends early goes on where it was."""

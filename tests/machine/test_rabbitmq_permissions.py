@@ -49,8 +49,10 @@ def server(own_rabbitmq: RabbitMQ) -> RabbitMQ:
             Binding(COMMANDS, AUTH_QUEUE, "auth.register", to_queue=True),
             Binding(COMMANDS, BILLING_QUEUE, "billing.on_user_created", to_queue=True),
             Binding(BROKER, BILLING_QUEUE, "", to_queue=True, type="quota.requested"),
+            Binding(EVENTS, BILLING_QUEUE, "user.created", to_queue=True),
         ]
         topology.bind(channel, bindings)
+        topology.unbind(channel, [Binding(EVENTS, BROKER, "#", to_queue=False)])
     return own_rabbitmq
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from events.platform import AuditRecord
-from functions.auth.domain.audit import ERASURE, AuditEntry, Head, chain, erasure, erasure_target, removal
+from functions.auth.domain.audit import AuditEntry, Head, chain, erasure, removal
 from functions.auth.ports.audit import REMOVAL_PERIOD, AuditFilter
 
 
@@ -14,6 +14,7 @@ from functions.auth.ports.audit import REMOVAL_PERIOD, AuditFilter
 class MemoryAuditLog:
     rows: list[AuditEntry] = field(default_factory=list)
     removed: Head = field(default_factory=Head)
+    erased: set[UUID] = field(default_factory=set)
 
     async def append(self, records: Sequence[AuditRecord]) -> int:
         known = {row.id for row in self.rows}
@@ -24,11 +25,12 @@ class MemoryAuditLog:
         return len(entries)
 
     def _is_erased(self, user_id: UUID) -> bool:
-        return any(row.function == ERASURE and row.target == erasure_target(user_id) for row in self.rows)
+        return user_id in self.erased
 
     async def erase(self, user_id: UUID, correlation_id: str, now: datetime) -> None:
         if self._is_erased(user_id):
             return
+        self.erased.add(user_id)
         self.rows = [replace(row, personal=None) if row.user_id == user_id else row for row in self.rows]
         await self.append([erasure(user_id, correlation_id, now)])
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.billing.domain.applications import Application
+from functions.billing.domain.billing_details import BillingDetails
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
@@ -89,6 +90,11 @@ class MemoryCustomers:
         customer = await self.get(customer_id)
         self.customers[customer.user_id] = replace(customer, payment_method=payment_method)
 
+    async def set_billing_details(self, customer_id: UUID, details: BillingDetails) -> None:
+        customer = await self.get(customer_id)
+        if customer.closed_at is None:
+            self.customers[customer.user_id] = replace(customer, billing_details=details)
+
     async def set_email(self, user_id: UUID, email: str) -> bool:
         customer = self.customers.get(user_id)
         if customer is not None and customer.closed_at is None:
@@ -105,7 +111,9 @@ class MemoryCustomers:
     async def erase(self, customer_id: UUID, at: datetime) -> None:
         customer = await self.get(customer_id)
         if customer.closed_at is None:
-            erased = replace(customer, email="", provider_id=None, payment_method=None, account_refusal_reason=None, closed_at=at)
+            erased = replace(
+                customer, email="", provider_id=None, payment_method=None, account_refusal_reason=None, closed_at=at, billing_details=None
+            )
             self.customers[customer.user_id] = erased
 
     async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:

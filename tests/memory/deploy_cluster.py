@@ -11,10 +11,14 @@ from uuid import UUID
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.function_instances import FunctionService, read_functions
+from functions.deploy.domain.inspection import Outcome
+from functions.deploy.domain.inspection_readings import read_inspection_job
 from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
+from functions.deploy.domain.tenancy import PLATFORM
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 
 Key = tuple[str, str, str]
@@ -89,10 +93,21 @@ class MemoryCluster:
         self._reach()
         return read_instances_of(self._pods.get(("Service", namespace, service), []))
 
+    async def list_functions(self) -> list[FunctionService]:
+        self._reach()
+        services = [each for (kind, namespace, _), each in self.objects.items() if (kind, namespace) == ("Service", PLATFORM)]
+        return read_functions(services, [pod for key, pods in self._pods.items() if key[:2] == ("Service", PLATFORM) for pod in pods])
+
     async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
         self._reach()
         key = ("Job", namespace, job)
         return read_run(self.objects.get(key), self._pods.get(key, []))
+
+    async def observe_inspection(self, namespace: str, job: str) -> Outcome | None:
+        self._reach()
+        key = ("Job", namespace, job)
+        stored = self.objects.get(key)
+        return read_inspection_job(stored, self._pods.get(key, [])) if stored is not None else None
 
     async def find_running_pod(self, namespace: str, job: str) -> str | None:
         self._reach()
@@ -170,6 +185,13 @@ class MemoryCluster:
 
     def run_instances(self, namespace: str, name: str, *pods: dict[str, Any]) -> None:
         self._pods["Service", namespace, name] = list(pods)
+
+    def start_pod(self, namespace: str, service: str, *, name: str, at: str) -> None:
+        """A ready pod of a Service, as kubelet reports it."""
+        labels = {"serving.knative.dev/service": service}
+        status = {"phase": "Running", "containerStatuses": [{"name": "user-container", "ready": True, "restartCount": 0, "state": {"running": {}}}]}
+        pod = {"metadata": {"name": name, "labels": labels, "creationTimestamp": at}, "status": status}
+        self._pods.setdefault(("Service", namespace, service), []).append(pod)
 
     def _keep(self, key: Key, manifest: dict[str, Any]) -> None:
         before = self.objects.get(key)

@@ -47,7 +47,7 @@ def fields_of(value: object, path: tuple[str, ...] = ()) -> list[Condition]:
 
 def test_numbers_are_found_as_they_were_written() -> None:
     """PostgreSQL keeps 7.10 and 1E400 as they are; a field of a string may look like a number."""
-    for written, text in (
+    for written, searched in (
         ("7.10", "7.10"),
         ("503", "503"),
         ('"503"', "503"),
@@ -55,7 +55,7 @@ def test_numbers_are_found_as_they_were_written() -> None:
         ("123456789012345678901234567890.5",) * 2,
         ("-0.0", "0.0"),
     ):
-        assert contains(block_filter([f'{{"n": {written}}}']), probes(Terms(), conditions(f"n={text}"))), written
+        assert contains(block_filter([f'{{"n": {written}}}']), probes(Terms(), conditions(f"n={searched}"))), written
 
 
 def test_what_python_might_read_otherwise_has_no_filter() -> None:

@@ -20,7 +20,10 @@ PROOFS = {
     "access": Proof("Each route answers those who may use it, nobody else", ("tests/journeys/test_access.py",)),
     "adding-a-function": Proof("docs/adding-a-function.md works, applied to a copy", ("tests/documents/test_adding_a_function.py",)),
     "commands": Proof("Each kind of command against a whole Capsule", ("tests/cli/test_journey.py",)),
-    "dashboard": Proof("The main job and every page, in Chromium", ("tests/journeys/test_dashboard.py", "tests/dashboard/test_pages_in_chromium.py")),
+    "dashboard": Proof(
+        "The main job and every page, in Chromium",
+        ("tests/journeys/test_dashboard.py", "tests/dashboard/test_pages_in_chromium.py", "tests/gateway/test_reference_in_chromium.py"),
+    ),
     "enumeration": Proof("No answer or time tells whether an account exists", ("tests/gateway/test_enumeration.py",)),
     "log-search": Proof("Searches of 10⁶ odd log lines are exact and indexed", ("tests/adapters/test_log_search.py",)),
     "one-machine-knative": Proof(
@@ -44,6 +47,7 @@ PROOFS = {
             *("tests/knative/eventing/test_connection.py", "tests/knative/serving/test_scaling.py", "tests/knative/jobs/test_jobs.py"),
         ),
     ),
+    "group-commit": Proof("Batches equal serial execution, whatever breaks", ("tests/runtime/test_group_commit.py",)),
     "grouped": Proof("The main job works with a Service for each context", ("tests/journeys/test_grouped.py",)),
     "asyncapi": Proof("The official AsyncAPI parser accepts the document", ("tests/generated/test_asyncapi_parser.py",)),
     "failures": Proof("Failures end in their reason, none in a false success", ("tests/failures", "tests/journeys/test_refusals.py")),

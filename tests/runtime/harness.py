@@ -36,7 +36,9 @@ EXTRA = Path(__file__).parent / "extra"
 TABLES = """
 CREATE TABLE deposits (id uuid PRIMARY KEY, account text NOT NULL, cents bigint NOT NULL);
 CREATE TABLE notes (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, what text NOT NULL, text text NOT NULL);
-GRANT SELECT, INSERT, UPDATE, DELETE ON deposits, notes TO auth_functions;
+CREATE TABLE names (account text PRIMARY KEY, name text NOT NULL UNIQUE, renames int NOT NULL DEFAULT 1);
+CREATE TABLE recalled (account text PRIMARY KEY, name text NOT NULL, times int NOT NULL DEFAULT 1);
+GRANT SELECT, INSERT, UPDATE, DELETE ON deposits, notes, names, recalled TO auth_functions;
 """
 FUNCTIONS = ",".join(
     f"probe.{name}"

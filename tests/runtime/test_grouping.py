@@ -59,4 +59,5 @@ def test_a_groups_queue_is_bound_to_every_name_and_type_that_it_takes() -> None:
         Binding("capsule.commands", "group-queue", "billing.plans", to_queue=True),
         Binding("capsule.commands", "group-queue", "billing.on_user_created", to_queue=True),
         Binding("b.main", "group-queue", "", to_queue=True, type="user.created"),
+        Binding("capsule.events", "group-queue", "user.created", to_queue=True),
     }

@@ -100,10 +100,27 @@ def _cluster(ready: bool = True) -> tuple[Any, ...]:
 
 def test_the_bindings_are_read_from_the_clusters_objects() -> None:
     assert set(topology.plan(*_cluster())) == {
-        Binding("capsule.events", "b.main", "#", to_queue=False),
         Binding("dlx", "b.dlx", "", to_queue=False),
         Binding("capsule.commands", "trigger-queue", "auth.register", to_queue=True),
     }
+
+
+def test_an_event_goes_into_its_handlers_queue_and_to_foreign_triggers_through_the_broker() -> None:
+    broker, [handler], exchanges, queues, bindings = _cluster()
+    handler["spec"]["filter"]["attributes"]["type"] = "user.created"
+    handler["metadata"]["annotations"] = {topology.FUNCTIONS: "billing.on_user_created"}
+    foreign = _object("foreign", {}, broker="capsule", filter={"attributes": {"type": "team.created"}})
+    unfiltered = _object("unfiltered", {}, broker="capsule")
+
+    planned = topology.plan(broker, [handler, foreign], exchanges, queues, bindings)
+    every_event = Binding("capsule.events", "b.main", "#", to_queue=False)
+    assert {each for each in planned if each.source == "capsule.events"} == {
+        Binding("capsule.events", "trigger-queue", "user.created", to_queue=True),
+        Binding("capsule.events", "b.main", "team.created", to_queue=False),
+    }
+    assert every_event in topology.former(planned, exchanges), "a former release bound it"
+    planned = topology.plan(broker, [handler, unfiltered], exchanges, queues, bindings)
+    assert every_event in planned and every_event not in topology.former(planned, exchanges)
 
 
 def test_nothing_is_bound_while_a_trigger_is_not_ready() -> None:

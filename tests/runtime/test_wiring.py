@@ -10,6 +10,7 @@ from functions.kernel import Declaration
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.registry import Registry, contexts
 from functions.runtime.config.settings import Settings
+from functions.runtime.execution.batches import Batches
 from functions.runtime.execution.execution_log import ExecutionLog
 from functions.runtime.execution.execution_metrics import ExecutionMetrics
 from functions.runtime.execution.function import Function
@@ -40,7 +41,7 @@ async def test_a_function_gets_all_it_needs(declaration: Declaration, settings: 
     process = Process(settings, SystemClock())
     bus = Bus("amqp://127.0.0.1:1", "test")
     context = process._create_context(declaration.context, bus, ExecutionLog(ExecutionMetrics(bus)), 1)
-    assert Function(declaration, context).name == declaration.name
+    assert Function(declaration, context, Batches(context)).name == declaration.name
 
 
 def test_the_product_has_its_four_contexts() -> None:

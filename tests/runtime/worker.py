@@ -2,7 +2,8 @@
 
 ACCIDENT names a function and the point at which its process kills itself (SIGKILL, as the kernel's out-of-memory killer does), for instance
 `probe.deposit/before-commit`. It happens when the point is reached for the ACCIDENT_AT-th time, in ACCIDENT_DEATHS processes one after the other;
-the file ACCIDENT_FLAG grows by a byte with each. SWITCHED_OFF names a guarantee that is removed (claim, outbox, confirms, delays), to show
+the file ACCIDENT_FLAG grows by a byte with each. BATCH lets functions share transactions. SWITCHED_OFF
+names a guarantee that is removed (claim, outbox, confirms, delays), to show
 that the tests notice. CLOCK_SHIFT shifts the process's clock by seconds.
 """
 
@@ -10,8 +11,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,15 @@ from functions.probe.adapters.bell import FileBell
 from functions.probe.adapters.postgres import PostgresAccounts
 
 from functions.runtime.config.clock import SystemClock
-from functions.runtime.execution import failures, function, unit_of_work
+from functions.runtime.config.registry import find
+from functions.runtime.execution import batches, failures, function
 from functions.runtime.messaging import bus, delays, exchanges
 from functions.runtime.reliability import inbox, outbox, outbox_publisher
 from functions.runtime.serving import serve
 from functions.runtime.storage import database
+
+BATCHED = tuple(f"probe.{name}" for name in ("deposit", "enter", "on_deposited", "on_noted", "on_renamed", "do_nothing", "on_nothing_done"))
+"""Functions that the environment's BATCH lets share transactions. It says of how many messages."""
 
 STATES = {"probe.deposit": "probe.deposited", "probe.on_deposited": "probe.noted", "probe.on_deposited_ring": "probe.renamed"}
 """The event type that each function with an accident publishes."""
@@ -71,9 +77,15 @@ def _wrapped(owner: Any, name: str, before: Callable[..., None] | None = None, a
     setattr(owner, name, wrapper)
 
 
-def _names_its_function() -> None:
-    """Record the current function: the other accidents depend on it."""
+def _names_its_function(name: str) -> None:
+    """Record the current function: the other accidents depend on it. Of a batch it is `name`, if that has a message in it."""
+
+    def in_batch(_: Any, batch: Any) -> None:
+        names = [each.execution.function.name for each in batch]
+        _current.set(name if name in names else names[0])
+
     _wrapped(function.Function, "handle", before=lambda self, *_: _current.set(self.name))
+    _wrapped(batches.Batches, "_commit", before=in_batch)
 
 
 def _when(true: Callable[..., bool], accident: Accident) -> Callable[..., None]:
@@ -82,7 +94,8 @@ def _when(true: Callable[..., bool], accident: Accident) -> Callable[..., None]:
 
 def _at_commit(accident: Accident, **when: Any) -> None:
     """The commit of a transaction that has claimed a message; others commit too."""
-    _wrapped(inbox, "claim", after=lambda *_: _claimed.set(True))
+    for owner, name in CLAIMS:
+        _wrapped(owner, name, after=lambda *_: _claimed.set(True))
     _wrapped(database.Database, "_commit", **when)
     _wrapped(database.Database, "_commit", after=lambda *_: _claimed.set(False))
 
@@ -100,8 +113,9 @@ def _after_reply(accident: Accident) -> None:
     function.Function.reply = replying  # type: ignore[method-assign]
 
 
+CLAIMS = ((inbox, "claim"), (batches, "_claim"))
 POINTS: dict[str, Callable[[Accident], None]] = {
-    "before-claim": lambda a: _wrapped(inbox, "claim", before=_when(lambda *_: a.here(), a)),
+    "before-claim": lambda a: [_wrapped(owner, name, before=_when(lambda *_: a.here(), a)) for owner, name in CLAIMS] and None,
     "before-call": lambda a: _wrapped(FileBell, "ring", before=_when(lambda *_: a.here(), a)),
     "after-call": lambda a: _wrapped(FileBell, "ring", after=_when(lambda *_: a.here(), a)),
     "in-handler": lambda a: [_wrapped(PostgresAccounts, name, after=_when(lambda *_: a.here(), a)) for name in ("deposit", "note")] and None,
@@ -127,15 +141,13 @@ def _without_claim() -> None:
 
 def _without_outbox() -> None:
     """Events are published after the commit and not stored before it."""
-    original = outbox.enqueue_events
+    original = outbox.enqueue
 
-    def enqueue_events(connection: Any, *args: Any) -> Any:
-        pending = original(connection, *args)
+    def enqueue(connection: Any, pending: Any) -> None:
+        original(connection, pending)
         connection.queue("DELETE FROM outbox WHERE id = ANY(%s)", ([row.headers["id"] for row in pending],))
-        return pending
 
-    outbox.enqueue_events = enqueue_events
-    unit_of_work.enqueue_events = enqueue_events
+    outbox.enqueue = enqueue
 
 
 def _without_confirms() -> None:
@@ -170,7 +182,16 @@ def _shift_the_clock(seconds: float) -> None:
     SystemClock.now = lambda self: right(self) + timedelta(seconds=seconds)  # type: ignore[method-assign]
 
 
+def batch(names: Iterable[str], size: int) -> None:
+    """Let functions of the probe context share transactions (`Scale.batch`)."""
+    for name in names:
+        declaration = find(name)
+        object.__setattr__(declaration, "scale", replace(declaration.scale, batch=size))
+
+
 def _prepare() -> None:
+    if size := os.environ.get("BATCH"):
+        batch(BATCHED, int(size))
     if shift := os.environ.get("CLOCK_SHIFT"):
         _shift_the_clock(float(shift))
     if switch := os.environ.get("SWITCHED_OFF"):
@@ -178,7 +199,7 @@ def _prepare() -> None:
     if accident := os.environ.get("ACCIDENT"):
         function, _, point = accident.partition("/")
         POINTS[point](Accident(function, int(os.environ.get("ACCIDENT_AT", "1")), int(os.environ.get("ACCIDENT_DEATHS", "1"))))
-        _names_its_function()
+        _names_its_function(function)
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import sql
 
 from events.platform import AuditRecord
-from functions.auth.domain.audit import ERASURE, AuditEntry, Head, PersonalData, chain, erasure, erasure_target, removal
+from functions.auth.domain.audit import AuditEntry, Head, PersonalData, chain, erasure, removal
 from functions.auth.ports.audit import REMOVAL_PERIOD, AuditFilter
 from functions.runtime.storage.database import Database
 
@@ -65,17 +65,15 @@ class PostgresAuditLog:
         return {row[0] for row in await cursor.fetchall()}
 
     async def _erased(self, users: set[UUID]) -> frozenset[UUID]:
-        targets = {erasure_target(user_id): user_id for user_id in users}
-        cursor = await self._database.connection.execute(
-            "SELECT target FROM audit_log WHERE function = %s AND target = ANY(%s)", (ERASURE, list(targets))
-        )
-        return frozenset(targets[row[0]] for row in await cursor.fetchall())
+        cursor = await self._database.connection.execute("SELECT user_id FROM audit_erasures WHERE user_id = ANY(%s)", (list(users),))
+        return frozenset(row[0] for row in await cursor.fetchall())
 
     async def erase(self, user_id: UUID, correlation_id: str, now: datetime) -> None:
         connection = self._database.connection
         await connection.execute(LOCK)
         if await self._erased({user_id}):
             return
+        await connection.execute("INSERT INTO audit_erasures (user_id, erased_at) VALUES (%s, %s)", (user_id, now))
         await connection.execute("DELETE FROM audit_personal WHERE sequence IN (SELECT sequence FROM audit_log WHERE user_id = %s)", (user_id,))
         await self.append([erasure(user_id, correlation_id, now)])
 

@@ -110,10 +110,10 @@ class PostgresTeams:
         await self._database.connection.execute("DELETE FROM team_members WHERE id = %s", (membership_id,))
 
     async def add_application(self, team_id: UUID, application_id: UUID) -> None:
-        await self._keep_application(team_id, application_id, "ON CONFLICT (application_id) DO NOTHING", is_deleted=False)
+        self._keep_application(team_id, application_id, "ON CONFLICT (application_id) DO NOTHING", is_deleted=False)
 
     async def remove_application(self, team_id: UUID, application_id: UUID) -> None:
-        await self._keep_application(team_id, application_id, "ON CONFLICT (application_id) DO UPDATE SET is_deleted = true", is_deleted=True)
+        self._keep_application(team_id, application_id, "ON CONFLICT (application_id) DO UPDATE SET is_deleted = true", is_deleted=True)
 
     async def transfer_application(self, application_id: UUID, team_id: UUID, at: datetime) -> None:
         await self._database.connection.execute(
@@ -126,8 +126,9 @@ class PostgresTeams:
             (application_id, team_id, at),
         )
 
-    async def _keep_application(self, team_id: UUID, application_id: UUID, conflict: LiteralString, *, is_deleted: bool) -> None:
-        await self._database.connection.execute(
+    def _keep_application(self, team_id: UUID, application_id: UUID, conflict: LiteralString, *, is_deleted: bool) -> None:
+        """Sent with the next statement or the commit: the conflict target leaves nothing that could fail."""
+        self._database.connection.queue(
             f"INSERT INTO team_applications (application_id, team_id, is_deleted) SELECT %s, id, %s FROM teams WHERE id = %s {conflict}",
             (application_id, is_deleted, team_id),
         )

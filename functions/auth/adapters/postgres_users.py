@@ -16,7 +16,7 @@ from functions.runtime.storage.database import Database
 
 COLUMNS = (
     "id, email, password_hash, roles, email_verified_at, created_at, updated_at, version, name, deletes_at, suspended_at, suspension_reason,"
-    " has_password"
+    " has_password, deletion_requested_at"
 )
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
 BY_EMAIL = f"SELECT {COLUMNS} FROM users WHERE email = %s"
@@ -30,7 +30,7 @@ class PostgresUsers:
         connection = self._database.connection
         async with self._unique_email(user):
             await connection.execute(
-                f"INSERT INTO users ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                f"INSERT INTO users ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 (
                     user.id,
                     user.email,
@@ -45,6 +45,7 @@ class PostgresUsers:
                     user.suspended_at,
                     user.suspension_reason,
                     user.has_password,
+                    user.deletion_requested_at,
                 ),
             )
 
@@ -81,7 +82,8 @@ class PostgresUsers:
         async with self._unique_email(user):
             updated = await self._database.connection.execute(
                 "UPDATE users SET email = %s, password_hash = %s, roles = %s, email_verified_at = %s, updated_at = %s, name = %s, deletes_at = %s,"
-                " suspended_at = %s, suspension_reason = %s, has_password = %s, version = version + 1 WHERE id = %s AND version = %s",
+                " suspended_at = %s, suspension_reason = %s, has_password = %s, deletion_requested_at = %s, version = version + 1"
+                " WHERE id = %s AND version = %s",
                 (
                     user.email,
                     user.password_hash,
@@ -93,6 +95,7 @@ class PostgresUsers:
                     user.suspended_at,
                     user.suspension_reason,
                     user.has_password,
+                    user.deletion_requested_at,
                     user.id,
                     user.version,
                 ),

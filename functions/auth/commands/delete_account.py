@@ -5,6 +5,7 @@ is deleted, its user can sign in again and restore it. Everything keeps running 
 """
 
 from datetime import datetime
+from uuid import UUID
 
 from pydantic import Field
 
@@ -31,6 +32,7 @@ class DeleteAccount(Model):
 
 
 class AccountDeletionAccepted(Model):
+    operation_id: UUID
     deletes_at: datetime
     message: str = "The account will be deleted. To keep it, sign in before that time and restore it."
 
@@ -67,7 +69,7 @@ async def delete_account(
         raise OwnsTeams(f"You are the only owner of {names}, with other members or applications. Transfer or delete first: capsule teams transfer.")
 
     events = user.request_deletion(policy.grace, now)
-    assert user.deletes_at is not None, "it was requested above"
+    assert user.deletes_at is not None and user.deletion_id is not None, "it was requested above"
     await users.save(user)
     ended = await sessions.end_all(user.id, EndReason.ACCOUNT_DELETED, now)
-    return Done(AccountDeletionAccepted(deletes_at=user.deletes_at), *events, *ended)
+    return Done(AccountDeletionAccepted(operation_id=user.deletion_id, deletes_at=user.deletes_at), *events, *ended)

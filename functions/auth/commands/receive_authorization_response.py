@@ -38,6 +38,7 @@ class AuthorizationResponseAccepted(Model):
     rate=RateClass.WRITES,  # the token has 256 bits: repetition guesses nothing
     rejects=[UnknownProvider, UnknownProviderLogin, InvalidAuthorizationResponse],
     emits=[AuthorizationCodeReceived],
+    without_operation="nobody is signed in yet who could follow it: the browser asks for its session with the token of the sign-in",
     has_audit_entry=False,  # of a stranger: nobody is known yet, and an address in an entry could never be erased
 )
 async def receive_authorization_response(

@@ -45,6 +45,7 @@ class RegistrationAccepted(Model):
     rejects=[InvalidEmail, WeakPassword],
     emits=[UserCreated, RegistrationRepeated, RegistrationTimedOut],
     scale=Scale(max=20),
+    without_operation="an operation would tell a stranger whether the address has an account: an e-mail has the outcome",
 )
 async def register(
     request: Register, users: Users, registrations: Registrations, hasher: Hasher, origin: Origin, clock: Clock

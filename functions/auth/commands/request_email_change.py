@@ -5,6 +5,9 @@ for both for a day; another request replaces it. Neither the answer nor its time
 account: then no link is sent to it.
 """
 
+from typing import Self
+from uuid import UUID
+
 from pydantic import Field
 
 from events.auth import EmailChangeRequested
@@ -31,6 +34,12 @@ class RequestEmailChange(Model):
 
 class EmailChangeAccepted(EmailChangeView):
     """The pending change."""
+
+    operation_id: UUID
+
+    @classmethod
+    def of(cls, change: EmailChange) -> Self:
+        return cls(operation_id=change.id, **EmailChangeView.of(change).model_dump())
 
 
 @command(

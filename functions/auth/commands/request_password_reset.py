@@ -22,7 +22,14 @@ class PasswordResetAccepted(Model):
     message: str = "If this address has an account, an e-mail with a link is on its way."
 
 
-@command(http="POST /v1/password-resets", status=202, allow=ANYONE, rejects=[InvalidEmail], emits=[PasswordResetRequested])
+@command(
+    http="POST /v1/password-resets",
+    status=202,
+    allow=ANYONE,
+    rejects=[InvalidEmail],
+    emits=[PasswordResetRequested],
+    without_operation="an operation would tell a stranger whether the address has an account: an e-mail has the outcome",
+)
 async def request_password_reset(request: RequestPasswordReset, clock: Clock) -> Done[PasswordResetAccepted]:
     email = Email(request.email)
     return Done(PasswordResetAccepted(), PasswordResetRequested(email=email.address, at=clock.now()))

@@ -28,6 +28,7 @@ class VerificationEmailAccepted(Model):
     allow=ANYONE,
     rejects=[InvalidEmail],
     emits=[EmailVerificationRequested],
+    without_operation="an operation would tell a stranger whether the address has an account: an e-mail has the outcome",
 )
 async def resend_verification(request: ResendVerification, clock: Clock) -> Done[VerificationEmailAccepted]:
     email = Email(request.email)

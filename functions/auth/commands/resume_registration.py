@@ -23,6 +23,9 @@ class ResumeRegistration(Model):
 class RegistrationResumeAccepted(RegistrationView):
     """The registration, with its step requested again."""
 
+    operation_id: UUID
+    """The id of the user."""
+
 
 @command(
     http="POST /v1/auth/registrations/{user_id}/resume",
@@ -39,4 +42,5 @@ async def resume_registration(request: ResumeRegistration, registrations: Regist
 
     events = registration.resume(clock.now())
     await registrations.save(registration)
-    return Done(RegistrationResumeAccepted.of(registration, for_admin=True), *events)
+    view = RegistrationView.of(registration, for_admin=True)
+    return Done(RegistrationResumeAccepted(operation_id=registration.id, **view.model_dump()), *events)

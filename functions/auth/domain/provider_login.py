@@ -55,6 +55,11 @@ class ReceivedCode(Model):
     """Whether the response named its issuer (RFC 9207)."""
 
 
+def s256_challenge(verifier: str) -> str:
+    """RFC 7636, 4.2: S256."""
+    return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class BrowserToken:
     """The secret of the browser that began the sign-in."""
@@ -79,8 +84,7 @@ class BrowserToken:
 
     @property
     def challenge(self) -> str:
-        """RFC 7636, 4.2: S256."""
-        return urlsafe_b64encode(hashlib.sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
+        return s256_challenge(self.verifier)
 
     def _derived(self, purpose: str) -> str:
         """256 bits, which reveal neither the token nor another value."""

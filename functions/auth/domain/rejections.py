@@ -1,5 +1,8 @@
 """Every rejection of the auth context. None reveals whether an address has an account."""
 
+from typing import Self
+from uuid import UUID
+
 from functions.kernel import Conflict, Forbidden, Gone, Invalid, NotFound, TooManyRequests, Unauthenticated
 
 
@@ -158,3 +161,14 @@ class RegistrationComplete(Conflict):
 
 class UnknownRegistration(NotFound):
     """There is no registration for this user."""
+
+
+class OperationNotFound(NotFound):
+    """There is no operation with this id, or it is not about your account."""
+
+    @classmethod
+    def of(cls, operation_id: UUID) -> Self:
+        return cls(
+            f"There is no operation {operation_id} of your account. It may have ended: a restored account has no deletion, and a change of"
+            " the e-mail address that was cancelled or replaced is gone."
+        )

@@ -5,9 +5,9 @@ proves to read the address's e-mail sets the password. An account that nobody ve
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from events.auth import (
     AccountDeletionRequested,
@@ -56,6 +56,8 @@ class User:
     """For the user; empty if the account is not suspended."""
     has_password: bool = True
     """False for an account that a provider's sign-in created, until its user sets a password. Its hash is then of random bits."""
+    deletion_requested_at: datetime | None = None
+    """Null for a deletion that was requested before Capsule recorded it."""
 
     @classmethod
     def register(cls, email: Email, password_hash: str, now: datetime) -> tuple["User", Events]:
@@ -130,18 +132,23 @@ class User:
         self.suspended_at, self.suspension_reason, self.updated_at = None, "", now
         return (UserUnsuspended(user_id=self.id, at=now),)
 
+    @property
+    def deletion_id(self) -> UUID | None:
+        """The id of the requested deletion: another one after the account was restored and its deletion requested again."""
+        return None if self.deletes_at is None else uuid5(self.id, f"deletion at {self.deletes_at.astimezone(UTC).isoformat()}")
+
     def request_deletion(self, grace: timedelta, now: datetime) -> Events:
         """Delete the account after a grace period. A second request does not prolong it."""
         if self.deletes_at is not None:
             return ()
-        self.deletes_at, self.updated_at = now + grace, now
+        self.deletes_at, self.deletion_requested_at, self.updated_at = now + grace, now, now
         return (AccountDeletionRequested(user_id=self.id, email=self.email, deletes_at=self.deletes_at, at=now),)
 
     def restore(self, now: datetime) -> Events:
         """Keep an account that was to be deleted. Idempotent."""
         if self.deletes_at is None:
             return ()
-        self.deletes_at, self.updated_at = None, now
+        self.deletes_at, self.deletion_requested_at, self.updated_at = None, None, now
         return (AccountRestored(user_id=self.id, email=self.email, at=now),)
 
     def delete(self, now: datetime) -> Events:

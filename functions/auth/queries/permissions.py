@@ -10,7 +10,13 @@ class ListPermissions(Model):
     pass
 
 
-@query(http="GET /v1/me/permissions", allow=OWN_ACCOUNT, cache=Cache(60, purged_by=(TeamChanged, TeamDeleted)), allows_service_accounts=True)
+@query(
+    http="GET /v1/me/permissions",
+    allow=OWN_ACCOUNT,
+    cache=Cache(60, purged_by=(TeamChanged, TeamDeleted)),
+    allows_service_accounts=True,
+    needs_scope=False,
+)
 async def permissions(request: ListPermissions, teams: Teams, accounts: ServiceAccounts, caller: Caller) -> Page[TeamPermissionsView]:
     if caller.is_service_account:
         account = await accounts.find(caller.user_id)

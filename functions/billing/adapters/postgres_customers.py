@@ -5,8 +5,11 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg.rows import class_row, dict_row
+from psycopg import AsyncCursor
+from psycopg.rows import RowMaker, dict_row
+from psycopg.types.json import Jsonb
 
+from functions.billing.domain.billing_details import BillingDetails
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.plans import Entitlements, Meter, Plan, Price, Tier
@@ -14,7 +17,20 @@ from functions.runtime.storage.database import Database
 
 PLAN: LiteralString = """code, version, name, fee_minor, currency, applications, memory_mib
     FROM plans JOIN entitlements ON (plan_code, plan_version) = (code, version)"""
-CUSTOMER: LiteralString = "id, user_id, email, created_at, provider_id, payment_method, account_refusal_reason, deleted_at, closed_at"
+CUSTOMER: LiteralString = (
+    "id, user_id, email, created_at, provider_id, payment_method, account_refusal_reason, deleted_at, closed_at, billing_details"
+)
+
+
+def _customer_row(cursor: AsyncCursor[Any]) -> RowMaker[Customer]:
+    read = dict_row(cursor)
+
+    def make(values: Sequence[Any]) -> Customer:
+        row = read(values)
+        details = row.pop("billing_details")
+        return Customer(**row, billing_details=BillingDetails.of_json(details) if details else None)
+
+    return make
 
 
 class PostgresCustomers:
@@ -31,12 +47,12 @@ class PostgresCustomers:
             raise CustomerExists(str(customer.user_id))
 
     async def get_by_user(self, user_id: UUID) -> Customer | None:
-        async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
+        async with self._database.connection.cursor(row_factory=_customer_row) as cursor:
             await cursor.execute(f"SELECT {CUSTOMER} FROM customers WHERE user_id = %s", (user_id,))
             return await cursor.fetchone()
 
     async def get(self, customer_id: UUID) -> Customer:
-        async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
+        async with self._database.connection.cursor(row_factory=_customer_row) as cursor:
             await cursor.execute(f"SELECT {CUSTOMER} FROM customers WHERE id = %s", (customer_id,))
             customer = await cursor.fetchone()
         if customer is None:
@@ -59,6 +75,12 @@ class PostgresCustomers:
             "UPDATE customers SET payment_method = %s, version = version + 1 WHERE id = %s", (payment_method, customer_id)
         )
 
+    async def set_billing_details(self, customer_id: UUID, details: BillingDetails) -> None:
+        await self._database.connection.execute(
+            "UPDATE customers SET billing_details = %s, version = version + 1 WHERE id = %s AND closed_at IS NULL",
+            (Jsonb(details.to_json()), customer_id),
+        )
+
     async def set_email(self, user_id: UUID, email: str) -> bool:
         updated = await self._database.connection.execute(
             "UPDATE customers SET email = CASE WHEN closed_at IS NULL THEN %s ELSE email END, version = version + 1 WHERE user_id = %s",
@@ -72,7 +94,7 @@ class PostgresCustomers:
         )
 
     async def list_closing(self, before: datetime, limit: int) -> Sequence[Customer]:
-        async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
+        async with self._database.connection.cursor(row_factory=_customer_row) as cursor:
             await cursor.execute(
                 f"SELECT {CUSTOMER} FROM customers WHERE deleted_at < %s AND closed_at IS NULL ORDER BY deleted_at LIMIT %s", (before, limit)
             )
@@ -83,15 +105,15 @@ class PostgresCustomers:
         await connection.execute("DELETE FROM payment_method_changes WHERE customer_id = %s", (customer_id,))
         await connection.execute(
             """
-            UPDATE customers SET email = '', provider_id = NULL, payment_method = NULL, account_refusal_reason = NULL, closed_at = %s,
-                version = version + 1
+            UPDATE customers SET email = '', provider_id = NULL, payment_method = NULL, account_refusal_reason = NULL, billing_details = NULL,
+                closed_at = %s, version = version + 1
             WHERE id = %s AND closed_at IS NULL
             """,
             (at, customer_id),
         )
 
     async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:
-        async with self._database.connection.cursor(row_factory=class_row(Customer)) as cursor:
+        async with self._database.connection.cursor(row_factory=_customer_row) as cursor:
             await cursor.execute(
                 f"""
                 SELECT {CUSTOMER} FROM customers WHERE position(lower(%s) IN lower(email)) > 0 AND (%s::uuid IS NULL OR id < %s)

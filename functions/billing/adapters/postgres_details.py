@@ -76,7 +76,8 @@ class PostgresApplications:
         self._database = database
 
     async def save(self, application: Application) -> None:
-        await self._database.connection.execute(
+        """Sent with the next statement or the commit: the conflict target leaves nothing that could fail."""
+        self._database.connection.queue(
             """
             INSERT INTO applications AS stored (id, name, updated_at, is_deleted) VALUES (%s, %s, %s, %s)
             ON CONFLICT (id) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at, is_deleted = excluded.is_deleted

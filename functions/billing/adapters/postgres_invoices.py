@@ -6,9 +6,11 @@ from uuid import UUID
 
 from psycopg import errors
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose, format_number
 from functions.billing.domain.money import Money
+from functions.billing.domain.parties import Parties
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Meter
 from functions.billing.domain.rejections import ChangeInProgress, InvoiceNotFound
@@ -16,7 +18,7 @@ from functions.kernel import Transient
 from functions.runtime.storage.database import Database
 
 INVOICE: LiteralString = """id, customer_id, subscription_id, purpose, plan_code, plan_version, status, number, currency, total_minor,
-    period_begin, period_end, created_at, issued_at, settled_at, buyer_email, version"""
+    period_begin, period_end, created_at, issued_at, settled_at, buyer_email, parties, version"""
 
 
 class PostgresInvoices:
@@ -28,7 +30,7 @@ class PostgresInvoices:
         try:
             async with connection.transaction():
                 await connection.execute(
-                    f"INSERT INTO invoices ({INVOICE}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                    f"INSERT INTO invoices ({INVOICE}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                     (
                         invoice.id,
                         invoice.customer_id,
@@ -46,6 +48,7 @@ class PostgresInvoices:
                         invoice.issued_at,
                         invoice.settled_at,
                         invoice.buyer_email,
+                        _stored_parties(invoice),
                         invoice.version,
                     ),
                 )
@@ -136,7 +139,7 @@ class PostgresInvoices:
 
     async def save(self, invoice: Invoice) -> None:
         updated = await self._database.connection.execute(
-            "UPDATE invoices SET status = %s, number = %s, issued_at = %s, settled_at = %s, buyer_email = %s, version = version + 1"
+            "UPDATE invoices SET status = %s, number = %s, issued_at = %s, settled_at = %s, buyer_email = %s, parties = %s, version = version + 1"
             " WHERE id = %s AND version = %s",
             (
                 invoice.status.value,
@@ -144,6 +147,7 @@ class PostgresInvoices:
                 invoice.issued_at,
                 invoice.settled_at,
                 invoice.buyer_email,
+                _stored_parties(invoice),
                 invoice.id,
                 invoice.version,
             ),
@@ -163,6 +167,10 @@ class PostgresInvoices:
         row = await cursor.fetchone()
         assert row is not None
         return format_number(series, row[0])
+
+
+def _stored_parties(invoice: Invoice) -> Jsonb | None:
+    return Jsonb(invoice.parties.to_json()) if invoice.parties else None
 
 
 def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
@@ -193,5 +201,6 @@ def _invoice(row: dict[str, Any], lines: list[dict[str, Any]]) -> Invoice:
         issued_at=row["issued_at"],
         settled_at=row["settled_at"],
         buyer_email=row["buyer_email"],
+        parties=Parties.of_json(row["parties"]) if row["parties"] else None,
         version=row["version"],
     )

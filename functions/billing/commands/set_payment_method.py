@@ -21,8 +21,9 @@ class SetPaymentMethod(OfTeam):
 
 
 class PaymentMethodAccepted(Model):
-    """GET /v1/billing/payment-method shows the outcome."""
+    """The operation shows the outcome, and so does GET /v1/billing/payment-method."""
 
+    operation_id: UUID
     change_id: UUID
     status: str
     payment_method: str
@@ -45,7 +46,7 @@ async def set_payment_method(
     change, events = PaymentMethodChange.request(subscriber.customer.id, request.payment_method, clock.now())
 
     await changes.add(change)
-    accepted = PaymentMethodAccepted(change_id=change.id, status=change.status.value, payment_method=change.payment_method)
+    accepted = PaymentMethodAccepted(operation_id=change.id, change_id=change.id, status=change.status.value, payment_method=change.payment_method)
     former = subscriber.customer.payment_method
     changed = Change({"payment_method": former}, {"payment_method": change.payment_method}, is_personal=True)
     return Done(accepted, *events, change=changed)

@@ -4,6 +4,7 @@ Upgrades start after their payment, downgrades when the paid period ends.
 """
 
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import Field
 
@@ -40,7 +41,9 @@ class Subscribe(OfTeam):
 
 
 class SubscriptionChangeAccepted(SubscriptionChangeView):
-    """GET /v1/billing/subscription shows the outcome of a `pending` change."""
+    """The operation is the payment that a `pending` change waits for; a scheduled change has none. GET /v1/billing/subscription has the outcome."""
+
+    operation_id: UUID | None = None
 
 
 @command(
@@ -104,4 +107,5 @@ async def subscribe(
     await invoices.add(invoice)
     payment, events = Payment.create(invoice, payment_method, now)
     await payments.add(payment)
-    return Done(SubscriptionChangeAccepted.pending(subscription, invoice), *events, change=change)
+    accepted = SubscriptionChangeAccepted.pending(subscription, invoice).model_copy(update={"operation_id": payment.id})
+    return Done(accepted, *events, change=change)

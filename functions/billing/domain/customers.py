@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from events.billing import CustomerCreated, PaymentAccountChanged
+from functions.billing.domain.billing_details import BillingDetails
 from functions.kernel import Event, Events, new_id
 
 MAX_DETAIL_LENGTH = 500
@@ -55,6 +56,8 @@ class Customer:
     """When the user was deleted."""
     closed_at: datetime | None = None
     """When the data was erased."""
+    billing_details: BillingDetails | None = None
+    """For invoices to come."""
 
     @classmethod
     def create(cls, user_id: UUID, email: str, plan_code: str, at: datetime) -> tuple["Customer", Events]:

@@ -17,6 +17,7 @@ from uuid import UUID
 from events.billing import InvoiceIssued, InvoiceVoided
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.money import Money
+from functions.billing.domain.parties import Parties, Seller
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Meter, Plan
 from functions.kernel import Events, new_id
@@ -80,6 +81,8 @@ class Invoice:
     settled_at: datetime | None = None
     buyer_email: str | None = None
     """The customer's address when the invoice was issued."""
+    parties: Parties | None = None
+    """As they were then; None for invoices of former versions."""
     version: int = 1
 
     @classmethod
@@ -89,10 +92,11 @@ class Invoice:
         total = reduce(add, (line.amount for line in lines), Money.zero(plan.fee.currency))
         return cls(new_id(), customer_id, subscription_id, purpose, plan.code, plan.version, tuple(lines), total, period, now)
 
-    def issue(self, number: str, customer: Customer, now: datetime) -> Events:
+    def issue(self, number: str, customer: Customer, seller: Seller, now: datetime) -> Events:
         if self.status is not InvoiceStatus.DRAFT:
             raise ValueError(f"invoice {self.id} is {self.status}, not a draft")
         self.status, self.number, self.issued_at, self.buyer_email = InvoiceStatus.OPEN, number, now, customer.email
+        self.parties = seller.parties(customer.billing_details)
         return (
             InvoiceIssued(
                 invoice_id=self.id,

@@ -52,7 +52,7 @@ class InvoiceNotFound(NotFound):
 
 
 class OperationNotFound(NotFound):
-    """There is no payment or refund with this id, or you have no access to it. Use the operationId of the response 202."""
+    """There is no operation of billing with this id, or you have no access to it. Use the operationId of the response 202."""
 
 
 class CreditNoteNotFound(NotFound):
@@ -81,3 +81,7 @@ class InvalidWebhook(Rejection):
     """The webhook's signature is valid, but its body is not an event of Stripe."""
 
     status = 400
+
+
+class InvalidBillingDetails(Invalid):
+    """The name, address or VAT number cannot be on an invoice."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
+from functions.billing.domain.billing_details import BillingDetails
 from functions.billing.domain.disputes import Dispute, DisputeStatus
 from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, LineKind, Purpose
 from functions.billing.domain.money import Money
@@ -23,6 +24,19 @@ class Amount(Model):
     @classmethod
     def of(cls, money: Money) -> Self:
         return cls(amount=money.amount, currency=money.currency)
+
+
+class BillingDetailsView(Model):
+    """`country`: ISO 3166-1 alpha-2. `vat_id`: of a business, with its country."""
+
+    name: str
+    address: list[str]
+    country: str
+    vat_id: str | None
+
+    @classmethod
+    def of(cls, details: BillingDetails) -> Self:
+        return cls(name=details.name, address=list(details.address), country=details.country, vat_id=details.vat_id)
 
 
 class PeriodView(Model):

@@ -8,6 +8,7 @@ from events.billing import InvoiceIssued, PaymentAccountChanged, PaymentFailed, 
 from functions.billing.domain.customers import AccountStatus
 from functions.billing.domain.invoices import InvoiceStatus, invoice_series
 from functions.billing.domain.ledger import Transaction, TransactionKind
+from functions.billing.domain.parties import Seller
 from functions.billing.domain.payments import PaymentRequested, PaymentRetryRequested, PaymentStatus
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.settlement import apply_decline, apply_success, reactivate
@@ -25,6 +26,7 @@ async def on_payment_requested(
     plans: Plans,
     invoices: Invoices,
     ledger: Ledger,
+    seller: Seller,
     provider: PaymentProvider,
     clock: Clock,
     work: Work,
@@ -58,7 +60,7 @@ async def on_payment_requested(
         payment.settle(result, now)
         if payment.status is PaymentStatus.SUCCEEDED:
             if invoice.status is InvoiceStatus.DRAFT:
-                record.emit(*invoice.issue(await invoices.reserve_number(invoice_series(now)), customer, now))
+                record.emit(*invoice.issue(await invoices.reserve_number(invoice_series(now)), customer, seller, now))
                 await ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
             await ledger.post(Transaction.of(TransactionKind.PAYMENT_RECEIVED, payment.id, customer.id, payment.amount, now))
             apply_success(invoice, subscription, now)

@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from functions.billing.domain.applications import Application
+from functions.billing.domain.billing_details import BillingDetails
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.payment_methods import PaymentMethodChange
 from functions.billing.domain.periods import Period
@@ -38,6 +39,8 @@ class Customers(Protocol):
         ...
 
     async def set_payment_method(self, customer_id: UUID, payment_method: str) -> None: ...
+
+    async def set_billing_details(self, customer_id: UUID, details: BillingDetails) -> None: ...
 
     async def set_email(self, user_id: UUID, email: str) -> bool:
         """Replace the address; a closed customer has none. Returns False if the user is not a customer."""

@@ -6,7 +6,7 @@ from uuid import UUID
 from functions.billing.domain.ledger import Account
 from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
 from functions.billing.domain.team import OfTeam
-from functions.billing.domain.views import Amount
+from functions.billing.domain.views import Amount, BillingDetailsView
 from functions.billing.ports import Ledger, Plans, Subscribers
 from functions.billing.services.access_control import AccessControl
 from functions.kernel import Model, Permission, Permit, query
@@ -33,6 +33,8 @@ class CustomerView(Model):
     """One per currency, from the ledger. A negative amount is a balance in the customer's favour."""
     payment_account: str
     """State of the account at the payment provider: `opened`, `pending` or `refused` (paid plans are then not available)."""
+    billing_details: BillingDetailsView | None
+    """On invoices to come; null: they show the e-mail address only."""
 
 
 @query(http="GET /v1/billing/customer", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound])
@@ -52,4 +54,5 @@ async def customer(
         created_at=customer.created_at,
         owes=owes,
         payment_account=customer.account,
+        billing_details=BillingDetailsView.of(customer.billing_details) if customer.billing_details else None,
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 from functions.billing.domain.credit_notes import credited_amount
 from functions.billing.domain.payments import PaymentStatus
 from functions.billing.domain.periods import Period
-from functions.billing.domain.views import Amount, InvoiceLineView, InvoiceSummaryView
+from functions.billing.domain.views import Amount, BillingDetailsView, InvoiceLineView, InvoiceSummaryView
 from functions.billing.ports import CreditNotes, Customers, Invoices, Payments, Subscriptions, Usage
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Model, query
 
@@ -28,10 +28,12 @@ class ExportedCustomerView(Model):
     created_at: datetime
     payment_account: str
     payment_method: str | None
+    billing_details: BillingDetailsView | None
 
 
 class ExportedInvoiceView(InvoiceSummaryView):
     buyer_email: str | None
+    buyer: BillingDetailsView | None
     lines: list[InvoiceLineView]
 
 
@@ -83,6 +85,7 @@ async def export(
         ExportedInvoiceView(
             **InvoiceSummaryView.of(each, credited_amount(await credit_notes.list_for_invoice(each.id))).model_dump(),
             buyer_email=each.buyer_email,
+            buyer=BillingDetailsView.of(each.parties.buyer) if each.parties and each.parties.buyer else None,
             lines=[InvoiceLineView.of(line) for line in each.lines],
         )
         for each in await invoices.list_issued(customer.id, before=None, limit=MAX_ROWS)
@@ -94,6 +97,7 @@ async def export(
             created_at=customer.created_at,
             payment_account=customer.account,
             payment_method=customer.payment_method,
+            billing_details=BillingDetailsView.of(customer.billing_details) if customer.billing_details else None,
         ),
         plan=subscription.plan_code if subscription else None,
         invoices=issued,

@@ -1,4 +1,4 @@
-"""Show a payment or refund that a command started."""
+"""Show an operation of billing: a payment, a refund and so on."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from functions.kernel import Model, Permission, Permit, query
 
 class ShowBillingOperation(Model):
     operation_id: UUID
-    """From the response 202: the id of the payment or of the credit note."""
+    """`operationId` of the response 202: the id of the payment, the credit note, or the change of the payment method."""
 
 
 @query(http="GET /v1/operations/billing/{operation_id}", permission=Permission.BILLING_READ, rejects=[OperationNotFound])

@@ -1,4 +1,4 @@
-"""Stream the progress of a payment or refund.
+"""Stream the progress of an operation of billing.
 
 Each event is the whole operation. The stream ends with the operation; `Last-Event-ID` continues it.
 """

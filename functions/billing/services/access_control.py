@@ -14,4 +14,4 @@ class AccessControl:
     async def to_team(self, permit: Permit, team_id: UUID | None) -> TeamAccess:
         """None: the personal team, or that of a service account. Raises TeamNotFound, and Forbidden for a member without the permission."""
         team_id = team_id or permit.caller.default_team_id
-        return check_team(permit, await self._memberships.find(team_id, permit.caller.user_id), TeamNotFound())
+        return check_team(permit, await self._memberships.find(team_id, permit.caller.user_id), TeamNotFound(), foreign_id=team_id)

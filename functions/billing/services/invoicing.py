@@ -10,6 +10,7 @@ from functions.billing.domain.charges import credit_lines, served_lines
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, InvoiceLine, Purpose, invoice_series
 from functions.billing.domain.ledger import Transaction, TransactionKind
+from functions.billing.domain.parties import Seller
 from functions.billing.domain.payments import MIN_CHARGE_MINOR
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Plan
@@ -29,6 +30,7 @@ class Invoicing:
     plans: Plans
     rated_periods: RatedPeriods
     usage: Usage
+    seller: Seller
 
     async def end_period(self, subscription: Subscription, period: Period, plan: Plan) -> None:
         """Record that `plan` rates the usage of an ended period. A period without a length has no usage."""
@@ -53,7 +55,7 @@ class Invoicing:
             await self.rated_periods.save(rated)
         if not is_issued:
             return ()
-        events = invoice.issue(await self.invoices.reserve_number(invoice_series(now)), customer, now)
+        events = invoice.issue(await self.invoices.reserve_number(invoice_series(now)), customer, self.seller, now)
         await self.invoices.add(invoice)
         await self.ledger.post(Transaction.of(TransactionKind.INVOICE_ISSUED, invoice.id, customer.id, invoice.total, now))
         return events

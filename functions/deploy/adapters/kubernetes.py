@@ -14,10 +14,14 @@ from functions.deploy.adapters.kubernetes_errors import AlreadyExists, NotFound
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.function_instances import SERVICE, FunctionService, read_functions
+from functions.deploy.domain.inspection import Outcome
+from functions.deploy.domain.inspection_readings import read_inspection_job
 from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
+from functions.deploy.domain.tenancy import PLATFORM
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.runtime.storage.external_call import external_call
 
@@ -69,9 +73,19 @@ class KubernetesCluster(KubernetesClient):
         return []
 
     @external_call
+    async def list_functions(self) -> list[FunctionService]:
+        return await asyncio.to_thread(self._list_functions)
+
+    @external_call
     async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
         with suppress(NotFound):
             return await asyncio.to_thread(self._observe_run, namespace, job)
+        return None
+
+    @external_call
+    async def observe_inspection(self, namespace: str, job: str) -> Outcome | None:
+        with suppress(NotFound):
+            return await asyncio.to_thread(self._observe_inspection, namespace, job)
         return None
 
     @external_call
@@ -212,9 +226,18 @@ class KubernetesCluster(KubernetesClient):
             return read_instances(pods["items"], revision) or observation
         return observation
 
+    def _list_functions(self) -> list[FunctionService]:
+        services = self._call(self._custom().list_namespaced_custom_object, **SERVING, namespace=PLATFORM, plural="services")
+        pods = self._call(self._core().list_namespaced_pod, PLATFORM, label_selector=SERVICE)
+        return read_functions(services["items"], pods["items"])
+
     def _observe_run(self, namespace: str, name: str) -> RunOutcome | None:
         job = self._within(namespace, self._batch().read_namespaced_job, name, namespace)
         return read_run(job, self._pods_of_job(namespace, name))
+
+    def _observe_inspection(self, namespace: str, name: str) -> Outcome | None:
+        job = self._within(namespace, self._batch().read_namespaced_job, name, namespace)
+        return read_inspection_job(job, self._pods_of_job(namespace, name))
 
     def _pods_of_job(self, namespace: str, name: str) -> Any:
         return self._within(namespace, self._core().list_namespaced_pod, namespace, label_selector=f"job-name={name}")["items"]

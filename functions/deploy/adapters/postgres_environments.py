@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS, Environment, Size
+from functions.deploy.domain.maintenance import Maintenance
 from functions.deploy.domain.rejections import EnvironmentNameTaken, EnvironmentNotFound
 from functions.deploy.domain.standing import Restriction
 from functions.runtime.storage.database import Database
@@ -18,6 +19,7 @@ from functions.runtime.storage.database import Database
 STORED = (
     *("created_at", "min_scale", "max_scale", "memory_mib", "cpu_millis"),
     *("observation_seconds", "deleted_at", "stopped_at", "paused_at", "pause_reason"),
+    *("maintenance_started_at", "maintenance_message", "maintenance_retry_after_seconds"),
 )
 COLUMNS = ", ".join(("application_id", "name", *STORED))
 VALUES = ", ".join(f"%({name})s" for name in ("application_id", "name", *STORED))
@@ -56,6 +58,8 @@ class PostgresEnvironments:
 
     async def _write(self, environment: Environment, condition: str) -> bool:
         row = asdict(environment)
+        maintenance = row.pop("maintenance") or {}
+        row |= {f"maintenance_{name}": maintenance.get(name) for name in ("started_at", "message", "retry_after_seconds")}
         cursor = await self._database.connection.execute(
             f"INSERT INTO environments ({COLUMNS}) VALUES ({VALUES}) ON CONFLICT (application_id, name) DO UPDATE SET {UPDATES} {condition}",
             {**row, **row.pop("size")},
@@ -105,4 +109,6 @@ class PostgresConfigurations:
 def _read_environment(row: dict[str, Any]) -> Environment:
     size = Size(*(row.pop(name) for name in ("min_scale", "max_scale", "memory_mib", "cpu_millis")))
     reason = row.pop("pause_reason")
-    return Environment(**row, size=size, pause_reason=Restriction(reason) if reason else None)
+    started_at, message, retry_after_seconds = (row.pop(f"maintenance_{name}") for name in ("started_at", "message", "retry_after_seconds"))
+    maintenance = Maintenance(started_at, message, retry_after_seconds) if started_at else None
+    return Environment(**row, size=size, maintenance=maintenance, pause_reason=Restriction(reason) if reason else None)

@@ -73,8 +73,8 @@ class PostgresQuotas:
         return await self._read(user_id)
 
     async def lock(self, user_id: UUID) -> Quota | None:
-        """Locks in a statement of its own: the next one sees what the former holder of the lock has committed."""
-        await self._database.connection.execute("SELECT FROM quotas WHERE user_id = %s FOR UPDATE", (user_id,))
+        """Locks in a statement of its own, sent with the next one: that sees what the former holder of the lock has committed."""
+        self._database.connection.queue("SELECT FROM quotas WHERE user_id = %s FOR UPDATE", (user_id,))
         return await self._read(user_id)
 
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:

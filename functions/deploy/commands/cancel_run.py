@@ -20,6 +20,8 @@ class CancelRun(Model):
 
 class RunCancellationAccepted(Model):
     id: UUID
+    operation_id: UUID
+    """The id of the command."""
     status: RunStatus
 
 
@@ -40,4 +42,4 @@ async def cancel_run(
     events = run.cancel(clock.now())
     await runs.save(run)
 
-    return Done(RunCancellationAccepted(id=run.id, status=run.status), *events)
+    return Done(RunCancellationAccepted(id=run.id, operation_id=run.id, status=run.status), *events)

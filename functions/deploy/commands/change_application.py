@@ -42,6 +42,8 @@ class ChangeApplication(Model):
     """HTTP path that returns 2xx or 3xx when an instance is healthy."""
     port: Int32 | None = None
     """The port that the application listens on, if it does not read PORT. Default: that of capsule.toml or the image, else 8080."""
+    waking_page: bool | None = None
+    """Show a page to a browser that waits for the first instance. Default: its request waits. On one machine only."""
 
 
 @command(

@@ -48,6 +48,7 @@ class CreateApplication(Model):
     release_command: Text | None = None
     health_path: Text | None = None
     port: Int32 | None = None
+    waking_page: bool | None = None
     team_id: UUID | None = None
     """The team that owns it. Default: your personal team."""
 
@@ -66,7 +67,7 @@ class CreatedApplicationView(ApplicationSettingsView):
         *(ApplicationQuotaExceeded, ApplicationNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted, TeamNotFound),
     ],
     emits=[ApplicationCreated],
-    scale=Scale(max=10, concurrency=64, pool=4),
+    scale=Scale(max=10, concurrency=64, pool=4, batch=16),
 )
 async def create_application(
     request: CreateApplication,

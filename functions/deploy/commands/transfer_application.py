@@ -4,6 +4,8 @@ Its releases, configuration, logs and alerts go with it. Needs `app.delete` here
 quota must have room. What is used from now on is on the bills of the other team.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from events.deploy import AccountReviewRequested, ApplicationTransferred
@@ -22,7 +24,16 @@ from functions.deploy.domain.rejections import (
 from functions.deploy.ports import Applications, Environments, Quotas
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import review_events
-from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Rejection, command
+
+
+@contextmanager
+def naming(team: str) -> Iterator[None]:
+    """Say in a rejection of the body which of the two teams it is about."""
+    try:
+        yield
+    except Rejection as rejection:
+        raise type(rejection)(f"{team}: {rejection.detail}", errors=rejection.errors) from rejection
 
 
 class TransferApplication(Model):
@@ -64,11 +75,14 @@ async def transfer_application(
             raise ApplicationIsPaused
         await quotas.grant(Quota.default(target.team_id, now))
         own, other = await quotas.lock_both(former, target.team_id)
+        names = await control.names([former, target.team_id])
         if own is not None:
-            own.check_work(is_growth=False)
+            with naming(names[former]):
+                own.check_work(is_growth=False)
         assert other is not None, "it was granted above"
-        other.check_work(is_growth=True)
-        other.check_room(await quotas.reserved_memory(application.id))
+        with naming(names[target.team_id]):
+            other.check_work(is_growth=True)
+            other.check_room(await quotas.reserved_memory(application.id))
         await applications.transfer(application, former)
         events = (*events, *await review_events(quotas, former))
 

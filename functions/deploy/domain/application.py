@@ -118,6 +118,8 @@ class Application:
         if (self.repository is None) == (self.image is None):
             problem = "is not set" if self.image is None else "is set too"
             raise InvalidSettings.of([FieldError("/repository", f"an application has a repository or an image: the other one {problem}")])
+        if self.image is None:
+            self.settings.check_release_command()
         if self.image is not None and self.settings != self.settings.of_image():
             names = {"branch": "branch", "directory": "directory", "builder": "builder", "build_command": "buildCommand"}
             defaults = ApplicationSettings()

@@ -5,6 +5,7 @@ which take precedence over what the builder detects.
 """
 
 import re
+import shlex
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
@@ -50,6 +51,8 @@ class ApplicationSettings:
     """HTTP path that answers 2xx or 3xx when an instance is healthy."""
     port: int | None = None
     """The port that the application listens on; it finds the number in PORT. None: that of capsule.toml or the image, else 8080."""
+    waking_page: bool = False
+    """Whether a browser that waits for the first instance gets a page that loads itself again. False: its request waits, as every other does."""
 
     def __post_init__(self) -> None:
         errors = [*self._branch_faults(), *self._directory_faults(), *self._command_faults()]
@@ -70,11 +73,24 @@ class ApplicationSettings:
             fields["builder"] = Builder(builder)
         else:
             fields.pop("builder", None)
+        if fields.get("waking_page") is None:
+            fields.pop("waking_page", None)
         return cls(**fields)
 
     def of_image(self) -> Self:
         """Return the settings that an application with an image keeps: those that a build from source reads are cleared."""
         return replace(self, branch=None, directory=None, builder=Builder.AUTO, build_command=None)
+
+    def check_release_command(self) -> None:
+        """Refuse a command that a build would refuse: its line in the image is longer by `exec` and the change to the base directory.
+
+        Not part of every value: former releases have stored longer ones. Raises InvalidSettings.
+        """
+        prefix = f"cd {shlex.quote(self.directory)} && exec " if self.directory else "exec "
+        limit = MAX_COMMAND_LENGTH - len(prefix)
+        if self.release_command is not None and len(self.release_command) > limit:
+            detail = f"release command: use 1–{limit} characters, or put it into a script of the repository and name the script"
+            raise InvalidSettings.of([FieldError("/releaseCommand", detail)])
 
     def _branch_faults(self) -> list[FieldError]:
         try:

@@ -23,6 +23,8 @@ class SettingsFields(Model):
     release_command: str | None
     health_path: str | None
     port: int | None
+    waking_page: bool
+    """Whether a browser that waits for the first instance gets a page that loads itself again."""
 
 
 class ApplicationSettingsView(SettingsFields):

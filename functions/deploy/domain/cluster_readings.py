@@ -24,6 +24,7 @@ from functions.deploy.domain.exits import (
     read_exit_at_start,
     with_cause,
 )
+from functions.deploy.domain.hidden_services import PUBLIC_URL
 from functions.deploy.domain.manifests import DEPLOYMENT
 from functions.deploy.domain.observation import (
     BuildJobFailed,
@@ -65,10 +66,10 @@ IMAGE_NOT_KEPT_DETAIL = "The image of this release is no longer stored. Deploy i
 def read_build_job(job: Object, pods: Iterable[Object]) -> BuildJobSucceeded | BuildJobFailed | None:
     """Read the outcome of a build Job. Its termination message comes from tenant code: only its form is trusted."""
     pods = list(pods)
-    report = _termination_report(pods)
-    if _true_condition(job, "Complete"):
+    report = termination_report(pods)
+    if true_condition(job, "Complete"):
         return replace(_read_success(report, _requested_image(job)), host_keys=_learned_host_keys(pods))
-    if failed := _true_condition(job, "Failed"):
+    if failed := true_condition(job, "Failed"):
         if failed.get("reason") == "DeadlineExceeded":
             return BuildJobFailed(reasons.TIMED_OUT, "The build exceeded its time limit and was stopped.")
         failure = _read_failure(report, failed, next(iter(_terminated_containers(pods)), {}))
@@ -91,9 +92,9 @@ def _learned_host_keys(pods: Iterable[Object]) -> tuple[HostKey, ...]:
 
 def read_release_job(job: Object, pods: Iterable[Object]) -> ReleasePhaseSucceeded | ReleasePhaseFailed | None:
     """Read the outcome of a release phase. The detail of a failure is the end of its log."""
-    if _true_condition(job, "Complete"):
+    if true_condition(job, "Complete"):
         return ReleasePhaseSucceeded()
-    if failed := _true_condition(job, "Failed"):
+    if failed := true_condition(job, "Failed"):
         if failed.get("reason") == "DeadlineExceeded":
             return ReleasePhaseFailed("The release command exceeded its time limit and was stopped.")
         last = next(iter(_terminated_containers(pods)), {})
@@ -114,7 +115,7 @@ def read_instances(pods: Iterable[Object], revision: Object | None = None) -> Se
     The restart count shows an exit between two observations. An instance that exited before the revision was ready and
     has run since then counts as healthy.
     """
-    ready_at = str((_true_condition(revision or {}, "ResourcesAvailable") or {}).get("lastTransitionTime", ""))
+    ready_at = str((true_condition(revision or {}, "ResourcesAvailable") or {}).get("lastTransitionTime", ""))
     for pod in pods:
         for container in pod.get("status", {}).get("containerStatuses", []):
             last = container.get("lastState", {}).get("terminated") or container.get("state", {}).get("terminated")
@@ -146,17 +147,23 @@ def read_service(
     ready = _condition(service, "Ready")
     if ready.get("status") == "True":
         newest_is_ready = status.get("latestReadyRevisionName") == status.get("latestCreatedRevisionName")
-        return ServiceReady(status["url"], status.get("latestReadyRevisionName", "")) if newest_is_ready else None
+        return ServiceReady(_url_of(service), status.get("latestReadyRevisionName", "")) if newest_is_ready else None
     if ready.get("status") == "False":
         if pinned_revision and _has_traffic(service, pinned_revision):
-            return ServiceReady(status["url"], pinned_revision)
+            return ServiceReady(_url_of(service), pinned_revision)
         return _read_service_failure(ready, revision)
     return None
 
 
+def _url_of(service: Object) -> str:
+    """Return the application's address, also while maintenance hides it: Knative's own is one within the cluster then."""
+    url: str = (service["metadata"].get("annotations") or {}).get(PUBLIC_URL) or service["status"]["url"]
+    return url
+
+
 def _has_traffic(service: Object, revision: str) -> bool:
     routed = [each.get("revisionName") for each in service.get("status", {}).get("traffic", []) if each.get("percent")]
-    return routed == [revision] and _true_condition(service, "RoutesReady") is not None
+    return routed == [revision] and true_condition(service, "RoutesReady") is not None
 
 
 def _read_success(report: Mapping[str, Any], requested_image: str) -> BuildJobSucceeded | BuildJobFailed:
@@ -201,7 +208,7 @@ def _read_failure(report: Mapping[str, Any], failed: Mapping[str, Any], ended: M
     return BuildJobFailed(reasons.BUILD_FAILED, f"The build was stopped before it reported a result: {cause}.", is_interrupted=not report)
 
 
-def _termination_report(pods: Iterable[Object]) -> Mapping[str, Any]:
+def termination_report(pods: Iterable[Object]) -> Mapping[str, Any]:
     """The termination message of the container that ended last: the builder's JSON, or other text as `text`. Empty if
     there is none.
 
@@ -260,7 +267,7 @@ def _read_service_failure(ready: Mapping[str, Any], revision: Object | None) -> 
     return ServiceFailed(reasons.NOT_READY, message or "The new revision did not become ready.")
 
 
-def _true_condition(resource: Object, type: str) -> Mapping[str, Any] | None:
+def true_condition(resource: Object, type: str) -> Mapping[str, Any] | None:
     condition = _condition(resource, type)
     return condition if condition.get("status") == "True" else None
 

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from events.deploy import EnvironmentDeleted, EnvironmentPaused, EnvironmentResumed, EnvironmentStopped
+from events.deploy import EnvironmentDeleted, EnvironmentPaused, EnvironmentResumed, EnvironmentStopped, MaintenanceEnded, MaintenanceStarted
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.application_settings import ApplicationSettings
+from functions.deploy.domain.maintenance import Maintenance
 from functions.deploy.domain.names import PRODUCTION, STAGING
 from functions.deploy.domain.rejections import InvalidScale
 from functions.deploy.domain.standing import Restriction
@@ -109,6 +110,8 @@ class Environment:
     paused_at: datetime | None = None
     """Since when it runs nothing because its account is restricted."""
     pause_reason: Restriction | None = None
+    maintenance: Maintenance | None = None
+    """What visitors get instead of the application. It stays through releases, a stop and a start."""
 
     @property
     def is_stopped(self) -> bool:
@@ -150,6 +153,22 @@ class Environment:
             return ()
         self.paused_at = self.pause_reason = None
         return (EnvironmentResumed(**self._names(application), at=at),)
+
+    def start_maintenance(self, application: Application, message: str | None, retry_after_seconds: int, at: datetime) -> Events:
+        """Show visitors a page until `end_maintenance`, or another page from now on. Idempotent. Raises InvalidMaintenance."""
+        maintenance = Maintenance(self.maintenance.started_at if self.maintenance else at, message, retry_after_seconds)
+        if maintenance.says_the_same_as(self.maintenance):
+            return ()
+        self.maintenance = maintenance
+        started = MaintenanceStarted(**self._names(application), message=message, retry_after_seconds=retry_after_seconds, at=at)
+        return (started,)
+
+    def end_maintenance(self, application: Application, at: datetime) -> Events:
+        """Idempotent."""
+        if self.maintenance is None:
+            return ()
+        self.maintenance = None
+        return (MaintenanceEnded(**self._names(application), at=at),)
 
     def _names(self, application: Application) -> dict[str, Any]:
         return {"application_id": application.id, "user_id": application.user_id, "application": application.name, "environment": self.name}

@@ -20,6 +20,8 @@ TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 DEFAULT_REGISTRY = "docker.io"
 DEFAULT_PORT = 443
+MIN_DOCKER_HUB_NAME = 2
+"""docs.docker.com/docker-hub/repos/create: "between 2 and 255 characters". Other registries may have shorter ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class ImageReference:
             raise _invalid(text, "names have lower-case letters and digits")
         if colon and not TAG.fullmatch(tag):
             raise _invalid(text, f'"{tag}" is not a tag')
+        if registry is None and len(path.rpartition("/")[2]) < MIN_DOCKER_HUB_NAME:
+            raise _invalid(text, f"names at Docker Hub have at least {MIN_DOCKER_HUB_NAME} characters")
         if registry is None:
             return cls(text, DEFAULT_REGISTRY, DEFAULT_PORT)
         return cls(text, registry["host"].lower(), int(registry["port"] or DEFAULT_PORT))

@@ -28,11 +28,8 @@ RUN = "capsule.dev/run"
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
 AWAIT_CLIENT = 'IFS= read -r _ && exec sh -c "$0"'
 """The shell script of an attachable command: `read` takes the line and not a byte more (POSIX, read)."""
-STOPPED = "capsule.dev/stopped"
-STOPPED_BY_USER = "true"
-"""Other values are restrictions of the account."""
-VISIBILITY = "networking.knative.dev/visibility"
-"""Knative's label for a Service without a public address: "cluster-local"."""
+WAKING_PAGE = "capsule.dev/waking-page"
+"""Annotation that only the one-machine Knative reads: a browser that waits for the first instance gets a page meanwhile."""
 RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.dev/config-version"
 SERVING_PATH = "capsule.dev/serving-path"
 """Annotation of a revision without a health path. On one machine its first instance must answer this path with a status
@@ -122,6 +119,7 @@ def service(
             "name": service_of(application, environment),
             "namespace": namespace_of(application),
             "labels": {**shared, MANAGED: "true", COLLECT: "true", COMPONENT: "web"},
+            **({"annotations": {WAKING_PAGE: "true"}} if terms.settings.waking_page else {}),
         },
         "spec": {
             "template": {
@@ -160,20 +158,6 @@ def pin_traffic(service: Manifest, revision: str) -> Manifest:
     """Return the Service with all traffic on an existing revision. It gets the traffic at once, without waiting for a
     new revision."""
     return {**service, "spec": {**service["spec"], "traffic": [{"revisionName": revision, "latestRevision": False, "percent": 100}]}}
-
-
-def stop(service: Manifest, reason: str) -> Manifest:
-    """Return the Service of a stopped or paused environment: no address leads to it from outside, and it scales to zero.
-
-    The template changes only if the environment has minimum instances: another template creates a revision. The
-    one-machine Knative reads the annotation too: it ends the instances at once and answers 503 instead of 404.
-    """
-    stopped = copy.deepcopy(service)
-    metadata = stopped["metadata"]
-    metadata["annotations"] = {**metadata.get("annotations", {}), STOPPED: STOPPED_BY_USER if reason == "stopped" else reason}
-    metadata["labels"][VISIBILITY] = "cluster-local"
-    stopped["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"] = "0"
-    return stopped
 
 
 def release_job(

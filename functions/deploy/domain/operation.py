@@ -20,6 +20,8 @@ class OperationKind(StrEnum):
     APPLICATION_DELETION = "application-deletion"
     ENVIRONMENT_DELETION = "environment-deletion"
     STOP = "stop"
+    MAINTENANCE = "maintenance"
+    """Its start, a change or its end."""
 
 
 @dataclass(slots=True)

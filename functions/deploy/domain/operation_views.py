@@ -1,6 +1,5 @@
 """How the API shows what a command has started: a deployment, a one-off command or another operation of the cluster."""
 
-from datetime import datetime
 from typing import Self
 from uuid import UUID
 
@@ -21,27 +20,22 @@ TITLES = {
     OperationKind.APPLICATION_DELETION: "The application was not deleted",
     OperationKind.ENVIRONMENT_DELETION: "The environment was not deleted",
     OperationKind.STOP: "The environment was not stopped",
+    OperationKind.MAINTENANCE: "The maintenance page was not changed",
 }
 
 
+NOUNS = {OperationKind.STOP: "stop", OperationKind.MAINTENANCE: "change of maintenance"}
+"""Of what stays; the other operations are deletions."""
+
+
 class OperationView(OperationBase):
-    id: UUID
     kind: str
-    """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `environment-deletion` or
-    `application-deletion`."""
-    state: OperationState
+    """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `maintenance`, `environment-deletion`
+    or `application-deletion`."""
     status: str
     """The state in the words of the resource: a deployment is `building`, `observing`, `rolled-back` …"""
     application_id: UUID
     environment: str | None
-    summary: str
-    """One line for people."""
-    steps: list[OperationStepView]
-    resource: str | None
-    """The path of what the operation works on and of its result; null for what is deleted."""
-    problem: OperationProblem | None
-    requested_at: datetime
-    finished_at: datetime | None
 
     @classmethod
     def of_deployment(cls, deployment: Deployment) -> Self:
@@ -91,8 +85,7 @@ class OperationView(OperationBase):
     @classmethod
     def of_operation(cls, operation: Operation) -> Self:
         subject = operation.application if operation.environment is None else f"{operation.environment} of {operation.application}"
-        verb = "stop" if operation.kind is OperationKind.STOP else "deletion"
-        problem = None
+        noun, problem = NOUNS.get(operation.kind, "deletion"), None
         if operation.state is OperationState.FAILED:
             problem = OperationProblem(title=TITLES[operation.kind], detail=operation.error or "", reason=f"{operation.kind}-failed")
         step = OperationStepView(
@@ -102,7 +95,7 @@ class OperationView(OperationBase):
             attempts=operation.attempts,
             error=operation.error,
         )
-        is_kept = operation.kind is OperationKind.STOP
+        is_kept = operation.kind in NOUNS
         return cls(
             id=operation.id,
             kind=operation.kind,
@@ -110,7 +103,7 @@ class OperationView(OperationBase):
             status=operation.state,
             application_id=operation.application_id,
             environment=operation.environment,
-            summary=f"The {verb} of {subject} {'is running' if operation.state is OperationState.RUNNING else operation.state}.",
+            summary=f"The {noun} of {subject} {'is running' if operation.state is OperationState.RUNNING else operation.state}.",
             steps=[step],
             resource=f"/v1/apps/{operation.application_id}/environments" if is_kept else None,
             problem=problem,

@@ -119,6 +119,10 @@ class EnvironmentIsStopped(Conflict):
         return cls(f"Environment {environment} of {application} is stopped. Start it first.")
 
 
+class InvalidMaintenance(InvalidFields):
+    """Invalid maintenance page."""
+
+
 class EnvironmentNotStopped(Conflict):
     """The environment is not stopped."""
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from functions.deploy.domain import manifests
+from functions.deploy.domain import hidden_services, manifests
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.maintenance import Maintenance
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.names import secret_of
 from functions.deploy.domain.release import Release
@@ -24,10 +25,13 @@ class Rendering:
     """Of the application in this environment; empty: not known before it serves."""
     stop_reason: str | None = None
     """Why the environment runs nothing; None: it runs."""
+    maintenance: Maintenance | None = None
 
     def service(self) -> Manifest:
         service = self._running_service()
-        return service if self.stop_reason is None else manifests.stop(service, self.stop_reason)
+        if self.maintenance is not None:
+            service = hidden_services.show_maintenance(service, self.maintenance, self.url)
+        return service if self.stop_reason is None else hidden_services.stop(service, self.stop_reason)
 
     def _running_service(self) -> Manifest:
         return manifests.service(

@@ -1,8 +1,8 @@
 """The namespace of an application and its limits: no privileged pods, a quota of objects, traffic only from the
 ingress, no access to the cluster's API or to other tenants.
 
-The deploy context's service account has permissions only in these namespaces, through a RoleBinding in each. It cannot
-read or write in the platform's namespaces.
+The deploy context's service account has permissions only in these namespaces, through a RoleBinding in each. In the
+platform's namespace it may list Knative Services and pods, to tell where functions run, and nothing else.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """Resume stuck deployments, cancel commands without a client.
 
-Ends grace periods with a lost reminder, erases applications a week after their deletion, and runs the runtime's clean-up.
+Ends grace periods with a lost reminder and inspections whose end was not noticed, erases applications a week after their
+deletion, and runs the runtime's clean-up.
 """
 
 from datetime import timedelta
@@ -11,12 +12,15 @@ from events.deploy import (
     DeploymentReleaseStarted,
     DeploymentRequested,
     DeploymentRollbackStarted,
+    InspectionRequested,
     RunCancelled,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
+from functions.deploy.domain.inspection import KEPT
+from functions.deploy.domain.inspection import STUCK_AFTER as INSPECTION_STUCK_AFTER
 from functions.deploy.domain.run import CLIENT_TIMEOUT
-from functions.deploy.ports import Applications, Deployments, Housekeeping, Operations, Quotas, Runs
+from functions.deploy.ports import Applications, Deployments, Housekeeping, Inspections, Operations, Quotas, Runs
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
@@ -31,7 +35,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
     "*/10 * * * *",
     emits=[
         *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
-        *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled),
+        *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested),
     ],
 )
 async def housekeeping(
@@ -41,6 +45,7 @@ async def housekeeping(
     quotas: Quotas,
     operations: Operations,
     runs: Runs,
+    inspections: Inspections,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -48,12 +53,15 @@ async def housekeeping(
 
     async with work.reading():
         stuck = await deployments.list_stuck(due_before=clock.now() - STUCK_AFTER, limit=BATCH_SIZE)
+        overdue = await inspections.list_overdue(clock.now() - INSPECTION_STUCK_AFTER, BATCH_SIZE)
         to_pause = await quotas.list_to_pause(clock.now(), BATCH_SIZE)
 
     async with work.recording() as record:
         await runs.delete_before(clock.now() - RUN_RETENTION)
         await operations.delete_before(clock.now() - RUN_RETENTION)
         await applications.erase_deleted(clock.now() - DELETED_APPLICATION_RETENTION, BATCH_SIZE)
+        await inspections.delete_before(clock.now() - KEPT)
+        record.emit(*(InspectionRequested(inspection_id=each.id, user_id=each.team_id, at=each.requested_at) for each in overdue))
         for deployment in stuck:
             record.emit(*resent_events(deployment))
         record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))

@@ -7,6 +7,7 @@ from events.deploy import DeploymentFailed, DeploymentReleaseStarted
 from functions.deploy.domain.deployment import Status
 from functions.deploy.ports import Cluster, Deployments, Vault
 from functions.deploy.services.renderings import Renderings
+from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.deploy.services.transitions import fail_if_refused
 from functions.kernel import Clock, Work, effect
 
@@ -16,6 +17,7 @@ async def on_deployment_release_started(
     event: DeploymentReleaseStarted,
     deployments: Deployments,
     renderings: Renderings,
+    refresher: ServiceRefresher,
     vault: Vault,
     cluster: Cluster,
     clock: Clock,
@@ -27,5 +29,8 @@ async def on_deployment_release_started(
             return
         rendering = await renderings.read(deployment)
 
-    call = cluster.apply(*rendering.secrets(vault.open), rendering.service())
-    await fail_if_refused(call, deployment.id, deployments, clock, work)
+    async def release() -> None:
+        await cluster.apply(*rendering.secrets(vault.open), rendering.service())
+        await refresher.follow(rendering, work)
+
+    await fail_if_refused(release(), deployment.id, deployments, clock, work)

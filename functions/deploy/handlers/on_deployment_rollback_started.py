@@ -8,13 +8,20 @@ from events.deploy import DeploymentFailed, DeploymentRollbackStarted
 from functions.deploy.domain.deployment import Status
 from functions.deploy.ports import Cluster, Deployments
 from functions.deploy.services.renderings import Renderings
+from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.deploy.services.transitions import fail_if_refused
 from functions.kernel import Clock, Work, effect
 
 
 @effect(emits=[DeploymentFailed])
 async def on_deployment_rollback_started(
-    event: DeploymentRollbackStarted, deployments: Deployments, renderings: Renderings, cluster: Cluster, clock: Clock, work: Work
+    event: DeploymentRollbackStarted,
+    deployments: Deployments,
+    renderings: Renderings,
+    refresher: ServiceRefresher,
+    cluster: Cluster,
+    clock: Clock,
+    work: Work,
 ) -> None:
     async with work.reading():
         deployment = await deployments.get(event.deployment_id)
@@ -23,5 +30,9 @@ async def on_deployment_rollback_started(
         previous = await renderings.read_previous(deployment)
         assert previous is not None, "a rollback has a target"
 
-    call = cluster.replace_service(deployment.own_service, previous.service(), pinned_revision=previous.deployment.revision)
-    await fail_if_refused(call, deployment.id, deployments, clock, work)
+    async def roll_back() -> None:
+        pinned = previous.deployment.revision
+        await cluster.replace_service(deployment.own_service, previous.service(), pinned_revision=pinned)
+        await refresher.follow(previous, work, pinned_revision=pinned)
+
+    await fail_if_refused(roll_back(), deployment.id, deployments, clock, work)

@@ -1,4 +1,4 @@
-"""Observe the deployment or the run of a changed object.
+"""Observe what a changed object of the cluster belongs to.
 
 The event only triggers the observation: the object's state is read from the cluster.
 """
@@ -17,6 +17,7 @@ from events.deploy import (
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
+from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.kernel import Clock, Origin, Work, effect
@@ -36,12 +37,14 @@ async def on_object_updated(
     quotas: Quotas,
     accesses: RepositoryAccesses,
     runs: RunRecorder,
+    inspections: InspectionRecorder,
     cluster: Cluster,
     clock: Clock,
     work: Work,
 ) -> None:
-    if await runs.record(event.kind, event.namespace, event.name, work):
-        return
+    for recorder in (runs, inspections):
+        if await recorder.record(event.kind, event.namespace, event.name, work):
+            return
     async with work.reading():
         deployment = await deployments.find_by_object(event.kind, event.namespace, event.name)
     if deployment is None:

@@ -13,7 +13,7 @@ from functions.deploy.ports.stores import (
     RepositoryAccesses,
     Vault,
 )
-from functions.deploy.ports.work import Operations, Runs
+from functions.deploy.ports.work import Inspections, Operations, Runs
 from functions.kernel import Memberships
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Deployments",
     "Environments",
     "Housekeeping",
+    "Inspections",
     "Memberships",
     "Operations",
     "Quotas",

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from functions.deploy.domain.deployment import WatchedObject
+from functions.deploy.domain.function_instances import FunctionService
+from functions.deploy.domain.inspection import Outcome
 from functions.deploy.domain.instances import Instance
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.observation import Observation, ServiceFailed
@@ -43,8 +45,16 @@ class Cluster(Protocol):
         """The instances of a Service, oldest first; empty if nothing runs."""
         ...
 
+    async def list_functions(self) -> list[FunctionService]:
+        """The Services that carry the platform's functions, by name, with their instances."""
+        ...
+
     async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
         """The outcome of a one-off command; None while it runs, or if its Job does not exist."""
+        ...
+
+    async def observe_inspection(self, namespace: str, job: str) -> Outcome | None:
+        """The plan that the Job of an inspection has reported, or why it has none; None while it runs, or if it does not exist."""
         ...
 
     async def find_running_pod(self, namespace: str, job: str) -> str | None:

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from functions.deploy.domain.attach_ticket import AttachTicket
+from functions.deploy.domain.inspection import Inspection
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.run import Run
 
@@ -30,6 +31,34 @@ class Operations(Protocol):
     async def save(self, operation: Operation) -> None: ...
 
     async def delete_before(self, requested_before: datetime) -> None: ...
+
+
+class Inspections(Protocol):
+    """Inspections of repositories."""
+
+    async def add(self, inspection: Inspection) -> None: ...
+
+    async def find(self, inspection_id: UUID) -> Inspection | None:
+        """Read an inspection. Callers check the access to its team."""
+        ...
+
+    async def lock(self, inspection_id: UUID) -> Inspection | None:
+        """`find`, with the row locked until the transaction ends."""
+        ...
+
+    async def save(self, inspection: Inspection) -> None: ...
+
+    async def count(self, team_id: UUID, now: datetime) -> tuple[int, int]:
+        """Return how many inspections of the team run, and how many were requested in the last hour."""
+        ...
+
+    async def list_overdue(self, requested_before: datetime, limit: int) -> Sequence[Inspection]:
+        """Inspections that have not ended, the oldest first."""
+        ...
+
+    async def delete_before(self, requested_before: datetime) -> None:
+        """Delete those that have ended."""
+        ...
 
 
 class Runs(Protocol):

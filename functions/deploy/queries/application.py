@@ -5,6 +5,7 @@ from uuid import UUID
 
 from functions.deploy.domain.application_views import ApplicationSettingsView, settings_fields
 from functions.deploy.domain.deployment.summary import find_serving, summarize_environment
+from functions.deploy.domain.maintenance import MaintenanceView
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Environments
@@ -34,6 +35,8 @@ class DeployedEnvironmentView(Model):
     paused_at: datetime | None
     """Since when it is scaled to zero because the account is restricted."""
     pause_reason: str | None
+    maintenance: MaintenanceView | None
+    """What visitors get instead of the application; null: they reach it."""
     url: str | None
     release: int | None
     """The release that serves now, also while it is observed and after a rollback. Null: nothing serves."""
@@ -67,10 +70,13 @@ async def application(
         views.append(
             DeployedEnvironmentView(
                 name=environment.name,
-                summary=summarize_environment(serving, latest, stop_reason=environment.stop_reason),
+                summary=summarize_environment(
+                    serving, latest, stop_reason=environment.stop_reason, has_maintenance=environment.maintenance is not None
+                ),
                 stopped_at=environment.stopped_at,
                 paused_at=environment.paused_at,
                 pause_reason=environment.pause_reason,
+                maintenance=MaintenanceView.of(environment.maintenance),
                 url=serving.deployment.url if serving else None,
                 release=serving.deployment.release if serving else None,
                 commit=serving.deployment.commit if serving else None,

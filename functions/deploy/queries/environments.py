@@ -5,6 +5,7 @@ from uuid import UUID
 
 from functions.deploy.domain.deployment.summary import find_serving
 from functions.deploy.domain.environment import ObservationPolicy
+from functions.deploy.domain.maintenance import MaintenanceView
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Deployments, Environments
@@ -29,6 +30,8 @@ class EnvironmentView(Model):
     stopped_at: datetime | None
     paused_at: datetime | None
     pause_reason: str | None
+    maintenance: MaintenanceView | None
+    """What visitors get instead of the application; null: they reach it."""
     url: str | None
     release: int | None
     commit: str | None
@@ -65,6 +68,7 @@ async def environments(
                 stopped_at=each.stopped_at,
                 paused_at=each.paused_at,
                 pause_reason=each.pause_reason,
+                maintenance=MaintenanceView.of(each.maintenance),
                 url=serving.url if serving else None,
                 release=serving.release if serving else None,
                 commit=serving.commit if serving else None,

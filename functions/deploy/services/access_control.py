@@ -1,6 +1,6 @@
 """Checks what a caller may do in a team and with its applications."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
 from functions.deploy.domain.names import EnvironmentName
@@ -23,10 +23,14 @@ class AccessControl:
         self._applications = applications
         self._memberships = memberships
 
-    async def to_team(self, permit: Permit, team_id: UUID | None) -> TeamAccess:
-        """None: the personal team, or that of a service account. Raises TeamNotFound, and Forbidden for a member without the permission."""
+    async def to_team(self, permit: Permit, team_id: UUID | None, missing: Rejection | None = None) -> TeamAccess:
+        """None: the personal team, or that of a service account.
+
+        Raises `missing` (default: TeamNotFound) for somebody who is no member, and Forbidden for a member without the permission.
+        """
         team_id = team_id or permit.caller.default_team_id
-        return check_team(permit, await self._memberships.find(team_id, permit.caller.user_id), TeamNotFound.of(team_id))
+        membership = await self._memberships.find(team_id, permit.caller.user_id)
+        return check_team(permit, membership, missing or TeamNotFound.of(team_id), foreign_id=team_id)
 
     async def to_application(self, permit: Permit, application_id: UUID, missing: Rejection | None = None) -> ApplicationAccess:
         """Raises `missing` (default: ApplicationNotFound) for somebody who is no member of its team, and Forbidden for a member without
@@ -54,6 +58,11 @@ class AccessControl:
         """The caller's memberships with the permission, the personal team first."""
         found = await self._memberships.list_of(permit.caller.user_id)
         return [each for each in found if each.allows(permit.permission) and not (permit.caller.is_service_account and each.is_personal)]
+
+    async def names(self, team_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        """How to call teams in a sentence, by id."""
+        known = await self._memberships.names(team_ids)
+        return {each: f'The team "{known[each]}"' if each in known else "The personal team" for each in team_ids}
 
     async def _find_membership(self, permit: Permit, application_id: UUID) -> tuple[Membership | None, Collection[str]]:
         """The caller's membership in the team of the application, and its protected environments."""

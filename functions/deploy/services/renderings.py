@@ -17,13 +17,15 @@ class Renderings:
         self._urls = urls
 
     async def read(self, deployment: Deployment) -> Rendering:
-        """Read the release and configuration of a deployment that has a release, and whether its environment runs nothing."""
+        """Read the release and configuration of a deployment that has a release, and the state of its environment."""
         assert deployment.release_id is not None, "only a deployment with a release is rendered"
         release = await self._releases.get(deployment.release_id)
         entries = await self._configurations.at(deployment.application_id, release.config_version)
         environment = await self._environments.find(deployment.application_id, deployment.environment)
         url = self._urls.url_of(deployment.application, deployment.environment)
-        return Rendering(deployment, release, entries, url, environment.stop_reason if environment else None)
+        if environment is None:
+            return Rendering(deployment, release, entries, url)
+        return Rendering(deployment, release, entries, url, environment.stop_reason, environment.maintenance)
 
     async def read_previous(self, deployment: Deployment) -> Rendering | None:
         """Read the deployment that served before this one; None if nothing did."""

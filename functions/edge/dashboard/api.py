@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from functions.edge.dashboard.gateway_reports import GatewayReports
 from functions.edge.gateway import envelope, parsing
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.ports import Encryptor, Requester
@@ -66,12 +67,13 @@ class ApiProblem(Exception):
 class Api:
     """`limiter`: counts calls of visitors who have not signed in, by address, as the gateway does."""
 
-    def __init__(self, table: Table, requester: Requester, encryptor: Encryptor, clock: Clock, limiter: RateLimiter) -> None:
+    def __init__(self, table: Table, requester: Requester, encryptor: Encryptor, clock: Clock, limiter: RateLimiter, gateway: GatewayReports) -> None:
         self._routes: Mapping[str, Route] = {route.name: route for route in table.routes if route.former is None}
         self._requester = requester
         self._encrypt = encryptor.seal
         self._clock = clock
         self._limiter = limiter
+        self.gateway = gateway
         contexts = sorted({route.declaration.context for route in table.routes})
         self.health = Health(contexts, self._ask_health, lambda: requester.connected, version("capsule"), "capsule-dashboard")
 

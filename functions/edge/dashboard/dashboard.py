@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from hashlib import sha256
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from functions.edge.dashboard import cookies, formats
 from functions.edge.dashboard.api import Api, ApiProblem, Visitor
+from functions.edge.dashboard.gateway_reports import GatewayReports
 from functions.edge.dashboard.pages import PAGES, Page
 from functions.edge.dashboard.visit import Visit
 from functions.edge.gateway import envelope
@@ -69,7 +71,9 @@ class Dashboard:
         clock: Clock,
         options: Options,
         public_url: str = "",
+        gateway: GatewayReports | None = None,
     ) -> None:
+        """`gateway`: default is the one at its default address."""
         self._requester = requester
         self._tokens = tokens
         self._clock = clock
@@ -77,7 +81,7 @@ class Dashboard:
         self._is_secure = public_url.startswith("https://")
         self._strict_host = strict_host(public_url)
         limiter = RateLimiter(options.rate_limits, open_counters(options.redis_url, is_fail_open=options.is_rate_limit_fail_open))
-        self._api = Api(Table(registry.declarations), requester, encryptor, clock, limiter)
+        self._api = Api(Table(registry.declarations), requester, encryptor, clock, limiter, gateway or GatewayReports.of(Settings({})))
         self._templates = _templates()
         self._refreshes: dict[bytes, asyncio.Task[cookies.Tokens]] = {}
         """Refreshes that run now, by the hash of their token: pages that load at the same time share one."""
@@ -103,7 +107,10 @@ class Dashboard:
 
     def _endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            visit = Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now(), self._is_secure)
+            visit, begun = (
+                Visit(request, self._api, Visitor(self._client(request)), self._templates, self._clock.now(), self._is_secure),
+                time.perf_counter(),
+            )
             try:
                 if request.method == "POST" and not cookies.is_same_origin(request):
                     raise ApiProblem(403, "This form was not sent by the dashboard", "Open the page again and send the form from there.")
@@ -113,6 +120,8 @@ class Dashboard:
             except Exception:  # noqa: BLE001  any fault becomes a page for the visitor and a stack trace in the log
                 _log.exception("the page %s failed", page.path)
                 response = self._problem_page(visit, FAULT)
+            total_ms = (time.perf_counter() - begun) * 1000
+            response.headers["server-timing"] = f"functions;dur={visit.waited_seconds * 1000:.1f}, total;dur={total_ms:.1f}"
             return self._complete(visit, response)
 
         return respond
@@ -250,4 +259,5 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Dashboard
         clock or SystemClock(),
         Options.read(settings),
         settings.value(DASHBOARD_URL),
+        GatewayReports.of(settings),
     )

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -51,6 +53,10 @@ class Visit:
     has_signed_out: bool = False
     cookies: dict[str, str] = field(default_factory=dict)
     """Cookies of a sign-in with a provider to set on the response; an empty value deletes one."""
+    waited_seconds: float = 0.0
+    """In which at least one function was waited for."""
+    _waiting: int = 0
+    _waits_since: float = 0.0
     _form: Form | None = field(default=None, repr=False)
 
     @property
@@ -92,6 +98,11 @@ class Visit:
         """The value of a cookie of the dashboard; empty without it."""
         return self.request.cookies.get(stored_name(name, is_secure=self.is_secure), "").strip('"')
 
+    @property
+    def sent(self) -> Form:
+        """The fields of the posted form, as far as it was read."""
+        return self._form or {}
+
     async def form(self) -> Form:
         """The fields of the posted form; texts are stripped, except those of passwords and secrets. Raises ApiProblem 408, 413, 422."""
         if self._form is None:
@@ -106,11 +117,26 @@ class Visit:
     async def call(self, function: str, /, **fields: Any) -> Any:
         """Call a function. A posted form's key makes a command take effect once. Raises ApiProblem."""
         key = self._form.get(KEY_FIELD) if self._form else None
-        return await self.api.call(function, self.visitor, fields, f"{key}-{function}" if key else None)
+        with self._measured():
+            return await self.api.call(function, self.visitor, fields, f"{key}-{function}" if key else None)
 
     async def download(self, function: str, /, **fields: Any) -> Download:
         """Raises ApiProblem."""
-        return await self.api.download(function, self.visitor, fields)
+        with self._measured():
+            return await self.api.download(function, self.visitor, fields)
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        """Calls of one wave count once."""
+        if not self._waiting:
+            self._waits_since = time.perf_counter()
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self.waited_seconds += time.perf_counter() - self._waits_since
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
         """After a server error, when it is unknown whether a command took effect, forms keep their keys: sent again, it takes effect once."""

@@ -1,11 +1,15 @@
 """The content of `/docs`: quickstart, operations with sample requests, common errors. Derived from the OpenAPI document."""
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from functions.edge.gateway.command_samples import COMMANDS
 from functions.edge.gateway.problems import OWN
-from functions.edge.gateway.samples import curl, fill_path, resolve, sample
+from functions.edge.gateway.samples import curl, fill_path, python, resolve, sample
+from functions.edge.gateway.topics import TOPICS, Topic, topic_of
 from functions.kernel import Forbidden
 from functions.runtime.execution.results import KeyReused
 from functions.wire.problems import ProblemType
@@ -14,8 +18,11 @@ Document = Mapping[str, Any]
 
 COMMON_ERRORS: Mapping[str, ProblemType] = {**OWN, **{each.slug(): ProblemType.of(each) for each in (Forbidden, KeyReused)}}
 MAX_FIELD_LEVELS = 3
-LAST_TAGS = ("operations", "gateway")
-"""For operators: after the users' endpoints."""
+JSON_TYPE = "application/json"
+PERMISSION_SENTENCE = re.compile(r"Requires the (permission|role) [a-z.]+\.\s*")
+"""The page has it as a badge."""
+FREELY = ("anyone", "own-account", "admin")
+"""Values of `x-permission` that are no permission of a team."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +89,25 @@ class Operation:
     summary: str
     description: str
     is_signed_in: bool
+    permission: str
+    """Of a team, such as `app.deploy`; empty: none is needed."""
+    is_deprecated: bool
     parameters: Sequence[Field]
     request: Sequence[Field]
     response: Sequence[Field]
     errors: Sequence[tuple[str, str, str]]
     """(status, slug, title); without those that every operation may return."""
-    sample: str
+    curl: str
+    python: str | None
+    command: str | None
+    """Of the CLI."""
+    trial: str
+    """What the form that sends the request needs, as JSON: method, path, parameters, body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    name: str
-    description: str
+    topic: Topic
     operations: Sequence[Operation]
 
 
@@ -118,36 +132,47 @@ def common_errors() -> list[tuple[int, str, str]]:
 
 
 def groups(document: Document) -> list[Group]:
-    """Return the operations by tag; the tags for operators last."""
+    """Return the operations by topic; those for operators last. A deprecated operation comes after the others of its topic."""
     operations: dict[str, list[Operation]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            operations.setdefault(operation["tags"][0], []).append(_operation(method.upper(), path, operation, document))
-    about = {tag["name"]: tag.get("description", "") for tag in document["tags"]}
-    names = sorted(operations, key=lambda name: (LAST_TAGS.index(name) + 1 if name in LAST_TAGS else 0, list(about).index(name)))
-    return [Group(name, about[name], operations[name]) for name in names]
+            operations.setdefault(topic_of(path, operation).slug, []).append(_operation(method.upper(), path, operation, document))
+    return [Group(each, sorted(operations[each.slug], key=lambda one: one.is_deprecated)) for each in TOPICS if each.slug in operations]
 
 
 def _operation(method: str, path: str, operation: Document, document: Document) -> Operation:
     schemas = document["components"]["schemas"]
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    body = operation.get("requestBody", {}).get("content", {}).get(JSON_TYPE, {}).get("schema")
     success: Document = next((answer for status, answer in operation["responses"].items() if status.startswith("2")), {})
-    output = success.get("content", {}).get("application/json", {}).get("schema")
+    output = success.get("content", {}).get(JSON_TYPE, {}).get("schema")
     parameters = [parameter for parameter in operation.get("parameters", []) if "name" in parameter]
     is_signed_in = "security" not in operation
+    permission = operation.get("x-permission", FREELY[0])
+    example = sample(body, schemas) if body else None
     return Operation(
         id=operation["operationId"],
         method=method,
         path=path,
         summary=operation["summary"],
-        description=operation.get("description", ""),
+        description=PERMISSION_SENTENCE.sub("", operation.get("description", "")).strip(),
         is_signed_in=is_signed_in,
+        permission="" if permission in FREELY else permission,
+        is_deprecated=operation.get("deprecated", False),
         parameters=[_parameter(each, schemas) for each in parameters],
         request=_fields(body, schemas),
         response=_fields(output, schemas),
         errors=_specific_errors(operation),
-        sample=curl(method, fill_path(path, {}), sample(body, schemas) if body else None, is_signed_in=is_signed_in),
+        curl=curl(method, fill_path(path, {}), example, is_signed_in=is_signed_in),
+        python=python(operation, schemas),
+        command=COMMANDS.get(operation["operationId"]),
+        trial=_trial(method, path, parameters, example, takes_body=body is not None, is_signed_in=is_signed_in),
     )
+
+
+def _trial(method: str, path: str, parameters: Sequence[Document], body: Any, *, takes_body: bool, is_signed_in: bool) -> str:
+    fields = [{"name": each["name"], "in": each["in"], "required": each["required"]} for each in parameters if each["in"] in ("path", "query")]
+    document = {"method": method, "path": path, "fields": fields, "body": body if takes_body else None, "isSignedIn": is_signed_in}
+    return json.dumps(document, ensure_ascii=False)
 
 
 def _parameter(parameter: Document, schemas: Document) -> Field:

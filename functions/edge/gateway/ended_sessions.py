@@ -57,6 +57,14 @@ class EndedSessions:
         """Follow `session.ended`. Call it before the bus is opened."""
         self.bus.subscribe([SessionEnded.type], on_event=self._on_event, on_bound=self._on_bound, on_unbound=self._on_unbound)
 
+    async def wait_until_current(self, timeout_seconds: float) -> bool:
+        """Return whether the list has been read in this time."""
+        try:
+            await asyncio.wait_for(self._is_current.wait(), timeout_seconds)
+        except TimeoutError:
+            return False
+        return True
+
     async def has_ended(self, session_id: UUID) -> bool:
         """Raises Unavailable while the copy may lack sessions."""
         if not self._is_current.is_set():

@@ -68,7 +68,7 @@ class Gateway:
         self._cors = Cors(options.cors_origins)
         contexts = [name.removesuffix(".health") for name in registry.by_name if name.endswith(".health")]
         self._health = Health(contexts, self._ask_health, lambda: requester.connected, version("capsule"), options.service)
-        self._pages = Pages(registry, self._table)
+        self._pages = Pages(registry, self._table, options.dashboard_url)
         self._in_progress: set[str] = set()
         """Correlation ids."""
         self._traffic = Traffic(requester, self._health, clock, options, registry.by_name, lambda: len(self._in_progress), tracer)

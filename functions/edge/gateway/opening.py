@@ -1,6 +1,6 @@
 """Open the gateway with what its process has: RabbitMQ, the keys of access tokens, and settings."""
 
-from os import getpid
+from os import environ, getpid
 from socket import gethostname
 
 from functions.edge.gateway.api_tokens import ApiTokenExchange
@@ -18,6 +18,9 @@ from functions.runtime.security.encryption import Sealer
 from functions.runtime.security.tokens import AccessTokens
 from functions.wire.execution_counts import EXECUTIONS_COUNTED
 
+FIRST_LIST_SECONDS = 8.0
+"""How long the start may wait for the list of ended sessions, without which no token is accepted."""
+
 
 async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     """Open the gateway. It connects to RabbitMQ in the background and responds with 503 until it is connected."""
@@ -32,4 +35,6 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     gateway.purges.follow(bus)
     bus.receive(EXECUTIONS_COUNTED, gateway.on_executions_counted)
     bus.open()
+    if environ.get("LISTEN_FDS") == "1":  # connections wait in the backlog of an inherited socket; a request would be answered with 503
+        await sessions.wait_until_current(FIRST_LIST_SECONDS)
     return gateway

@@ -7,7 +7,7 @@ from functions.edge.gateway import variables
 from functions.edge.gateway.rates.limits import Limits
 from functions.edge.gateway.variables import Network
 from functions.runtime.config.settings import Settings
-from functions.runtime.config.variables import PUBLIC_URL
+from functions.runtime.config.variables import DASHBOARD_URL, PUBLIC_URL
 from functions.wire.strict_transport import strict_host
 
 
@@ -51,6 +51,8 @@ class Options:
     """Proxies whose X-Forwarded-For counts."""
     strict_host: str | None = None
     """At this host, responses tell browsers to send no plain HTTP (`functions.wire.strict_transport`)."""
+    dashboard_url: str = str(DASHBOARD_URL.default)
+    """Where pages lead on."""
     service: str = "capsule-gateway"
 
     @classmethod
@@ -62,6 +64,7 @@ class Options:
         is_cache_on = settings.value(variables.CACHE)
         return cls(
             strict_host=strict_host(settings.value(PUBLIC_URL)),
+            dashboard_url=settings.value(DASHBOARD_URL),
             body_limit=settings.value(variables.BODY_LIMIT),
             concurrency=settings.value(variables.CONCURRENCY),
             caller_concurrency=settings.value(variables.CALLER_CONCURRENCY),

@@ -1,7 +1,8 @@
 """The gateway's own pages: start page, API documentation, problem types, and the pages behind links in e-mails (`forms`).
 
 The API's description is the generated `schemas/openapi.yaml`, read on first use. Pages load nothing from elsewhere; the
-one script (copy buttons) is inline, and its hash is in the Content-Security-Policy.
+one script is inline, and its hash is in the Content-Security-Policy. It sends requests to this gateway only, with a token that the reader enters: the
+gateway knows no cookies, so no other page can send them.
 """
 
 import re
@@ -41,14 +42,15 @@ from functions.runtime.config.registry import Registry
 METRICS = "/metrics"
 PROBES = ("/livez", "/readyz", "/health", "/healthz", METRICS)
 OPENAPI = Path(functions.__file__).parent.parent / "schemas" / "openapi.yaml"
-SCRIPT = Path(__file__).parent / "templates" / "copy.js"
+SCRIPT = Path(__file__).parent / "templates" / "docs.js"
 FORM_POLICY = f"{PAGE_POLICY}; form-action 'self'"
 
 _CODE = re.compile(r"`([^`]+)`")
 
 
 class Pages:
-    def __init__(self, registry: Registry, table: Table) -> None:
+    def __init__(self, registry: Registry, table: Table, dashboard_url: str) -> None:
+        self._dashboard_url = dashboard_url.rstrip("/")
         self._declarations = registry.declarations
         self.forms: Mapping[str, BoundForm] = bind_forms(table)
         """By the path that a form is posted to."""
@@ -80,7 +82,7 @@ class Pages:
         return environment
 
     def _render(self, template: str, **values: Any) -> str:
-        return self._templates.get_template(template).render(**values)
+        return self._templates.get_template(template).render(dashboard_url=self._dashboard_url, **values)
 
     @cached_property
     def _document(self) -> dict[str, Any]:
@@ -102,7 +104,7 @@ class Pages:
     @cached_property
     def _script_policy(self) -> str:
         digest = b64encode(sha256(self._script.encode()).digest()).decode()
-        return f"{PAGE_POLICY}; script-src 'sha256-{digest}'"
+        return f"{PAGE_POLICY}; script-src 'sha256-{digest}'; connect-src 'self'"
 
     @cached_property
     def _docs(self) -> str:

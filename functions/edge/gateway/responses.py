@@ -18,7 +18,7 @@ from starlette.responses import Response
 from functions.edge.gateway import fields, pagination
 from functions.edge.gateway.problems import FAULT, MEDIA_TYPE, Problem
 from functions.edge.gateway.routing import PARAMETER, Route, Table
-from functions.kernel import Kind
+from functions.kernel import Kind, names_operation
 from functions.runtime.messaging.bus import Reply
 from functions.wire.strict_transport import HSTS, is_for_host
 
@@ -40,7 +40,7 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'n
 
 NOT_IN_HEADERS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]")
-OPERATION_ID, OPERATION_PATH = "operation_id", "/v1/operations/{operationId}"
+OPERATION_PATH = "/v1/operations/{operationId}"
 CONTEXT_OPERATION_PATH = "/v1/operations/{context}/{{operationId}}"
 """Of a context with operations of its own. All others are those of deploy."""
 RETRY_AFTER_SECONDS = 2
@@ -198,7 +198,7 @@ def location_template(route: Route, routes: Iterable[Route]) -> str | None:
     """Return the path of the operation that a command starts (RFC 9110 section 15.3.3), or else of what it creates: a GET below its own
     path, or of the same collection elsewhere, best of its version."""
     output_fields = getattr(route.output, "model_fields", {})
-    if route.declaration.status == 202 and OPERATION_ID in output_fields:
+    if names_operation(route.declaration):
         own = CONTEXT_OPERATION_PATH.format(context=route.declaration.context)
         return own if any(other.path == own for other in routes) else OPERATION_PATH
     if route.method != "POST" or route.declaration.status not in (201, 202):

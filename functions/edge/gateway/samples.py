@@ -1,8 +1,10 @@
-"""Sample requests for the documentation: a value for a JSON Schema, a `curl` command for an operation."""
+"""Sample requests for the documentation: a value for a JSON Schema, and for an operation a `curl` command and a call of the Python client."""
 
 import json
 import re
 from collections.abc import Mapping
+from keyword import iskeyword
+from pprint import pformat
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -22,6 +24,8 @@ SAMPLE_BY_NAME = {
     "environment": "staging",
     "url": "https://example.org/hooks/capsule",
 }
+USEFUL = frozenset({"repository", "ref"})
+"""Optional fields that a first request has."""
 PARAMETER = re.compile(r"{(\w+)}")
 MAX_LEVELS = 6
 
@@ -59,7 +63,7 @@ def sample(schema: Schema, schemas: Schema, name: str = "", level: int = 0) -> A
 
 def _sample_object(schema: Schema, schemas: Schema, level: int) -> dict[str, Any]:
     properties: Schema = schema.get("properties", {})
-    names = [name for name in properties if name in schema.get("required", ())] or list(properties)[:1]
+    names = [name for name in properties if name in schema.get("required", ()) or name in USEFUL] or list(properties)[:1]
     values = {name: sample(properties[name], schemas, name, level + 1) for name in names}
     extra = schema.get("additionalProperties")
     if not values and isinstance(extra, Mapping) and level < MAX_LEVELS:
@@ -86,3 +90,32 @@ def fill_path(path: str, values: Mapping[str, str]) -> str:
 
 def _to_variable(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+
+
+def python(operation: Schema, schemas: Schema) -> str | None:
+    """Return a call of the generated Python client (`cli.api`); None for operations that it leaves out: streams of events, and signed webhooks."""
+    body = operation.get("requestBody", {}).get("content", {})
+    success: Schema = next((answer for status, answer in operation["responses"].items() if status.startswith("2")), {})
+    if "text/event-stream" in success.get("content", {}) or (body and "application/json" not in body) or "_" not in operation["operationId"]:
+        return None
+    context, _, name = operation["operationId"].partition("_")
+    parameters = [each for each in operation.get("parameters", ()) if each.get("in") in ("path", "query")]
+    arguments = [_snake(each["name"]) for each in parameters if each["in"] == "path"]
+    if body:
+        arguments.append(pformat(sample(body["application/json"]["schema"], schemas), width=100, sort_dicts=False))
+    for each in parameters:
+        if each["in"] == "query" and each["required"]:
+            arguments.append(f"{_python_name(each['name'])}={sample(each['schema'], schemas, each['name'])!r}")
+    if any(each["name"] == "cursor" for each in parameters):
+        return f"for each in api.{context}.all_{name}({', '.join(arguments)}):\n    print(each)"
+    call = f"api.{context}.{name}({', '.join(arguments)})"
+    return f"print({call})" if success.get("content", {}).get("application/json") else call
+
+
+def _python_name(name: str) -> str:
+    snake = _snake(name)
+    return f"{snake}_" if iskeyword(snake) else snake
+
+
+def _snake(name: str) -> str:
+    return _to_variable(name).lower()

@@ -23,9 +23,17 @@ from functions.runtime.config.variables import AMQP_URL
 from functions.runtime.messaging.bus import Bus
 from functions.wire.attach_channels import V5
 from functions.wire.cloudevents import stamp
+from functions.wire.problems import MEDIA_TYPE, document
 
 MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ACCOUNT = 200, 10
 """Of one instance of this function."""
+PROBLEMS = {
+    401: ("unauthenticated", "The request has no valid ticket"),
+    403: ("forbidden", "The terminal was refused"),
+    426: ("upgrade-required", "This address serves WebSockets only"),
+    503: ("unavailable", "The terminal is unavailable"),
+}
+"""Status → slug and title."""
 POD_TIMEOUT_SECONDS = 120.0
 POLL_SECONDS = 0.2
 
@@ -48,7 +56,7 @@ class Terminal:
             return Response(
                 "ok\n" if self._bus.connected else "RabbitMQ is not connected\n", 200 if self._bus.connected else 503, media_type="text/plain"
             )
-        return Response("This address serves WebSockets only: capsule run COMMAND\n", 426, {"upgrade": "websocket"}, "text/plain")
+        return _problem(426, "This address serves WebSockets only: capsule run COMMAND", {"upgrade": "websocket"})
 
     async def handle_websocket(self, websocket: WebSocket) -> None:
         scheme, _, ticket = websocket.headers.get("authorization", "").partition(" ")
@@ -134,10 +142,17 @@ def _write_line(line: Mapping[str, object]) -> None:
     sys.stderr.buffer.flush()
 
 
+def _problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem document (RFC 9457), as the gateway answers."""
+    slug, title = PROBLEMS[status]
+    return Response(orjson.dumps(document(slug, title, status, detail)), status, headers, MEDIA_TYPE)
+
+
 async def _deny(websocket: WebSocket, status: int, detail: str) -> None:
     """Answer instead of accepting, or close what is accepted."""
     if websocket.application_state is WebSocketState.CONNECTING:
-        await websocket.send_denial_response(Response(f"{detail}\n", status, media_type="text/plain"))
+        headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+        await websocket.send_denial_response(_problem(status, detail, headers))
     elif websocket.client_state is WebSocketState.CONNECTED:
         await websocket.close(1011, detail[:120])
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.sql import SQL, Identifier, Placeholder
@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier, Placeholder
 from functions.monitor.domain.alerts import Alert, Notice, State
 from functions.monitor.domain.rules import NoData, Rule, RuleKind
 from functions.runtime.storage.database import Database
+from functions.runtime.storage.session import Statement
 
 INCIDENT = 4
 """First key of the advisory locks on incidents."""
@@ -50,29 +51,11 @@ class PostgresRules:
         self._database = database
 
     async def add_missing_presets(self, rules: Collection[Rule]) -> None:
-        for rule in rules:
-            await self._insert(rule, SQL("ON CONFLICT (application_id, kind) WHERE preset DO NOTHING"))
+        """Sent with the next statement: the conflict target leaves nothing that could fail."""
+        self._database.connection.queue(*_insertion(rules, "ON CONFLICT (application_id, kind) WHERE preset DO NOTHING"))
 
     async def add(self, rule: Rule) -> None:
-        await self._insert(rule, SQL(""))
-
-    async def _insert(self, rule: Rule, on_conflict: SQL) -> None:
-        await self._database.connection.execute(
-            SQL("INSERT INTO alert_rules ({}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) {}").format(SQL(RULE), on_conflict),
-            (
-                rule.id,
-                rule.application_id,
-                rule.kind,
-                rule.created_at,
-                rule.environment,
-                rule.threshold,
-                rule.window,
-                rule.pending_period,
-                rule.min_requests,
-                rule.preset,
-                rule.no_data,
-            ),
-        )
+        await self._database.connection.execute(*_insertion([rule]))
 
     async def get(self, rule_id: UUID) -> Rule | None:
         found = await self._read(SQL("id = %(id)s"), {"id": rule_id})
@@ -92,6 +75,27 @@ class PostgresRules:
 
     async def delete(self, rule_id: UUID, at: datetime) -> None:
         await self._database.connection.execute("UPDATE alert_rules SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL", (at, rule_id))
+
+
+def _insertion(rules: Collection[Rule], on_conflict: LiteralString = "") -> Statement:
+    values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(rules))
+    return Statement(f"INSERT INTO alert_rules ({RULE}) VALUES {values} {on_conflict}", [value for rule in rules for value in _row(rule)])
+
+
+def _row(rule: Rule) -> tuple[Any, ...]:
+    return (
+        rule.id,
+        rule.application_id,
+        rule.kind,
+        rule.created_at,
+        rule.environment,
+        rule.threshold,
+        rule.window,
+        rule.pending_period,
+        rule.min_requests,
+        rule.preset,
+        rule.no_data,
+    )
 
 
 class PostgresAlerts:

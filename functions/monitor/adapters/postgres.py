@@ -41,8 +41,11 @@ class PostgresApplications:
         return dict(await rows.fetchall())
 
     async def lock(self, application_ids: Collection[UUID]) -> None:
-        """Always in the same order, so that two holders of several cannot wait for each other. Two whose hash is the same wait in vain."""
-        await self._database.connection.execute(
+        """Always in the same order, so that two holders of several cannot wait for each other. Two whose hash is the same wait in vain.
+
+        Sent with the next statement, which has a snapshot of its own.
+        """
+        self._database.connection.queue(
             "SELECT pg_advisory_xact_lock(%s, key) FROM (SELECT DISTINCT hashtext(id::text) AS key FROM unnest(%s::uuid[]) AS id ORDER BY key) keys",
             (OWNERSHIP, list(application_ids)),
         )
@@ -61,7 +64,8 @@ class PostgresApplications:
         return await self.owners(application_ids)  # it may have become known while this waited
 
     async def keep(self, application: Application) -> None:
-        await self._database.connection.execute(
+        """Sent with the next statement: the conflict target leaves nothing that could fail."""
+        self._database.connection.queue(
             """
             INSERT INTO applications AS known (id, user_id, name, deleted_at) VALUES (%s, %s, %s, %s)
             ON CONFLICT (id) DO UPDATE SET deleted_at = coalesce(known.deleted_at, excluded.deleted_at)

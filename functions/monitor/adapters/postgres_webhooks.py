@@ -23,7 +23,7 @@ WEBHOOK = (
 )
 WEBHOOK_COLUMNS, WEBHOOK_VALUES = ", ".join(WEBHOOK), ", ".join(f"%({name})s" for name in WEBHOOK)
 WEBHOOK_UPDATES = ", ".join(f"{name} = %({name})s" for name in WEBHOOK if name not in ("id", "user_id", "created_at", "created_by"))
-DELIVERY = ("id", "webhook_id", "payload", "created_at", "state", "attempts", "retries", "next_attempt_at", "response", "finished_at")
+DELIVERY = ("id", "webhook_id", "payload", "created_at", "state", "attempts", "retries", "next_attempt_at", "response", "finished_at", "version")
 DELIVERY_COLUMNS, DELIVERY_VALUES = ", ".join(DELIVERY), ", ".join(f"%({name})s" for name in DELIVERY)
 DELIVERY_UPDATES = ", ".join(f"{name} = %({name})s" for name in DELIVERY[4:])
 

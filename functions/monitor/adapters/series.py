@@ -1,14 +1,20 @@
 """Executions and retention over PostgreSQL: TimescaleDB's hypertables or native partitions, the same statements either way."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from operator import attrgetter
 
 from psycopg.rows import class_row
+from psycopg.sql import SQL, Identifier
 
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.timeline import Execution
 from functions.runtime.storage.database import Database
+
+EXECUTION = [field.name for field in fields(Execution)]
+EXECUTION_VALUES = attrgetter(*EXECUTION)
+COPY_EXECUTIONS = SQL("COPY executions ({}) FROM STDIN").format(SQL(", ").join(map(Identifier, EXECUTION)))
 
 
 class PostgresExecutions:
@@ -16,38 +22,11 @@ class PostgresExecutions:
         self._database = database
 
     async def add(self, executions: Sequence[Execution]) -> None:
-        """Their lists of emitted messages differ in length, which arrays of arrays cannot hold: rows, pipelined."""
         if not executions:
             return
-        async with self._database.connection.cursor() as cursor:
-            await cursor.executemany(
-                """
-                INSERT INTO executions (at, correlation, kind, context, name, outcome, detail, duration_ms,
-                                        message, type, causation, actor, trace, emitted, attempt, cold)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-                """,
-                [
-                    (
-                        done.at,
-                        done.correlation,
-                        done.kind,
-                        done.context,
-                        done.name,
-                        done.outcome,
-                        done.detail,
-                        done.duration_ms,
-                        done.message,
-                        done.type,
-                        done.causation,
-                        done.actor,
-                        done.trace,
-                        list(done.emitted),
-                        done.attempt,
-                        done.cold,
-                    )
-                    for done in executions
-                ],
-            )
+        async with self._database.connection.cursor() as cursor, cursor.copy(COPY_EXECUTIONS) as copy:
+            for each in executions:
+                await copy.write_row([list(value) if isinstance(value, tuple) else value for value in EXECUTION_VALUES(each)])
 
     async def of(self, correlation: str, limit: int) -> Sequence[Execution]:
         async with self._database.connection.cursor(row_factory=class_row(Execution)) as cursor:

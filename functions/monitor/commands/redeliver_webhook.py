@@ -42,4 +42,4 @@ async def redeliver_webhook(
 
     events = delivery.redeliver(clock.now())
     await deliveries.save(delivery)
-    return Done(WebhookDeliveryAccepted(delivery_id=delivery.id), *events)
+    return Done(WebhookDeliveryAccepted(operation_id=delivery.id, delivery_id=delivery.id), *events)

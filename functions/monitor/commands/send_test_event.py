@@ -38,4 +38,4 @@ async def send_test_event(
     payload = WebhookPayload(type=TEST, timestamp=now, data={"webhookId": str(webhook.id)})
     delivery, events = WebhookDelivery.request(webhook, payload, now)
     await deliveries.add(delivery)
-    return Done(WebhookDeliveryAccepted(delivery_id=delivery.id), *events)
+    return Done(WebhookDeliveryAccepted(operation_id=delivery.id, delivery_id=delivery.id), *events)

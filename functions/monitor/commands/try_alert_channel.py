@@ -17,6 +17,8 @@ class TryAlertChannel(Model):
 
 
 class AlertTestAccepted(Model):
+    operation_id: UUID
+    """The id of the delivery."""
     delivery_id: UUID
 
 
@@ -45,6 +47,5 @@ async def try_alert_channel(
     now = clock.now()
     delivery = Delivery.to_webhook(channel, notification(Notice.TEST, application, [], now), Notice.TEST)
     await deliveries.add(delivery)
-    return Done(
-        AlertTestAccepted(delivery_id=delivery.id), AlertNotificationRequested(delivery_id=delivery.id, application_id=application.id, at=now)
-    )
+    accepted = AlertTestAccepted(operation_id=delivery.id, delivery_id=delivery.id)
+    return Done(accepted, AlertNotificationRequested(delivery_id=delivery.id, application_id=application.id, at=now))

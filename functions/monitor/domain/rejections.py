@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from functions.kernel import Conflict, FieldError, Invalid, NotFound
+from functions.kernel import Conflict, FieldError, Invalid, NotFound, Unavailable
 
 
 class ApplicationNotFound(NotFound):
@@ -115,3 +115,19 @@ class WebhookDeliveryIsPending(Conflict):
     def of(cls, delivery_id: UUID, next_attempt_at: datetime | None) -> Self:
         at = f" at {next_attempt_at:%Y-%m-%d %H:%M:%S} UTC" if next_attempt_at else ""
         return cls(f"Delivery {delivery_id} is not finished: its next attempt follows by itself{at}.")
+
+
+class OperationNotFound(NotFound):
+    """There is no operation of monitor with this id, or you have no access to it."""
+
+    @classmethod
+    def of(cls, operation_id: UUID) -> Self:
+        return cls(f"There is no operation {operation_id}. The id is `operationId` of a response 202.")
+
+
+class QueuesUnavailable(Unavailable):
+    """RabbitMQ's management API does not tell the numbers of its queues."""
+
+    @classmethod
+    def at(cls, address: str, cause: str, setting: str) -> Self:
+        return cls(f"RabbitMQ's management API at {address} does not answer ({cause}). An operator names another address with {setting}.")

@@ -46,6 +46,8 @@ class WebhookDelivery:
     next_attempt_at: datetime | None = None
     response: str = ""
     finished_at: datetime | None = None
+    version: int = 1
+    """Grows with each change."""
 
     @classmethod
     def request(cls, webhook: Webhook, payload: WebhookPayload, at: datetime) -> tuple[Self, Events]:
@@ -64,6 +66,7 @@ class WebhookDelivery:
         if self.state is DeliveryState.PENDING:
             raise WebhookDeliveryIsPending.of(self.id, self.next_attempt_at)
         self.state, self.retries, self.next_attempt_at, self.finished_at = DeliveryState.PENDING, 0, at, None
+        self.version += 1
         return (self.next_request(),)
 
     @property
@@ -82,18 +85,22 @@ class WebhookDelivery:
         delay = RETRY_DELAYS[self.retries]
         self.retries += 1
         self.attempts += 1
+        self.version += 1
         self.response, self.next_attempt_at = response[:MAX_RESPONSE_LENGTH], at + delay
         return (after(delay, self.next_request()),)
 
     def postpone(self, delay: timedelta, at: datetime) -> Events:
         """Request the same attempt again after the delay."""
         self.next_attempt_at = at + delay
+        self.version += 1
         return (after(delay, self.next_request()),)
 
     def abandon(self, reason: str, at: datetime) -> None:
         """Fail without another attempt."""
         self.state, self.response, self.next_attempt_at, self.finished_at = DeliveryState.FAILED, reason, None, at
+        self.version += 1
 
     def _finish(self, state: DeliveryState, response: str, at: datetime) -> None:
         self.attempts += 1
+        self.version += 1
         self.state, self.response, self.next_attempt_at, self.finished_at = state, response[:MAX_RESPONSE_LENGTH], None, at

@@ -62,6 +62,8 @@ class NewWebhookView(WebhookView):
 
 
 class WebhookDeliveryAccepted(Model):
+    operation_id: UUID
+    """The id of the delivery."""
     delivery_id: UUID
 
 

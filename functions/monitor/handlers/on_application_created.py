@@ -12,7 +12,7 @@ from functions.monitor.ports import Applications, Rules, UnownedUsage
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 
 
-@on(emits=[UsageMeasured, WebhookDeliveryRequested], scale=Scale(concurrency=64, pool=4))
+@on(emits=[UsageMeasured, WebhookDeliveryRequested], scale=Scale(concurrency=64, pool=4, batch=16))
 async def on_application_created(
     event: ApplicationCreated, applications: Applications, unowned: UnownedUsage, rules: Rules, dispatcher: WebhookDispatcher
 ) -> Done[None]:

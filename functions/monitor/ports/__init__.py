@@ -19,6 +19,7 @@ from functions.monitor.domain.timeline import Execution
 from functions.monitor.domain.usage import MeasuredUse
 from functions.monitor.ports.alerts import Addresses, Alerts, Channels, Deliveries, Mailer, Operators, Rules, Vault, WebhookGone, Webhooks
 from functions.monitor.ports.erasures import Erasures
+from functions.monitor.ports.queues import Queues
 from functions.monitor.ports.webhooks import WebhookDeliveries, WebhookNotices, WebhookStore
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Markers",
     "Memberships",
     "Operators",
+    "Queues",
     "Requests",
     "Resources",
     "Retention",

@@ -17,7 +17,7 @@ class AccessControl:
         """Raises ApplicationNotFound for somebody who is no member of its team, and Forbidden for a member without the permission."""
         application = await self._applications.find(application_id)
         membership = await self._membership(permit, application) if application else None
-        return check_application(permit, application_id, membership, ApplicationNotFound())
+        return check_application(permit, application_id, membership, ApplicationNotFound(), foreign_id=application_id)
 
     async def _membership(self, permit: Permit, application: Application) -> Membership | None:
         found = await self._memberships.find(application.user_id, permit.caller.user_id)

@@ -22,7 +22,7 @@ class WebhookAccess:
     async def to_team(self, permit: Permit, team_id: UUID | None) -> TeamAccess:
         """None: the personal team, or that of a service account. Raises TeamNotFound, and Forbidden for a member without the permission."""
         team_id = team_id or permit.caller.default_team_id
-        return check_team(permit, await self._memberships.find(team_id, permit.caller.user_id), TeamNotFound.of(team_id))
+        return check_team(permit, await self._memberships.find(team_id, permit.caller.user_id), TeamNotFound.of(team_id), foreign_id=team_id)
 
     async def to_webhook(self, permit: Permit, webhook_id: UUID) -> TeamAccess:
         """Access to the team of a webhook. Raises WebhookNotFound, and Forbidden for a member without the permission."""

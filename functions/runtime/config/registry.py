@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import functions
-from functions.kernel import Declaration
+from functions.kernel import Declaration, Kind, Order, check_operation
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.wiring import Wiring
 
@@ -91,12 +91,15 @@ class Registry:
     def load(cls, names: Iterable[str] | None = None) -> "Registry":
         """Import and return the declarations of the named contexts (default: all).
 
-        Raises TypeError for a route that does not declare who may use it, or whose response may not be cached.
+        Raises TypeError for a route that does not declare who may use it, whose response may not be cached, or whose 202 names no operation, and
+        for a batch of a function that has no transaction of its own, or whose events have a strict order.
         """
         declarations = tuple(_load(contexts() if names is None else names))
         for declaration in declarations:
             declaration.check_access()
+            check_operation(declaration)
             declaration.check_cache()
+            _check_batch(declaration)
         return cls(declarations)
 
     @cached_property
@@ -114,3 +117,9 @@ def _load(names: Iterable[str]) -> Iterator[Declaration]:
                 yield from _declarations_in(module)
         for module in _modules(OPERATIONS):
             yield from (declaration.for_context(context) for declaration in _declarations_in(module))
+
+
+def _check_batch(declaration: Declaration) -> None:
+    is_possible = declaration.kind in (Kind.COMMAND, Kind.EVENT) and declaration.order is not Order.STRICT
+    if declaration.scale.batch > 1 and not is_possible:
+        raise TypeError(f"{declaration.name}: only commands, and handlers of events without a strict order, can share a transaction (Scale.batch)")

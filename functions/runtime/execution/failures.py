@@ -18,7 +18,7 @@ Everything that can fail does so before the commit, except the commit itself: th
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from functions.kernel import Declaration, Kind, Permanent, RateLimited, Rejection, Transient, Unavailable
+from functions.kernel import Declaration, Kind, NotKnownYet, Permanent, RateLimited, Rejection, Transient, Unavailable
 from functions.runtime.execution import responses
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.input_decoder import NewerVersion
@@ -91,7 +91,9 @@ def _has_waiting_caller(function: FailedFunction, message: Message) -> bool:
 async def _reply_error(function: FailedFunction, context: FunctionContext, message: Message, error: Exception, reason: str) -> tuple[str, str]:
     if isinstance(error, RETRYABLE):
         retry_after = round(error.retry_after) if isinstance(error, RateLimited) else RETRY_AFTER_SECONDS
-        unavailable = Unavailable("A system that this request needs is unavailable. Nothing was done. Try again.", retry_after=retry_after)
+        is_recent = isinstance(error, NotKnownYet)
+        text = str(error) if is_recent else "A system that this request needs is unavailable. Nothing was done. Try again."
+        unavailable = Unavailable(text, retry_after=1 if is_recent else retry_after)
         await function.reply(message, responses.failed(unavailable))
         return "failed", reason
     await function.reply(message, responses.failed(InternalError()))
@@ -144,7 +146,7 @@ async def _enqueue(
     exchange, delayed = delays.route(delays.address_to(message, function.name), until, seconds)
     try:
         async with context.database.transaction() as connection:
-            outbox.enqueue(connection, exchange, function.name, delayed)
+            outbox.enqueue(connection, [outbox.pending_message(exchange, function.name, delayed)])
     except DatabaseUnavailable as database_error:
         raise CannotSettle(f"{reason}; {database_error}") from error
     context.outbox_publisher.sweep_soon()

@@ -10,47 +10,35 @@
     └ commit ───────────────────────────────────────────────┘
     reply (best effort) → events (confirmed, or swept later)
 
-`failures` decides what happens after an exception.
+Several messages may share a transaction (`batches`). `failures` decides what happens after an exception.
 """
 
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from functions.kernel import (
-    Caller,
-    Client,
-    Clock,
-    Declaration,
-    Done,
-    Kind,
-    Origin,
-    Permit,
-    Rejected,
-    Rejection,
-    Work,
-)
-from functions.runtime.execution import contracts, failures, responses
+from functions.kernel import Caller, Client, Clock, Declaration, Kind, Origin, Permit, Rejection, Work
+from functions.runtime.execution import contracts, failures, recent_facts, responses, transactions
+from functions.runtime.execution.batches import Batches
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.input_decoder import InputDecoder
 from functions.runtime.execution.responses import Response
-from functions.runtime.execution.results import AnswerNotKept, ExecutionResult, KeyReused
+from functions.runtime.execution.results import ExecutionResult
+from functions.runtime.execution.transactions import Committed, Execution
 from functions.runtime.execution.unit_of_work import AlreadyRecorded, UnitOfWork
 from functions.runtime.messaging import delays
 from functions.runtime.messaging.exchanges import REPLIES
-from functions.runtime.reliability import audit, dead_letters, inbox, ordering, outbox, revoked_sessions
-from functions.runtime.reliability.ordering import Sequence
+from functions.runtime.reliability import audit, dead_letters, inbox
+from functions.runtime.reliability.outbox import OutboxRow
 from functions.runtime.security.replay_signing import SIGNATURE_ATTRIBUTE
-from functions.runtime.storage.database import Connection
 from functions.runtime.storage.failures import CLASHES
-from functions.runtime.storage.session import Statement
 from functions.wire.cloudevents import Message
 from functions.wire.tracing import in_span
 
 CLASH_ATTEMPTS = 4
 FAILED_OUTCOMES = frozenset({"failed", "retried", "dead"})
 
-SAVEPOINT = Statement("SAVEPOINT handler")  # released by the commit
 FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Work)
 """Types of dependencies that come from the message."""
 
@@ -58,13 +46,15 @@ FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Work)
 class Function:
     """A declared function with its dependencies, ready for messages. Raises NothingProvides if a dependency is missing."""
 
-    def __init__(self, declaration: Declaration, context: FunctionContext) -> None:
+    def __init__(self, declaration: Declaration, context: FunctionContext, batches: Batches) -> None:
         self.declaration = declaration
         self.name = declaration.name
         self._context = context
+        self._batches = batches if declaration.scale.batch > 1 else None
         context.declared_events.update(declaration.emits)
         self._decoder = InputDecoder(declaration, context.opener) if declaration.input is not None else None
-        self._encoder = responses.ResponseEncoder(declaration)
+        self.encoder = responses.ResponseEncoder(declaration)
+        self._waits = recent_facts.Waits()
         self._fixed: dict[str, Any] = {}
         self._from_message: dict[str, Any] = {}
         for parameter, dependency in declaration.dependencies.items():
@@ -154,18 +144,15 @@ class Function:
 
     async def _execute(self, message: Message, caller: Caller | None) -> ExecutionResult:
         inputs = () if self._decoder is None else (self._decoder.decode(message),)
+        return await self._waits.repeat(lambda: self._attempt(message, caller, inputs))
+
+    async def _attempt(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         kind = self.declaration.kind
         if kind is Kind.QUERY:
             return await self._query(message, caller, inputs)
         if kind in (Kind.EFFECT, Kind.SCHEDULE):
             return await self._run_effect(message, inputs)
-        for attempts_left in reversed(range(CLASH_ATTEMPTS)):
-            try:
-                return await self._transact(message, caller, inputs)
-            except CLASHES:
-                if not attempts_left:
-                    raise
-        raise AssertionError("unreachable")
+        return await self._transact(Execution(self, message, caller, inputs))
 
     async def _query(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         """A query with `Work` calls an external system: it opens its transactions itself."""
@@ -177,8 +164,9 @@ class Function:
                 output = await self.declaration.handler(*inputs, **arguments)
         except Rejection as rejection:
             contracts.check_rejection(self.declaration, rejection, self._context.is_strict)
+            recent_facts.raise_if_recent(rejection, self._context.clock.now())
             raise
-        await self.reply(message, self._encoder.done(output))
+        await self.reply(message, self.encoder.done(output))
         return ExecutionResult("done")
 
     async def _run_effect(self, message: Message, inputs: tuple[Any, ...]) -> ExecutionResult:
@@ -192,85 +180,30 @@ class Function:
         await self._context.outbox_publisher.flush(work.rows)
         return ExecutionResult("done", emitted=_event_names(work.rows), message=work.message)
 
-    async def _transact(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
-        context, declaration = self._context, self.declaration
-        advance, session = ordering.advance_if_newer(declaration, message), revoked_sessions.lookup(caller)  # of events, of commands
-        async with context.database.transaction(is_begin_queued=True) as connection:
-            recorded, results = await inbox.claim(connection, message, self.name, *(each for each in (advance, session) if each), SAVEPOINT)
-            if session is not None:
-                revoked_sessions.refuse_ended(results[0], message, is_recorded=recorded is not None)
-            pending: list[outbox.PendingMessage] = []
-            if recorded is not None:
-                response, outcome = self._stored_response(message, recorded), "duplicate"
-            else:
-                sequence = await ordering.advance_sequence(connection, declaration, message, results[0] if advance else None)
-                if sequence is Sequence.STALE:
-                    return ExecutionResult("skipped", "a newer event of its subject was applied before")
-                if sequence is Sequence.GAP:
-                    await ordering.park(connection, declaration, message)
-                    await inbox.release_claim(connection, message, self.name)
-                    return ExecutionResult("parked", "its predecessor is not applied yet")
-                response, pending = await self._handle_and_store(connection, message, caller, inputs)
-                outcome = response.outcome
-        rows = [each.committed_row() for each in pending]
-        await self.reply(message, response)
-        await context.outbox_publisher.flush(rows)
-        if recorded is not None:
+    async def _transact(self, execution: Execution) -> ExecutionResult:
+        """Execute the message together with others, if its declaration allows it, or alone; then reply and publish."""
+        context, message = self._context, execution.message
+        committed = await self._batches.execute(execution) if self._batches is not None else None
+        if committed is None:
+            committed = await self._execute_alone(execution)
+        if committed.response is not None:
+            await self.reply(message, committed.response)
+        await context.outbox_publisher.flush(committed.rows)
+        if committed.is_recorded:
             await context.outbox_publisher.flush_caused_by(message)
-        return ExecutionResult(outcome, response.log_detail, _event_names(rows))
+        return ExecutionResult(committed.outcome, committed.detail, _event_names(committed.rows))
 
-    async def _handle_and_store(
-        self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
-    ) -> tuple[Response, list[outbox.PendingMessage]]:
-        """Call the handler; queue its events, its record for the audit log and, for a command, the reply."""
-        context, declaration = self._context, self.declaration
-        response, result = await self._call_handler(connection, message, caller, inputs)
-        events = result.events if result is not None else ()
-        contracts.check_events(declaration, events, context.is_strict)
-        actor = str(caller.user_id) if caller else message.get("actor")
-        outgoing = (*events, *await ordering.release_successor(connection, declaration, message))
-        pending = outbox.enqueue_events(connection, outgoing, message, actor, context.event_routing, context.clock.now())
-        change = result.change if result is not None else None
-        if declaration.is_audited or change is not None:
-            output = result.output if isinstance(result, Done) else None
-            record = audit.record(declaration, message, caller, inputs, output, response.outcome, response.reason, change, context.clock)
-            pending.append(audit.queue(connection, record, message, context.name))
-        if declaration.kind is Kind.COMMAND:
-            is_secret = response.is_secret or (declaration.has_secret_response and response.outcome == "done")
-            inbox.queue_reply(connection, message, self.name, response.outcome, response.status, None if is_secret else response.body)
-        return response, pending
+    async def _execute_alone(self, execution: Execution) -> Committed:
+        for attempts_left in reversed(range(CLASH_ATTEMPTS)):
+            try:
+                return await transactions.execute_alone(self._context, execution)
+            except CLASHES:
+                if not attempts_left:
+                    raise
+        raise AssertionError("unreachable")
 
-    async def _call_handler(
-        self, connection: Connection, message: Message, caller: Caller | None, inputs: tuple[Any, ...]
-    ) -> tuple[Response, Done[Any] | Rejected | None]:
-        """Run the handler inside the savepoint. A raised Rejection undoes what it wrote and becomes the response."""
-        declaration, is_strict = self.declaration, self._context.is_strict
-        try:
-            result = await declaration.handler(*inputs, **self._arguments(message, caller, None))
-        except Rejection as rejection:
-            await connection.execute("ROLLBACK TO SAVEPOINT handler", prepare=False)
-            if declaration.kind is not Kind.COMMAND:
-                raise failures.Refused(rejection) from rejection
-            contracts.check_rejection(declaration, rejection, is_strict)
-            return responses.rejected(rejection), None
-        if isinstance(result, Rejected):
-            contracts.check_rejection(declaration, result.reason, is_strict)
-            return responses.rejected(result.reason), result
-        if isinstance(result, Done):
-            return self._encoder.done(result.output), result
-        if result is None:
-            return Response("done", declaration.status, b""), None
-        raise TypeError(f"{self.name} returned {type(result).__name__}, not Done or Rejected")
-
-    def _stored_response(self, message: Message, recorded: inbox.InboxRow) -> Response:
-        """Return the response of the first execution, for a repeated message."""
-        if recorded.fingerprint != message.fingerprint:
-            return responses.rejected(KeyReused("This Idempotency-Key was used for a request with another body. Use a new key."))
-        if recorded.outcome is None or recorded.status is None:
-            return Response("done", self.declaration.status, b"")
-        if recorded.reply is None:
-            return responses.rejected(AnswerNotKept())
-        return Response(recorded.outcome, recorded.status, bytes(recorded.reply))
+    async def call(self, execution: Execution) -> Any:
+        return await self.declaration.handler(*execution.inputs, **self._arguments(execution.message, execution.caller, None))
 
     async def _reject(self, message: Message, rejection: Rejection) -> ExecutionResult:
         """Settle a message whose caller or input was rejected before the transaction."""
@@ -289,5 +222,5 @@ class Function:
         return await self._context.bus.publish_unconfirmed(REPLIES, to, headers, response.body)
 
 
-def _event_names(rows: list[outbox.OutboxRow]) -> tuple[str, ...]:
+def _event_names(rows: Sequence[OutboxRow]) -> tuple[str, ...]:
     return tuple(f"{row.headers['type']}:{row.id}" for row in rows if not audit.is_record(row))

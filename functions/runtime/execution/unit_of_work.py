@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from functions.kernel import Caller, Declaration, Origin, OutgoingMessage, Permanent, Rejection
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.contracts import check_events
-from functions.runtime.reliability import inbox, revoked_sessions
-from functions.runtime.reliability.outbox import OutboxRow, enqueue_events
+from functions.runtime.reliability import inbox, outbox, revoked_sessions
+from functions.runtime.reliability.outbox import OutboxRow
 from functions.runtime.storage.failures import DatabaseUnavailable
 from functions.wire.cloudevents import Message
 
@@ -71,5 +71,6 @@ class UnitOfWork:
             yield recorded
             check_events(self._declaration, recorded.events, context.is_strict)
             actor, now = self.message.get("actor"), context.clock.now()
-            pending = enqueue_events(connection, recorded.events, self.message, actor, context.event_routing, now)
+            pending = outbox.pending_events(recorded.events, self.message, actor, context.event_routing, now)
+            outbox.enqueue(connection, pending)
         self.rows.extend(each.committed_row() for each in pending)

@@ -232,7 +232,8 @@ class Bus:
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._publish(Publication(confirmed, exchange, routing_key), headers, body, is_mandatory=mandatory)
         try:
-            await asyncio.wait_for(confirmed, self._timeout_seconds)
+            async with asyncio.timeout(self._timeout_seconds):
+                await confirmed
         except TimeoutError:
             raise BrokerUnavailable(f"RabbitMQ has not confirmed a message within {self._timeout_seconds:g} s") from None
         except Unconfirmed as error:

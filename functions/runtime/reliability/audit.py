@@ -18,8 +18,7 @@ from pydantic_core import to_jsonable_python
 from events.platform import ActorKind, AuditRecord, AuditRecorded
 from functions.kernel import Caller, Change, Clock, Declaration, new_id
 from functions.runtime.messaging.exchanges import EVENTS
-from functions.runtime.reliability.outbox import OutboxRow, PendingMessage, enqueue
-from functions.runtime.storage.database import Connection
+from functions.runtime.reliability.outbox import OutboxRow, PendingMessage, pending_message
 from functions.wire.cloudevents import Message, new_message
 
 MAX_TARGET_LENGTH = 300
@@ -69,8 +68,8 @@ def record(
     )
 
 
-def queue(connection: Connection, record: AuditRecord, cause: Message, context: str) -> PendingMessage:
-    """Insert a record with the commit of the open transaction."""
+def pending(record: AuditRecord, cause: Message, context: str) -> PendingMessage:
+    """Return the message with one record."""
     entry = new_message(
         AuditRecorded.type,
         f"/capsule/{context}",
@@ -81,7 +80,7 @@ def queue(connection: Connection, record: AuditRecord, cause: Message, context: 
         causation=cause.id,
         dataversion=str(AuditRecorded.version),
     )
-    return enqueue(connection, EVENTS, AuditRecorded.type, entry)
+    return pending_message(EVENTS, AuditRecorded.type, entry)
 
 
 def is_record(row: OutboxRow) -> bool:

@@ -87,7 +87,8 @@ class EmailSuppressions:
                 return
             cause = new_message(SOURCE, f"/capsule/{self._context}", b"", now)
             event = AddressSuppressed(address=suppression.address, reason=suppression.reason, detail=suppression.detail, at=now)
-            pending = outbox.enqueue_events(connection, [event], cause, None, EventRouting(self._context, _no_handler, _is_declared), now)
+            pending = outbox.pending_events([event], cause, None, EventRouting(self._context, _no_handler, _is_declared), now)
+            outbox.enqueue(connection, pending)
         await self._outbox_publisher.flush([each.committed_row() for each in pending])
 
     async def _many(self, condition: str, *values: object) -> list[Suppression]:

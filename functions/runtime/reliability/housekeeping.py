@@ -54,7 +54,8 @@ class Housekeeping:
                 return
             cause = new_message("housekeeping", f"/capsule/{self._context}", b"", now)
             routing = EventRouting(self._context, _no_handler, _is_declared)
-            pending = outbox.enqueue_events(connection, [counted_event(self._context, causes, now)], cause, None, routing, now)
+            pending = outbox.pending_events([counted_event(self._context, causes, now)], cause, None, routing, now)
+            outbox.enqueue(connection, pending)
         await self._outbox_publisher.flush([each.committed_row() for each in pending])
 
     async def _end_overdue(self) -> int:

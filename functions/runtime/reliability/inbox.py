@@ -4,7 +4,12 @@ The row is claimed first. Reading first and inserting last would let two workers
 makes the second worker wait for the first; it then finds the stored reply and sends it again.
 """
 
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
+
+import orjson
 
 from functions.runtime.storage.database import Connection
 from functions.runtime.storage.session import Result, Statement
@@ -50,12 +55,69 @@ async def find(connection: Connection, message: Message, function: str) -> Inbox
     return InboxRow(*result.rows[0]) if result.rows else None
 
 
-def queue_reply(connection: Connection, message: Message, function: str, outcome: str, status: int, reply: bytes | None) -> None:
-    """Store the reply with the commit."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is stored for a repeated command. `body`: None for a response that must not be stored."""
+
+    message: Message
+    function: str
+    outcome: str
+    status: int
+    body: bytes | None
+
+
+def queue_reply(connection: Connection, reply: Reply) -> None:
+    """Store a reply with the commit."""
     connection.queue(
         "UPDATE inbox SET outcome = %s, status = %s, reply = %s WHERE source = %s AND id = %s AND function = %s",
-        (outcome, status, reply, message.source, message.id, function),
+        (reply.outcome, reply.status, reply.body, reply.message.source, reply.message.id, reply.function),
     )
+
+
+CLAIM_ALL = """
+INSERT INTO inbox (source, id, function, body_hash)
+SELECT source, id, function, decode(body_hash, 'hex')
+FROM json_to_recordset(%s) AS claimed (source text, id text, function text, body_hash text, session_id uuid)
+WHERE NOT EXISTS (SELECT FROM revoked_sessions WHERE revoked_sessions.session_id = claimed.session_id)
+ORDER BY source, id, function
+ON CONFLICT DO NOTHING RETURNING source, id, function
+"""
+"""In the order of the key, so that two transactions do not wait for each other."""
+
+REPLY_ALL = """
+UPDATE inbox SET outcome = replies.outcome, status = replies.status, reply = decode(replies.reply, 'base64')
+FROM json_to_recordset(%s) AS replies (source text, id text, function text, outcome text, status smallint, reply text)
+WHERE inbox.source = replies.source AND inbox.id = replies.id AND inbox.function = replies.function
+"""
+
+
+def key_of(message: Message, function: str) -> tuple[str, str, str]:
+    return message.source, message.id, function
+
+
+def claim_all(claims: Iterable[tuple[Message, str, UUID | None]]) -> Statement:
+    """Return the statement that claims many messages: (message, function, session of its caller).
+
+    Its rows are the keys (`key_of`) of those that it has claimed: not recorded before, and their session has not ended.
+    """
+    rows = [
+        {"source": message.source, "id": message.id, "function": function, "body_hash": message.fingerprint.hex(), "session_id": session_id}
+        for message, function, session_id in claims
+    ]
+    return Statement(CLAIM_ALL, (orjson.dumps(rows).decode(),))
+
+
+def queue_replies(connection: Connection, replies: Sequence[Reply]) -> None:
+    """Store many replies with the commit."""
+    rows = [
+        {
+            "source": each.message.source, "id": each.message.id, "function": each.function, "outcome": each.outcome, "status": each.status,
+            "reply": None if each.body is None else b64encode(each.body).decode(),
+        }
+        for each in replies
+    ]  # fmt: skip
+    if rows:
+        connection.queue(REPLY_ALL, (orjson.dumps(rows).decode(),))
 
 
 async def release_claim(connection: Connection, message: Message, function: str) -> None:

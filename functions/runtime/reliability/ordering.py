@@ -7,8 +7,11 @@ the handler's `max_wait_seconds` becomes a dead letter, which an operator may ap
 """
 
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from enum import Enum
+
+import orjson
 
 from functions.kernel import Declaration, Order, Readdressed
 from functions.runtime.storage.database import Connection
@@ -33,13 +36,36 @@ def advance_if_newer(declaration: Declaration, message: Message) -> Statement | 
 
     It affects one row if the event is newer than the last applied one, and none otherwise.
     """
-    if not _is_numbered(declaration, message) or not (declaration.order is Order.NEWER or message.get(OVERTAKES)):
+    if not _is_ordered(declaration, message):
         return None
     return Statement(
         "INSERT INTO positions (function, subject, sequence) VALUES (%s, %s, %s)"
         " ON CONFLICT (function, subject) DO UPDATE SET sequence = excluded.sequence WHERE positions.sequence < excluded.sequence",
         (declaration.name, message.get("subject"), message.number("sequence")),
     )
+
+
+ADVANCE_ALL = """
+INSERT INTO positions (function, subject, sequence)
+SELECT function, subject, sequence FROM json_to_recordset(%s) AS events (function text, subject text, sequence bigint) ORDER BY function, subject
+ON CONFLICT (function, subject) DO UPDATE SET sequence = excluded.sequence WHERE positions.sequence < excluded.sequence
+RETURNING function, subject
+"""
+
+
+def subject_of(declaration: Declaration, message: Message) -> tuple[str, str] | None:
+    """Return (function, subject) of an event that `advance_if_newer` orders; None for any other message."""
+    subject = message.get("subject")
+    return None if subject is None or not _is_ordered(declaration, message) else (declaration.name, subject)
+
+
+def advance_all(events: Iterable[tuple[str, str, int]]) -> Statement:
+    """Return the statement that does as `advance_if_newer` for many events: (function, subject, number), no subject twice for a function.
+
+    Its rows are (function, subject) of those that are newer than the last applied one.
+    """
+    rows = [{"function": function, "subject": subject, "sequence": number} for function, subject, number in events]
+    return Statement(ADVANCE_ALL, (orjson.dumps(rows).decode(),))
 
 
 async def advance_sequence(connection: Connection, declaration: Declaration, message: Message, advanced: Result | None) -> Sequence:
@@ -53,6 +79,11 @@ async def advance_sequence(connection: Connection, declaration: Declaration, mes
 
 def _is_numbered(declaration: Declaration, message: Message) -> bool:
     return declaration.order is not Order.ANY and bool(message.get("subject")) and message.number("sequence") > 0
+
+
+def _is_ordered(declaration: Declaration, message: Message) -> bool:
+    """Whether the event is skipped if a newer one was applied."""
+    return _is_numbered(declaration, message) and (declaration.order is Order.NEWER or bool(message.get(OVERTAKES)))
 
 
 async def _advance_strictly(connection: Connection, function: str, subject: str, sequence: int) -> Sequence:

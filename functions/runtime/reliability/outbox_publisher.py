@@ -2,7 +2,8 @@
 
 A function settles its message only after its events are confirmed. A process that dies in between receives the message again,
 finds it claimed and publishes what is left (`flush_caused_by`). `sweep` publishes rows that a process left behind for good.
-Records for the audit log wait a moment for others and travel together; no message waits for them.
+Records for the audit log wait a moment for others and travel together; no message waits for them. Deletions travel together
+too: a process that dies before leaves rows that are published again, and receivers know the messages by their ids.
 """
 
 import asyncio
@@ -29,6 +30,9 @@ BATCH = 200
 AUDIT_DELAY_SECONDS = 0.5
 """How long records for the audit log wait for others of the process. Less than SWEEP_AFTER_SECONDS."""
 
+DELETE_DELAY_SECONDS = 0.05
+"""How long published rows stay for others to be deleted with. Much less than SWEEP_AFTER_SECONDS."""
+
 
 class OutboxPublisher:
     """`flush` returns when the rows are confirmed or will be retried: by this process, by the next one that receives the
@@ -38,25 +42,22 @@ class OutboxPublisher:
         self._bus = bus
         self._tracer = tracer
         self._database = database
-        self._queue: list[OutboxRow] = []
         self._records: list[OutboxRow] = []
         self._recording: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
-        self._publishing: asyncio.Task[None] | None = None
+        self._confirmed: set[int] = set()
+        """Positions of rows that RabbitMQ has confirmed, until they are deleted."""
+        self._deleting: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._refused: set[int] = set()
         """Positions of rows that RabbitMQ refuses from this user. They stay for the next process: each attempt closes the channel."""
 
     async def flush(self, rows: Sequence[OutboxRow]) -> None:
-        """Publish rows, together with those that other messages of this process add meanwhile. Does not wait for records of the audit log."""
+        """Publish rows and return when each is confirmed or left to the sweep. Does not wait for records of the audit log."""
         self._collect_records([row for row in rows if audit.is_record(row)])
         rows = [row for row in rows if not audit.is_record(row)]
-        if not rows:
-            return
-        self._queue.extend(rows)
-        if self._publishing is None:
-            self._publishing = asyncio.create_task(self._publish_queue())
-        await asyncio.wait([self._publishing])
+        if rows and await self._publish(rows) < len(rows):
+            self.sweep_soon()
 
     def _collect_records(self, rows: Sequence[OutboxRow]) -> None:
         self._records.extend(rows)
@@ -74,16 +75,6 @@ class OutboxPublisher:
         finally:
             self._recording = None
 
-    async def _publish_queue(self) -> None:
-        await asyncio.sleep(0)  # include the rows of transactions that commit in the same turn of the event loop
-        try:
-            while self._queue:
-                batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
-                if await self._publish(batch) < len(batch):
-                    self.sweep_soon()
-        finally:
-            self._publishing = None
-
     def sweep_soon(self) -> None:
         """Sweep in the background, again and again until it succeeds."""
         if self._sweeping is None or self._sweeping.done():
@@ -99,7 +90,7 @@ class OutboxPublisher:
                 _log.warning("the outbox cannot be swept yet: %s", error)
 
     async def _publish(self, batch: Sequence[OutboxRow]) -> int:
-        """Publish rows, delete those that were confirmed and return their number. The others stay for the sweep."""
+        """Publish rows and return the number of those that were confirmed: they are deleted soon. The others stay for the sweep."""
         records = [row for row in batch if audit.is_record(row)]
         results = await self._send([row for row in batch if not audit.is_record(row)], records)
         batch = [*(row for row in batch if not audit.is_record(row)), *records]
@@ -110,21 +101,42 @@ class OutboxPublisher:
                 _log.error("message %s stays in the outbox until the next start: %s", row.id, result)
             elif isinstance(result, BrokerUnavailable | Unroutable):
                 _log.warning("message %s stays in the outbox: %s", row.id, result)
-            elif isinstance(result, BaseException):
-                raise result
+            elif result is not None:
+                _log.error("message %s stays in the outbox: %r", row.id, result)
         if confirmed:
-            try:
-                await self._database.execute_async_commit("DELETE FROM outbox WHERE position = ANY(%s)", (confirmed,))
-            except DatabaseUnavailable as error:
-                _log.warning("published events could not be deleted from the outbox and will be published again: %s", error)
-                return 0
+            self._confirmed.update(confirmed)
+            if self._deleting is None:
+                self._deleting = asyncio.create_task(self._delete_confirmed())
         return len(confirmed)
 
-    async def _send(self, events: Sequence[OutboxRow], records: Sequence[OutboxRow]) -> list[BaseException | None]:
+    async def _delete_confirmed(self) -> None:
+        """Delete rows that were published, together with those that follow within DELETE_DELAY_SECONDS."""
+        try:
+            while self._confirmed:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), DELETE_DELAY_SECONDS)
+                deleted = list(self._confirmed)
+                await self._database.execute_async_commit("DELETE FROM outbox WHERE position = ANY(%s)", (deleted,))
+                self._confirmed.difference_update(deleted)
+        except DatabaseUnavailable as error:
+            _log.warning("published events could not be deleted from the outbox and will be published again: %s", error)
+            self._confirmed.clear()
+            self.sweep_soon()
+        finally:
+            self._deleting = None
+
+    async def _send(self, events: Sequence[OutboxRow], records: Sequence[OutboxRow]) -> list[Exception | None]:
         """Publish each event, and all records together. Returns a result for each row: None if RabbitMQ has confirmed it."""
         messages = [*events, *([audit.combine(records)] if records else [])]
-        results = await asyncio.gather(*(self._publish_row(row) for row in messages), return_exceptions=True)
+        results = [await self._try(messages[0])] if len(messages) == 1 else await asyncio.gather(*(self._try(row) for row in messages))
         return [*results[: len(events)], *(results[len(events) :] * len(records))]
+
+    async def _try(self, row: OutboxRow) -> Exception | None:
+        try:
+            await self._publish_row(row)
+        except Exception as error:  # noqa: BLE001  the transaction is committed: nothing that happens now fails its message
+            return error
+        return None
 
     async def _publish_row(self, row: OutboxRow) -> None:
         if audit.is_record(row):
@@ -139,23 +151,23 @@ class OutboxPublisher:
             span.end({}, error)
 
     async def close(self) -> None:
-        """Wait for publications in flight. Retries are left to the next process."""
-        if self._recording is not None:
-            self._closing.set()
-            await asyncio.wait([self._recording])
-        if self._publishing is not None:
-            await asyncio.wait([self._publishing])
+        """Wait for records and deletions. Retries are left to the next process."""
+        self._closing.set()
+        for task in (self._recording, self._deleting):
+            if task is not None:
+                await asyncio.wait([task])
         if self._sweeping is not None:
             self._sweeping.cancel()
 
     async def sweep(self) -> int:
         """Publish rows that other processes left behind, oldest first, and return their number.
 
-        A row that cannot be published does not block those behind it. Raises DatabaseUnavailable, and BrokerUnavailable if rows are left.
+        A row that cannot be published does not block those behind it. Published rows are deleted when it returns.
+        Raises DatabaseUnavailable, and BrokerUnavailable if rows are left.
         """
         swept = left = after = 0
         is_old = f"(created_at < now() - interval '{SWEEP_AFTER_SECONDS} seconds' OR created_at > now())"  # the clock may have been set back
-        while rows := await self._read(f"position > %s AND {is_old} AND NOT position = ANY(%s)", after, list(self._refused)):
+        while rows := await self._read(f"position > %s AND {is_old} AND NOT position = ANY(%s)", after, [*self._refused, *self._confirmed]):
             refused_before = len(self._refused)
             confirmed = await self._publish(rows)
             swept += confirmed
@@ -164,13 +176,16 @@ class OutboxPublisher:
             left, after = left + len(rows) - confirmed, rows[-1].position
             if left and not self._bus.connected:
                 break
+        if self._deleting is not None:
+            await asyncio.wait([self._deleting])
         if left:
             raise BrokerUnavailable(f"{left} events were not confirmed")
         return swept
 
     async def flush_caused_by(self, message: Message) -> None:
         """Publish the events of a message whose first worker died between its commit and its publishing."""
-        await self.flush(await self._read("headers->>'causation' = %s", message.id))
+        rows = await self._read("headers->>'causation' = %s", message.id)
+        await self.flush([row for row in rows if row.position not in self._confirmed])
 
     async def _read(self, condition: str, *parameters: str | int | list[int]) -> list[OutboxRow]:
         async with self._database.transaction(read_only=True) as connection:

@@ -25,6 +25,7 @@ from functions.wire.http_limits import (
     BODY_RATE_TOO_LOW,
     BODY_SECONDS,
     BODY_TOO_SLOW,
+    HALF_CLOSED_SECONDS,
     HEAD_SECONDS,
     HEAD_TOO_SLOW,
     MAX_CONNECTIONS_PER_ADDRESS,
@@ -107,6 +108,20 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._stop_body_timer()
         _release(self._address)
         super().handle_websocket_upgrade()
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """As the ingress of one machine does: answer what has arrived whole, if the answer has not begun and begins soon; else close."""
+        self.transport.flush()  # the event loop closes its own transport, which does not know what waits here
+        is_over_tls = self.transport.get_extra_info("ssl_object") is not None
+        if not self._is_answering or self.cycle.response_started or not self._is_in_head or self._has_upgraded or is_over_tls:
+            return False
+        self.cycle.keep_alive = False
+        self.loop.call_later(HALF_CLOSED_SECONDS, self._on_no_response)
+        return True
+
+    def _on_no_response(self) -> None:
+        if self._is_answering and not self.cycle.response_started:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self._fault is not None or self.transport.is_lingering:

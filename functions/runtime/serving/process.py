@@ -26,6 +26,7 @@ from functions.runtime.config.registry import Registry, find, wiring_of
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.telemetry import open_tracer
 from functions.runtime.config.wiring import Container
+from functions.runtime.execution.batches import Batches
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.execution_log import ExecutionLog
 from functions.runtime.execution.execution_metrics import ExecutionMetrics
@@ -119,6 +120,7 @@ class Process:
             kinds = {each.declaration.kind for each in self._functions.values() if each.declaration.context == context.name}
             self._in_background(context.database.prepare(read_only=kinds == {Kind.QUERY}))
             self._in_background(_sweep(context, delay_seconds=FIRST_SWEEP_SECONDS))
+            context.outbox_publisher.sweep_soon()  # what a process left that was killed just now is too young for the first sweep
 
     def _compose(self, bus: Bus, execution_log: ExecutionLog) -> None:
         if DEAD_LETTER_ROUTER in self._names:
@@ -130,8 +132,9 @@ class Process:
         for name in dict.fromkeys(each.context for each in declarations):
             own = [each for each in declarations if each.context == name]
             context = self._contexts[name] = self._create_context(name, bus, execution_log, grouping.pool_size(own, group.max))
+            batches = Batches(context)
             for declaration in own:
-                self._add(Function(declaration, context), grouping.share(declaration, group) if len(declarations) > 1 else None)
+                self._add(Function(declaration, context, batches), grouping.share(declaration, group) if len(declarations) > 1 else None)
 
     def _add(self, function: Function, share: int | None) -> None:
         self._functions[function.name] = function

@@ -21,9 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 import uvloop
-from functions_framework.aio import create_asgi_app_from_module
-from starlette.applications import Starlette
-from starlette.routing import Route, request_response
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -31,7 +29,6 @@ from functions.runtime.config.registry import UnknownFunction
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import BIND, PORT
 from functions.runtime.config.wiring import NothingProvides
-from functions.runtime.serving import main
 from functions.runtime.serving.fault_responses import answer_faults
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol
 from functions.runtime.serving.idle_server import IdleServer
@@ -89,8 +86,7 @@ async def serve() -> int:
     except (UnknownFunction, MissingSetting, InvalidSetting, NothingProvides) as error:
         logging.getLogger("capsule").error("%s", error)
         return 1
-    main.set_process(process)
-    app = serve_every_path(create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__))
+    app = application(process)
     config = uvicorn.Config(
         with_websockets(app, process) if process.has_websockets else app,
         http=LimitedHttpProtocol,
@@ -111,18 +107,18 @@ async def serve() -> int:
     return 0
 
 
-def serve_every_path(app: Starlette) -> ASGIApp:
-    """Return the function of an application of functions-framework as an application that passes every request to it.
+def application(process: Process) -> ASGIApp:
+    """Return the ASGI application of a process: every request of every path goes to it, without a router or middleware in between."""
 
-    The routes of functions-framework answer some themselves, in plain text: other methods than seven, /robots.txt, a path with a line
-    feed. Its middleware does so for faults.
-    """
-    (handler,) = {route.endpoint for route in app.routes if isinstance(route, Route) and route.path == "/{path:path}"}
-    return answer_faults(request_response(handler))
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await process.handle(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return answer_faults(respond)
 
 
 def with_websockets(app: ASGIApp, process: Process) -> ASGIApp:
-    """Pass WebSockets to the function: functions-framework knows HTTP only."""
+    """Pass WebSockets to the function."""
 
     async def serve_either(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

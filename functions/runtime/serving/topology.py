@@ -7,15 +7,17 @@ runs again whenever the Broker or a Trigger was created anew. All declarations a
     capsule.commands  ──type of a foreign Trigger──────▶ the Broker's exchange
     capsule.commands  ──auth.*─────────────────────────▶ the queue of a context's group      redelivered messages
     the Broker's exchange ──types of a group───────────▶ its queue                           a Trigger filters on one type only
-    capsule.events    ──#──────────────────────────────▶ the Broker's exchange               (topic)
+    capsule.events    ──type of each handler───────────▶ its Trigger's queue                 (topic)
+    capsule.events    ──type of a foreign Trigger──────▶ the Broker's exchange               # for one without a filter on the type
     dlx               ─────────────────────────────────▶ the Broker's DLX exchange           (fanout; to its main exchange it would loop)
     capsule.redelivery ─#──────────────────────────────▶ capsule.commands                    (topic: its routing keys are authorized)
     capsule.delay.<n>s ─#─▶ queue, expires ────────────▶ capsule.commands                    (topic, likewise)
     capsule.unroutable ────────────────────────────────▶ its queue                           (fanout)
 
-A command, a query and a retry have one handler, so they go from Capsule's exchange straight into that handler's queue. The
-Broker's own exchange is a headers exchange, which compares a message with the arguments of every binding. Events have many
-handlers, including foreign ones, and go through it.
+Messages go from Capsule's exchanges straight into the queues of the functions that handle them. The Broker's own exchange is
+a headers exchange, which compares a message with the arguments of every binding: 334 of them cost 20 times a topic exchange's
+routing. So only what a foreign Trigger filters on goes through it (docs/decisions/0036). A queue that both ways reach gets a
+message once: RabbitMQ routes to a set of queues.
 """
 
 import os
@@ -42,6 +44,7 @@ BROKER_LABEL = "eventing.knative.dev/broker"
 TRIGGER_LABEL = "eventing.knative.dev/trigger"
 FUNCTIONS = "capsule.dev/functions"
 GROUPED_EVENTS = "capsule.dev/events"
+EVERY_EVENT = "#"
 PRECONDITION_FAILED = 406
 WAIT_TIMEOUT_SECONDS = 300.0
 """For the Broker and its Triggers to become ready."""
@@ -82,16 +85,23 @@ def plan(
     main = [exchange for exchange in own if exchange not in dead_letter_exchanges]
     if len(main) != 1:
         raise NotReady(f"Broker {name} has {len(main)} main exchanges instead of one")
-    planned = [Binding(EVENTS, main[0], "#", to_queue=False)]
-    planned += [Binding(DEAD_LETTERS, exchange, "", to_queue=False) for exchange in own if exchange in dead_letter_exchanges]
+    planned = [Binding(DEAD_LETTERS, exchange, "", to_queue=False) for exchange in own if exchange in dead_letter_exchanges]
     for trigger in triggers:
         if trigger["spec"]["broker"] != name:
             continue
         if FUNCTIONS in trigger["metadata"].get("annotations", {}):
             planned += _trigger_bindings(trigger, main[0], queues)
-        elif type := ((trigger["spec"].get("filter") or {}).get("attributes") or {}).get("type"):
-            planned.append(Binding(COMMANDS, main[0], type, to_queue=False))
+        elif type := _type_of(trigger):
+            planned += [Binding(exchange, main[0], type, to_queue=False) for exchange in (COMMANDS, EVENTS)]
+        else:
+            planned.append(Binding(EVENTS, main[0], EVERY_EVENT, to_queue=False))
     return planned
+
+
+def former(planned: Sequence[Binding], exchanges: Sequence[Object]) -> list[Binding]:
+    """Return bindings of former plans that this one does not have: every event into the Broker's exchange."""
+    candidates = [Binding(EVENTS, _spec(each)["name"], EVERY_EVENT, to_queue=False) for each in exchanges if TRIGGER_LABEL not in _labels(each)]
+    return [each for each in candidates if each not in planned]
 
 
 def _trigger_bindings(trigger: Object, exchange: str, queues: Sequence[Object]) -> Iterator[Binding]:
@@ -100,10 +110,20 @@ def _trigger_bindings(trigger: Object, exchange: str, queues: Sequence[Object]) 
     if not is_ready(trigger) or len(own_queues) != 1:
         raise NotReady(f"Trigger {name} is not ready")
     annotations = trigger["metadata"]["annotations"]
-    for function in _split(annotations[FUNCTIONS]):
+    functions, grouped = _split(annotations[FUNCTIONS]), _split(annotations.get(GROUPED_EVENTS, ""))
+    for function in functions:
         yield Binding(COMMANDS, own_queues[0], function, to_queue=True)
-    for event in _split(annotations.get(GROUPED_EVENTS, "")):
+    for event in grouped:
         yield Binding(exchange, own_queues[0], "", to_queue=True, type=event)
+    type = _type_of(trigger)
+    for event in grouped or [each for each in (type,) if each and each not in functions]:  # a command's type is its function's name
+        yield Binding(EVENTS, own_queues[0], event, to_queue=True)
+
+
+def _type_of(trigger: Object) -> str | None:
+    """Return the type that a Trigger filters on."""
+    type: str | None = ((trigger["spec"].get("filter") or {}).get("attributes") or {}).get("type")
+    return type
 
 
 def _split(text: str) -> list[str]:
@@ -151,6 +171,12 @@ def bind(channel: BlockingChannel, bindings: Sequence[Binding]) -> None:
             channel.exchange_bind(binding.destination, binding.source, binding.key)
 
 
+def unbind(channel: BlockingChannel, bindings: Sequence[Binding]) -> None:
+    """Delete bindings between exchanges. Idempotent. Call it after `bind`, so that no message is without a way."""
+    for binding in bindings:
+        channel.exchange_unbind(binding.destination, binding.source, binding.key)
+
+
 class Cluster:
     """Reads the cluster's objects."""
 
@@ -166,17 +192,18 @@ class Cluster:
         items: Sequence[Object] = self._api.list_namespaced_custom_object(group, version, self._namespace, plural)["items"]
         return items
 
-    def plan(self) -> list[Binding]:
-        """Raises NotReady."""
+    def plan(self) -> tuple[list[Binding], list[Binding]]:
+        """Return the bindings to declare, and those to delete. Raises NotReady."""
         brokers = [broker for broker in self._list("eventing.knative.dev", "v1", "brokers") if broker["metadata"]["name"] == self._broker]
         if not brokers:
             raise NotReady(f"Broker {self._broker} does not exist in the namespace {self._namespace}")
         triggers = self._list("eventing.knative.dev", "v1", "triggers")
         rabbit = {plural: self._list("rabbitmq.com", "v1beta1", plural) for plural in ("exchanges", "queues", "bindings")}
-        return plan(brokers[0], triggers, rabbit["exchanges"], rabbit["queues"], rabbit["bindings"])
+        planned = plan(brokers[0], triggers, rabbit["exchanges"], rabbit["queues"], rabbit["bindings"])
+        return planned, former(planned, [each for each in rabbit["exchanges"] if _belongs(each, self._broker)])
 
 
-def wait_for_plan(cluster: Cluster, timeout_seconds: float = WAIT_TIMEOUT_SECONDS) -> list[Binding]:
+def wait_for_plan(cluster: Cluster, timeout_seconds: float = WAIT_TIMEOUT_SECONDS) -> tuple[list[Binding], list[Binding]]:
     """Return the plan as soon as the Broker and its Triggers are ready. Raises NotReady after the timeout."""
     until = time.monotonic() + timeout_seconds
     while True:
@@ -229,10 +256,11 @@ def _declare(connection: pika.BlockingConnection) -> int:
         )
     cluster = Cluster(NAMESPACE.read(os.environ), BROKER.read(os.environ))
     try:
-        bindings = wait_for_plan(cluster)
+        bindings, obsolete = wait_for_plan(cluster)
     except NotReady as error:
         return _fail(f"{error} after {WAIT_TIMEOUT_SECONDS:.0f} s")
     bind(channel, bindings)
+    unbind(channel, obsolete)
     print(f"{len(bindings)} bindings declared")
     return 0
 

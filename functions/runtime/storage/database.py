@@ -44,7 +44,6 @@ Address = str | Callable[[], str]
 COMMIT = Statement("COMMIT")
 
 LOCK_TIMEOUT = "2s"
-SET_LOCK_TIMEOUT: LiteralString = f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
 IDLE_SECONDS = 60
 CONNECT_TIMEOUT_SECONDS = 3
 PREPARE_AFTER_EXECUTIONS: int | None = 5
@@ -86,7 +85,9 @@ class Database:
         return connection
 
     @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False, is_begin_queued: bool = False) -> AsyncIterator[Connection]:
+    async def transaction(
+        self, *, read_only: bool = False, is_begin_queued: bool = False, lock_timeout: LiteralString = LOCK_TIMEOUT
+    ) -> AsyncIterator[Connection]:
         """Open a transaction for this task. Commits at the end, rolls back on an exception.
 
         Statements queued on the connection are sent with the COMMIT. `is_begin_queued`: BEGIN is not
@@ -99,7 +100,7 @@ class Database:
             async with (await self._opened_pool(autocommit_pool or self._writing)).connection() as connection:
                 if autocommit_pool is None:
                     connection.queue("BEGIN READ ONLY" if read_only else "BEGIN")
-                    connection.queue(SET_LOCK_TIMEOUT)
+                    connection.queue(_set_lock_timeout(lock_timeout))
                     if not is_begin_queued:
                         await connection.flush()
                 token = _open.set(connection)
@@ -142,7 +143,7 @@ class Database:
         try:
             async with (await self._opened_pool(self._writing)).connection() as connection:
                 connection.queue("BEGIN")
-                connection.queue(SET_LOCK_TIMEOUT)
+                connection.queue(_set_lock_timeout(LOCK_TIMEOUT))
                 connection.queue("SET LOCAL synchronous_commit = off")
                 await connection.flush(Statement(statement, parameters), COMMIT)
         except READ_ONLY_ERROR as error:
@@ -177,10 +178,15 @@ class Database:
     async def _roll_back(self, connection: Connection) -> None:
         """Roll back; a connection that cannot is closed, so that the pool discards it."""
         connection.queued.clear()
+        connection.aside.clear()
         try:
             await connection.execute("ROLLBACK")
         except psycopg.Error:
             await connection.close()
+
+
+def _set_lock_timeout(timeout: LiteralString) -> LiteralString:
+    return f"SET LOCAL lock_timeout = '{timeout}'"
 
 
 def _new_pool(url: Address, size: int, timeout_seconds: float, prepare_threshold: int | None) -> Pool:

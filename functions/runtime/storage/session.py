@@ -4,10 +4,11 @@ The runtime surrounds every handler with statements of its own: BEGIN, claim and
 after it. Sent one by one they are eight round trips and most of what a small command costs; together they are two. They use
 the simple query protocol (PostgreSQL documentation, "Multiple Statements in a Simple Query"), with values bound by psycopg on
 the client. Statements of handlers are sent one by one, as prepared statements. Only the one that finds statements queued (a
-query's look-up of its caller's session) travels with them.
+query's look-up of its caller's session, a lock, an insert that cannot fail) travels with them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString, NamedTuple, Self
 
@@ -42,6 +43,8 @@ class QueueCursor(psycopg.AsyncCursor[Any]):
 
     async def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
         connection = self.connection
+        if isinstance(connection, Session):
+            await connection.flush_aside()
         queued = connection.queued if isinstance(connection, Session) else []
         if not queued:
             return await super().execute(query, params, **options)
@@ -55,20 +58,33 @@ class QueueCursor(psycopg.AsyncCursor[Any]):
             self.nextset()
         return self
 
+    @asynccontextmanager
+    async def copy(self, *args: Any, **options: Any) -> AsyncIterator[psycopg.AsyncCopy]:
+        if isinstance(self.connection, Session):
+            await self.connection.flush()
+        async with super().copy(*args, **options) as copy:
+            yield copy
+
     async def executemany(self, query: Any, params_seq: Iterable[Params], **options: Any) -> None:
         if isinstance(self.connection, Session):
             await self.connection.flush()
         await super().executemany(query, params_seq, **options)
 
 
+class AsideFailed(Exception):
+    """A statement failed that another handler of the same transaction had queued."""
+
+
 class Session(psycopg.AsyncConnection[Any]):
     """A psycopg connection with a queue. A cursor of it sends what is queued with its own statement."""
 
     queued: list[QueuedStatement]
+    aside: list[QueuedStatement]
+    """Queued by somebody else than the present user of the connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.queued = []
+        self.queued, self.aside = [], []
         self.cursor_factory = QueueCursor
 
     def queue(self, text: LiteralString, parameters: Sequence[Any] = ()) -> QueuedStatement:
@@ -82,7 +98,7 @@ class Session(psycopg.AsyncConnection[Any]):
 
         After an error no later statement is executed.
         """
-        queued, self.queued = self.queued, []
+        queued, self.queued, self.aside = [*self.aside, *self.queued], [], []
         everything = [*(each.statement for each in queued), *statements]
         if not everything:
             return []
@@ -90,6 +106,22 @@ class Session(psycopg.AsyncConnection[Any]):
         for each, result in zip(queued, results, strict=False):
             each.result = result
         return results[len(queued) :]
+
+    def set_aside(self) -> None:
+        """Let what is queued so far fail with AsideFailed, or with the next `flush`, and not in a statement of another handler."""
+        self.aside += self.queued
+        self.queued = []
+
+    async def flush_aside(self) -> None:
+        """Raises AsideFailed, which no adapter takes for a failure of its own statement."""
+        if not self.aside:
+            return
+        queued, self.queued = self.queued, []
+        try:
+            await self.flush()
+        except psycopg.Error as error:
+            raise AsideFailed(str(error)) from error
+        self.queued = queued
 
     async def _send(self, statements: Sequence[Statement]) -> list[Result]:
         cursor = psycopg.AsyncClientCursor(self)

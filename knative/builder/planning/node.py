@@ -11,7 +11,7 @@ from knative.builder.failure import UNSUPPORTED, BuildFailure
 from knative.builder.planning.declarations import Declarations
 from knative.builder.planning.node_frameworks import Application, find_framework
 from knative.builder.planning.node_packages import LIFECYCLE, Manager, choose_manager, siblings_of
-from knative.builder.planning.node_scripts import needs_development, resolve, scripts_of
+from knative.builder.planning.node_scripts import called_script, needs_development, resolve, scripts_of
 from knative.builder.planning.node_start import Chosen, choose
 from knative.builder.planning.plan import Plan, Step, Toolchain
 from knative.builder.planning.tree import Tree, string, table
@@ -48,6 +48,7 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         return Plan("static", f"package.json, {chosen.source}", site=chosen.site, is_single_page=chosen.is_single_page)
     is_manager_needed = re.search(rf"\b{manager.name}\b", lines + declared.release) is not None
     linker = {"YARN_NODE_LINKER": "node-modules"} if manager.is_berry and is_manager_needed else {}
+    script = {} if is_manager_needed else _script_variables(manager, chosen, declared, scripts)
     return Plan(
         kind="node" if chosen.start else "static",
         reason=f"{tree.place('package.json') if manager.is_workspace else 'package.json'}, {manager.name}, {chosen.source}",
@@ -58,7 +59,7 @@ def detect(tree: Tree, declared: Declarations) -> Plan | None:
         ),
         steps=(*linked, install, *builds, *prune),
         start=chosen.start,
-        variables={"NODE_ENV": "production", **linker, **_package_variables(manifest)} if chosen.start else {},
+        variables={"NODE_ENV": "production", **linker, **_package_variables(manifest), **script} if chosen.start else {},
         site=chosen.site,
         is_single_page=chosen.is_single_page,
         notices=(*manager.notices, *chosen.notices),
@@ -74,6 +75,17 @@ def _package_variables(manifest: dict[str, Any]) -> dict[str, str]:
     found = [(f"config_{name}", _variable(value)) for name, value in config if re.fullmatch(r"\w+", name, re.ASCII)]
     found += [(name, _variable(value)) for name in ("name", "version") if (value := string(manifest, name))]
     return {f"npm_package_{name}": value for name, value in found if value is not None}
+
+
+def _script_variables(manager: Manager, chosen: Chosen, declared: Declarations, scripts: dict[str, str]) -> dict[str, str]:
+    """Return what package managers tell a script about themselves; empty if the start line is no script's.
+
+    docs.npmjs.com/cli/using-npm/scripts, "current lifecycle event", and /config#user-agent. Versions are those of an image that is not built yet: as
+    Yarn writes those that it does not know (`npm/?`).
+    """
+    name = chosen.source.removeprefix("script ") if chosen.source.startswith("script ") else called_script(scripts, declared.start)
+    agent = " ".join(dict.fromkeys((f"{manager.name}/?", "npm/?", "node/?", "linux")))
+    return {"npm_lifecycle_event": name, "npm_config_user_agent": agent} if name else {}
 
 
 def _variable(value: object) -> str | None:

@@ -49,11 +49,17 @@ def scripts_of(manifest: dict[str, Any]) -> dict[str, str]:
     return {name: line.strip() for name, line in table(manifest, "scripts").items() if isinstance(line, str) and line.strip()}
 
 
-def resolve(scripts: dict[str, str], line: str, depth: int = 0) -> str:
-    """Return what a line runs: `npm run x`, `yarn x` and `npm start` become the script's own line."""
+def called_script(scripts: dict[str, str], line: str) -> str:
+    """Return the script that a line calls (`npm start`, `yarn serve`); empty if it calls none."""
     match = CALL.match(line.strip())
     name = next((group for group in match.groups() if group), "") if match else ""
-    if name not in scripts or depth > 8 or scripts.get(f"pre{name}") or scripts.get(f"post{name}"):
+    return name if name in scripts else ""
+
+
+def resolve(scripts: dict[str, str], line: str, depth: int = 0) -> str:
+    """Return what a line runs: `npm run x`, `yarn x` and `npm start` become the script's own line."""
+    name = called_script(scripts, line)
+    if not name or depth > 8 or scripts.get(f"pre{name}") or scripts.get(f"post{name}"):
         return line.strip()
     return resolve(scripts, scripts[name], depth + 1)
 

@@ -60,9 +60,17 @@ class API:
     """`closing`: set it to end watches and followed logs."""
 
     def __init__(
-        self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams, metrics: Callable[[], bytes]
+        self,
+        store: Store,
+        definitions: Definitions,
+        settings: Settings,
+        tokens: Tokens,
+        find_streams: FindStreams,
+        metrics: Callable[[], bytes],
+        is_ready: Callable[[], bool],
     ) -> None:
-        self._metrics = metrics
+        """`is_ready`: whether everything has started, requests from outside are accepted included."""
+        self._metrics, self._is_ready = metrics, is_ready
         self.closing = asyncio.Event()
         self._store, self._definitions, self._tokens = store, definitions, tokens
         self._authorizer = Authorizer(store)
@@ -90,7 +98,8 @@ class API:
         all_methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         return Starlette(
             routes=[
-                *(Route(path, _healthy) for path in ("/livez", "/readyz", "/healthz")),
+                *(Route(path, _healthy) for path in ("/livez", "/healthz")),
+                Route("/readyz", self._ready),
                 *(Route(path, self._authenticated(self._document(make))) for path, make in documents.items()),
                 Route("/metrics", self._authenticated(self._scrape)),
                 Route("/openapi/v2", self._authenticated(self._openapi_v2)),
@@ -115,6 +124,9 @@ class API:
                 return error_response(internal_error())
 
         return handle
+
+    async def _ready(self, request: Request) -> Response:
+        return await _healthy(request) if self._is_ready() else Response("starting", 503, media_type="text/plain")
 
     async def _handle_websocket(self, websocket: WebSocket) -> None:
         try:

@@ -38,12 +38,19 @@ class APIServer:
     """A Runnable."""
 
     def __init__(
-        self, store: Store, definitions: Definitions, settings: Settings, tokens: Tokens, find_streams: FindStreams, metrics: Callable[[], bytes]
+        self,
+        store: Store,
+        definitions: Definitions,
+        settings: Settings,
+        tokens: Tokens,
+        find_streams: FindStreams,
+        metrics: Callable[[], bytes],
+        is_ready: Callable[[], bool],
     ) -> None:
-        """`metrics` returns them in Prometheus' text format."""
+        """`metrics` returns them in Prometheus' text format. `is_ready`: what `/readyz` answers."""
         self._settings = settings
         self._tokens = tokens
-        self._api = API(store, definitions, settings, tokens, find_streams, metrics)
+        self._api = API(store, definitions, settings, tokens, find_streams, metrics, is_ready)
         self._server: _Server | None = None
         self._task: asyncio.Task[None] | None = None
 

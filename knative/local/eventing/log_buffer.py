@@ -98,12 +98,12 @@ class LogBuffer:
         self.dropped, self.dropped_elsewhere, size = {}, 0, 0
         while self.queues and len(entries) < BATCH_LINES and size < BATCH_BYTES:
             namespace = next(iter(self.queues))
-            lines = share = 0
-            while namespace in self.queues and lines < SHARE_LINES and share < SHARE_BYTES:
+            popped = popped_bytes = 0
+            while namespace in self.queues and popped < SHARE_LINES and popped_bytes < SHARE_BYTES:
                 entry, entry_size = self._pop(namespace)
                 entries.append(entry)
-                lines, share = lines + 1, share + entry_size
-            size += share
+                popped, popped_bytes = popped + 1, popped_bytes + entry_size
+            size += popped_bytes
             if namespace in self.queues:  # the next turn is another's
                 self.queues[namespace] = self.queues.pop(namespace)
         return {"entries": entries}

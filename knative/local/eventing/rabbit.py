@@ -148,7 +148,7 @@ class RabbitMQ:
         self._connection.add_connected_listener(lambda _: self._on_connected())
         self._connection.add_lost_listener(self._on_lost)
         self._up = asyncio.Event()
-        self._is_logged = False
+        self._is_logged = self._is_stopping = False
         self._listeners: list[Listener] = []
 
     @property
@@ -170,6 +170,8 @@ class RabbitMQ:
         self._connection.open()
 
     async def stop(self) -> None:
+        """Close the connection. Listeners hear nothing: RabbitMQ keeps what was declared, and the next process need not declare it first."""
+        self._is_stopping = True
         await self._connection.close()
 
     async def channel(self) -> Channel:
@@ -200,7 +202,9 @@ class RabbitMQ:
         self._notify(True)
 
     def _on_lost(self, error: Exception) -> None:
-        if self.is_up:
+        if self._is_stopping:
+            self._up.clear()
+        elif self.is_up:
             log.warning("connection to RabbitMQ at %s lost: %s", self.address, error)
             self._up.clear()
             self._notify(False)

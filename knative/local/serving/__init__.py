@@ -77,7 +77,7 @@ class Serving:
         self.parts: tuple[Runnable, ...] = (self.pods, self._node.migration, revisions, ports, pressure)
         routes = Routes(store, settings, table, revisions, ports)
         self.reconcilers: tuple[Reconciler, ...] = (ServiceReconciler(store), Configurations(store), revisions, routes)
-        self.front = Front(ingress, revisions, lambda: routes.is_loaded() and revisions.has_all())
+        self.front = Front(ingress, revisions, lambda: routes.is_loaded() and revisions.has_all(), settings.state)
 
     def set_collector(self, collector: Collector) -> None:
         self._node.collector = collector

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from knative.local.serving.http.error_responses import Cause
+from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.routing import Destination, RouteEntry, RoutingTable
 
 
@@ -12,10 +14,16 @@ class Refusal:
 
     status: int
     detail: str
+    cause: Cause = Cause.FAILURE
+    retry_after_seconds: int | None = None
+
+    def answer(self, exchange: Exchange) -> None:
+        exchange.respond_error(self.status, self.detail, self.retry_after_seconds, self.cause)
 
 
 Lookup = Callable[[str], Destination | Refusal]
 """Finds the destination of a host, in lower case and without a port."""
+MAINTENANCE_MESSAGE = "This application is under maintenance. Please try again later."
 UNKNOWN = Refusal(404, "No application has this host name.")
 
 
@@ -27,7 +35,13 @@ def public_host(table: RoutingTable, host: str) -> Destination | Refusal:
 
 
 def _refuse_stopped(route: RouteEntry) -> Refusal | None:
-    return Refusal(503, route.stop_message) if route.stop_message is not None else None
+    return Refusal(503, route.stop_message, Cause.STOPPED) if route.stop_message is not None else None
+
+
+def refuse_maintenance(route: RouteEntry) -> Refusal | None:
+    """Return what visitors of a Route in maintenance get; None: they reach it."""
+    page = route.maintenance
+    return Refusal(503, page.message or MAINTENANCE_MESSAGE, Cause.MAINTENANCE, page.retry_after_seconds) if page is not None else None
 
 
 def only_hosts(table: RoutingTable, hosts: Collection[str]) -> Lookup:

@@ -19,7 +19,8 @@ from functools import partial
 
 from functions.wire.health_checks import HEADER, is_health_check
 from functions.wire.http_limits import HEAD_SECONDS, MAX_CONNECTIONS_PER_ADDRESS
-from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host
+from knative.local.serving import waking
+from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host, refuse_maintenance
 from knative.local.serving.http.arrivals import Arrivals, refuse_plain
 from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
@@ -46,7 +47,7 @@ MAX_PUBLIC_CONNECTIONS = 8192
 """At a time, of a port with TLS."""
 SWEEP_SECONDS = 5.0
 DRAIN_SECONDS = 8.0
-"""How long requests may take that have begun when the ingress stops."""
+"""How long requests may take that have begun when the ingress stops. Event streams and WebSockets are ended at once (`http.stream_ends`)."""
 CLIENT_CLOSED_REQUEST = 499
 """nginx' status for a client that disconnected before the response; for metrics only."""
 IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))
@@ -72,7 +73,7 @@ class Ingress:
         self._clients = Clients()
         self.tls = tls
         self._server: asyncio.AbstractServer | Listener | None = None
-        self._tls_listeners: set[Listener] = set()
+        self._outer_listeners: set[Listener] = set()
         self._has_opened = asyncio.Event()
         self._arrivals = Arrivals(self._clients)
         self._sweeper: asyncio.Task[None] | None = None
@@ -84,19 +85,19 @@ class Ingress:
             client = partial(ClientConnection, self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS)
             self._server = await loop.create_server(client, sock=listener, backlog=BACKLOG)  # asyncio listens anew, with its own default
         else:
-            self._server = self.listen_with_tls(listener, partial(public_host, self._routing.table), "the ingress")
+            self._server = self.listen_outside(listener, partial(public_host, self._routing.table), "the ingress")
         self._has_opened.set()
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
     async def stop(self) -> None:
         """Accept no more, answer the requests that have begun, and end all connections."""
-        for each in self._tls_listeners:
+        for each in self._outer_listeners:
             each.stop_accepting()
         if self._server is not None:
             if not isinstance(self._server, Listener):
                 self._server.close()
             await self._drain()
-        for each in self._tls_listeners:
+        for each in self._outer_listeners:
             await each.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -105,7 +106,7 @@ class Ingress:
         self._upstreams.close()
 
     async def _drain(self) -> None:
-        """Let each connection of the public port end with its present request, or its next one within a moment. A tunnel has no end to wait for."""
+        """Let each connection of the public port end with its present request, or its next one within a moment, or its stream."""
         loop = asyncio.get_running_loop()
         deadline, silent_until = loop.time() + DRAIN_SECONDS, loop.time() + DRAIN_IDLE_SECONDS
         notified: set[Client] = set()
@@ -144,10 +145,10 @@ class Ingress:
 
         return Listener(listening, handle, max_connections, name)
 
-    def listen_with_tls(self, listening: socket.socket, lookup: Lookup, name: str) -> Listener:
-        """Serve a socket over TLS, from the start of the ingress until it stops; a client that speaks plain HTTP gets an explanation.
+    def listen_outside(self, listening: socket.socket, lookup: Lookup, name: str) -> Listener:
+        """Serve a socket that clients outside the platform reach, from the start of the ingress until it stops.
 
-        The listener owns the socket; the caller closes the listener.
+        With certificates over TLS: a client that speaks plain HTTP gets an explanation. The listener owns the socket; the caller closes the listener.
         """
         serve = partial(self._serve, lookup)
 
@@ -158,10 +159,10 @@ class Ingress:
                     if count > MAX_CONNECTIONS_PER_ADDRESS:
                         return  # without an answer: a handshake for it is what the limit spares
                     with self._arrivals.silence():
-                        speaks_tls = await is_tls(connection, HEAD_SECONDS)
+                        speaks_tls = await is_tls(connection, HEAD_SECONDS) if self.tls is not None else False
                     if speaks_tls is None:
                         return
-                    client = ClientConnection(serve if speaks_tls else refuse_plain, self._clients)
+                    client = ClientConnection(serve if speaks_tls or self.tls is None else refuse_plain, self._clients)
                     await self._arrivals.connect(client, connection, self.tls if speaks_tls else None)
                 await client.closed.wait()
             finally:
@@ -170,7 +171,7 @@ class Ingress:
                     await client.closed.wait()
 
         listener = Listener(listening, handle, MAX_PUBLIC_CONNECTIONS, name, BACKLOG, self._has_opened)
-        self._tls_listeners.add(listener)
+        self._outer_listeners.add(listener)
         return listener
 
     def listen_for_build(self, listening: socket.socket, hosts: Collection[str]) -> Listener:
@@ -194,20 +195,26 @@ class Ingress:
         exchange.target = authority.target
         found = lookup(authority.host)
         if isinstance(found, Refusal):
-            exchange.respond_error(found.status, found.detail)
+            found.answer(exchange)
             return
         if exchange.is_upgrade and (exchange.has_sized_body or exchange.is_chunked):
             exchange.respond_error(400, "A request that changes the protocol must not have a body.")
             return
         route, target = found
+        is_measured = not self._is_health_check(exchange, authority.host)
+        if is_measured and (refusal := refuse_maintenance(route)) is not None:
+            refusal.answer(exchange)
+            return
         try:
             scaler = self._routing.scaler(route, target)
         except Unavailable as unavailable:
             exchange.respond_error(503, str(unavailable), retry_after_seconds=1)
             return
-        is_measured = not self._is_health_check(exchange, authority.host)
         head = _head_of(exchange, authority.text)
         try:
+            if route.has_waking_page and await waking.answers_meanwhile(exchange, scaler):
+                is_measured = False  # the browser asks again, and that request counts
+                return
             await self._forward(exchange, scaler, head)
         finally:
             seconds = asyncio.get_running_loop().time() - began

@@ -6,8 +6,8 @@ ingress, so the Service scales from zero. On a cluster the annotation has no eff
 cluster-local address. A tenant's annotation is ignored, and a tenant's sandbox has a loopback of its own, on which
 these ports are not open.
 
-With HTTPS, the host ports of the platform (`local.capsule.dev/host-port`) are opened here too: TLS ends at the ingress,
-and pods listen on ports of their own. Without it, pods inherit the host port (`scaler`).
+Host ports of the platform (`local.capsule.dev/host-port`) are opened here too, with HTTPS, where TLS ends at the ingress, and of
+Services that scale to zero. Pods then listen on ports of their own. Other pods inherit the host port (`scaler`).
 """
 
 import asyncio
@@ -47,12 +47,11 @@ class LoopbackPorts:
     def assign(self, key: Key, annotations: Mapping[str, Any], host_port: str | None = None) -> int | None:
         """Open the annotated port plus the installation's offset, or close the port that is no longer annotated.
 
-        `host_port`: opened with TLS if the ingress has certificates, else ignored. Idempotent.
+        `host_port`: opened instead, for clients outside the platform; with TLS if the ingress has certificates. Idempotent.
 
         Returns the port. Raises PortUnavailable: the annotation is not a port, or the port is in use.
         """
-        is_platform, has_tls = key[0] in PLATFORM_NAMESPACES, host_port is not None and self._ingress.tls is not None
-        annotation = (host_port if has_tls else annotations.get(ANNOTATION)) if is_platform else None
+        annotation = (host_port or annotations.get(ANNOTATION)) if key[0] in PLATFORM_NAMESPACES else None
         if annotation is None:
             self.release(key)
             return None
@@ -66,7 +65,7 @@ class LoopbackPorts:
             listening = self._sockets.open(port)
         except OSError as error:
             raise PortUnavailable(f"Port {port} of this machine's loopback cannot be opened: {error.strerror or error}.") from error
-        listen = self._ingress.listen_with_tls if has_tls else self._ingress.listen
+        listen = self._ingress.listen_outside if host_port else self._ingress.listen
         self._open[key] = port, listen(listening, one_service(self._table, *key), f"loopback port {port}")
         return port
 

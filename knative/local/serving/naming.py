@@ -1,6 +1,8 @@
 """Names and addresses as Knative gives them (pure)."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 VISIBILITY = "networking.knative.dev/visibility"
@@ -14,6 +16,11 @@ STOP_MESSAGES = {
     "over-quota": "This application is paused: its owner runs more than the plan allows. Its owner: see `capsule quota`.",
 }
 """By the annotation's value: stopped by its user, or the restriction of the account."""
+MAINTENANCE = "capsule.dev/maintenance"
+"""Annotation of a Service, JSON: `message`, `retryAfterSeconds`."""
+WAKING_PAGE = "capsule.dev/waking-page"
+"""Annotation of a Service."""
+DEFAULT_RETRY_AFTER_SECONDS = 300
 DEFAULT_DOMAIN = "localhost"
 DEFAULT_TEMPLATE = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
 DEFAULT_TAG_TEMPLATE = "{{.Tag}}-{{.Name}}"
@@ -35,6 +42,36 @@ def is_stopped(annotations: Mapping[str, str] | None) -> bool:
 def stop_message(annotations: Mapping[str, str] | None) -> str | None:
     """Return what visitors of a stopped Service read; None if it is not stopped."""
     return STOP_MESSAGES.get((annotations or {}).get(STOPPED, ""))
+
+
+def has_waking_page(annotations: Mapping[str, str] | None) -> bool:
+    """Return whether a browser that has to wait for an instance gets a page meanwhile."""
+    return (annotations or {}).get(WAKING_PAGE) == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What visitors of a Service in maintenance get. `message`: None is a general sentence."""
+
+    message: str | None
+    retry_after_seconds: int
+
+
+def maintenance_of(annotations: Mapping[str, str] | None) -> Maintenance | None:
+    """Return the maintenance of a Service; None: visitors reach it."""
+    text = (annotations or {}).get(MAINTENANCE)
+    if text is None:
+        return None
+    try:
+        page = json.loads(text)
+        return Maintenance(page["message"], int(page["retryAfterSeconds"]))
+    except (ValueError, TypeError, KeyError):  # written by hand with kubectl: it still says that visitors are to be kept away
+        return Maintenance(None, DEFAULT_RETRY_AFTER_SECONDS)
+
+
+def keeps_address(annotations: Mapping[str, str] | None) -> bool:
+    """Return whether the host stays although the Service is cluster-local: Capsule hides it, and the ingress answers in its place."""
+    return is_stopped(annotations) or MAINTENANCE in (annotations or {})
 
 
 def internal_host(name: str, namespace: str) -> str:

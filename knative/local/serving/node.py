@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 PLATFORM_NAMESPACES = frozenset({"capsule"})
 PUSH = "local.capsule.dev/push"
 """Annotation of a build's pod: the path of its image."""
+INSPECTION = "local.capsule.dev/inspection"
+"""Annotation of the pod that plans a build: it has a build's sandbox and makes no image."""
 DOCKERFILES = "local.capsule.dev/dockerfiles"
 """Annotation of a build's pod whose program builds Dockerfiles and runs everything else of a tenant as an ordinary user: allowed."""
 PLATFORM_WEIGHT = 8
@@ -178,7 +180,8 @@ class Node:
         return is_platform_image and pod["metadata"]["namespace"] in PLATFORM_NAMESPACES and not self.is_build(pod)
 
     def is_build(self, pod: Object) -> bool:
-        return PUSH in (pod["metadata"].get("annotations") or {})
+        annotations = pod["metadata"].get("annotations") or {}
+        return PUSH in annotations or INSPECTION in annotations
 
     def builds_images(self, pod: Object) -> bool:
         """Return whether a pod is a build whose sandbox allows builds of Dockerfiles: not if its BUILDER or an operator excludes them."""

@@ -14,6 +14,10 @@ class Unavailable(Exception):
     """No pod handles the request. The message is for the client."""
 
 
+class NotReadyInTime(Unavailable):
+    """No pod was ready within the time that the request may wait. One may be starting."""
+
+
 class RequestQueue:
     def __init__(self, find_pod: Callable[[], Pod | None]) -> None:
         """`find_pod` returns a pod with capacity, None when there is none."""

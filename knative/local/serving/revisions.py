@@ -5,13 +5,16 @@ import logging
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from knative.local.images import PLATFORM
 from knative.local.listening_sockets import ListeningSockets
 from knative.local.objects import Object, now
+from knative.local.serving import awake_revisions
 from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition, summarize
 from knative.local.serving.metrics import ServingMetrics
+from knative.local.serving.node import PLATFORM_NAMESPACES
 from knative.local.serving.pods.registry import SHUTDOWN_GRACE_SECONDS, Pods
 from knative.local.serving.pods.state import StartFailure
 from knative.local.serving.scaler import Scaler
@@ -75,9 +78,12 @@ class Revisions:
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
         self._stopping: set[asyncio.Task[None]] = set()
+        self._former: list[Key] = []
+        """Revisions that had pods when the previous process stopped."""
         self.metrics = ServingMetrics(self._scalers.values)
 
     async def start(self) -> None:
+        self._former = awake_revisions.take(self._awake_record)
         self._task = asyncio.create_task(self._run(), name="autoscaler")
 
     async def stop(self) -> None:
@@ -90,9 +96,34 @@ class Revisions:
         for each in self._sockets.values():
             each.close()
 
+    @property
+    def _awake_record(self) -> Path:
+        return self._settings.state / "awake.json"
+
+    def record_awake(self) -> None:
+        """Record which revisions have pods, for the next process."""
+        awake = sorted((each for each in self._scalers.values() if each.pods), key=lambda scaler: scaler.last_used_at, reverse=True)
+        awake_revisions.write(self._awake_record, [(each.namespace, each.name) for each in awake if not self._listens(each)])
+
+    def wake_functions(self) -> None:
+        """Start a pod of each function of the platform that had one when the previous process stopped."""
+        self._wake(lambda namespace: namespace in PLATFORM_NAMESPACES)
+
+    def are_functions_awake(self) -> bool:
+        """Whether each of these has a pod that is ready, or cannot have one."""
+        scalers = [self._scalers.get(key) for key in self._former if key[0] in PLATFORM_NAMESPACES]
+        return all(each.ready_pods or not each.pods for each in scalers if each is not None)
+
+    def _wake(self, is_meant: Callable[[str], bool]) -> None:
+        for key in self._former:
+            if is_meant(key[0]) and (scaler := self._scalers.get(key)) is not None:
+                scaler.wake()
+        self._awake.set()
+
     def open_host_ports(self) -> None:
-        """Start the pods that listen on a port of this machine. Until then connections wait."""
+        """Start the pods that listen on a port of this machine, and applications that were awake. Until then connections wait."""
         self._has_opened = True
+        self._wake(lambda namespace: namespace not in PLATFORM_NAMESPACES)
         for scaler in self._scalers.values():
             if self._listens(scaler):
                 scaler.is_held_back = False

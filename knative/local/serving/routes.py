@@ -18,10 +18,10 @@ from knative.local.objects import Object, now
 from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition, summarize
 from knative.local.serving.configurations import CONFIGURATION
 from knative.local.serving.loopback_ports import LoopbackPorts, PortUnavailable
-from knative.local.serving.naming import domain_for, internal_host, is_private, is_stopped, public_host, tagged_name, url
+from knative.local.serving.naming import domain_for, internal_host, is_private, keeps_address, public_host, tagged_name, url
 from knative.local.serving.revisions import NAMESPACE, REVISION, Revisions
 from knative.local.serving.routing import Key, RouteEntry, RoutingTable, TrafficTarget
-from knative.local.serving.scaler import HOST_PORT, READY_ONCE
+from knative.local.serving.scaler import HOST_PORT, READY_ONCE, inherits_host_port
 from knative.local.settings import Settings
 from knative.local.store import Store
 
@@ -104,7 +104,7 @@ class Routes:
         namespace, name = metadata["namespace"], metadata["name"]
         before = object.get("status") or {}
         network, host = self._host(metadata)
-        private = is_private(metadata.get("labels")) and not is_stopped(metadata.get("annotations"))
+        private = is_private(metadata.get("labels")) and not keeps_address(metadata.get("annotations"))
         internal = internal_host(name, namespace)
         address = url(internal, 80)
         status: dict[str, Any] = {"observedGeneration": metadata["generation"], "address": {"url": address}}
@@ -147,10 +147,11 @@ class Routes:
         return url(host, self._settings.ingress_port, is_https=self._settings.https is not None)
 
     def _host_port(self, entry: RouteEntry) -> str | None:
-        """Return the annotated port of the revisions that a Route leads to."""
+        """Return the host port that the ingress opens for the revisions that a Route leads to."""
         for target in entry.targets:
             revision = self._store.find(REVISION, entry.key[0], target.revision)
-            if revision is not None and (port := (revision["metadata"].get("annotations") or {}).get(HOST_PORT)):
+            annotations = (revision["metadata"].get("annotations") or {}) if revision is not None else {}
+            if (port := annotations.get(HOST_PORT)) and (self._settings.https is not None or not inherits_host_port(annotations)):
                 return str(port)
         return None
 
@@ -160,7 +161,7 @@ class Routes:
         targets = [TrafficTarget(each["revisionName"], each.get("percent") or 0, each.get("tag")) for each in traffic]
         entry = RouteEntry.of(
             object,
-            None if is_private(metadata.get("labels")) and not is_stopped(metadata.get("annotations")) else host,
+            None if is_private(metadata.get("labels")) and not keeps_address(metadata.get("annotations")) else host,
             targets,
             lambda tag: self._host({**metadata, "name": tagged_name(tag, metadata["name"], network)})[1],
         )

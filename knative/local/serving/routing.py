@@ -15,7 +15,7 @@ from knative.local.objects import Object
 from knative.local.own_hosts import OwnHosts
 from knative.local.serving.host_claims import HostClaims, Precedence
 from knative.local.serving.http.upstreams import Response, Upstreams
-from knative.local.serving.naming import internal_host, stop_message
+from knative.local.serving.naming import Maintenance, has_waking_page, internal_host, maintenance_of, stop_message
 from knative.local.serving.node import PLATFORM_NAMESPACES, Node
 from knative.local.serving.pods.pod import Pod
 from knative.local.serving.request_queue import Unavailable
@@ -52,6 +52,9 @@ class RouteEntry:
     created_at: str = ""
     stop_message: str | None = None
     """What visitors read; None: it is not stopped."""
+    maintenance: Maintenance | None = None
+    """What visitors get; None: they reach it."""
+    has_waking_page: bool = False
     claimed_at: Mapping[str, str] = field(default_factory=dict)
     """Host → when it was claimed. Hosts that are not in it were claimed when the Route was created."""
 
@@ -71,8 +74,21 @@ class RouteEntry:
         targets = tuple(targets)
         tag_hosts = {tag_host(target.tag).lower(): target for target in targets if target.tag and host is not None}
         host = host.lower() if host is not None else None
-        created_at, stopped = metadata.get("creationTimestamp", ""), stop_message(metadata.get("annotations"))
-        return cls(metadata["namespace"], metadata["name"], metadata["uid"], host, targets, tag_hosts, service, created_at, stopped, claimed_at or {})
+        annotations = metadata.get("annotations")
+        return cls(
+            metadata["namespace"],
+            metadata["name"],
+            metadata["uid"],
+            host,
+            targets,
+            tag_hosts,
+            service,
+            created_at=metadata.get("creationTimestamp", ""),
+            stop_message=stop_message(annotations),
+            maintenance=maintenance_of(annotations),
+            has_waking_page=has_waking_page(annotations),
+            claimed_at=claimed_at or {},
+        )
 
     @property
     def key(self) -> "Key":

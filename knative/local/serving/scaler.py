@@ -20,18 +20,24 @@ from knative.local.serving.pods.pod import Pod
 from knative.local.serving.pods.probes import free_port
 from knative.local.serving.pods.registry import Pods, pod_spec
 from knative.local.serving.pods.state import IMAGE_PULL_BACK_OFF, Stage, StartFailure
-from knative.local.serving.request_queue import STOPPED, RequestQueue, Unavailable
+from knative.local.serving.request_queue import STOPPED, NotReadyInTime, RequestQueue
 from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
 
 HOST_PORT = "local.capsule.dev/host-port"
 """Annotation: a port of this machine to listen on. For the platform's namespaces only."""
+MIN_SCALE = "autoscaling.knative.dev/min-scale"
 DEFAULT_TIMEOUT_SECONDS = 300.0
 MAX_CRASHES = 3
 """Exits in a row after which a container counts as broken."""
 READY_ONCE = "ResourcesAvailable"
 """The condition that stays True once a revision has been ready."""
+
+
+def inherits_host_port(annotations: Mapping[str, str]) -> bool:
+    """Return whether pods listen on the annotated host port themselves: one of them always runs. Otherwise the ingress does."""
+    return HOST_PORT in annotations and annotations.get(MIN_SCALE, "0") != "0"
 
 
 class Scaler:
@@ -76,7 +82,8 @@ class Scaler:
         self._queue = RequestQueue(self._find_pod)
         self._created_at = self._loop.time()
         self._meter = ConcurrencyMeter(self.scale.window_seconds, self._created_at)
-        self.host_port = int(annotations[HOST_PORT]) if HOST_PORT in annotations and self.namespace in PLATFORM_NAMESPACES else None
+        has_port = self.namespace in PLATFORM_NAMESPACES and inherits_host_port(annotations)
+        self.host_port = int(annotations[HOST_PORT]) if has_port else None
         self._open_port = open_port
         self._is_stopped = False
         self._is_initial = not self.has_been_ready
@@ -117,10 +124,22 @@ class Scaler:
         spec, annotations = self.revision["spec"], self.revision["metadata"].get("annotations") or {}
         self.scale = Scale.of(annotations, int(spec.get("containerConcurrency") or 0), defaults)
 
+    @property
+    def last_used_at(self) -> float:
+        """When its last request ended, on the event loop's clock; now if it has one."""
+        return self._loop.time() if self.in_flight else self._meter.last_ended_at
+
+    def wake(self) -> None:
+        """Start a pod as if a request had just ended, if there is none and requests may come."""
+        if self._running or self._is_stopped or self.is_held_back or self.is_paused or self.has_failed or not self.is_reachable:
+            return
+        self._meter.last_ended_at = self._loop.time()
+        self._add()
+
     # --- requests
 
     async def acquire(self, timeout_seconds: float) -> Pod:
-        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable."""
+        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable, NotReadyInTime."""
         self._meter.change(+1, self._loop.time())
         pod = self._find_pod() if not self._queue else None
         if pod is not None:
@@ -132,7 +151,7 @@ class Scaler:
             return await asyncio.wait_for(future, timeout_seconds)
         except TimeoutError:
             self._cancel(future)
-            raise Unavailable(f"No pod of {self.name} was ready within {timeout_seconds:g} s{self._reason()}.") from None
+            raise NotReadyInTime(f"No pod of {self.name} was ready within {timeout_seconds:g} s{self._reason()}.") from None
         except BaseException:
             self._cancel(future)
             raise

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
+from rich.markup import escape
 
 from functions.runtime.security.tokens import ACCESS_TOKEN_LIFETIME
 from knative.machine import https, keys, tls
@@ -95,8 +96,10 @@ def rotate(home: Home, name: str | None, progress: Progress, *, is_forced: bool 
             except Problem as problem:
                 if name != ALL:
                     raise
-                progress.print(f"[yellow]–[/] {each:<14} {problem} [dim]{problem.remedy}[/]")
-                if not isinstance(problem, NotApplicable):
+                is_applicable = not isinstance(problem, NotApplicable)
+                title = "" if is_applicable else f"[yellow]–[/] {each}: "  # a step that failed has its line already
+                progress.print(f"{title or '  '}{escape(str(problem))} [dim]{escape(problem.remedy)}[/]")
+                if is_applicable:
                     failed.append(each)
         if failed:
             raise Problem(f"Not rotated: {', '.join(failed)}.", "The reasons are above. Repeat: ./taskw rotate NAME")

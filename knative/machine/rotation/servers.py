@@ -69,7 +69,7 @@ def rotate_certificate(home: Home, _: Cluster) -> str:
     """Give PostgreSQL, RabbitMQ and the ingress new certificates of the same authority. Returns a summary. Raises: NotApplicable without TLS."""
     servers = [server for server in (PostgreSQL(home), RabbitMQ(home)) if server.is_running() and server.has_tls]
     if not servers and not home.has_https:
-        raise NotApplicable("The servers of this machine speak no TLS.", "CAPSULE_TLS=on, then ./taskw down and ./taskw up: docs/operations.md.")
+        raise NotApplicable("TLS is off on this machine.", "CAPSULE_TLS=on, then ./taskw down and ./taskw up: docs/operations.md.")
     if servers:
         tls.renew(home)
         for server in servers:

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +13,7 @@ from knative.local.serving.http.server import ClientConnection
 from knative.local.serving.http.upstreams import Upstreams
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.pods.network import PodNetworks
+from knative.local.serving.request_queue import NotReadyInTime
 from knative.local.serving.routing import RouteEntry
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -91,14 +92,27 @@ class OneRoute:
         pod = SimpleNamespace(port=port)
 
         async def acquire(timeout: float) -> Any:
+            if timeout < self.start_seconds:
+                raise NotReadyInTime("No pod was ready in time.")
             return pod
 
-        scaler = SimpleNamespace(name="shop-00001", timeout_seconds=WAIT_SECONDS, acquire=acquire, release=lambda pod: None)
+        scaler = SimpleNamespace(
+            name="shop-00001", timeout_seconds=WAIT_SECONDS, ready_pods=0, failure=None, acquire=acquire, release=lambda pod: None
+        )
+        self.start_seconds = 0.0
+        """A request that may wait this long gets the pod; any other is refused at once."""
         route = RouteEntry("app-x", "shop", "uid", "shop.localhost", ())
-        self.table = SimpleNamespace(by_host=lambda host: (route, None) if host == route.host else None)
+        self._route = route
+        self.table = SimpleNamespace(by_host=lambda host: (self._route, None) if host == route.host else None)
         self.scaler = lambda route, target: scaler
+        self.clients = Clients()
+        """The connections of its ingress."""
         self.measured: list[int] = []
         """The status of each measured request."""
+
+    def change(self, **fields: Any) -> None:
+        """Change fields of the Route."""
+        self._route = replace(self._route, **fields)
 
     def record_request(self, route: object, revision: str, status: int, seconds: float) -> None:
         self.measured.append(status)
@@ -108,8 +122,9 @@ class OneRoute:
 async def measuring_ingress(pod: Pod, *health_check_keys: str) -> AsyncIterator[tuple[int, OneRoute]]:
     """Yield the port of an ingress in front of the pod, and what it routes and measures."""
     backend = await asyncio.start_server(pod.serve, "127.0.0.1", 0)
-    upstreams, clients = Upstreams(PodNetworks().connect), Clients()
+    upstreams = Upstreams(PodNetworks().connect)
     routing = OneRoute(backend.sockets[0].getsockname()[1])
+    clients = routing.clients
     found = Ingress(routing, upstreams, 0, lambda: health_check_keys)  # type: ignore[arg-type]
     server = await asyncio.get_running_loop().create_server(lambda: ClientConnection(found.serve, clients), "127.0.0.1", 0)
     try:

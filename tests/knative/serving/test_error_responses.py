@@ -1,12 +1,14 @@
 """Error responses of the ingress: an HTML page for browsers, a problem document for other clients, both with a request id."""
 
+import base64
+import hashlib
 import json
 import re
 
 import httpx
 import pytest
 
-from knative.local.serving.http.error_responses import error_response, prefers_html, request_id_of
+from knative.local.serving.http.error_responses import Cause, error_response, prefers_html, request_id_of
 from tests.knative.machine import Machine
 
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -39,6 +41,18 @@ def test_a_page_escapes_its_detail() -> None:
     assert response.content_type == "text/html; charset=utf-8"
     assert "<script>" not in page and "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
     assert "a-request-id" in page and "Bad Gateway" in page
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_pages_load_nothing_and_their_style_is_the_one_that_the_policy_allows(cause: Cause) -> None:
+    response = error_response(503, "Detail.", "a-request-id", FIREFOX, cause)
+    page, headers = response.body.decode(), dict(line.split(": ", 1) for line in response.headers)
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in headers["content-security-policy"] and "default-src 'none'" in headers["content-security-policy"]
+    assert not re.search(r"<script|<link|<img|src=|url\(|style=|https?:", page)
+    assert ("refresh" in headers) == ('progress">' in page) == (cause is Cause.WAKING_UP)
+    assert ("Error 503" in page) == (cause is Cause.FAILURE)
 
 
 def test_a_problem_document_names_the_request() -> None:

@@ -171,7 +171,7 @@ def test_pods_survive_the_death_of_the_zygote(machine: Machine) -> None:
 
 @proof("one-machine-knative")
 def test_a_host_port_stays_open_while_its_revision_changes(machine: Machine) -> None:
-    annotations = {"local.capsule.dev/host-port": "3000"}
+    annotations = {"local.capsule.dev/host-port": "3000", "autoscaling.knative.dev/min-scale": "1"}
     url = f"http://127.0.0.1:{3000 + machine.offset}/"
     machine.create(service("capsule", "front", annotations=annotations, env=[{"name": "VERSION", "value": "1"}]))
     machine.ready("capsule", "front")
@@ -183,6 +183,25 @@ def test_a_host_port_stays_open_while_its_revision_changes(machine: Machine) -> 
     machine.ready("capsule", "front")
     assert {httpx.get(url).json()["version"] for _ in range(100)} == {"2"}
     machine.delete("capsule", "front")
+
+
+@proof("one-machine-knative")
+def test_a_host_port_without_pods_wakes_its_service_and_a_websocket_keeps_it_awake(machine: Machine) -> None:
+    annotations = {**SHORT, "local.capsule.dev/host-port": "3001"}
+    machine.create(service("capsule", "rare", annotations=annotations, env=[{"name": "SHOUT", "value": "1"}]))
+    machine.ready("capsule", "rare")
+    until(lambda: not machine.pods("capsule", "rare"), 30)
+    with socket.create_connection(("127.0.0.1", 3001 + machine.offset)) as connection:
+        offer = "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+        connection.sendall(offer.encode())
+        received = b""
+        while b"WELCOME" not in received:
+            received += (data := connection.recv(1000))
+            assert data, received
+        time.sleep(12)  # twice the window
+        assert machine.pods("capsule", "rare"), "a WebSocket counts as a request"
+    until(lambda: not machine.pods("capsule", "rare"), 30)
+    machine.delete("capsule", "rare")
 
 
 @proof("one-machine-knative")

@@ -65,9 +65,10 @@ def find_serving(succeeded: DeploymentState | None, latest: DeploymentState) -> 
     return Serving(succeeded, succeeded.traffic_at)
 
 
-def summarize_environment(serving: Serving | None, latest: DeploymentState, *, stop_reason: str | None = None) -> str:
+def summarize_environment(serving: Serving | None, latest: DeploymentState, *, stop_reason: str | None = None, has_maintenance: bool = False) -> str:
     """Summarize an environment: what serves, and what its last deployment did if that is another one. `stop_reason`: why it runs nothing."""
-    state = "serving" if stop_reason is None else "stopped" if stop_reason == "stopped" else f"paused ({stop_reason})"
+    runs = "in maintenance" if has_maintenance else "serving"
+    state = runs if stop_reason is None else "stopped" if stop_reason == "stopped" else f"paused ({stop_reason})"
     if serving is not None and serving.deployment.id == latest.id:
         observed = f", observed for {latest.terms.observation_seconds} s" if latest.status is Status.OBSERVING else ""
         return f"r{serving.deployment.release} {state}{observed}"

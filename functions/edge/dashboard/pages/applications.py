@@ -12,6 +12,11 @@ from functions.edge.dashboard.visit import ALL_TEAMS, Form, Visit, gather, optio
 from functions.kernel import Permission
 
 TEXT_SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
+KINDS = {
+    **{"python": "Python", "node": "Node.js", "go": "Go", "ruby": "Ruby", "php": "PHP", "java": "Java"},
+    **{"static": "Static site", "procfile": "Its own start command", "dockerfile": "Dockerfile"},
+}
+TOOLS = {**KINDS, "maven": "Maven", "gradle": "Gradle", "bundler": "Bundler", "composer": "Composer", "poetry": "Poetry", "pipenv": "Pipenv"}
 FIRST = ("staging", "production")
 """Environments in the order of a release's way; others follow by name."""
 MAX_SHOWN = 20
@@ -39,13 +44,25 @@ async def home(visit: Visit) -> Response:
 
 
 async def new_form(visit: Visit) -> Response:
-    return await _new(visit, {}, None)
+    """The address may fill the form: the way back from an inspection does."""
+    return await render_new(visit, {name: visit.query(name) for name in ("name", *TEXT_SETTINGS) if visit.query(name)}, None)
 
 
-async def _new(visit: Visit, values: Form, problem: ApiProblem | None) -> Response:
+async def render_new(visit: Visit, values: Form, problem: ApiProblem | None, inspection: Json | None = None) -> Response:
+    """The form of a new application with what was entered, what is wrong with it, and the plan of its repository."""
     choice = TeamChoice.of(visit, await visit.call("auth.permissions"))
     teams = choice.with_permission(Permission.APP_CREATE)
-    return visit.render("new.html", problem.status if problem else 200, teams=teams, team_id=visit.team_id, values=values, problem=problem)
+    return visit.render(
+        "new.html",
+        problem.status if problem else 200,
+        teams=teams,
+        team_id=visit.team_id,
+        values=values,
+        problem=problem,
+        inspection=inspection,
+        kinds=KINDS,
+        tools=TOOLS,
+    )
 
 
 async def create(visit: Visit) -> Response:
@@ -53,7 +70,7 @@ async def create(visit: Visit) -> Response:
     try:
         application = await visit.call("deploy.create_application", name=form.get("name", ""), teamId=form.get("team") or None, **_given(form))
     except ApiProblem as problem:
-        return await _new(visit, form, problem)
+        return await render_new(visit, form, problem)
     return visit.redirect(f"/apps/{application['id']}", done="created")
 
 

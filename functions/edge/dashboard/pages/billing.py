@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from functions.edge.dashboard.api import ApiProblem
+from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.forms import submit
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.pages.team_choice import TeamChoice
@@ -20,13 +20,14 @@ async def show(visit: Visit) -> Response:
 async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
     """The bills of the chosen team, else of the personal one."""
     team_id = visit.team_id
-    permissions, bill, subscription, plans, invoices, method = await gather(
+    permissions, bill, subscription, plans, invoices, method, customer = await gather(
         visit.call("auth.permissions"),
         optional(visit.call("billing.current_bill", teamId=team_id)),
         optional(visit.call("billing.subscription", teamId=team_id)),
         visit.call("billing.plans"),
         optional(visit.call("billing.invoices", limit="12", teamId=team_id)),
         optional(visit.call("billing.payment_method", teamId=team_id)),
+        optional(visit.call("billing.customer", teamId=team_id)),
     )
     choice = TeamChoice.of(visit, permissions)
     if team_id and not choice.chosen:
@@ -41,8 +42,25 @@ async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
         plans=plans["items"],
         invoices=invoices["items"] if invoices else [],
         method=method,
+        details=_details(visit, customer, problem),
         problem=problem,
     )
+
+
+def _details(visit: Visit, customer: Any, problem: ApiProblem | None) -> Json:
+    """Name, address, country and VAT number as the form shows them: those that were sent if they were refused."""
+    if problem is not None and "country" in visit.sent:
+        return {name: visit.sent.get(name, "") for name in ("name", "address", "country", "vatId")}
+    stored = (customer or {}).get("billingDetails")
+    if not stored:
+        return {"name": "", "address": "", "country": "", "vatId": ""}
+    return {**stored, "address": "\n".join(stored["address"]), "vatId": stored["vatId"] or ""}
+
+
+async def set_details(visit: Visit) -> Response:
+    form = await visit.form()
+    fields = {"name": form.get("name", ""), "address": form.get("address", "").splitlines(), "country": form.get("country", "")}
+    return await _change(visit, "billing-details", "billing.set_billing_details", **fields, vatId=form.get("vatId") or None)
 
 
 async def subscribe(visit: Visit) -> Response:
@@ -104,6 +122,7 @@ PAGES = (
     Page("POST", "/billing/cancellation", cancel),
     Page("POST", "/billing/resumption", resume),
     Page("POST", "/billing/payment-method", set_payment_method),
+    Page("POST", "/billing/details", set_details),
     Page("GET", "/billing/invoices/{invoice}", invoice),
     Page("POST", "/billing/invoices/{invoice}/payment", pay),
     Page("GET", "/billing/invoices/{invoice}/pdf", pdf),

@@ -1,4 +1,4 @@
-"""For administrators of the installation: health, what functions do, their log lines, and registrations that wait or failed."""
+"""For administrators of the installation: health, where functions run and what they do, queues, log lines, registrations that wait or failed."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,10 +8,12 @@ from starlette.responses import Response
 from functions.edge.dashboard.api import ApiProblem, Json
 from functions.edge.dashboard.pages.forms import submit
 from functions.edge.dashboard.pages.page import Page
-from functions.edge.dashboard.visit import Visit, available, gather
+from functions.edge.dashboard.visit import SERVER_ERROR, Visit, available, gather
 
 CONTEXTS = ("auth", "billing", "deploy", "monitor")
 RANGES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
+STATES = ("running", "starting", "zero", "failed")
+"""Of a function's Service."""
 LOG_FILTERS = ("function", "search", "fields")
 REGISTRATION_STATUSES = ("failed", "compensating", "compensated", "user", "customer", "quota", "payment-account", "completed")
 MAX_FAILING = 10
@@ -25,13 +27,23 @@ async def health(visit: Visit) -> Response:
     """
     if not visit.is_administrator:
         raise ApiProblem(403, "You do not have permission to do this", "Only administrators of the installation see its health.")
-    (_, report), view = await gather(visit.api.health.report(is_fresh=True), available(visit.call("monitor.function_metrics")))
+    (_, report), view, queues, instances, circuits = await gather(
+        visit.api.health.report(is_fresh=True),
+        available(visit.call("monitor.function_metrics")),
+        available(visit.call("monitor.queues")),
+        available(visit.call("deploy.function_instances")),
+        visit.api.gateway.newest(),
+    )
     functions = view["functions"] if view else []
     failing = [each for each in sorted(functions, key=_by_trouble) if each["failed"] or each["deadLetters"]]
     return visit.render(
         "operations/health.html",
         report=report,
         contexts=[_context_state(each) for each in report["services"]],
+        queues=queues,
+        instances=instances,
+        circuits=circuits,
+        gateway_url=visit.api.gateway.url,
         failing=failing[:MAX_FAILING],
         has_figures=view is not None,
         totals={name: sum(each[name] for each in functions) if view else None for name in ("executions", "failed", "coldStarts")},
@@ -55,15 +67,45 @@ async def functions(visit: Visit) -> Response:
     length = visit.query("range") if visit.query("range") in RANGES else "1h"
     context = visit.query("context") if visit.query("context") in CONTEXTS else None
     begin = (visit.now - RANGES[length]).isoformat()
-    view = await visit.call("monitor.function_metrics", context=context, **{"from": begin})
+    view, instances = await gather(
+        visit.call("monitor.function_metrics", context=context, **{"from": begin}), available(visit.call("deploy.function_instances"))
+    )
+    services = [each for each in instances["services"] if context in (None, each["context"])] if instances else []
+    ran = {each["function"] for each in view["functions"]}
     return visit.render(
         "operations/functions.html",
         functions=sorted(view["functions"], key=_by_trouble),
+        services=services,
+        service_of={function: each for each in services for function in each["functions"]},
+        quiet=[each for each in services if ran.isdisjoint(each["functions"])],
+        numbers={state: sum(each["state"] == state for each in services) for state in STATES} if instances else None,
         totals={name: sum(each[name] for each in view["functions"]) for name in ("executions", "failed", "retried", "deadLetters")},
         context=context,
         contexts=CONTEXTS,
         length=length,
         lengths=list(RANGES),
+    )
+
+
+async def queues(visit: Visit) -> Response:
+    """Queues with their depth. Without RabbitMQ's numbers the page says what is missing."""
+    problem: ApiProblem | None = None
+    view: Json | None = None
+    try:
+        view = await visit.call("monitor.queues")
+    except ApiProblem as refused:
+        if refused.status < SERVER_ERROR:
+            raise
+        problem = refused
+    listed = view["queues"] if view else []
+    busy = [each for each in listed if each["ready"] or each["unacknowledged"]]
+    return visit.render(
+        "operations/queues.html",
+        problem.status if problem else 200,
+        view=view,
+        busy=busy,
+        empty=[each for each in listed if each not in busy],
+        problem=problem,
     )
 
 
@@ -110,6 +152,7 @@ async def resume_registration(visit: Visit) -> Response:
 PAGES = (
     Page("GET", "/operations", health),
     Page("GET", "/operations/functions", functions),
+    Page("GET", "/operations/queues", queues),
     Page("GET", "/operations/logs", logs),
     Page("GET", REGISTRATIONS, registrations),
     Page("POST", "/operations/registrations/{user}/resumption", resume_registration),

@@ -16,6 +16,7 @@ PAGES_OF_THE_ACCOUNT = (
 PAGES_OF_OPERATIONS = (
     ("/operations", "Operations: health"),
     ("/operations/functions", "Operations: functions"),
+    ("/operations/queues", "Operations: queues"),
     ("/operations/dead-letters", "Operations: dead letters"),
     ("/operations/registrations", "Operations: registrations"),
     ("/operations/logs", "Operations: logs of functions"),

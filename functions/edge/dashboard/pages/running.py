@@ -1,4 +1,4 @@
-"""Environments: create, scale, restart, stop, start, delete."""
+"""Environments: create, scale, restart, stop, start, maintenance, delete."""
 
 from starlette.responses import Response
 
@@ -45,6 +45,23 @@ async def delete(visit: Visit) -> Response:
     return _overview(visit, "environment-deleted")
 
 
+async def start_maintenance(visit: Visit) -> Response:
+    form = await visit.form()
+    fields = {"message": form.get("message") or None, **_number(form, "retryAfterSeconds")}
+    await visit.call("deploy.start_maintenance", **_target(visit), **fields)
+    return _overview(visit, "maintenance-started")
+
+
+async def end_maintenance(visit: Visit) -> Response:
+    await visit.form()
+    await visit.call("deploy.end_maintenance", **_target(visit))
+    return _overview(visit, "maintenance-ended")
+
+
+def _number(form: Form, name: str) -> dict[str, int | str]:
+    return {name: whole_number(form[name])} if form.get(name) else {}
+
+
 def _target(visit: Visit) -> dict[str, str]:
     return {"applicationId": visit.path_value("id"), "environment": visit.path_value("environment")}
 
@@ -57,5 +74,7 @@ PAGES = (
     Page("POST", "/apps/{id}/environments", create),
     Page("POST", "/apps/{id}/environments/{environment}/scale", scale),
     *(Page("POST", f"/apps/{{id}}/environments/{{environment}}/{action}", act) for action in ACTIONS),
+    Page("POST", "/apps/{id}/environments/{environment}/maintenance", start_maintenance),
+    Page("POST", "/apps/{id}/environments/{environment}/maintenance/end", end_maintenance),
     Page("POST", "/apps/{id}/environments/{environment}/delete", delete),
 )

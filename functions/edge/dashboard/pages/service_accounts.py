@@ -5,10 +5,11 @@ from typing import Any
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
-from functions.edge.dashboard.pages.forms import respond_refused, submit, whole_number
+from functions.edge.dashboard.pages.forms import submit
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.pages.teams import load, path_of, roles_to_give
-from functions.edge.dashboard.pages.tokens import LIFETIMES, SCOPE, SCOPES
+from functions.edge.dashboard.pages.token_form import TokenChoice, initial_values
+from functions.edge.dashboard.pages.token_form import create_token as create_api_token
 from functions.edge.dashboard.visit import Visit, gather, permitted
 from functions.kernel import Role, Scope
 
@@ -75,9 +76,8 @@ async def _account(visit: Visit, problem: ApiProblem | None = None, created: Any
         tokens=tokens["items"] if tokens else [],
         creators={each["userId"]: each["email"] for each in loaded["members"]},
         roles=_roles(loaded["allowed"]),
-        scopes={each.value: text for each, text in SCOPES.items() if each is not Scope.ADMIN},
-        lifetimes=LIFETIMES,
-        values=await visit.form() if problem else {"scope-read": "on", "scope-deploy": "on", "days": "90"},
+        choice=TokenChoice.of(has_admin=False),
+        values=await visit.form() if problem else initial_values(Scope.READ, Scope.DEPLOY),
         created=created,
         problem=problem,
     )
@@ -104,16 +104,7 @@ async def delete(visit: Visit) -> Response:
 
 
 async def create_token(visit: Visit) -> Response:
-    form = await visit.form()
-    scopes = [name.removeprefix(SCOPE) for name in form if name.startswith(SCOPE)]
-    if not scopes:
-        return await _account(visit, ApiProblem(422, "The token needs a scope", "Choose at least one of what the token may do."))
-    fields = {"name": form.get("name", ""), "scopes": scopes, "expiresInDays": whole_number(form.get("days", ""))}
-    try:
-        created = await visit.call("auth.create_service_account_token", **_ids(visit), **fields)
-    except ApiProblem as problem:
-        return await respond_refused(visit, problem, _account, _path(visit))
-    return await _account(visit, created=created)
+    return await create_api_token(visit, _account, _path(visit), "auth.create_service_account_token", **_ids(visit))
 
 
 async def revoke_token(visit: Visit) -> Response:

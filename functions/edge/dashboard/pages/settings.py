@@ -1,15 +1,20 @@
-"""Settings of an application: repository and build, access to a private repository, alert rules and webhooks, deletion."""
+"""Settings of an application: repository and build, access to a private repository, alerts, protected environments, its team, deletion."""
 
 from typing import Any
 
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
-from functions.edge.dashboard.pages.forms import whole_number
+from functions.edge.dashboard.pages.forms import respond_refused, whole_number
 from functions.edge.dashboard.pages.page import Page
+from functions.edge.dashboard.pages.team_choice import TeamChoice, permissions_in
 from functions.edge.dashboard.visit import Form, Visit, gather, optional
+from functions.kernel import Permission
 
-SETTINGS = ("repository", "image", "branch", "directory", "builder", "buildCommand", "startCommand", "releaseCommand", "healthPath", "port")
+SETTINGS = (
+    *("repository", "image", "branch", "directory", "builder"),
+    *("buildCommand", "startCommand", "releaseCommand", "healthPath", "port", "wakingPage"),
+)
 RULE_KINDS = ("deployment-failed", "deployment-rolled-back", "error-rate", "latency")
 
 
@@ -19,12 +24,16 @@ async def show(visit: Visit) -> Response:
 
 async def _page(visit: Visit, problem: ApiProblem | None, values: Form, new_webhook: Any = None) -> Response:
     application_id = visit.path_value("id")
-    application, access, rules, channels = await gather(
+    application, access, rules, channels, environments, permissions = await gather(
         visit.call("deploy.application", applicationId=application_id),
         optional(visit.call("deploy.repository_access", applicationId=application_id)),
         visit.call("monitor.alert_rules", applicationId=application_id),
         visit.call("monitor.alert_channels", applicationId=application_id),
+        visit.call("deploy.environments", applicationId=application_id),
+        visit.call("auth.permissions"),
     )
+    allowed = permissions_in(application["teamId"], permissions)
+    teams = TeamChoice.of(visit, permissions).with_permission(Permission.APP_CREATE)
     return visit.render(
         "settings.html",
         problem.status if problem else 200,
@@ -35,6 +44,8 @@ async def _page(visit: Visit, problem: ApiProblem | None, values: Form, new_webh
         rule_kinds=RULE_KINDS,
         channels=channels["items"],
         new_webhook=new_webhook,
+        environments=environments["items"] if Permission.TEAM_MANAGE in allowed else [],
+        other_teams=[each for each in teams if each["teamId"] != application["teamId"]] if Permission.APP_DELETE in allowed else [],
         problem=problem,
     )
 
@@ -47,6 +58,8 @@ async def change(visit: Visit) -> Response:
 
 def _setting(name: str, text: str) -> Any:
     """An empty field clears a setting. A port is a number."""
+    if name == "wakingPage":
+        return text == "page"
     return (whole_number(text) if name == "port" else text) or None
 
 
@@ -107,11 +120,40 @@ async def delete_webhook(visit: Visit) -> Response:
     return await _save(visit, "monitor.delete_alert_channel", channelId=visit.path_value("channel"))
 
 
+async def protect(visit: Visit) -> Response:
+    await visit.form()
+    return await _save(visit, "deploy.protect_environment", environment=visit.path_value("environment"), isProtected=True)
+
+
+async def lift_protection(visit: Visit) -> Response:
+    """Developers deploy there without a grant afterwards: its name must be typed."""
+    environment = visit.path_value("environment")
+    if problem := _name_problem(await visit.form(), environment, f"lift the protection of {environment}"):
+        return await _page(visit, problem, {})
+    return await _save(visit, "deploy.protect_environment", environment=environment, isProtected=False)
+
+
+async def transfer(visit: Visit) -> Response:
+    form, application_id = await visit.form(), visit.path_value("id")
+    application = await visit.call("deploy.application", applicationId=application_id)
+    if problem := _name_problem(form, application["name"], "transfer the application"):
+        return await _page(visit, problem, {})
+    try:
+        await visit.call("deploy.transfer_application", applicationId=application_id, teamId=form.get("newTeam") or None)
+    except ApiProblem as problem:
+        return await respond_refused(visit, problem, lambda visit, problem: _page(visit, problem, {}), f"/apps/{application_id}/settings")
+    return visit.redirect(f"/apps/{application_id}/settings", done="application-transferred")
+
+
+def _name_problem(form: Form, name: str, action: str) -> ApiProblem | None:
+    """What is wrong if the form does not have the name, typed to confirm the action."""
+    return None if form.get("name") == name else ApiProblem(422, "The name does not match", f'Type "{name}" to {action}. Nothing was changed.')
+
+
 async def delete(visit: Visit) -> Response:
     form, application_id = await visit.form(), visit.path_value("id")
     application = await visit.call("deploy.application", applicationId=application_id)
-    if form.get("name") != application["name"]:
-        problem = ApiProblem(422, "The name does not match", f'Type "{application["name"]}" to delete the application.')
+    if problem := _name_problem(form, application["name"], "delete the application"):
         return await _page(visit, problem, {})
     await visit.call("deploy.delete_application", applicationId=application_id)
     return visit.redirect("/", done="application-deleted")
@@ -128,5 +170,8 @@ PAGES = (
     Page("POST", "/apps/{id}/settings/alert-rules/{rule}/deletion", delete_rule),
     Page("POST", "/apps/{id}/settings/webhooks", create_webhook),
     Page("POST", "/apps/{id}/settings/webhooks/{channel}/deletion", delete_webhook),
+    Page("POST", "/apps/{id}/settings/protected/{environment}", protect),
+    Page("POST", "/apps/{id}/settings/protected/{environment}/deletion", lift_protection),
+    Page("POST", "/apps/{id}/transfer", transfer),
     Page("POST", "/apps/{id}/deletion", delete),
 )

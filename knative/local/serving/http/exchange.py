@@ -9,9 +9,10 @@ from http import HTTPStatus
 from typing import Protocol
 
 from knative.local.serving.http.client import Headers, Upstream, UpstreamError
-from knative.local.serving.http.error_responses import error_response, request_id_of
+from knative.local.serving.http.error_responses import Cause, error_response, request_id_of
 from knative.local.serving.http.forwarding import interim_head, response_lines
 from knative.local.serving.http.framing import BadRequest
+from knative.local.serving.http.stream_ends import LAST_CHUNK, StreamEnd, stream_end_of
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,10 @@ class Connection(Protocol):
     def pause(self, paused: bool) -> None: ...
 
     def tunnel(self, exchange: "Exchange") -> None: ...
+
+    def await_close(self) -> None:
+        """Close the connection if the client does not do so soon."""
+        ...
 
     def abort(self) -> None: ...
 
@@ -64,6 +69,8 @@ class Exchange:
         self.is_complete = False
         """The client has sent all of the request."""
         self._upstream: Upstream | None = None
+        self._stream_end: StreamEnd | None = None
+        self._is_ending = self._has_said_end = False
 
     def header(self, name: bytes) -> str | None:
         return next((value.decode("latin-1") for each, value in self.headers if each == name), None)
@@ -158,21 +165,45 @@ class Exchange:
             elif self.version == "1.0":
                 lines.append(b"connection: keep-alive")
         self.client.write(b"\r\n".join((*lines, b"", b"")))
+        content_type = next((value for name, value in headers if name == b"content-type"), b"")
+        self._stream_end = stream_end_of(status, content_type, self._is_response_chunked)
+        if self._is_ending and status != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.end_stream()
         if not self.response_started.done():
             self.response_started.set_result(None)
 
     def data(self, data: bytes) -> None:
+        if self._has_said_end:
+            return
         self.client.write(b"%x\r\n%s\r\n" % (len(data), data) if self._is_response_chunked else data)
+        if self._stream_end is not None:
+            self._stream_end.feed(data)
+            if self._is_ending:
+                self.end_stream()
 
     def end(self) -> None:
         if self._is_response_chunked:
-            self.client.write(b"0\r\n\r\n")
+            self.client.write(LAST_CHUNK)
         self._finish()
 
     def upgraded(self, rest: bytes) -> None:
         self.client.tunnel(self)
         if rest:
-            self.client.write(rest)
+            self.data(rest)
+        if self._is_ending:
+            self.end_stream()
+
+    def end_stream(self) -> None:
+        """End a response that has no end of its own, as soon as it may: an event stream, a WebSocket. The client then closes the WebSocket."""
+        self._is_ending = True
+        if self._stream_end is None or not self._stream_end.is_between or self._has_said_end:
+            return
+        self._has_said_end = True
+        self.client.write(self._stream_end.last_bytes)
+        if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            self.client.await_close()
+        else:
+            self.abandon()
 
     def failed(self, error: UpstreamError) -> None:
         self._upstream = None
@@ -194,19 +225,20 @@ class Exchange:
 
     # --- the end
 
-    def respond_error(self, status: int, detail: str, retry_after_seconds: int | None = None) -> None:
+    def respond_error(self, status: int, detail: str, retry_after_seconds: int | None = None, cause: Cause = Cause.FAILURE) -> None:
         """Answer in place of a pod (`error_responses`), unless a response has begun. `detail`: a sentence for the client."""
         if self.status:
             return
         self.status = status
         request_id = request_id_of(self.header(b"x-request-id"))
-        response = error_response(status, detail, request_id, self.header(b"accept"))
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        response = error_response(status, detail, request_id, self.header(b"accept"), cause)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and cause is Cause.FAILURE:
             log.warning("request %s: %s %s%s: %d, %s", request_id, self.method, self.header(b"host") or "", self.target[:200], status, detail)
         self.keep_alive = self.keep_alive and self.is_complete
         lines = [
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"content-type: {response.content_type}", f"content-length: {len(response.body)}",
             "server: capsule", "vary: accept", "cache-control: no-store", f"x-request-id: {request_id}",
+            *response.headers,
         ]  # fmt: skip
         lines += [f"retry-after: {retry_after_seconds}"] if retry_after_seconds is not None else []
         if not self.keep_alive:

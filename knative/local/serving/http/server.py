@@ -15,6 +15,7 @@ from functions.wire.connections import detect_lost_peer
 from functions.wire.http_limits import (
     BODY_SECONDS,
     BODY_TOO_SLOW,
+    HALF_CLOSED_SECONDS,
     HEAD_SECONDS,
     HEAD_TOO_SLOW,
     TOO_MANY_CONNECTIONS,
@@ -32,6 +33,8 @@ LINGER_SECONDS = 10.0
 """How long a client that still sends a request may take to read the answer and close."""
 DRAIN_IDLE_SECONDS = 1.0
 """How long a connection without a request stays open when the server stops: a request that is on its way is answered."""
+TUNNEL_CLOSE_SECONDS = 2.0
+"""How long a client may take to close a WebSocket that the server ends."""
 KEEP_ALIVE_SECONDS = 75.0
 """How long a connection may wait for its next request."""
 Serve = Callable[[Exchange], Awaitable[None]]
@@ -46,7 +49,7 @@ class ClientConnection(asyncio.Protocol):
         self._max_per_address = max_per_address
         self._active_at = self._read_at = self._head_since = asyncio.get_running_loop().time()
         """On the loop's clock: when it was made or its last request ended, when the last bytes came, when a head began."""
-        self._has_served = self._is_paused = False
+        self._has_served = self._is_paused = self._has_ended = False
         self._serve, self._clients = serve, clients
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
@@ -91,15 +94,23 @@ class ClientConnection(asyncio.Protocol):
     @property
     def is_draining(self) -> bool:
         """Whether it ends by itself after `drain`."""
-        return self._is_stopping and self._tunnel is None and self.is_connected
+        return self._is_stopping and self.is_connected
 
     def drain(self) -> None:
-        """Close it after its present request, or after the next one if it begins within a moment."""
+        """Close it after its present request, or after the next one if it begins within a moment.
+
+        A response whose head has promised to keep the connection is followed by that moment too: the client may be sending its next request.
+        """
         self._is_stopping = True
-        if self._current is not None:
-            (self._next[-1] if self._next else self._current).keep_alive = False
-        else:
-            asyncio.get_running_loop().call_later(DRAIN_IDLE_SECONDS, lambda: None if self._current else self.close())
+        if self._current is None:
+            self._close_unless_used()
+            return
+        if not (last := self._next[-1] if self._next else self._current).status:
+            last.keep_alive = False
+        self._current.end_stream()
+
+    def _close_unless_used(self) -> None:
+        asyncio.get_running_loop().call_later(DRAIN_IDLE_SECONDS, lambda: None if self._current else self.close())
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -107,11 +118,14 @@ class ClientConnection(asyncio.Protocol):
 
     def pause(self, paused: bool) -> None:
         self._is_paused, self._read_at = paused, asyncio.get_running_loop().time()
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None and not self._transport.is_closing() and not self._has_ended:
             (self._transport.pause_reading if paused else self._transport.resume_reading)()
 
     def tunnel(self, exchange: Exchange) -> None:
         self._tunnel = exchange
+
+    def await_close(self) -> None:
+        asyncio.get_running_loop().call_later(TUNNEL_CLOSE_SECONDS, self.close)
 
     def close(self) -> None:
         if self._transport is not None:
@@ -144,8 +158,21 @@ class ClientConnection(asyncio.Protocol):
             self._lingering.cancel()
 
     def eof_received(self) -> bool:
-        """Close the connection, as Go's and nginx' servers do: a client that closed its half looks like one that disconnected."""
-        return False
+        """Answer what has arrived whole, unless the answer has begun or does not begin soon; otherwise close the connection.
+
+        A client that has closed its half (`nc -N`) looks like one that has disconnected (RFC 9112 section 9.5 leaves both open to a server). TLS has
+        no half-closed connections.
+        """
+        if self._current is None or self._current.status or self._parsing is not None or self._upgrading is not None or self.scheme == "https":
+            return False
+        self._has_ended = True
+        (self._next[-1] if self._next else self._current).keep_alive = False
+        asyncio.get_running_loop().call_later(HALF_CLOSED_SECONDS, self._on_no_response)
+        return True
+
+    def _on_no_response(self) -> None:
+        if self._current is None or not self._current.status:
+            self.close()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:
@@ -249,6 +276,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin(self, exchange: Exchange) -> None:
         self._current = exchange
+        if self._is_stopping:
+            exchange.end_stream()
         self._task = asyncio.ensure_future(self._answer(exchange))
 
     async def _answer(self, exchange: Exchange) -> None:
@@ -267,6 +296,8 @@ class ClientConnection(asyncio.Protocol):
                 self._begin(self._next.popleft())
             else:
                 self.pause(False)
+                if self._is_stopping:
+                    self._close_unless_used()
 
     def _refuse(self, fault: BadRequest) -> None:
         """Read nothing more, and say why in the request's turn."""

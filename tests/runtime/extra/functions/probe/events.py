@@ -52,3 +52,7 @@ def a_country_too(payload: Payload) -> Payload:
 
 class Waited(Event, type="probe.waited"):
     account: str
+
+
+class NothingDone(Event, type="probe.nothing-done", subject="id"):
+    id: UUID

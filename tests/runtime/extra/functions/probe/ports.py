@@ -14,6 +14,16 @@ class Accounts(Protocol):
     async def note(self, what: str, text: str) -> None: ...
 
 
+class Names(Protocol):
+    async def set(self, account: str, name: str) -> bool:
+        """False if another account has the name."""
+        ...
+
+    async def renames(self, account: str) -> int: ...
+
+    async def recall(self, account: str, name: str) -> None: ...
+
+
 class Bell(Protocol):
     async def ring(self, text: str) -> None: ...
 

@@ -1,6 +1,6 @@
 from functions.probe.adapters.bell import FileBell
-from functions.probe.adapters.postgres import PostgresAccounts
-from functions.probe.ports import Accounts, Bell, Housekeeping
+from functions.probe.adapters.postgres import PostgresAccounts, PostgresNames
+from functions.probe.ports import Accounts, Bell, Housekeeping, Names
 
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.reliability import housekeeping
@@ -10,4 +10,4 @@ def tidying(own: housekeeping.Housekeeping) -> Housekeeping:
     return own
 
 
-wiring = Wiring(database="probe", ports={Accounts: PostgresAccounts, Bell: FileBell, Housekeeping: tidying})
+wiring = Wiring(database="probe", ports={Accounts: PostgresAccounts, Bell: FileBell, Names: PostgresNames, Housekeeping: tidying})

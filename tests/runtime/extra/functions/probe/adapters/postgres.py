@@ -2,6 +2,8 @@ import asyncio
 from pathlib import Path
 from uuid import UUID
 
+from psycopg import errors
+
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.database import Database
 
@@ -33,3 +35,35 @@ class PostgresAccounts:
 
     async def note(self, what: str, text: str) -> None:
         await self._database.connection.execute("INSERT INTO notes (what, text) VALUES (%s, %s)", (what, text))
+
+
+class PostgresNames:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def set(self, account: str, name: str) -> bool:
+        try:
+            await self._database.connection.execute(
+                """
+                INSERT INTO names AS stored (account, name) VALUES (%s, %s)
+                ON CONFLICT (account) DO UPDATE SET name = excluded.name, renames = stored.renames + 1
+                """,
+                (account, name),
+            )
+        except errors.UniqueViolation:
+            return False
+        return True
+
+    async def renames(self, account: str) -> int:
+        cursor = await self._database.connection.execute("SELECT renames FROM names WHERE account = %s", (account,))
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def recall(self, account: str, name: str) -> None:
+        """Sent with the next statement or the commit."""
+        self._database.connection.queue(
+            "INSERT INTO recalled AS stored (account, name) VALUES (%s, %s)"
+            " ON CONFLICT (account) DO UPDATE SET name = excluded.name, times = stored.times + 1",
+            (account, name),
+        )

@@ -1,0 +1,151 @@
+"""Completion of parameters by their names, for all commands alike: whatever is called `team` is completed with teams."""
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from typing import Annotated, Any
+
+import typer
+from typer.models import ParameterInfo
+
+from cli.client import Client, Json, segment
+from cli.completion import Completion, application, application_names, complete, short
+from cli.failures import Failure
+
+CONTEXTS = ("auth", "billing", "deploy", "monitor")
+
+
+def team_names(incomplete: str) -> Completion:
+    return complete(incomplete, lambda client: [(each["name"] or each["id"], each["role"]) for each in client.page("/v1/teams")])
+
+
+def member_emails(ctx: typer.Context, incomplete: str) -> Completion:
+    return complete(incomplete, lambda client: [(each["email"], each["role"]) for each in client.page(f"{_team(client, ctx)}/members")])
+
+
+def invited_emails(ctx: typer.Context, incomplete: str) -> Completion:
+    return complete(incomplete, lambda client: [(each["email"], each["role"]) for each in client.page(f"{_team(client, ctx)}/invitations")])
+
+
+def account_names(ctx: typer.Context, incomplete: str) -> Completion:
+    return complete(incomplete, lambda client: [(each["name"], each["role"]) for each in _accounts(client, ctx)])
+
+
+def account_tokens(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_tokens(client: Client) -> Completion:
+        account = next(each for each in _accounts(client, ctx) if each["name"] == ctx.params.get("name"))
+        items = client.page(f"{_team(client, ctx)}/service-accounts/{segment(account['id'])}/tokens")
+        return [(each["name"], ", ".join(each["scopes"])) for each in items]
+
+    return complete(incomplete, list_tokens)
+
+
+def run_ids(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_runs(client: Client) -> Completion:
+        items = client.page(f"/v1/apps/{application(client, ctx)['id']}/runs", limit=50)
+        return [(each["id"], f"{each['status']} {each['command']}") for each in items]
+
+    return complete(incomplete, list_runs)
+
+
+def variable_names(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_variables(client: Client) -> Completion:
+        base = f"/v1/apps/{application(client, ctx)['id']}"
+        environment = ctx.params.get("env") or "staging"
+        view = client.get(f"{base}/config" if ctx.params.get("all") else f"{base}/environments/{segment(environment)}/config")
+        return [(each["name"], "") for each in view["items"]]
+
+    return complete(incomplete, list_variables)
+
+
+def delivery_ids(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_deliveries(client: Client) -> Completion:
+        webhook = next(each for each in client.page("/v1/webhooks") if each["id"].startswith(ctx.params.get("webhook") or "-"))
+        return short(client.page(f"/v1/webhooks/{segment(webhook['id'])}/deliveries", limit=20), lambda each: f"{each['type']} {each['state']}")
+
+    return complete(incomplete, list_deliveries)
+
+
+def event_types(incomplete: str) -> Completion:
+    return complete(incomplete, lambda client: [(each["type"], each["summary"]) for each in client.page("/v1/webhook-event-types")])
+
+
+def user_emails(incomplete: str) -> Completion:
+    return complete(incomplete, lambda client: [(each["email"], "") for each in client.page("/v1/admin/users", search=incomplete, limit=20)])
+
+
+def customer_emails(incomplete: str) -> Completion:
+    def list_customers(client: Client) -> Completion:
+        return [(each["email"], each["plan"] or "") for each in client.page("/v1/billing/operator/customers", email=incomplete, limit=20)]
+
+    return complete(incomplete, list_customers)
+
+
+def numbers_of_all_invoices(incomplete: str) -> Completion:
+    def list_invoices(client: Client) -> Completion:
+        return [(each["number"], f"{each['email']} {each['status']}") for each in client.page("/v1/billing/operator/invoices", limit=50)]
+
+    return complete(incomplete, list_invoices)
+
+
+def suppressed_addresses(incomplete: str) -> Completion:
+    return complete(incomplete, lambda client: [(each["address"], each["reason"]) for each in client.page("/v1/admin/email-suppressions", limit=50)])
+
+
+def context_names(incomplete: str) -> Completion:
+    return [(name, "") for name in CONTEXTS if name.startswith(incomplete)]
+
+
+BY_PARAMETER: Mapping[str, Callable[..., Completion]] = {
+    "team": team_names,
+    "app": application_names,
+    "run": run_ids,
+    "names": variable_names,
+    "delivery": delivery_ids,
+    "event": event_types,
+    "user": user_emails,
+    "customer": customer_emails,
+    "context": context_names,
+}
+"""The same in every group of commands."""
+BY_COMMAND: Mapping[tuple[str, str], Callable[..., Completion]] = {
+    **{(f"teams {command}", "email"): member_emails for command in ("grant", "remove", "role", "transfer")},
+    ("teams uninvite", "email"): invited_emails,
+    **{
+        (f"service-accounts {command}", "name"): account_names
+        for command in ("create-token", "delete", "disable", "enable", "grant", "revoke-token", "role", "tokens")
+    },
+    ("service-accounts revoke-token", "token"): account_tokens,
+    ("operator refund", "invoice"): numbers_of_all_invoices,
+    ("operator void", "invoice"): numbers_of_all_invoices,
+    ("suppressions lift", "address"): suppressed_addresses,
+}
+"""(Command with its group, parameter)."""
+
+
+def completed(command: str, name: str, annotation: Any) -> Any:
+    """Return the annotation of a parameter with its completion, unless it declares one of its own."""
+    found = BY_COMMAND.get((command, name)) or BY_PARAMETER.get(name)
+    metadata = getattr(annotation, "__metadata__", ())
+    if found is None or any(each.autocompletion is not None for each in metadata if isinstance(each, ParameterInfo)):
+        return annotation
+    copies = tuple(_with_completion(each, found) if isinstance(each, ParameterInfo) else each for each in metadata)
+    return Annotated[(annotation.__origin__, *copies)]
+
+
+def _with_completion(info: ParameterInfo, function: Callable[..., Completion]) -> ParameterInfo:
+    own = copy(info)  # several commands share the declaration of a parameter
+    own.autocompletion = function
+    return own
+
+
+def _team(client: Client, ctx: typer.Context) -> str:
+    """The path of the team that the command line names. Raises Failure without one."""
+    selected = ctx.params.get("team")
+    for each in client.page("/v1/teams"):
+        if selected in (each["name"], each["id"]):
+            return f"/v1/teams/{segment(each['id'])}"
+    raise Failure("no team is selected")
+
+
+def _accounts(client: Client, ctx: typer.Context) -> list[Json]:
+    return client.page(f"{_team(client, ctx)}/service-accounts")

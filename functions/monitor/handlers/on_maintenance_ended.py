@@ -1,0 +1,11 @@
+"""Tell the webhooks of a team about the end of maintenance."""
+
+from events.deploy import MaintenanceEnded
+from events.monitor import WebhookDeliveryRequested
+from functions.kernel import Done, Order, Scale, on
+from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
+
+
+@on(emits=[WebhookDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
+async def on_maintenance_ended(event: MaintenanceEnded, dispatcher: WebhookDispatcher) -> Done[None]:
+    return Done(None, *await dispatcher.dispatch(event.user_id, event, event.at))

@@ -1,0 +1,126 @@
+"""Group commit: messages that wait for the database at the same time share a transaction.
+
+A function takes part by declaration (`Scale.batch`) if it uses nothing but the database. One transaction of a context runs at a time
+in a process; meanwhile messages queue, and the next transaction takes up to as many as the function declares. It waits for none.
+
+    BEGIN, claims of all messages, newest applied events             one round trip
+    for each message: handler, of a command in a savepoint           the handler's own
+    outgoing messages and their numbers, replies, COMMIT             one round trip
+
+The result is that of the same messages handled one after the other. Whatever could make a difference ends the batch: on a lock that
+another transaction holds for LOCK_TIMEOUT, on a deadlock, on any exception but a command's Rejection, and on a failed or unknown commit
+everything is rolled back, and each message is handled alone (`transactions.execute_alone`), which decides. A message that was recorded
+before, or whose session has ended, is not claimed and goes alone too. docs/decisions/0037 has the reasons.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from functions.kernel import Kind
+from functions.runtime.execution.context import FunctionContext
+from functions.runtime.execution.transactions import SAVEPOINT, SKIPPED, Committed, Execution, Handled, execute_alone, run_handler
+from functions.runtime.reliability import inbox, ordering, outbox
+from functions.runtime.storage.database import Connection
+
+LOCK_TIMEOUT = "50ms"
+"""Longer waits are left to transactions of single messages, which block no others."""
+
+_log = logging.getLogger("capsule.batches")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    execution: Execution
+    committed: "asyncio.Future[Committed | None]"
+
+
+class Batches:
+    """Of one context in one process."""
+
+    def __init__(self, context: FunctionContext) -> None:
+        self._context = context
+        self._queue: deque[_Entry] = deque()
+        self._running: asyncio.Task[None] | None = None
+
+    async def execute(self, execution: Execution) -> Committed | None:
+        """Execute a message together with those that wait too. None: handle it alone."""
+        if execution.message.attempt > 1:
+            return None  # it failed before
+        entry = _Entry(execution, asyncio.get_running_loop().create_future())
+        self._queue.append(entry)
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        return await entry.committed
+
+    async def _run(self) -> None:
+        try:
+            while batch := self._next():
+                results = await self._commit(batch)
+                for entry, committed in zip(batch, results, strict=True):
+                    if not entry.committed.done():
+                        entry.committed.set_result(committed)
+        finally:
+            self._running = None
+
+    def _next(self) -> list[_Entry]:
+        """Take the messages of the next transaction from the queue, in their order. It ends before a message or a subject of events that it has."""
+        batch: list[_Entry] = []
+        keys: set[tuple[str, ...]] = set()
+        while self._queue:
+            execution = self._queue[0].execution
+            declaration, message = execution.function.declaration, execution.message
+            own = {inbox.key_of(message, declaration.name), ordering.subject_of(declaration, message) or ()} - {()}
+            if len(batch) >= declaration.scale.batch or not keys.isdisjoint(own):
+                break
+            entry = self._queue.popleft()
+            if not entry.committed.done():  # its consumer has not given up
+                batch.append(entry)
+                keys |= own
+        return batch
+
+    async def _commit(self, batch: Sequence[_Entry]) -> Sequence[Committed | None]:
+        executions = [each.execution for each in batch]
+        try:
+            if len(executions) == 1:  # costs PostgreSQL less than the statements for many
+                return [await execute_alone(self._context, executions[0], LOCK_TIMEOUT)]
+            async with self._context.database.transaction(is_begin_queued=True, lock_timeout=LOCK_TIMEOUT) as connection:
+                results = await self._execute(connection, executions)
+            return [Committed.of(each) if isinstance(each, Handled) else each for each in results]
+        except Exception as error:  # noqa: BLE001  each message meets it again alone, where it is settled
+            _log.info("%d messages are handled one by one: %s: %.200s", len(batch), type(error).__name__, error)
+            return [None] * len(batch)
+
+    async def _execute(self, connection: Connection, executions: Sequence[Execution]) -> list[Committed | Handled | None]:
+        claimed, newest = await _claim(connection, executions)
+        results: list[Committed | Handled | None] = []
+        for execution in executions:
+            declaration, message = execution.function.declaration, execution.message
+            subject = ordering.subject_of(declaration, message)
+            if inbox.key_of(message, declaration.name) not in claimed:
+                results.append(None)
+            elif subject is not None and subject not in newest:
+                results.append(SKIPPED)
+            else:
+                if declaration.kind is Kind.COMMAND:
+                    connection.queue(*SAVEPOINT)
+                results.append(await run_handler(self._context, connection, execution))
+                connection.set_aside()  # what this handler has queued is no error of the next one
+        handled = [each for each in results if isinstance(each, Handled)]
+        outbox.enqueue(connection, [pending for each in handled for pending in each.pending])
+        inbox.queue_replies(connection, [each.reply for each in handled if each.reply is not None])
+        return results
+
+
+async def _claim(connection: Connection, executions: Sequence[Execution]) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+    """Return the keys of the messages that are claimed, and the subjects whose event is newer than the last applied one."""
+    claims, events = [], []
+    for each in executions:
+        declaration, message = each.function.declaration, each.message
+        claims.append((message, declaration.name, each.caller.session_id if each.caller is not None else None))
+        if (subject := ordering.subject_of(declaration, message)) is not None:
+            events.append((*subject, message.number("sequence")))
+    claimed, *advanced = await connection.flush(inbox.claim_all(claims), *([ordering.advance_all(events)] if events else []))
+    return {tuple(row) for row in claimed.rows}, {tuple(row) for result in advanced for row in result.rows}

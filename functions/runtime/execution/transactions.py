@@ -1,0 +1,154 @@
+"""The transaction of a command or an event handler: what happens in it for one message, alone or beside others (`batches`)."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, LiteralString, Protocol
+
+from functions.kernel import Caller, Declaration, Done, Kind, Rejected, Rejection
+from functions.runtime.execution import contracts, failures, recent_facts, responses
+from functions.runtime.execution.context import FunctionContext
+from functions.runtime.execution.responses import Response, ResponseEncoder
+from functions.runtime.execution.results import AnswerNotKept, KeyReused
+from functions.runtime.reliability import audit, inbox, ordering, outbox, revoked_sessions
+from functions.runtime.reliability.ordering import Sequence
+from functions.runtime.storage.database import LOCK_TIMEOUT, Connection
+from functions.runtime.storage.session import Statement
+from functions.wire.cloudevents import Message
+
+SAVEPOINT = Statement("SAVEPOINT handler")  # released by the commit
+
+
+class WritingFunction(Protocol):
+    """A function that the runtime runs in its own transaction: a command or an event handler."""
+
+    declaration: Declaration
+    name: str
+    encoder: ResponseEncoder
+
+    def call(self, execution: "Execution") -> Awaitable[Any]: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Execution:
+    """One message for one function: its caller is authorized, its input decoded."""
+
+    function: WritingFunction
+    message: Message
+    caller: Caller | None
+    inputs: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What a handler has done, and what is stored with the commit: outgoing messages and, of a command, the reply."""
+
+    response: Response
+    pending: list[outbox.PendingMessage]
+    reply: inbox.Reply | None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """How an execution ended. `response`: None for an event that was not applied. `is_recorded`: another execution had recorded the message."""
+
+    outcome: str
+    detail: str = ""
+    response: Response | None = None
+    rows: tuple[outbox.OutboxRow, ...] = ()
+    is_recorded: bool = False
+
+    @classmethod
+    def of(cls, handled: Handled) -> "Committed":
+        """Call it after the commit."""
+        response, rows = handled.response, tuple(each.committed_row() for each in handled.pending)
+        return cls(response.outcome, response.log_detail, response, rows)
+
+
+SKIPPED = Committed("skipped", "a newer event of its subject was applied before")
+PARKED = Committed("parked", "its predecessor is not applied yet")
+
+
+async def execute_alone(context: FunctionContext, execution: Execution, lock_timeout: LiteralString = LOCK_TIMEOUT) -> Committed:
+    """Execute one message in a transaction of its own."""
+    function, message, caller = execution.function, execution.message, execution.caller
+    declaration = function.declaration
+    advance, session = ordering.advance_if_newer(declaration, message), revoked_sessions.lookup(caller)  # of events, of commands
+    async with context.database.transaction(is_begin_queued=True, lock_timeout=lock_timeout) as connection:
+        also = (advance, session, SAVEPOINT if declaration.kind is Kind.COMMAND else None)
+        recorded, results = await inbox.claim(connection, message, function.name, *(each for each in also if each))
+        if session is not None:
+            revoked_sessions.refuse_ended(results[0], message, is_recorded=recorded is not None)
+        if recorded is not None:
+            response = _stored_response(declaration, message, recorded)
+            return Committed("duplicate", response.log_detail, response, is_recorded=True)
+        sequence = await ordering.advance_sequence(connection, declaration, message, results[0] if advance else None)
+        if sequence is Sequence.STALE:
+            return SKIPPED
+        if sequence is Sequence.GAP:
+            await ordering.park(connection, declaration, message)
+            await inbox.release_claim(connection, message, function.name)
+            return PARKED
+        handled = await run_handler(context, connection, execution)
+        outbox.enqueue(connection, handled.pending)
+        if handled.reply is not None:
+            inbox.queue_reply(connection, handled.reply)
+    return Committed.of(handled)
+
+
+async def run_handler(context: FunctionContext, connection: Connection, execution: Execution) -> Handled:
+    """Call the handler, of a command inside the savepoint `handler`; collect its events and its record for the audit log.
+
+    A raised Rejection of a command undoes what the handler wrote and becomes the response. Raises failures.Refused for that of an event.
+    """
+    message, caller = execution.message, execution.caller
+    declaration, name = execution.function.declaration, execution.function.name
+    response, result = await _call(context, connection, execution)
+    events = result.events if result is not None else ()
+    contracts.check_events(declaration, events, context.is_strict)
+    actor, now = str(caller.user_id) if caller else message.get("actor"), context.clock.now()
+    outgoing = (*events, *await ordering.release_successor(connection, declaration, message))
+    pending = outbox.pending_events(outgoing, message, actor, context.event_routing, now)
+    change = result.change if result is not None else None
+    if declaration.is_audited or change is not None:
+        output = result.output if isinstance(result, Done) else None
+        record = audit.record(
+            declaration, message, caller, execution.inputs, output, response.outcome, response.reason, change, context.clock
+        )  # fmt: skip
+        pending.append(audit.pending(record, message, context.name))
+    reply = None
+    if declaration.kind is Kind.COMMAND:
+        is_secret = response.is_secret or (declaration.has_secret_response and response.outcome == "done")
+        reply = inbox.Reply(message, name, response.outcome, response.status, None if is_secret else response.body)
+    return Handled(response, pending, reply)
+
+
+async def _call(context: FunctionContext, connection: Connection, execution: Execution) -> tuple[Response, Done[Any] | Rejected | None]:
+    declaration, is_strict = execution.function.declaration, context.is_strict
+    try:
+        result = await execution.function.call(execution)
+    except Rejection as rejection:
+        recent_facts.raise_if_recent(rejection, context.clock.now())
+        if declaration.kind is not Kind.COMMAND:
+            raise failures.Refused(rejection) from rejection
+        await connection.execute("ROLLBACK TO SAVEPOINT handler", prepare=False)
+        contracts.check_rejection(declaration, rejection, is_strict)
+        return responses.rejected(rejection), None
+    if isinstance(result, Rejected):
+        contracts.check_rejection(declaration, result.reason, is_strict)
+        return responses.rejected(result.reason), result
+    if isinstance(result, Done):
+        return execution.function.encoder.done(result.output), result
+    if result is None:
+        return Response("done", declaration.status, b""), None
+    raise TypeError(f"{execution.function.name} returned {type(result).__name__}, not Done or Rejected")
+
+
+def _stored_response(declaration: Declaration, message: Message, recorded: inbox.InboxRow) -> Response:
+    """Return the response of the first execution, for a repeated message."""
+    if recorded.fingerprint != message.fingerprint:
+        return responses.rejected(KeyReused("This Idempotency-Key was used for a request with another body. Use a new key."))
+    if recorded.outcome is None or recorded.status is None:
+        return Response("done", declaration.status, b"")
+    if recorded.reply is None:
+        return responses.rejected(AnswerNotKept())
+    return Response(recorded.outcome, recorded.status, bytes(recorded.reply))

@@ -1,0 +1,1 @@
+"""Examples that standards publish, run through Capsule's own code. Each names its source."""

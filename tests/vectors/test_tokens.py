@@ -1,0 +1,107 @@
+"""Codes, tokens and challenges: RFC 4226, 7515, 7519, 7636, 8725, 9068, 9449. Those of RFC 6238 are in tests/auth/test_second_factor.py."""
+
+import hashlib
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from functions.auth.domain.one_time_codes import code_at
+from functions.auth.domain.provider_login import s256_challenge
+from functions.kernel import Unauthenticated
+from functions.runtime.config.settings import Settings
+from functions.runtime.security.tokens import AccessTokens, thumbprint
+
+HOTP_SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+"""The ASCII text 12345678901234567890 in base 32."""
+HOTP = ("755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489")
+"""RFC 4226, appendix D: counters 0 to 9."""
+
+ES256_KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+}
+"""RFC 7515, appendix A.3."""
+CLAIMS = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+HS256 = f"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{CLAIMS}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+"""RFC 7515, appendix A.1, and RFC 7519, section 3.1."""
+ES256 = f"eyJhbGciOiJFUzI1NiJ9.{CLAIMS}.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
+"""RFC 7515, appendix A.3."""
+UNSECURED = f"eyJhbGciOiJub25lIn0.{CLAIMS}."
+"""RFC 7519, section 6.1."""
+NOW = datetime(2011, 3, 22, 18, tzinfo=UTC)
+"""Before the expiry of the examples."""
+USER = UUID(int=7)
+
+
+def test_hotp_codes_are_those_of_rfc_4226() -> None:
+    assert tuple(code_at(HOTP_SECRET, counter) for counter in range(10)) == HOTP
+
+
+def test_a_challenge_is_that_of_rfc_7636_appendix_b() -> None:
+    assert s256_challenge("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def test_a_thumbprint_is_that_of_rfc_9449_section_6_1() -> None:
+    key = {"kty": "EC", "crv": "P-256", "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs", "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"}
+    assert thumbprint(key) == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> AccessTokens:
+    public = {name: value for name, value in ES256_KEY.items() if name != "d"} | {"kid": thumbprint(ES256_KEY), "use": "sig", "alg": "ES256"}
+    mounted = tmp_path / "etc/capsule/jwks/jwks.json"
+    mounted.parent.mkdir(parents=True)
+    mounted.write_text(json.dumps({"keys": [public]}))
+    return AccessTokens(Settings({"CAPSULE_ROOT": str(tmp_path)}))
+
+
+def issued(**changed: object) -> str:
+    claims = {"iss": "capsule", "aud": "capsule", "sub": str(USER), "sid": str(UUID(int=8)), "roles": ["user"], "jti": "1"}
+    claims |= {"iat": int(NOW.timestamp()), "exp": int(NOW.timestamp()) + 60}
+    header = {"kid": thumbprint(ES256_KEY), "typ": "at+jwt", **changed}
+    return jwt.encode(claims, jwt.PyJWK(ES256_KEY, "ES256"), "ES256", {name: value for name, value in header.items() if value is not None})
+
+
+def test_a_token_signed_with_the_key_of_rfc_7515_is_accepted(tokens: AccessTokens) -> None:
+    assert jwt.decode(ES256, jwt.PyJWK(ES256_KEY, "ES256"), ["ES256"], options={"verify_exp": False})["iss"] == "joe", "the key fits the example"
+    assert tokens.verify(issued(), NOW).user_id == USER
+
+
+@pytest.mark.parametrize("token", [HS256, ES256, UNSECURED], ids=["HS256", "ES256 without typ and kid", "unsecured"])
+def test_the_tokens_of_rfc_7515_and_7519_are_no_access_tokens(tokens: AccessTokens, token: str) -> None:
+    with pytest.raises(Unauthenticated):
+        tokens.verify(token, NOW)
+
+
+@pytest.mark.parametrize("header", [{"typ": "JWT"}, {"typ": None}, {"kid": None}, {"kid": "../jwks.json"}, {"kid": "' OR 1=1"}])
+def test_a_token_of_another_type_or_key_is_refused(tokens: AccessTokens, header: dict[str, object]) -> None:
+    """RFC 8725, sections 2.8 and 3.10, and RFC 9068, section 4."""
+    with pytest.raises(Unauthenticated):
+        tokens.verify(issued(**header), NOW)
+
+
+def test_the_public_key_is_no_secret_for_hmac(tokens: AccessTokens) -> None:
+    """RFC 8725, section 2.1."""
+    _, claims, _ = issued().split(".")
+    header = urlsafe_b64encode(json.dumps({"alg": "HS256", "typ": "at+jwt", "kid": thumbprint(ES256_KEY)}).encode()).rstrip(b"=").decode()
+    key = jwt.PyJWK(ES256_KEY, "ES256").key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    signature = urlsafe_b64encode(hmac.digest(key, f"{header}.{claims}".encode(), hashlib.sha256)).rstrip(b"=").decode()
+    with pytest.raises(Unauthenticated, match="algorithm"):
+        tokens.verify(f"{header}.{claims}.{signature}", NOW)
+
+
+def test_a_signature_of_nothing_is_refused(tokens: AccessTokens) -> None:
+    """CVE-2022-21449: r and s are zero."""
+    signed = issued().rpartition(".")[0]
+    with pytest.raises(Unauthenticated):
+        tokens.verify(f"{signed}.{urlsafe_b64encode(bytes(64)).rstrip(b'=').decode()}", NOW)
