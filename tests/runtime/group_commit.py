@@ -129,7 +129,9 @@ class Trial:
 
     def __init__(self, process: Process, owner: str, amqp: str, ended: Sequence[str]) -> None:
         self._process, self._owner, self._ended = process, psycopg.connect(owner, autocommit=True), ended
-        self._channel = pika.BlockingConnection(pika.URLParameters(amqp)).channel()
+        parameters = pika.URLParameters(amqp)
+        parameters.heartbeat = 0  # nothing answers RabbitMQ's between two runs
+        self._channel = pika.BlockingConnection(parameters).channel()
         self._context = process._contexts["probe"]
         self._batches = {name: function._batches for name, function in process._functions.items()}
 
