@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from functions.billing.adapters.postgres_usage import PostgresUsage
+from functions.billing.domain.parties import Seller
 from functions.billing.domain.subscriptions import PeriodEnded
 from functions.billing.domain.usage import UsageRecord
 from functions.billing.handlers.on_period_ended import on_period_ended
@@ -58,7 +59,7 @@ async def test_a_crash_during_a_renewal_leaves_nothing_and_is_repaired(database:
 
     async def renew(dies_at: str | None = None) -> None:
         """Handle the event in one transaction, as the runtime does."""
-        invoicing = Invoicing(store.invoices, store.payments, store.ledger, store.plans, store.rated_periods, usage)
+        invoicing = Invoicing(store.invoices, store.payments, store.ledger, store.plans, store.rated_periods, usage, Seller())
         event = PeriodEnded(subscription_id=subscription.id, customer_id=customer.id, period_end=ended)
         if dies_at and dies_at != "commit":
             _die(store, dies_at)

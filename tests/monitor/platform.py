@@ -65,7 +65,7 @@ class Story:
 
     def __init__(self, world: Platform, worker: Worker) -> None:
         self.world, self.worker = world, worker
-        self.user, self.application, self.correlation = new_id(), new_id(), str(uuid4())
+        self.user, self.application, self.correlation = new_id(), uuid4(), str(uuid4())
 
     def happened(self, type: str, id: str | None = None, **data: Any) -> None:
         sent = message(type, id, correlationid=self.correlation)

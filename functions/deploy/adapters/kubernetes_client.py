@@ -50,10 +50,15 @@ class KubernetesClient:
             from kubernetes.client import ApiClient, Configuration
 
             configuration = Configuration()
-            if kubeconfig := self._settings.value(KUBECONFIG):
-                config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
-            else:
-                config.load_incluster_config(client_configuration=configuration)
+            try:
+                if kubeconfig := self._settings.value(KUBECONFIG):
+                    config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+                else:
+                    config.load_incluster_config(client_configuration=configuration)
+            except config.ConfigException as error:
+                raise ClusterUnavailable(
+                    f"No cluster is configured: {error} Set {KUBECONFIG.name}, or run in a pod with a service account."
+                ) from error
             self._client = ApiClient(configuration)
         return self._client
 

@@ -16,6 +16,7 @@ from functions.monitor.domain.rejections import QueuesUnavailable
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import AMQP_URL, AUTHORITIES_FILE
 from functions.runtime.storage.external_call import external_call
+from functions.wire.settings import MissingSetting
 
 DEFAULT_PORT = 15672
 TIMEOUT_SECONDS = 5.0
@@ -30,7 +31,7 @@ class RabbitMQQueues:
     async def list_all(self) -> Sequence[Queue]:
         amqp = urlsplit(self._settings.value(AMQP_URL))
         vhost = unquote(amqp.path[1:]) or "/"
-        address = (self._settings.value(MANAGEMENT_URL) or f"http://{amqp.hostname}:{DEFAULT_PORT}").rstrip("/")
+        address = self._address(str(amqp.hostname))
         login = httpx.BasicAuth(unquote(amqp.username or "guest"), unquote(amqp.password or "guest"))
         try:
             async with httpx.AsyncClient(auth=login, timeout=TIMEOUT_SECONDS, trust_env=False, verify=self._verification(address)) as client:
@@ -43,6 +44,12 @@ class RabbitMQQueues:
         if not response.is_success:
             raise QueuesUnavailable.at(address, f"it answered {response.status_code}", MANAGEMENT_URL.name)
         return read_queues(response.json())
+
+    def _address(self, host: str) -> str:
+        try:
+            return self._settings.value(MANAGEMENT_URL).rstrip("/")
+        except MissingSetting:
+            return f"http://{host}:{DEFAULT_PORT}"
 
     def _verification(self, address: str) -> ssl.SSLContext | bool:
         """The system's authorities, and those that the operator names."""
