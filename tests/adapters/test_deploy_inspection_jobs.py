@@ -15,6 +15,9 @@ from functions.deploy.domain.tenancy import tenancy
 from tests.builder.repositories import Repositories
 from tests.deploy.deploy_capsule import TEMPLATE
 from tests.knative.machine import Machine, until
+from tests.proof import proof
+
+pytestmark = proof("repositories")
 
 FILES = {
     "services/api/requirements.txt": "flask==3.1.2\n",

@@ -159,7 +159,7 @@ def test_admins_see_the_platforms_own_functions_and_nobody_else_does(world: Plat
 
 
 def mails(world: Platform) -> list[EmailMessage]:
-    found = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in (world.folder / "mail" / "new").iterdir()]
+    found = [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in (world.folder / "mail" / "new").glob("*")]
     return [message for message in found if isinstance(message, EmailMessage)]
 
 

@@ -55,7 +55,10 @@ PROOFS = {
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
     "repositories": Proof(
         "A repository of each kind and language builds and runs",
-        (*(f"tests/builder/test_{name}.py" for name in ("languages", "kinds", "builds")), "tests/adapters/test_deploy_builds.py"),
+        (
+            *(f"tests/builder/test_{name}.py" for name in ("languages", "kinds", "builds")),
+            *("tests/adapters/test_deploy_builds.py", "tests/adapters/test_deploy_inspection_jobs.py"),
+        ),
     ),
     "rotation": Proof(
         "Passwords and keys rotate under load, nothing fails",

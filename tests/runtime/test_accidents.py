@@ -15,9 +15,9 @@ from tests.runtime.messages import deposit, request
 
 IN_EACH_RUN = frozenset(
     (
-        *(("probe.deposit", point) for point in ("in-handler", "after-commit", "before-marking")),
-        *(("probe.on_deposited", point) for point in ("after-commit", "before-ack")),
-        *(("probe.on_deposited_ring", point) for point in ("after-call", "before-publish")),
+        *(("probe.deposit", point) for point in ("in-handler", "before-marking")),
+        *(("probe.on_deposited", point) for point in ("after-commit",)),
+        *(("probe.on_deposited_ring", point) for point in ("before-publish",)),
     )
 )
 """The points between an effect and its publication. The proof has all."""

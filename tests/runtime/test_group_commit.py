@@ -43,7 +43,7 @@ def test_batches_equal_serial_execution_with_a_fault_at_every_point(fresh_world:
     compare(fresh_world, seed=seed, sets=1, messages=40, faults=0)
 
 
-IN_EACH_RUN = frozenset({("probe.deposit", "before-commit"), ("probe.on_deposited", "after-commit")})
+IN_EACH_RUN = frozenset({("probe.on_deposited", "after-commit")})
 CRASHES = [
     pytest.param(function, point, marks=() if (function, point) in IN_EACH_RUN else proof("group-commit"))
     for function in ("probe.deposit", "probe.on_deposited")
