@@ -135,6 +135,7 @@ def test_builds_of_one_commit_have_the_same_digest(repositories: Repositories, b
     json.loads((first.image / "image.json").read_text())
 
 
+@proof("repositories")
 def test_a_ref_is_a_branch_a_tag_or_a_commit_id(repositories: Repositories, build: Build) -> None:
     repository = repositories.create("refs")
     old = repository.commit({"index.html": "1"}, tag="v1")

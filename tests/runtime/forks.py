@@ -95,7 +95,8 @@ def _become(request: Mapping[str, Any]) -> int:
 
 
 def _serve() -> None:
-    import tests.runtime.worker  # noqa: F401  what every child would import, once
+    import functions.runtime.serving.main  # noqa: F401  what every child would import, once
+    import tests.runtime.worker  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
     for line in sys.stdin:
