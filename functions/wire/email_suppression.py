@@ -33,7 +33,7 @@ class SuppressionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """`address`: see `suppression_key`. `detail`: what the mail server or the mailbox provider said."""
+    """`address`: see `suppression_key`. `detail`: the answer of the mail server or the mailbox provider."""
 
     address: str
     reason: SuppressionReason

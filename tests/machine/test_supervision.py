@@ -35,7 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(home: Home, on_restart: IsNeeded | None = None) -> list[bool]:
-    """Run the supervisor; Knative ends once. Returns what each call of `start` after the first was told. `on_restart`: called before it asks."""
+    """Run the supervisor; Knative ends once. Returns what `is_needed` answered at each later start. `on_restart`: called before it."""
     answers: list[bool] = []
 
     def start(is_needed: IsNeeded | None) -> None:

@@ -1,4 +1,4 @@
-"""The server at rest: it wakes once a second, and ends at once when it is told to."""
+"""The server at rest: it wakes once a second, and ends at once on request."""
 
 import asyncio
 import socket

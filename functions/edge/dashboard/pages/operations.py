@@ -23,7 +23,7 @@ REGISTRATIONS = "/operations/registrations"
 async def health(visit: Visit) -> Response:
     """State and backlog of each context, and what functions did, unless monitor is away.
 
-    Raises ApiProblem 403, before contexts are asked.
+    Raises ApiProblem 403, before a context receives a request.
     """
     if not visit.is_administrator:
         raise ApiProblem(403, "You do not have permission to do this", "Only administrators of the installation see its health.")

@@ -158,7 +158,7 @@ class ClientConnection(asyncio.Protocol):
             self._lingering.cancel()
 
     def eof_received(self) -> bool:
-        """Answer what has arrived whole, unless the answer has begun or does not begin soon; otherwise close the connection.
+        """Answer what has arrived whole, unless the answer has begun or does not begin soon: then close the connection.
 
         A client that has closed its half (`nc -N`) looks like one that has disconnected (RFC 9112 section 9.5 leaves both open to a server). TLS has
         no half-closed connections.

@@ -81,7 +81,7 @@ def _payload_bytes(head: bytes) -> int:
 
 
 def stream_end_of(status: int, content_type: bytes, is_chunked: bool) -> StreamEnd | None:
-    """`is_chunked`: whether the response to the client is. None: the response has an end of its own, or none that can be told."""
+    """`is_chunked`: whether the response to the client is. None: the response has an end of its own, or none that is visible."""
     if status == 101:
         return WebSocketEnd()
     is_events = content_type.split(b";")[0].strip().lower() == b"text/event-stream"
