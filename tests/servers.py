@@ -7,6 +7,7 @@ The servers live in a folder of their own that is thrown away. To keep them betw
 """
 
 import dataclasses
+import functools
 import hashlib
 import os
 import random
@@ -30,6 +31,9 @@ POOLER_PORT = "CAPSULE_TEST_POOLER_PORT"
 """Set: functions connect to PostgreSQL through a transaction pooler on this port (tests/pgbouncer.py)."""
 RESERVED = Path(tempfile.gettempdir()) / f"capsule-test-ports-{os.getuid()}"
 RESERVED_SECONDS = 180
+LEAST_OFFSET = 260
+"""Installations by hand are at small offsets."""
+FIRST_POD_PORT = 12000
 
 
 def fresh_home(prefix: str = "capsule-test-") -> Home:
@@ -48,15 +52,31 @@ def task_environment() -> dict[str, str]:
 def free_offset() -> int:
     """Ports below those of pods (12000 and up) and of outgoing connections (32768 and up): a server that was stopped finds its own again.
 
-    The blocks don't overlap, and one that was given out is not given to another run before its servers have had time to listen.
+    No two offsets share a port, and one that was given out is not given to another run before its servers have had time to listen.
     """
     RESERVED.mkdir(exist_ok=True)
-    blocks = list(range(2, 31))
-    random.shuffle(blocks)
-    for offset in (block * 130 for block in blocks):
+    offsets = list(_offsets())
+    random.shuffle(offsets)
+    for offset in offsets:
         if all(processes.find_port_holder(port) is None for port in Ports(offset).all) and _reserve(RESERVED / str(offset)):
             return offset
-    raise RuntimeError(f"every block of ports is taken; reservations are in {RESERVED}")
+    raise RuntimeError(f"every port offset is taken; reservations are in {RESERVED}")
+
+
+def release_offset(offset: int) -> None:
+    """The servers have stopped."""
+    (RESERVED / str(offset)).unlink(missing_ok=True)
+
+
+@functools.cache
+def _offsets() -> tuple[int, ...]:
+    found, taken = [], set(Ports(0).all)
+    for offset in range(LEAST_OFFSET, FIRST_POD_PORT - max(Ports(0).all)):
+        ports = Ports(offset).all
+        if taken.isdisjoint(ports):
+            found.append(offset)
+            taken.update(ports)
+    return tuple(found)
 
 
 def _reserve(mark: Path) -> bool:
@@ -73,7 +93,7 @@ def discard(home: Home) -> None:
     processes.terminate(leftovers.find_leftovers(home), timeout_seconds=2)
     leftovers.remove_control_groups(home)
     shutil.rmtree(home.path, ignore_errors=True)
-    (RESERVED / str(home.ports.offset)).unlink(missing_ok=True)
+    release_offset(home.ports.offset)
 
 
 class Servers:

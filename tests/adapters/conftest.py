@@ -17,8 +17,8 @@ from tests.adapters.deploy_applications import App, wait_for_outcome
 from tests.builder.conftest import INHERITED
 from tests.builder.repositories import Repositories, serving
 from tests.deploy.account import give_account
-from tests.knative.machine import Machine, free_offset
-from tests.servers import POOLER_PORT, Databases
+from tests.knative.machine import Machine
+from tests.servers import POOLER_PORT, Databases, free_offset
 
 if os.environ.get(POOLER_PORT):  # as CAPSULE_PREPARED_STATEMENTS=off does for a process
     database.PREPARE_AFTER_EXECUTIONS = None

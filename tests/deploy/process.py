@@ -27,9 +27,10 @@ from tests.builder.conftest import INHERITED, ROOT
 from tests.builder.repositories import Repositories, Repository, serving
 from tests.deploy import account
 from tests.deploy.deploy_capsule import TEMPLATE
-from tests.knative.machine import Machine, free_offset
+from tests.knative.machine import Machine
 from tests.runtime.harness import Worker, World, until
 from tests.runtime.messages import message, request
+from tests.servers import free_offset
 
 APP = """
 import http.server, os

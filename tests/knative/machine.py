@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -230,18 +229,3 @@ def alive(pid: int) -> bool:
     """Return whether a process exists and has not ended."""
     fields = stat_fields(pid)
     return fields is not None and fields[0] != b"Z"
-
-
-def free_offset() -> int:
-    """Return a port offset at which the ports of the ingress and the API are free."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            offset = int(probe.getsockname()[1]) - 7080
-        try:
-            for port in (7030, 7080, 7081, 7082, 3000):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port + offset))
-        except OSError:
-            continue
-        return offset

@@ -22,6 +22,7 @@ from kubernetes.dynamic import DynamicClient
 
 from knative.local import definitions
 from knative.local.store import Store
+from tests.servers import free_offset
 from tests.waiting import wait_limit
 
 API_PORT = 7030
@@ -78,12 +79,6 @@ class Server:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", API_PORT + self.offset)) == 0
-
-
-def free_offset() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1]) - API_PORT
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ import pytest
 from kubernetes import client, watch
 from kubernetes.client import ApiException
 
-from tests.knative.api.conftest import Server, eventually, free_offset
+from tests.knative.api.conftest import Server, eventually
+from tests.servers import free_offset
 
 PATH = "/api/v1/namespaces/default/pods/p/log"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.knative.api.conftest import Server, free_offset
+from tests.knative.api.conftest import Server
+from tests.servers import free_offset
 
 
 def refuse(home: Path, offset: int) -> str:

@@ -10,8 +10,9 @@ import pytest
 
 from knative.local.trash import Trash
 from tests.hostile.ordinary_user import ID, NAME, as_user
-from tests.knative.machine import Machine, free_offset
+from tests.knative.machine import Machine
 from tests.proof import proof
+from tests.servers import free_offset
 
 MODES = [
     "own account",

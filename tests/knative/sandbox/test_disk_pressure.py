@@ -11,8 +11,9 @@ from knative.local.sandbox.disks import is_available
 from knative.local.sandbox.isolation import detect
 from knative.local.sandbox.plan import Isolation
 from tests.knative.jobs.objects import job
-from tests.knative.machine import Machine, free_offset, service, until
+from tests.knative.machine import Machine, service, until
 from tests.proof import proof
+from tests.servers import free_offset
 
 pytestmark = [
     proof("tenant-isolation"),

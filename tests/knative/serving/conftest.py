@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from tests.knative.machine import Machine, free_offset
+from tests.knative.machine import Machine
+from tests.servers import free_offset
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:

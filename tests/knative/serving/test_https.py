@@ -25,8 +25,9 @@ from knative.local.settings import Pair
 from knative.machine import tls
 from knative.machine.home import Home, Ports
 from tests.certificates import Authority
-from tests.knative.machine import PLATFORM, SAMPLE, Machine, free_offset, service
+from tests.knative.machine import PLATFORM, SAMPLE, Machine, service
 from tests.proof import proof
+from tests.servers import free_offset
 
 HANDSHAKES = 30
 MAX_BACKLOG = int(Path("/proc/sys/net/core/somaxconn").read_text())

@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from tests.deploy.account import ACCOUNT, PATHS, objects
-from tests.knative.api.conftest import Server, free_offset
+from tests.knative.api.conftest import Server
 from tests.knative.api.deploy_account.requests import RBAC
+from tests.servers import free_offset
 
 
 @pytest.fixture(scope="package")
