@@ -171,6 +171,13 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "admin health": ("capsule admin health",),
     "admin functions": ("capsule admin functions", "capsule admin functions --context deploy --all"),
     "admin queues": ("capsule admin queues", "capsule admin queues --all"),
+    "admin dead-letters list": ("capsule admin dead-letters list", "capsule admin dead-letters list --context billing --state replayed"),
+    "admin dead-letters show": ("capsule admin dead-letters show 01a2b3c4",),
+    "admin dead-letters replay": (
+        "capsule admin dead-letters replay --function billing.on_usage_measured",
+        "capsule admin dead-letters replay 01a2b3c4 --payload fixed.json",
+    ),
+    "admin dead-letters discard": ("capsule admin dead-letters discard 01a2b3c4",),
     "admin suppressions list": ("capsule admin suppressions list @example.org",),
     "admin suppressions lift": ("capsule admin suppressions lift ada@example.org",),
     "admin users list": ("capsule admin users list @example.org",),

@@ -91,6 +91,30 @@ def suppressed_addresses(incomplete: str) -> Completion:
     return complete(incomplete, lambda client: [(each["address"], each["reason"]) for each in client.page("/v1/admin/email-suppressions", limit=50)])
 
 
+def open_dead_letters(incomplete: str) -> Completion:
+    def list_letters(client: Client) -> Completion:
+        found = [each for name in CONTEXTS for each in client.get(f"/v1/operations/{name}/dead-letters", limit=50)["letters"]]
+        return [(each["id"], f"{each['function']} {each['error']}") for each in found]
+
+    return complete(incomplete, list_letters)
+
+
+def _causes(name: str, incomplete: str) -> Completion:
+    def list_causes(client: Client) -> Completion:
+        found = [each for context in CONTEXTS for each in client.get(f"/v1/operations/{context}/dead-letters", limit=1)["causes"]]
+        return [(value, "") for value in sorted({each[name] for each in found})]
+
+    return complete(incomplete, list_causes)
+
+
+def dead_functions(incomplete: str) -> Completion:
+    return _causes("function", incomplete)
+
+
+def dead_errors(incomplete: str) -> Completion:
+    return _causes("error", incomplete)
+
+
 def context_names(incomplete: str) -> Completion:
     return [(name, "") for name in CONTEXTS if name.startswith(incomplete)]
 
@@ -118,6 +142,10 @@ BY_COMMAND: Mapping[tuple[str, str], Callable[..., Completion]] = {
     ("operator refund", "invoice"): numbers_of_all_invoices,
     ("operator void", "invoice"): numbers_of_all_invoices,
     ("suppressions lift", "address"): suppressed_addresses,
+    ("dead-letters show", "id"): open_dead_letters,
+    **{(f"dead-letters {command}", "function"): dead_functions for command in ("list", "replay", "discard")},
+    **{(f"dead-letters {command}", "error"): dead_errors for command in ("list", "replay", "discard")},
+    **{(f"dead-letters {command}", "ids"): open_dead_letters for command in ("replay", "discard")},
 }
 """(Command with its group, parameter)."""
 

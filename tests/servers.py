@@ -60,7 +60,7 @@ def free_offset() -> int:
     for offset in offsets:
         if all(processes.find_port_holder(port) is None for port in Ports(offset).all) and _reserve(RESERVED / str(offset)):
             return offset
-    raise RuntimeError(f"every port offset is taken; reservations are in {RESERVED}")
+    raise RuntimeError(f"every port offset is in use; reservations are in {RESERVED}")
 
 
 def release_offset(offset: int) -> None:
@@ -70,12 +70,12 @@ def release_offset(offset: int) -> None:
 
 @functools.cache
 def _offsets() -> tuple[int, ...]:
-    found, taken = [], set(Ports(0).all)
+    found, used = [], set(Ports(0).all)
     for offset in range(LEAST_OFFSET, FIRST_POD_PORT - max(Ports(0).all)):
         ports = Ports(offset).all
-        if taken.isdisjoint(ports):
+        if used.isdisjoint(ports):
             found.append(offset)
-            taken.update(ports)
+            used.update(ports)
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.client import Json, segment
+from cli.commands.dead_letters import declare_dead_letters
 from cli.commands.installation import declare_installation
 from cli.commands.suppressions import declare_suppressions
 from cli.declaration import command, subcommands
@@ -23,6 +24,7 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Reason, a
 def declare(app: typer.Typer) -> None:
     admin = subcommands(app, "admin", "Manage this installation (admins).")
     declare_installation(admin)
+    declare_dead_letters(admin)
     declare_suppressions(admin)
     users = subcommands(admin, "users", "List, suspend and unlock users (admins).")
     command(users, "list")(list_users)

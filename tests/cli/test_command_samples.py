@@ -16,8 +16,7 @@ WITHOUT_COMMAND = frozenset(
     auth_confirm_identity auth_refresh auth_login_second_factor auth_registration auth_identity_provider auth_identity_providers
     auth_begin_passkey_login auth_login_with_passkey auth_begin_provider_login auth_receive_authorization_response auth_finish_provider_login
     auth_finish_identity_link auth_begin_identity_link auth_begin_passkey_registration auth_register_passkey
-    auth_registrations auth_resume_registration auth_dead_letters auth_settle_dead_letters billing_dead_letters billing_settle_dead_letters
-    deploy_dead_letters deploy_settle_dead_letters monitor_dead_letters monitor_settle_dead_letters auth_mailbox auth_mailbox_email
+    auth_registrations auth_resume_registration auth_mailbox auth_mailbox_email
     billing_handle_stripe_webhook
     monitor_function_logs monitor_function_logs_v1
     """.split()  # noqa: SIM905

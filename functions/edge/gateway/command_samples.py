@@ -181,6 +181,14 @@ monitor_webhook_deliveries         capsule webhooks deliveries 01a2b3c4 --state 
 monitor_redeliver_webhook          capsule webhooks redeliver 01a2b3c4 01a2b3c5
 monitor_rotate_webhook_secret      capsule webhooks rotate-secret 01a2b3c4
 monitor_send_test_event            capsule webhooks test 01a2b3c4
+auth_dead_letters                  capsule admin dead-letters list --context auth
+auth_settle_dead_letters           capsule admin dead-letters replay --context auth --error RateUnknown
+billing_dead_letters               capsule admin dead-letters list --context billing
+billing_settle_dead_letters        capsule admin dead-letters replay --context billing --error RateUnknown
+deploy_dead_letters                capsule admin dead-letters list --context deploy
+deploy_settle_dead_letters         capsule admin dead-letters replay --context deploy --error RateUnknown
+monitor_dead_letters               capsule admin dead-letters list --context monitor
+monitor_settle_dead_letters        capsule admin dead-letters replay --context monitor --error RateUnknown
 health                             capsule admin health
 """.strip().splitlines()
 }
