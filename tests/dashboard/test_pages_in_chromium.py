@@ -14,6 +14,7 @@ from playwright.async_api import async_playwright
 
 from functions.auth.domain import one_time_codes
 from functions.edge import dashboard
+from knative.local.serving.http.error_responses import Cause, error_response
 from knative.machine import packages
 from tests.dashboard.furnished_site import FurnishedSite, sign_in
 from tests.proof import proof
@@ -61,6 +62,27 @@ async def test_every_page_is_accessible_in_both_themes_and_widths(furnished: Fur
             faults += [f"{path} {width} {scheme}: {each['id']} {each['nodes'][0]['html'][:120]}" for each in violations]
             if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                 faults.append(f"{path} {width}: wider than the window")
+        await context.close()
+    assert faults == []
+
+
+async def test_pages_that_visitors_of_applications_see_are_accessible(chromium: Chromium) -> None:
+    """The ingress answers them in place of an application."""
+    answers = [(status, Cause.FAILURE) for status in (404, 429, 502, 503, 504)] + [(503, cause) for cause in Cause if cause is not Cause.FAILURE]
+    faults: list[str] = []
+    for width, scheme in WINDOWS:
+        context = await chromium.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            reduced_motion="reduce",
+        )
+        page = await context.new_page()
+        for status, cause in answers:
+            await page.set_content(error_response(status, f"{'We are back at 14:00. ' * 20}{'w' * 200}", "r" * 128, "text/html", cause).body.decode())
+            violations = (await Axe().run(page, options=LEVELS)).response["violations"]
+            faults += [f"{status} {cause} {width} {scheme}: {each['id']} {each['nodes'][0]['html'][:120]}" for each in violations]
+            if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+                faults.append(f"{status} {cause} {width}: wider than the window")
         await context.close()
     assert faults == []
 
