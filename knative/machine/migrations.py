@@ -21,12 +21,14 @@ from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 
+from functions.runtime.config.variables import DATABASE_URL, READER_URL
+from knative.machine import row_privileges
 from knative.machine.home import CONTEXTS, PROJECT
 from knative.machine.problems import Problem
+from knative.machine.row_privileges import HISTORY, role_of
 from knative.machine.variables import MIGRATION_URL
 
 FOLDER = PROJECT / "sql"
-HISTORY = "schema_history"
 NAME = re.compile(r"V(?P<version>\d+(?:_\d+)*)__\w+")
 LOCK = 0x43617073756C65  # "Capsule" in ASCII; advisory locks are per database, so contexts migrate in parallel
 
@@ -81,8 +83,10 @@ def checksum(migration: Any) -> str:
     return sha256(f"{migration.id}\0{Path(migration.path).read_text(encoding='utf-8')}".encode()).hexdigest()
 
 
-def migrate(url: str, context: str, folder: Path = FOLDER) -> list[str]:
+def migrate(url: str, context: str, folder: Path = FOLDER, *, functions: str | None = None, reader: str | None = None) -> list[str]:
     """Apply the missing migrations and return their file names. Idempotent; concurrent calls wait for each other.
+
+    `functions`, `reader`: roles that get the privileges on rows which they need (`row_privileges`).
 
     Raises: Problem for a migration that fails (it is rolled back), that changed after it was applied, or whose file is missing.
     """
@@ -92,10 +96,13 @@ def migrate(url: str, context: str, folder: Path = FOLDER) -> list[str]:
         backend.execute("SET client_min_messages = warning")
         with backend.lock():
             backend.ensure_internal_schema_updated()
-        _revoke_history(backend)
+        row_privileges.revoke_history(backend.connection)
         applied = dict(backend.execute(f"SELECT migration_hash, migration_id FROM {HISTORY}").fetchall())
         _refuse_changes(applied, {migration.id: migration for migration in files}, context)
-        return [_apply(backend, migration) for migration in files if migration.hash not in applied]
+        names = [_apply(backend, migration) for migration in files if migration.hash not in applied]
+        if functions or reader:
+            _grant(backend, functions, reader)
+        return names
     finally:
         backend.connection.close()
 
@@ -125,30 +132,30 @@ def _apply(backend: Backend, migration: Any) -> str:
     return f"{migration.id}.sql"
 
 
-def _revoke_history(backend: Backend) -> None:
-    """Revoke what default privileges granted on yoyo's tables: only the owner may change the history."""
-    backend.connection.execute(
-        f"""DO $$ DECLARE privilege record; BEGIN
-        FOR privilege IN SELECT g.grantee, g.table_name FROM information_schema.role_table_grants g
-            WHERE g.table_schema = current_schema() AND g.grantee <> current_user
-            AND (g.table_name = '{HISTORY}' OR g.table_name LIKE '\\_yoyo%') LOOP
-            EXECUTE format('REVOKE ALL ON %I FROM %I', privilege.table_name, privilege.grantee);
-        END LOOP; END $$"""
-    )
+def _grant(backend: Backend, functions: str | None, reader: str | None) -> None:
+    try:
+        row_privileges.grant(backend.connection, functions, reader)
+    except psycopg.Error as error:
+        raise Problem(
+            f"The owner of the database cannot grant privileges to {functions} and {reader}: {error.diag.message_primary or error}",
+            "Create the roles and the database as docs/operations.md says (PostgreSQL).",
+        ) from error
 
 
 def main(arguments: list[str]) -> int:
-    """The migration Job of a cluster: the owner's URL comes from the context's Secret. Returns the exit code."""
+    """The migration Job of a cluster: the URLs of the owner, the functions and readers come from the context's Secrets. Returns the exit code."""
     for context in arguments:
         url = os.environ.get(MIGRATION_URL.of(context).name)
         if context not in CONTEXTS or not url:
             print(f"usage: {MIGRATION_URL.name}=… python -m knative.machine.migrations {'|'.join(CONTEXTS)}", file=sys.stderr)
             return 2
         try:
-            for file_name in migrate(url, context):
+            roles = [role_of(os.environ.get(setting.of(context).name)) for setting in (DATABASE_URL, READER_URL)]
+            for file_name in migrate(url, context, functions=roles[0], reader=roles[1]):
                 print(f"{context}: {file_name}")
         except (Problem, psycopg.OperationalError) as problem:
-            print(f"{context}: {problem}", file=sys.stderr)
+            remedy = f" {problem.remedy}" if isinstance(problem, Problem) else ""
+            print(f"{context}: {problem}{remedy}", file=sys.stderr)
             return 1
     return 0
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import psycopg
 from psycopg import sql
 
-from knative.machine import accounts, leftovers, packages, postgres_roles, processes, secrets, tls
+from knative.machine import accounts, leftovers, packages, postgres_roles, processes, row_privileges, secrets, tls
 from knative.machine.home import CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres_roles import ROLES
 from knative.machine.problems import Problem
@@ -248,17 +248,12 @@ def grant_connect(connection: psycopg.Connection, database: str, context: str) -
 
 
 def _grant_rows(connection: psycopg.Connection, context: str) -> None:
-    """Grant privileges on the tables of a context, existing and future."""
-    for statement in (
-        "ALTER SCHEMA public OWNER TO {owner}",
-        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-        "GRANT USAGE ON SCHEMA public TO {functions}, {reader}",
-        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {functions}",
-        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {functions}",
-        "ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA public GRANT SELECT ON TABLES TO {reader}",
-        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}",  # tables that are older than this role
-    ):
-        connection.execute(sql.SQL(statement).format(**_roles(context)))
+    """Grant privileges on the tables of a context, existing and future, as the owner."""
+    roles = _roles(context)
+    connection.execute(sql.SQL("ALTER SCHEMA public OWNER TO {owner}").format(**roles))
+    connection.execute(sql.SQL("SET ROLE {owner}").format(**roles))
+    row_privileges.grant(connection, f"{context}_functions", f"{context}_reader")
+    connection.execute("RESET ROLE")
 
 
 def _roles(context: str) -> dict[str, sql.Identifier]:

@@ -36,6 +36,7 @@ from knative.machine.problems import Problem
 from knative.machine.progress import Progress, Step
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.redis_server import Redis
+from knative.machine.row_privileges import role_of
 
 SAMPLE = "hello"
 MIN_FREE_BYTES = 512 * 1024 * 1024
@@ -169,9 +170,15 @@ def renew_certificate(home: Home) -> None:
 def migrate_databases(home: Home) -> str:
     """Apply the migrations of all contexts, in parallel. Returns a summary."""
     with ThreadPoolExecutor(len(CONTEXTS)) as pool:
-        applied = list(pool.map(lambda context: migrate(keys.migration_url(home, context), context), CONTEXTS))
+        applied = list(pool.map(lambda context: _migrate_database(home, context), CONTEXTS))
     count = sum(map(len, applied))
     return f"{count} applied" if count else "up to date"
+
+
+def _migrate_database(home: Home, context: str) -> list[str]:
+    """Roles of the local server get their privileges when they are created, all others here."""
+    functions, reader = role_of(home.external_database_url(context)), role_of(home.external_reader_url(context))
+    return migrate(keys.migration_url(home, context), context, functions=functions, reader=reader)
 
 
 def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:

@@ -11,6 +11,7 @@ from knative.machine import keys, migrations
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import CONTEXTS, Home
 from knative.machine.postgres import PostgreSQL
+from knative.machine.row_privileges import HISTORY
 
 CONNECT_SECONDS = 5
 OPEN_DEAD_LETTERS = "SELECT count(*), coalesce(extract(epoch FROM now() - min(died_at)), 0)::float8 FROM dead_letters WHERE state = 'open'"
@@ -46,7 +47,7 @@ def check_migrations(home: Home, _: datetime) -> Iterator[Finding]:
 def _applied(home: Home, context: str) -> dict[str, str]:
     with psycopg.connect(keys.migration_url(home, context), connect_timeout=CONNECT_SECONDS) as connection:
         try:
-            return dict(connection.execute(f"SELECT migration_hash, migration_id FROM {migrations.HISTORY}").fetchall())
+            return dict(connection.execute(f"SELECT migration_hash, migration_id FROM {HISTORY}").fetchall())
         except errors.UndefinedTable:
             return {}
 
