@@ -34,6 +34,7 @@ LIVE = {
         "deploy.run",
         "monitor.logs",
         "monitor.metrics",
+        "monitor.operation",
     ),
     *("monitor.alert_deliveries", "monitor.webhook", "monitor.webhook_deliveries"),
 }
@@ -80,6 +81,7 @@ def people(whole: Whole) -> People:
     assert failed["status"] == "failed"
     run = owner.post(f"{path}/environments/staging/runs", {"command": "true"}, 202)
     channel = owner.post(f"{path}/alert-channels", {"url": "https://hooks.example.org/x"}, 201)
+    tested = owner.post(f"{path}/alert-channels/{channel['id']}/test", {}, 202)
     webhook = owner.post("/v1/webhooks", {"url": "https://hooks.example.org/x", "eventTypes": ["webhook.disabled"]}, 201)
     delivery = owner.post(f"/v1/webhooks/{webhook['id']}/test", {}, 202)
     team = owner.post("/v1/teams", {"name": "The owner's"}, 201)
@@ -105,6 +107,7 @@ def people(whole: Whole) -> People:
         "identityId": str(uuid4()),  # no identity provider: nobody has one
         "deliveryId": delivery["deliveryId"],
         "channelId": channel["id"],
+        "alertDeliveryId": tested["operationId"],
         "ruleId": rule["id"],
         "alertId": until(lambda: owner.get("/v1/alerts")["items"], why="for an alert")[0]["id"],
         "invoiceId": until(lambda: owner.get("/v1/billing/invoices")["items"], why="for an invoice")[0]["invoiceId"],

@@ -22,6 +22,20 @@ RUN = uuid.uuid4().hex
 """Identifies the process; its pid may be that of a PID namespace."""
 
 
+async def disconnects(receive: Any, seconds: float) -> bool:
+    """Return whether the client disconnects within this time. uvicorn waits at its end for handlers that don't look."""
+
+    async def disconnected() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    try:
+        await asyncio.wait_for(disconnected(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
 async def app(scope: Any, receive: Any, send: Any) -> None:
     assert scope["type"] == "http"
     query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
@@ -46,7 +60,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         case "/health":
             await answer({}, int(os.environ.get("HEALTH", "200")))
         case "/sleep":
-            await asyncio.sleep(float(query["seconds"]))
+            if await disconnects(receive, float(query["seconds"])):
+                return
             await answer({"pod": os.environ.get("HOSTNAME")})
         case "/read":
             path = os.environ.get("CAPSULE_ROOT", "") + query["path"]

@@ -28,6 +28,12 @@ async def main():
         await server.serve_forever()
 asyncio.run(main())
 """
+STAYS = """
+import http.server, os, signal
+signal.signal(signal.SIGTERM, lambda *_: print("TERM", flush=True))
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), http.server.SimpleHTTPRequestHandler).serve_forever()
+"""
+"""A server that SIGTERM does not end."""
 SHORT = {"autoscaling.knative.dev/window": "6s"}
 
 
@@ -202,6 +208,17 @@ def test_a_host_port_without_pods_wakes_its_service_and_a_websocket_keeps_it_awa
         assert machine.pods("capsule", "rare"), "a WebSocket counts as a request"
     until(lambda: not machine.pods("capsule", "rare"), 30)
     machine.delete("capsule", "rare")
+
+
+@proof("one-machine-knative")
+def test_the_end_of_the_platform_shortens_the_grace_of_a_pod_that_is_ending(own_machine: Machine) -> None:
+    namespace = own_machine.namespace()
+    own_machine.create(service(namespace, command=["python", "-c", STAYS]))
+    own_machine.ready(namespace, "sample")
+    own_machine.delete(namespace, "sample")
+    until(lambda: any("TERM" in log.read_text() for log in (own_machine.home / "knative" / "pods" / namespace).glob("*/*.log")))
+    assert own_machine.stop() == 0
+    assert "did not stop cleanly" not in own_machine.log and "Traceback" not in own_machine.log, own_machine.log
 
 
 @proof("one-machine-knative")

@@ -29,6 +29,7 @@ from knative.local.serving.pods.probes import Connect, listening_ports
 log = logging.getLogger(__name__)
 
 GROUP_REMOVAL_PAUSE_SECONDS = 0.2
+GRACE_LOOK_SECONDS = 1.0
 
 
 class ContainerRun:
@@ -149,15 +150,21 @@ class ContainerRun:
         stop.cancel()
         return await guard.end(self._output.write_line)
 
-    async def terminate(self, grace_seconds: float) -> None:
-        """Send SIGTERM, and SIGKILL after the grace; returns when the process has ended."""
+    async def terminate(self, grace_seconds: Callable[[], float]) -> None:
+        """Send SIGTERM, and SIGKILL after the grace; returns when the process has ended.
+
+        `grace_seconds`: since the signal. It is read again and again: a pod that is ending may be evicted, or end with the platform.
+        """
         assert self._process is not None
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         self._process.signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(asyncio.shield(self._process.ended), grace_seconds)
-        except TimeoutError:
-            self._process.signal(signal.SIGKILL)
-            await self._process.ended
+        while (left := began + grace_seconds() - loop.time()) > 0:
+            await asyncio.wait({self._process.ended}, timeout=min(left, GRACE_LOOK_SECONDS))
+            if self._process.ended.done():
+                return
+        self._process.signal(signal.SIGKILL)
+        await self._process.ended
 
     async def clean_up(self) -> None:
         """Kill children that the process left in its group, and read the rest of its output.

@@ -286,7 +286,7 @@ class Pod:
             await asyncio.gather(health, return_exceptions=True)
         if run.is_running:
             self._enter(Stage.ENDING)
-            await run.terminate(self.grace_seconds)
+            await run.terminate(lambda: self.grace_seconds)
         await run.clean_up()
         self.state.failures = 1 if loop.time() - began > STABLE_RUN_SECONDS else self.state.failures + 1
         try:
