@@ -108,17 +108,6 @@ class BillingOperationView(TypedDict):
     amount: Amount | None
 
 
-class BillingPlanView(TypedDict):
-    """`fee` is paid in advance for each billing period. Usage is charged after the period."""
-
-    code: str
-    version: int
-    name: str
-    fee: Amount
-    allowed: EntitlementsView
-    prices: list[PriceView]
-
-
 class CancellationView(TypedDict):
     """`status` is `done` or `scheduled` (takes effect at `takes_effect_at`). `due`: what is owed now, the sum of `open_invoices`."""
 
@@ -435,8 +424,19 @@ class PeriodView(TypedDict):
 
 
 class PlanPage(TypedDict):
-    items: list[BillingPlanView]
+    items: list[PlanView]
     next: NotRequired[str | None]
+
+
+class PlanView(TypedDict):
+    """`fee` is paid in advance for each billing period. Usage is charged after the period."""
+
+    code: str
+    version: int
+    name: str
+    fee: Amount
+    allowed: EntitlementsView
+    prices: list[PriceView]
 
 
 class PriceView(TypedDict):

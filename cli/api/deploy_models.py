@@ -199,27 +199,6 @@ class DeployKeyView(TypedDict):
     createdAt: str
 
 
-class DeployPlanView(TypedDict):
-    """How a repository would be built and started."""
-
-    kind: str
-    reason: str
-    directory: str
-    toolchains: list[PlannedTool]
-    steps: list[PlannedStep]
-    start: str
-    release: str
-    processes: list[PlannedCommand]
-    health: str
-    port: int | None
-    dockerfile: str
-    isSite: bool
-    notices: list[str]
-    variables: list[NeededVariable]
-    gaps: list[str]
-    isShortened: bool
-
-
 class DeployedEnvironmentView(TypedDict):
     name: str
     summary: str
@@ -298,6 +277,27 @@ class DeploymentView(TypedDict):
     finishedAt: str | None
     steps: list[DeploymentStepView]
     correlationId: str
+
+
+class DetectedPlanView(TypedDict):
+    """How a repository would be built and started."""
+
+    kind: str
+    reason: str
+    directory: str
+    toolchains: list[PlannedTool]
+    steps: list[PlannedStep]
+    start: str
+    release: str
+    processes: list[PlannedCommand]
+    health: str
+    port: int | None
+    dockerfile: str
+    isSite: bool
+    notices: list[str]
+    variables: list[NeededVariable]
+    gaps: list[str]
+    isShortened: bool
 
 
 class EnvironmentDeletionAccepted(TypedDict):
@@ -479,7 +479,7 @@ class InspectionView(TypedDict):
     startCommand: str | None
     releaseCommand: str | None
     commit: str | None
-    plan: DeployPlanView | None
+    plan: DetectedPlanView | None
     problem: InspectionProblem | None
     requestedAt: str
     finishedAt: str | None

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from functions.deploy.domain.application_settings import ApplicationSettings, Builder
-from functions.deploy.domain.inspection import Inspected, Inspection, PlanView
+from functions.deploy.domain.inspection import DetectedPlanView, Inspected, Inspection
 from functions.deploy.domain.observation import BuildJobFailed
 from functions.deploy.domain.repository import Repository
 from functions.deploy.domain.repository_access import AccessToken
@@ -20,7 +20,7 @@ SETTINGS = ApplicationSettings(branch="main", directory="api", builder=Builder.N
 
 async def test_an_inspection_is_stored_with_its_outcome_and_its_token_goes(stores: Stores) -> None:
     token = AccessToken("https://git.example.com", "ada", "sealed", NOW)
-    plan = PlanView.model_validate(PLAN)
+    plan = DetectedPlanView.model_validate(PLAN)
     for outcome in (Inspected(COMMIT, plan), BuildJobFailed("not-recognized", "Nothing.", COMMIT)):
         inspection, _ = Inspection.request(REPOSITORY, SETTINGS, team_id=uuid4(), token=token, at=NOW)
         async with stores.transaction():

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from functions.deploy.domain.application_settings import ApplicationSettings
-from functions.deploy.domain.inspection import TIMEOUT, Inspection, PlanView
+from functions.deploy.domain.inspection import TIMEOUT, DetectedPlanView, Inspection
 from functions.deploy.domain.repository_access import AccessToken
 from functions.runtime.storage.database import Database
 
@@ -77,4 +77,4 @@ def _read(row: dict[str, Any]) -> Inspection:
     server, user, sealed = (row.pop(name) for name in ("token_server", "token_user", "sealed_token"))
     token = AccessToken(server, user, sealed, row["requested_at"]) if sealed else None
     plan, settings = row.pop("plan"), ApplicationSettings.of(**row.pop("settings"))
-    return Inspection(**row, settings=settings, token=token, plan=PlanView.model_validate(plan) if plan else None)
+    return Inspection(**row, settings=settings, token=token, plan=DetectedPlanView.model_validate(plan) if plan else None)

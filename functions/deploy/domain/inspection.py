@@ -61,7 +61,7 @@ class NeededVariable(Model):
     is_required: bool
 
 
-class PlanView(Model):
+class DetectedPlanView(Model):
     """How a repository would be built and started."""
 
     kind: Annotated[str, Field(max_length=40)]
@@ -101,7 +101,7 @@ class Inspected:
     """The outcome of the Job."""
 
     commit: str
-    plan: PlanView
+    plan: DetectedPlanView
 
 
 Outcome = Inspected | BuildJobFailed
@@ -118,7 +118,7 @@ class Inspection:
     """Of a private repository over https; only until the end."""
     finished_at: datetime | None = None
     commit: str | None = None
-    plan: PlanView | None = None
+    plan: DetectedPlanView | None = None
     reason: str | None = None
     detail: str | None = None
 
@@ -161,7 +161,7 @@ class Inspection:
 def read_plan(commit: str, plan: Any) -> Outcome:
     """Read the report of the Job: of its content only the form is trusted, since a repository decides on it."""
     try:
-        return Inspected(commit, PlanView.model_validate(plan))
+        return Inspected(commit, DetectedPlanView.model_validate(plan))
     except ValidationError:
         return BuildJobFailed(BUILD_FAILED, "The inspection ended without a plan.", commit or None)
 

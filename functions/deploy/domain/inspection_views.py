@@ -5,7 +5,7 @@ from typing import Self
 from uuid import UUID
 
 from functions.deploy.domain.application_settings import Builder
-from functions.deploy.domain.inspection import KEPT, Inspection, InspectionState, PlanView
+from functions.deploy.domain.inspection import KEPT, DetectedPlanView, Inspection, InspectionState
 from functions.kernel import Model
 
 
@@ -27,7 +27,7 @@ class InspectionView(Model):
     start_command: str | None
     release_command: str | None
     commit: str | None
-    plan: PlanView | None
+    plan: DetectedPlanView | None
     problem: InspectionProblem | None
     """Why there is no plan; null while it runs."""
     requested_at: datetime
