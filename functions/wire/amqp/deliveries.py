@@ -26,6 +26,8 @@ _BASIC, _DELIVER = 60, 60
 class DeliveryConnection(AsyncioConnection):  # type: ignore[misc]
     """A pika connection that reads a delivery that has arrived whole at once."""
 
+    _frame_buffer: bytes
+
     def _on_data_available(self, data_in: bytes) -> None:
         buffer = self._frame_buffer = self._frame_buffer + data_in if self._frame_buffer else data_in
         offset, size = 0, len(buffer)
@@ -55,7 +57,7 @@ class DeliveryConnection(AsyncioConnection):  # type: ignore[misc]
         if size < header_at + _HEADER_FRAME.size or buffer[header_at - 1] != spec.FRAME_END:
             return 0
         type, other, length, _, _, body_size = _HEADER_FRAME.unpack_from(buffer, header_at)
-        end = header_at + _FRAME.size + length + 1
+        end: int = header_at + _FRAME.size + length + 1
         if type != spec.FRAME_HEADER or other != number or size < end or buffer[end - 1] != spec.FRAME_END:
             return 0
         body = b""
