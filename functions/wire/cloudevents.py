@@ -42,9 +42,7 @@ class InvalidMessage(ValueError):
 
 def stamp(moment: datetime) -> str:
     """Format a time: RFC 3339, UTC, milliseconds."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_time(text: str | None) -> datetime | None:
