@@ -62,7 +62,7 @@ from functions.kernel.rates import RateClass
 from functions.kernel.raw import File, RawRequest
 from functions.kernel.scale import Retry, Scale
 from functions.kernel.streams import EventStream, StreamEvent, StreamRequest
-from functions.kernel.time import Clock, new_id
+from functions.kernel.time import Clock, new_id, new_id_text
 from functions.kernel.values import Int32, Number, PositiveInt64, SecretText, Text, Timestamp
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
 from functions.kernel.work import Record, Work
@@ -158,6 +158,7 @@ __all__ = [
     "missing_steps",
     "names_operation",
     "new_id",
+    "new_id_text",
     "on",
     "query",
     "saga",

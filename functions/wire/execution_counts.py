@@ -61,7 +61,10 @@ class ExecutionCounts:
             own.cold_starts += counts.cold_starts
 
     def _of(self, function: str) -> FunctionCounts:
-        return self._by_function.setdefault(function, FunctionCounts())
+        counts = self._by_function.get(function)
+        if counts is None:
+            counts = self._by_function[function] = FunctionCounts()
+        return counts
 
     def to_json(self) -> bytes:
         return orjson.dumps(

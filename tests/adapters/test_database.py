@@ -1,13 +1,20 @@
 """The transaction around a handler: what was not committed never counts as committed, and a connection goes back clean."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 
+from functions.kernel import Caller, Unauthenticated
+from functions.runtime.reliability import revoked_sessions
 from functions.runtime.storage.database import Database
-from functions.runtime.storage.failures import NothingCommitted
+from functions.runtime.storage.failures import DatabaseUnavailable, NothingCommitted
+from tests.waiting import wait_limit
 
 
 @pytest.fixture
@@ -86,3 +93,70 @@ async def test_a_queued_statement_travels_with_the_next_one(database: Database) 
         assert queued.result is not None and none.result is not None
         assert (queued.result.count, none.result.count) == (1, 0)
         assert await (await connection.execute("SELECT count(*) FROM notes")).fetchone() == (1,)
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+async def test_the_lookup_of_a_session_is_a_column_of_a_prepared_select(database: Database, is_revoked: bool) -> None:
+    caller = Caller(uuid4(), session_id=uuid4())
+    async with database.transaction() as connection:
+        await note(connection, "one")
+        if is_revoked and caller.session_id is not None:
+            await revoked_sessions.add(connection, [caller.session_id], datetime.now(UTC))
+    for number in range(8):
+        async with database.transaction(read_only=True) as connection:
+            with pytest.raises(Unauthenticated) if is_revoked else nullcontext():
+                async with revoked_sessions.refusing_ended(connection, caller):
+                    assert await connection.select_row("SELECT note, note FROM notes WHERE note = %s", ("one",)) == ("one", "one")
+                    assert await connection.select_row("SELECT note FROM notes WHERE note <> %s", ("one",)) is None
+            prepared = await (await connection.execute("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%revoked_at%'")).fetchall()
+            assert bool(prepared) is (number > 4)
+
+
+@pytest.mark.parametrize("is_revoked", [False, True])
+async def test_without_a_row_the_session_is_looked_up_by_itself(database: Database, is_revoked: bool) -> None:
+    caller = Caller(uuid4(), session_id=uuid4())
+    if is_revoked and caller.session_id is not None:
+        async with database.transaction() as connection:
+            await revoked_sessions.add(connection, [caller.session_id], datetime.now(UTC))
+    async with database.transaction(read_only=True) as connection:
+        with pytest.raises(Unauthenticated) if is_revoked else nullcontext():
+            async with revoked_sessions.refusing_ended(connection, caller):
+                assert await connection.select_row("SELECT note FROM notes WHERE note = %s", ("none",)) is None
+
+
+async def test_another_queued_statement_travels_as_a_text(database: Database) -> None:
+    async with database.transaction() as connection:
+        connection.queue("INSERT INTO notes VALUES (%s)", ("two",))
+        assert await connection.select_row("SELECT note FROM notes", ()) == ("two",)
+    assert await noted(database) == {"two"}
+
+
+async def test_messages_wait_for_a_connection_in_their_order_and_not_without_end(postgres: Any) -> None:
+    database, order = Database(postgres.database("auth").functions_url, size=1, timeout_seconds=wait_limit(10)), []
+    is_held, may_end = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        async with database.transaction():
+            is_held.set()
+            await may_end.wait()
+
+    async def use(number: int) -> None:
+        async with database.transaction():
+            order.append(number)
+
+    try:
+        holder = asyncio.create_task(hold())
+        await asyncio.wait_for(is_held.wait(), wait_limit(20))
+        database._timeout_seconds, timeout_seconds = 0.1, database._timeout_seconds
+        with pytest.raises(DatabaseUnavailable, match="connection after"):
+            await use(0)
+        database._timeout_seconds = timeout_seconds
+        cancelled = asyncio.create_task(use(-1))
+        waiting = [asyncio.create_task(use(number)) for number in range(1, 20)]
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        may_end.set()
+        await asyncio.gather(holder, *waiting)
+        assert order == list(range(1, 20))
+    finally:
+        await database.close()

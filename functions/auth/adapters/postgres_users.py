@@ -50,7 +50,8 @@ class PostgresUsers:
             )
 
     async def get(self, user_id: UUID) -> User | None:
-        return await self._one(BY_ID, user_id)
+        row = await self._database.connection.select_row(BY_ID, (user_id,))
+        return None if row is None else _user(row)
 
     async def lock(self, user_id: UUID) -> User | None:
         return await self._one(f"{BY_ID} FOR UPDATE", user_id)

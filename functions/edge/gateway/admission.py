@@ -9,9 +9,7 @@ Probes and `/health` are always answered. Then, by the part of all places (`CAPS
 The load of a sign-in is a password hash, that of a write two transactions and an event; reads show what happens.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
 
 from functions.edge.gateway.problems import TOO_MANY, UNAVAILABLE, Problem
@@ -44,7 +42,7 @@ class Admission:
         self._places = {priority: int(concurrency * part) for priority, part in PARTS.items()}
         self._per_caller = per_caller
         self._on_shed = on_shed
-        self._in_progress: Counter[str] = Counter()
+        self._in_progress: dict[str, int] = {}
 
     def shed(self, priority: Priority, in_progress: int) -> None:
         """Refuse a request without a place. `in_progress`: with this one. Raises Problem 503."""
@@ -52,16 +50,17 @@ class Admission:
             self._on_shed(priority)
             raise Problem(UNAVAILABLE, "Too many requests are in progress. Nothing was changed.", retry_after=RETRY_SECONDS)
 
-    @contextmanager
-    def place_of(self, caller_key: str) -> Iterator[None]:
-        """Count a request in progress of one caller. Raises Problem 429."""
-        if self._in_progress[caller_key] >= self._per_caller:
+    def enter(self, caller_key: str) -> None:
+        """Count a request in progress of one caller; end it with `leave`. Raises Problem 429."""
+        in_progress = self._in_progress.get(caller_key, 0)
+        if in_progress >= self._per_caller:
             detail = f"You have {self._per_caller} requests in progress, as many as one caller may have. Wait for their responses."
             raise Problem(TOO_MANY, detail, retry_after=RETRY_SECONDS)
-        self._in_progress[caller_key] += 1
-        try:
-            yield
-        finally:
-            self._in_progress[caller_key] -= 1
-            if not self._in_progress[caller_key]:
-                del self._in_progress[caller_key]
+        self._in_progress[caller_key] = in_progress + 1
+
+    def leave(self, caller_key: str) -> None:
+        in_progress = self._in_progress[caller_key] - 1
+        if in_progress:
+            self._in_progress[caller_key] = in_progress
+        else:
+            del self._in_progress[caller_key]

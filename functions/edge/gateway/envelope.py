@@ -17,7 +17,7 @@ from functions.edge.gateway.parsing import ParsedRequest
 from functions.edge.gateway.problems import BAD_KEY, Problem
 from functions.edge.gateway.routing import Route
 from functions.edge.gateway.variables import Network
-from functions.kernel import Caller, Client, new_id
+from functions.kernel import Caller, Client, new_id_text
 from functions.wire.cloudevents import Message, new_message, stamp
 from functions.wire.trace_context import TraceContext
 
@@ -33,7 +33,7 @@ MAX_USER_AGENT_LENGTH = 256
 def message_id(route: Route, caller: Caller | None, key: str | None) -> str:
     """Return the id of the request's message: derived from the key, or new. All versions of a route share their keys. Raises Problem 400."""
     if key is None or not route.mutates:
-        return str(new_id())
+        return new_id_text()
     if not KEY.match(key):
         raise Problem(BAD_KEY)
     if caller is None and len(key) < MIN_ANONYMOUS_KEY_LENGTH:
@@ -46,7 +46,7 @@ def correlation_id(request_id: str | None, ids_in_progress: Container[str]) -> s
     """Return the client's X-Request-Id if it is well-formed and no request in progress has it; otherwise a new id."""
     if request_id and request_id not in ids_in_progress and REQUEST_ID.match(request_id):
         return request_id
-    return str(new_id())
+    return new_id_text()
 
 
 def parse_client(peer: str, forwarded_for: str, user_agent: str, trusted_proxies: tuple[Network, ...]) -> Client:

@@ -1,9 +1,11 @@
 """One request at the gateway, and what is reported of it: its line in the access log and its span."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from functions.edge.gateway.metrics import METHODS
 from functions.edge.gateway.responses import BytesResponse
@@ -19,9 +21,13 @@ SERVER_ERROR = 500
 
 @dataclass(slots=True)
 class Exchange:
-    """What the gateway knows about one request before it parses it. `route`, `path_values`: as soon as they are found."""
+    """What the gateway knows about one request before it parses it. `route`, `path_values`: as soon as they are found.
+
+    `headers`: names in lower case; of a field that is repeated, the first value.
+    """
 
     request: Request
+    headers: Mapping[str, str]
     path: str
     method: str
     correlation_id: str
@@ -30,6 +36,11 @@ class Exchange:
     path_values: tuple[str, ...] = ()
     trace: TraceContext | None = None
     """Of the message, or of the request's span if traces are on."""
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Return the header fields of a request, decoded once: Starlette's `Headers` searches all of them for each name."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
 
 
 def log_request(exchange: Exchange, response: BytesResponse, duration_ms: float, caller: Caller | None) -> None:

@@ -17,7 +17,7 @@ from functions.edge.gateway import deprecation, envelope, fields, parsing, respo
 from functions.edge.gateway.cache.purges import Purges
 from functions.edge.gateway.cors import Cors
 from functions.edge.gateway.event_streams import EventStreams
-from functions.edge.gateway.exchange import Exchange, end_span, log_request
+from functions.edge.gateway.exchange import Exchange, end_span, headers_of, log_request
 from functions.edge.gateway.forms import BoundForm
 from functions.edge.gateway.health import Health
 from functions.edge.gateway.options import Options
@@ -69,6 +69,7 @@ class Gateway:
         contexts = [name.removesuffix(".health") for name in registry.by_name if name.endswith(".health")]
         self._health = Health(contexts, self._ask_health, lambda: requester.connected, version("capsule"), options.service)
         self._pages = Pages(registry, self._table, options.dashboard_url)
+        self._parsed_without_input: dict[Route, parsing.ParsedRequest] = {}
         self._in_progress: set[str] = set()
         """Correlation ids."""
         self._traffic = Traffic(requester, self._health, clock, options, registry.by_name, lambda: len(self._in_progress), tracer)
@@ -88,9 +89,9 @@ class Gateway:
 
     async def handle(self, request: Request) -> BytesResponse:
         started = time.perf_counter()
-        headers = request.headers
+        headers = headers_of(request.scope)
         correlation_id = envelope.correlation_id(headers.get("x-request-id"), self._in_progress)
-        exchange = Exchange(request, request.scope["path"], request.scope["method"], correlation_id, self._clock.now())
+        exchange = Exchange(request, headers, request.scope["path"], request.scope["method"], correlation_id, self._clock.now())
         tracer = NO_TRACER if exchange.path in UNLOGGED_PATHS else self._tracer
         span = tracer.start_request(exchange.method, headers.get("traceparent"), headers.get("tracestate"))
         exchange.trace = span.context
@@ -105,14 +106,13 @@ class Gateway:
             response = responses.problem_response(Problem(FAULT), exchange.path, correlation_id)
         finally:
             self._in_progress.discard(correlation_id)
-        if exchange.route is not None:
+        if exchange.route is not None and exchange.route.former is not None:
             response.add_all(deprecation.header_fields(exchange.route, exchange.path_values))
         duration_ms = (time.perf_counter() - started) * 1000
         self._traffic.metrics.record_request(exchange.route, exchange.method, response.status_code, duration_ms / 1000)
         end_span(span, exchange, response.status_code)
         response.raw_headers.extend(responses.security_headers(headers.get("host", ""), self._options.strict_host))
-        response.add("x-request-id", correlation_id)
-        response.add("server-timing", f"total;dur={duration_ms:.1f}")
+        response.raw_headers += ((b"x-request-id", correlation_id.encode()), (b"server-timing", b"total;dur=%.1f" % duration_ms))
         self._cors.add_headers(response, headers.get("origin"))
         is_logged = self._options.log_reads or response.status_code >= 400 or exchange.method not in SAFE_METHODS
         if is_logged and exchange.path not in UNLOGGED_PATHS:
@@ -120,7 +120,7 @@ class Gateway:
         return response
 
     async def _respond(self, exchange: Exchange) -> tuple[BytesResponse, Caller | None]:
-        request, method = exchange.request, exchange.method
+        method = exchange.method
         routes, path_values = self._table.find(exchange.path)
         if not routes:
             return await self._respond_itself(exchange), None
@@ -131,42 +131,56 @@ class Gateway:
                 return self._cors.preflight(methods), None
             raise Problem(NO_METHOD, f"{exchange.path} supports {methods}.", headers={"allow": methods})
         exchange.route, exchange.path_values = route, path_values
-        authorization = request.headers.get("authorization")
+        authorization = exchange.headers.get("authorization")
         self._traffic.shed(route, has_token=authorization is not None)
-        client = self._client(request)
+        client = self._client(exchange)
         await self._traffic.count_address(client.address)
         token, caller = await self._authenticate(route, authorization, exchange.at)
         limit_headers = await self._traffic.count(route.declaration.rate_class, caller, token, client.address)
-        with self._traffic.place_of(caller, client.address):
+        place = self._traffic.enter(caller, client.address)
+        try:
             parsed, selection = await self._parse(exchange, route)
             ask = partial(self._request, route, exchange, parsed, token, caller, client)
-            cache_control = request.headers.get("cache-control", "")
+            cache_control = exchange.headers.get("cache-control", "")
             reply, cache_headers = await self._traffic.cache.answer(route, caller, parsed.body, cache_control, ask)
+        finally:
+            self._traffic.leave(place)
         if route.is_stream and reply.outcome == "done":
             return self._stream(exchange, parsed, exchange.path_values, reply, caller), caller
         response = self._converter.to_response(self._to_convert(exchange, route, selection), reply)
-        response.add_all({**limit_headers, **cache_headers})
+        response.add_all(limit_headers)
+        response.add_all(cache_headers)
         return response, caller
 
     def _to_convert(self, exchange: Exchange, route: Route, selection: fields.Selection | None = None) -> responses.Request:
-        query, if_none_match = exchange.request.scope["query_string"], exchange.request.headers.get("if-none-match")
+        query, if_none_match = exchange.request.scope["query_string"], exchange.headers.get("if-none-match")
         return responses.Request(route, exchange.path, exchange.path_values, exchange.correlation_id, query, if_none_match, selection)
 
     async def _parse(self, exchange: Exchange, route: Route) -> tuple[parsing.ParsedRequest, fields.Selection | None]:
         """Return the input of the function, and the fields that the client selects. Raises Problem 4xx."""
-        request, path_values = exchange.request, exchange.path_values
+        request, headers, path_values = exchange.request, exchange.headers, exchange.path_values
         if not route.takes_body:
-            query = parsing.parse_query(request.scope["query_string"], route.repeatable)
-            if route.is_stream and "last-event-id" in request.headers:
-                query[LAST_EVENT_ID] = request.headers["last-event-id"]
+            raw_query = request.scope["query_string"]
+            if not raw_query and not path_values and not route.is_stream:
+                return self._without_input(route), None
+            query = parsing.parse_query(raw_query, route.repeatable)
+            if route.is_stream and "last-event-id" in headers:
+                query[LAST_EVENT_ID] = headers["last-event-id"]
             selected = query.pop(FIELDS, None) if route.has_fields else None
             parsed = parsing.parse_request(route, query, path_values, self._encrypt)
             return parsed, None if selected is None else fields.parse(route, selected)
         raw = await parsing.read_body(request, self._options.body_limit)
         if route.raw is not None:
-            return parsing.parse_raw_request(route, raw, request.headers, path_values), None
-        payload = parsing.parse_json(raw, request.headers.get("content-type", ""), request.headers.get("content-encoding", ""))
+            return parsing.parse_raw_request(route, raw, headers, path_values), None
+        payload = parsing.parse_json(raw, headers.get("content-type", ""), headers.get("content-encoding", ""))
         return parsing.parse_request(route, payload, path_values, self._encrypt), None
+
+    def _without_input(self, route: Route) -> parsing.ParsedRequest:
+        """The same for each request without a query and values in its path: it is checked once. Raises Problem 422."""
+        parsed = self._parsed_without_input.get(route)
+        if parsed is None:
+            parsed = self._parsed_without_input[route] = parsing.parse_request(route, {}, (), self._encrypt)
+        return parsed
 
     async def _authenticate(self, route: Route, authorization: str | None, at: datetime) -> tuple[str | None, Caller | None]:
         """Return token and caller. On a route for anyone, a bad token counts as none. Raises Problem 401, 503."""
@@ -185,9 +199,9 @@ class Gateway:
         except Unavailable as rejection:
             raise Problem(UNAVAILABLE, "Access tokens cannot be verified right now.", retry_after=rejection.retry_after or 5) from rejection
 
-    def _client(self, request: Request) -> Client:
-        peer = request.scope["client"]
-        headers = request.headers
+    def _client(self, exchange: Exchange) -> Client:
+        peer = exchange.request.scope["client"]
+        headers = exchange.headers
         return envelope.parse_client(
             peer[0] if peer else "", headers.get("x-forwarded-for", ""), headers.get("user-agent", ""), self._options.trusted_proxies
         )
@@ -196,7 +210,7 @@ class Gateway:
         self, route: Route, exchange: Exchange, parsed: parsing.ParsedRequest, token: str | None, caller: Caller | None, client: Client
     ) -> Reply:
         """Publish the request's message and wait for the reply. Raises Problem 400, 503, 504."""
-        headers = exchange.request.headers
+        headers = exchange.headers
         exchange.trace = exchange.trace or new_span(headers.get("traceparent"), headers.get("tracestate"))
         message = envelope.build_message(
             route,
@@ -215,7 +229,7 @@ class Gateway:
         self, exchange: Exchange, first: parsing.ParsedRequest, path_values: tuple[str, ...], reply: Reply, caller: Caller | None
     ) -> BytesResponse:
         """Respond with a stream that begins with the first reply. Raises Problem 429, 503."""
-        route, authorization, client = exchange.route, exchange.request.headers.get("authorization"), self._client(exchange.request)
+        route, authorization, client = exchange.route, exchange.headers.get("authorization"), self._client(exchange)
         assert route is not None
 
         async def ask(last_id: str | None) -> Reply:
@@ -258,12 +272,12 @@ class Gateway:
             return responses.json_response(document, status)
         if path == METRICS:
             return metrics_response(self._traffic.metrics, self._options, request)
-        return self._pages.response(path, request.query_params, request.headers)
+        return self._pages.response(path, request.query_params, exchange.headers)
 
     async def _handle_form(self, exchange: Exchange, bound: BoundForm) -> BytesResponse:
         """Handle a form: the same command as in the API, its response as a page."""
         route = bound.route
-        client = self._client(exchange.request)
+        client = self._client(exchange)
         exchange.route = route
         self._traffic.shed(route, has_token=False)
         limit_headers = await self._traffic.count(route.declaration.rate_class, None, None, client.address)

@@ -18,7 +18,6 @@ import orjson
 import yaml
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup, escape
-from starlette.datastructures import Headers
 
 import functions
 from functions.edge.gateway import documentation
@@ -54,7 +53,7 @@ class Pages:
         self._declarations = registry.declarations
         self.forms: Mapping[str, BoundForm] = bind_forms(table)
         """By the path that a form is posted to."""
-        self._fixed: Mapping[str, Callable[[Mapping[str, str], Headers], BytesResponse]] = {
+        self._fixed: Mapping[str, Callable[[Mapping[str, str], Mapping[str, str]], BytesResponse]] = {
             "/": self._index,
             "/docs": lambda query, headers: page(self._docs, policy=self._script_policy),
             "/openapi.json": lambda query, headers: _cached(self._openapi_json, JSON, headers),
@@ -66,7 +65,7 @@ class Pages:
     def has(self, path: str) -> bool:
         return path in self._fixed or path in PROBES or path.startswith("/problems/")
 
-    def response(self, path: str, query: Mapping[str, str], headers: Headers) -> BytesResponse:
+    def response(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> BytesResponse:
         """Return the page at a path. Raises Problem 404."""
         fixed = self._fixed.get(path)
         return fixed(query, headers) if fixed else self._problem(path.removeprefix("/problems/"), headers)
@@ -124,18 +123,18 @@ class Pages:
 
     # -- pages ---------------------------------------------------------------------------------------------------------------
 
-    def _index(self, query: Mapping[str, str], headers: Headers) -> BytesResponse:
+    def _index(self, query: Mapping[str, str], headers: Mapping[str, str]) -> BytesResponse:
         links = {"docs": "/docs", "openapi": "/openapi.json", "problems": "/problems", "health": "/health"}
         if _wants_html(headers):
             return page(self._render("index.html", version=version("capsule")))
         return json_response({"service": "capsule", "version": version("capsule"), "links": links})
 
-    def _problem_list(self, query: Mapping[str, str], headers: Headers) -> BytesResponse:
+    def _problem_list(self, query: Mapping[str, str], headers: Mapping[str, str]) -> BytesResponse:
         if _wants_html(headers):
             return page(self._render("problems.html", entries=self._problems.values()))
         return json_response([entry.to_json() for entry in self._problems.values()])
 
-    def _problem(self, slug: str, headers: Headers) -> BytesResponse:
+    def _problem(self, slug: str, headers: Mapping[str, str]) -> BytesResponse:
         entry = self._problems.get(slug)
         if entry is None:
             raise Problem(NO_ROUTE, f'There is no problem type "{slug}".')
@@ -143,7 +142,7 @@ class Pages:
             return page(self._render("problem.html", entry=entry))
         return json_response(entry.to_json())
 
-    def _form_page(self, bound: BoundForm, query: Mapping[str, str], headers: Headers) -> BytesResponse:
+    def _form_page(self, bound: BoundForm, query: Mapping[str, str], headers: Mapping[str, str]) -> BytesResponse:
         fields = bound.fields(query)
         html = self._render(bound.form.page, fields=fields, has_password=bound.has_password, is_complete=all(fields.values()), forms=self.forms)
         return page(html, policy=FORM_POLICY)
@@ -158,13 +157,13 @@ class Pages:
         return result
 
 
-def _cached(body: bytes, content_type: tuple[bytes, bytes], headers: Headers) -> BytesResponse:
+def _cached(body: bytes, content_type: tuple[bytes, bytes], headers: Mapping[str, str]) -> BytesResponse:
     etag = etag_of(body)
     fields = [content_type, REVALIDATED, NOTHING_LOADS, (b"etag", etag.encode())]
     return BytesResponse(304, b"", fields) if is_unchanged(headers.get("if-none-match"), etag) else BytesResponse(200, body, fields)
 
 
-def _wants_html(headers: Headers) -> bool:
+def _wants_html(headers: Mapping[str, str]) -> bool:
     return "text/html" in headers.get("accept", "")
 
 

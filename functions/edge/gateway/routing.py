@@ -27,7 +27,7 @@ class AmbiguousRoute(Exception):
     """Two functions declare the same method and path."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Route:
     """The endpoint of one function, or of a former version of it. Field names are aliases, as on the wire.
 

@@ -8,7 +8,6 @@ call              by context
 """
 
 from collections.abc import Callable, Container, Mapping
-from contextlib import AbstractContextManager
 from uuid import UUID
 
 import orjson
@@ -75,9 +74,14 @@ class Traffic:
         """Raises Problem 429, 503."""
         await self._limiter.count_address(address)
 
-    def place_of(self, caller: Caller | None, address: str) -> AbstractContextManager[None]:
-        """A place among the requests in progress of one caller. Entering it raises Problem 429."""
-        return self._admission.place_of(str(caller.user_id) if caller else client_key(address))
+    def enter(self, caller: Caller | None, address: str) -> str:
+        """Take a place among the requests in progress of one caller. Returns its key, for `leave`. Raises Problem 429."""
+        key = str(caller.user_id) if caller else client_key(address)
+        self._admission.enter(key)
+        return key
+
+    def leave(self, place: str) -> None:
+        self._admission.leave(place)
 
     async def count(self, rate_class: RateClass, caller: Caller | None, token: str | None, address: str) -> Mapping[str, str]:
         """Count a request. Returns header fields. Raises Problem 429, 503."""

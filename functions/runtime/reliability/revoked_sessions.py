@@ -46,7 +46,7 @@ async def refusing_ended(connection: Connection, caller: Caller | None) -> Async
     if statement is None:
         yield
         return
-    queued = connection.queue(*statement)
+    queued = connection.queue(*statement, is_scalar=True)
 
     async def refuse() -> None:
         if queued.result is None:

@@ -129,12 +129,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._unread_bytes += len(data)
         self._body_bytes += len(data)
         self._body_read_at = self.loop.time()
-        if self._is_in_head and self._head_timer is None:
-            self._start_head_timer()
         self._unset_keepalive_if_required()
         self._parse(data)
         if self._fault is not None or self._has_upgraded:
             return
+        if self._is_in_head and self._unread_bytes and self._head_timer is None:  # most heads arrive whole and need no timer
+            self._start_head_timer()
         if (fault := incomplete_head_fault(self._target, self._unread_bytes)) is not None:
             self._refuse(fault)
         elif not self._is_in_head:

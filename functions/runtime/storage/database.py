@@ -11,6 +11,7 @@ A pool whose server was unavailable connects again with the next message. After 
 names both servers: `host=a,b target_session_attrs=read-write`.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from contextvars import ContextVar
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from functions.runtime.storage.failures import (
     CLASHES,
@@ -71,6 +72,10 @@ class Database:
         self._writing = _new_pool(url, size, timeout_seconds, prepare_threshold)
         self._reading = _new_pool(reader_url, size, timeout_seconds, prepare_threshold) if reader_url else None
         self._opened: set[Pool] = set()
+        self._timeout_seconds = timeout_seconds
+        self._places = {pool: asyncio.Semaphore(size) for pool in (self._writing, self._reading) if pool is not None}
+        """As many as a pool has connections, so that nobody waits inside of it: there a wait is a task and three conditions, and half of a
+        query's CPU where messages come faster than connections return."""
 
     async def close(self) -> None:
         for pool in tuple(self._opened):
@@ -97,7 +102,7 @@ class Database:
             raise RuntimeError("a transaction is already open in this task")
         autocommit_pool = self._reading if read_only else None
         try:
-            async with (await self._opened_pool(autocommit_pool or self._writing)).connection() as connection:
+            async with self._connection_of(autocommit_pool or self._writing) as connection:
                 if autocommit_pool is None:
                     connection.queue("BEGIN READ ONLY" if read_only else "BEGIN")
                     connection.queue(_set_lock_timeout(lock_timeout))
@@ -130,7 +135,7 @@ class Database:
         """Connect before the first message arrives. A failure is only logged: the message reports it if it persists."""
         pool = self._reading if read_only and self._reading is not None else self._writing
         try:
-            async with (await self._opened_pool(pool)).connection():
+            async with self._connection_of(pool):
                 return
         except UNAVAILABLE_ERRORS as error:
             _log.info("the database is not available yet: %s", error)
@@ -141,7 +146,7 @@ class Database:
         After a crash of PostgreSQL within the next second the write may be lost (`synchronous_commit = off`). Raises DatabaseUnavailable.
         """
         try:
-            async with (await self._opened_pool(self._writing)).connection() as connection:
+            async with self._connection_of(self._writing) as connection:
                 connection.queue("BEGIN")
                 connection.queue(_set_lock_timeout(LOCK_TIMEOUT))
                 connection.queue("SET LOCAL synchronous_commit = off")
@@ -158,6 +163,24 @@ class Database:
             return
         async with self.transaction(read_only=True) as connection:
             await connection.execute("SELECT 1")
+
+    @asynccontextmanager
+    async def _connection_of(self, pool: Pool) -> AsyncIterator[Connection]:
+        """Take a connection, first come, first served. Raises PoolTimeout."""
+        places = self._places[pool]
+        if places.locked():
+            try:
+                async with asyncio.timeout(self._timeout_seconds):
+                    await places.acquire()
+            except TimeoutError:
+                raise PoolTimeout(f"couldn't get a connection after {self._timeout_seconds:.2f} sec") from None
+        else:
+            await places.acquire()
+        try:
+            async with (await self._opened_pool(pool)).connection() as connection:
+                yield connection
+        finally:
+            places.release()
 
     async def _opened_pool(self, pool: Pool) -> Pool:
         if pool not in self._opened:

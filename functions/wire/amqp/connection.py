@@ -7,9 +7,8 @@ from contextlib import suppress
 from typing import Any
 
 import pika
-from pika.adapters.asyncio_connection import AsyncioConnection
 
-from functions.wire.amqp import tables  # noqa: F401  installs the codec
+from functions.wire.amqp.deliveries import DeliveryConnection
 from functions.wire.amqp.stream import StreamServices
 
 FIRST_RECONNECT_SECONDS = 0.2
@@ -82,7 +81,7 @@ class Connection:
     def _connect(self) -> None:
         self._reconnecting = None
         self.parameters = self._present_parameters()
-        self._connection = AsyncioConnection(
+        self._connection = DeliveryConnection(
             self.parameters,
             on_open_callback=self._handle_open,
             on_open_error_callback=self._handle_lost,

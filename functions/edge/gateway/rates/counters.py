@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from functions.edge.gateway.rates.limits import Limit
 
@@ -21,8 +21,7 @@ class CountersUnavailable(Exception):
     """The store of the counters does not answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(NamedTuple):
     """A counter after a request. `reset_seconds`: until its window ends. `retry_seconds`: until a refused request would be allowed."""
 
     limit: Limit

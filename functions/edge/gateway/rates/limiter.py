@@ -88,7 +88,11 @@ def _policies(limits: tuple[Limit, ...]) -> str:
 
 
 def _nearest(counts: Sequence[Count]) -> Count:
-    return min(counts, key=lambda count: (count.is_allowed, count.remaining / count.limit.amount))
+    return min(counts, key=_distance_to_end)
+
+
+def _distance_to_end(count: Count) -> tuple[bool, float]:
+    return count.is_allowed, count.remaining / count.limit.amount
 
 
 @lru_cache(4096)
