@@ -43,24 +43,26 @@ def chart(rows: Sequence[Row], caption: str) -> str:
 
 def _draw(row: Row, systems: Sequence[str], parts: list[str], y: int) -> int:
     """Append a row's bars, from `y` on. Returns where they end."""
-    better = "more is better" if row.more_is_better else "less is better"
-    parts.append(f'<text x="16" y="{y}" class="title">{escape(row.title)} <tspan class="note">({escape(row.unit)}, {better})</tspan></text>')
+    goals = [(goal, at) for goal in row.goals if (at := row.goal_position(goal)) is not None]
+    note = f"{row.unit}, {'more' if row.more_is_better else 'less'} is better"
+    note += f"; goal {', '.join(goal.text for goal, _ in goals)}" if goals else ""
+    parts.append(f'<text x="16" y="{y}" class="title">{escape(row.title)} <tspan class="note">({escape(note)})</tspan></text>')
     y += 12
     values = {system: row.median(system, row.headline) or 0.0 for system in row.rounds}
-    goals = [(goal, at) for goal in row.goals if (at := row.goal_position(goal)) is not None]
     largest = max(*values.values(), *(at for _, at in goals), 0.0) or 1.0
     scale = (WIDTH - LABEL - VALUE) / largest
-    begin = y
+    begin, texts = y, []
     for system, value in values.items():
         length = max(value * scale, 1.0)
         parts.append(f'<text x="{LABEL - 10}" y="{y + 13}" text-anchor="end">{escape(system)}</text>')
         parts.append(f'<rect class="s{systems.index(system)}" x="{LABEL}" y="{y}" width="{length:.1f}" height="{BAR - 4}" rx="2"/>')
-        parts.append(f'<text x="{LABEL + length + 8:.1f}" y="{y + 13}">{short(value)}</text>')
+        texts.append(f'<text class="value" x="{LABEL + length + 8:.1f}" y="{y + 13}">{short(value)}</text>')
         y += BAR
     for goal, at in goals:
         x = LABEL + at * scale
         title = f"<title>goal: {escape(goal.text)}</title>"
         parts.append(f'<line class="goal" x1="{x:.1f}" x2="{x:.1f}" y1="{begin - 3}" y2="{y - 1}">{title}</line>')
+    parts += texts  # above the lines
     return y
 
 
@@ -74,5 +76,6 @@ def _style(colours: Sequence[tuple[str, str]], scheme: int) -> str:
     bars = "".join(f".s{index}{{fill:{each[scheme]}}}" for index, each in enumerate(colours))
     return (
         f"text{{font:13px system-ui,sans-serif;fill:{TEXT[scheme]}}}.title{{font-weight:600}}.note{{font-weight:400;fill:{NOTE[scheme]}}}"
+        f".value{{paint-order:stroke;stroke:{PAGE[scheme]};stroke-width:4}}"
         f".page{{fill:{PAGE[scheme]}}}.goal{{stroke:{LINE[scheme]};stroke-width:1.5;stroke-dasharray:3 3}}{bars}"
     )
