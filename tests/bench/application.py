@@ -66,6 +66,8 @@ class Applications:
         started_at = time.perf_counter()
         own = _visit(capsule, host)
         total = time.perf_counter() - started_at
+        if total < own:
+            raise Missing(f"An instance of {host} ran already: it took {own:.2f} s to start, and the answer {total:.2f} s")
         return {"above": total - own, "total": total, "own start": own}
 
 
@@ -114,4 +116,3 @@ def _end_instances(capsule: Capsule) -> None:
     for pod in running():
         cluster.delete({**POD, "metadata": {"namespace": namespace, "name": pod["metadata"]["name"]}})
     until(lambda: not running(), END_SECONDS, f"until no instance of {NAME} is left")
-    time.sleep(1)  # its processes have ended, and what they used is free again

@@ -161,7 +161,7 @@ class Machine:
 def _is_server(process: psutil.Process) -> bool:
     try:
         command = process.cmdline()
-        return command[0].endswith(("python", "python3")) and SERVER in command[-1]
+        return command[0].endswith(("python", "python3")) and command[1] == "-c" and SERVER in command[2]
     except (*usage.ENDED, IndexError):
         return False
 
