@@ -94,7 +94,7 @@ class Machine:
     def memory(self) -> float:
         return float(self.process.memory_full_info().pss) / 1e6
 
-    def list(self, namespace: str | None, times: int = 10) -> Numbers:
+    def list_services(self, namespace: str | None, times: int = 10) -> Numbers:
         """Milliseconds of waiting and of CPU, without the client's decoding."""
         services = self.cluster.dynamic.resources.get(api_version="serving.knative.dev/v1", kind="Service")
         before = self.cpu()

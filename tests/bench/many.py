@@ -54,8 +54,8 @@ def measure(machines: Sequence[Machine], counts: Sequence[int], awake: int, seco
             name, title = machine.name, f"{count:,} applications: "
             found.add(name, f"{title}create the last of them", "ms of CPU each", machine.grow(count))
             found.add(name, f"{title}memory", "MB", {"memory": machine.memory()})
-            found.add(name, f"{title}list all", "ms", machine.list(None))
-            found.add(name, f"{title}list one namespace", "ms", machine.list("app-many-0"))
+            found.add(name, f"{title}list all", "ms", machine.list_services(None))
+            found.add(name, f"{title}list one namespace", "ms", machine.list_services("app-many-0"))
             found.add(name, f"{title}GET /v1/apps", "ms, p50", machine.page(), at_most(PAGE_GOAL_MS))
             found.add(name, f"{title}at rest", "% of a core", {"share": machine.at_rest(seconds)})
             started[name][count] = machine.up_again()
