@@ -18,8 +18,9 @@ from pathlib import Path
 import psutil
 
 from knative.machine import packages
-from knative.machine.home import LOOPBACK, PROJECT
+from knative.machine.home import LOOPBACK
 from tests.bench import load, usage
+from tests.bench.checkouts import python_of
 from tests.bench.load import Missing
 from tests.bench.meter import Numbers
 from tests.bench.systems import until
@@ -27,7 +28,7 @@ from tests.bench.systems import until
 NGINX = "nginx"
 HOST = "bench.localhost"
 SIZES = {"1 kB": 1_000, "1 MB": 1_000_000}
-WARM_UP_SECONDS = 1.0
+WARM_UP_SECONDS, START_SECONDS = 1.0, 120
 BACKEND = """
     server {{ listen {address}; root {folder}; }}
 """
@@ -76,6 +77,8 @@ class Proxy:
         before = usage.cpu_seconds([self.process])
         rate = load.rate_of(target, HOST, connections, seconds)
         used = usage.cpu_seconds([self.process]) - before
+        if not used:
+            raise Missing(f"{self.name} used less than 10 ms of CPU in {seconds:g} s: the machine is too busy to measure it")
         return {"per core": rate * seconds / used, "rate": rate, "cpu": used / (rate * seconds) * 1e6, "core": used / seconds * 100}
 
 
@@ -96,7 +99,7 @@ def proxies(checkouts: Mapping[str, Path]) -> Iterator[list[Proxy]]:
         for name, project in checkouts.items():
             port = _free_port()
             try:
-                process = _start(stack, [_python(project), "-P", _program(), str(port), str(backend), HOST], port, {"PYTHONPATH": str(project)})
+                process = _start(stack, [python_of(project), "-P", _program(), str(port), str(backend), HOST], port, {"PYTHONPATH": str(project)})
             except Missing as missing:
                 print(f"Skipping the ingress of {name}: {missing}", file=sys.stderr)
                 continue
@@ -109,11 +112,6 @@ def proxies(checkouts: Mapping[str, Path]) -> Iterator[list[Proxy]]:
 
 def _program() -> str:
     return str(Path(__file__).with_name("ingress_process.py"))
-
-
-def _python(project: Path) -> str:
-    own = project / ".venv" / "bin" / "python"
-    return str(own) if project != PROJECT and own.exists() else sys.executable
 
 
 def _start_nginx(stack: ExitStack, program: Path, folder: Path, name: str, server: str, port: int) -> psutil.Process:
@@ -137,7 +135,7 @@ def _start(stack: ExitStack, command: list[str], port: int, environment: Mapping
         with socket.socket() as connection:
             return connection.connect_ex((LOOPBACK, port)) == 0
 
-    until(is_listening, 30, f"for {' '.join(command[:3])}")
+    until(is_listening, START_SECONDS, f"for {' '.join(command[:3])}")
     return psutil.Process(child.pid)
 
 
