@@ -55,12 +55,12 @@ def request_head(method: str, target: str, headers: Headers, host: str, client: 
     `scheme`: how it connected. A client that says another one is a proxy that ended TLS.
     """
     lines = [name + b": " + value for name, value in end_to_end(headers, OWN_OR_READ) if not name.startswith(KNATIVE_PREFIXES)]
-    said = [(name, value) for name, value in headers if name in FORWARDED]
+    forwarded = [(name, value) for name, value in headers if name in FORWARDED]
     first = (
         f"{method} {target} HTTP/1.1\r\nhost: {host}\r\n"
-        f"x-forwarded-for: {', '.join([*values(said, b'x-forwarded-for'), client])}\r\n"
-        f"x-forwarded-proto: {_first(values(said, b'x-forwarded-proto')) or scheme}\r\n"
-        f"x-forwarded-host: {_first(values(said, b'x-forwarded-host')) or host}"
+        f"x-forwarded-for: {', '.join([*values(forwarded, b'x-forwarded-for'), client])}\r\n"
+        f"x-forwarded-proto: {_first(values(forwarded, b'x-forwarded-proto')) or scheme}\r\n"
+        f"x-forwarded-host: {_first(values(forwarded, b'x-forwarded-host')) or host}"
     )
     return b"\r\n".join((first.encode("latin-1"), *lines, *framing, b"", b""))
 
