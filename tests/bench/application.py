@@ -87,7 +87,7 @@ def _deploy(capsule: Capsule) -> str:
         if view["status"] != "succeeded":
             raise Missing(f"{capsule.name}: the deployment {view['status']}: {view['reason']}, {view['detail']}")
         url = next(each["url"] for each in _json(client.get(path))["environments"] if each["name"] == "staging")
-    return urlsplit(url).netloc
+    return str(urlsplit(url).netloc)
 
 
 def _json(response: httpx.Response) -> Any:
