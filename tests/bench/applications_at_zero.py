@@ -1,6 +1,8 @@
 """A Capsule with many applications: how they are created, woken and measured (`many`)."""
 
+import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -139,11 +141,19 @@ class Machine:
         self._awake = []
 
     def awake_memory(self) -> Numbers:
-        """MB of the Knative process, and of the sandbox of each awake application without the application itself."""
+        """MB of the Knative process, of the awake applications, and of the other processes of their pods."""
         servers = self._servers()
-        tree = {each.pid for each in usage.tree(self.process)}
-        sandboxes = [psutil.Process(pid) for pid in tree - {each.pid for each in servers} - {self.process.pid}]
+        own = {each.pid for each in servers}
+        sandboxes = [each for each in self._pods() if each.pid not in own]
         return {"memory": self.memory(), "sandboxes": _resident(sandboxes), "applications": _resident(servers)}
+
+    def _pods(self) -> list[psutil.Process]:
+        """Every process of the applications' pods, by the records of the pods' first processes."""
+        found = []
+        for record in (self.home.path / "knative" / "pods").glob("app-many-*/*/process.json"):
+            with suppress(*usage.ENDED):
+                found += usage.tree(psutil.Process(int(json.loads(record.read_text())["pid"])))
+        return found
 
     def awake_share(self, seconds: float) -> Numbers:
         """Percent of a core of the Knative process, and of all of its processes."""
