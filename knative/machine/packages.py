@@ -109,6 +109,7 @@ BUILDAH = Tool("buildah", "buildah", "", on_path("buildah"))  # builds Dockerfil
 BUSYBOX = Tool("busybox", "busybox-static", "", on_path("busybox"))  # for tests: the root file system of an image
 CHROMIUM = Tool("Chromium", "chromium", "", on_path("chromium"))  # for tests
 WRK = Tool("wrk", "wrk", "wrk", on_path("wrk"))  # for the bench
+NGINX = Tool("nginx", "nginx", "nginx", on_path("nginx", "/usr/sbin"))  # for the bench
 DOCKER_REGISTRY = Tool("docker-registry", "docker-registry", "", on_path("docker-registry"))  # for tests
 SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS, BUILDAH)
 TESTS = (POSTGRES, RABBITMQ, REDIS, GIT, SSH, SSHD, BUSYBOX, *SANDBOX)

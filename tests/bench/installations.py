@@ -14,6 +14,7 @@ from cli.client import Client
 from cli.credentials import Credentials
 from cli.tokens import StoredLogin
 from knative.machine.home import PROJECT, Home
+from tests.bench.checkouts import python_of
 from tests.bench.load import Missing
 from tests.corpus.account import Account
 from tests.servers import discard, fresh_home
@@ -46,20 +47,20 @@ class Installation:
 
     def up(self) -> None:
         """Raises: Missing with what `up` printed."""
-        environment = {**self.home.child_environment(), **self.settings, "PYTHONPATH": str(self.project)}
-        command = [str(self._python()), "-m", "knative.machine", "up"]
-        result = subprocess.run(command, cwd=self.project, env=environment, capture_output=True, text=True, timeout=UP_SECONDS)
-        if result.returncode != 0:
-            raise Missing(f"{self.name} does not start: {result.stdout[-800:]}")
+        self.run_task("up")
         self.account = Account(self.home, self.project)
         self.account.sign_in()
         credentials = Credentials(self.account.configuration, self.home.gateway_url)
-        self.api = Client(self.home.gateway_url, StoredLogin(credentials, Client(self.home.gateway_url)))
+        self.login = StoredLogin(credentials, Client(self.home.gateway_url))
+        self.api = Client(self.home.gateway_url, self.login)
 
-    def _python(self) -> Path:
-        """The checkout's own environment, if it has one: another version may need other packages."""
-        own = self.project / ".venv" / "bin" / "python"
-        return own if own.exists() else Path(sys.executable)
+    def run_task(self, name: str) -> None:
+        """Run a task of `./taskw`. Raises: Missing with what it printed."""
+        environment = {**self.home.child_environment(), **self.settings, "PYTHONPATH": str(self.project)}
+        command = [python_of(self.project), "-m", "knative.machine", name]
+        result = subprocess.run(command, cwd=self.project, env=environment, capture_output=True, text=True, timeout=UP_SECONDS)
+        if result.returncode != 0:
+            raise Missing(f"{self.name}: `{name}` failed: {result.stdout[-800:]}")
 
 
 @contextmanager

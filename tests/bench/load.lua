@@ -1,7 +1,10 @@
 -- The wrk script: sends one prepared request per token in turn; POST gives each application its own name. Prints one line of JSON at the end.
+-- MIXED sends 70 % GET of `path` and 30 % POST of applications.
 local path, file, method, prefix, cache_control
-local requests, index, created = {}, 0, 0
+local requests, posts, count, index, created = {}, {}, 0, 0, 0
 local threads = 0
+local WRITES = { [2] = true, [5] = true, [9] = true }
+local APPLICATIONS = "/v1/apps"
 
 function setup(thread)
    thread:set("number", threads)
@@ -15,24 +18,29 @@ function init(arguments)
       if cache_control and cache_control ~= "" then
          headers["Cache-Control"] = cache_control
       end
-      if method == "POST" then
-         headers["Content-Type"] = "application/json"
-         requests[#requests + 1] = headers
-      else
-         requests[#requests + 1] = wrk.format(method, path, headers)
+      if method ~= "POST" then
+         requests[#requests + 1] = wrk.format(method == "MIXED" and "GET" or method, path, headers)
+      end
+      if method ~= "GET" then
+         local post = { ["Content-Type"] = "application/json" }
+         for name, value in pairs(headers) do
+            post[name] = value
+         end
+         posts[#posts + 1] = post
       end
    end
-   index = math.floor(#requests * number / 7)
+   count = math.max(#requests, #posts)
+   index = math.floor(count * number / 7)
 end
 
 function request()
-   index = index % #requests + 1
-   if method ~= "POST" then
+   index = index % count + 1
+   if method == "GET" or (method == "MIXED" and not WRITES[index % 10]) then
       return requests[index]
    end
    created = created + 1
    local name = string.format("%s-%d-%x", prefix, number, created)
-   return wrk.format(method, path, requests[index], string.format('{"name":"%s","repository":"https://example.com/%s.git"}', name, name))
+   return wrk.format("POST", APPLICATIONS, posts[index], string.format('{"name":"%s","repository":"https://example.com/%s.git"}', name, name))
 end
 
 function done(summary, latency, _)

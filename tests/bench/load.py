@@ -34,10 +34,23 @@ class Measured:
         return self.requests / self.seconds
 
 
-def wrk(method: str, url: str, path: str, tokens: Path, seconds: float, *, prefix: str = "", cache_control: str = "") -> Measured:
-    """Run wrk, with another token of the file `tokens` for each request. `prefix`: of the application names that a POST creates."""
+def wrk(
+    method: str,
+    url: str,
+    path: str,
+    tokens: Path,
+    seconds: float,
+    *,
+    prefix: str = "",
+    cache_control: str = "",
+    connections: int = CONNECTIONS,
+) -> Measured:
+    """Run wrk, with another token of the file `tokens` for each request.
+
+    `method`: GET, POST (of applications), or MIXED: 70 % GET of the path and 30 % POST of applications. `prefix`: of the names of applications.
+    """
     options = ["-s", str(SCRIPT), url, "--", method, path, str(tokens), prefix, cache_control]
-    return Measured(**json.loads(_run(CONNECTIONS, seconds, options).strip().splitlines()[-1]))
+    return Measured(**json.loads(_run(connections, seconds, options).strip().splitlines()[-1]))
 
 
 def rate_of(url: str, host: str, connections: int, seconds: float) -> float:

@@ -1,12 +1,39 @@
-"""Results as a Markdown table and as docs/bench.svg."""
+"""Results as rows, their goals, and a Markdown table."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import median
-from xml.sax.saxutils import escape
+from typing import Any
 
 Numbers = Mapping[str, float]
-COLOURS = ("#2563eb", "#93c5fd", "#1e3a8a", "#e11d48", "#fda4af", "#a3a3a3")
+SYSTEM = "Capsule"
+"""The system that the goals are for: this checkout, with warm functions that consume their queues."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A limit of a number of the row, or of its ratio to another system.
+
+    `number`: empty is the row's headline. `reference`: a system; empty: the number itself is compared.
+    """
+
+    limit: float
+    is_minimum: bool
+    reference: str = ""
+    number: str = ""
+
+    @property
+    def text(self) -> str:
+        target = f"{self.limit:,g} × {self.reference}" if self.reference else f"{self.limit:,g}"
+        return f"{f'{self.number} ' if self.number else ''}{'≥' if self.is_minimum else '≤'} {target}"
+
+
+def at_least(limit: float, reference: str = "", number: str = "") -> Goal:
+    return Goal(limit, True, reference, number)
+
+
+def at_most(limit: float, reference: str = "", number: str = "") -> Goal:
+    return Goal(limit, False, reference, number)
 
 
 @dataclass
@@ -19,6 +46,20 @@ class Row:
     """The name of the number that is compared and drawn."""
     more_is_better: bool = True
     rounds: dict[str, list[Numbers]] = field(default_factory=dict)
+    goals: tuple[Goal, ...] = ()
+
+    @classmethod
+    def from_json(cls, title: str, stored: Mapping[str, Any]) -> "Row":
+        """`stored`: of docs/bench.json. Runs before 0.3 stored no headline: their rows cannot be drawn again."""
+        goals = tuple(Goal(**goal) for goal in stored.get("goals", ()))
+        return cls(title, stored["unit"], stored.get("headline", ""), stored.get("moreIsBetter", True), dict(stored["rounds"]), goals)
+
+    def to_json(self, caption: str) -> dict[str, Any]:
+        goals = [asdict(goal) for goal in self.goals]
+        return {
+            "unit": self.unit, "headline": self.headline, "moreIsBetter": self.more_is_better, "goals": goals, "caption": caption,
+            "rounds": self.rounds,
+        }  # fmt: skip
 
     def add(self, system: str, numbers: Numbers) -> None:
         self.rounds.setdefault(system, []).append(numbers)
@@ -29,58 +70,51 @@ class Row:
 
     def spread(self, system: str) -> str:
         values = sorted(numbers[self.headline] for numbers in self.rounds[system])
-        return f"{_short(values[0])}–{_short(values[-1])}" if len(values) > 1 else ""
+        return f"{short(values[0])}–{short(values[-1])}" if len(values) > 1 else ""
 
     def ratio(self, system: str, reference: str) -> float | None:
-        value, base = self.median(system, self.headline), self.median(reference, self.headline)
+        return self._ratio(system, reference, self.headline)
+
+    def _ratio(self, system: str, reference: str, name: str) -> float | None:
+        value, base = self.median(system, name), self.median(reference, name)
         return None if value is None or not base or system == reference else value / base
 
+    def goal_position(self, goal: Goal) -> float | None:
+        """The headline that the goal asks for. None: it is of another number, or its reference was not measured."""
+        if goal.number not in ("", self.headline):
+            return None
+        base = self.median(goal.reference, self.headline) if goal.reference else 1.0
+        return None if base is None else base * goal.limit
 
-def _short(number: float) -> str:
+    def verdicts(self, system: str) -> list[str]:
+        """Each goal, and whether the system reaches it, as far as it was measured."""
+        return [f"{goal.text}: {verdict}" if (verdict := self._verdict(system, goal)) else goal.text for goal in self.goals]
+
+    def _verdict(self, system: str, goal: Goal) -> str:
+        name = goal.number or self.headline
+        value = self._ratio(system, goal.reference, name) if goal.reference else self.median(system, name)
+        if value is None:
+            return ""
+        is_reached = value >= goal.limit if goal.is_minimum else value <= goal.limit
+        return "reached" if is_reached else "missed"
+
+
+def short(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"
 
 
 def table(rows: Sequence[Row], references: Sequence[str]) -> str:
-    """A Markdown table. Ratios are to the medians of the systems `references`, as far as they were measured."""
+    """A Markdown table. Ratios are to the medians of the systems `references`, as far as they were measured. Goals stand beside Capsule's figures."""
     references = [each for each in references if any(each in row.rounds for row in rows)]
     columns = "".join(f" × {each} |" for each in references)
-    lines = [f"| | system | median | rounds |{columns} more |", f"|---|---|--:|--:|{'--:|' * len(references)}---|"]
+    lines = [f"| | system | median | rounds |{columns} goal | more |", f"|---|---|--:|--:|{'--:|' * len(references)}---|---|"]
     for row in rows:
         for system, numbers in row.rounds.items():
             ratios = [row.ratio(system, each) for each in references]
-            others = [f"{name} {_short(value)}" for name in numbers[0] if name != row.headline and (value := row.median(system, name)) is not None]
+            others = [f"{name} {short(value)}" for name in numbers[0] if name != row.headline and (value := row.median(system, name)) is not None]
+            verdicts = row.verdicts(system) if system == SYSTEM else []
             lines.append(
-                f"| {row.title} | {system} | {_short(row.median(system, row.headline) or 0)} {row.unit} | {row.spread(system)} | "
-                f"{''.join(f'{ratio:.2f} | ' if ratio is not None else ' | ' for ratio in ratios)}{', '.join(others)} |"
+                f"| {row.title} | {system} | {short(row.median(system, row.headline) or 0)} {row.unit} | {row.spread(system)} | "
+                f"{''.join(f'{ratio:.2f} | ' if ratio is not None else ' | ' for ratio in ratios)}{'; '.join(verdicts)} | {', '.join(others)} |"
             )
     return "\n".join(lines)
-
-
-def chart(rows: Sequence[Row], caption: str) -> str:
-    """An SVG with one group of horizontal bars per row, without scripts or embedded fonts."""
-    width, label, bar, gap = 860, 190, 20, 34
-    parts: list[str] = []
-    y = 54
-    systems = list(dict.fromkeys(system for row in rows for system in row.rounds))
-    for row in rows:
-        better = "more is better" if row.more_is_better else "less is better"
-        parts.append(f'<text x="16" y="{y}" class="title">{escape(row.title)} <tspan class="note">({escape(row.unit)}, {better})</tspan></text>')
-        y += 12
-        largest = max((row.median(system, row.headline) or 0) for system in row.rounds) or 1.0
-        for system in row.rounds:
-            value = row.median(system, row.headline) or 0.0
-            length = max((width - label - 120) * value / largest, 1)
-            colour = COLOURS[systems.index(system) % len(COLOURS)]
-            parts.append(f'<text x="{label - 10}" y="{y + 14}" text-anchor="end">{escape(system)}</text>')
-            parts.append(f'<rect x="{label}" y="{y}" width="{length:.1f}" height="{bar - 4}" rx="2" fill="{colour}"/>')
-            parts.append(f'<text x="{label + length + 8:.1f}" y="{y + 14}">{_short(value)}</text>')
-            y += bar
-        y += gap
-    style = "text{font:13px system-ui,sans-serif;fill:#171717}.title{font-weight:600}.note{font-weight:400;fill:#737373}"
-    head = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {y}" role="img" aria-label="{escape(caption)}">',
-        f"<style>{style}</style>",
-        f'<rect width="{width}" height="{y}" fill="#fff"/>',
-        f'<text x="16" y="26" class="note">{escape(caption)}</text>',
-    ]
-    return "\n".join([*head, *parts, "</svg>", ""])

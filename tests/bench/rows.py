@@ -3,8 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -12,70 +10,41 @@ import httpx
 from knative.machine.postgres import PostgreSQL
 from tests.bench import events, load, usage
 from tests.bench.load import Missing
+from tests.bench.meter import Meter, Numbers, drained, host_of, rates
 from tests.bench.peers import Peer
-from tests.bench.systems import Capsule, System, answers_ok, until
+from tests.bench.systems import Capsule, System, until
 
-Numbers = dict[str, float]
 WARM_UP_SECONDS = 2
 FIVE = ("/v1/users/me", "/v1/apps", "/v1/quota", "/v1/billing/customer", "/v1/billing/plans")
 
 
-class Meter:
-    """CPU time that a system and its servers use from the construction on."""
-
-    def __init__(self, system: System, capsule: Capsule) -> None:
-        self._system, self._capsule = system, _host(system, capsule)
-        self._before = self._now()
-
-    def _now(self) -> dict[str, float]:
-        servers = {name: usage.cpu_seconds([process]) for name, process in self._capsule.servers().items()}
-        return {"own": usage.cpu_seconds(self._system.roots()), **servers}
-
-    def per_item(self, count: int) -> Numbers:
-        """Microseconds of CPU per item, for `count` items."""
-        now = self._now()
-        used = {name: (now[name] - before) / max(count, 1) * 1e6 for name, before in self._before.items()}
-        return {"cpu": sum(used.values()), **{f"cpu {name}": value for name, value in used.items()}}
-
-
-def get(system: System, capsule: Capsule, seconds: float) -> Numbers:
+def get(system: System, capsule: Capsule, seconds: float, connections: int = load.CONNECTIONS) -> Numbers:
     """GET /v1/users/me: uncached, each request another of 10,000 users."""
     meter = Meter(system, capsule)
-    result = load.wrk("GET", system.url, "/v1/users/me", system.tokens, seconds)
-    return {**_rates(result), **meter.per_item(result.requests), "memory": usage.resident(system.roots())}
+    result = load.wrk("GET", system.url, "/v1/users/me", system.tokens, seconds, connections=connections)
+    return {**rates(result), **meter.per_item(result.requests), "memory": usage.resident(system.roots())}
 
 
-def post(system: System, capsule: Capsule, seconds: float) -> Numbers:
+def post(system: System, capsule: Capsule, seconds: float, connections: int = load.CONNECTIONS) -> Numbers:
     """POST /v1/apps: a row, its event, and the event's handler in another context. Ends when the last effect is committed."""
-    before = system.effects()
+    find_drained = drained(system)
 
-    def drained() -> tuple[int, int] | None:
-        now = system.effects()
-        return now if now[0] - before[0] == now[1] - before[1] else None
+    def run(prefix: str, seconds: float) -> load.Measured:
+        return load.wrk("POST", system.url, "/v1/apps", system.tokens, seconds, prefix=f"{prefix}{uuid4().hex[:10]}", connections=connections)
 
-    load.wrk("POST", system.url, "/v1/apps", system.tokens, WARM_UP_SECONDS, prefix=f"w{uuid4().hex[:10]}")  # cold starts are rows of their own
-    before = until(drained, 120, f"for all effects of {system.name}'s warm-up")
+    run("w", WARM_UP_SECONDS)  # cold starts are rows of their own
+    before = until(find_drained, 120, f"for all effects of {system.name}'s warm-up")
     meter, started_at = Meter(system, capsule), time.monotonic()
-    result = load.wrk("POST", system.url, "/v1/apps", system.tokens, seconds, prefix=f"b{uuid4().hex[:10]}")
+    result = run("b", seconds)
     load_ended_at = time.monotonic()
-    created = until(drained, 120, f"for all effects of {system.name}'s POST")[0] - before[0]
+    created = until(find_drained, 120, f"for all effects of {system.name}'s POST")[0] - before[0]
     lag = time.monotonic() - load_ended_at
-    return {**_rates(result), **meter.per_item(result.requests), "lag": lag, "settled": created / (time.monotonic() - started_at)}
-
-
-def _host(system: System, capsule: Capsule) -> Capsule:
-    """Return the Capsule whose servers a system uses: its own, or `capsule` for a peer."""
-    return system if isinstance(system, Capsule) else capsule
-
-
-def _rates(result: load.Measured) -> Numbers:
-    fields = asdict(result)
-    return {"rate": result.rate, **{name: float(fields[name]) for name in ("p50", "p95", "p99", "refused", "broken")}}
+    return {**rates(result), **meter.per_item(result.requests), "lag": lag, "settled": created / (time.monotonic() - started_at)}
 
 
 def event_latency(system: System, capsule: Capsule, seconds: float, rate: float = 200.0) -> Numbers:
     """Milliseconds from the publication of an event to the commit of its effect, at `rate` events per second."""
-    count, capsule = int(rate * seconds), _host(system, capsule)
+    count, capsule = int(rate * seconds), host_of(system, capsule)
     if isinstance(system, Peer):
         publications, since = events.peer_events(system, count), time.time()
         sent = events.publish(capsule, publications, rate)
@@ -179,48 +148,3 @@ def _timed(send: Callable[[], httpx.Response]) -> float:
     if response.status_code not in (200, 404):  # users of the bench have no customer in billing
         raise Missing(f"{response.url} answered {response.status_code}: {response.text[:200]}")
     return ms
-
-
-# -- idle --------------------------------------------------------------------------------------------------------------
-
-
-def idle(capsule: Capsule, seconds: float) -> Numbers:
-    """Mean memory in MB and share of one core in percent without load, with a request to `/readyz` every ten seconds."""
-    wait_for_zero(capsule)
-    before, started_at, samples = usage.cpu_seconds(capsule.roots()), time.monotonic(), []
-    while time.monotonic() - started_at < seconds:
-        answers_ok(f"{capsule.url}/readyz")
-        samples.append(usage.resident(capsule.roots()))
-        time.sleep(min(10.0, seconds / 2))
-    used = usage.cpu_seconds(capsule.roots()) - before
-    return {"memory": sum(samples) / len(samples), "core": used / (time.monotonic() - started_at) * 100}
-
-
-def declared(capsule: Capsule, count: int) -> Numbers:
-    """Seconds from applying `count` functions at once until all their Services and Triggers are ready."""
-    objects = [each for number in range(count) for each in _function(number)]
-    started_at = time.perf_counter()
-    try:
-        capsule.cluster.apply(objects, "bench")
-        capsule.cluster.wait_until_ready(objects, 300, lambda ready, of: None)
-        return {"seconds": time.perf_counter() - started_at}
-    finally:
-        capsule.remove(objects)
-
-
-def _function(number: int) -> list[dict[str, Any]]:
-    name = f"bench-{number}"
-    environment = [
-        {"name": "CAPSULE_FUNCTION", "value": "auth.health"},
-        {"name": "CAPSULE_AMQP_URL", "valueFrom": {"secretKeyRef": {"name": "auth-amqp", "key": "url"}}},
-        {"name": "CAPSULE_AUTH_DATABASE_URL", "valueFrom": {"secretKeyRef": {"name": "auth-database", "key": "url"}}},
-    ]
-    container = {"name": "function", "image": "capsule.local/capsule:dev", "env": environment, "readinessProbe": {"httpGet": {"path": "/healthz"}}}
-    metadata = {"name": name, "namespace": "capsule"}
-    subscriber = {"ref": {"apiVersion": "serving.knative.dev/v1", "kind": "Service", **metadata}}
-    template = {"spec": {"containers": [container]}}
-    trigger = {"broker": "capsule", "filter": {"attributes": {"type": f"bench.{number}"}}, "subscriber": subscriber}
-    return [
-        {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": metadata, "spec": {"template": template}},
-        {"apiVersion": "eventing.knative.dev/v1", "kind": "Trigger", "metadata": metadata, "spec": trigger},
-    ]

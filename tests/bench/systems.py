@@ -3,7 +3,6 @@
 import base64
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from knative.machine.home import LOOPBACK, PROJECT, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
 from tests.bench import load
+from tests.bench.checkouts import python_of
 from tests.bench.load import Missing
 
 USERS = 10_000
@@ -144,7 +144,7 @@ class Capsule:
     def task(self, *arguments: str) -> None:
         """Run a task of `./taskw`. Raises: Missing with its output when it fails."""
         result = subprocess.run(
-            [sys.executable, "-m", "knative.machine", *arguments],
+            [python_of(self.project), "-m", "knative.machine", *arguments],
             cwd=self.project,
             env={**self.home.child_environment(), **LIMITS, "PYTHONPATH": str(self.project)},
             capture_output=True,

@@ -70,6 +70,7 @@ class Ingress:
         returns the listening socket of a port; None: a new one. `tls`: of the public port and host ports; None: they speak HTTP."""
         self._health_check_keys, self._open_port = health_check_keys, open_port or _listen
         self._routing, self._upstreams, self.port = routing, upstreams, port
+        self._public = partial(public_host, routing.table)
         self._clients = Clients()
         self.tls = tls
         self._server: asyncio.AbstractServer | Listener | None = None
@@ -85,7 +86,7 @@ class Ingress:
             client = partial(ClientConnection, self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS)
             self._server = await loop.create_server(client, sock=listener, backlog=BACKLOG)  # asyncio listens anew, with its own default
         else:
-            self._server = self.listen_outside(listener, partial(public_host, self._routing.table), "the ingress")
+            self._server = self.listen_outside(listener, self._public, "the ingress")
         self._has_opened.set()
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
@@ -179,7 +180,7 @@ class Ingress:
 
     async def serve(self, exchange: Exchange) -> None:
         """Serve a request of the public port."""
-        await self._serve(partial(public_host, self._routing.table), exchange)
+        await self._serve(self._public, exchange)
 
     async def _serve(self, lookup: Lookup, exchange: Exchange) -> None:
         began = asyncio.get_running_loop().time()
@@ -259,8 +260,7 @@ class Ingress:
             self._upstreams.release(upstream)
             return True
         exchange.send(upstream, head)
-        timer = loop.call_later(max(deadline - loop.time(), 0.0), self._on_timeout, exchange, scaler)
-        exchange.response_started.add_done_callback(lambda _: timer.cancel())
+        exchange.deadline = timer = loop.call_later(max(deadline - loop.time(), 0.0), self._on_timeout, exchange, scaler)
         try:
             await exchange.done
         except UpstreamError as error:

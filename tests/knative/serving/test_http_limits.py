@@ -44,12 +44,14 @@ async def stream(exchange: Exchange) -> None:
     """Begin a response that does not end."""
     exchange.head(200, b"OK", [])
     exchange.data(b"data: 1\n\n")
+    exchange.flush()
     await asyncio.shield(exchange.done)
 
 
 async def open_tunnel(exchange: Exchange) -> None:
     exchange.head(101, b"Switching Protocols", [(b"upgrade", b"websocket")])
     exchange.upgraded(b"hello")
+    exchange.flush()
     await asyncio.shield(exchange.done)
 
 

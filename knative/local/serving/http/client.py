@@ -46,6 +46,10 @@ class Receiver(Protocol):
 
     def end(self) -> None: ...
 
+    def flush(self) -> None:
+        """All that has arrived so far was passed to the other methods; more follows later."""
+        ...
+
     @property
     def accepts_upgrade(self) -> bool:
         """Whether the request offers another protocol."""
@@ -120,6 +124,7 @@ class Upstream(asyncio.Protocol):
         if self._is_tunnel:
             if self._receiver is not None:
                 self._receiver.data(data)
+                self._receiver.flush()
             return
         if self._receiver is None:  # a response without a request
             self.abandon()
@@ -132,6 +137,8 @@ class Upstream(asyncio.Protocol):
                 self._receiver.upgraded(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._fail(UpstreamError(f"the pod's response is not HTTP: {error}"))
+        if self._receiver is not None:
+            self._receiver.flush()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._pool.remove(self)
@@ -189,7 +196,8 @@ class Upstream(asyncio.Protocol):
             self._fail(UpstreamError(fault))
             return
         self._has_response = self._is_in_body = True
-        is_framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
+        names = {name for name, _ in self._headers}
+        is_framed = b"content-length" in names or b"transfer-encoding" in names
         self._ends_at_close = not is_framed and status not in (101, 204, 304) and self._method != "HEAD"
         self._receiver.head(status, self._reason, self._headers)
         if self._method == "HEAD":  # it may name the length of a body that does not follow, for which this parser would wait
@@ -202,8 +210,9 @@ class Upstream(asyncio.Protocol):
         assert self._receiver is not None
         if status == 101 and not (self._receiver.accepts_upgrade and self._parser.should_upgrade()):
             return "the pod changed the protocol without a request to do so"
-        if any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in self._headers):
-            return "the pod's response has a transfer coding other than chunked"
+        for name, value in self._headers:
+            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                return "the pod's response has a transfer coding other than chunked"
         return ""
 
     def on_body(self, data: bytes) -> None:

@@ -59,11 +59,15 @@ class Exchange:
         self.status = 0
         """Of the response; 0 until it starts."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.response_started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.deadline: asyncio.TimerHandle | None = None
+        """Fires unless the response starts before."""
         self.keep_alive = keep_alive and not is_upgrade and fault is None
-        self.is_chunked = any(name == b"transfer-encoding" for name, _ in headers)
+        self._names = {name for name, _ in headers}
+        self.is_chunked = b"transfer-encoding" in self._names
         self.has_sized_body = any(name == b"content-length" and value != b"0" for name, value in headers)
         self._is_response_chunked = False
+        self._output: list[bytes] = []
+        """What the client is sent at the end of the pod's present data, in one system call."""
         self._body: list[bytes] = []
         self._buffered_bytes = 0
         self.is_complete = False
@@ -73,7 +77,9 @@ class Exchange:
         self._is_ending = self._has_said_end = False
 
     def header(self, name: bytes) -> str | None:
-        return next((value.decode("latin-1") for each, value in self.headers if each == name), None)
+        if name not in self._names:
+            return None
+        return next(value.decode("latin-1") for each, value in self.headers if each == name)
 
     def refuse(self, fault: BadRequest) -> None:
         """Refuse a request that has not begun."""
@@ -81,8 +87,7 @@ class Exchange:
 
     def reset(self) -> None:
         """Prepare for another attempt at another pod."""
-        loop = asyncio.get_running_loop()
-        self.response_started, self.done = loop.create_future(), loop.create_future()
+        self.done = asyncio.get_running_loop().create_future()
 
     # --- the request's body, from the client to the pod
 
@@ -137,14 +142,16 @@ class Exchange:
 
     def interim(self, status: int, reason: bytes, headers: Headers) -> None:
         if self.version != "1.0":  # RFC 9110 section 15.2: HTTP/1.0 has no 1xx
-            self.client.write(interim_head(status, reason, headers))
+            self._output.append(interim_head(status, reason, headers))
 
     def head(self, status: int, reason: bytes, headers: Headers) -> None:
         self.status = status
+        if self.deadline is not None:
+            self.deadline.cancel()
         lines = response_lines(status, reason, headers)
         has_no_body = status in (101, 204, 304) or self.method == "HEAD"
-        is_sized = any(name == b"content-length" for name, _ in headers)
-        is_chunked = any(name == b"transfer-encoding" for name, _ in headers)
+        names = {name for name, _ in headers}
+        is_sized, is_chunked = b"content-length" in names, b"transfer-encoding" in names
         if status in (101, 426):  # the protocols that the pod changes to, or asks for
             lines += [b"upgrade: " + value for name, value in headers if name == b"upgrade"]
         if status == 101:
@@ -164,18 +171,17 @@ class Exchange:
                 lines.append(b"connection: upgrade")
             elif self.version == "1.0":
                 lines.append(b"connection: keep-alive")
-        self.client.write(b"\r\n".join((*lines, b"", b"")))
-        content_type = next((value for name, value in headers if name == b"content-type"), b"")
-        self._stream_end = stream_end_of(status, content_type, self._is_response_chunked)
+        self._output.append(b"\r\n".join((*lines, b"", b"")))
+        if status == 101 or self._is_response_chunked:
+            content_type = next((value for name, value in headers if name == b"content-type"), b"")
+            self._stream_end = stream_end_of(status, content_type, self._is_response_chunked)
         if self._is_ending and status != HTTPStatus.SWITCHING_PROTOCOLS:
             self.end_stream()
-        if not self.response_started.done():
-            self.response_started.set_result(None)
 
     def data(self, data: bytes) -> None:
         if self._has_said_end:
             return
-        self.client.write(b"%x\r\n%s\r\n" % (len(data), data) if self._is_response_chunked else data)
+        self._output.append(b"%x\r\n%s\r\n" % (len(data), data) if self._is_response_chunked else data)
         if self._stream_end is not None:
             self._stream_end.feed(data)
             if self._is_ending:
@@ -183,8 +189,13 @@ class Exchange:
 
     def end(self) -> None:
         if self._is_response_chunked:
-            self.client.write(LAST_CHUNK)
+            self._output.append(LAST_CHUNK)
         self._finish()
+
+    def flush(self) -> None:
+        if self._output:
+            output, self._output = self._output, []
+            self.client.write(output[0] if len(output) == 1 else b"".join(output))
 
     def upgraded(self, rest: bytes) -> None:
         self.client.tunnel(self)
@@ -199,7 +210,8 @@ class Exchange:
         if self._stream_end is None or not self._stream_end.is_between or self._has_said_end:
             return
         self._has_said_end = True
-        self.client.write(self._stream_end.last_bytes)
+        self._output.append(self._stream_end.last_bytes)
+        self.flush()
         if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
             self.client.await_close()
         else:
@@ -207,10 +219,10 @@ class Exchange:
 
     def failed(self, error: UpstreamError) -> None:
         self._upstream = None
-        for future in (self.response_started, self.done):
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # marks it as retrieved: not every future is awaited
+        self.flush()
+        if not self.done.done():
+            self.done.set_exception(error)
+            self.done.exception()  # marks it as retrieved: it is not always awaited
 
     def write_paused(self, paused: bool) -> None:
         self.client.pause(paused)
@@ -262,5 +274,6 @@ class Exchange:
 
     def _finish(self) -> None:
         self._upstream = None
+        self.flush()
         if not self.done.done():
             self.done.set_result(None)

@@ -5,6 +5,7 @@ lets a recipient discard. A header is compared as CGI would read it, `_` like `-
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from functions.wire.health_checks import HEADER as HEALTH_CHECK
 from knative.local.serving.http.client import Headers
@@ -19,8 +20,10 @@ OWN = frozenset((b"host", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarde
 """Headers of a request that the ingress writes."""
 READ = frozenset((HEALTH_CHECK.encode(),))
 """Headers that are for the ingress. No pod sees them: it could send them again."""
-KNATIVE_PREFIXES = (b"k-", b"knative-")
-"""Knative's own headers, which clients must not set."""
+OWN_OR_READ = OWN | READ
+KNATIVE_PREFIXES = (b"k-", b"k_", b"knative-", b"knative_")
+"""Knative's own headers, which clients must not set, with `_` like `-`."""
+FORWARDED = OWN - {b"host"}
 
 
 def values(headers: Headers, name: bytes) -> list[str]:
@@ -35,10 +38,15 @@ def list_of(headers: Headers, name: bytes) -> list[str]:
 
 def end_to_end(headers: Headers, removed: frozenset[bytes] = frozenset()) -> Headers:
     """Return the headers that are forwarded. `removed`: further names that are not. Names are in lower case."""
-    dropped = HOP_BY_HOP | removed
+    dropped = _dropped(removed)
     if options := list_of(headers, b"connection"):
         dropped |= {option.encode("latin-1") for option in options} - FRAMING
     return [(name, value) for name, value in headers if name not in dropped and (b"_" not in name or name.replace(b"_", b"-") not in dropped)]
+
+
+@cache
+def _dropped(removed: frozenset[bytes]) -> frozenset[bytes]:
+    return HOP_BY_HOP | removed
 
 
 def request_head(method: str, target: str, headers: Headers, host: str, client: str, framing: Sequence[bytes], scheme: str = "http") -> bytes:
@@ -46,16 +54,15 @@ def request_head(method: str, target: str, headers: Headers, host: str, client: 
 
     `scheme`: how it connected. A client that says another one is a proxy that ended TLS.
     """
-    forwarded = end_to_end(headers, OWN | READ)
-    lines = [f"{method} {target} HTTP/1.1".encode("latin-1"), b"host: " + host.encode("latin-1")]
-    lines += [name + b": " + value for name, value in forwarded if not name.replace(b"_", b"-").startswith(KNATIVE_PREFIXES)]
-    lines += [
-        f"x-forwarded-for: {', '.join([*values(headers, b'x-forwarded-for'), client])}".encode("latin-1"),
-        f"x-forwarded-proto: {_first(values(headers, b'x-forwarded-proto')) or scheme}".encode("latin-1"),
-        f"x-forwarded-host: {_first(values(headers, b'x-forwarded-host')) or host}".encode("latin-1"),
-        *framing,
-    ]
-    return b"\r\n".join((*lines, b"", b""))
+    lines = [name + b": " + value for name, value in end_to_end(headers, OWN_OR_READ) if not name.startswith(KNATIVE_PREFIXES)]
+    forwarded = [(name, value) for name, value in headers if name in FORWARDED]
+    first = (
+        f"{method} {target} HTTP/1.1\r\nhost: {host}\r\n"
+        f"x-forwarded-for: {', '.join([*values(forwarded, b'x-forwarded-for'), client])}\r\n"
+        f"x-forwarded-proto: {_first(values(forwarded, b'x-forwarded-proto')) or scheme}\r\n"
+        f"x-forwarded-host: {_first(values(forwarded, b'x-forwarded-host')) or host}"
+    )
+    return b"\r\n".join((first.encode("latin-1"), *lines, *framing, b"", b""))
 
 
 def interim_head(status: int, reason: bytes, headers: Headers) -> bytes:

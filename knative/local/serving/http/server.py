@@ -117,6 +117,8 @@ class ClientConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def pause(self, paused: bool) -> None:
+        if paused == self._is_paused:
+            return
         self._is_paused, self._read_at = paused, asyncio.get_running_loop().time()
         if self._transport is not None and not self._transport.is_closing() and not self._has_ended:
             (self._transport.pause_reading if paused else self._transport.resume_reading)()

@@ -122,6 +122,9 @@ class BufferingReceiver:
         elif not self.response.done():
             self.response.set_exception(UpstreamError(f"the response is larger than {MAX_BUFFERED_RESPONSE_BYTES} bytes"))
 
+    def flush(self) -> None:
+        """Nothing to do: the response is passed on when it is complete."""
+
     def end(self) -> None:
         if not self.response.done():
             self.response.set_result(Response(self._status, self._headers, b"".join(self._body)))

@@ -1,0 +1,52 @@
+"""The ingress of a checkout alone in a process: one Route, whose only pod is a port of this machine. Run with that checkout on PYTHONPATH.
+
+    python -P tests/bench/ingress_process.py PORT BACKEND_PORT HOST
+
+It is the ingress that `./taskw up` starts, on the same event loop, without the rest of the one-machine Knative: no autoscaler, collector, API server.
+"""
+
+import asyncio
+import signal
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import uvloop
+
+from knative.local.serving.http.upstreams import Upstreams
+from knative.local.serving.ingress import Ingress
+from knative.local.serving.pods.network import PodNetworks
+from knative.local.serving.routing import RouteEntry
+
+
+class OneRoute:
+    """What the ingress needs of `Routing`."""
+
+    def __init__(self, host: str, port: int) -> None:
+        pod = SimpleNamespace(port=port)
+
+        async def acquire(timeout_seconds: float) -> Any:
+            return pod
+
+        scaler = SimpleNamespace(name="bench-00001", timeout_seconds=60.0, ready_pods=1, failure=None, acquire=acquire, release=lambda pod: None)
+        route = RouteEntry("app-bench", "bench", "uid", host, ())
+        found = (route, None)
+        self.table = SimpleNamespace(by_host=lambda name: found if name == host else None)
+        self.scaler = lambda route, target: scaler
+
+    def record_request(self, *measured: object) -> None:
+        """Nothing is metered."""
+
+
+async def main() -> None:
+    port, backend, host = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    ingress = Ingress(OneRoute(host, backend), Upstreams(PodNetworks().connect), port)  # type: ignore[arg-type]
+    await ingress.start()
+    await stop.wait()
+    await ingress.stop()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
