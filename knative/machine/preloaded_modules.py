@@ -12,3 +12,5 @@ PRELOADED_MODULES = (
 )  # fmt: skip
 TELEMETRY_MODULES = ("functions.runtime.config.open_telemetry",)
 """Where traces are exported, too. It starts no thread before a process opens its tracer."""
+REHEARSAL = "functions.runtime.serving.rehearsal"
+"""What forks do that wait for their function (CAPSULE_REHEARSAL)."""

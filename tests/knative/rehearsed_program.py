@@ -1,0 +1,15 @@
+"""Prints what a fork of a zygote finds."""
+
+import json
+import os
+import sys
+
+if __name__ == "__main__":
+    found = {
+        "pid": os.getpid(),
+        "rehearsed_in": getattr(sys, "rehearsed_in", None),
+        "environment": dict(os.environ),
+        "argv": sys.argv[1:],
+        "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")),
+    }
+    print(json.dumps(found), flush=True)
