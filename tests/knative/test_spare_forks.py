@@ -16,7 +16,7 @@ import pytest
 
 from knative.local.processes.launcher import launch_spec, memory_file
 from knative.local.processes.process import Command
-from knative.local.processes.spare_forks import MAX_FAILURES, SPARES
+from knative.local.processes.spare_forks import MAX_FAILURES, SPARES, SPARES_AT_REST
 from tests.knative.machine import until
 from tests.knative.rehearsal import FAILING
 
@@ -79,7 +79,7 @@ def zygote(tmp_path: Path) -> Iterator[Zygote]:
 
 
 def test_a_request_goes_to_a_child_that_has_rehearsed(zygote: Zygote) -> None:
-    until(lambda: len(zygote.rehearsed()) == SPARES)
+    until(lambda: len(zygote.rehearsed()) == SPARES_AT_REST)
     spares = zygote.children()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         pid, found, status = zygote.run("first", listen=(listening.fileno(),))
@@ -90,18 +90,18 @@ def test_a_request_goes_to_a_child_that_has_rehearsed(zygote: Zygote) -> None:
     assert found["environment"]["LISTEN_PID"] == str(pid)
     assert found["descriptors"] == [0, 1, 2, 3], "nothing of the zygote, its channel and its other children"
     until(lambda: len(zygote.rehearsed()) == SPARES)
-    assert pid not in zygote.children()
+    assert pid not in zygote.children(), "more are likely to follow"
 
 
 def test_a_request_that_finds_no_spare_is_forked(zygote: Zygote) -> None:
-    until(lambda: len(zygote.rehearsed()) == SPARES)
-    runs = [zygote.run() for _ in range(SPARES + 1)]
-    assert [found["rehearsed_in"] for _, found, _ in runs] == [pid for pid, _, _ in runs[:SPARES]] + [None]
+    until(lambda: len(zygote.rehearsed()) == SPARES_AT_REST)
+    runs = [zygote.run() for _ in range(SPARES_AT_REST + 1)]
+    assert [found["rehearsed_in"] for _, found, _ in runs] == [pid for pid, _, _ in runs[:SPARES_AT_REST]] + [None]
     assert runs[-1][1]["descriptors"] == [0, 1, 2] and runs[-1][2] == 0
 
 
 def test_a_spare_that_was_killed_is_not_given_a_request(zygote: Zygote) -> None:
-    until(lambda: len(zygote.rehearsed()) == SPARES)
+    until(lambda: len(zygote.rehearsed()) == SPARES_AT_REST)
     for pid in zygote.children():
         os.kill(pid, signal.SIGKILL)
     assert zygote.run()[1]["rehearsed_in"] is None
@@ -109,7 +109,7 @@ def test_a_spare_that_was_killed_is_not_given_a_request(zygote: Zygote) -> None:
 
 
 def test_spares_end_with_the_zygote(zygote: Zygote) -> None:
-    until(lambda: len(zygote.rehearsed()) == SPARES)
+    until(lambda: len(zygote.rehearsed()) == SPARES_AT_REST)
     spares = [psutil.Process(pid) for pid in zygote.children()]
     os.kill(zygote.process.pid, signal.SIGTERM)
     zygote.process.wait(20)
@@ -131,3 +131,30 @@ def test_without_a_rehearsal_there_are_none(tmp_path: Path) -> None:
     assert zygote.run()[1]["rehearsed_in"] is None and not zygote.children()
     zygote.channel.close()
     assert zygote.process.wait(20) == 0
+
+
+AT_REST = """
+import os, select
+from knative.local.processes import spare_forks
+
+def spares():
+    with open("/proc/self/task/%d/children" % os.getpid()) as children:
+        return len(children.read().split())
+
+spare_forks.REST_SECONDS = 0.0
+poll = select.poll()
+forks = spare_forks.SpareForks("tests.knative.rehearsal", poll)
+counts = []
+assert forks.hand_over(b"a request", []) is None
+for _ in range(5):
+    if (channel := forks.adjust()) is not None:
+        forks.wait(channel)
+    counts.append((spares(), forks.timeout_ms))
+print(counts)
+"""
+
+
+def test_at_rest_there_are_fewer() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_REST], capture_output=True, text=True, cwd=PROJECT, timeout=60, check=False)
+    assert done.stderr == ""
+    assert done.stdout.strip() == "[(1, 1000), (2, 0.0), (1, None), (1, None), (1, None)]"

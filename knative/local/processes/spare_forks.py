@@ -11,11 +11,15 @@ zygote does.
 import importlib
 import os
 import select
+import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 
-SPARES = 2
+SPARES_AT_REST, SPARES = 1, 2
+"""Each takes 12 MB. After a request more are likely to come, so for REST_SECONDS there are more."""
+REST_SECONDS = 120.0
 QUIET_MS = 1000
 """A spare is forked when nothing has happened for so long: those that were taken are needed first, and use the processor."""
 MAX_FAILURES = 3
@@ -38,20 +42,40 @@ class SpareForks:
         self._rehearsal, self._poll = rehearsal, poll
         self._spares: list[Spare] = []
         self._failures = 0
+        self._rests_at = 0.0
+        """On the monotonic clock; 0: it rests."""
 
     @property
-    def timeout_ms(self) -> int | None:
-        """How long the zygote may wait before it calls `fork`; None: as long as it likes."""
-        is_complete = not self._rehearsal or len(self._spares) >= SPARES or self._failures >= MAX_FAILURES
-        return None if is_complete else QUIET_MS
+    def _is_missing(self) -> bool:
+        wanted = SPARES if self._rests_at else SPARES_AT_REST
+        return bool(self._rehearsal) and len(self._spares) < wanted and self._failures < MAX_FAILURES
+
+    @property
+    def timeout_ms(self) -> float | None:
+        """How long the zygote may wait before it calls `adjust`; None: as long as it likes."""
+        if self._is_missing:
+            return QUIET_MS
+        return max(self._rests_at - time.monotonic(), 0.0) * 1000 if self._rests_at else None
 
     @property
     def descriptors(self) -> list[int]:
         """What every other fork closes."""
         return [each for spare in self._spares for each in (spare.pidfd, spare.channel.fileno())]
 
-    def fork(self) -> socket.socket | None:
-        """Fork a spare. Returns its end of the socket in the child, None in the zygote."""
+    def adjust(self) -> socket.socket | None:
+        """Fork a spare if one is missing, or end those that are too many at rest. Returns its end of the socket in the child, None in the zygote."""
+        if self._is_missing:
+            return self._fork()
+        if self._rests_at <= time.monotonic():
+            self._rests_at = 0.0
+            for spare in self._spares[SPARES_AT_REST:]:
+                self._remove(spare)
+                spare.channel.close()
+                os.kill(spare.pid, signal.SIGKILL)
+                self._end(spare)
+        return None
+
+    def _fork(self) -> socket.socket | None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
@@ -66,9 +90,9 @@ class SpareForks:
 
     def hand_over(self, message: bytes, descriptors: list[int]) -> tuple[int, int] | None:
         """Give a request to a spare that has rehearsed. Returns its (pid, pidfd), which the poll follows; None: there is none."""
+        self._rests_at = time.monotonic() + REST_SECONDS
         for spare in [each for each in self._spares if each.is_ready]:
-            self._spares.remove(spare)
-            self._poll.unregister(spare.channel.fileno())
+            self._remove(spare)
             try:
                 socket.send_fds(spare.channel, [message], descriptors)
             except OSError:  # it has just been killed
@@ -86,8 +110,7 @@ class SpareForks:
                 spare.is_ready, self._failures = True, 0
                 return True
             if descriptor in (spare.pidfd, spare.channel.fileno()):
-                self._spares.remove(spare)
-                self._poll.unregister(spare.channel.fileno())
+                self._remove(spare)
                 spare.channel.close()
                 self._end(spare)
                 self._failures += 1
@@ -95,6 +118,10 @@ class SpareForks:
                     print(f"zygote: {MAX_FAILURES} spare children ended by themselves; no more are forked", file=sys.stderr, flush=True)
                 return True
         return False
+
+    def _remove(self, spare: Spare) -> None:
+        self._spares.remove(spare)
+        self._poll.unregister(spare.channel.fileno())
 
     def _end(self, spare: Spare) -> None:
         self._poll.unregister(spare.pidfd)
@@ -104,8 +131,11 @@ class SpareForks:
     def wait(self, channel: socket.socket) -> list[int]:
         """In a spare: rehearse, then return the descriptors of its request. Exits if the zygote ends before."""
         importlib.import_module(self._rehearsal).rehearse()
-        channel.send(b"r")
-        message, descriptors, _, _ = socket.recv_fds(channel, 4096, MAX_DESCRIPTORS)
+        try:
+            channel.send(b"r")
+            message, descriptors, _, _ = socket.recv_fds(channel, 4096, MAX_DESCRIPTORS)
+        except (BrokenPipeError, ConnectionResetError):  # the zygote has ended, before it has read that byte
+            os._exit(0)
         channel.close()
         if not message:
             os._exit(0)

@@ -67,7 +67,7 @@ def serve(channel: socket.socket, rehearsal: str = "") -> None:
         readable = poll.poll(spares.timeout_ms)
         if not readable:
             inner = [*children, *spares.descriptors]
-            if (spare_channel := spares.fork()) is not None:
+            if (spare_channel := spares.adjust()) is not None:
                 _leave_zygote(channel, inner)
                 raise Child(_prepare_child(spares.wait(spare_channel)))
         for descriptor, _ in readable:
