@@ -8,7 +8,6 @@ wake others. A visitor without a cookie is not signed in and gets another page, 
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.node import PLATFORM_NAMESPACES
@@ -26,7 +25,7 @@ def callees(scaler: Scaler, exchange: Exchange) -> Sequence[str]:
         return ()
     if exchange.method != "GET" or exchange.header(b"cookie") is None:
         return ()
-    by_path: dict[str, Any] = json.loads(declared)
+    by_path: dict[str, Sequence[str]] = json.loads(declared)
     return by_path.get(exchange.target.partition("?")[0], ())
 
 

@@ -60,7 +60,9 @@ class Revisions:
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
-        self._publication: asyncio.TimerHandle | None = None
+        self._publication: asyncio.Handle | None = None
+        self._publication_due = 0.0
+        """On the event loop's clock."""
         self._stopping: set[asyncio.Task[None]] = set()
         self._former: list[Key] = []
         """Revisions that had pods when the previous process stopped."""
@@ -237,10 +239,10 @@ class Revisions:
         loop = asyncio.get_running_loop()
         is_starting = scaler.has_been_ready and scaler.waiting > 0 and scaler.failure is None
         due = loop.time() + (START_PUBLICATION_SECONDS if is_starting else 0.0)
-        if self._publication is None or due < self._publication.when():
+        if self._publication is None or due < self._publication_due:
             if self._publication is not None:
                 self._publication.cancel()
-            self._publication = loop.call_at(due, self._publish_dirty)
+            self._publication, self._publication_due = loop.call_at(due, self._publish_dirty), due
         self._dirty.add(scaler)
         if self._scalers.get((scaler.namespace, scaler.name)) is scaler:
             self._active.add(scaler)
