@@ -86,6 +86,7 @@ def test_a_request_goes_to_a_child_that_has_rehearsed(zygote: Zygote) -> None:
     assert pid in spares and status == 0
     assert found["pid"] == found["rehearsed_in"] == pid
     assert found["argv"] == ["first"]
+    assert found["has_kept"], "what a library opened in the rehearsal is still where it was"
     assert {name for name in found["environment"] if name != "LC_CTYPE"} == {"ONLY", "LISTEN_FDS", "LISTEN_PID"}
     assert found["environment"]["LISTEN_PID"] == str(pid)
     assert found["descriptors"] == [0, 1, 2, 3], "nothing of the zygote, its channel and its other children"
@@ -102,8 +103,9 @@ def test_a_request_that_finds_no_spare_is_forked(zygote: Zygote) -> None:
 
 def test_a_spare_that_was_killed_is_not_given_a_request(zygote: Zygote) -> None:
     until(lambda: len(zygote.rehearsed()) == SPARES_AT_REST)
-    for pid in zygote.children():
-        os.kill(pid, signal.SIGKILL)
+    for each in [psutil.Process(pid) for pid in zygote.children()]:
+        each.kill()
+        until(lambda each=each: not each.is_running() or each.status() == psutil.STATUS_ZOMBIE)
     assert zygote.run()[1]["rehearsed_in"] is None
     until(lambda: len(zygote.rehearsed()) == SPARES)
 
@@ -146,7 +148,7 @@ poll = select.poll()
 forks = spare_forks.SpareForks("tests.knative.rehearsal", poll)
 counts = []
 assert forks.hand_over(b"a request", []) is None
-for _ in range(5):
+for _ in range(spare_forks.SPARES + 2):
     if (channel := forks.adjust()) is not None:
         forks.wait(channel)
     counts.append((spares(), forks.timeout_ms))
@@ -157,4 +159,4 @@ print(counts)
 def test_at_rest_there_are_fewer() -> None:
     done = subprocess.run([sys.executable, "-c", AT_REST], capture_output=True, text=True, cwd=PROJECT, timeout=60, check=False)
     assert done.stderr == ""
-    assert done.stdout.strip() == "[(1, 1000), (2, 0.0), (1, None), (1, None), (1, None)]"
+    assert done.stdout.strip() == str([*((count, 1000) for count in range(1, SPARES)), (SPARES, 0.0), (1, None), (1, None)])

@@ -15,16 +15,19 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-SPARES_AT_REST, SPARES = 1, 2
-"""Each takes 12 MB. After a request more are likely to come, so for REST_SECONDS there are more."""
+SPARES_AT_REST, SPARES = 1, 4
+"""Each takes 12 MB. After a request more are likely to come, so for REST_SECONDS there are more: a command with its event starts seven functions."""
 REST_SECONDS = 120.0
 QUIET_MS = 1000
 """A spare is forked when nothing has happened for so long: those that were taken are needed first, and use the processor."""
 MAX_FAILURES = 3
 """Spares in a row that ended by themselves; then every fork is made when it is needed."""
 MAX_DESCRIPTORS = 16
+LISTENING_DESCRIPTORS = range(3, 11)
+"""Numbers of the listening sockets that a child inherits (sd_listen_fds(3))."""
 
 
 @dataclass(slots=True)
@@ -47,8 +50,8 @@ class SpareForks:
 
     @property
     def _is_missing(self) -> bool:
-        wanted = SPARES if self._rests_at else SPARES_AT_REST
-        return bool(self._rehearsal) and len(self._spares) < wanted and self._failures < MAX_FAILURES
+        count = SPARES if self._rests_at else SPARES_AT_REST
+        return bool(self._rehearsal) and len(self._spares) < count and self._failures < MAX_FAILURES
 
     @property
     def timeout_ms(self) -> float | None:
@@ -130,6 +133,7 @@ class SpareForks:
 
     def wait(self, channel: socket.socket) -> list[int]:
         """In a spare: rehearse, then return the descriptors of its request. Exits if the zygote ends before."""
+        reserved = _reserve(LISTENING_DESCRIPTORS)
         importlib.import_module(self._rehearsal).rehearse()
         try:
             channel.send(b"r")
@@ -139,4 +143,21 @@ class SpareForks:
         channel.close()
         if not message:
             os._exit(0)
+        for each in reserved:
+            os.close(each)
         return descriptors
+
+
+def _reserve(numbers: Iterable[int]) -> list[int]:
+    """Take those of these descriptors that are free, and return them.
+
+    Libraries keep what they open at their first use: libuv a pipe that is its lock. A listening socket in its place would be the end of it.
+    """
+    null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    reserved = [number for number in numbers if number != null and not os.path.lexists(f"/proc/self/fd/{number}")]
+    for each in reserved:
+        os.dup2(null, each, inheritable=False)
+    if null in numbers:
+        return [*reserved, null]
+    os.close(null)
+    return reserved

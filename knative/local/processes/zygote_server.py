@@ -25,11 +25,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from knative.local.processes.spare_forks import SpareForks
+from knative.local.processes.spare_forks import LISTENING_DESCRIPTORS, SpareForks
 from knative.local.sandbox.launch_kernel import kernel
 
 CHANNEL = 3
-MAX_LISTENING_SOCKETS = 8
 
 
 class Child(Exception):
@@ -72,7 +71,7 @@ def serve(channel: socket.socket, rehearsal: str = "") -> None:
                 raise Child(_prepare_child(spares.wait(spare_channel)))
         for descriptor, _ in readable:
             if descriptor == channel.fileno():
-                message, descriptors, _, _ = socket.recv_fds(channel, 4096, MAX_LISTENING_SOCKETS + 3)
+                message, descriptors, _, _ = socket.recv_fds(channel, 4096, len(LISTENING_DESCRIPTORS) + 3)
                 if not message:
                     return
                 pid, pidfd = spares.hand_over(message, descriptors) or _fork(channel, [*children, *spares.descriptors], descriptors, poll)
