@@ -10,15 +10,21 @@ second role, to which it binds itself in each application's namespace. Admission
 allow elsewhere (to bind itself in the platform's namespace).
 """
 
+import json
+
 from functions.describe.admission_policies import APPLICATION, application_policies
 from functions.describe.grants import Grants
 from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, service
+from functions.edge.dashboard.pages import PAGES
+from functions.runtime.config.registry import find
 
 GATEWAY_PORT, TERMINAL_PORT = "3000", "7082"
 WATCHER = "capsule-deployments"
 MANAGED = "capsule.dev/managed"
 ATTACH_ROLE = "edge-attach"
 """The role by which `edge.terminal` attaches to pods in the namespace of an application."""
+WAKES = "local.capsule.dev/wakes"
+"""Annotation: path → the Services that a visit of it calls. One machine starts them together with a dashboard that is at zero."""
 RBAC = "rbac.authorization.k8s.io"
 FUNCTIONS_ROLE = "deploy-functions"
 """The role by which deploy lists where the platform's functions run."""
@@ -57,6 +63,7 @@ def edge_manifests() -> list[Manifest]:
         public=True,
         collected=True,
         probe="/readyz",
+        annotations={WAKES: json.dumps({page.path: [find(name).resource_name for name in page.calls] for page in PAGES if page.calls})},
     )
     dead_letters = Workload(
         name="dead-letters",

@@ -76,6 +76,9 @@ class Settings:
     preload_modules: tuple[str, ...] = ()
     """Modules that the zygote imports before its first fork (CAPSULE_PRELOAD_MODULES, separated by commas). Unknown
     modules are skipped."""
+    rehearsal: str = ""
+    """A module with a function `rehearse`, which children of the zygote call before they are needed (CAPSULE_REHEARSAL); empty: no
+    child is forked before."""
 
     listening_sockets: Mapping[int, int] = field(default_factory=dict)
     """Inherited from the previous process: port → descriptor (CAPSULE_LISTENING_SOCKETS)."""
@@ -132,5 +135,6 @@ class Settings:
             allows_dockerfiles=variables.DOCKERFILE_BUILDS.read(environment),
             health_check_keys=mounted.following(HEALTH_CHECK_KEY),
             preload_modules=variables.PRELOAD_MODULES.read(environment),
+            rehearsal=variables.REHEARSAL.read(environment),
             listening_sockets=variables.LISTENING_SOCKETS.read(environment),
         )

@@ -67,6 +67,12 @@ PRELOAD_MODULES = Setting(
     forms.items("names of modules separated by commas"),
     "Modules that are imported before functions are forked. Unknown ones are skipped.",
 )
+REHEARSAL = Setting(
+    "CAPSULE_REHEARSAL",
+    forms.text("the name of a module"),
+    "A module whose function `rehearse` runs in forks that wait for their function. Empty: each is forked when it is needed.",
+    default="",
+)
 LISTENING_SOCKETS = Setting(
     "CAPSULE_LISTENING_SOCKETS",
     forms.Form("ports and descriptors as in 7080=5,3000=6", listening_sockets.parse),
@@ -95,6 +101,6 @@ SECTIONS = (
         "Set by Capsule for the one-machine Knative and its pods",
         READER,
         "`./taskw up` and the one-machine Knative set them. Do not set them yourself.",
-        (SHARED_FOLDERS, READABLE_FOLDERS, PRELOAD_MODULES, LISTENING_SOCKETS, DISPATCHER_STOP, STARTED_FOR, STARTED_AS),
+        (SHARED_FOLDERS, READABLE_FOLDERS, PRELOAD_MODULES, REHEARSAL, LISTENING_SOCKETS, DISPATCHER_STOP, STARTED_FOR, STARTED_AS),
     ),
 )

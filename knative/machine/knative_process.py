@@ -11,13 +11,13 @@ from pathlib import Path
 import psutil
 
 from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
-from knative.local import listening_sockets
+from knative.local import listening_sockets, variables
 from knative.local.own_hosts import OwnHosts
 from knative.local.settings import HELD_FRONT, Https
 from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
 from knative.machine import https, keys, knative_credentials, leftovers, processes, tls
 from knative.machine.home import PROJECT, Home
-from knative.machine.preloaded_modules import PRELOADED_MODULES, TELEMETRY_MODULES
+from knative.machine.preloaded_modules import PRELOADED_MODULES, REHEARSAL, TELEMETRY_MODULES
 from knative.machine.problems import Problem
 
 KNATIVE = "knative"
@@ -115,7 +115,7 @@ def _launch(home: Home, sockets: Mapping[int, socket.socket], turn: socket.socke
     """`turn`: closed at the other end when it may start; None: it may start at once."""
     folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
     modules = (*PRELOADED_MODULES, *(TELEMETRY_MODULES if home.environment.get(OTLP_ENDPOINT.name) else ()))
-    preloaded = {PRELOAD_MODULES.name: ",".join(modules)}
+    preloaded = {PRELOAD_MODULES.name: ",".join(modules), variables.REHEARSAL.name: REHEARSAL}
     knative_credentials.write_credentials(home)
     inherited = {name: value for name, value in home.child_environment().items() if name not in keys.knative_settings(home)}
     environment = {**inherited, ROOT.name: str(knative_credentials.root(home)), **folders, **preloaded}

@@ -8,7 +8,10 @@ PRELOADED_MODULES = (
     "httptools", "orjson", "pydantic", "starlette.requests", "uvicorn", "uvicorn.protocols.http.httptools_impl",
     "uvicorn.lifespan.on", "uvloop", "pika.adapters.asyncio_connection", "psycopg", "psycopg_pool", "jwt", "uuid_utils",
     "email_validator", "cryptography.hazmat.primitives.asymmetric.ed25519", "functions_framework.aio", "functions.runtime.serving.main",
-    "functions.runtime.serving.serve", "functions.runtime.serving.preload",
+    "functions.runtime.serving.serve", "functions.runtime.serving.preload", "functions.edge.gateway", "functions.edge.dashboard",
+    "functions.edge.terminal",
 )  # fmt: skip
 TELEMETRY_MODULES = ("functions.runtime.config.open_telemetry",)
 """Where traces are exported, too. It starts no thread before a process opens its tracer."""
+REHEARSAL = "functions.runtime.serving.rehearsal"
+"""What forks do that wait for their function (CAPSULE_REHEARSAL)."""

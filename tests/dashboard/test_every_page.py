@@ -2,6 +2,7 @@
 
 import re
 
+from functions.edge.dashboard.pages import PAGES
 from tests.dashboard.browser import Browser
 from tests.dashboard.furnished_site import FurnishedSite
 
@@ -31,3 +32,16 @@ async def test_every_page_opens_in_two_waves_and_is_closed_to_strangers() -> Non
         if not path.startswith(OF_EVERYBODY) or path.startswith("/teams/"):
             assert seen.status_code in (403, 404), name
         assert not [secret for secret in secrets if secret in seen.text.replace(f'value="{path}"', "")], name
+
+
+async def test_pages_call_first_what_they_declare() -> None:
+    """One machine starts these functions together with the dashboard: one that is missing is a second cold start, one too many is for nothing."""
+    site = FurnishedSite()
+    await site.furnish()
+    declared = {page.path: page.calls for page in PAGES if page.calls}
+    assert "/" in declared
+    for path, calls in declared.items():
+        site.ada.requester.sent.clear()
+        assert (await site.ada.open(path)).status_code == 200
+        assert sorted(site.ada.requester.sent[: len(calls)]) == sorted(calls)
+        assert site.ada.requester.sent[len(calls)] not in calls, "the first wave has no other call"

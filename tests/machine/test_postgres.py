@@ -1,5 +1,7 @@
 """Databases and roles: privileges within a context, and no access to another context's database."""
 
+from urllib.parse import urlsplit
+
 import psycopg
 import pytest
 
@@ -33,3 +35,16 @@ def test_no_role_connects_to_another_contexts_database(postgres: Databases, cont
         for name in names:
             with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
                 psycopg.connect(url.rsplit("/", 1)[0] + "/" + name).close()
+
+
+def test_passwords_of_192_random_bits_are_stored_without_stretching(postgres: Databases) -> None:
+    """Each login of a function derives its key anew: 4,096 iterations take milliseconds of every cold start."""
+    url = postgres.database("auth").functions_url
+    with postgres.server.superuser() as connection:
+        stored = connection.execute("SELECT rolpassword FROM pg_authid WHERE rolname ~ '_(owner|functions|reader)$' AND rolcanlogin").fetchall()
+    assert len(stored) >= len(CONTEXTS) and all(verifier.startswith("SCRAM-SHA-256$1:") for (verifier,) in stored)
+    parts = urlsplit(url)
+    assert parts.password is not None and len(parts.password) == 48
+    psycopg.connect(url).close()
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(url.replace(parts.password, parts.password[::-1])).close()

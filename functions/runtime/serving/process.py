@@ -112,15 +112,20 @@ class Process:
             self._edge = await module.open_edge(self._settings, self._clock)
             return
         self._tracer = open_tracer(self._settings, _service_of(self._names), f"{gethostname()}-{os.getpid()}")
-        self._bus = Bus(self._settings.following(variables.AMQP_URL), name=",".join(self._names))
-        self._execution_metrics = ExecutionMetrics(self._bus)
-        self._compose(self._bus, ExecutionLog(self._execution_metrics))
+        self.compose()
+        assert self._bus is not None
         self._bus.open()
         for context in self._contexts.values():
             kinds = {each.declaration.kind for each in self._functions.values() if each.declaration.context == context.name}
             self._in_background(context.database.prepare(read_only=kinds == {Kind.QUERY}))
             self._in_background(_sweep(context, delay_seconds=FIRST_SWEEP_SECONDS))
             context.outbox_publisher.sweep_soon()  # what a process left that was killed just now is too young for the first sweep
+
+    def compose(self) -> None:
+        """Compose the functions, without a connection. Raises as `start`."""
+        self._bus = Bus(self._settings.following(variables.AMQP_URL), name=",".join(self._names))
+        self._execution_metrics = ExecutionMetrics(self._bus)
+        self._compose(self._bus, ExecutionLog(self._execution_metrics))
 
     def _compose(self, bus: Bus, execution_log: ExecutionLog) -> None:
         if DEAD_LETTER_ROUTER in self._names:

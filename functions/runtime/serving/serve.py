@@ -88,6 +88,15 @@ async def serve() -> int:
         logging.getLogger("capsule").error("%s", error)
         return 1
     app = application(process)
+    server = server_of(app, process)
+    server.consumer = _start_consumer(app, process)
+    await server.serve(sockets=[listening_socket()])
+    await process.stop()
+    return 0
+
+
+def server_of(app: ASGIApp, process: Process) -> Server:
+    """Return the HTTP server of a process."""
     config = uvicorn.Config(
         with_websockets(app, process) if process.has_websockets else app,
         http=LimitedHttpProtocol,
@@ -102,10 +111,7 @@ async def serve() -> int:
     )
     server = Server(config)
     server.process = process
-    server.consumer = _start_consumer(app, process)
-    await server.serve(sockets=[listening_socket()])
-    await process.stop()
-    return 0
+    return server
 
 
 def application(process: Process) -> ASGIApp:

@@ -36,15 +36,16 @@ def can_fork(command: Command) -> bool:
 class Zygote:
     """Forks the platform's own programs from one preloaded process.
 
-    `preload_modules`: what that process imports before its first fork.
+    `preload_modules`: what that process imports before its first fork. `rehearsal`: the module of its spare children
+    (`spare_forks`); empty: it has none.
     """
 
-    def __init__(self, log_file: Path, launcher: Launcher, project: Path, preload_modules: Sequence[str] = ()) -> None:
+    def __init__(self, log_file: Path, launcher: Launcher, project: Path, preload_modules: Sequence[str] = (), rehearsal: str = "") -> None:
         """`project`: the folder of the platform's Python packages."""
         self._log_file = log_file
         self._launcher = launcher
         self._project = str(project)
-        self._preload_modules = preload_modules
+        self._preload_modules, self._rehearsal = preload_modules, rehearsal
         self.view: Sandbox | None = None
         """The view of the file system that the zygote and its children have; None: that of the user who runs them."""
         self._channel: socket.socket | None = None
@@ -96,7 +97,7 @@ class Zygote:
         output = os.open(self._log_file, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
         marks = {name: value for name, value in os.environ.items() if name in MARKS}
         env = {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": self._project, "PYTHONUNBUFFERED": "1", **marks}
-        argv = (sys.executable, "-m", "knative.local.processes.zygote_server", *self._preload_modules)
+        argv = (sys.executable, "-m", "knative.local.processes.zygote_server", self._rehearsal, *self._preload_modules)
         try:
             command = Command(argv, env, self._project, sandbox=self.view, listen=(theirs.fileno(),))
             self._process = await self._launcher.start(command, output, output)

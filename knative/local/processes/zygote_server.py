@@ -1,9 +1,9 @@
-"""The zygote: `python -m knative.local.processes.zygote_server MODULE…`, its socket on descriptor 3.
+"""The zygote: `python -m knative.local.processes.zygote_server REHEARSAL MODULE…`, its socket on descriptor 3.
 
 A fresh interpreter needs half a second to import what a function runs on; a fork of a process that has imported it
 needs milliseconds and shares its memory. This process imports the modules, freezes the garbage collector (else its
 generations would be written to, and so copied, in every child), and waits: no thread, no event loop, no connection, no
-secret, an empty environment.
+secret, an empty environment. With a REHEARSAL (else it is empty) a few children are forked before they are needed (`spare_forks`).
 
 Protocol, one JSON datagram each: `{"request": N}` with descriptors (launch specification, stdout, stderr, listening
 sockets) is answered by `{"request": N, "pid": P}` and later by `{"pid": P, "status": S}`. When the platform closes its
@@ -25,10 +25,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from knative.local.processes.spare_forks import LISTENING_DESCRIPTORS, SpareForks
 from knative.local.sandbox.launch_kernel import kernel
 
 CHANNEL = 3
-MAX_LISTENING_SOCKETS = 8
 
 
 class Child(Exception):
@@ -55,45 +55,65 @@ def preload(modules: Iterable[str]) -> None:
     gc.freeze()
 
 
-def serve(channel: socket.socket) -> None:
+def serve(channel: socket.socket, rehearsal: str = "") -> None:
     """Fork for each request and report exits, until the other end is closed. In a child it raises Child."""
     poll = select.poll()
     poll.register(channel, select.POLLIN)
     children: dict[int, int] = {}
     """pidfd → pid"""
+    spares = SpareForks(rehearsal, poll)
     while True:
-        for descriptor, _ in poll.poll():
+        readable = poll.poll(spares.timeout_ms)
+        if not readable:
+            inner = [*children, *spares.descriptors]
+            if (spare_channel := spares.adjust()) is not None:
+                _leave_zygote(channel, inner)
+                raise Child(_prepare_child(spares.wait(spare_channel)))
+        for descriptor, _ in readable:
             if descriptor == channel.fileno():
-                message, descriptors, _, _ = socket.recv_fds(channel, 4096, MAX_LISTENING_SOCKETS + 3)
+                message, descriptors, _, _ = socket.recv_fds(channel, 4096, len(LISTENING_DESCRIPTORS) + 3)
                 if not message:
                     return
-                pid = os.fork()
-                if pid == 0:
-                    gc.freeze()
-                    raise Child(_prepare_child(channel, [*children], descriptors))
+                pid, pidfd = spares.hand_over(message, descriptors) or _fork(channel, [*children, *spares.descriptors], descriptors, poll)
                 for each in descriptors:
                     os.close(each)
-                pidfd = os.pidfd_open(pid)
                 children[pidfd] = pid
-                poll.register(pidfd, select.POLLIN)
                 channel.send(json.dumps({"request": json.loads(message)["request"], "pid": pid}).encode())
-            else:
+            elif descriptor in children:
+                pid, status = os.waitpid(children[descriptor], os.WNOHANG)
+                if not pid:  # the descriptor of a spare that ended had this number until now
+                    continue
+                del children[descriptor]
                 poll.unregister(descriptor)
                 os.close(descriptor)
-                pid, status = os.waitpid(children.pop(descriptor), 0)
                 channel.send(json.dumps({"pid": pid, "status": os.waitstatus_to_exitcode(status)}).encode())
+            else:
+                spares.on_readable(descriptor)
 
 
-def _prepare_child(channel: socket.socket, pidfds: list[int], descriptors: list[int]) -> dict[str, Any]:
-    """In the child: close what belongs to the zygote and place the pod's descriptors: 1, 2, then listening sockets from 3 on.
+def _fork(channel: socket.socket, inner: list[int], descriptors: list[int], poll: select.poll) -> tuple[int, int]:
+    """Return the (pid, pidfd) of a child, which the poll follows. In the child it raises Child."""
+    pid = os.fork()
+    if pid == 0:
+        _leave_zygote(channel, inner)
+        raise Child(_prepare_child(descriptors))
+    pidfd = os.pidfd_open(pid)
+    poll.register(pidfd, select.POLLIN)
+    return pid, pidfd
 
-    Returns its spec.
-    """
+
+def _leave_zygote(channel: socket.socket, inner: list[int]) -> None:
+    """In a child: close what belongs to the zygote. `inner`: its descriptors of other children."""
+    gc.freeze()
     os.setsid()
-    os.umask(0o077)  # the zygote's own is 022: other users read what Python compiles
     channel.close()
-    for each in pidfds:
+    for each in inner:
         os.close(each)
+
+
+def _prepare_child(descriptors: list[int]) -> dict[str, Any]:
+    """In the child: place the pod's descriptors: 1, 2, then listening sockets from 3 on. Returns its spec."""
+    os.umask(0o077)  # the zygote's own is 022: other users read what Python compiles
     with os.fdopen(descriptors[0], "rb") as file:
         spec: dict[str, Any] = marshal.loads(file.read())
     descriptors = descriptors[1:]
@@ -144,10 +164,11 @@ def main() -> None:
         signal.signal(each, signal.SIG_IGN)
     channel = socket.socket(fileno=CHANNEL)
     os.set_inheritable(CHANNEL, False)
-    preload(sys.argv[1:])
+    rehearsal, *modules = sys.argv[1:]
+    preload([*modules, *([rehearsal] if rehearsal else [])])
     channel.send(b'{"ready": true}')
     try:
-        serve(channel)
+        serve(channel, rehearsal)
     except Child as child:
         spec = child.spec
     else:

@@ -207,7 +207,7 @@ class Ingress:
             refusal.answer(exchange)
             return
         try:
-            scaler = self._routing.scaler(route, target)
+            scaler = self._routing.scaler_of_request(route, target, exchange)
         except Unavailable as unavailable:
             exchange.respond_error(503, str(unavailable), retry_after_seconds=1)
             return

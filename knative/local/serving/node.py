@@ -96,7 +96,7 @@ class Node:
         self.platform_view: PlatformView | None = None
         """Of the platform's own processes, when root starts them."""
         self.launcher = Launcher()
-        self.zygote = Zygote(settings.home / "log" / "zygote.log", self.launcher, PROJECT, settings.preload_modules)
+        self.zygote = Zygote(settings.home / "log" / "zygote.log", self.launcher, PROJECT, settings.preload_modules, settings.rehearsal)
         self._preloading: asyncio.Task[None] | None = None
         self._tenant_groups: ControlGroups | None = None
         self._platform_groups: ControlGroups | None = None

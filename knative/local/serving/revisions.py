@@ -12,11 +12,12 @@ from knative.local.images import PLATFORM
 from knative.local.listening_sockets import ListeningSockets
 from knative.local.objects import Object, now
 from knative.local.serving import awake_revisions
-from knative.local.serving.conditions import TRUE, Condition, condition_entries, find_condition, summarize
+from knative.local.serving.conditions import condition_entries, find_condition
 from knative.local.serving.metrics import ServingMetrics
 from knative.local.serving.node import PLATFORM_NAMESPACES
 from knative.local.serving.pods.registry import SHUTDOWN_GRACE_SECONDS, Pods
 from knative.local.serving.pods.state import StartFailure
+from knative.local.serving.revision_conditions import conditions_of
 from knative.local.serving.scaler import Scaler
 from knative.local.settings import Settings
 from knative.local.store import NotFound, Store
@@ -26,36 +27,17 @@ log = logging.getLogger(__name__)
 REVISION = "Revision.serving.knative.dev"
 NAMESPACE = "knative-serving"
 TICK_SECONDS = 2.0
+START_PUBLICATION_SECONDS = 0.05
+"""How long the status of a revision that starts a pod for a request may wait, so that it is one with that of the ready pod."""
 TICKS_OF_ALL = 30
 """After so many ticks of those scalers that are not idle, all are looked at. Changes mark a scaler at once, so this is only a safeguard."""
-NO_CONTAINER_REASONS = frozenset({"ProgressDeadlineExceeded", "ImagePullBackOff", "CreateContainerConfigError", "ContainerCreating"})
-"""Reasons that concern ResourcesAvailable, because there is no container that could be unhealthy."""
-NO_TRAFFIC = Condition("False", "NoTraffic", "The target is not receiving traffic.", "Info")
-QUEUED = Condition("Unknown", "Queued", "Requests to the target are being buffered as resources are provisioned.", "Info")
-DEPLOYING = Condition("Unknown", "Deploying")
-
 Key = tuple[str, str]
 
 
-def conditions_of(scaler: Scaler) -> dict[str, Condition]:
-    """Return a revision's conditions, Ready among them."""
-    failure = scaler.failure
-    if scaler.has_failed and failure is not None:
-        failed = Condition("False", failure.reason, failure.message)
-        unknown = Condition("Unknown", failure.reason, failure.message)
-        has_no_container = failure.reason in NO_CONTAINER_REASONS
-        found = {"ResourcesAvailable": failed if has_no_container else unknown, "ContainerHealthy": unknown if has_no_container else failed}
-        active = Condition("False", failure.reason, failure.message, "Info")
-    elif scaler.has_been_ready:
-        is_unhealthy = failure is not None and not scaler.ready_pods
-        healthy = Condition("False", failure.reason, failure.message) if failure is not None and is_unhealthy else TRUE
-        found = {"ResourcesAvailable": TRUE, "ContainerHealthy": healthy}
-        active = Condition("True", severity="Info") if scaler.ready_pods else QUEUED if scaler.pods else NO_TRAFFIC
-    else:
-        waiting = Condition("Unknown", failure.reason, failure.message) if failure is not None else DEPLOYING
-        found = {"ResourcesAvailable": waiting, "ContainerHealthy": waiting}
-        active = Condition("Unknown", waiting.reason, waiting.message, "Info")
-    return found | {"Active": active, "Ready": summarize(found, ("ResourcesAvailable", "ContainerHealthy"))}
+def _service_key(revision: Object) -> Key:
+    """Return the (namespace, name) of the Service of a revision; the name is empty if it has none."""
+    metadata = revision["metadata"]
+    return metadata["namespace"], (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
 
 
 class Revisions:
@@ -71,12 +53,16 @@ class Revisions:
         self._route_targets: dict[Key, set[str]] = {}
         """(namespace, Service) → the revisions its Route leads to. After a restart a Route may be reconciled before
         its revisions."""
-        self._in_namespace: dict[str, set[Key]] = {}
+        self._of_service: dict[Key, set[Key]] = {}
+        """(namespace, Service) → its revisions: a namespace of the platform has hundreds."""
         self._active: set[Scaler] = set()
         """Scalers that may need a tick."""
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
+        self._publication: asyncio.Handle | None = None
+        self._publication_due = 0.0
+        """On the event loop's clock."""
         self._stopping: set[asyncio.Task[None]] = set()
         self._former: list[Key] = []
         """Revisions that had pods when the previous process stopped."""
@@ -87,6 +73,8 @@ class Revisions:
         self._task = asyncio.create_task(self._run(), name="autoscaler")
 
     async def stop(self) -> None:
+        if self._publication is not None:
+            self._publication.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -155,15 +143,15 @@ class Revisions:
             self._route_targets[namespace, service] = names
         else:
             self._route_targets.pop((namespace, service), None)
-        for scaler in [self._scalers[key] for key in self._in_namespace.get(namespace, ())]:
-            labels = scaler.revision["metadata"].get("labels") or {}
-            if scaler.name in names or labels.get("serving.knative.dev/service") == service:
-                is_reachable = scaler.name in names and not is_stopped
-                scaler.is_sole_target = len(names) == 1
-                if (is_reachable, is_stopped) != (scaler.is_reachable, scaler.is_paused):
-                    scaler.is_reachable, scaler.is_paused = is_reachable, is_stopped
-                    scaler.tick()
-                self._active.add(scaler)
+        for key in self._of_service.get((namespace, service), set()) | {(namespace, name) for name in names}:
+            if (scaler := self._scalers.get(key)) is None:
+                continue
+            is_reachable = scaler.name in names and not is_stopped
+            scaler.is_sole_target = len(names) == 1
+            if (is_reachable, is_stopped) != (scaler.is_reachable, scaler.is_paused):
+                scaler.is_reachable, scaler.is_paused = is_reachable, is_stopped
+                scaler.tick()
+            self._active.add(scaler)
         self._awake.set()
 
     # --- reconciling
@@ -184,23 +172,23 @@ class Revisions:
             scaler = None
         if scaler is None:
             scaler = self._scalers[key] = self._create_scaler(object)
-            self._in_namespace.setdefault(key[0], set()).add(key)
             self._pods.node.preload_for(object)
             scaler.tick()
             self._publish(scaler)
+        self._forget_service(key, scaler)
+        self._of_service.setdefault(_service_key(object), set()).add(key)
         scaler.revision = object
         scaler.rescale(self._defaults())
         self._active.add(scaler)
         self._awake.set()
 
     def _create_scaler(self, object: Object) -> Scaler:
-        metadata, condition = object["metadata"], find_condition(object, "Ready")
+        condition = find_condition(object, "Ready")
         retries_forever = self._pods.node.is_trusted(object, object["spec"]["containers"][0]["image"].startswith(PLATFORM))
         scaler = Scaler(self._pods, object, self._defaults(), self._on_scaler_change, self._open_port, retries_forever)
         if not retries_forever and not scaler.has_been_ready and condition is not None and condition.status == "False":
             scaler.failure, scaler.has_failed = StartFailure(condition.reason, condition.message), True  # it failed before a restart, for good
-        service = (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
-        targets = self._route_targets.get((scaler.namespace, service), set())
+        targets = self._route_targets.get(_service_key(object), set())
         scaler.is_reachable, scaler.is_sole_target = scaler.name in targets, len(targets) == 1
         scaler.is_held_back = self._listens(scaler) and not self._has_opened
         return scaler
@@ -211,13 +199,18 @@ class Revisions:
         if key in self._scalers and self._scalers[key].uid == metadata["uid"]:
             scaler = self._scalers.pop(key)
             self._active.discard(scaler)
-            self._in_namespace[key[0]].discard(key)
-            if not self._in_namespace[key[0]]:
-                del self._in_namespace[key[0]]
+            self._forget_service(key, scaler)
             self.metrics.forget(scaler)
             task = asyncio.create_task(scaler.stop(), name=f"stop revision {key[1]}")
             self._stopping.add(task)  # not awaited: an application may take its whole timeout to end, and a new one of its name must not wait
             task.add_done_callback(self._stopping.discard)
+
+    def _forget_service(self, key: Key, scaler: Scaler) -> None:
+        service = _service_key(scaler.revision)
+        revisions = self._of_service.get(service, set())
+        revisions.discard(key)
+        if not revisions:
+            self._of_service.pop(service, None)
 
     def _defaults(self) -> Mapping[str, str]:
         found = self._store.find("ConfigMap", NAMESPACE, "config-autoscaler")
@@ -238,17 +231,25 @@ class Revisions:
     # --- reporting
 
     def _on_scaler_change(self, scaler: Scaler) -> None:
-        """Publish the changes of one iteration of the event loop as one status."""
+        """Publish the changes of one iteration of the event loop as one status.
+
+        While requests wait for a pod the publication waits a moment too: what follows from it would delay the pod's start.
+        """
         self.metrics.observe(scaler)
-        if not self._dirty:
-            asyncio.get_running_loop().call_soon(self._publish_dirty)
+        loop = asyncio.get_running_loop()
+        is_starting = scaler.has_been_ready and scaler.waiting > 0 and scaler.failure is None
+        due = loop.time() + (START_PUBLICATION_SECONDS if is_starting else 0.0)
+        if self._publication is None or due < self._publication_due:
+            if self._publication is not None:
+                self._publication.cancel()
+            self._publication, self._publication_due = loop.call_at(due, self._publish_dirty), due
         self._dirty.add(scaler)
         if self._scalers.get((scaler.namespace, scaler.name)) is scaler:
             self._active.add(scaler)
         self._awake.set()
 
     def _publish_dirty(self) -> None:
-        dirty, self._dirty = self._dirty, set()
+        dirty, self._dirty, self._publication = self._dirty, set(), None
         for scaler in dirty:
             self._publish(scaler)
 

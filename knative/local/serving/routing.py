@@ -8,12 +8,15 @@ eventing call a Service within this process: without host name and ingress, with
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from knative.local.objects import Object
 from knative.local.own_hosts import OwnHosts
+from knative.local.serving.callees import callees, wake_later
 from knative.local.serving.host_claims import HostClaims, Precedence
+from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.http.upstreams import Response, Upstreams
 from knative.local.serving.naming import Maintenance, has_waking_page, internal_host, maintenance_of, stop_message
 from knative.local.serving.node import PLATFORM_NAMESPACES, Node
@@ -188,6 +191,19 @@ class Routing:
         if scaler is None:
             raise Unavailable(f"{entry.name} has no ready revision.")
         return scaler
+
+    def scaler_of_request(self, entry: RouteEntry, target: TrafficTarget | None, exchange: Exchange) -> Scaler:
+        """As `scaler`, and start what the request will call (`callees`)."""
+        scaler = self.scaler(entry, target)
+        wake_later(callees(scaler, exchange), lambda service: self.wake(entry.namespace, service))
+        return scaler
+
+    def wake(self, namespace: str, service: str) -> None:
+        """Start a pod of a Service that has none. Does nothing if there is no such Service, or it cannot have one."""
+        entry = self.table.by_name(namespace, service)
+        with suppress(Unavailable):
+            if entry is not None:
+                self.scaler(entry).wake()
 
     def is_consuming(self, namespace: str, service: str) -> bool:
         """Return whether the Service has one revision whose pods consume their messages themselves."""

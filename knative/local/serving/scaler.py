@@ -16,6 +16,7 @@ from knative.local.serving.autoscaler import PANIC_WINDOW_FRACTION, ConcurrencyM
 from knative.local.serving.consumption import Consumption
 from knative.local.serving.initial_readiness import deadline_failure, exit_failure, progress_deadline_seconds, serving_path
 from knative.local.serving.node import PLATFORM_NAMESPACES
+from knative.local.serving.pods import activation
 from knative.local.serving.pods.pod import Pod
 from knative.local.serving.pods.probes import free_port
 from knative.local.serving.pods.registry import Pods, pod_spec
@@ -85,6 +86,7 @@ class Scaler:
         has_port = self.namespace in PLATFORM_NAMESPACES and inherits_host_port(annotations)
         self.host_port = int(annotations[HOST_PORT]) if has_port else None
         self._open_port = open_port
+        self._is_activated = activation.is_activated(revision)
         self._is_stopped = False
         self._is_initial = not self.has_been_ready
         """Whether it still has to become ready for the first time."""
@@ -225,12 +227,14 @@ class Scaler:
     def _add(self) -> None:
         try:
             listening = self._open_port(self.host_port) if self.host_port is not None else None
+            own_socket = activation.open_socket(self._pods.node.pod_networks) if listening is None and self._is_activated else None
         except OSError as error:
-            message = f"Port {self.host_port} of this machine cannot be opened: {error.strerror or error}."
+            message = f"Port {self.host_port or ''} of this machine cannot be opened: {error.strerror or error}."
             self.failure = StartFailure("HostPortTaken", message)
             self._on_change(self)
             return
-        port = listening.getsockname()[1] if listening is not None else free_port(self._pods.node.pod_networks)
+        inherited = listening or own_socket
+        port = inherited.getsockname()[1] if inherited is not None else free_port(self._pods.node.pod_networks)
         labels = self.revision["metadata"].get("labels") or {}
         pod_labels = {"app": self.name, "serving.knative.dev/revision": self.name, "serving.knative.dev/revisionUID": self.uid}
         template = {"metadata": self.revision["metadata"], "spec": pod_spec(self.revision["spec"])}
@@ -241,8 +245,8 @@ class Scaler:
             **self._consumption.environment(object, self.scale.max_concurrency, self._may_consume),
         }  # fmt: skip
         pod = self._pods.run(
-            object, self._on_pod_change, restarts_always=True, port=port, env=env, listening=listening, grace_seconds=self.timeout_seconds,
-            serving_path=self._serving_path,
+            object, self._on_pod_change, restarts_always=True, port=port, env=env, listening=inherited, owns_socket=own_socket is not None,
+            grace_seconds=self.timeout_seconds, serving_path=self._serving_path,
         )  # fmt: skip
         self._running[pod.uid] = pod
         self._on_change(self)

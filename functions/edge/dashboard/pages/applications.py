@@ -22,6 +22,9 @@ FIRST = ("staging", "production")
 MAX_SHOWN = 20
 """How many applications the first page shows with their state; it lists the others by name."""
 
+FIRST_CALLS = ("auth.permissions", "deploy.applications", "monitor.alerts", "deploy.quota", "billing.current_bill")
+"""Of the first page."""
+
 
 async def home(visit: Visit) -> Response:
     """The applications of all teams, or of the chosen one; its quota and bill, or those of the personal team."""
@@ -103,7 +106,7 @@ def merge(environments: list[Json], deployed: list[Json], running: list[Json]) -
 
 
 PAGES = (
-    Page("GET", "/", home),
+    Page("GET", "/", home, calls=FIRST_CALLS),
     Page("GET", "/new", new_form),
     Page("POST", "/new", create),
     Page("GET", "/apps/{id}", overview),

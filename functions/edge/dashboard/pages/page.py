@@ -12,9 +12,10 @@ Handler = Callable[[Visit], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`path`: in Starlette's notation."""
+    """`path`: in Starlette's notation. `calls`: functions that each visit calls first; they start together with a dashboard that is at zero."""
 
     method: str
     path: str
     handler: Handler
     is_for_members: bool = True
+    calls: tuple[str, ...] = ()

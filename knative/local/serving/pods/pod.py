@@ -43,7 +43,8 @@ class Pod:
     """A running pod; creating it starts it.
 
     `restarts_always`: a Service's container runs until it is stopped; a Job's container runs once. `port`: where
-    requests go (PORT). `env`: variables of the owner. `listening`: a socket that the container inherits. `finishing`:
+    requests go (PORT). `env`: variables of the owner. `listening`: a socket that the container inherits; `owns_socket`: it
+    is of this pod alone, which closes it (`activation`); otherwise other pods listen on it too. `finishing`:
     awaited after each run; returns the exit to report. `serving_path`: called at each start; the path that the container
     must answer before it is ready (`HealthCheck`), or None.
     """
@@ -58,6 +59,7 @@ class Pod:
         port: int | None = None,
         env: Mapping[str, str] | None = None,
         listening: socket.socket | None = None,
+        owns_socket: bool = False,
         grace_seconds: float = DEFAULT_GRACE_SECONDS,
         finishing: Callable[["Pod", Exit], Awaitable[Exit]] | None = None,
         serving_path: Callable[[], str | None] = lambda: None,
@@ -74,7 +76,7 @@ class Pod:
         """On the event loop's clock."""
         self._node, self._on_change, self._restarts_always = node, on_change, restarts_always
         self._env = dict(env or {})
-        self._listening, self._finishing, self._serving_path = listening, finishing, serving_path
+        self._listening, self._owns_socket, self._finishing, self._serving_path = listening, owns_socket, finishing, serving_path
         self._network = network_of(node, object, None if listening is not None else port)
         self.setup = ContainerSetup(node, object)
         self._image: Image | None = None
@@ -195,6 +197,8 @@ class Pod:
             self.state.exit = self.state.exit or Exit(1, "Error", message, self._started_at, now())
         finally:
             await self._network.close()
+            if self._owns_socket and self._listening is not None:
+                self._listening.close()
             if self._run is not None:
                 self._run.close()
             self.setup.release()
@@ -278,7 +282,8 @@ class Pod:
         self._enter(Stage.STARTING)
         health = None
         if self.inner_port is not None and self.state.init.current is None:
-            checks = run.check_health(self.inner_port, self._network.connect, self._on_ready_change, self._listening, self._serving_path())
+            shared = None if self._owns_socket else self._listening
+            checks = run.check_health(self.inner_port, self._network.connect, self._on_ready_change, shared, self._serving_path())
             health = asyncio.create_task(checks, name=f"health of {name}")
         violation = await run.wait(self._stopping) or self._eviction
         if health is not None:

@@ -110,16 +110,7 @@ def write(folder: Path, files: Mapping[str, VolumeFile] | None, uid: int | None)
     fresh = folder / f"..{int(before[2:]) + 1 if before else 1}"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
-    for path, file in files.items():
-        place = fresh / path
-        if not place.resolve().is_relative_to(fresh.resolve()):
-            raise MissingReference(f"{path!r} leads out of its volume")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(file.content)
-        place.chmod(file.mode & 0o700)
-    if uid is not None:
-        for each in (fresh, *fresh.rglob("*")):
-            os.chown(each, uid, uid)
+    _write_files(str(fresh), files, uid)
     moving = folder / "..data_tmp"
     moving.unlink(missing_ok=True)
     moving.symlink_to(fresh.name)
@@ -127,6 +118,30 @@ def write(folder: Path, files: Mapping[str, VolumeFile] | None, uid: int | None)
     _link_names(folder, {path.split("/", 1)[0] for path in files})
     if before:
         shutil.rmtree(folder / before, ignore_errors=True)
+
+
+def _write_files(root: str, files: Mapping[str, VolumeFile], uid: int | None) -> None:
+    """Write files into a folder that has just been created: nothing in it is a link, so a path leads out of it only by its own text.
+
+    With `os`, not `pathlib`: it is a quarter of what the platform does for a cold start.
+    """
+    folders = {root}
+    for path, file in files.items():
+        inner = os.path.normpath(path)
+        if os.path.isabs(path) or inner.split("/", 1)[0] in ("..", "."):
+            raise MissingReference(f"{path!r} leads out of its volume")
+        place = parent = f"{root}/{inner}"
+        while (parent := os.path.dirname(parent)) not in folders:
+            folders.add(parent)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with open(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as opened:
+            opened.write(file.content)
+            os.fchmod(opened.fileno(), file.mode & 0o700)
+            if uid is not None:
+                os.fchown(opened.fileno(), uid, uid)
+    if uid is not None:
+        for each in folders:
+            os.chown(each, uid, uid)
 
 
 def _read_files(data: Path) -> dict[str, bytes]:
