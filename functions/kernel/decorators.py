@@ -136,7 +136,11 @@ def on(
     scale: Scale | None = None,
     retry: Retry | None = None,
 ) -> Callable[[F], F]:
-    """Declare an event handler. Its event is the type of its first parameter. `max_wait_seconds`: how long an early event is parked."""
+    """Declare an event handler. Its event is the type of its first parameter. `max_wait_seconds`: how long an early event is parked.
+
+    A handler of `Sequence[SomeEvent]`, which returns a `Done` for each, takes all events of a batch (`Scale.batch`) at once, with a statement
+    for all instead of one for each. A subject is in a batch once, unless it is `Order.ANY`. An exception makes each event arrive alone.
+    """
     return _declare(Kind.EVENT, emits=tuple(emits), order=order, max_wait_seconds=max_wait_seconds, scale=scale or Scale(), retry=retry or Retry())
 
 

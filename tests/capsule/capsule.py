@@ -230,10 +230,16 @@ class Capsule:
     async def _handle(self, delivery: _Delivery) -> None:
         declaration, stores = delivery.declaration, self._stores(delivery.declaration.context)
         # what is delivered was written as JSON: a handler must not get more than that carries
-        inputs = [] if delivery.event is None else [type(delivery.event).model_validate_json(delivery.event.model_dump_json(by_alias=True))]
+        inputs: list[Any] = (
+            [] if delivery.event is None else [type(delivery.event).model_validate_json(delivery.event.model_dump_json(by_alias=True))]
+        )
         if declaration.kind is Kind.EVENT:
+            if declaration.is_batch_handler:
+                inputs = [inputs]
             with transaction(stores):
                 result = await self._run(declaration, inputs, self._arguments(declaration, delivery.origin, None, None, None))
+            if declaration.is_batch_handler:
+                [result] = result
             self._record(declaration, delivery.event, None, Client(), delivery.origin, result)
             self._publish(declaration, result.events if result else (), delivery.origin)
             return

@@ -93,6 +93,14 @@ def break_at_faults() -> None:
         return await call(self, execution)
 
     Function.call = calling  # type: ignore[method-assign]
+    call_together = Function.call_together
+
+    async def calling_together(self: Function, executions: Any) -> Any:
+        for each in executions:
+            handled[self.name, each.message.id] = next(_counter), each.message.correlation
+        return await call_together(self, executions)
+
+    Function.call_together = calling_together  # type: ignore[method-assign]
     write = ExecutionLog.write
 
     def writing(self: ExecutionLog, declaration: Any, message: Any, at: Any, duration: float, outcome: str, **more: Any) -> None:
