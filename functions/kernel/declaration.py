@@ -158,18 +158,18 @@ class Declaration:
 
     @cached_property
     def is_batch_handler(self) -> bool:
-        """Whether it handles several events at once: a Sequence of events → a Sequence of `Done`, one for each in their order."""
+        """Whether it handles several messages at once: a Sequence of inputs → a Sequence of results, one for each in their order."""
         return bool(self._parameters) and typing.get_origin(self._hints.get(self._parameters[0])) is Sequence
 
     def check_batch_handler(self) -> None:
         """Raises TypeError for a batch handler of what arrives alone, or one that depends on a single message."""
         if not self.is_batch_handler:
             return
-        if self.kind is not Kind.EVENT or self.order is Order.STRICT:
-            raise TypeError(f"{self.name}: only a handler of events, which are not in strict order, takes a Sequence of them")
+        if self.kind not in (Kind.EVENT, Kind.COMMAND) or self.order is Order.STRICT:
+            raise TypeError(f"{self.name}: only a command, or a handler of events which are not in strict order, takes a Sequence")
         single = {Caller, Caller | None, Client, Origin, Permit, Work} & set(self.dependencies.values())
         if single:
-            raise TypeError(f"{self.name} takes a Sequence of events and depends on one message: {', '.join(map(str, single))}")
+            raise TypeError(f"{self.name} takes a Sequence of inputs and depends on one message: {', '.join(map(str, single))}")
 
     def check_access(self) -> None:
         """Raises TypeError unless a route declares who may use it, and a permission is received to be checked."""
@@ -177,8 +177,11 @@ class Declaration:
             raise TypeError(f"{self.name} declares neither a permission nor who may call it: allow=ANYONE, OWN_ACCOUNT or ADMIN")
         if self.permission is not None and self.allow is not SIGNED_IN:
             raise TypeError(f"{self.name} declares a permission and allow={self.allow.name}")
-        if (self.permission is not None) != (Permit in self.dependencies.values()):
-            raise TypeError(f"{self.name}: a function with a permission, and no other, has a parameter of the type Permit")
+        permits = Sequence[Permit] if self.is_batch_handler else Permit
+        if (self.permission is not None) != (permits in self.dependencies.values()):
+            raise TypeError(
+                f"{self.name}: a function with a permission, and no other, has a parameter of the type Permit; a batch handler, of Permits"
+            )
 
     def check_cache(self) -> None:
         """Raises TypeError for a cached response that may not be kept."""

@@ -36,7 +36,7 @@ async def test_a_name_is_taken_until_its_application_is_deleted(stores: Stores) 
         with pytest.raises(ApplicationNameTaken):
             async with stores.transaction():
                 other = new_application(name=application.name)
-                await stores.applications.add(other, Quota.default(other.user_id, NOW))
+                await stores.applications.add([(other, Quota.default(other.user_id, NOW))])
         if step:
             step(NOW)
             async with stores.transaction():
@@ -45,7 +45,7 @@ async def test_a_name_is_taken_until_its_application_is_deleted(stores: Stores) 
     async with stores.transaction():
         await stores.applications.save(application)
         other = new_application(name=application.name)
-        await stores.applications.add(other, Quota.default(other.user_id, NOW))
+        await stores.applications.add([(other, Quota.default(other.user_id, NOW))])
 
 
 async def test_applications_count_against_the_quota_until_released(stores: Stores) -> None:

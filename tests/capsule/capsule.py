@@ -234,12 +234,8 @@ class Capsule:
             [] if delivery.event is None else [type(delivery.event).model_validate_json(delivery.event.model_dump_json(by_alias=True))]
         )
         if declaration.kind is Kind.EVENT:
-            if declaration.is_batch_handler:
-                inputs = [inputs]
             with transaction(stores):
                 result = await self._run(declaration, inputs, self._arguments(declaration, delivery.origin, None, None, None))
-            if declaration.is_batch_handler:
-                [result] = result
             self._record(declaration, delivery.event, None, Client(), delivery.origin, result)
             self._publish(declaration, result.events if result else (), delivery.origin)
             return
@@ -251,6 +247,9 @@ class Capsule:
 
     async def _run(self, declaration: Declaration, inputs: Sequence[BaseModel], arguments: Mapping[str, Any]) -> Any:
         try:
+            if declaration.is_batch_handler:
+                [result] = await declaration.handler(inputs, **arguments)
+                return result
             return await declaration.handler(*inputs, **arguments)
         except Rejection as rejection:
             self._check_rejection(declaration, rejection)
@@ -262,6 +261,7 @@ class Capsule:
         from_message: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
         if caller is not None and declaration.permission is not None:
             from_message[Permit] = Permit(caller, declaration.permission)
+            from_message[Sequence[Permit]] = [from_message[Permit]]
         return {
             name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.dependencies.items()
         }

@@ -64,6 +64,9 @@ class MemoryQuotas:
     async def lock(self, user_id: UUID) -> Quota | None:
         return await self.find(user_id)
 
+    async def lock_all(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
+        return [quota for each in sorted(set(user_ids)) if (quota := await self.find(each)) is not None]
+
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:
         return await self.find(first), await self.find(second)
 
@@ -122,11 +125,12 @@ class MemoryApplications:
         self._quotas = quotas
         self._rows: dict[UUID, Application] = {}
 
-    async def add(self, application: Application, default_quota: Quota) -> None:
-        if any(each.name == application.name and each.status != DELETED for each in self._rows.values()):
-            raise ApplicationNameTaken.of(application.name)
-        self._quotas.count_application(application.user_id, default_quota)
-        self._rows[application.id] = deepcopy(application)
+    async def add(self, applications: Sequence[tuple[Application, Quota]]) -> None:
+        for application, default_quota in applications:
+            if any(each.name == application.name and each.status != DELETED for each in self._rows.values()):
+                raise ApplicationNameTaken.of(application.name)
+            self._quotas.count_application(application.user_id, default_quota)
+            self._rows[application.id] = deepcopy(application)
 
     async def get(self, access: ApplicationAccess) -> Application:
         return (await self.get_any(access.application_id)).require_active_of(access.team_id)

@@ -5,7 +5,7 @@ in a process; meanwhile messages queue, and the next transaction takes up to as 
 
     BEGIN, claims of all messages, newest applied events             one round trip
     for each message: handler, of a command in a savepoint           the handler's own
-    of a batch handler (a Sequence of events): once for all          the handler's own
+    of a batch handler (a Sequence of messages): once for all        the handler's own
     outgoing messages and their numbers, replies, COMMIT             one round trip
 
 The result is that of the same messages handled one after the other. Whatever could make a difference ends the batch: on a lock that
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 
-from functions.kernel import Kind
+from functions.kernel import Kind, Rejection
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.transactions import SAVEPOINT, SKIPPED, Committed, Execution, Handled, execute_alone, run_batch_handler, run_handler
 from functions.runtime.reliability import inbox, ordering, outbox
@@ -118,8 +118,8 @@ class Batches:
         results: dict[Execution, Handled] = {}
         for function, following in groupby(executions, attrgetter("function")):
             run = list(following)
-            if function.declaration.is_batch_handler:
-                results |= zip(run, await run_batch_handler(self._context, connection, run), strict=True)
+            if function.declaration.is_batch_handler and (handled := await self._run_batch_handler(connection, run)):
+                results |= zip(run, handled, strict=True)
                 connection.set_aside()
                 continue
             for execution in run:
@@ -128,6 +128,19 @@ class Batches:
                 results[execution] = await run_handler(self._context, connection, execution)
                 connection.set_aside()  # what this handler has queued is no error of the next one
         return results
+
+    async def _run_batch_handler(self, connection: Connection, executions: Sequence[Execution]) -> Sequence[Handled]:
+        """Call a batch handler once. Returns nothing, and undoes what it wrote, for commands of which it rejects one."""
+        is_command = executions[0].function.declaration.kind is Kind.COMMAND
+        if is_command:
+            connection.queue(*SAVEPOINT)
+        try:
+            return await run_batch_handler(self._context, connection, executions)
+        except Rejection:
+            if not is_command:
+                raise
+            await connection.execute("ROLLBACK TO SAVEPOINT handler", prepare=False)
+            return ()
 
 
 async def _claim(connection: Connection, executions: Sequence[Execution]) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:

@@ -39,7 +39,7 @@ from functions.wire.tracing import in_span
 CLASH_ATTEMPTS = 4
 FAILED_OUTCOMES = frozenset({"failed", "retried", "dead"})
 
-FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Work)
+FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Sequence[Permit], Work)
 """Types of dependencies that come from the message."""
 
 
@@ -209,9 +209,10 @@ class Function:
 
     async def call_together(self, executions: Sequence[Execution]) -> Sequence[Any]:
         """Call a batch handler once. Returns a result for each execution."""
-        results = await self.declaration.handler([each.inputs[0] for each in executions], **self._fixed)
+        permits = {parameter: [self._permit(each.caller) for each in executions] for parameter in self._from_message}
+        results = await self.declaration.handler([each.inputs[0] for each in executions], **self._fixed, **permits)
         if len(results) != len(executions):
-            raise TypeError(f"{self.name} returned {len(results)} results for {len(executions)} events")
+            raise TypeError(f"{self.name} returned {len(results)} results for {len(executions)} messages")
         return cast(Sequence[Any], results)
 
     async def _reject(self, message: Message, rejection: Rejection) -> ExecutionResult:

@@ -109,7 +109,7 @@ async def run_handler(context: FunctionContext, connection: Connection, executio
 async def run_batch_handler(context: FunctionContext, connection: Connection, executions: Sequence[Execution]) -> list[Handled]:
     """Call a batch handler for several messages. Raises what it raises: a Rejection too."""
     results = await executions[0].function.call_together(executions)
-    return [await _handled(context, connection, each, *_response(each, result)) for each, result in zip(executions, results, strict=True)]
+    return [await _handled(context, connection, each, *_response(context, each, result)) for each, result in zip(executions, results, strict=True)]
 
 
 async def _handled(
@@ -137,7 +137,7 @@ async def _handled(
 
 
 async def _call(context: FunctionContext, connection: Connection, execution: Execution) -> tuple[Response, Done[Any] | Rejected | None]:
-    declaration, is_strict = execution.function.declaration, context.is_strict
+    declaration = execution.function.declaration
     try:
         result = await execution.function.call(execution)
     except Rejection as rejection:
@@ -145,16 +145,16 @@ async def _call(context: FunctionContext, connection: Connection, execution: Exe
         if declaration.kind is not Kind.COMMAND:
             raise failures.Refused(rejection) from rejection
         await connection.execute("ROLLBACK TO SAVEPOINT handler", prepare=False)
-        contracts.check_rejection(declaration, rejection, is_strict)
+        contracts.check_rejection(declaration, rejection, context.is_strict)
         return responses.rejected(rejection), None
-    if isinstance(result, Rejected):
-        contracts.check_rejection(declaration, result.reason, is_strict)
-        return responses.rejected(result.reason), result
-    return _response(execution, result)
+    return _response(context, execution, result)
 
 
-def _response(execution: Execution, result: Any) -> tuple[Response, Done[Any] | None]:
+def _response(context: FunctionContext, execution: Execution, result: Any) -> tuple[Response, Done[Any] | Rejected | None]:
     declaration = execution.function.declaration
+    if isinstance(result, Rejected):
+        contracts.check_rejection(declaration, result.reason, context.is_strict)
+        return responses.rejected(result.reason), result
     if isinstance(result, Done):
         return execution.function.encoder.done(result.output), result
     if result is None:
