@@ -66,8 +66,8 @@ def command(
     `former`: versions of its route that still answer, newest first.
     `without_operation`: why a response 202 has no field `operation_id`.
 
-    A command of `Sequence[SomeInput]`, with a `Sequence[Permit]`, takes all requests of a batch (`Scale.batch`) at once and returns a result for each.
-    It raises the Rejection of any of them: what it wrote is undone, and it is called for each alone.
+    A command of `Sequence[SomeInput]`, with a `Sequence[Permit]`, takes all requests of a batch (`Scale.batch`) at once and returns a result
+    for each. It raises the Rejection of any of them: what it wrote is undone, and it is called for each alone.
     """
     return _declare(
         Kind.COMMAND,

@@ -10,7 +10,7 @@ from functions.auth.ports import Teams
 from functions.kernel import Done, Scale, on
 
 
-@on(scale=Scale(max=2, concurrency=64, batch=32))
+@on(scale=Scale(max=2, concurrency=100, batch=32))
 async def on_application_created(events: Sequence[ApplicationCreated], teams: Teams) -> Sequence[Done[None]]:
     await teams.add_applications([(event.user_id, event.application_id) for event in events])
     return [Done(None) for _ in events]

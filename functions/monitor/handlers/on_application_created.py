@@ -14,7 +14,7 @@ from functions.monitor.ports import Applications, Rules, UnownedUsage
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 
 
-@on(emits=[UsageMeasured, WebhookDeliveryRequested], scale=Scale(concurrency=64, pool=4, batch=32))
+@on(emits=[UsageMeasured, WebhookDeliveryRequested], scale=Scale(concurrency=100, pool=4, batch=32))
 async def on_application_created(
     events: Sequence[ApplicationCreated], applications: Applications, unowned: UnownedUsage, rules: Rules, dispatcher: WebhookDispatcher
 ) -> Sequence[Done[None]]:
