@@ -29,7 +29,7 @@ from functions.deploy.domain.rejections import (
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.standing import Standing
 from functions.deploy.ports import BuildSettings
-from functions.kernel import ApplicationAccess, Transient
+from functions.kernel import ApplicationAccess, Rejection, Transient
 
 ROOT = Path(__file__).parents[2]
 
@@ -126,11 +126,19 @@ class MemoryApplications:
         self._rows: dict[UUID, Application] = {}
 
     async def add(self, applications: Sequence[tuple[Application, Quota]]) -> None:
-        for application, default_quota in applications:
-            if any(each.name == application.name and each.status != DELETED for each in self._rows.values()):
-                raise ApplicationNameTaken.of(application.name)
-            self._quotas.count_application(application.user_id, default_quota)
-            self._rows[application.id] = deepcopy(application)
+        rows, granted = dict(self._rows), dict(self._quotas.granted)
+        try:
+            for application, default_quota in applications:
+                self._add(application, default_quota)
+        except Rejection:
+            self._rows, self._quotas.granted = rows, granted
+            raise
+
+    def _add(self, application: Application, default_quota: Quota) -> None:
+        if any(each.name == application.name and each.status != DELETED for each in self._rows.values()):
+            raise ApplicationNameTaken.of(application.name)
+        self._quotas.count_application(application.user_id, default_quota)
+        self._rows[application.id] = deepcopy(application)
 
     async def get(self, access: ApplicationAccess) -> Application:
         return (await self.get_any(access.application_id)).require_active_of(access.team_id)

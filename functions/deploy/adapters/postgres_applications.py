@@ -62,7 +62,7 @@ class PostgresApplications:
         raise ApplicationQuotaExceeded.of(quota.applications_used, quota.applications, quota.plan)
 
     async def _add_all(self, applications: Sequence[Application]) -> None:
-        """`_count_and_insert` for several."""
+        """`_count_and_insert` for several, whose error is that of any of them."""
         rows = [_row(each) for each in applications]
         try:
             cursor = await self._database.connection.execute(ADD_ALL, (orjson.dumps(rows).decode(),))

@@ -84,7 +84,8 @@ class Applications(Protocol):
         """Count each application against its owner's quota and store it. With each, the default quota, which is granted first if the
         owner has none.
 
-        Raises ApplicationQuotaExceeded, ApplicationNameTaken; of several, for any of them, and what is stored of the others is to be rolled back.
+        Raises ApplicationQuotaExceeded, ApplicationNameTaken. Of several, for any of them, and ApplicationQuotaExceeded also for an owner who
+        has no quota yet: roll back, and add each alone.
         """
         ...
 
