@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from functions.kernel.access import ADMIN, ANYONE, OWN_ACCOUNT, SIGNED_IN, Allow, Caller, Client, Scope
+from functions.kernel.access import ADMIN, ANYONE, OWN_ACCOUNT, SIGNED_IN, Allow, Caller, Client, Origin, Scope
 from functions.kernel.caching import Cache
 from functions.kernel.checked_access import Permit
 from functions.kernel.former_versions import FormerVersion
@@ -30,6 +30,7 @@ from functions.kernel.rates import RateClass
 from functions.kernel.raw import RawRequest
 from functions.kernel.scale import Retry, Scale
 from functions.kernel.values import without_bounds
+from functions.kernel.work import Work
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -147,11 +148,28 @@ class Declaration:
         if self.event is not None:
             return self.event
         model = self._hints.get(self._parameters[0])
+        if self.is_batch_handler:
+            [model] = typing.get_args(model)
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise TypeError(f"{self.name}: its first parameter must be annotated with a Model or an Event, not {model!r}")
         if self.kind in (Kind.EVENT, Kind.EFFECT) and not issubclass(model, Event):
             raise TypeError(f"{self.name} handles {model.__name__}, which is not an Event")
         return model
+
+    @cached_property
+    def is_batch_handler(self) -> bool:
+        """Whether it handles several messages at once: a Sequence of inputs → a Sequence of results, one for each in their order."""
+        return bool(self._parameters) and typing.get_origin(self._hints.get(self._parameters[0])) is Sequence
+
+    def check_batch_handler(self) -> None:
+        """Raises TypeError for a batch handler of what arrives alone, or one that depends on a single message."""
+        if not self.is_batch_handler:
+            return
+        if self.kind not in (Kind.EVENT, Kind.COMMAND) or self.order is Order.STRICT:
+            raise TypeError(f"{self.name}: only a command, or a handler of events which are not in strict order, takes a Sequence")
+        single = {Caller, Caller | None, Client, Origin, Permit, Work} & set(self.dependencies.values())
+        if single:
+            raise TypeError(f"{self.name} takes a Sequence of inputs and depends on one message: {', '.join(map(str, single))}")
 
     def check_access(self) -> None:
         """Raises TypeError unless a route declares who may use it, and a permission is received to be checked."""
@@ -159,8 +177,11 @@ class Declaration:
             raise TypeError(f"{self.name} declares neither a permission nor who may call it: allow=ANYONE, OWN_ACCOUNT or ADMIN")
         if self.permission is not None and self.allow is not SIGNED_IN:
             raise TypeError(f"{self.name} declares a permission and allow={self.allow.name}")
-        if (self.permission is not None) != (Permit in self.dependencies.values()):
-            raise TypeError(f"{self.name}: a function with a permission, and no other, has a parameter of the type Permit")
+        permits = Sequence[Permit] if self.is_batch_handler else Permit
+        if (self.permission is not None) != (permits in self.dependencies.values()):
+            raise TypeError(
+                f"{self.name}: a function with a permission, and no other, has a parameter of the type Permit; a batch handler, of Permits"
+            )
 
     def check_cache(self) -> None:
         """Raises TypeError for a cached response that may not be kept."""
@@ -221,6 +242,8 @@ class Declaration:
         annotation = self._hints.get("return", type(None))
         if self.kind is Kind.QUERY:
             return annotation
+        if self.is_batch_handler and typing.get_origin(annotation) is Sequence:
+            [annotation] = typing.get_args(annotation)
         for choice in typing.get_args(annotation) if typing.get_origin(annotation) in (UnionType, typing.Union) else (annotation,):
             if typing.get_origin(choice) is Done:
                 return typing.get_args(choice)[0]

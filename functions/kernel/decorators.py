@@ -65,6 +65,9 @@ def command(
     `rate`: which rate limits apply to its route, where the default is wrong (`RateClass`).
     `former`: versions of its route that still answer, newest first.
     `without_operation`: why a response 202 has no field `operation_id`.
+
+    A command of `Sequence[SomeInput]`, with a `Sequence[Permit]`, takes all requests of a batch (`Scale.batch`) at once and returns a result
+    for each. It raises the Rejection of any of them: what it wrote is undone, and it is called for each alone.
     """
     return _declare(
         Kind.COMMAND,
@@ -136,7 +139,11 @@ def on(
     scale: Scale | None = None,
     retry: Retry | None = None,
 ) -> Callable[[F], F]:
-    """Declare an event handler. Its event is the type of its first parameter. `max_wait_seconds`: how long an early event is parked."""
+    """Declare an event handler. Its event is the type of its first parameter. `max_wait_seconds`: how long an early event is parked.
+
+    A handler of `Sequence[SomeEvent]`, which returns a `Done` for each, takes all events of a batch (`Scale.batch`) at once, with a statement
+    for all instead of one for each. A subject is in a batch once, unless it is `Order.ANY`. An exception makes each event arrive alone.
+    """
     return _declare(Kind.EVENT, emits=tuple(emits), order=order, max_wait_seconds=max_wait_seconds, scale=scale or Scale(), retry=retry or Retry())
 
 

@@ -26,6 +26,8 @@ class LineSplitter:
 
     def feed(self, data: bytes) -> list[str]:
         """Return the lines that end in `data`."""
+        if not self._state and self._shown is None and data.endswith(b"\n") and data.isascii() and b"\r" not in data and len(data) <= self._limit:
+            return data[:-1].decode().split("\n")  # most output: whole lines, whatever they are, within the limit
         *complete, rest = data.split(b"\n")
         lines = []
         for piece in complete:
@@ -70,6 +72,8 @@ class LineSplitter:
 
 def bounded_line(text: str, limit: int = MAX_LINE_BYTES) -> str:
     """Cut a line to a number of bytes and mark the cut. A line that is marked already stays as it is."""
+    if text.isascii() and len(text) <= limit:
+        return text
     encoded = text.encode("utf-8", "replace")
     is_marked = len(encoded) <= limit + MAX_MARK_BYTES and _MARK.search(text) is not None
     if len(encoded) <= limit or is_marked:

@@ -109,7 +109,7 @@ def new_application(owner: UUID | None = None, name: str = "") -> Application:
 async def add_application(stores: Stores, owner: UUID | None = None) -> Application:
     application = new_application(owner)
     async with stores.transaction():
-        await stores.applications.add(application, Quota.default(application.user_id, NOW))
+        await stores.applications.add([(application, Quota.default(application.user_id, NOW))])
     return application
 
 

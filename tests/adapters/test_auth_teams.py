@@ -130,10 +130,10 @@ async def test_applications_of_shared_teams_are_remembered_in_any_order(world: W
     one, two = uuid4(), uuid4()
     async with world.stores.transaction():
         for _ in range(2):
-            await world.teams.add_application(team.id, one)
+            await world.teams.add_applications([(team.id, one)])
         await world.teams.remove_application(team.id, two)
-        await world.teams.add_application(team.id, two)  # arrives late
-        await world.teams.add_application(user.id, uuid4())  # of the personal team
+        await world.teams.add_applications([(team.id, two)])  # arrives late
+        await world.teams.add_applications([(user.id, uuid4())])  # of the personal team
         assert await world.teams.list_applications(team.id) == [one]
         await world.teams.remove_application(team.id, one)
         assert await world.teams.list_applications(team.id) == []

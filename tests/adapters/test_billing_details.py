@@ -46,12 +46,12 @@ async def test_a_change_of_a_payment_method_is_stored_and_a_customer_has_one_pen
 async def test_the_newest_name_of_an_application_stays_after_its_deletion(store: Store) -> None:
     application = Application(new_id(), "second", NOW)
     async with store.transaction():
-        await store.applications.save(application)
-        await store.applications.save(replace(application, name="first", updated_at=NOW - timedelta(seconds=1)))
+        await store.applications.save([application])
+        await store.applications.save([replace(application, name="first", updated_at=NOW - timedelta(seconds=1))])
         assert await store.applications.get_many([application.id, new_id()]) == {application.id: application}
         deleted = replace(application, updated_at=NOW + timedelta(seconds=1), is_deleted=True)
-        await store.applications.save(deleted)
-        await store.applications.save(replace(application, name="never", updated_at=NOW + timedelta(seconds=2)))
+        await store.applications.save([deleted])
+        await store.applications.save([replace(application, name="never", updated_at=NOW + timedelta(seconds=2))])
         assert await store.applications.get_many({application.id}) == {application.id: deleted}
         assert await store.applications.get_many([]) == {}
 

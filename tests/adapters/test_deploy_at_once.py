@@ -57,7 +57,7 @@ async def test_one_of_several_concurrent_requests_gets_the_name(stored: Stores) 
     async def add() -> None:
         async with stored.transaction():
             deployment = new_application(name=name)
-            await stored.applications.add(deployment, Quota.default(deployment.user_id, NOW))
+            await stored.applications.add([(deployment, Quota.default(deployment.user_id, NOW))])
 
     results = await asyncio.gather(*(add() for _ in range(4)), return_exceptions=True)
     assert sorted(type(each).__name__ for each in results) == ["ApplicationNameTaken"] * 3 + ["NoneType"]

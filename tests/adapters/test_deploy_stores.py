@@ -36,7 +36,7 @@ async def test_a_name_is_taken_until_its_application_is_deleted(stores: Stores) 
         with pytest.raises(ApplicationNameTaken):
             async with stores.transaction():
                 other = new_application(name=application.name)
-                await stores.applications.add(other, Quota.default(other.user_id, NOW))
+                await stores.applications.add([(other, Quota.default(other.user_id, NOW))])
         if step:
             step(NOW)
             async with stores.transaction():
@@ -45,7 +45,30 @@ async def test_a_name_is_taken_until_its_application_is_deleted(stores: Stores) 
     async with stores.transaction():
         await stores.applications.save(application)
         other = new_application(name=application.name)
-        await stores.applications.add(other, Quota.default(other.user_id, NOW))
+        await stores.applications.add([(other, Quota.default(other.user_id, NOW))])
+
+
+async def test_several_applications_are_added_together_or_not_at_all(stores: Stores) -> None:
+    first, second = uuid4(), uuid4()
+    async with stores.transaction():
+        await stores.quotas.grant(Quota(first, 3, 512, NOW))
+        await stores.quotas.grant(Quota(second, 3, 512, NOW))
+    made = [new_application(owner) for owner in (first, second, first)]
+    async with stores.transaction():
+        assert {each.user_id for each in await stores.quotas.lock_all([first, second, first, uuid4()])} == {first, second}
+        await stores.applications.add([(each, Quota.default(each.user_id, NOW)) for each in made])
+    for refusal, others in (
+        (ApplicationQuotaExceeded, [new_application(owner) for owner in (second, first, first)]),
+        (ApplicationNameTaken, [new_application(second), new_application(first, made[1].name)]),
+    ):
+        with pytest.raises(refusal):
+            async with stores.transaction():
+                await stores.applications.add([(each, Quota.default(each.user_id, NOW)) for each in others])
+    async with stores.transaction():
+        assert [await stores.applications.get_any(each.id) for each in made] == made
+        assert [quota.applications_used for quota in (await stores.quotas.find(first), await stores.quotas.find(second)) if quota] == [2, 1]
+        for owner, number in ((first, 2), (second, 1)):
+            assert len(await stores.applications.page([owner], before=None, limit=9)) == number
 
 
 async def test_applications_count_against_the_quota_until_released(stores: Stores) -> None:

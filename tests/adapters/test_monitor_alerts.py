@@ -291,7 +291,7 @@ async def test_with_an_application_goes_what_its_owner_wanted_to_be_told(databas
     gone, alive = Application(new_id(), UUID(int=1), "gone", long_ago), Application(new_id(), UUID(int=1), "alive")
     async with database.transaction():
         for application in (gone, alive):
-            await applications.keep(application)
+            await applications.keep([application])
             await rules.add_missing_presets(presets(application.id, NOW))
             await channels.add(Channel.open(application.id, "https://a.example/", "sealed:1:x", NOW))
     async with database.transaction():

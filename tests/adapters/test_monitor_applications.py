@@ -37,7 +37,7 @@ def application(name: str = "hello", *, owner: UUID | None = None, deleted_at: d
 async def keep(store: Store, *applications: Application) -> None:
     async with store.transaction():
         for each in applications:
-            await store.applications.keep(each)
+            await store.applications.keep([each])
 
 
 async def test_an_unknown_application_is_none_and_the_platform_is_known(store: Store) -> None:
@@ -146,7 +146,7 @@ async def test_an_unknown_owner_stays_unknown_until_the_transaction_ends(postgre
         await looked.wait()
         async with database.transaction():
             await applications.lock([late.id])
-            await applications.keep(late)
+            await applications.keep([late])
         order.append("created")
 
     try:

@@ -26,7 +26,7 @@ async def test_what_is_stored_about_a_deleted_user_is_erased_and_late_addresses_
     async with store.transaction():
         await store.addresses.keep(user, "ada@example.org", NOW)
         for each in (application, other):
-            await store.applications.keep(Application(each, user, "shop"))
+            await store.applications.keep([Application(each, user, "shop")])
             await store.rules.add(Rule(new_id(), each, RuleKind.ERROR_RATE, NOW, "staging", 0.25, 7 * MINUTE, MINUTE, 12))
         for _ in range(2):
             await store.erasures.add(user, NOW)

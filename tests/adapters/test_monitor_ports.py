@@ -204,9 +204,9 @@ async def test_what_is_deleted_stays_deleted_and_is_forgotten_later(store: Store
     gone, alive = Application(new_id(), UUID(int=1), "gone", NOW), Application(new_id(), UUID(int=1), "alive")
     async with store.transaction():
         await store.applications.lock([gone.id, alive.id])
-        await store.applications.keep(gone)
-        await store.applications.keep(Application(gone.id, gone.user_id, gone.name))
-        await store.applications.keep(alive)
+        await store.applications.keep([gone])
+        await store.applications.keep([Application(gone.id, gone.user_id, gone.name)])
+        await store.applications.keep([alive])
     async with store.transaction():
         assert await store.applications.find(gone.id) == gone
         assert await store.applications.find(new_id()) is None
@@ -215,7 +215,7 @@ async def test_what_is_deleted_stays_deleted_and_is_forgotten_later(store: Store
         renamed, early = Application(alive.id, alive.user_id, "renamed"), Application(new_id(), UUID(int=1), "early")
         for application in (renamed, early):
             await store.applications.rename(application)
-        await store.applications.keep(alive)  # its creation arrives after the rename
+        await store.applications.keep([alive])  # its creation arrives after the rename
         assert [await store.applications.find(each.id) for each in (renamed, early)] == [renamed, early]
         await store.applications.forget_deleted(NOW)
         assert await store.applications.find(gone.id) == gone
@@ -233,10 +233,10 @@ async def test_held_use_is_released_once_or_forgotten(store: Store) -> None:
         await store.unowned.add([])
         await store.unowned.add([later, use, old])
     async with store.transaction():
-        assert list(await store.unowned.release(application)) == [use, later]
-        assert list(await store.unowned.release(application)) == []
+        assert list(await store.unowned.release([application])) == [use, later]
+        assert list(await store.unowned.release([application])) == []
         assert await store.unowned.forget(NOW - 99 * MINUTE) == 1
-        assert list(await store.unowned.release(other)) == []
+        assert list(await store.unowned.release([other])) == []
 
 
 async def test_no_line_ever_appears_before_a_position_that_was_read(database: Database) -> None:
@@ -291,8 +291,8 @@ async def test_use_and_its_owner_that_come_at_once_find_each_other(database: Dat
         await missed.wait()
         async with database.transaction():
             await applications.lock([application])
-            await applications.keep(Application(application, UUID(int=1), "shop"))
-            released = list(await unowned.release(application))
+            await applications.keep([Application(application, UUID(int=1), "shop")])
+            released = list(await unowned.release([application]))
             await asyncio.sleep(0.2)
             return released
 

@@ -98,7 +98,7 @@ async def test_receivers_are_the_enabled_webhooks_of_the_team_that_have_chosen_t
         for each in (of_type, of_all, of_other, disabled, new_webhook(uuid4(), "*")):
             await stores.webhooks.add(each, 20)
             await stores.webhooks.save(each)
-        assert [each.id for each in await stores.webhooks.list_receivers(team, "alert.fired")] == [of_type.id, of_all.id]
+        assert [each.id for each in await stores.webhooks.list_receivers([team], "alert.fired")] == [of_type.id, of_all.id]
         assert [each.id for each in await stores.webhooks.list_of(access_to(team))] == [of_type.id, of_all.id, of_other.id, disabled.id]
         assert await stores.webhooks.list_of_personal_team(Caller(team)) == await stores.webhooks.list_of(access_to(team))
         await stores.webhooks.delete_of_team(team)

@@ -230,7 +230,9 @@ class Capsule:
     async def _handle(self, delivery: _Delivery) -> None:
         declaration, stores = delivery.declaration, self._stores(delivery.declaration.context)
         # what is delivered was written as JSON: a handler must not get more than that carries
-        inputs = [] if delivery.event is None else [type(delivery.event).model_validate_json(delivery.event.model_dump_json(by_alias=True))]
+        inputs: list[Any] = (
+            [] if delivery.event is None else [type(delivery.event).model_validate_json(delivery.event.model_dump_json(by_alias=True))]
+        )
         if declaration.kind is Kind.EVENT:
             with transaction(stores):
                 result = await self._run(declaration, inputs, self._arguments(declaration, delivery.origin, None, None, None))
@@ -245,6 +247,9 @@ class Capsule:
 
     async def _run(self, declaration: Declaration, inputs: Sequence[BaseModel], arguments: Mapping[str, Any]) -> Any:
         try:
+            if declaration.is_batch_handler:
+                [result] = await declaration.handler(inputs, **arguments)
+                return result
             return await declaration.handler(*inputs, **arguments)
         except Rejection as rejection:
             self._check_rejection(declaration, rejection)
@@ -256,6 +261,7 @@ class Capsule:
         from_message: dict[Any, Any] = {Caller: caller, Caller | None: caller, Client: client, Origin: origin, Work: work, Clock: self.clock}
         if caller is not None and declaration.permission is not None:
             from_message[Permit] = Permit(caller, declaration.permission)
+            from_message[Sequence[Permit]] = [from_message[Permit]]
         return {
             name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.dependencies.items()
         }

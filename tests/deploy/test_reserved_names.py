@@ -109,7 +109,7 @@ async def test_an_older_release_under_a_reserved_host_name_is_not_configured(cap
 
 async def test_an_older_application_with_a_reserved_name_is_not_deployed(capsule: DeployCapsule) -> None:
     application = Application(uuid4(), OWNER.user_id, "capsule-login", "https://git.example.com/x.git", capsule.clock.now())
-    await capsule.applications.add(application, Quota.default(OWNER.user_id, capsule.clock.now()))
+    await capsule.applications.add([(application, Quota.default(OWNER.user_id, capsule.clock.now()))])
     with pytest.raises(HostNameReserved) as rejection:
         await capsule.deploy(application.id)
     assert "another name" in rejection.value.detail

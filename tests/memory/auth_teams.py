@@ -1,6 +1,6 @@
 """In-memory teams and invitations of the auth context."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from datetime import datetime
 from uuid import UUID
@@ -97,9 +97,10 @@ class MemoryTeams:
     async def remove_member(self, membership_id: UUID) -> None:
         self.members.pop(membership_id, None)
 
-    async def add_application(self, team_id: UUID, application_id: UUID) -> None:
-        if team_id in self.teams:
-            self.applications.setdefault(application_id, (team_id, False))
+    async def add_applications(self, applications: Collection[tuple[UUID, UUID]]) -> None:
+        for team_id, application_id in applications:
+            if team_id in self.teams:
+                self.applications.setdefault(application_id, (team_id, False))
 
     async def remove_application(self, team_id: UUID, application_id: UUID) -> None:
         if team_id in self.teams:

@@ -125,10 +125,11 @@ class MemoryApplications:
     def __init__(self) -> None:
         self.applications: dict[UUID, Application] = {}
 
-    async def save(self, application: Application) -> None:
-        stored = self.applications.get(application.id)
-        if stored is None or (stored.updated_at < application.updated_at and not stored.is_deleted):
-            self.applications[application.id] = application
+    async def save(self, applications: Collection[Application]) -> None:
+        for application in applications:
+            stored = self.applications.get(application.id)
+            if stored is None or (stored.updated_at < application.updated_at and not stored.is_deleted):
+                self.applications[application.id] = application
 
     async def get_many(self, application_ids: Collection[UUID]) -> dict[UUID, Application]:
         return {id: self.applications[id] for id in application_ids if id in self.applications}

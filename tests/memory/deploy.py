@@ -29,7 +29,7 @@ from functions.deploy.domain.rejections import (
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.standing import Standing
 from functions.deploy.ports import BuildSettings
-from functions.kernel import ApplicationAccess, Transient
+from functions.kernel import ApplicationAccess, Rejection, Transient
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +63,9 @@ class MemoryQuotas:
 
     async def lock(self, user_id: UUID) -> Quota | None:
         return await self.find(user_id)
+
+    async def lock_all(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
+        return [quota for each in sorted(set(user_ids)) if (quota := await self.find(each)) is not None]
 
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:
         return await self.find(first), await self.find(second)
@@ -122,7 +125,16 @@ class MemoryApplications:
         self._quotas = quotas
         self._rows: dict[UUID, Application] = {}
 
-    async def add(self, application: Application, default_quota: Quota) -> None:
+    async def add(self, applications: Sequence[tuple[Application, Quota]]) -> None:
+        rows, granted = dict(self._rows), dict(self._quotas.granted)
+        try:
+            for application, default_quota in applications:
+                self._add(application, default_quota)
+        except Rejection:
+            self._rows, self._quotas.granted = rows, granted
+            raise
+
+    def _add(self, application: Application, default_quota: Quota) -> None:
         if any(each.name == application.name and each.status != DELETED for each in self._rows.values()):
             raise ApplicationNameTaken.of(application.name)
         self._quotas.count_application(application.user_id, default_quota)

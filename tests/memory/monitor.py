@@ -50,12 +50,13 @@ class MemoryApplications:
     async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
         return await self.owners(application_ids)
 
-    async def keep(self, application: Application) -> None:
-        known = self.applications.get(application.id)
-        if known is None:
-            self.applications[application.id] = application
-        elif known.deleted_at is None:
-            self.applications[application.id] = replace(known, deleted_at=application.deleted_at)
+    async def keep(self, applications: Collection[Application]) -> None:
+        for application in applications:
+            known = self.applications.get(application.id)
+            if known is None:
+                self.applications[application.id] = application
+            elif known.deleted_at is None:
+                self.applications[application.id] = replace(known, deleted_at=application.deleted_at)
 
     async def transfer(self, application: Application, at: datetime) -> None:
         if application.id in self.transferred_at and self.transferred_at[application.id] > at:
@@ -92,9 +93,9 @@ class MemoryUnownedUsage:
     async def add(self, uses: Sequence[MeasuredUse]) -> None:
         self.uses.extend(uses)
 
-    async def release(self, application_id: UUID) -> Sequence[MeasuredUse]:
-        released = [use for use in self.uses if use.application_id == application_id]
-        self.uses = [use for use in self.uses if use.application_id != application_id]
+    async def release(self, application_ids: Collection[UUID]) -> Sequence[MeasuredUse]:
+        released = [use for use in self.uses if use.application_id in application_ids]
+        self.uses = [use for use in self.uses if use.application_id not in application_ids]
         return sorted(released, key=lambda use: use.begin)
 
     async def forget(self, before: datetime) -> int:

@@ -1,6 +1,6 @@
 """Webhooks of teams and their deliveries in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from datetime import datetime
 from uuid import UUID
@@ -81,8 +81,8 @@ class MemoryWebhookStore:
     async def list_of_personal_team(self, caller: Caller) -> Sequence[Webhook]:
         return deepcopy(sorted((row for row in self.rows.values() if row.user_id == caller.user_id), key=lambda row: row.id))
 
-    async def list_receivers(self, team_id: UUID, event_type: str) -> Sequence[Webhook]:
-        found = [row for row in self.rows.values() if row.user_id == team_id and row.receives(event_type)]
+    async def list_receivers(self, team_ids: Collection[UUID], event_type: str) -> Sequence[Webhook]:
+        found = [row for row in self.rows.values() if row.user_id in team_ids and row.receives(event_type)]
         return deepcopy(sorted(found, key=lambda row: row.id))
 
     async def save(self, webhook: Webhook) -> None:

@@ -49,6 +49,9 @@ def incoming(seed: random.Random, number: int, tokens: Sequence[str], sealed: st
         event = message("probe.deposited", uuid(), correlationid="c")
         add("probe.on_deposited", event, depositId=f"{seed.getrandbits(128):032x}", account="a", cents=1)
 
+    def noted() -> None:
+        add("probe.on_noted", message("probe.noted", uuid(), correlationid="c"), depositId=f"{seed.getrandbits(128):032x}", account="a")
+
     def enter() -> None:
         add("probe.enter", request("probe.enter", uuid(), correlationid=uuid(), token=seed.choice(tokens)), password=sealed)
 
@@ -60,7 +63,7 @@ def incoming(seed: random.Random, number: int, tokens: Sequence[str], sealed: st
             made.append(Incoming(earlier.path, headers, body))
 
     while len(made) < number:
-        seed.choices([rename, deposit, renamed, deposited, enter, again], [8, 6, 6, 3, 2, 3])[0]()
+        seed.choices([rename, deposit, renamed, deposited, noted, enter, again], [8, 6, 6, 3, 4, 2, 3])[0]()
     return made
 
 

@@ -1,12 +1,13 @@
 """What a declaration derives and what holds a function to it."""
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
-from functions.kernel import Conflict, Delayed, Done, Event, Invalid, Model, Readdressed, command, saga
+from functions.kernel import Conflict, Delayed, Done, Event, Invalid, Model, Order, Origin, Readdressed, command, on, saga
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry, UnknownFunction, find
 from functions.runtime.execution import contracts
@@ -20,6 +21,26 @@ class Opened(Event, type="probe.opened", subject="id"):
 
 class AccountClosed(Event, type="probe.account-closed", subject="id"):
     id: UUID
+
+
+async def opened(events: Sequence[Opened]) -> Sequence[Done[None]]:
+    """Batch handler."""
+    return [Done(None) for _ in events]
+
+
+async def opened_by(events: Sequence[Opened], origin: Origin) -> Sequence[Done[None]]:
+    """Batch handler that asks for what only one message has."""
+    return [Done(None) for _ in events]
+
+
+def test_a_batch_handler_takes_a_sequence_and_depends_on_no_single_message() -> None:
+    [declaration] = declarations_of(on()(opened))
+    declaration.check_batch_handler()
+    assert declaration.is_batch_handler and declaration.input is Opened and declaration.output is type(None)
+    for refused in (on(order=Order.STRICT)(opened), on()(opened_by)):
+        [declaration] = declarations_of(refused)
+        with pytest.raises(TypeError, match="Sequence"):
+            declaration.check_batch_handler()
 
 
 class Taken(Conflict):

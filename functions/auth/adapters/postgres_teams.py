@@ -1,6 +1,6 @@
 """Teams and their members in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -109,11 +109,27 @@ class PostgresTeams:
     async def remove_member(self, membership_id: UUID) -> None:
         await self._database.connection.execute("DELETE FROM team_members WHERE id = %s", (membership_id,))
 
-    async def add_application(self, team_id: UUID, application_id: UUID) -> None:
-        self._keep_application(team_id, application_id, "ON CONFLICT (application_id) DO NOTHING", is_deleted=False)
+    async def add_applications(self, applications: Collection[tuple[UUID, UUID]]) -> None:
+        """Sent with the next statement or the commit: the conflict target leaves nothing that could fail."""
+        self._database.connection.queue(
+            """
+            INSERT INTO team_applications (application_id, team_id, is_deleted)
+            SELECT application_id, team_id, false FROM unnest(%s::uuid[], %s::uuid[]) AS added (team_id, application_id)
+            WHERE team_id IN (SELECT id FROM teams) ORDER BY application_id
+            ON CONFLICT (application_id) DO NOTHING
+            """,
+            ([team_id for team_id, _ in applications], [application_id for _, application_id in applications]),
+        )
 
     async def remove_application(self, team_id: UUID, application_id: UUID) -> None:
-        self._keep_application(team_id, application_id, "ON CONFLICT (application_id) DO UPDATE SET is_deleted = true", is_deleted=True)
+        """Sent with the next statement or the commit, as `add_applications`."""
+        self._database.connection.queue(
+            """
+            INSERT INTO team_applications (application_id, team_id, is_deleted) SELECT %s, id, true FROM teams WHERE id = %s
+            ON CONFLICT (application_id) DO UPDATE SET is_deleted = true
+            """,
+            (application_id, team_id),
+        )
 
     async def transfer_application(self, application_id: UUID, team_id: UUID, at: datetime) -> None:
         await self._database.connection.execute(
@@ -124,13 +140,6 @@ class PostgresTeams:
             WHERE known.transferred_at IS NULL OR known.transferred_at <= excluded.transferred_at
             """,
             (application_id, team_id, at),
-        )
-
-    def _keep_application(self, team_id: UUID, application_id: UUID, conflict: LiteralString, *, is_deleted: bool) -> None:
-        """Sent with the next statement or the commit: the conflict target leaves nothing that could fail."""
-        self._database.connection.queue(
-            f"INSERT INTO team_applications (application_id, team_id, is_deleted) SELECT %s, id, %s FROM teams WHERE id = %s {conflict}",
-            (application_id, is_deleted, team_id),
         )
 
     async def list_applications(self, team_id: UUID) -> Sequence[UUID]:

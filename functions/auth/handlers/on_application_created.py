@@ -3,12 +3,14 @@
 A team with applications is not deleted, and grants name them.
 """
 
+from collections.abc import Sequence
+
 from events.deploy import ApplicationCreated
 from functions.auth.ports import Teams
 from functions.kernel import Done, Scale, on
 
 
-@on(scale=Scale(max=2, concurrency=64, batch=16))
-async def on_application_created(event: ApplicationCreated, teams: Teams) -> Done[None]:
-    await teams.add_application(event.user_id, event.application_id)
-    return Done(None)
+@on(scale=Scale(max=2, concurrency=100, batch=32))
+async def on_application_created(events: Sequence[ApplicationCreated], teams: Teams) -> Sequence[Done[None]]:
+    await teams.add_applications([(event.user_id, event.application_id) for event in events])
+    return [Done(None) for _ in events]

@@ -1,6 +1,6 @@
 """Teams, their members and invitations."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -66,8 +66,8 @@ class Teams(Protocol):
 
     async def remove_member(self, membership_id: UUID) -> None: ...
 
-    async def add_application(self, team_id: UUID, application_id: UUID) -> None:
-        """Remember an application of a shared team; not one that was deleted. Idempotent."""
+    async def add_applications(self, applications: Collection[tuple[UUID, UUID]]) -> None:
+        """Remember applications, as (team, application), those of shared teams; not one that was deleted. Idempotent."""
         ...
 
     async def remove_application(self, team_id: UUID, application_id: UUID) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
+import orjson
 from psycopg import errors
 from psycopg.rows import class_row, dict_row
 
@@ -75,15 +76,17 @@ class PostgresApplications:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, application: Application) -> None:
+    async def save(self, applications: Collection[Application]) -> None:
         """Sent with the next statement or the commit: the conflict target leaves nothing that could fail."""
         self._database.connection.queue(
             """
-            INSERT INTO applications AS stored (id, name, updated_at, is_deleted) VALUES (%s, %s, %s, %s)
+            INSERT INTO applications AS stored (id, name, updated_at, is_deleted)
+            SELECT id, name, updated_at, is_deleted
+            FROM json_to_recordset(%s) AS saved (id uuid, name text, updated_at timestamptz, is_deleted boolean) ORDER BY id
             ON CONFLICT (id) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at, is_deleted = excluded.is_deleted
             WHERE stored.updated_at < excluded.updated_at AND NOT stored.is_deleted
             """,
-            (application.id, application.name, application.updated_at, application.is_deleted),
+            (orjson.dumps(list(applications)).decode(),),
         )
 
     async def get_many(self, application_ids: Collection[UUID]) -> dict[UUID, Application]:

@@ -11,5 +11,5 @@ from functions.kernel import Done, Order, on
 
 @on(order=Order.ANY)
 async def on_application_deleted(event: ApplicationDeleted, applications: Applications) -> Done[None]:
-    await applications.save(Application(event.application_id, event.name, event.at, is_deleted=True))
+    await applications.save([Application(event.application_id, event.name, event.at, is_deleted=True)])
     return Done(None)

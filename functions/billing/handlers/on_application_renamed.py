@@ -8,5 +8,5 @@ from functions.kernel import Done, Order, on
 
 @on(order=Order.ANY)
 async def on_application_renamed(event: ApplicationRenamed, applications: Applications) -> Done[None]:
-    await applications.save(Application(event.application_id, event.name, event.at))
+    await applications.save([Application(event.application_id, event.name, event.at)])
     return Done(None)

@@ -86,8 +86,8 @@ class PaymentMethodChanges(Protocol):
 class Applications(Protocol):
     """Names of applications for bills. They stay after an application is deleted."""
 
-    async def save(self, application: Application) -> None:
-        """Insert or update; an older event than the stored one changes nothing."""
+    async def save(self, applications: Collection[Application]) -> None:
+        """Insert or update them, none twice; an older event than the stored one changes nothing."""
         ...
 
     async def get_many(self, application_ids: Collection[UUID]) -> dict[UUID, Application]:

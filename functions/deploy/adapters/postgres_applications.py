@@ -1,11 +1,12 @@
 """Applications in PostgreSQL. Constraint violations are translated into rejections."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg import errors
 from psycopg.rows import dict_row
 
@@ -18,6 +19,7 @@ from functions.kernel import ApplicationAccess, Transient
 from functions.runtime.storage.database import Database
 
 SETTINGS = tuple(each.name for each in fields(ApplicationSettings))
+FIELDS = tuple(each.name for each in fields(Application) if each.name != "settings")
 CHANGING = (
     *("name", "repository", "image", "status", "deleted_at", "config_version", "protected_environments", "transferred_from", "transferred_at"),
     *SETTINGS,
@@ -26,12 +28,30 @@ COLUMNS = ", ".join(("id", "user_id", "created_at", "version", *CHANGING))
 UPDATES = ", ".join(f"{name} = %({name})s" for name in CHANGING)
 INSERTED = ("name", "repository", "image", "created_at", *SETTINGS)
 
+ADD_ALL = f"""
+WITH added AS (
+    SELECT * FROM json_populate_recordset(NULL::applications, %s)
+), owners AS (
+    SELECT user_id, count(*) AS number FROM added GROUP BY user_id
+), counted AS (
+    UPDATE quotas SET applications_used = applications_used + number, version = version + number
+    FROM owners WHERE quotas.user_id = owners.user_id AND applications_used + number <= applications RETURNING quotas.user_id
+)
+INSERT INTO applications (id, user_id, {", ".join(INSERTED)})
+SELECT id, user_id, {", ".join(INSERTED)} FROM added JOIN counted USING (user_id)
+"""
+"""The owners' quotas are locked."""
+
 
 class PostgresApplications:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, application: Application, default_quota: Quota) -> None:
+    async def add(self, applications: Sequence[tuple[Application, Quota]]) -> None:
+        if len(applications) > 1:
+            await self._add_all([application for application, _ in applications])
+            return
+        [(application, default_quota)] = applications
         if await self._count_and_insert(application):
             return
         quotas = PostgresQuotas(self._database)
@@ -40,6 +60,16 @@ class PostgresApplications:
             return
         quota = await quotas.find(application.user_id) or default_quota
         raise ApplicationQuotaExceeded.of(quota.applications_used, quota.applications, quota.plan)
+
+    async def _add_all(self, applications: Sequence[Application]) -> None:
+        """`_count_and_insert` for several, whose error is that of any of them."""
+        rows = [_row(each) for each in applications]
+        try:
+            cursor = await self._database.connection.execute(ADD_ALL, (orjson.dumps(rows).decode(),))
+        except errors.UniqueViolation as violation:
+            raise _name_taken(applications[0], violation) from violation
+        if cursor.rowcount != len(applications):
+            raise ApplicationQuotaExceeded
 
     async def _count_and_insert(self, application: Application) -> bool:
         """One statement: counting up locks the quota's row, so that concurrent requests cannot exceed it together."""
@@ -143,8 +173,9 @@ def _name_taken(application: Application, violation: errors.UniqueViolation) -> 
 
 
 def _row(application: Application) -> dict[str, Any]:
-    row = asdict(application)
-    settings: dict[str, Any] = row.pop("settings")
+    """Without copies of its values, which `dataclasses.asdict` makes at ten times the cost."""
+    row = {name: getattr(application, name) for name in FIELDS}
+    settings = {name: getattr(application.settings, name) for name in SETTINGS}
     return row | settings | {"protected_environments": list(application.protected_environments)}
 
 

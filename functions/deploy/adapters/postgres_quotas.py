@@ -1,6 +1,6 @@
 """Quotas in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from functions.deploy.domain.standing import Restriction, Standing
 from functions.runtime.storage.database import Database
 
 MEMORY_USED = """
-    SELECT COALESCE(sum(reserved_memory_mib), 0)::int FROM environments JOIN applications a ON a.id = application_id WHERE a.user_id = %(user_id)s
+    SELECT COALESCE(sum(reserved_memory_mib), 0)::int FROM environments JOIN applications a ON a.id = application_id WHERE a.user_id = quotas.user_id
 """
 COLUMNS = f"""user_id, applications, memory_mib, granted_at, applications_used, ({MEMORY_USED}) AS memory_used_mib, is_suspended, plan, exhausted,
     renews_at, restriction, restricted_at, pauses_at, is_paused"""
@@ -76,6 +76,14 @@ class PostgresQuotas:
         """Locks in a statement of its own, sent with the next one: that sees what the former holder of the lock has committed."""
         self._database.connection.queue("SELECT FROM quotas WHERE user_id = %s FOR UPDATE", (user_id,))
         return await self._read(user_id)
+
+    async def lock_all(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
+        """As `lock`: two statements, sent together."""
+        ids = list(user_ids)
+        self._database.connection.queue("SELECT FROM quotas WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE", (ids,))
+        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(f"SELECT {COLUMNS} FROM quotas WHERE user_id = ANY(%s)", (ids,))
+            return [_quota(row) for row in await cursor.fetchall()]
 
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:
         await self._database.connection.execute("SELECT FROM quotas WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE", ([first, second],))

@@ -3,6 +3,7 @@
 Neither is contacted here: the first build connects to it (see `domain/repository.py`).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -29,8 +30,10 @@ from functions.deploy.domain.rejections import (
 from functions.deploy.domain.repository import Repository, RepositoryPolicy
 from functions.deploy.ports import Applications, Quotas
 from functions.deploy.services.access_control import AccessControl
-from functions.deploy.services.work_admission import admit_work
+from functions.deploy.services.work_admission import admit_works
 from functions.kernel import Clock, Done, FieldError, Int32, Model, Permission, Permit, Scale, Text, command
+
+NO_SETTINGS = {"team_id", "name", "repository", "image"}
 
 
 class CreateApplication(Model):
@@ -67,28 +70,36 @@ class CreatedApplicationView(ApplicationSettingsView):
         *(ApplicationQuotaExceeded, ApplicationNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted, TeamNotFound),
     ],
     emits=[ApplicationCreated],
-    scale=Scale(max=10, concurrency=64, pool=4, batch=16),
+    scale=Scale(max=10, concurrency=64, pool=4, batch=32),
 )
 async def create_application(
-    request: CreateApplication,
+    requests: Sequence[CreateApplication],
     applications: Applications,
     quotas: Quotas,
     policy: RepositoryPolicy,
     control: AccessControl,
-    permit: Permit,
+    permits: Sequence[Permit],
     clock: Clock,
-) -> Done[CreatedApplicationView]:
-    name, source = ApplicationName(request.name), _source(request, policy)
-    settings = ApplicationSettings.of(**request.model_dump(exclude_none=True, exclude={"team_id", "name", "repository", "image"}))
-
-    team_id = (await control.to_team(permit, request.team_id)).team_id
-    await admit_work(quotas, team_id)
+) -> Sequence[Done[CreatedApplicationView]]:
     now = clock.now()
-    application, events = Application.create(name, source, owner=team_id, at=now, settings=settings)
-    await applications.add(application, default_quota=Quota.default(team_id, now))
+    drafts = [(ApplicationName(each.name), _source(each, policy), _settings(each)) for each in requests]
+    owners = [(await control.to_team(permit, each.team_id)).team_id for each, permit in zip(requests, permits, strict=True)]
+    await admit_works(quotas, owners)
+    created = [
+        Application.create(name, source, owner=owner, at=now, settings=settings)
+        for (name, source, settings), owner in zip(drafts, owners, strict=True)
+    ]
+    await applications.add([(application, Quota.default(application.user_id, now)) for application, _ in created])
+    return [Done(_view(application, now), *events) for application, events in created]
 
-    view = CreatedApplicationView(id=application.id, team_id=team_id, name=application.name, created_at=now, **settings_fields(application))
-    return Done(view, *events)
+
+def _settings(request: CreateApplication) -> ApplicationSettings:
+    return ApplicationSettings.of(**{name: getattr(request, name) for name in request.model_fields_set - NO_SETTINGS})
+
+
+def _view(application: Application, now: datetime) -> CreatedApplicationView:
+    fields = settings_fields(application)
+    return CreatedApplicationView(id=application.id, team_id=application.user_id, name=application.name, created_at=now, **fields)
 
 
 def _source(request: CreateApplication, policy: RepositoryPolicy) -> Repository | ImageReference:

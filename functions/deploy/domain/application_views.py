@@ -1,6 +1,6 @@
 """How the API shows the settings of an application."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -38,4 +38,8 @@ class ApplicationSettingsView(SettingsFields):
 
 def settings_fields(application: Application) -> dict[str, Any]:
     """Return the values of `SettingsFields`."""
-    return {"repository": application.repository, "image": application.image, **asdict(application.settings)}
+    return {
+        "repository": application.repository,
+        "image": application.image,
+        **{each.name: getattr(application.settings, each.name) for each in fields(application.settings)},
+    }

@@ -42,6 +42,10 @@ class Quotas(Protocol):
 
     async def find(self, user_id: UUID) -> Quota | None: ...
 
+    async def lock_all(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
+        """`lock` for several users, always in the same order. Returns the quotas that there are."""
+        ...
+
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:
         """`lock` for two users, always in the same order."""
         ...
@@ -76,11 +80,12 @@ class Quotas(Protocol):
 
 
 class Applications(Protocol):
-    async def add(self, application: Application, default_quota: Quota) -> None:
-        """Count the application against its owner's quota and store it. `default_quota` is granted first if the owner
-        has none.
+    async def add(self, applications: Sequence[tuple[Application, Quota]]) -> None:
+        """Count each application against its owner's quota and store it. With each, the default quota, which is granted first if the
+        owner has none.
 
-        Raises ApplicationQuotaExceeded, ApplicationNameTaken.
+        Raises ApplicationQuotaExceeded, ApplicationNameTaken. Of several, for any of them, and ApplicationQuotaExceeded also for an owner who
+        has no quota yet: roll back, and add each alone.
         """
         ...
 

@@ -1,5 +1,6 @@
 """Whether an account may start new work, and what follows when it uses less."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from events.deploy import AccountReviewRequested
@@ -16,6 +17,12 @@ async def admit_work(quotas: Quotas, user_id: UUID, *, is_growth: bool = True) -
     quota = await quotas.lock(user_id)
     if quota is not None:  # without one the user has nothing yet, and gets the default quota with the first application
         quota.check_work(is_growth=is_growth)
+
+
+async def admit_works(quotas: Quotas, user_ids: Sequence[UUID]) -> None:
+    """As `admit_work`, for growth of several accounts."""
+    for quota in await quotas.lock_all(user_ids):
+        quota.check_work(is_growth=True)
 
 
 async def review_events(quotas: Quotas, user_id: UUID) -> Events:

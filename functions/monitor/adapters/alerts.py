@@ -2,21 +2,23 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
-from typing import Any, LiteralString
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
+import orjson
 from psycopg.sql import SQL, Identifier, Placeholder
 
 from functions.monitor.domain.alerts import Alert, Notice, State
 from functions.monitor.domain.rules import NoData, Rule, RuleKind
 from functions.runtime.storage.database import Database
-from functions.runtime.storage.session import Statement
 
 INCIDENT = 4
 """First key of the advisory locks on incidents."""
 
 RULE = "id, application_id, kind, created_at, environment, threshold, window_length, pending_period, min_requests, preset, no_data"
+RULE_COLUMNS = RULE.split(", ")
+RULE_VALUES = "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s"
 COLUMNS = [field.name for field in fields(Alert)]
 ALERT = SQL(", ").join(Identifier(name) for name in COLUMNS)
 UPSERT = SQL("INSERT INTO alerts ({}) VALUES ({}) ON CONFLICT (id) DO UPDATE SET {}").format(
@@ -52,10 +54,20 @@ class PostgresRules:
 
     async def add_missing_presets(self, rules: Collection[Rule]) -> None:
         """Sent with the next statement: the conflict target leaves nothing that could fail."""
-        self._database.connection.queue(*_insertion(rules, "ON CONFLICT (application_id, kind) WHERE preset DO NOTHING"))
+        rows = [dict(zip(RULE_COLUMNS, _row(each), strict=True)) for each in rules]
+        self._database.connection.queue(
+            f"""
+            INSERT INTO alert_rules ({RULE}) SELECT {RULE} FROM json_to_recordset(%s) AS presets (
+                id uuid, application_id uuid, kind text, created_at timestamptz, environment text, threshold double precision,
+                window_length interval, pending_period interval, min_requests bigint, preset boolean, no_data text
+            ) ORDER BY application_id, kind
+            ON CONFLICT (application_id, kind) WHERE preset DO NOTHING
+            """,
+            (orjson.dumps(rows, default=_seconds).decode(),),
+        )
 
     async def add(self, rule: Rule) -> None:
-        await self._database.connection.execute(*_insertion([rule]))
+        await self._database.connection.execute(f"INSERT INTO alert_rules ({RULE}) VALUES ({RULE_VALUES})", _row(rule))
 
     async def get(self, rule_id: UUID) -> Rule | None:
         found = await self._read(SQL("id = %(id)s"), {"id": rule_id})
@@ -77,9 +89,8 @@ class PostgresRules:
         await self._database.connection.execute("UPDATE alert_rules SET deleted_at = %s WHERE id = %s AND deleted_at IS NULL", (at, rule_id))
 
 
-def _insertion(rules: Collection[Rule], on_conflict: LiteralString = "") -> Statement:
-    values = ", ".join(["(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"] * len(rules))
-    return Statement(f"INSERT INTO alert_rules ({RULE}) VALUES {values} {on_conflict}", [value for rule in rules for value in _row(rule)])
+def _seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds()} seconds"
 
 
 def _row(rule: Rule) -> tuple[Any, ...]:

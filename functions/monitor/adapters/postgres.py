@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import orjson
 from psycopg.rows import class_row
 
 from functions.kernel import ApplicationAccess
@@ -63,14 +64,17 @@ class PostgresApplications:
         await self.lock(unknown)
         return await self.owners(application_ids)  # it may have become known while this waited
 
-    async def keep(self, application: Application) -> None:
+    async def keep(self, applications: Collection[Application]) -> None:
         """Sent with the next statement: the conflict target leaves nothing that could fail."""
+        rows = [{"id": each.id, "user_id": each.user_id, "name": each.name, "deleted_at": each.deleted_at} for each in applications]
         self._database.connection.queue(
             """
-            INSERT INTO applications AS known (id, user_id, name, deleted_at) VALUES (%s, %s, %s, %s)
+            INSERT INTO applications AS known (id, user_id, name, deleted_at)
+            SELECT id, user_id, name, deleted_at
+            FROM json_to_recordset(%s) AS kept (id uuid, user_id uuid, name text, deleted_at timestamptz) ORDER BY id
             ON CONFLICT (id) DO UPDATE SET deleted_at = coalesce(known.deleted_at, excluded.deleted_at)
             """,
-            (application.id, application.user_id, application.name, application.deleted_at),
+            (orjson.dumps(rows).decode(),),
         )
 
     async def transfer(self, application: Application, at: datetime) -> None:
@@ -138,14 +142,14 @@ class PostgresUnownedUsage:
                 [(use.id, use.application_id, use.environment, use.begin, use.end, use.requests, use.cpu_milliseconds) for use in uses],
             )
 
-    async def release(self, application_id: UUID) -> Sequence[MeasuredUse]:
+    async def release(self, application_ids: Collection[UUID]) -> Sequence[MeasuredUse]:
         async with self._database.connection.cursor(row_factory=class_row(MeasuredUse)) as cursor:
             await cursor.execute(
                 """
-                DELETE FROM unowned_usage WHERE application_id = %s
+                DELETE FROM unowned_usage WHERE application_id = ANY(%s)
                 RETURNING id, application_id, environment, window_from AS begin, window_to AS "end", requests, cpu_milliseconds
                 """,
-                (application_id,),
+                (list(application_ids),),
             )
             return sorted(await cursor.fetchall(), key=lambda use: use.begin)
 

@@ -1,6 +1,6 @@
 """Webhooks of teams and their deliveries in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, LiteralString
@@ -63,8 +63,8 @@ class PostgresWebhooks:
     async def list_of_personal_team(self, caller: Caller) -> Sequence[Webhook]:
         return await self._many("user_id = %s ORDER BY id", caller.user_id)
 
-    async def list_receivers(self, team_id: UUID, event_type: str) -> Sequence[Webhook]:
-        return await self._many("user_id = %s AND disabled_at IS NULL AND event_types && %s ORDER BY id", team_id, [event_type, ALL])
+    async def list_receivers(self, team_ids: Collection[UUID], event_type: str) -> Sequence[Webhook]:
+        return await self._many("user_id = ANY(%s) AND disabled_at IS NULL AND event_types && %s ORDER BY id", list(team_ids), [event_type, ALL])
 
     async def save(self, webhook: Webhook) -> None:
         await self._database.connection.execute(f"UPDATE webhooks SET {WEBHOOK_UPDATES} WHERE id = %(id)s", _row(webhook))

@@ -3,6 +3,8 @@
 Usage that was measured before its owner was known is published now.
 """
 
+from collections.abc import Sequence
+
 from events.deploy import ApplicationCreated
 from events.monitor import UsageMeasured, WebhookDeliveryRequested
 from functions.kernel import Done, Scale, on
@@ -12,13 +14,18 @@ from functions.monitor.ports import Applications, Rules, UnownedUsage
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 
 
-@on(emits=[UsageMeasured, WebhookDeliveryRequested], scale=Scale(concurrency=64, pool=4, batch=16))
+@on(emits=[UsageMeasured, WebhookDeliveryRequested], scale=Scale(concurrency=100, pool=4, batch=32))
 async def on_application_created(
-    event: ApplicationCreated, applications: Applications, unowned: UnownedUsage, rules: Rules, dispatcher: WebhookDispatcher
-) -> Done[None]:
-    await applications.lock([event.application_id])
-    await applications.keep(Application(event.application_id, event.user_id, event.name))
-    await rules.add_missing_presets(presets(event.application_id, event.at))
+    events: Sequence[ApplicationCreated], applications: Applications, unowned: UnownedUsage, rules: Rules, dispatcher: WebhookDispatcher
+) -> Sequence[Done[None]]:
+    ids = [event.application_id for event in events]
+    await applications.lock(ids)
+    await applications.keep([Application(event.application_id, event.user_id, event.name) for event in events])
+    await rules.add_missing_presets([rule for event in events for rule in presets(event.application_id, event.at)])
 
-    held = await unowned.release(event.application_id)
-    return Done(None, *(usage.event(event.user_id) for usage in held), *await dispatcher.dispatch(event.user_id, event, event.at))
+    held = await unowned.release(ids)
+    deliveries = await dispatcher.dispatch_all([(event.user_id, event, event.at) for event in events])
+    return [
+        Done(None, *(usage.event(event.user_id) for usage in held if usage.application_id == event.application_id), *messages)
+        for event, messages in zip(events, deliveries, strict=True)
+    ]

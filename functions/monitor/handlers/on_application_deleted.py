@@ -15,7 +15,7 @@ from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 async def on_application_deleted(
     event: ApplicationDeleted, applications: Applications, alerts: Alerts, dispatcher: WebhookDispatcher, clock: Clock
 ) -> Done[None]:
-    await applications.keep(Application(event.application_id, event.user_id, event.name, deleted_at=event.at))
+    await applications.keep([Application(event.application_id, event.user_id, event.name, deleted_at=event.at)])
     for alert in await alerts.open_of(event.application_id):
         alert.end(clock.now())
         await alerts.save(alert)

@@ -77,8 +77,8 @@ class Applications(Protocol):
         """As `owners`, locked: an unknown owner stays unknown until the transaction ends."""
         ...
 
-    async def keep(self, application: Application) -> None:
-        """Insert or complete. Events arrive in any order: a deleted application stays deleted."""
+    async def keep(self, applications: Collection[Application]) -> None:
+        """Insert or complete them, none twice. Events arrive in any order: a deleted application stays deleted."""
         ...
 
     async def transfer(self, application: Application, at: datetime) -> None:
@@ -106,8 +106,8 @@ class UnownedUsage(Protocol):
 
     async def add(self, uses: Sequence[MeasuredUse]) -> None: ...
 
-    async def release(self, application_id: UUID) -> Sequence[MeasuredUse]:
-        """Remove and return the usage held for this application."""
+    async def release(self, application_ids: Collection[UUID]) -> Sequence[MeasuredUse]:
+        """Remove and return the usage held for these applications, oldest first."""
         ...
 
     async def forget(self, before: datetime) -> int: ...

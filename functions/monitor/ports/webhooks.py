@@ -1,6 +1,6 @@
 """Ports of webhooks of teams: where they are stored, and how their team learns that one was disabled."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -43,8 +43,8 @@ class WebhookStore(Protocol):
         """The webhooks of the caller's own team, oldest first."""
         ...
 
-    async def list_receivers(self, team_id: UUID, event_type: str) -> Sequence[Webhook]:
-        """The enabled webhooks of the team that receive this type, oldest first."""
+    async def list_receivers(self, team_ids: Collection[UUID], event_type: str) -> Sequence[Webhook]:
+        """The enabled webhooks of these teams that receive this type, oldest first."""
         ...
 
     async def save(self, webhook: Webhook) -> None: ...

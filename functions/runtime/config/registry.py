@@ -99,6 +99,7 @@ class Registry:
             declaration.check_access()
             check_operation(declaration)
             declaration.check_cache()
+            declaration.check_batch_handler()
             _check_batch(declaration)
         return cls(declarations)
 

@@ -5,6 +5,7 @@ in a process; meanwhile messages queue, and the next transaction takes up to as 
 
     BEGIN, claims of all messages, newest applied events             one round trip
     for each message: handler, of a command in a savepoint           the handler's own
+    of a batch handler (a Sequence of messages): once for all        the handler's own
     outgoing messages and their numbers, replies, COMMIT             one round trip
 
 The result is that of the same messages handled one after the other. Whatever could make a difference ends the batch: on a lock that
@@ -18,10 +19,12 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
-from functions.kernel import Kind
+from functions.kernel import Kind, Rejection
 from functions.runtime.execution.context import FunctionContext
-from functions.runtime.execution.transactions import SAVEPOINT, SKIPPED, Committed, Execution, Handled, execute_alone, run_handler
+from functions.runtime.execution.transactions import SAVEPOINT, SKIPPED, Committed, Execution, Handled, execute_alone, run_batch_handler, run_handler
 from functions.runtime.reliability import inbox, ordering, outbox
 from functions.runtime.storage.database import Connection
 
@@ -95,23 +98,49 @@ class Batches:
 
     async def _execute(self, connection: Connection, executions: Sequence[Execution]) -> list[Committed | Handled | None]:
         claimed, newest = await _claim(connection, executions)
-        results: list[Committed | Handled | None] = []
+        skipped: dict[Execution, Committed | Handled | None] = {}
         for execution in executions:
             declaration, message = execution.function.declaration, execution.message
             subject = ordering.subject_of(declaration, message)
             if inbox.key_of(message, declaration.name) not in claimed:
-                results.append(None)
+                skipped[execution] = None
             elif subject is not None and subject not in newest:
-                results.append(SKIPPED)
-            else:
-                if declaration.kind is Kind.COMMAND:
-                    connection.queue(*SAVEPOINT)
-                results.append(await run_handler(self._context, connection, execution))
-                connection.set_aside()  # what this handler has queued is no error of the next one
-        handled = [each for each in results if isinstance(each, Handled)]
+                skipped[execution] = SKIPPED
+        results = await self._run_handlers(connection, [each for each in executions if each not in skipped])
+        results_in_order = [skipped[each] if each in skipped else results[each] for each in executions]
+        handled = [each for each in results_in_order if isinstance(each, Handled)]
         outbox.enqueue(connection, [pending for each in handled for pending in each.pending])
         inbox.queue_replies(connection, [each.reply for each in handled if each.reply is not None])
+        return results_in_order
+
+    async def _run_handlers(self, connection: Connection, executions: Sequence[Execution]) -> dict[Execution, Handled]:
+        """Run the handlers in the order of the messages; a batch handler once for those that follow each other."""
+        results: dict[Execution, Handled] = {}
+        for function, following in groupby(executions, attrgetter("function")):
+            run = list(following)
+            if function.declaration.is_batch_handler and (handled := await self._run_batch_handler(connection, run)):
+                results |= zip(run, handled, strict=True)
+                connection.set_aside()
+                continue
+            for execution in run:
+                if function.declaration.kind is Kind.COMMAND:
+                    connection.queue(*SAVEPOINT)
+                results[execution] = await run_handler(self._context, connection, execution)
+                connection.set_aside()  # what this handler has queued is no error of the next one
         return results
+
+    async def _run_batch_handler(self, connection: Connection, executions: Sequence[Execution]) -> Sequence[Handled]:
+        """Call a batch handler once. Returns nothing, and undoes what it wrote, for commands of which it rejects one."""
+        is_command = executions[0].function.declaration.kind is Kind.COMMAND
+        if is_command:
+            connection.queue(*SAVEPOINT)
+        try:
+            return await run_batch_handler(self._context, connection, executions)
+        except Rejection:
+            if not is_command:
+                raise
+            await connection.execute("ROLLBACK TO SAVEPOINT handler", prepare=False)
+            return ()
 
 
 async def _claim(connection: Connection, executions: Sequence[Execution]) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:

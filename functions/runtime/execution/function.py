@@ -16,7 +16,7 @@ Several messages may share a transaction (`batches`). `failures` decides what ha
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, cast
 
 from functions.kernel import Caller, Client, Clock, Declaration, Kind, Origin, Permit, Rejection, Work
 from functions.runtime.execution import contracts, failures, recent_facts, responses, transactions
@@ -39,7 +39,7 @@ from functions.wire.tracing import in_span
 CLASH_ATTEMPTS = 4
 FAILED_OUTCOMES = frozenset({"failed", "retried", "dead"})
 
-FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Work)
+FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Sequence[Permit], Work)
 """Types of dependencies that come from the message."""
 
 
@@ -203,7 +203,17 @@ class Function:
         raise AssertionError("unreachable")
 
     async def call(self, execution: Execution) -> Any:
+        if self.declaration.is_batch_handler:
+            return (await self.call_together([execution]))[0]
         return await self.declaration.handler(*execution.inputs, **self._arguments(execution.message, execution.caller, None))
+
+    async def call_together(self, executions: Sequence[Execution]) -> Sequence[Any]:
+        """Call a batch handler once. Returns a result for each execution."""
+        permits = {parameter: [self._permit(each.caller) for each in executions] for parameter in self._from_message}
+        results = await self.declaration.handler([each.inputs[0] for each in executions], **self._fixed, **permits)
+        if len(results) != len(executions):
+            raise TypeError(f"{self.name} returned {len(results)} results for {len(executions)} messages")
+        return cast(Sequence[Any], results)
 
     async def _reject(self, message: Message, rejection: Rejection) -> ExecutionResult:
         """Settle a message whose caller or input was rejected before the transaction."""

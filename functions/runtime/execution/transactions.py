@@ -1,6 +1,6 @@
 """The transaction of a command or an event handler: what happens in it for one message, alone or beside others (`batches`)."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString, Protocol
 
@@ -10,7 +10,7 @@ from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.responses import Response, ResponseEncoder
 from functions.runtime.execution.results import AnswerNotKept, KeyReused
 from functions.runtime.reliability import audit, inbox, ordering, outbox, revoked_sessions
-from functions.runtime.reliability.ordering import Sequence
+from functions.runtime.reliability.ordering import Sequence as EventSequence
 from functions.runtime.storage.database import LOCK_TIMEOUT, Connection
 from functions.runtime.storage.session import Statement
 from functions.wire.cloudevents import Message
@@ -26,6 +26,8 @@ class WritingFunction(Protocol):
     encoder: ResponseEncoder
 
     def call(self, execution: "Execution") -> Awaitable[Any]: ...
+
+    def call_together(self, executions: "Sequence[Execution]") -> Awaitable[Sequence[Any]]: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,9 +84,9 @@ async def execute_alone(context: FunctionContext, execution: Execution, lock_tim
             response = _stored_response(declaration, message, recorded)
             return Committed("duplicate", response.log_detail, response, is_recorded=True)
         sequence = await ordering.advance_sequence(connection, declaration, message, results[0] if advance else None)
-        if sequence is Sequence.STALE:
+        if sequence is EventSequence.STALE:
             return SKIPPED
-        if sequence is Sequence.GAP:
+        if sequence is EventSequence.GAP:
             await ordering.park(connection, declaration, message)
             await inbox.release_claim(connection, message, function.name)
             return PARKED
@@ -100,9 +102,21 @@ async def run_handler(context: FunctionContext, connection: Connection, executio
 
     A raised Rejection of a command undoes what the handler wrote and becomes the response. Raises failures.Refused for that of an event.
     """
+    response, result = await _call(context, connection, execution)
+    return await _handled(context, connection, execution, response, result)
+
+
+async def run_batch_handler(context: FunctionContext, connection: Connection, executions: Sequence[Execution]) -> list[Handled]:
+    """Call a batch handler for several messages. Raises what it raises: a Rejection too."""
+    results = await executions[0].function.call_together(executions)
+    return [await _handled(context, connection, each, *_response(context, each, result)) for each, result in zip(executions, results, strict=True)]
+
+
+async def _handled(
+    context: FunctionContext, connection: Connection, execution: Execution, response: Response, result: Done[Any] | Rejected | None
+) -> Handled:
     message, caller = execution.message, execution.caller
     declaration, name = execution.function.declaration, execution.function.name
-    response, result = await _call(context, connection, execution)
     events = result.events if result is not None else ()
     contracts.check_events(declaration, events, context.is_strict)
     actor, now = str(caller.user_id) if caller else message.get("actor"), context.clock.now()
@@ -123,7 +137,7 @@ async def run_handler(context: FunctionContext, connection: Connection, executio
 
 
 async def _call(context: FunctionContext, connection: Connection, execution: Execution) -> tuple[Response, Done[Any] | Rejected | None]:
-    declaration, is_strict = execution.function.declaration, context.is_strict
+    declaration = execution.function.declaration
     try:
         result = await execution.function.call(execution)
     except Rejection as rejection:
@@ -131,10 +145,15 @@ async def _call(context: FunctionContext, connection: Connection, execution: Exe
         if declaration.kind is not Kind.COMMAND:
             raise failures.Refused(rejection) from rejection
         await connection.execute("ROLLBACK TO SAVEPOINT handler", prepare=False)
-        contracts.check_rejection(declaration, rejection, is_strict)
+        contracts.check_rejection(declaration, rejection, context.is_strict)
         return responses.rejected(rejection), None
+    return _response(context, execution, result)
+
+
+def _response(context: FunctionContext, execution: Execution, result: Any) -> tuple[Response, Done[Any] | Rejected | None]:
+    declaration = execution.function.declaration
     if isinstance(result, Rejected):
-        contracts.check_rejection(declaration, result.reason, is_strict)
+        contracts.check_rejection(declaration, result.reason, context.is_strict)
         return responses.rejected(result.reason), result
     if isinstance(result, Done):
         return execution.function.encoder.done(result.output), result

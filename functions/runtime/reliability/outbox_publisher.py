@@ -30,7 +30,7 @@ BATCH = 200
 AUDIT_DELAY_SECONDS = 0.5
 """How long records for the audit log wait for others of the process. Less than SWEEP_AFTER_SECONDS."""
 
-DELETE_DELAY_SECONDS = 0.05
+DELETE_DELAY_SECONDS = 0.2
 """How long published rows stay for others to be deleted with. Much less than SWEEP_AFTER_SECONDS."""
 
 

@@ -55,8 +55,8 @@ class LogBuffer:
         return self.waiting >= BATCH_LINES or self.bytes >= BATCH_BYTES
 
     def add(self, entry: Entry) -> None:
-        entry["line"] = bounded_line(entry["line"])
-        size = len(entry["line"].encode()) + ENTRY_OVERHEAD_BYTES
+        line = entry["line"] = bounded_line(entry["line"])
+        size = (len(line) if line.isascii() else len(line.encode())) + ENTRY_OVERHEAD_BYTES
         queue = self.queues.get(entry["namespace"])
         if queue is None:
             queue = self.queues[entry["namespace"]] = _Queue()

@@ -137,21 +137,33 @@ class ConcurrencyMeter:
         if by < 0:
             self.last_ended_at = now
 
-    def add(self, busy_seconds: float, now: float) -> None:
-        """Count the duration of messages that a pod consumed itself and has handled."""
+    def add(self, busy_seconds: float, now: float, since: float | None = None) -> None:
+        """Count the duration of messages that a pod consumed itself and has handled: evenly over the time from `since`, which the numbers of
+        such a pod are about. All of it in the present second would look like a burst."""
         self._advance(now)
-        second = int(now)
-        if self._areas and self._areas[-1][0] == second:
-            self._areas[-1] = (second, self._areas[-1][1] + busy_seconds)
-        else:
-            self._areas.append((second, busy_seconds))
+        since = now if since is None else max(since, now - self._window_seconds)
+        for second in range(int(since), int(now) + 1):
+            share = (min(second + 1.0, now) - max(float(second), since)) / (now - since) if now > since else 1.0
+            self._add_area(second, busy_seconds * share)
         self.last_ended_at = now
 
+    def _add_area(self, second: int, area: float) -> None:
+        """`second`: any of the window."""
+        for index in reversed(range(len(self._areas))):
+            if self._areas[index][0] == second:
+                self._areas[index] = (second, self._areas[index][1] + area)
+                return
+            if self._areas[index][0] < second:
+                self._areas.insert(index + 1, (second, area))
+                return
+        self._areas.appendleft((second, area))
+
     def mean(self, window_seconds: float, now: float) -> float:
+        """The mean over the window, of one second at least. Of the second in which the window begins, its part counts."""
         self._advance(now)
-        start = max(now - window_seconds, self._created_at)
-        covered = max(now - start, 1e-9)
-        return sum(area for second, area in self._areas if second >= int(start)) / max(covered, 1.0)
+        start = max(now - max(window_seconds, 1.0), self._created_at)
+        within = sum(area * min(second + 1 - start, 1.0) for second, area in self._areas if second >= int(start))
+        return within / max(now - start, 1.0)
 
     def idle_seconds(self, now: float) -> float:
         return 0.0 if self.in_flight else now - self.last_ended_at
@@ -163,10 +175,8 @@ class ConcurrencyMeter:
             area = self.in_flight * (until - self._since)
             if not self.in_flight:
                 until = now
-            elif self._areas and self._areas[-1][0] == second:
-                self._areas[-1] = (second, self._areas[-1][1] + area)
             else:
-                self._areas.append((second, area))
+                self._add_area(second, area)
             self._since = until
         while self._areas and self._areas[0][0] < now - self._window_seconds - 1:
             self._areas.popleft()

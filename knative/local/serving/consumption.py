@@ -26,6 +26,7 @@ class Consumption:
         self._is_enabled = (metadata.get("annotations") or {}).get(ANNOTATION) == "true" and bool(self._service)
         self._pods: dict[str, tuple[ActivityReader, int]] = {}
         """Pod uid → (its activity, messages that it handles at once)."""
+        self._measured_at: float | None = None
         self.in_flight = 0
         self.pods_at_capacity = 0
         """Pods with as many messages as they handle at once. More messages probably wait in the queue, which cannot
@@ -69,4 +70,5 @@ class Consumption:
             self.in_flight += activity.in_flight
             self.pods_at_capacity += activity.in_flight >= capacity
             if handled or activity.in_flight:
-                meter.add(busy_seconds, now)
+                meter.add(busy_seconds, now, self._measured_at)
+        self._measured_at = now if self._pods else None

@@ -65,6 +65,22 @@ def test_the_meter_averages_over_its_window() -> None:
     assert meter.mean(60, 120.0) == 0
 
 
+@pytest.mark.parametrize("window_seconds", [0.6, 1, 6, 60])
+def test_steady_load_is_no_burst_at_any_moment_of_a_second(window_seconds: float) -> None:
+    meter = ConcurrencyMeter(60, 0.0)
+    meter.change(+32, 0.0)
+    for tenths in range(700, 720):
+        assert meter.mean(window_seconds, tenths / 10) == pytest.approx(32)
+
+
+@pytest.mark.parametrize("window_seconds", [0.6, 1, 6, 60])
+def test_messages_that_a_pod_consumed_itself_count_in_the_time_in_which_it_handled_them(window_seconds: float) -> None:
+    meter = ConcurrencyMeter(60, 0.0)
+    for tick in range(2, 102, 2):  # as a revision is looked at: 32 messages in flight for 2 seconds each time
+        meter.add(32 * 2.0, tick + 0.3, since=tick - 1.7 if tick > 2 else None)
+    assert meter.mean(window_seconds, 100.3) == pytest.approx(32, rel=0.01)
+
+
 @pytest.mark.parametrize(("text", "value"), [("60s", 60), ("1m30s", 90), ("500ms", 0.5), ("1h", 3600), ("0s", 0), ("1.5s", 1.5)])
 def test_durations_are_parsed(text: str, value: float) -> None:
     assert parse_duration(text) == pytest.approx(value)

@@ -1,4 +1,6 @@
-"""A name for an account, which no other account has: handled together with others (`Scale.batch`)."""
+"""A name for an account, which no other account has: handled together with others (`Scale.batch`), by one call."""
+
+from collections.abc import Sequence
 
 from functions.probe.events import AccountRenamed
 from functions.probe.ports import Names
@@ -21,7 +23,11 @@ class NameTaken(Conflict):
 
 
 @command(allow=ANYONE, rejects=[NameTaken], emits=[AccountRenamed], scale=Scale(batch=16))
-async def rename(request: Rename, names: Names) -> Done[Renamed] | Rejected:
+async def rename(requests: Sequence[Rename], names: Names) -> Sequence[Done[Renamed] | Rejected]:
+    return [await _rename(each, names) for each in requests]
+
+
+async def _rename(request: Rename, names: Names) -> Done[Renamed] | Rejected:
     if not await names.set(request.account, request.name):
         raise NameTaken(f"{request.name!r} is taken")
     event = AccountRenamed(account=request.account, name=request.name)
