@@ -1,8 +1,9 @@
 """Fixtures that every folder of tests shares: `postgres.database("auth")`, `rabbitmq.vhost()`, and servers of a test's own to stop and start."""
 
+import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ from knative.machine import bytecode, packages
 from knative.machine.home import Home, Ports
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import RabbitMQ
-from tests import proof, selection
+from tests import proof, rewriting, selection
 from tests.servers import HOME, Brokers, Databases, Servers, discard, fresh_home
 from tests.waiting import MIN_LIMIT_SECONDS
 
@@ -23,6 +24,26 @@ _servers: Servers | None = None
 def pytest_addoption(parser: pytest.Parser) -> None:
     proof.add_options(parser)
     selection.add_options(parser)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.scheduling import GroupScheduling  # imports pytest-xdist, which a run without workers may have switched off
+
+    return GroupScheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests live until the end. The garbage collector looks for none among them, neither while they are loaded nor while tests run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -42,6 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if not config.getoption("--fast"):
             packages.install(list(packages.TESTS), print)
         bytecode.compile_modules()
+        if config.getoption("numprocesses", None) and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+            rewriting.compile_tests(config)
         config.stash[_THROWN_AWAY] = path
     else:
         Path(os.environ[HOME]).mkdir(parents=True, exist_ok=True)

@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from knative.machine import processes
 from knative.machine.home import PROJECT, Home, Ports
 from tests.servers import discard, fresh_home
+
+WITHOUT_RABBITMQ = {"CAPSULE_AMQP_URL": "amqp://guest:guest@127.0.0.1:9/%2F", "CAPSULE_REDIS_URL": "local"}
+"""Redis is the other server that `up` starts beside PostgreSQL. RabbitMQ takes several seconds."""
 
 
 def run(home: Home, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -20,14 +24,15 @@ def test_a_taken_port_is_reported_with_the_process_that_holds_it() -> None:
     home = fresh_home()
     try:
         with socket.create_server(("127.0.0.1", home.ports.postgres)):
-            up = run(home, "up")
+            up = run(home, "up", **WITHOUT_RABBITMQ)
         assert up.returncode == 1
         assert f"Port {home.ports.postgres} (PostgreSQL) is taken by" in up.stdout
         assert f"pid {os.getpid()}" in up.stdout
         assert "CAPSULE_PORT_OFFSET" in up.stdout
         assert "Traceback" not in up.stdout
-        down = run(home, "down")
-        assert down.returncode == 0, down.stdout
+        assert processes.find_running(home, "redis"), "what could start has started"
+        down = run(home, "down", **WITHOUT_RABBITMQ)
+        assert down.returncode == 0 and processes.find_running(home, "redis") is None, down.stdout
     finally:
         discard(home)
 
