@@ -4,6 +4,7 @@ import gc
 import os
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from knative.machine import bytecode, packages
 from knative.machine.home import Home, Ports
 from knative.machine.postgres import PostgreSQL
-from knative.machine.rabbitmq import RabbitMQ
+from knative.machine.rabbitmq import USER, RabbitMQ
 from tests import proof, rewriting, selection
 from tests.servers import HOME, Brokers, Databases, Servers, discard, fresh_home
 from tests.waiting import MIN_LIMIT_SECONDS
@@ -116,9 +117,8 @@ def own_postgres() -> Iterator[PostgreSQL]:
     discard(home)
 
 
-@pytest.fixture(scope="module")
-def own_rabbitmq() -> Iterator[RabbitMQ]:
-    """A RabbitMQ that may be stopped, killed and started: `.url`, `.stop()`, `.start()`."""
+@contextmanager
+def running_rabbitmq() -> Iterator[RabbitMQ]:
     home = fresh_home()
     home.create()
     packages.install([packages.RABBITMQ], print)
@@ -126,3 +126,27 @@ def own_rabbitmq() -> Iterator[RabbitMQ]:
     server.start()
     yield server
     discard(home)
+
+
+@pytest.fixture(scope="module")
+def own_rabbitmq() -> Iterator[RabbitMQ]:
+    """A RabbitMQ that may be stopped, killed and started: `.url`, `.stop()`, `.start()`."""
+    with running_rabbitmq() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lasting_rabbitmq() -> Iterator[RabbitMQ]:
+    with running_rabbitmq() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def emptied_rabbitmq(lasting_rabbitmq: RabbitMQ) -> RabbitMQ:
+    """A RabbitMQ whose users and default virtual host a module may change. They are as after the first start; the server must not be stopped."""
+    for user in lasting_rabbitmq.management("GET", "/api/users"):
+        if user["name"] != USER:
+            lasting_rabbitmq.management("DELETE", f"/api/users/{user['name']}")
+    lasting_rabbitmq.delete_vhost("/")
+    lasting_rabbitmq.create_vhost("/")
+    return lasting_rabbitmq

@@ -18,6 +18,7 @@ TOGETHER = (
         *("tests/knative/serving/test_isolation.py", "tests/knative/serving/test_maintenance.py", "tests/knative/serving/test_relays.py"),
         *("tests/knative/serving/test_usage.py", "tests/knative/serving/test_weights.py"),
     ),
+    ("tests/machine/test_rabbitmq_permissions.py", "tests/machine/test_rabbitmq_users.py", "tests/adapters/test_monitor_queues.py"),
     ("tests/adapters/test_deploy_builds.py", "tests/adapters/test_deploy_cluster.py", "tests/adapters/test_deploy_inspection_jobs.py"),
 )
 """Groups, by how the paths of their files begin. The first that fits counts."""

@@ -12,7 +12,8 @@ import pytest
 
 SERVERS = frozenset(
     (
-        *("account", "built", "cluster", "findings", "machine", "own_machine", "own_postgres", "own_rabbitmq", "own_server", "own_whole"),
+        *("account", "built", "cluster", "emptied_rabbitmq", "findings", "machine", "own_machine", "own_postgres"),
+        *("own_rabbitmq", "own_server", "own_whole"),
         *("platform", "pods", "postgres", "process", "rabbitmq", "server", "subscriber", "vhost", "whole"),
     )
 )

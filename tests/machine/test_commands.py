@@ -9,6 +9,7 @@ from pathlib import Path
 from knative.machine import processes
 from knative.machine.home import PROJECT, Home, Ports
 from tests.servers import discard, fresh_home
+from tests.waiting import wait_limit
 
 WITHOUT_RABBITMQ = {"CAPSULE_AMQP_URL": "amqp://guest:guest@127.0.0.1:9/%2F", "CAPSULE_REDIS_URL": "local"}
 """Redis is the other server that `up` starts beside PostgreSQL. RabbitMQ takes several seconds."""
@@ -17,7 +18,7 @@ WITHOUT_RABBITMQ = {"CAPSULE_AMQP_URL": "amqp://guest:guest@127.0.0.1:9/%2F", "C
 def run(home: Home, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "knative.machine", *arguments]
     env = {**home.child_environment(), **environment}
-    return subprocess.run(command, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    return subprocess.run(command, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=wait_limit(600))
 
 
 def test_a_taken_port_is_reported_with_the_process_that_holds_it() -> None:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -238,7 +239,9 @@ def _without_ranges(app: ASGIApp) -> ASGIApp:
     return respond
 
 
+@cache
 def _templates() -> Environment:
+    """Return the environment of all dashboards of this process: it keeps the templates that it has compiled."""
     environment = Environment(
         loader=PackageLoader("functions.edge.dashboard"), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
     )
