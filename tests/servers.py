@@ -70,12 +70,12 @@ def release_offset(offset: int) -> None:
 
 @functools.cache
 def _offsets() -> tuple[int, ...]:
-    found, taken = [], set(Ports(0).all)
+    found, used = [], set(Ports(0).all)
     for offset in range(LEAST_OFFSET, FIRST_POD_PORT - max(Ports(0).all)):
         ports = Ports(offset).all
-        if taken.isdisjoint(ports):
+        if used.isdisjoint(ports):
             found.append(offset)
-            taken.update(ports)
+            used.update(ports)
     return tuple(found)
 
 
