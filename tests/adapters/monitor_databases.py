@@ -28,7 +28,7 @@ def monitor_database(servers: Databases, kind: str) -> Database:
     if not found:
         if kind == "timescale":
             pytest.skip("PostgreSQL's timescaledb extension is not on this machine")
-        return servers.database("monitor")
+        return servers.server.database("monitor", servers.database("monitor").name)  # its addresses lead to PostgreSQL itself
     fresh = _empty(servers)
     with servers.server.superuser(fresh.name) as connection:
         if kind == "timescale":
