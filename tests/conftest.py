@@ -1,8 +1,10 @@
 """Fixtures that every folder of tests shares: `postgres.database("auth")`, `rabbitmq.vhost()`, and servers of a test's own to stop and start."""
 
+import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -11,8 +13,8 @@ import pytest
 from knative.machine import bytecode, packages
 from knative.machine.home import Home, Ports
 from knative.machine.postgres import PostgreSQL
-from knative.machine.rabbitmq import RabbitMQ
-from tests import proof, selection
+from knative.machine.rabbitmq import USER, RabbitMQ
+from tests import proof, rewriting, selection
 from tests.servers import HOME, Brokers, Databases, Servers, discard, fresh_home
 from tests.waiting import MIN_LIMIT_SECONDS
 
@@ -23,6 +25,26 @@ _servers: Servers | None = None
 def pytest_addoption(parser: pytest.Parser) -> None:
     proof.add_options(parser)
     selection.add_options(parser)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.scheduling import GroupScheduling  # imports pytest-xdist, which a run without workers may have switched off
+
+    return GroupScheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests live until the end. The garbage collector looks for none among them, neither while they are loaded nor while tests run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -42,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if not config.getoption("--fast"):
             packages.install(list(packages.TESTS), print)
         bytecode.compile_modules()
+        if config.getoption("numprocesses", None) and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+            rewriting.compile_tests(config)
         config.stash[_THROWN_AWAY] = path
     else:
         Path(os.environ[HOME]).mkdir(parents=True, exist_ok=True)
@@ -93,9 +117,8 @@ def own_postgres() -> Iterator[PostgreSQL]:
     discard(home)
 
 
-@pytest.fixture(scope="module")
-def own_rabbitmq() -> Iterator[RabbitMQ]:
-    """A RabbitMQ that may be stopped, killed and started: `.url`, `.stop()`, `.start()`."""
+@contextmanager
+def running_rabbitmq() -> Iterator[RabbitMQ]:
     home = fresh_home()
     home.create()
     packages.install([packages.RABBITMQ], print)
@@ -103,3 +126,27 @@ def own_rabbitmq() -> Iterator[RabbitMQ]:
     server.start()
     yield server
     discard(home)
+
+
+@pytest.fixture(scope="module")
+def own_rabbitmq() -> Iterator[RabbitMQ]:
+    """A RabbitMQ that may be stopped, killed and started: `.url`, `.stop()`, `.start()`."""
+    with running_rabbitmq() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def lasting_rabbitmq() -> Iterator[RabbitMQ]:
+    with running_rabbitmq() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def emptied_rabbitmq(lasting_rabbitmq: RabbitMQ) -> RabbitMQ:
+    """A RabbitMQ whose users and default virtual host a module may change. They are as after the first start; the server must not be stopped."""
+    for user in lasting_rabbitmq.management("GET", "/api/users"):
+        if user["name"] != USER:
+            lasting_rabbitmq.management("DELETE", f"/api/users/{user['name']}")
+    lasting_rabbitmq.delete_vhost("/")
+    lasting_rabbitmq.create_vhost("/")
+    return lasting_rabbitmq

@@ -39,7 +39,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
         yield stores
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     found = Machine(tmp_path_factory.mktemp("machine"), free_offset())
     found.start()
@@ -52,7 +52,7 @@ def cluster_with(kubeconfig: Path) -> KubernetesCluster:
     return KubernetesCluster(Settings({"KUBECONFIG": str(kubeconfig)}))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def account(machine: Machine) -> Path:
     """The kubeconfig of the deploy context's service account, with its production permissions and policies."""
     found = machine.home / "deploy-kubeconfig"

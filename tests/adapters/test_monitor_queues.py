@@ -19,15 +19,15 @@ QUEUE = f"capsule.billing-on-user-created.{UID}"
 
 
 @pytest.fixture(scope="module")
-def server(own_rabbitmq: RabbitMQ) -> RabbitMQ:
-    rabbitmq_users.apply(own_rabbitmq, rabbitmq_users.accounts(own_rabbitmq.home))
-    with pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url)) as connection:
+def server(emptied_rabbitmq: RabbitMQ) -> RabbitMQ:
+    rabbitmq_users.apply(emptied_rabbitmq, rabbitmq_users.accounts(emptied_rabbitmq.home))
+    with pika.BlockingConnection(pika.URLParameters(emptied_rabbitmq.url)) as connection:
         channel = connection.channel()
         for name in (QUEUE, "capsule.unroutable", "orders", f"capsule.replies.{UID}"):
             channel.queue_declare(name, durable=True)
         for _ in range(3):
             channel.basic_publish("", QUEUE, b"{}")
-    return own_rabbitmq
+    return emptied_rabbitmq
 
 
 def adapter(server: RabbitMQ, user: str = "monitor", **environment: str) -> RabbitMQQueues:

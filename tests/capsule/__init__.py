@@ -21,6 +21,7 @@ from tests.capsule.capsule import (
     Published,
     UndeclaredEvent,
     UndeclaredRejection,
+    everything,
 )
 from tests.capsule.clock import FixedClock
 from tests.capsule.transactions import InsideTransaction
@@ -34,4 +35,5 @@ __all__ = [
     "Published",
     "UndeclaredEvent",
     "UndeclaredRejection",
+    "everything",
 ]

@@ -87,7 +87,8 @@ class _Delivery:
 
 
 @cache
-def _everything() -> Registry:
+def everything() -> Registry:
+    """Return all declarations. To load them takes some milliseconds, and a test asks for them at each request."""
     return Registry.load()
 
 
@@ -107,8 +108,8 @@ class Capsule:
         self.records: list[AuditRecord] = []
         self.dead_letters: list[DeadLetter] = []
         self._settings = Settings({**SETTINGS, **(settings or {})})
-        self._declarations = [each for each in _everything().declarations if each.context in (names or contexts())]
         self._containers = {name: self._container(name, ports or {}) for name in (names or contexts())}
+        self._declarations = [each for each in everything().declarations if each.context in self._containers]
         self._queue: list[_Delivery] = []
         self._delayed: list[tuple[datetime, int, _Delivery]] = []
         self._order = count()
@@ -177,7 +178,7 @@ class Capsule:
 
     async def run(self, function: str) -> None:
         """Run a schedule, such as `billing.housekeeping`, and deliver what it publishes."""
-        declaration = _everything().by_name[function]
+        declaration = everything().by_name[function]
         assert declaration.kind is Kind.SCHEDULE, f"{function} is no schedule"
         await self._deliver(_Delivery(declaration, None, Origin(f"schedule-{function}")))
         await self.settle()
@@ -318,10 +319,10 @@ class Capsule:
 
     def _handlers(self, event: Event, context: str | None = None) -> Iterator[Declaration]:
         """Of the contexts of this Capsule. `context`: its own handlers only, for an event that it sends to itself. Raises EventWithoutHandler."""
-        everywhere = [each for each in _everything().declarations if each.input is type(event) and context in (None, each.context)]
+        everywhere = [each for each in everything().declarations if each.input is type(event) and context in (None, each.context)]
         if not everywhere and type(event) not in PUBLISHED_ONLY:
             raise EventWithoutHandler(f"no function{f' of {context}' if context else ''} handles {type(event).__name__}")
-        return (each for each in everywhere if each in self._declarations)
+        return (each for each in everywhere if each.context in self._containers)
 
     def _check_rejection(self, declaration: Declaration, rejection: Rejection) -> None:
         if not declaration.is_declared_rejection(rejection):

@@ -11,10 +11,14 @@ from knative.machine.home import PROJECT
 
 @cache
 def components() -> dict[str, Any]:
-    return dict(yaml.safe_load((PROJECT / "schemas/openapi.yaml").read_text())["components"]["schemas"])
+    return dict(yaml.load((PROJECT / "schemas/openapi.yaml").read_text(), yaml.CSafeLoader)["components"]["schemas"])
+
+
+@cache
+def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator({"$ref": f"#/components/schemas/{schema}", "components": {"schemas": components()}})
 
 
 def assert_matches(schema: str, document: Any) -> None:
-    reference = {"$ref": f"#/components/schemas/{schema}", "components": {"schemas": components()}}
-    faults = [f"{fault.instance_path}: {fault.message}" for fault in jsonschema_rs.Draft202012Validator(reference).iter_errors(document)]
+    faults = [f"{fault.instance_path}: {fault.message}" for fault in validator(schema).iter_errors(document)]
     assert not faults, (schema, faults)

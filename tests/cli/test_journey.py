@@ -314,7 +314,7 @@ def test_timeline_bill_usage_quota_and_metrics(whole: Whole, home: Home, deploye
     assert_matches("TimelineView", timeline)
     assert "deploy.deploy" in home.run("timeline", deployed["correlationId"]).out
     whole.visit(deployed["url"])
-    until(lambda: home.run("bill", "--json").document["lines"], 120, "for metered requests", every=0.5)
+    until(lambda: home.run("bill", "--json").document["lines"], 120, "for metered requests", every=1.0)  # a look starts a process
     assert_matches("BillView", home.run("bill", "--json").document)
     assert home.name in home.run("bill").out
     assert set(home.run("usage", "--json").document) == {"period", "charges", "lines"}

@@ -20,13 +20,12 @@ from functions.edge.dashboard.dashboard import Dashboard
 from functions.edge.dashboard.gateway_reports import GatewayReports
 from functions.edge.gateway.options import Options
 from functions.kernel import Caller, Client, Rejection, Unauthenticated
-from functions.runtime.config.registry import Registry
 from functions.runtime.execution import responses
 from functions.runtime.messaging.bus import NoReply, Reply
 from functions.runtime.operations.dead_letters import ListDeadLetters
 from functions.runtime.operations.health import DatabaseHealthView, HealthMetadataView, HealthView, MemoryView, MessageBacklogView
 from functions.runtime.operations.settle_dead_letters import SettleDeadLetters
-from tests.capsule import Capsule
+from tests.capsule import Capsule, everything
 from tests.dashboard.letters import MemoryLetters
 
 HOST = "dashboard.example"
@@ -106,7 +105,7 @@ class MemoryRequester:
             raise NoReply
         if routing_key.endswith(".health"):
             return self._health(routing_key.removesuffix(".health"))
-        declaration = Registry.load().by_name[routing_key]
+        declaration = everything().by_name[routing_key]
         assert declaration.input is not None
         token = headers.get("token")
         caller = self.tokens.verify(token, self.capsule.clock.now()) if token else None
@@ -159,7 +158,7 @@ class Browser:
         self.requester = MemoryRequester(self.capsule, self.tokens)
         self.gateway = MemoryGateway()
         dashboard = Dashboard(
-            Registry.load(), self.requester, self.tokens, PlainEncryptor(), self.capsule.clock, self.options, self.public_url, self.gateway
+            everything(), self.requester, self.tokens, PlainEncryptor(), self.capsule.clock, self.options, self.public_url, self.gateway
         )
         app = Starlette()
         app.router.default = request_response(dashboard.handle)

@@ -20,7 +20,7 @@ PATHS = {
 
 def objects() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (API path, object) of everything that limits the account, except its namespace."""
-    for each in yaml.safe_load_all(BASE.read_text()):
+    for each in yaml.load_all(BASE.read_text(), yaml.CSafeLoader):
         if each["kind"] in PATHS:
             yield PATHS[each["kind"]], each
 

@@ -91,7 +91,8 @@ class DeployWorld(World):
 
     def subscribe_to_cluster_events(self, worker: Worker) -> None:
         """Create the ApiServerSource of knative/base, with the function as its sink instead of the Broker."""
-        (source,) = [each for each in yaml.safe_load_all((ROOT / "knative/base/deploy.yaml").read_text()) if each["kind"] == "ApiServerSource"]
+        manifests = yaml.load_all((ROOT / "knative/base/deploy.yaml").read_text(), yaml.CSafeLoader)
+        (source,) = [each for each in manifests if each["kind"] == "ApiServerSource"]
         source["spec"]["sink"] = {"uri": f"http://127.0.0.1:{worker.port}/deploy.on_object_updated"}
         self._create("/apis/sources.knative.dev/v1/namespaces/capsule/apiserversources", source)
 

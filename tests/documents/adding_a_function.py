@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from knative.machine import bytecode
 from knative.machine.home import PROJECT
 
 PAGE = PROJECT / "docs/adding-a-function.md"
@@ -39,6 +40,10 @@ def copy_repository(target: Path) -> None:
         if (PROJECT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, target / name)
+    for folder in bytecode.FOLDERS:  # compiled for these very files: the copy's commands need not compile a thousand modules again
+        for compiled in (PROJECT / folder).rglob("__pycache__"):
+            if (target / compiled.relative_to(PROJECT)).parent.is_dir():
+                shutil.copytree(compiled, target / compiled.relative_to(PROJECT))
 
 
 def apply(target: Path) -> None:

@@ -133,7 +133,7 @@ async def test_the_openapi_document_is_the_generated_file() -> None:
     committed = (Path(functions.__file__).parent.parent / "schemas" / "openapi.yaml").read_bytes()
     as_yaml = await shop.client.get("/openapi.yaml")
     assert as_yaml.content == committed
-    assert (await shop.client.get("/openapi.json")).json() == yaml.safe_load(committed)
+    assert (await shop.client.get("/openapi.json")).json() == yaml.load(committed, yaml.CSafeLoader)
     assert (await shop.client.get("/openapi.yaml", headers={"If-None-Match": as_yaml.headers["etag"]})).status_code == 304
 
 

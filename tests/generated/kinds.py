@@ -56,10 +56,9 @@ def faults(manifest: Manifest) -> list[str]:
     if version in MODELS:
         return list(_model_faults(manifest, version, kind))
     if (version, kind) in ONLY_OURS:
-        definition = definitions.load().of(ONLY_OURS[version, kind])
-        return _schema_faults(manifest, definition.schema)
+        return _schema_faults(manifest, _our_validator(version, kind))
     if (version, kind) in OF_TOPOLOGY_OPERATOR:
-        return _schema_faults(manifest, _topology_schema(OF_TOPOLOGY_OPERATOR[version, kind]))
+        return _schema_faults(manifest, _topology_validator(version, kind))
     return [f"{version} {kind} is not a known kind"]
 
 
@@ -68,8 +67,9 @@ def crd_faults(manifest: Manifest) -> list[str]:
     version, kind = manifest.get("apiVersion", ""), manifest.get("kind", "")
     if version in CORE:
         return []
-    schema = upstream().get((version, kind))
-    return [f"no CRD defines {version} {kind}"] if schema is None else _schema_faults(manifest, schema)
+    if (version, kind) not in upstream():
+        return [f"no CRD defines {version} {kind}"]
+    return _schema_faults(manifest, _upstream_validator(version, kind))
 
 
 @cache
@@ -130,7 +130,22 @@ def _topology_schema(fields: Mapping[str, Any]) -> Any:
     return {"type": "object", "required": ["spec"], "properties": {"spec": {"type": "object", "required": required, "properties": properties}}}
 
 
-def _schema_faults(manifest: Manifest, schema: Any) -> list[str]:
+@cache
+def _our_validator(version: str, kind: str) -> jsonschema_rs.Draft4Validator:
+    return _strict_validator(definitions.load().of(ONLY_OURS[version, kind]).schema)
+
+
+@cache
+def _topology_validator(version: str, kind: str) -> jsonschema_rs.Draft4Validator:
+    return _strict_validator(_topology_schema(OF_TOPOLOGY_OPERATOR[version, kind]))
+
+
+@cache
+def _upstream_validator(version: str, kind: str) -> jsonschema_rs.Draft4Validator:
+    return _strict_validator(upstream()[version, kind])
+
+
+def _strict_validator(schema: Any) -> jsonschema_rs.Draft4Validator:
     strict = to_strict(schema)
     strict["properties"] = {
         **strict.get("properties", {}),
@@ -138,7 +153,10 @@ def _schema_faults(manifest: Manifest, schema: Any) -> list[str]:
         "kind": {"type": "string"},
         "metadata": {"type": "object"},
     }
-    validator = jsonschema_rs.Draft4Validator(strict)
+    return jsonschema_rs.Draft4Validator(strict)
+
+
+def _schema_faults(manifest: Manifest, validator: jsonschema_rs.Draft4Validator) -> list[str]:
     return [f"{'.'.join(str(step) for step in error.instance_path)}: {error.message}" for error in validator.iter_errors(manifest)]
 
 

@@ -6,28 +6,34 @@ import subprocess
 import sys
 from pathlib import Path
 
+from knative.machine import processes
 from knative.machine.home import PROJECT, Home, Ports
 from tests.servers import discard, fresh_home
+from tests.waiting import wait_limit
+
+WITHOUT_RABBITMQ = {"CAPSULE_AMQP_URL": "amqp://guest:guest@127.0.0.1:9/%2F", "CAPSULE_REDIS_URL": "local"}
+"""Redis is the other server that `up` starts beside PostgreSQL. RabbitMQ takes several seconds."""
 
 
 def run(home: Home, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "knative.machine", *arguments]
     env = {**home.child_environment(), **environment}
-    return subprocess.run(command, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    return subprocess.run(command, cwd=PROJECT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=wait_limit(600))
 
 
 def test_a_taken_port_is_reported_with_the_process_that_holds_it() -> None:
     home = fresh_home()
     try:
         with socket.create_server(("127.0.0.1", home.ports.postgres)):
-            up = run(home, "up")
+            up = run(home, "up", **WITHOUT_RABBITMQ)
         assert up.returncode == 1
         assert f"Port {home.ports.postgres} (PostgreSQL) is taken by" in up.stdout
         assert f"pid {os.getpid()}" in up.stdout
         assert "CAPSULE_PORT_OFFSET" in up.stdout
         assert "Traceback" not in up.stdout
-        down = run(home, "down")
-        assert down.returncode == 0, down.stdout
+        assert processes.find_running(home, "redis"), "what could start has started"
+        down = run(home, "down", **WITHOUT_RABBITMQ)
+        assert down.returncode == 0 and processes.find_running(home, "redis") is None, down.stdout
     finally:
         discard(home)
 

@@ -29,17 +29,17 @@ BROKER, BROKER_DEAD_LETTERS = f"b.capsule.capsule.{UID}", f"b.capsule.capsule.dl
 
 
 @pytest.fixture(scope="module")
-def server(own_rabbitmq: RabbitMQ) -> RabbitMQ:
+def server(emptied_rabbitmq: RabbitMQ) -> RabbitMQ:
     """A server with all users, the Broker's queues declared as the one-machine Knative does, and the exchanges as the topology Job does."""
-    rabbitmq_users.apply(own_rabbitmq, rabbitmq_users.accounts(own_rabbitmq.home))
-    with connection(own_rabbitmq, rabbitmq_users.KNATIVE) as knative:
+    rabbitmq_users.apply(emptied_rabbitmq, rabbitmq_users.accounts(emptied_rabbitmq.home))
+    with connection(emptied_rabbitmq, rabbitmq_users.KNATIVE) as knative:
         channel = knative.channel()
         for exchange in (BROKER, BROKER_DEAD_LETTERS):
             channel.exchange_declare(exchange, "headers", durable=True)
         for queue in (AUTH_QUEUE, BILLING_QUEUE):
             channel.queue_declare(queue, durable=True, arguments={"x-dead-letter-exchange": BROKER_DEAD_LETTERS})
         channel.queue_bind(BILLING_QUEUE, BROKER, arguments={"x-match": "all", "type": "user.created"})
-    with connection(own_rabbitmq, "topology") as job:
+    with connection(emptied_rabbitmq, "topology") as job:
         channel = job.channel()
         topology.declare_exchanges(channel)
         bindings = [
@@ -53,7 +53,7 @@ def server(own_rabbitmq: RabbitMQ) -> RabbitMQ:
         ]
         topology.bind(channel, bindings)
         topology.unbind(channel, [Binding(EVENTS, BROKER, "#", to_queue=False)])
-    return own_rabbitmq
+    return emptied_rabbitmq
 
 
 def connection(server: RabbitMQ, user: str) -> pika.BlockingConnection:

@@ -17,9 +17,11 @@ from knative.machine.rabbitmq_users import Account
 
 
 @pytest.fixture(scope="module")
-def server(own_rabbitmq: RabbitMQ) -> RabbitMQ:
-    assert sorted(rabbitmq_users.apply(own_rabbitmq, rabbitmq_users.accounts(own_rabbitmq.home))) == sorted((*AMQP_USERS, rabbitmq_users.KNATIVE))
-    return own_rabbitmq
+def server(emptied_rabbitmq: RabbitMQ) -> RabbitMQ:
+    assert sorted(rabbitmq_users.apply(emptied_rabbitmq, rabbitmq_users.accounts(emptied_rabbitmq.home))) == sorted(
+        (*AMQP_USERS, rabbitmq_users.KNATIVE)
+    )
+    return emptied_rabbitmq
 
 
 def connection(server: RabbitMQ, user: str) -> pika.BlockingConnection:

@@ -8,7 +8,7 @@ gateway knows no cookies, so no other page can send them.
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -72,25 +72,12 @@ class Pages:
 
     # -- rendered on first use, because most gateways never show them ------------------------------------------------------
 
-    @cached_property
-    def _templates(self) -> Environment:
-        environment = Environment(
-            loader=PackageLoader("functions.edge.gateway"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
-        )
-        environment.filters["code"] = _render_code
-        return environment
-
     def _render(self, template: str, **values: Any) -> str:
-        return self._templates.get_template(template).render(dashboard_url=self._dashboard_url, **values)
-
-    @cached_property
-    def _document(self) -> dict[str, Any]:
-        document: dict[str, Any] = yaml.load(self._openapi_yaml, Loader=yaml.CSafeLoader)
-        return document
+        return _templates().get_template(template).render(dashboard_url=self._dashboard_url, **values)
 
     @cached_property
     def _openapi_json(self) -> bytes:
-        return orjson.dumps(self._document)
+        return orjson.dumps(_openapi_document())
 
     @cached_property
     def _openapi_yaml(self) -> bytes:
@@ -107,7 +94,7 @@ class Pages:
 
     @cached_property
     def _docs(self) -> str:
-        document = self._document
+        document = _openapi_document()
         return self._render(
             "docs.html",
             info=document["info"],
@@ -155,6 +142,20 @@ class Pages:
         result = page(html, response.status_code if problem else 200, policy=FORM_POLICY)
         result.raw_headers += [(name, value) for name, value in response.raw_headers if name == b"retry-after"]
         return result
+
+
+@cache
+def _openapi_document() -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(OPENAPI.read_bytes(), Loader=yaml.CSafeLoader)
+    return document
+
+
+@cache
+def _templates() -> Environment:
+    """Return the environment of all gateways of this process: it keeps the templates that it has compiled."""
+    environment = Environment(loader=PackageLoader("functions.edge.gateway"), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True)
+    environment.filters["code"] = _render_code
+    return environment
 
 
 def _cached(body: bytes, content_type: tuple[bytes, bytes], headers: Mapping[str, str]) -> BytesResponse:

@@ -6,6 +6,7 @@ Paths without parameters need one look-up. The others are in a tree of segments,
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -127,7 +128,7 @@ def _route(declaration: Declaration, method: str, path: str, model: type[BaseMod
         input=model,
         path_names=tuple(aliases[name] for name in in_path),
         rest=frozenset(rest.values()),
-        repeatable=frozenset(alias for name, alias in rest.items() if _is_list(model, name)),
+        repeatable=frozenset(alias for name, alias in rest.items() if name in _lists_of(model)),
         secrets=tuple(sorted(alias for name, alias in aliases.items() if name in declaration.secret_fields)),
         cacheable=declaration.kind is Kind.QUERY and declaration.allow.anyone and path.startswith(WELL_KNOWN) and not model.model_fields,
         raw={alias: name.replace("_", "-") for name, alias in rest.items() if name not in RawRequest.model_fields} if raw else None,
@@ -138,9 +139,13 @@ def _route(declaration: Declaration, method: str, path: str, model: type[BaseMod
     )
 
 
-def _is_list(model: type[BaseModel], name: str) -> bool:
-    schema = model.model_json_schema(by_alias=False)["properties"][name]
-    return any(choice.get("type") == "array" for choice in (schema, *schema.get("anyOf", ())))
+@cache
+def _lists_of(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of the fields that are lists. Cached: a model's schema takes a millisecond, and each route asks for each of its fields."""
+    properties = model.model_json_schema(by_alias=False).get("properties", {})
+    return frozenset(
+        name for name, schema in properties.items() if any(choice.get("type") == "array" for choice in (schema, *schema.get("anyOf", ())))
+    )
 
 
 @dataclass
