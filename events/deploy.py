@@ -129,6 +129,20 @@ class EnvironmentStopped(Event, type="environment.stopped"):
     at: datetime
 
 
+class WorkloadRefreshRequested(Event, type="workloads.refresh-requested"):
+    """What an environment runs beside `web` has changed: its process types, their instances, its schedules, or the release of all.
+
+    `operation`: the kind of the operation that a command has started; null: a release was rolled out.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    operation: str | None = None
+    at: datetime
+
+
 class EnvironmentPaused(Event, type="environment.paused"):
     """An environment was scaled to zero, since its account is restricted.
 
@@ -261,10 +275,14 @@ class DeploymentReleaseStarted(DeploymentEvent, type="deployment.release-started
 
 
 class DeploymentSucceeded(DeploymentEvent, type="deployment.succeeded", subject="deployment_id", is_public=True):
-    """A deployment succeeded: its release serves at `url`."""
+    """A deployment succeeded: its release serves at `url`.
+
+    `warning`: what does not run as it should beside `web`, such as a worker that crashes; for people.
+    """
 
     release_id: UUID
     url: str
+    warning: str | None = None
 
 
 class DeploymentFailed(DeploymentEvent, type="deployment.failed", subject="deployment_id", is_public=True):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView
+from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -189,6 +189,17 @@ class Deploy(Operations):
     ) -> MaintenanceEndAccepted:
         """End maintenance: visitors reach the application again."""
         return cast(MaintenanceEndAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/maintenance", idempotency_key=idempotency_key))
+
+    def scale_processes(
+        self,
+        application_id: str,
+        environment: str,
+        body: ScaleProcessesBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ProcessScaleAccepted:
+        """Change instances and size of process types."""
+        return cast(ProcessScaleAccepted, self._call("PUT", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/processes", body=body, idempotency_key=idempotency_key))
 
     def protect_environment(
         self,

@@ -496,6 +496,7 @@ class InstanceView(TypedDict):
     createdAt: str
     release: str | None
     lastExitCode: int | None
+    lastOutput: str | None
 
 
 class LatestDeploymentView(TypedDict):
@@ -566,6 +567,43 @@ class PlannedTool(TypedDict):
     name: str
     version: str
     source: str
+
+
+class ProcessChange(TypedDict):
+    """Omitted fields keep their value."""
+
+    instances: NotRequired[int | None]
+    memoryMib: NotRequired[int | None]
+    cpuMillis: NotRequired[int | None]
+    stopSeconds: NotRequired[int | None]
+
+
+class ProcessScaleAccepted(TypedDict):
+    environment: str
+    processes: list[ProcessSizeView]
+    operationId: str
+
+
+class ProcessSizeView(TypedDict):
+    """`instances`: that are to run. `stopSeconds`: between SIGTERM and SIGKILL."""
+
+    name: str
+    instances: int
+    memoryMib: int
+    cpuMillis: int
+    stopSeconds: int
+
+
+class ProcessView(TypedDict):
+    """A process type beside `web`. `command`: null if the release that serves does not name it."""
+
+    name: str
+    instances: int
+    memoryMib: int
+    cpuMillis: int
+    stopSeconds: int
+    command: str | None
+    running: list[InstanceView]
 
 
 PromoteBody = TypedDict(
@@ -706,6 +744,7 @@ class RunningEnvironmentView(TypedDict):
     maxScale: int
     memoryMib: int
     instances: list[InstanceView]
+    processes: list[ProcessView]
 
 
 class ScaleAccepted(TypedDict):
@@ -725,6 +764,10 @@ class ScaleEnvironmentBody(TypedDict):
     memoryMib: NotRequired[int | None]
     cpuMillis: NotRequired[int | None]
     observationSeconds: NotRequired[int | None]
+
+
+class ScaleProcessesBody(TypedDict):
+    processes: dict[str, ProcessChange]
 
 
 class SetHostKeysBody(TypedDict):

@@ -50,6 +50,7 @@ from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.service_refresher import ServiceRefresher
+from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.runtime.config.wiring import SealedColumn, Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 from functions.runtime.reliability.memberships import PostgresMemberships
@@ -103,5 +104,6 @@ wiring = Wiring(
         ServiceRefresher: ServiceRefresher,
         TerminalAddress: terminal_address,
         Vault: SealedVault,
+        WorkloadRefresher: WorkloadRefresher,
     },
 )

@@ -23,6 +23,8 @@ MIN_IDLE_SECONDS = 30
 OBSERVATION_MARGIN_SECONDS = 20
 """So much later than an instance is ready may an observation begin and end."""
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
+PROCESS = "capsule.dev/process"
+"""Label with the process type of a worker."""
 RUN = "capsule.dev/run"
 """Label with the id of a one-off command."""
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
@@ -30,6 +32,7 @@ AWAIT_CLIENT = 'IFS= read -r _ && exec sh -c "$0"'
 """The shell script of an attachable command: `read` takes the line and not a byte more (POSIX, read)."""
 WAKING_PAGE = "capsule.dev/waking-page"
 """Annotation that only the one-machine Knative reads: a browser that waits for the first instance gets a page meanwhile."""
+PROCESS_COMPONENT = "process"
 RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.dev/config-version"
 SERVING_PATH = "capsule.dev/serving-path"
 """Annotation of a revision without a health path. On one machine its first instance must answer this path with a status
@@ -158,6 +161,61 @@ def pin_traffic(service: Manifest, revision: str) -> Manifest:
     """Return the Service with all traffic on an existing revision. It gets the traffic at once, without waiting for a
     new revision."""
     return {**service, "spec": {**service["spec"], "traffic": [{"revisionName": revision, "latestRevision": False, "percent": 100}]}}
+
+
+def process(
+    *,
+    name: str,
+    process_type: str,
+    command: str,
+    application: str,
+    labels: Mapping[str, str],
+    release: Mapping[str, str],
+    pod: Mapping[str, Any],
+    replicas: int,
+    stop_seconds: int,
+    size: Size,
+    variables: Sequence[Manifest] = (),
+) -> Manifest:
+    """Render the Deployment of a process type other than web, with the image and configuration of a release.
+
+    `Recreate`: instances of two releases never run together, and never more than asked for, so a scheduler such as celery beat may be a process.
+    """
+    web = pod["containers"][0]
+    container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
+    shared = {APPLICATION: labels[APPLICATION], ENVIRONMENT: labels[ENVIRONMENT], PROCESS: process_type}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**shared, MANAGED: "true", COMPONENT: PROCESS_COMPONENT}},
+        "spec": {
+            "replicas": replicas,
+            "revisionHistoryLimit": 0,
+            "selector": {"matchLabels": shared},
+            "strategy": {"type": "Recreate"},
+            "template": {
+                "metadata": {
+                    "labels": {**labels, PROCESS: process_type, COLLECT: "true", COMPONENT: PROCESS_COMPONENT},
+                    "annotations": dict(release),
+                },
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "enableServiceLinks": False,
+                    "terminationGracePeriodSeconds": stop_seconds,
+                    "containers": [
+                        {
+                            "name": process_type,
+                            "command": ["sh", "-c", command],
+                            "terminationMessagePolicy": "FallbackToLogsOnError",
+                            **container,
+                            **_resources_and_env(size, variables),
+                        }
+                    ],
+                    "volumes": copy.deepcopy(pod["volumes"]),
+                },
+            },
+        },
+    }
 
 
 def release_job(

@@ -22,6 +22,7 @@ class OperationKind(StrEnum):
     STOP = "stop"
     MAINTENANCE = "maintenance"
     """Its start, a change or its end."""
+    PROCESS_SCALE = "process-scale"
 
 
 @dataclass(slots=True)

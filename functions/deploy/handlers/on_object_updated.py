@@ -14,12 +14,14 @@ from events.deploy import (
     DeploymentRollbackStarted,
     DeploymentRolledBack,
     DeploymentSucceeded,
+    WorkloadRefreshRequested,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
 from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.transitions import apply_observation, learn_host_keys
+from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.kernel import Clock, Origin, Work, effect
 
 
@@ -27,6 +29,7 @@ from functions.kernel import Clock, Origin, Work, effect
     emits=[
         *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
         *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
+        WorkloadRefreshRequested,
     ]
 )
 async def on_object_updated(
@@ -38,6 +41,7 @@ async def on_object_updated(
     accesses: RepositoryAccesses,
     runs: RunRecorder,
     inspections: InspectionRecorder,
+    workloads: WorkloadRefresher,
     cluster: Cluster,
     clock: Clock,
     work: Work,
@@ -59,6 +63,8 @@ async def on_object_updated(
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
         await learn_host_keys(observation, deployment.application_id, applications, accesses)
-        events = await apply_observation(deployment, watched, observation, releases, quotas, clock.now())
+        had_traffic, now = deployment.has_taken_traffic, clock.now()
+        events = await apply_observation(deployment, watched, observation, releases, quotas, now)
+        events += await workloads.rollout_events(deployment, had_traffic, now)
         await deployments.save(deployment)
         record.emit(*events)

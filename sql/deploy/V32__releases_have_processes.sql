@@ -1,0 +1,3 @@
+-- Process types beside web: a release has their commands, an environment their numbers of instances and sizes, by name.
+ALTER TABLE releases ADD processes jsonb NOT NULL DEFAULT '{}';
+ALTER TABLE environments ADD processes jsonb NOT NULL DEFAULT '{}';
