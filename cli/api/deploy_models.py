@@ -89,6 +89,15 @@ class ChangeApplicationBody(TypedDict):
     wakingPage: NotRequired[bool | None]
 
 
+class ChangeScheduleBody(TypedDict):
+    cron: NotRequired[str | None]
+    command: NotRequired[str | None]
+    timeZone: NotRequired[str | None]
+    overlap: NotRequired[Overlap | None]
+    timeoutSeconds: NotRequired[int | None]
+    isPaused: NotRequired[bool | None]
+
+
 class ConfigurationAccepted(TypedDict):
     version: int
     deployments: list[DeploymentAccepted]
@@ -158,6 +167,14 @@ class CreateApplication(TypedDict):
 
 class CreateEnvironmentBody(TypedDict):
     name: str
+
+
+class CreateScheduleBody(TypedDict):
+    cron: str
+    command: str
+    timeZone: NotRequired[str]
+    overlap: NotRequired[Overlap]
+    timeoutSeconds: NotRequired[int]
 
 
 class CreatedApplicationView(TypedDict):
@@ -553,6 +570,9 @@ class OperationView(TypedDict):
     environment: str | None
 
 
+Overlap: TypeAlias = "Literal['allow', 'forbid', 'replace']"
+
+
 class PlannedCommand(TypedDict):
     name: str
     command: str
@@ -727,6 +747,9 @@ class RunView(TypedDict):
     finishedAt: str | None
     streams: RunStreams
     attachedAt: str | None
+    scheduleId: str | None
+    scheduledAt: str | None
+    logId: str
 
 
 class RunningEnvironmentPage(TypedDict):
@@ -768,6 +791,64 @@ class ScaleEnvironmentBody(TypedDict):
 
 class ScaleProcessesBody(TypedDict):
     processes: dict[str, ProcessChange]
+
+
+class ScheduleAccepted(TypedDict):
+    """`operationId`: until the cluster has the change."""
+
+    id: str
+    environment: str
+    cron: str
+    timeZone: str
+    command: str
+    overlap: Overlap
+    timeoutSeconds: int
+    createdAt: str
+    pausedAt: str | None
+    nextAt: str | None
+    lastRun: RunView | None
+    operationId: str
+
+
+class ScheduleDeletionAccepted(TypedDict):
+    id: str
+    operationId: str
+
+
+class SchedulePage(TypedDict):
+    items: list[ScheduleView]
+    next: NotRequired[str | None]
+
+
+class ScheduleView(TypedDict):
+    id: str
+    environment: str
+    cron: str
+    timeZone: str
+    command: str
+    overlap: Overlap
+    timeoutSeconds: int
+    createdAt: str
+    pausedAt: str | None
+    nextAt: str | None
+    lastRun: RunView | None
+
+
+class ScheduledRunAccepted(TypedDict):
+    id: str
+    environment: str
+    command: str
+    status: RunStatus
+    exitCode: int | None
+    detail: str | None
+    requestedAt: str
+    finishedAt: str | None
+    streams: RunStreams
+    attachedAt: str | None
+    scheduleId: str | None
+    scheduledAt: str | None
+    logId: str
+    operationId: str
 
 
 class SetHostKeysBody(TypedDict):

@@ -45,7 +45,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.set_collector(events.collector)
     serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
-    workloads = [Jobs(store, serving.pods), CronJobs(store), Deployments(store, serving.pods)]
+    workloads: list[Reconciler] = [Jobs(store, serving.pods), CronJobs(store), Deployments(store, serving.pods)]
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, *workloads, *events.reconcilers]
     api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition, lambda: serving.front.is_open)
 

@@ -217,8 +217,8 @@ class MemoryCluster:
             "state": {"waiting": {"reason": "CrashLoopBackOff"}},
             "lastState": {"terminated": {"exitCode": code, "message": message}},
         }
-        labels = self.objects["Deployment", namespace, name]["spec"]["template"]["metadata"]["labels"]
-        metadata = {"name": f"{name}-1", "labels": labels, "creationTimestamp": "2026-11-22T12:00:00Z"}
+        template = self.objects["Deployment", namespace, name]["spec"]["template"]["metadata"]
+        metadata = {**template, "name": f"{name}-1", "creationTimestamp": "2026-11-22T12:00:00Z"}
         self._pods["Deployment", namespace, name] = [{"metadata": metadata, "status": {"phase": "Running", "containerStatuses": [status]}}]
 
     def start_pod(self, namespace: str, service: str, *, name: str, at: str) -> None:

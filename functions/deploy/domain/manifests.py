@@ -114,7 +114,7 @@ def service(
     environment = labels[ENVIRONMENT]
     shared = {each: labels[each] for each in (APPLICATION, ENVIRONMENT)}
     spec = copy.deepcopy(dict(pod))
-    spec["containers"][0] |= _resources_and_env(terms.size, variables)
+    spec["containers"][0] |= resources_and_env(terms.size, variables)
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
@@ -163,61 +163,6 @@ def pin_traffic(service: Manifest, revision: str) -> Manifest:
     return {**service, "spec": {**service["spec"], "traffic": [{"revisionName": revision, "latestRevision": False, "percent": 100}]}}
 
 
-def process(
-    *,
-    name: str,
-    process_type: str,
-    command: str,
-    application: str,
-    labels: Mapping[str, str],
-    release: Mapping[str, str],
-    pod: Mapping[str, Any],
-    replicas: int,
-    stop_seconds: int,
-    size: Size,
-    variables: Sequence[Manifest] = (),
-) -> Manifest:
-    """Render the Deployment of a process type other than web, with the image and configuration of a release.
-
-    `Recreate`: instances of two releases never run together, and never more than asked for, so a scheduler such as celery beat may be a process.
-    """
-    web = pod["containers"][0]
-    container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
-    shared = {APPLICATION: labels[APPLICATION], ENVIRONMENT: labels[ENVIRONMENT], PROCESS: process_type}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**shared, MANAGED: "true", COMPONENT: PROCESS_COMPONENT}},
-        "spec": {
-            "replicas": replicas,
-            "revisionHistoryLimit": 0,
-            "selector": {"matchLabels": shared},
-            "strategy": {"type": "Recreate"},
-            "template": {
-                "metadata": {
-                    "labels": {**labels, PROCESS: process_type, COLLECT: "true", COMPONENT: PROCESS_COMPONENT},
-                    "annotations": dict(release),
-                },
-                "spec": {
-                    "automountServiceAccountToken": False,
-                    "enableServiceLinks": False,
-                    "terminationGracePeriodSeconds": stop_seconds,
-                    "containers": [
-                        {
-                            "name": process_type,
-                            "command": ["sh", "-c", command],
-                            "terminationMessagePolicy": "FallbackToLogsOnError",
-                            **container,
-                            **_resources_and_env(size, variables),
-                        }
-                    ],
-                    "volumes": copy.deepcopy(pod["volumes"]),
-                },
-            },
-        },
-    }
-
-
 def release_job(
     *,
     name: str,
@@ -229,7 +174,7 @@ def release_job(
     variables: Sequence[Manifest] = (),
 ) -> Manifest:
     """Render the Job that runs the release command once, with the image, configuration and size of the release."""
-    return _job(name, application, labels, "release", command, pod, size, variables, timeout_seconds=600, kept_seconds=3600)
+    return job(name, application, labels, "release", command, pod, size, variables, timeout_seconds=600, kept_seconds=3600)
 
 
 def one_off_job(
@@ -251,16 +196,16 @@ def one_off_job(
     `is_attachable`: it has standard input and its output is not collected. Kubernetes passes on only what is written while
     a client is attached, so the command starts when the first line of its input arrives.
     """
-    job = _job(name, application, labels, "run", command, pod, size, variables, timeout_seconds=timeout_seconds, kept_seconds=kept_seconds)
+    manifest = job(name, application, labels, "run", command, pod, size, variables, timeout_seconds=timeout_seconds, kept_seconds=kept_seconds)
     if is_attachable:
-        template = job["spec"]["template"]
+        template = manifest["spec"]["template"]
         template["metadata"]["labels"][COLLECT] = "false"
         (container,) = template["spec"]["containers"]
         container |= {"stdin": True, "stdinOnce": not has_terminal, "tty": has_terminal, "command": ["sh", "-c", AWAIT_CLIENT, command]}
-    return job
+    return manifest
 
 
-def _job(
+def job(
     name: str,
     application: str,
     labels: Mapping[str, str],
@@ -273,6 +218,7 @@ def _job(
     timeout_seconds: int,
     kept_seconds: int,
 ) -> Manifest:
+    """Render a Job that runs a command once."""
     web = pod["containers"][0]
     container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
     return {
@@ -295,7 +241,7 @@ def _job(
                             "command": ["sh", "-c", command],
                             "terminationMessagePolicy": "FallbackToLogsOnError",
                             **container,
-                            **_resources_and_env(size, variables),
+                            **resources_and_env(size, variables),
                         }
                     ],
                     "volumes": copy.deepcopy(pod["volumes"]),
@@ -333,7 +279,7 @@ def secret(*, name: str, application: str, labels: Mapping[str, str], values: Ma
     }
 
 
-def _resources_and_env(size: Size, variables: Sequence[Manifest]) -> Manifest:
+def resources_and_env(size: Size, variables: Sequence[Manifest]) -> Manifest:
     limits = {"cpu": f"{size.cpu_millis}m", "memory": f"{size.memory_mib}Mi"}
     return {
         "resources": {"requests": {"cpu": "50m", "memory": f"{min(64, size.memory_mib)}Mi"}, "limits": limits},

@@ -23,6 +23,8 @@ class OperationKind(StrEnum):
     MAINTENANCE = "maintenance"
     """Its start, a change or its end."""
     PROCESS_SCALE = "process-scale"
+    SCHEDULE = "schedule"
+    """Its creation, a change or its deletion."""
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ TITLES = {
     OperationKind.STOP: "The environment was not stopped",
     OperationKind.MAINTENANCE: "The maintenance page was not changed",
     OperationKind.PROCESS_SCALE: "The processes were not scaled",
+    OperationKind.SCHEDULE: "The schedule was not changed",
 }
 
 
@@ -29,13 +30,14 @@ NOUNS = {
     OperationKind.STOP: "stop",
     OperationKind.MAINTENANCE: "change of maintenance",
     OperationKind.PROCESS_SCALE: "scaling of processes",
+    OperationKind.SCHEDULE: "change of a schedule",
 }
 """Of what stays; the other operations are deletions."""
 
 
 class OperationView(OperationBase):
     kind: str
-    """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `maintenance`, `process-scale`,
+    """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `maintenance`, `process-scale`, `schedule`,
     `environment-deletion` or `application-deletion`."""
     status: str
     """The state in the words of the resource: a deployment is `building`, `observing`, `rolled-back` …"""

@@ -186,6 +186,26 @@ class InvalidCommand(Invalid):
     """Invalid command."""
 
 
+class InvalidSchedule(InvalidFields):
+    """Invalid schedule."""
+
+
+class TooManySchedules(Conflict):
+    """Too many schedules. Delete one first."""
+
+    @classmethod
+    def of(cls, environment: str, limit: int) -> Self:
+        return cls(f"{environment} has {limit} schedules, the most that an environment may have. Delete one first: capsule cron list")
+
+
+class ScheduleNotFound(NotFound):
+    """Schedule not found."""
+
+    @classmethod
+    def of(cls, schedule_id: UUID) -> Self:
+        return cls(f"This application has no schedule {schedule_id}. List them: capsule cron list")
+
+
 class RunNotFound(NotFound):
     """One-off command not found."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from functions.deploy.domain import hidden_services, manifests
+from functions.deploy.domain import hidden_services, manifests, workload_manifests
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Size
@@ -13,6 +13,7 @@ from functions.deploy.domain.names import process_of, secret_of
 from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.release_facts import release_facts
+from functions.deploy.domain.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Rendering:
         found = []
         for name, command in sorted(self.release.processes.items()):
             own = self.processes.of(name)
-            manifest = manifests.process(
+            manifest = workload_manifests.process(
                 name=process_of(deployment.application, deployment.environment, name),
                 process_type=name,
                 command=command,
@@ -67,6 +68,21 @@ class Rendering:
             )
             found.append(manifest)
         return found
+
+    def cron_jobs(self, schedules: Sequence[Schedule]) -> list[Manifest]:
+        """Render a CronJob for each schedule of the environment."""
+        return [
+            workload_manifests.cron_job(
+                each,
+                application=self.deployment.application,
+                labels=self.deployment.labels,
+                pod=self.release.manifest,
+                size=self.deployment.terms.size,
+                is_suspended=self.stop_reason is not None,
+                variables=self._env(),
+            )
+            for each in schedules
+        ]
 
     @property
     def _release_annotations(self) -> dict[str, str]:

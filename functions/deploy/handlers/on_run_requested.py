@@ -5,7 +5,7 @@ from functions.deploy.domain import manifests
 from functions.deploy.domain.configuration import merge
 from functions.deploy.domain.environment import Size
 from functions.deploy.domain.names import secret_of
-from functions.deploy.domain.run import KEPT, TIMEOUT, RunOutcome, RunStreams
+from functions.deploy.domain.run import KEPT, RunOutcome, RunStreams
 from functions.deploy.domain.tenancy import attach_binding
 from functions.deploy.ports import Applications, Cluster, ClusterRefused, Configurations, Releases, Runs, Vault
 from functions.kernel import Clock, Work, effect
@@ -43,7 +43,7 @@ async def on_run_requested(
         pod=release.manifest,
         size=Size(memory_mib=run.memory_mib, cpu_millis=run.cpu_millis),
         variables=manifests.container_env(entries, name),
-        timeout_seconds=TIMEOUT.seconds,
+        timeout_seconds=run.timeout_seconds,
         kept_seconds=KEPT.seconds,
         is_attachable=run.streams is not RunStreams.LOGGED,
         has_terminal=run.streams is RunStreams.TERMINAL,

@@ -89,9 +89,8 @@ async def instances(
         commands = served[each.name].processes if each.name in served else {}
         has_processes = bool(commands or each.processes.by_name)
         workers = await cluster.list_processes(Workloads.of(application, each.name)) if has_processes else []
-        view = _view(each, deployment.release if deployment else None, found)
-        view.processes = [_process(each, name, commands.get(name), workers) for name in sorted({*commands, *each.processes.by_name})]
-        items.append(view)
+        processes = [_process(each, name, commands.get(name), workers) for name in sorted({*commands, *each.processes.by_name})]
+        items.append(_view(each, deployment.release if deployment else None, found, processes))
     return Page(items=items)
 
 
@@ -101,7 +100,7 @@ def _process(environment: Environment, name: str, command: str | None, running: 
     return ProcessView(**size.model_dump(), command=command, running=instances)
 
 
-def _view(environment: Environment, release: int | None, found: list[Instance]) -> RunningEnvironmentView:
+def _view(environment: Environment, release: int | None, found: list[Instance], processes: list[ProcessView]) -> RunningEnvironmentView:
     return RunningEnvironmentView(
         name=environment.name,
         release=release,
@@ -112,5 +111,5 @@ def _view(environment: Environment, release: int | None, found: list[Instance]) 
         max_scale=environment.size.max_scale,
         memory_mib=environment.size.memory_mib,
         instances=[InstanceView.model_validate(each, from_attributes=True) for each in found],
-        processes=[],
+        processes=processes,
     )

@@ -15,7 +15,7 @@ from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, MemoryQuotaExceeded
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.workloads import Workloads
-from functions.deploy.ports import Applications, Cluster, Deployments, Environments, Quotas, Releases
+from functions.deploy.ports import Applications, Cluster, Deployments, Environments, Quotas, Releases, Schedules
 from functions.deploy.services.renderings import Renderings
 from functions.kernel import Clock, Events, Transient, Work
 
@@ -36,6 +36,7 @@ class WorkloadRefresher:
         environments: Environments,
         deployments: Deployments,
         releases: Releases,
+        schedules: Schedules,
         quotas: Quotas,
         renderings: Renderings,
         cluster: Cluster,
@@ -45,6 +46,7 @@ class WorkloadRefresher:
         self._environments = environments
         self._deployments = deployments
         self._releases = releases
+        self._schedules = schedules
         self._quotas = quotas
         self._renderings = renderings
         self._cluster = cluster
@@ -69,8 +71,8 @@ class WorkloadRefresher:
         """Give process types that the release is the first to name their default number of instances; none if the quota has no room for them."""
         async with work.reading():
             release = await self._find_release(application_id, environment_name)
-            environment = await self._environments.find(application_id, environment_name)
-        if release is None or environment is None or not set(release.processes) - set(environment.processes.by_name):
+            found = await self._find(application_id, environment_name)
+        if release is None or found is None or not set(release.processes) - set(found[1].processes.by_name):
             return
         async with work.preparing():
             application = await self._applications.lock_any(application_id)
@@ -94,7 +96,8 @@ class WorkloadRefresher:
             return ()
         application, environment = found
         release = await self._releases.get(deployment.release_id)
-        return (environment.refresh_event(application, at),) if release.processes or environment.processes.by_name else ()
+        has_workloads = release.processes or environment.processes.by_name or await self._schedules.list_all(application.id, environment.name)
+        return (environment.refresh_event(application, at),) if has_workloads else ()
 
     async def find_crash(self, deployment: Deployment, release: Release) -> str | None:
         """Describe the process types of a release that crash; None if none does. Asks the cluster."""
@@ -114,7 +117,8 @@ class WorkloadRefresher:
         if serving is None:
             return WorkloadState(workloads, ())
         rendering = await self._renderings.read(serving)
-        return WorkloadState(workloads, tuple(rendering.process_deployments()))
+        schedules = await self._schedules.list_all(application.id, environment.name)
+        return WorkloadState(workloads, (*rendering.process_deployments(), *rendering.cron_jobs(schedules)))
 
     async def _find(self, application_id: UUID, environment_name: str) -> tuple[Application, Environment] | None:
         try:
@@ -135,4 +139,6 @@ class WorkloadRefresher:
         if not latest or latest[0].requested_at < environment.created_at:
             return None
         found = find_serving(succeeded, latest[0])
-        return found.deployment if found is not None and found.deployment.release_id is not None else None
+        if found is None or found.deployment.release_id is None:
+            return None
+        return succeeded if succeeded is not None and succeeded.id == found.deployment.id else latest[0]

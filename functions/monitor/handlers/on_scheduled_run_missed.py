@@ -1,0 +1,11 @@
+"""Send the webhooks of a run of a schedule that has not come."""
+
+from events.deploy import ScheduledRunMissed
+from events.monitor import WebhookDeliveryRequested
+from functions.kernel import Done, Order, Scale, on
+from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
+
+
+@on(emits=[WebhookDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
+async def on_scheduled_run_missed(event: ScheduledRunMissed, dispatcher: WebhookDispatcher) -> Done[None]:
+    return Done(None, *await dispatcher.dispatch(event.user_id, event, event.at))
