@@ -23,7 +23,7 @@ from functions.deploy.domain.names import STAGING, ApplicationName
 from functions.deploy.domain.observation import BuildJobSucceeded
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.repository import Repository
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Inspections, Quotas, Releases, Runs
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Inspections, Quotas, Releases, Runs, Schedules
 from functions.deploy.services.transitions import apply_observation
 from functions.runtime.storage.database import Database
 from tests.memory import deploy as memory

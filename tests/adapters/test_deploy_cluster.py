@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.domain import manifests, workload_manifests
 from functions.deploy.domain.environment import Size
-from functions.deploy.domain.instances import InstanceState
+from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import build_job_of, namespace_of, secret_of, service_of
 from functions.deploy.domain.observation import ResourceDeleted
 from functions.deploy.domain.tenancy import tenancy
@@ -131,16 +132,20 @@ async def test_workloads_are_replaced_within_their_environment(cluster: Cluster)
     for _ in range(2):
         await cluster.replace_workloads(staging, process("worker", "staging", 1), process("clock", "staging"))
     if not isinstance(cluster, MemoryCluster):
-        async with asyncio.timeout(30):
-            while not (found := await cluster.list_processes(staging)):
-                await asyncio.sleep(0.1)
+        found = await _until(lambda: cluster.list_processes(staging), has_some=True)
         assert [(each.process, each.release, each.state) for each in found] == [("worker", "r1", InstanceState.STARTING)]
     await cluster.replace_workloads(staging)
-    async with asyncio.timeout(30):
-        while await cluster.list_processes(staging):
-            await asyncio.sleep(0.1)
+    await _until(lambda: cluster.list_processes(staging), has_some=False)
     await cluster.delete_environment(namespace, service_of(app.name, "production"), app.id, "production")
     await cluster.replace_workloads(Workloads(f"{namespace}-none", app.id, "staging"))
+
+
+async def _until(look: Callable[[], Awaitable[list[Instance]]], *, has_some: bool) -> list[Instance]:
+    for _ in range(300):
+        if bool(found := await look()) is has_some:
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"still {found}")
 
 
 async def test_an_environment_is_deleted_with_its_own_secrets_only(cluster: Cluster, machine: Machine) -> None:
