@@ -58,7 +58,7 @@ class ScheduleRecorder:
             schedule.expect_after(now - MISSED_AFTER)
             await self._schedules.save(schedule)
             environment = await self._environments.find(schedule.application_id, schedule.environment)
-            is_stopped = environment is None or environment.runs_nothing
+            is_stopped = environment is not None and environment.runs_nothing
             is_left_out = schedule.overlap is Overlap.FORBID and await self._runs.lock_unfinished(schedule.id)
             if expected_at is None or is_stopped or is_left_out:
                 continue
