@@ -55,7 +55,7 @@ async def test_schedules_have_incidents_of_their_own(monitor: Monitor) -> None:
 async def test_the_rule_comes_with_the_first_failure_and_a_deleted_one_stays_deleted(monitor: Monitor) -> None:
     assert RuleKind.SCHEDULED_RUN_FAILED not in {each.kind for each in await rules_of(monitor)}
     await fail(monitor)
-    (rule,) = [each for each in await rules_of(monitor) if each.kind is RuleKind.SCHEDULED_RUN_FAILED]
-    await delete_rule(monitor, rule.id)
+    assert RuleKind.SCHEDULED_RUN_FAILED in {each.kind for each in await rules_of(monitor)}
+    await delete_rule(monitor, RuleKind.SCHEDULED_RUN_FAILED)
     await fail(monitor, UUID(int=52))
     assert monitor.open_alerts() == []

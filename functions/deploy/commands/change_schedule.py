@@ -1,4 +1,4 @@
-"""Change, pause or resume a schedule.
+"""Change a schedule, pause or resume it.
 
 Omitted fields keep their value. A run that is under way goes on. A paused schedule starts nothing until it is resumed, and its
 missed runs are not made up for.
