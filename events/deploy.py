@@ -167,7 +167,8 @@ class ScheduledRunMissed(ScheduledRun, type="scheduled-run.missed", is_public=Tr
 class WorkloadRefreshRequested(Event, type="workloads.refresh-requested"):
     """What an environment runs beside `web` has changed.
 
-    Its process types, their instances, its schedules, or the release of all. `operation`: the kind of the operation that a command has started; null: a release was rolled out.
+    Its process types, their instances, its schedules, or the release of all. `operation`: the kind of the operation that a
+    command has started; null: a release was rolled out.
     """
 
     application_id: UUID
