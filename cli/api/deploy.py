@@ -411,7 +411,7 @@ class Deploy(Operations):
         *,
         idempotency_key: str | None = None,
     ) -> ScheduleAccepted:
-        """Change, pause or resume a schedule."""
+        """Change a schedule, pause or resume it."""
         return cast(ScheduleAccepted, self._call("PATCH", f"/v1/apps/{segment(application_id)}/schedules/{segment(schedule_id)}", body=body or {}, idempotency_key=idempotency_key))
 
     def delete_schedule(
