@@ -33,15 +33,15 @@ def instances(application: str, items: Sequence[Json], used: dict[str, int]) -> 
 
 def _process_headline(process: Json) -> Text:
     """Return a line about a process type beside web: how many instances run of those that should, and why one crashes."""
-    running, wanted = len(process["running"]), process["instances"]
-    line = Text.assemble("  ", (process["name"], "bold"), f": {running} of {wanted} instances, {process['memoryMib']} MiB each")
+    running, desired = len(process["running"]), process["instances"]
+    line = Text.assemble("  ", (process["name"], "bold"), f": {running} of {desired} instances, {process['memoryMib']} MiB each")
     if process["command"] is None:
         return line.append("; the release does not name it")
     crashed = next((each for each in process["running"] if each["state"] == "crashed"), None)
     if crashed is not None:
         last_line = (crashed["lastOutput"] or "").strip().rpartition("\n")[2]
         line.append(f"; exited with code {crashed['lastExitCode']}{f': {last_line}' if last_line else ''}", "red")
-    return line.append("; capsule scale " + process["name"] + "=1 starts it") if not wanted else line
+    return line.append("; capsule scale " + process["name"] + "=1 starts it") if not desired else line
 
 
 def ended(run: Json) -> Text:

@@ -10,7 +10,7 @@ from events.deploy import DeploymentSucceeded
 from functions.deploy.commands.scale_processes import ProcessScaleAccepted, ScaleProcesses
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.processes import ProcessSize, ProcessSizes, parse_commands
-from functions.deploy.domain.rejections import EnvironmentIsStopped, InvalidProcesses, MemoryQuotaExceeded, ProcessNotFound
+from functions.deploy.domain.rejections import EnvironmentIsStopped, InvalidProcesses, MemoryQuotaExceeded, UnknownProcess
 from functions.deploy.queries.instances import ListInstances, RunningEnvironmentView
 from functions.deploy.queries.operation import ShowOperation
 from tests.deploy.deploy_capsule import COMMIT, IMAGE, OTHER_IMAGE, OWNER, DeployCapsule
@@ -98,9 +98,9 @@ async def test_what_does_not_fit_is_refused(capsule: DeployCapsule) -> None:
         await scale(capsule, serving, worker={"instances": 9})
     with pytest.raises(InvalidProcesses, match="use 0–20"):
         await scale(capsule, serving, worker={"instances": 21})
-    with pytest.raises(ProcessNotFound, match="capsule scale --min"):
+    with pytest.raises(UnknownProcess, match="capsule scale --min"):
         await scale(capsule, serving, web={"instances": 1})
-    with pytest.raises(ProcessNotFound, match="process types: worker"):
+    with pytest.raises(UnknownProcess, match="process types: worker"):
         await scale(capsule, serving, other={"instances": 1})
 
 

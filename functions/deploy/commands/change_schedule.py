@@ -48,12 +48,14 @@ async def change_schedule(
     permit: Permit,
     clock: Clock,
 ) -> Done[ScheduleAccepted]:
-    found = await schedules.get((await control.to_application(permit, request.application_id)).application_id, request.schedule_id)
-    application = await applications.lock(await control.to_environment(permit, request.application_id, found.environment))
+    checked = await control.to_some_environment(permit, request.application_id)
+    application = await applications.lock(checked)
+    found = await schedules.get(application.id, request.schedule_id)
+    checked.require_in(found.environment)
     environment = await environments.get(application, found.environment)
     now = clock.now()
     settings = request.model_dump(exclude={"application_id", "schedule_id"}, exclude_none=True)
-    schedule = (await schedules.get(application.id, request.schedule_id)).change(now, **settings)
+    schedule = found.change(now, **settings)
     await schedules.save(schedule)
     operation = Operation.start(OperationKind.SCHEDULE, application, environment.name, now)
     await operations.add(operation)

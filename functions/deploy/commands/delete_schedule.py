@@ -42,8 +42,10 @@ async def delete_schedule(
     permit: Permit,
     clock: Clock,
 ) -> Done[ScheduleDeletionAccepted]:
-    found = await schedules.get((await control.to_application(permit, request.application_id)).application_id, request.schedule_id)
-    application = await applications.lock(await control.to_environment(permit, request.application_id, found.environment))
+    checked = await control.to_some_environment(permit, request.application_id)
+    application = await applications.lock(checked)
+    found = await schedules.get(application.id, request.schedule_id)
+    checked.require_in(found.environment)
     environment = await environments.get(application, found.environment)
     now = clock.now()
     await schedules.delete(found.id)

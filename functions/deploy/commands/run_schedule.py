@@ -53,8 +53,10 @@ async def run_schedule(
     permit: Permit,
     clock: Clock,
 ) -> Done[ScheduledRunAccepted]:
-    schedule = await schedules.get((await control.to_application(permit, request.application_id)).application_id, request.schedule_id)
-    application = await applications.lock(await control.to_environment(permit, request.application_id, schedule.environment))
+    checked = await control.to_some_environment(permit, request.application_id)
+    application = await applications.lock(checked)
+    schedule = await schedules.get(application.id, request.schedule_id)
+    checked.require_in(schedule.environment)
     environment = await environments.get(application, schedule.environment)
     await admit_work(quotas, application.user_id)
     serving = await deployments.find_serving(environment)

@@ -23,8 +23,8 @@ from functions.deploy.domain.rejections import (
     MemoryQuotaExceeded,
     NothingReleased,
     OverQuota,
-    ProcessNotFound,
     SubscriptionSuspended,
+    UnknownProcess,
     UsageExhausted,
 )
 from functions.deploy.ports import Applications, Deployments, Environments, Operations, Quotas, Releases
@@ -61,7 +61,7 @@ class ProcessScaleAccepted(Model):
     permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[
-        *(ApplicationNotFound, EnvironmentNotFound, NothingReleased, ProcessNotFound, InvalidProcesses, EnvironmentIsStopped),
+        *(ApplicationNotFound, EnvironmentNotFound, NothingReleased, UnknownProcess, InvalidProcesses, EnvironmentIsStopped),
         *(MemoryQuotaExceeded, OverQuota, UsageExhausted, SubscriptionSuspended),
     ],
     emits=[AccountReviewRequested, WorkloadRefreshRequested],
@@ -87,7 +87,7 @@ async def scale_processes(
     release, before, memory_before = await releases.get(serving.release_id), environment.processes, environment.max_memory_mib
     for name in request.processes:
         if name not in release.processes and name not in before.by_name:
-            raise ProcessNotFound.of(name, sorted(release.processes))
+            raise UnknownProcess.of(name, sorted(release.processes))
 
     changes = {name: replace(before.of(name), **each.model_dump(exclude_none=True)) for name, each in request.processes.items()}
     environment.processes = before.with_changes(changes)

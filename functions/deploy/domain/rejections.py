@@ -171,15 +171,15 @@ class InvalidProcesses(InvalidFields):
     """Invalid number or size of instances of a process type."""
 
 
-class ProcessNotFound(NotFound):
-    """Process type not found."""
+class UnknownProcess(Invalid):
+    """Unknown process type."""
 
     @classmethod
     def of(cls, name: str, known: Sequence[str]) -> Self:
         detail = f"process types: {', '.join(known)}" if known else "the release names none: add a line to the Procfile and deploy"
         if name == "web":
             detail = "web follows its requests: set its minimum and maximum instances (`capsule scale --min N --max N`)"
-        return cls(f'The release has no process type "{name}" that could be scaled; {detail}.')
+        return cls(f'The release has no process type "{name}" that could be scaled; {detail}.', errors=[FieldError("/processes", detail)])
 
 
 class InvalidCommand(Invalid):
