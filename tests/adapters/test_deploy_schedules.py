@@ -7,10 +7,10 @@ import pytest
 
 from functions.deploy.domain.names import STAGING
 from functions.deploy.domain.processes import ProcessSize, ProcessSizes
-from functions.deploy.domain.rejections import ScheduleNotFound
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.run import RunOutcome
 from functions.deploy.domain.schedule import Overlap, Schedule
+from functions.deploy.domain.workload_rejections import ScheduleNotFound
 from tests.adapters.deploy_stores import BUILT, NOW, Stores, add_application, stores, url
 
 __all__ = ["stores", "url"]

@@ -10,7 +10,8 @@ from events.deploy import DeploymentSucceeded
 from functions.deploy.commands.scale_processes import ProcessScaleAccepted, ScaleProcesses
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.processes import ProcessSize, ProcessSizes, parse_commands
-from functions.deploy.domain.rejections import EnvironmentIsStopped, InvalidProcesses, MemoryQuotaExceeded, UnknownProcess
+from functions.deploy.domain.rejections import EnvironmentIsStopped, MemoryQuotaExceeded
+from functions.deploy.domain.workload_rejections import InvalidProcesses, UnknownProcess
 from functions.deploy.queries.instances import ListInstances, RunningEnvironmentView
 from functions.deploy.queries.operation import ShowOperation
 from tests.deploy.deploy_capsule import COMMIT, IMAGE, OTHER_IMAGE, OWNER, DeployCapsule

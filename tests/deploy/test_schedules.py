@@ -11,9 +11,10 @@ from functions.deploy.commands.create_schedule import CreateSchedule
 from functions.deploy.commands.delete_schedule import DeleteSchedule
 from functions.deploy.commands.run_schedule import RunSchedule
 from functions.deploy.domain.deployment import Deployment
-from functions.deploy.domain.rejections import InvalidSchedule, NothingReleased, ScheduleNotFound
+from functions.deploy.domain.rejections import NothingReleased
 from functions.deploy.domain.run_views import RunView
 from functions.deploy.domain.schedule_views import ScheduleAccepted
+from functions.deploy.domain.workload_rejections import InvalidSchedule, ScheduleNotFound
 from functions.deploy.queries.operation import ShowOperation
 from functions.deploy.queries.schedule_runs import ListScheduleRuns
 from functions.deploy.queries.schedules import ListSchedules

@@ -5,8 +5,8 @@ from copy import deepcopy
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.rejections import ScheduleNotFound
 from functions.deploy.domain.schedule import Schedule
+from functions.deploy.domain.workload_rejections import ScheduleNotFound
 from tests.memory.deploy import MemoryApplications
 
 

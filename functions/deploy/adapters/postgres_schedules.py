@@ -8,8 +8,8 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from functions.deploy.domain.rejections import ScheduleNotFound
 from functions.deploy.domain.schedule import JOB_PREFIX, Overlap, Schedule
+from functions.deploy.domain.workload_rejections import ScheduleNotFound
 from functions.runtime.storage.database import Database
 
 NAMES = (

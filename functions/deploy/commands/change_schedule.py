@@ -11,9 +11,10 @@ from pydantic import Field
 
 from events.deploy import WorkloadRefreshRequested
 from functions.deploy.domain.operation import Operation, OperationKind
-from functions.deploy.domain.rejections import ApplicationNotFound, InvalidSchedule, ScheduleNotFound
+from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.schedule import Overlap
 from functions.deploy.domain.schedule_views import ScheduleAccepted, ScheduleView
+from functions.deploy.domain.workload_rejections import InvalidSchedule, ScheduleNotFound
 from functions.deploy.ports import Applications, Environments, Operations, Runs, Schedules
 from functions.deploy.services.access_control import AccessControl
 from functions.kernel import Clock, Done, Int32, Model, Permission, Permit, Text, command

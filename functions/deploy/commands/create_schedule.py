@@ -12,10 +12,11 @@ from pydantic import Field
 from events.deploy import WorkloadRefreshRequested
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.operation import Operation, OperationKind
-from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, InvalidSchedule, NothingReleased, TooManySchedules
+from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, NothingReleased
 from functions.deploy.domain.run import TIMEOUT
 from functions.deploy.domain.schedule import MAX_SCHEDULES, Overlap, Schedule
 from functions.deploy.domain.schedule_views import ScheduleAccepted, ScheduleView
+from functions.deploy.domain.workload_rejections import InvalidSchedule, TooManySchedules
 from functions.deploy.ports import Applications, Deployments, Environments, Operations, Schedules
 from functions.deploy.services.access_control import AccessControl
 from functions.kernel import Clock, Done, Int32, Model, Permission, Permit, Text, command

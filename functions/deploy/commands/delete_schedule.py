@@ -7,8 +7,9 @@ from uuid import UUID
 
 from events.deploy import WorkloadRefreshRequested
 from functions.deploy.domain.operation import Operation, OperationKind
-from functions.deploy.domain.rejections import ApplicationNotFound, ScheduleNotFound
+from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.run import RunOutcome
+from functions.deploy.domain.workload_rejections import ScheduleNotFound
 from functions.deploy.ports import Applications, Environments, Operations, Runs, Schedules
 from functions.deploy.services.access_control import AccessControl
 from functions.kernel import Clock, Done, Model, Permission, Permit, command

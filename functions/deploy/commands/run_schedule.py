@@ -6,17 +6,10 @@ Whatever its overlap policy says, and also while it is paused. Returns 202: foll
 from uuid import UUID
 
 from events.deploy import RunRequested
-from functions.deploy.domain.rejections import (
-    ApplicationNotFound,
-    NothingReleased,
-    OverQuota,
-    ScheduleNotFound,
-    SubscriptionSuspended,
-    TooManyRuns,
-    UsageExhausted,
-)
+from functions.deploy.domain.rejections import ApplicationNotFound, NothingReleased, OverQuota, SubscriptionSuspended, TooManyRuns, UsageExhausted
 from functions.deploy.domain.run import MAX_ACTIVE_RUNS, TIMEOUT, Run
 from functions.deploy.domain.run_views import RunView
+from functions.deploy.domain.workload_rejections import ScheduleNotFound
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases, Runs, Schedules
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import admit_work

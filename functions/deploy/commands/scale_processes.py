@@ -19,14 +19,13 @@ from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     EnvironmentIsStopped,
     EnvironmentNotFound,
-    InvalidProcesses,
     MemoryQuotaExceeded,
     NothingReleased,
     OverQuota,
     SubscriptionSuspended,
-    UnknownProcess,
     UsageExhausted,
 )
+from functions.deploy.domain.workload_rejections import InvalidProcesses, UnknownProcess
 from functions.deploy.ports import Applications, Deployments, Environments, Operations, Quotas, Releases
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import DeploymentStarter

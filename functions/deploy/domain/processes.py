@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import orjson
 
-from functions.deploy.domain.rejections import InvalidProcesses
+from functions.deploy.domain.workload_rejections import InvalidProcesses
 from functions.kernel import FieldError
 
 WEB, WORKER = "web", "worker"

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.environment import Environment
-from functions.deploy.domain.rejections import InvalidSchedule
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.run import MAX_COMMAND_LENGTH, Run
+from functions.deploy.domain.workload_rejections import InvalidSchedule
 from functions.kernel import FieldError, new_id
 from functions.wire.cron import InvalidSchedule as NoSchedule
 from functions.wire.cron import Schedule as Cron

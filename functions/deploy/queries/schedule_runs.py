@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.deploy.domain.rejections import ApplicationNotFound, ScheduleNotFound
+from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.run_views import RunView
+from functions.deploy.domain.workload_rejections import ScheduleNotFound
 from functions.deploy.ports import Applications, Runs, Schedules
 from functions.deploy.services.access_control import AccessControl
 from functions.kernel import Model, Page, Permission, Permit, query
