@@ -159,6 +159,8 @@ def test_a_schedule_has_runs_with_exit_code_and_log(ada: Person, application: Js
 
 
 def test_a_worker_that_crashes_is_told_by_the_deployment(ada: Person, repository: Repository, application: Json, deployment: Json) -> None:
+    scale_path = f"/v1/apps/{application['id']}/environments/staging/scale"
+    assert ada.patiently("PUT", scale_path, {"observationSeconds": 15}).status_code == 202  # of a whole in tests: 1 s, before the worker has started
     repository.commit({"worker.py": "import sys; print('no queue'); sys.exit(3)\n"}, "A worker that crashes")
     found = ada.deploy(application)
     assert (found["status"], found["reason"]) == ("succeeded", "process-crashes"), found
