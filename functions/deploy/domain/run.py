@@ -158,8 +158,9 @@ def read_run(job: Object | None, pods: Iterable[Object]) -> RunOutcome | None:
     if "Failed" not in conditions:
         return None
     if conditions["Failed"].get("reason") == "DeadlineExceeded":
-        seconds = timedelta(seconds=job.get("spec", {}).get("activeDeadlineSeconds") or TIMEOUT.seconds)
-        return RunOutcome(None, f"The command was stopped after its time limit of {seconds}.")
+        seconds = int(job.get("spec", {}).get("activeDeadlineSeconds") or TIMEOUT.seconds)
+        limit = f"{seconds // 60} minutes" if seconds % 60 == 0 and seconds > 60 else f"{seconds} seconds"
+        return RunOutcome(None, f"The command was stopped after {limit}.")
     for pod in pods:
         for container in pod.get("status", {}).get("containerStatuses", []):
             if (terminated := container.get("state", {}).get("terminated")) and terminated.get("exitCode") is not None:
