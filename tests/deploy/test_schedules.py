@@ -114,6 +114,8 @@ async def test_run_now_is_a_run_of_its_history(capsule: DeployCapsule) -> None:
     await capsule.settle()
     job = capsule.cluster.objects["Job", serving.namespace, f"run-{accepted.id.hex[-12:]}"]
     assert job["spec"]["template"]["spec"]["containers"][0]["command"][-1] == "python manage.py nightly"
+    env = {each["name"]: each.get("value") for each in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    assert env["CAPSULE_RELEASE"] == "r1", "as at its time"
     (run,) = await history(capsule, created, serving)
     assert (run.id, run.scheduled_at, run.log_id) == (accepted.id, None, accepted.id)
 

@@ -1,5 +1,6 @@
 """Record the runs of schedules when their Jobs change: the cluster starts them, so a row comes with the first event about a Job."""
 
+from datetime import datetime
 from uuid import UUID
 
 from events.deploy import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
@@ -69,7 +70,7 @@ class ScheduleRecorder:
         now = self._clock.now()
         run = await self._runs.find_by_job(schedule.application_id, job)
         if run is None:
-            run = await self._start(schedule, job)
+            run = await self._start(schedule, job, now)
             if run is None:
                 return ()
             await self._runs.add(run)
@@ -85,13 +86,13 @@ class ScheduleRecorder:
             return (ScheduledRunSucceeded(**fields),)
         return (ScheduledRunFailed(**fields, exit_code=run.exit_code, detail=run.detail or ""),)
 
-    async def _start(self, schedule: Schedule, job: str) -> Run | None:
+    async def _start(self, schedule: Schedule, job: str, now: datetime) -> Run | None:
         application = await self._applications.get_any(schedule.application_id)
         environment = await self._environments.get(application, schedule.environment)
         serving = await self._deployments.find_serving(environment)
         if serving is None or serving.release_id is None:
             return None
-        return schedule.start_run(await self._releases.get(serving.release_id), environment, job, self._clock.now())
+        return schedule.start_run(await self._releases.get(serving.release_id), environment, job, now)
 
     async def _end_replaced(self, schedule_id: UUID, newest: Run) -> None:
         for each in await self._runs.lock_unfinished(schedule_id):
