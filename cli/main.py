@@ -14,6 +14,7 @@ from cli.commands import (
     audit,
     billing,
     billing_details,
+    cron,
     deletion,
     deploy,
     email_address,
@@ -51,7 +52,7 @@ EXIT_CODES = (
 RootGroup.panels = {
     "Get started": ("register", "verify", "login", "plan", "apps", "link", "deploy", "open"),
     "Run": (
-        *("status", "ps", "restart", "stop", "start", "maintenance", "run", "runs"),
+        *("status", "ps", "restart", "stop", "start", "maintenance", "run", "runs", "cron"),
         *("releases", "rollback", "promote", "cancel", "env", "scale", "environments"),
     ),
     "Private repositories": ("key", "token", "host-keys"),
@@ -94,6 +95,7 @@ TOPICS = (
     running,
     run,
     runs,
+    cron,
     releases,
     repository_access,
     observe,

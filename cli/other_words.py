@@ -227,7 +227,7 @@ def translate_argument(command: str, argument: str) -> str | None:
     option = argument.partition("=")[0]
     if (command, option) in OPTIONS:
         return f"`capsule {command} {option}` is `{OPTIONS[command, option]}` here."
-    if command == "scale" and (match := QUANTITY.fullmatch(argument)):
+    if command == "scale" and (match := QUANTITY.fullmatch(argument)) and match[1] == "web":
         return _scale(f"scale {argument}", match)
     if command in ("scale", "apps", "env", "environments", "alerts", "invoices") and f"{command} {argument}" in WORDS:
         return f"`capsule {command} {argument}` is `{WORDS[f'{command} {argument}']}` here."
@@ -245,7 +245,7 @@ def translate_extra_word(command: str, word: str) -> str | None:
 def _scale(typed: str, match: re.Match[str]) -> str:
     process, count = match[1], int(match[2])
     if process != "web":
-        return f"Capsule runs no process type {process}: only web has instances."
+        return f"`capsule {typed}` is `capsule scale {process}={count}` here."
     if count == 0:
         return f"`capsule {typed}` is `capsule stop` here."
     return f"`capsule {typed}` is `capsule scale --max {count}` here (`--min {count}` keeps them running without requests)."

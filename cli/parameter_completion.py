@@ -47,6 +47,26 @@ def run_ids(ctx: typer.Context, incomplete: str) -> Completion:
     return complete(incomplete, list_runs)
 
 
+def schedule_ids(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_schedules(client: Client) -> Completion:
+        items = client.page(f"/v1/apps/{application(client, ctx)['id']}/schedules")
+        return [(each["id"], f"{each['cron']} {each['command']}") for each in items]
+
+    return complete(incomplete, list_schedules)
+
+
+def process_types(ctx: typer.Context, incomplete: str) -> Completion:
+    """Process types beside web, as `TYPE=` of a command that scales them."""
+
+    def list_types(client: Client) -> Completion:
+        items = client.page(f"/v1/apps/{application(client, ctx)['id']}/instances")
+        names = {process["name"]: process["command"] or "" for each in items for process in each["processes"]}
+        suffix = "=" if ctx.info_name == "scale" else ""
+        return [(f"{name}{suffix}", command) for name, command in sorted(names.items())]
+
+    return complete(incomplete, list_types)
+
+
 def variable_names(ctx: typer.Context, incomplete: str) -> Completion:
     def list_variables(client: Client) -> Completion:
         base = f"/v1/apps/{application(client, ctx)['id']}"
@@ -123,6 +143,9 @@ BY_PARAMETER: Mapping[str, Callable[..., Completion]] = {
     "team": team_names,
     "app": application_names,
     "run": run_ids,
+    "schedule": schedule_ids,
+    "process": process_types,
+    "processes": process_types,
     "names": variable_names,
     "delivery": delivery_ids,
     "event": event_types,

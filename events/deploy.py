@@ -129,6 +129,56 @@ class EnvironmentStopped(Event, type="environment.stopped"):
     at: datetime
 
 
+class ScheduledRun(Event, abstract=True):
+    """Fields of every event about a run of a schedule. `cron`: the expression."""
+
+    schedule_id: UUID
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    cron: str
+    at: datetime
+
+
+class ScheduledRunSucceeded(ScheduledRun, type="scheduled-run.succeeded", is_public=True):
+    """A run of a schedule ended with exit code 0."""
+
+    run_id: UUID
+
+
+class ScheduledRunFailed(ScheduledRun, type="scheduled-run.failed", is_public=True):
+    """A run of a schedule failed.
+
+    `exit_code`: null if it was stopped from outside, and then `detail` says why.
+    """
+
+    run_id: UUID
+    exit_code: int | None = None
+    detail: str = ""
+
+
+class ScheduledRunMissed(ScheduledRun, type="scheduled-run.missed", is_public=True):
+    """A run of a schedule has not come within 15 minutes of its time."""
+
+    expected_at: datetime
+
+
+class WorkloadRefreshRequested(Event, type="workloads.refresh-requested"):
+    """What an environment runs beside `web` has changed.
+
+    Its process types, their instances, its schedules, or the release of all. `operation`: the kind of the operation that a
+    command has started; null: a release was rolled out.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    operation: str | None = None
+    at: datetime
+
+
 class EnvironmentPaused(Event, type="environment.paused"):
     """An environment was scaled to zero, since its account is restricted.
 
@@ -261,10 +311,14 @@ class DeploymentReleaseStarted(DeploymentEvent, type="deployment.release-started
 
 
 class DeploymentSucceeded(DeploymentEvent, type="deployment.succeeded", subject="deployment_id", is_public=True):
-    """A deployment succeeded: its release serves at `url`."""
+    """A deployment succeeded: its release serves at `url`.
+
+    `warning`: what does not run as it should beside `web`, such as a worker that crashes; for people.
+    """
 
     release_id: UUID
     url: str
+    warning: str | None = None
 
 
 class DeploymentFailed(DeploymentEvent, type="deployment.failed", subject="deployment_id", is_public=True):

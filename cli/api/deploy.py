@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView
+from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreateScheduleBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -190,6 +190,17 @@ class Deploy(Operations):
         """End maintenance: visitors reach the application again."""
         return cast(MaintenanceEndAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/maintenance", idempotency_key=idempotency_key))
 
+    def scale_processes(
+        self,
+        application_id: str,
+        environment: str,
+        body: ScaleProcessesBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ProcessScaleAccepted:
+        """Change instances and size of process types."""
+        return cast(ProcessScaleAccepted, self._call("PUT", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/processes", body=body, idempotency_key=idempotency_key))
+
     def protect_environment(
         self,
         application_id: str,
@@ -243,6 +254,17 @@ class Deploy(Operations):
     ) -> ScaleAccepted:
         """Change instances, memory and CPU of an environment."""
         return cast(ScaleAccepted, self._call("PUT", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/scale", body=body or {}, idempotency_key=idempotency_key))
+
+    def create_schedule(
+        self,
+        application_id: str,
+        environment: str,
+        body: CreateScheduleBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ScheduleAccepted:
+        """Run a command on a schedule."""
+        return cast(ScheduleAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/schedules", body=body, idempotency_key=idempotency_key))
 
     def start_environment(
         self,
@@ -376,6 +398,63 @@ class Deploy(Operations):
     ) -> RunCancellationAccepted:
         """Cancel a one-off command."""
         return cast(RunCancellationAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/runs/{segment(run_id)}/cancellation", idempotency_key=idempotency_key))
+
+    def schedules(self, application_id: str, *, environment: str | None = None) -> SchedulePage:
+        """List the schedules of an application."""
+        return cast(SchedulePage, self._call("GET", f"/v1/apps/{segment(application_id)}/schedules", query={"environment": environment}))
+
+    def change_schedule(
+        self,
+        application_id: str,
+        schedule_id: str,
+        body: ChangeScheduleBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ScheduleAccepted:
+        """Change a schedule, pause or resume it."""
+        return cast(ScheduleAccepted, self._call("PATCH", f"/v1/apps/{segment(application_id)}/schedules/{segment(schedule_id)}", body=body or {}, idempotency_key=idempotency_key))
+
+    def delete_schedule(
+        self,
+        application_id: str,
+        schedule_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ScheduleDeletionAccepted:
+        """Delete a schedule."""
+        return cast(ScheduleDeletionAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/schedules/{segment(schedule_id)}", idempotency_key=idempotency_key))
+
+    def schedule_runs(
+        self,
+        application_id: str,
+        schedule_id: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> RunPage:
+        """List the runs of a schedule, newest first."""
+        return cast(RunPage, self._call("GET", f"/v1/apps/{segment(application_id)}/schedules/{segment(schedule_id)}/runs", query={"limit": limit, "cursor": cursor}))
+
+    def all_schedule_runs(
+        self,
+        application_id: str,
+        schedule_id: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Iterator[RunView]:
+        """List the runs of a schedule, newest first: the items of all pages."""
+        return cast(Iterator[RunView], self._items(f"/v1/apps/{segment(application_id)}/schedules/{segment(schedule_id)}/runs", {"limit": limit, "cursor": cursor}))
+
+    def run_schedule(
+        self,
+        application_id: str,
+        schedule_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ScheduledRunAccepted:
+        """Run the command of a schedule now."""
+        return cast(ScheduledRunAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/schedules/{segment(schedule_id)}/runs", idempotency_key=idempotency_key))
 
     def transfer_application(
         self,

@@ -89,6 +89,15 @@ class ChangeApplicationBody(TypedDict):
     wakingPage: NotRequired[bool | None]
 
 
+class ChangeScheduleBody(TypedDict):
+    cron: NotRequired[str | None]
+    command: NotRequired[str | None]
+    timeZone: NotRequired[str | None]
+    overlap: NotRequired[Overlap | None]
+    timeoutSeconds: NotRequired[int | None]
+    isPaused: NotRequired[bool | None]
+
+
 class ConfigurationAccepted(TypedDict):
     version: int
     deployments: list[DeploymentAccepted]
@@ -158,6 +167,14 @@ class CreateApplication(TypedDict):
 
 class CreateEnvironmentBody(TypedDict):
     name: str
+
+
+class CreateScheduleBody(TypedDict):
+    cron: str
+    command: str
+    timeZone: NotRequired[str]
+    overlap: NotRequired[Overlap]
+    timeoutSeconds: NotRequired[int]
 
 
 class CreatedApplicationView(TypedDict):
@@ -496,6 +513,7 @@ class InstanceView(TypedDict):
     createdAt: str
     release: str | None
     lastExitCode: int | None
+    lastOutput: str | None
 
 
 class LatestDeploymentView(TypedDict):
@@ -552,6 +570,9 @@ class OperationView(TypedDict):
     environment: str | None
 
 
+Overlap: TypeAlias = "Literal['allow', 'forbid', 'replace']"
+
+
 class PlannedCommand(TypedDict):
     name: str
     command: str
@@ -566,6 +587,43 @@ class PlannedTool(TypedDict):
     name: str
     version: str
     source: str
+
+
+class ProcessChange(TypedDict):
+    """Omitted fields keep their value."""
+
+    instances: NotRequired[int | None]
+    memoryMib: NotRequired[int | None]
+    cpuMillis: NotRequired[int | None]
+    stopSeconds: NotRequired[int | None]
+
+
+class ProcessScaleAccepted(TypedDict):
+    environment: str
+    processes: list[ProcessSizeView]
+    operationId: str
+
+
+class ProcessSizeView(TypedDict):
+    """`instances`: that are to run. `stopSeconds`: between SIGTERM and SIGKILL."""
+
+    name: str
+    instances: int
+    memoryMib: int
+    cpuMillis: int
+    stopSeconds: int
+
+
+class ProcessView(TypedDict):
+    """A process type beside `web`. `command`: null if the release that serves does not name it."""
+
+    name: str
+    instances: int
+    memoryMib: int
+    cpuMillis: int
+    stopSeconds: int
+    command: str | None
+    running: list[InstanceView]
 
 
 PromoteBody = TypedDict(
@@ -689,6 +747,9 @@ class RunView(TypedDict):
     finishedAt: str | None
     streams: RunStreams
     attachedAt: str | None
+    scheduleId: str | None
+    scheduledAt: str | None
+    logId: str
 
 
 class RunningEnvironmentPage(TypedDict):
@@ -706,6 +767,7 @@ class RunningEnvironmentView(TypedDict):
     maxScale: int
     memoryMib: int
     instances: list[InstanceView]
+    processes: list[ProcessView]
 
 
 class ScaleAccepted(TypedDict):
@@ -725,6 +787,68 @@ class ScaleEnvironmentBody(TypedDict):
     memoryMib: NotRequired[int | None]
     cpuMillis: NotRequired[int | None]
     observationSeconds: NotRequired[int | None]
+
+
+class ScaleProcessesBody(TypedDict):
+    processes: dict[str, ProcessChange]
+
+
+class ScheduleAccepted(TypedDict):
+    """`operationId`: until the cluster has the change."""
+
+    id: str
+    environment: str
+    cron: str
+    timeZone: str
+    command: str
+    overlap: Overlap
+    timeoutSeconds: int
+    createdAt: str
+    pausedAt: str | None
+    nextAt: str | None
+    lastRun: RunView | None
+    operationId: str
+
+
+class ScheduleDeletionAccepted(TypedDict):
+    id: str
+    operationId: str
+
+
+class SchedulePage(TypedDict):
+    items: list[ScheduleView]
+    next: NotRequired[str | None]
+
+
+class ScheduleView(TypedDict):
+    id: str
+    environment: str
+    cron: str
+    timeZone: str
+    command: str
+    overlap: Overlap
+    timeoutSeconds: int
+    createdAt: str
+    pausedAt: str | None
+    nextAt: str | None
+    lastRun: RunView | None
+
+
+class ScheduledRunAccepted(TypedDict):
+    id: str
+    environment: str
+    command: str
+    status: RunStatus
+    exitCode: int | None
+    detail: str | None
+    requestedAt: str
+    finishedAt: str | None
+    streams: RunStreams
+    attachedAt: str | None
+    scheduleId: str | None
+    scheduledAt: str | None
+    logId: str
+    operationId: str
 
 
 class SetHostKeysBody(TypedDict):

@@ -131,6 +131,7 @@ class Monitor(Operations):
         environment: str | None = None,
         deployment: str | None = None,
         component: Literal['build', 'run'] | None = None,
+        process: str | None = None,
         after: str | None = None,
         limit: int | None = None,
         search: str | None = None,
@@ -139,7 +140,7 @@ class Monitor(Operations):
         fields: str | None = None,
     ) -> LogsView:
         """Read log lines of builds and instances, oldest first."""
-        return cast(LogsView, self._call("GET", f"/v1/apps/{segment(application_id)}/logs", query={"environment": environment, "deployment": deployment, "component": component, "after": after, "limit": limit, "search": search, "from": from_, "to": to, "fields": fields}))
+        return cast(LogsView, self._call("GET", f"/v1/apps/{segment(application_id)}/logs", query={"environment": environment, "deployment": deployment, "component": component, "process": process, "after": after, "limit": limit, "search": search, "from": from_, "to": to, "fields": fields}))
 
     def metrics(
         self,
@@ -291,6 +292,7 @@ class Monitor(Operations):
         environment: str | None = None,
         deployment: str | None = None,
         component: Literal['build', 'run'] | None = None,
+        process: str | None = None,
         after: str | None = None,
         limit: int | None = None,
         search: str | None = None,
@@ -299,7 +301,7 @@ class Monitor(Operations):
         where: str | None = None,
     ) -> LogsView:
         """Read log lines of builds and instances, oldest first."""
-        return cast(LogsView, self._call("GET", f"/v2/apps/{segment(application_id)}/logs", query={"environment": environment, "deployment": deployment, "component": component, "after": after, "limit": limit, "search": search, "from": from_, "to": to, "where": where}))
+        return cast(LogsView, self._call("GET", f"/v2/apps/{segment(application_id)}/logs", query={"environment": environment, "deployment": deployment, "component": component, "process": process, "after": after, "limit": limit, "search": search, "from": from_, "to": to, "where": where}))
 
     def function_logs(
         self,

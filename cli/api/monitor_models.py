@@ -238,6 +238,7 @@ class LogLineView(TypedDict):
     environment: str
     deploymentId: str | None
     component: str
+    process: str
     pod: str
     stream: str
     line: str

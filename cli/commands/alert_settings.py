@@ -17,6 +17,7 @@ from cli.session import Session
 class RuleKind(StrEnum):
     DEPLOYMENT_FAILED = "deployment-failed"
     DEPLOYMENT_ROLLED_BACK = "deployment-rolled-back"
+    SCHEDULED_RUN_FAILED = "scheduled-run-failed"
     ERROR_RATE = "error-rate"
     LATENCY = "latency"
 

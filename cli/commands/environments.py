@@ -12,6 +12,7 @@ from cli.declaration import command, subcommands
 from cli.env_files import parse_arguments, read_file
 from cli.failures import UsageError
 from cli.options import App, Detach, Env, Yes
+from cli.other_words import translate_argument
 from cli.prompts import confirm_deletion
 from cli.render import environments as render
 from cli.session import Session
@@ -86,6 +87,9 @@ def unset(
 
 def scale(
     session: Session,
+    processes: Annotated[
+        list[str] | None, typer.Argument(metavar="TYPE=N", help="Instances of process types beside web: worker=2. 0 stops a type.")
+    ] = None,
     app: App = None,
     env: Env = None,
     min_instances: Annotated[int | None, typer.Option("--min", metavar="N", min=0, help="Minimum instances; 0 scales to zero.")] = None,
@@ -95,13 +99,25 @@ def scale(
     observation_seconds: Annotated[
         int | None, typer.Option("--observe", metavar="SECONDS", help="Seconds to watch a new release; it rolls back on errors.")
     ] = None,
+    stop_seconds: Annotated[
+        int | None, typer.Option("--stop-seconds", metavar="SECONDS", help="With TYPE=N: time between SIGTERM and SIGKILL.")
+    ] = None,
     detach: Detach = False,
 ) -> None:
     """Show or change instances, memory and CPU.
 
-    Without options, shows the sizes. A change creates a deployment.
+    Without options, shows the sizes. A change of web creates a deployment. With TYPE=N, changes process types of the Procfile
+    at once, without a deployment; --memory and --cpu are theirs then.
     """
     application, name = session.application(app), session.environment(env)
+    if processes:
+        if min_instances is not None or max_instances is not None or observation_seconds is not None:
+            raise UsageError("--min, --max and --observe are of web", hint="Scale it in a command of its own: capsule scale --max N")
+        size = {"memoryMib": memory_mib, "cpuMillis": cpu_millis, "stopSeconds": stop_seconds}
+        _scale_processes(session, application, name, processes, {field: value for field, value in size.items() if value is not None})
+        return
+    if stop_seconds is not None:
+        raise UsageError("--stop-seconds needs a process type", hint="capsule scale worker=1 --stop-seconds 60")
     base = f"/v1/apps/{application['id']}/environments"
     options = {
         "minScale": min_instances,
@@ -123,6 +139,21 @@ def scale(
         return
     session.output.note(render.size(changed))
     follow(session, application, changed["deployment"], detach)
+
+
+def _scale_processes(session: Session, application: Json, environment: str, processes: list[str], size: Json) -> None:
+    changes: dict[str, Json] = {}
+    for each in processes:
+        name, separator, count = each.partition("=")
+        if (translated := translate_argument("scale", each)) is not None:
+            raise UsageError(translated)
+        if not separator or not name or not count.isdigit():
+            raise UsageError(f'"{each}" is no process type with a number of instances', hint="capsule scale worker=2")
+        changes[name] = {"instances": int(count), **size}
+    path = f"/v1/apps/{application['id']}/environments/{segment(environment)}/processes"
+    accepted = session.api.put(path, {"processes": changes})
+    session.output.show(accepted, render.processes(accepted))
+    session.output.next_step(session.command("ps", application), session.command("logs --follow", application))
 
 
 def list_environments(session: Session, app: App = None) -> None:

@@ -38,6 +38,7 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", metavar="N", min=0, max=PAGE_SIZE, help="Number of the newest lines.")] = 100,
     build: Annotated[bool, typer.Option("--build", help="Builds only.")] = False,
     run: Annotated[bool, typer.Option("--run", help="Running instances only.")] = False,
+    process: Annotated[str | None, typer.Option("--process", metavar="TYPE", help="One process type: web, worker, release, run, cron.")] = None,
     deployment: Deployment = None,
     search: Annotated[str | None, typer.Option("--search", "-s", metavar="TEXT", help="Lines that contain a text.")] = None,
     where: Annotated[str | None, typer.Option("--where", metavar="FIELD=VALUE,…", help="JSON lines with these fields.")] = None,
@@ -57,6 +58,7 @@ def logs(
         "environment": env,
         "deployment": session.deployment_id(application, deployment) if deployment else None,
         "component": "build" if build else "run" if run else None,
+        "process": process,
         "search": search,
         "where": where,
     }

@@ -59,7 +59,7 @@ def run(
         return
     try:
         if streams == "logged":
-            ended = _follow(session, application, accepted["id"])
+            ended = follow_logged(session, application, accepted["id"])
         else:
             ended = attach_and_wait(session, application, accepted["id"], is_new=True)
     except KeyboardInterrupt:
@@ -135,7 +135,7 @@ def _cancel(session: Session, base: str, run_id: str) -> None:
     session.api.post(f"{base}/runs/{segment(run_id)}/cancellation")
 
 
-def _follow(session: Session, application: Json, run_id: str) -> Json:
+def follow_logged(session: Session, application: Json, run_id: str) -> Json:
     """Print the output until the command has ended and no line has come for a while. Return the run."""
     path = f"/v1/apps/{application['id']}/runs/{segment(run_id)}"
     cursor, quiet_since = "0", time.monotonic()

@@ -23,7 +23,7 @@ def declare(app: typer.Typer) -> None:
 
 
 def ps(session: Session, app: App = None, env: EnvFilter = None) -> None:
-    """List running instances.
+    """List running instances of all processes.
 
     Memory is the most that one instance of the environment used in the last ten minutes, and its limit.
     """

@@ -104,7 +104,8 @@ def succeeded(view: Json) -> RenderableType:
     took = duration(elapsed_seconds(view["requestedAt"], view["finishedAt"]))
     line = Text.assemble(("✓ ", "green"), (release_name(view["release"]), "bold"))
     line.append(f" serving in {view['environment']} · commit {short_commit(view['commit'])} · {took}")
-    return Group(Prose(line), Text(view["url"] or "", "bold"))
+    warning = [Prose(Text.assemble(("! ", "bold yellow"), view["detail"]))] if view["detail"] else []
+    return Group(Prose(line), *warning, Text(view["url"] or "", "bold"))
 
 
 def deployment(view: Json) -> RenderableType:

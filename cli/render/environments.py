@@ -74,3 +74,16 @@ def environments(items: Sequence[Json]) -> RenderableType:
 
 def _instances(view: Json) -> str:
     return f"{view['minScale']}–{view['maxScale']}"
+
+
+def processes(accepted: Json) -> RenderableType:
+    """Return what process types are scaled to."""
+    return Group(
+        *(
+            Prose(
+                f"{each['name']}: {each['instances']} instance{'' if each['instances'] == 1 else 's'} in {accepted['environment']}, "
+                f"{each['memoryMib']} MiB each, {each['stopSeconds']} s to stop"
+            )
+            for each in accepted["processes"]
+        )
+    )

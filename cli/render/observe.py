@@ -20,7 +20,8 @@ BAR_WIDTH = 30
 
 def log_line(line: Json) -> Text:
     at = datetime.fromisoformat(line["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    source = line["environment"] if line["component"] == "run" else f"{line['environment']} {line['component']}"
+    part = line["component"] if line["component"] != "run" else "" if line.get("process") in ("web", "", None) else line["process"]
+    source = f"{line['environment']} {part}".rstrip()
     is_error_output = line["stream"] == "stderr" and line["component"] == "run"
     return Text.assemble((f"{at} {source} ", "dim"), (printable(line["line"]), "red" if is_error_output else ""))
 

@@ -23,8 +23,25 @@ def instances(application: str, items: Sequence[Json], used: dict[str, int]) -> 
     for each in items:
         parts += [*([Text("")] if parts else []), Prose(_headline(each, used.get(each["name"])))]
         if each["instances"]:
-            parts.append(_table(each))
+            parts.append(_table(each, each["instances"]))
+        for process in each["processes"]:
+            parts.append(Prose(_process_headline(process)))
+            if process["running"]:
+                parts.append(_table(each, process["running"]))
     return Group(*parts)
+
+
+def _process_headline(process: Json) -> Text:
+    """Return a line about a process type beside web: how many instances run of those that should, and why one crashes."""
+    running, desired = len(process["running"]), process["instances"]
+    line = Text.assemble("  ", (process["name"], "bold"), f": {running} of {desired} instances, {process['memoryMib']} MiB each")
+    if process["command"] is None:
+        return line.append("; the release does not name it")
+    crashed = next((each for each in process["running"] if each["state"] == "crashed"), None)
+    if crashed is not None:
+        last_line = (crashed["lastOutput"] or "").strip().rpartition("\n")[2]
+        line.append(f"; exited with code {crashed['lastExitCode']}{f': {last_line}' if last_line else ''}", "red")
+    return line.append("; capsule scale " + process["name"] + "=1 starts it") if not desired else line
 
 
 def ended(run: Json) -> Text:
@@ -99,12 +116,12 @@ def _is_draining(instance: Json, environment: Json) -> bool:
     return bool(instance["state"] == "stopping" or is_earlier)
 
 
-def _table(environment: Json) -> Table:
+def _table(environment: Json, instances: Sequence[Json]) -> Table:
     table = Table(
         Column("instance"), Column("state"), Column("restarts", is_right=True), Column("started"), Column("release", drop=1),
         Column("last exit code", drop=2, is_right=True),
     )  # fmt: skip
-    for each in environment["instances"]:
+    for each in instances:
         label = "draining" if each["state"] == "ready" and _is_draining(each, environment) else each["state"]
         state = Text(label, STYLES[label])
         exit_code = or_none(each["lastExitCode"])

@@ -12,6 +12,7 @@ from functions.deploy.adapters.postgres_operations import PostgresOperations
 from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
+from functions.deploy.adapters.postgres_schedules import PostgresSchedules
 from functions.deploy.adapters.settings import MountedBuilds, application_urls, grace_policy, observation_policy, repository_policy, terminal_address
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.attach_ticket import TerminalAddress
@@ -36,6 +37,7 @@ from functions.deploy.ports import (
     Releases,
     RepositoryAccesses,
     Runs,
+    Schedules,
     Vault,
 )
 from functions.deploy.services.access_control import AccessControl
@@ -49,7 +51,9 @@ from functions.deploy.services.operation_reader import OperationReader
 from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
+from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.deploy.services.service_refresher import ServiceRefresher
+from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.runtime.config.wiring import SealedColumn, Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 from functions.runtime.reliability.memberships import PostgresMemberships
@@ -100,8 +104,11 @@ wiring = Wiring(
         RepositoryPolicy: repository_policy,
         RunRecorder: RunRecorder,
         Runs: PostgresRuns,
+        ScheduleRecorder: ScheduleRecorder,
+        Schedules: PostgresSchedules,
         ServiceRefresher: ServiceRefresher,
         TerminalAddress: terminal_address,
         Vault: SealedVault,
+        WorkloadRefresher: WorkloadRefresher,
     },
 )

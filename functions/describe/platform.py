@@ -129,6 +129,8 @@ def cluster_manifests(context: str) -> list[Manifest]:
                 _rule([""], ["secrets"], ["create", "patch", "deletecollection"]),
                 _rule(["networking.k8s.io"], ["networkpolicies"], ["create", "patch"]),
                 _rule(["batch"], ["jobs"], ["get", "create", "patch", "delete"]),
+                _rule(["batch"], ["cronjobs"], ["list", "create", "patch", "delete"]),
+                _rule(["apps"], ["deployments"], ["list", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["revisions"], ["get"]),
             ],

@@ -1,5 +1,6 @@
 """Entry point of a build after `clone`: plan, run the plan's steps. The outcome is the termination message; progress goes to the log."""
 
+import json
 import os
 import shutil
 import sys
@@ -54,7 +55,9 @@ class Build:
             log_plan(plan)
             if is_source_needed := plan.kind == DOCKERFILE:
                 context = str(source / plan.directory)
-                raise ContainerBuildNeeded(ContainerRequest(DOCKERFILE, self.commit, context, plan.start, plan.release, plan.health, plan.port))
+                raise ContainerBuildNeeded(
+                    ContainerRequest(DOCKERFILE, self.commit, context, plan.start, plan.release, plan.health, plan.port, report_processes(plan))
+                )
             limits = Limits(deadline, parameters.workspace, parameters.source_bytes + parameters.image_bytes)
             manifest = self._builder(source, root, limits).build(plan)
             image.mkdir(parents=True)
@@ -66,6 +69,7 @@ class Build:
                 shutil.rmtree(folder, ignore_errors=True)
         log(f"==> Built {parameters.image} in {time.monotonic() - started_at:.1f} s")
         optional = {"release": line_of(plan, plan.release) if plan.release else "", "health": plan.health, "port": str(plan.port or "")}
+        optional["processes"] = report_processes(plan)
         return {"commit": self.commit, "kind": plan.kind} | {name: value for name, value in optional.items() if value}
 
     def _builder(self, source: Path, root: Path, limits: Limits) -> ImageBuilder:
@@ -81,11 +85,19 @@ class Build:
         return ImageBuilder(shell, source, root, cache, limits, toolchains, self._variables)
 
 
+def report_processes(plan: Plan) -> str:
+    """Return the process types beside web as JSON: names and lines for `/bin/sh -c`. Empty if there are none."""
+    lines = {name: line_of(plan, command) for name, command in plan.processes.items()}
+    return json.dumps(lines) if lines else ""
+
+
 def log_plan(plan: Plan) -> None:
     log(f"==> Recognized {plan.kind} ({plan.reason})")
     for title, command in (("start", plan.start), ("release", plan.release)):
         if command:
             log(f"    {title} command: {command}")
+    for name, command in plan.processes.items():
+        log(f"    process {name}: {command}")
 
 
 def application_root(parameters: Parameters) -> Path:

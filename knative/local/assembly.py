@@ -31,9 +31,10 @@ def api_only(store: Store, kinds: Definitions, settings: Settings) -> Sequence[R
 
 
 def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
+    from knative.local.deployments import Deployments
     from knative.local.eventing import assembly as eventing
     from knative.local.eventing.trigger import TriggerReconciler
-    from knative.local.jobs import Jobs
+    from knative.local.jobs import CronJobs, Jobs
     from knative.local.serving import Serving
     from knative.local.serving.node import PLATFORM_NAMESPACES
 
@@ -44,7 +45,8 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.set_collector(events.collector)
     serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
-    reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, Jobs(store, serving.pods), *events.reconcilers]
+    workloads: list[Reconciler] = [Jobs(store, serving.pods), CronJobs(store), Deployments(store, serving.pods)]
+    reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, *workloads, *events.reconcilers]
     api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition, lambda: serving.front.is_open)
 
     def has_dispatchers() -> bool:

@@ -21,17 +21,17 @@ KNATIVE = ["serving.knative.dev", "eventing.knative.dev", "sources.knative.dev",
 CLUSTER_ROLES: Mapping[str, list[Object]] = {
     "cluster-admin": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}, {"nonResourceURLs": ["*"], "verbs": ["*"]}],
     "admin": [
-        {"apiGroups": ["", "batch", *KNATIVE], "resources": ["*"], "verbs": [*READ, *WRITE]},
+        {"apiGroups": ["", "apps", "batch", *KNATIVE], "resources": ["*"], "verbs": [*READ, *WRITE]},
         {"apiGroups": [GROUP], "resources": ["roles", "rolebindings"], "verbs": [*READ, *WRITE]},
     ],
     "edit": [
-        {"apiGroups": ["batch", *KNATIVE], "resources": ["*"], "verbs": [*READ, *WRITE]},
+        {"apiGroups": ["apps", "batch", *KNATIVE], "resources": ["*"], "verbs": [*READ, *WRITE]},
         {"apiGroups": [""], "resources": ["configmaps", "events", "pods", "secrets", "serviceaccounts", "services"], "verbs": [*READ, *WRITE]},
         {"apiGroups": [""], "resources": ["pods/log", "namespaces", "resourcequotas", "limitranges"], "verbs": READ},
         {"apiGroups": [""], "resources": ["pods/attach"], "verbs": [*READ, *WRITE]},
     ],
     "view": [
-        {"apiGroups": ["batch", *KNATIVE], "resources": ["*"], "verbs": READ},
+        {"apiGroups": ["apps", "batch", *KNATIVE], "resources": ["*"], "verbs": READ},
         {"apiGroups": [""], "resources": ["configmaps", "events", "pods", "pods/log", "services", "serviceaccounts"], "verbs": READ},
         {"apiGroups": [""], "resources": ["namespaces", "resourcequotas", "limitranges"], "verbs": READ},
     ],

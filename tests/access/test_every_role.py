@@ -36,6 +36,7 @@ OF_UNUSED_APPLICATIONS = ("deploy.create_deploy_key", "deploy.rename_application
 FINDS_ENVIRONMENT = (
     *("deploy.create_environment", "deploy.deploy", "deploy.promote"),
     *("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run"),
+    *("deploy.change_schedule", "deploy.delete_schedule", "deploy.run_schedule"),
 )
 """The environment is in their body, or in what the path names."""
 GRANTED, GRANTED_PRODUCTION = Caller(UUID(int=201)), Caller(UUID(int=202))
@@ -171,7 +172,8 @@ async def test_a_grant_of_one_environment_counts_there_only(walk: Walk) -> None:
         elif "environment" in route.path_names:
             assert outcome.status != 403 and outcome.slug not in UNKNOWN, (route.name, outcome)
             assert (await ask(walk, route.name, GRANTED, environment="production")).status == 403, route.name
-    for name in ("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run"):  # of staging
+    of_staging = ("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run", "deploy.change_schedule", "deploy.run_schedule")
+    for name in of_staging:
         outcome = await ask(walk, name, GRANTED)
         assert outcome.status != 403 and outcome.slug not in UNKNOWN, (name, outcome)
     for name in ("deploy.application", "monitor.logs"):

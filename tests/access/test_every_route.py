@@ -34,6 +34,7 @@ from functions.auth.domain.user import User
 from functions.billing import ports as billing
 from functions.billing.commands.refund_invoice import RefundInvoice
 from functions.billing.commands.subscribe import Subscribe
+from functions.deploy.commands.create_schedule import CreateSchedule
 from functions.deploy.commands.inspect_repository import InspectRepository
 from functions.deploy.commands.start_run import StartRun
 from functions.deploy.domain.names import EnvironmentName
@@ -145,6 +146,8 @@ class Walk(DeployCapsule):
         service_account = await self._service_account(team)
         first = await self.first_release()
         run = await self.call(StartRun(application_id=first.application_id, environment=EnvironmentName("staging"), command="true"), caller=OWNER)
+        request = CreateSchedule(application_id=first.application_id, environment="staging", cron="0 3 * * *", command="true")
+        schedule = await self.call(request, caller=OWNER)
         await self.call(RequestEmailChange(email="owner-4712@example.org", password=SecretStr(PASSWORD)), caller=OWNER)
         await self.call(Subscribe(plan="pro", payment_method="pm_card_visa"), caller=OWNER)
         await self.settle()
@@ -173,6 +176,7 @@ class Walk(DeployCapsule):
             "environment": "staging",
             "number": 1,
             "runId": run.id,
+            "scheduleId": schedule.id,
             "inspectionId": inspection.id,
             "channelId": channel.id,
             "ruleId": rule.id,

@@ -15,6 +15,7 @@ from functions.deploy.adapters.postgres_environments import PostgresConfiguratio
 from functions.deploy.adapters.postgres_inspections import PostgresInspections
 from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_runs import PostgresRuns
+from functions.deploy.adapters.postgres_schedules import PostgresSchedules
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Terms
@@ -22,13 +23,14 @@ from functions.deploy.domain.names import STAGING, ApplicationName
 from functions.deploy.domain.observation import BuildJobSucceeded
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.repository import Repository
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Inspections, Quotas, Releases, Runs
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Inspections, Quotas, Releases, Runs, Schedules
 from functions.deploy.services.transitions import apply_observation
 from functions.runtime.storage.database import Database
 from tests.memory import deploy as memory
 from tests.memory import deploy_releases
 from tests.memory.deploy_inspections import MemoryInspections
 from tests.memory.deploy_runs import MemoryRuns
+from tests.memory.deploy_schedules import MemorySchedules
 from tests.servers import Databases
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -46,6 +48,7 @@ class Stores:
     configurations: Configurations
     runs: Runs
     inspections: Inspections
+    schedules: Schedules
     database: Database | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[Any]:
@@ -67,6 +70,7 @@ def on_postgres(database: Database) -> Stores:
         PostgresConfigurations(database),
         PostgresRuns(database),
         PostgresInspections(database),
+        PostgresSchedules(database),
         database,
     )
 
@@ -83,6 +87,7 @@ def in_memory() -> Stores:
         memory.MemoryConfigurations(),
         MemoryRuns(applications),
         MemoryInspections(),
+        MemorySchedules(applications),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from uuid import uuid4
 import pytest
 
 from functions.deploy.adapters.kubernetes import KubernetesCluster
-from functions.deploy.domain import manifests
+from functions.deploy.domain import manifests, workload_manifests
+from functions.deploy.domain.environment import Size
+from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import build_job_of, namespace_of, secret_of, service_of
 from functions.deploy.domain.observation import ResourceDeleted
 from functions.deploy.domain.tenancy import tenancy
+from functions.deploy.domain.workloads import Workloads
 from functions.deploy.ports import Cluster, ClusterRefused, ClusterUnavailable
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.database import Database
@@ -102,6 +106,46 @@ async def test_applying_the_limits_of_a_namespace_is_idempotent(cluster: Cluster
     app = App()
     for _ in range(2):
         await cluster.apply(*app.tenancy)
+
+
+async def test_workloads_are_replaced_within_their_environment(cluster: Cluster) -> None:
+    app, deployment = App(), uuid4()
+    await cluster.apply(*app.tenancy)
+    namespace = namespace_of(app.name)
+
+    def process(name: str, environment: str, replicas: int = 0) -> manifests.Manifest:
+        return workload_manifests.process(
+            name=f"{app.name}-{environment}-{name}",
+            process_type=name,
+            command="exec sleep 600",
+            application=app.name,
+            labels={**app.labels(deployment), manifests.ENVIRONMENT: environment},
+            release={manifests.RELEASE: "r1"},
+            pod=manifests.pod_spec("capsule.local/apps/none@sha256:" + "a" * 64),
+            replicas=replicas,
+            stop_seconds=5,
+            size=Size(),
+        )
+
+    staging, production = (Workloads(namespace, app.id, name) for name in ("staging", "production"))
+    await cluster.replace_workloads(production, process("worker", "production"))
+    for _ in range(2):
+        await cluster.replace_workloads(staging, process("worker", "staging", 1), process("clock", "staging"))
+    if not isinstance(cluster, MemoryCluster):
+        found = await _until(lambda: cluster.list_processes(staging), has_some=True)
+        assert [(each.process, each.release, each.state) for each in found] == [("worker", "r1", InstanceState.STARTING)]
+    await cluster.replace_workloads(staging)
+    await _until(lambda: cluster.list_processes(staging), has_some=False)
+    await cluster.delete_environment(namespace, service_of(app.name, "production"), app.id, "production")
+    await cluster.replace_workloads(Workloads(f"{namespace}-none", app.id, "staging"))
+
+
+async def _until(look: Callable[[], Awaitable[list[Instance]]], *, has_some: bool) -> list[Instance]:
+    for _ in range(300):
+        if bool(found := await look()) is has_some:
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"still {found}")
 
 
 async def test_an_environment_is_deleted_with_its_own_secrets_only(cluster: Cluster, machine: Machine) -> None:

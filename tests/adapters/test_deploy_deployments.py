@@ -36,6 +36,17 @@ async def test_a_stored_deployment_is_read_with_its_steps(stores: Stores) -> Non
     assert [(step.step, step.finished_at is None) for step in stored.steps] == [("requested", False), ("building", True)]
 
 
+async def test_a_deployment_may_succeed_with_a_reason(stores: Stores) -> None:
+    deployment = await observe(stores, await add_deployment(stores, await add_application(stores)), BUILT)
+    async with stores.transaction():
+        locked = await stores.deployments.lock(deployment.id)
+        locked.reason, locked.detail = "process-crashes", "worker exited with code 3"
+        locked.observe(ServiceReady("http://hello.localhost", "hello-00001"), NOW)
+        await stores.deployments.save(locked)
+        stored = await stores.deployments.get(deployment.id)
+    assert (stored.status, stored.reason, stored.detail) == ("succeeded", "process-crashes", "worker exited with code 3")
+
+
 async def test_a_stale_deployment_is_not_saved(stores: Stores) -> None:
     deployment = await add_deployment(stores, await add_application(stores))
     async with stores.transaction():

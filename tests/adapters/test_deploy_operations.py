@@ -75,3 +75,12 @@ async def test_progress_is_stored_and_old_operations_are_deleted(adapters: Adapt
         assert await adapters.operations.find(operation.id) == operation
         await adapters.operations.delete_before(NOW + timedelta(seconds=1))
         assert await adapters.operations.find(operation.id) is None
+
+
+@pytest.mark.parametrize("kind", OperationKind)
+async def test_every_kind_is_stored(adapters: Adapters, kind: OperationKind) -> None:
+    application = await add_application(adapters.stores)
+    operation = Operation.start(kind, application, None if kind is OperationKind.APPLICATION_DELETION else "staging", NOW)
+    async with adapters.transaction():
+        await adapters.operations.add(operation)
+        assert await adapters.operations.find(operation.id) == operation

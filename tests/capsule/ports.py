@@ -31,6 +31,7 @@ from tests.memory import (
     deploy_operations,
     deploy_releases,
     deploy_runs,
+    deploy_schedules,
     monitor_alerts,
     monitor_queues,
     monitor_webhooks,
@@ -58,6 +59,11 @@ def payments(invoices: billing.Invoices) -> billing_money.MemoryPayments:
 def applications(quotas: deploy.Quotas) -> memory_deploy.MemoryApplications:
     assert isinstance(quotas, memory_deploy.MemoryQuotas)
     return memory_deploy.MemoryApplications(quotas)
+
+
+def schedules(applications: deploy.Applications) -> deploy_schedules.MemorySchedules:
+    assert isinstance(applications, memory_deploy.MemoryApplications)
+    return deploy_schedules.MemorySchedules(applications)
 
 
 def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
@@ -152,6 +158,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Releases: deploy_releases.MemoryReleases,
         deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
         deploy.Runs: runs,
+        deploy.Schedules: schedules,
         deploy.Vault: memory_deploy.PlainVault,
     },
     "monitor": {

@@ -23,7 +23,7 @@ from tests.cli.terminal import Terminal
         ("ps:scale web=2", "`capsule ps:scale web=2` is `capsule scale --max 2` here (`--min 2` keeps them running without requests)."),
         ("scale web=2", "`capsule scale web=2` is `capsule scale --max 2` here (`--min 2` keeps them running without requests)."),
         ("scale web=0", "`capsule scale web=0` is `capsule stop` here."),
-        ("scale worker=1", "Capsule runs no process type worker: only web has instances."),
+        ("ps:scale worker=1", "`capsule ps:scale worker=1` is `capsule scale worker=1` here."),
         ("scale count 2", "`capsule scale count` is `capsule scale --max N` here."),
         ("releases:rollback v3", "`capsule releases:rollback` is `capsule rollback` here."),
         ("logs --tail", "`capsule logs --tail` is `capsule logs --follow` here."),

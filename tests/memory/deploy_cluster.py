@@ -19,6 +19,7 @@ from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONME
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
 from functions.deploy.domain.tenancy import PLATFORM
+from functions.deploy.domain.workloads import KINDS, Workloads
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 
 Key = tuple[str, str, str]
@@ -93,6 +94,23 @@ class MemoryCluster:
         self._reach()
         return read_instances_of(self._pods.get(("Service", namespace, service), []))
 
+    async def list_processes(self, workloads: Workloads) -> list[Instance]:
+        self._reach()
+        return read_instances_of([pod for key, pods in self._pods.items() if self._is_of(key, workloads, ("Deployment",)) for pod in pods])
+
+    async def replace_workloads(self, workloads: Workloads, *objects: Manifest) -> None:
+        self._reach()
+        self._apply(*objects)
+        kept = {(each["kind"], workloads.namespace, each["metadata"]["name"]) for each in objects}
+        for key in [key for key in self.objects if key not in kept and self._is_of(key, workloads, KINDS)]:
+            del self.objects[key]
+            self._pods.pop(key, None)
+
+    def _is_of(self, key: Key, workloads: Workloads, kinds: tuple[str, ...]) -> bool:
+        labels = self.objects.get(key, {}).get("metadata", {}).get("labels", {})
+        of_environment = labels.get(APPLICATION) == str(workloads.application_id) and labels.get(ENVIRONMENT) == workloads.environment
+        return key[0] in kinds and key[1] == workloads.namespace and of_environment
+
     async def list_functions(self) -> list[FunctionService]:
         self._reach()
         services = [each for (kind, namespace, _), each in self.objects.items() if (kind, namespace) == ("Service", PLATFORM)]
@@ -135,7 +153,11 @@ class MemoryCluster:
         self.objects.pop(("Service", namespace, service), None)
         for key, each in list(self.objects.items()):
             labels = each["metadata"].get("labels", {})
-            if key[:2] == ("Secret", namespace) and (labels[APPLICATION], labels[ENVIRONMENT]) == (str(application_id), environment):
+            if (
+                key[0] in ("Secret", *KINDS)
+                and key[1] == namespace
+                and (labels[APPLICATION], labels[ENVIRONMENT]) == (str(application_id), environment)
+            ):
                 del self.objects[key]
 
     async def delete_namespace(self, name: str, application_id: UUID) -> None:
@@ -185,6 +207,19 @@ class MemoryCluster:
 
     def run_instances(self, namespace: str, name: str, *pods: dict[str, Any]) -> None:
         self._pods["Service", namespace, name] = list(pods)
+
+    def process_exited(self, namespace: str, name: str, code: int, message: str = "") -> None:
+        """An instance of a Deployment exits and waits to be started again."""
+        status = {
+            "name": "worker",
+            "ready": False,
+            "restartCount": 1,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+            "lastState": {"terminated": {"exitCode": code, "message": message}},
+        }
+        template = self.objects["Deployment", namespace, name]["spec"]["template"]["metadata"]
+        metadata = {**template, "name": f"{name}-1", "creationTimestamp": "2026-11-22T12:00:00Z"}
+        self._pods["Deployment", namespace, name] = [{"metadata": metadata, "status": {"phase": "Running", "containerStatuses": [status]}}]
 
     def start_pod(self, namespace: str, service: str, *, name: str, at: str) -> None:
         """A ready pod of a Service, as kubelet reports it."""

@@ -36,7 +36,7 @@ class MemoryRuns:
         self._rows[run.id] = deepcopy(run)
 
     async def count_active(self, application_id: UUID, since: datetime) -> int:
-        return sum(each.application_id == application_id for each in self._active(since))
+        return sum(each.application_id == application_id and each.scheduled_at is None for each in self._active(since))
 
     async def count_attachable(self, user_id: UUID, since: datetime) -> int:
         attachable = [each for each in self._active(since) if each.streams is not RunStreams.LOGGED]
@@ -45,6 +45,17 @@ class MemoryRuns:
     async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
         active = [each for each in self._rows.values() if each.finished_at is None and each.requested_at < requested_before]
         return deepcopy([each for each in active if each.streams is not RunStreams.LOGGED and each.attached_at is None][:limit])
+
+    async def find_by_job(self, application_id: UUID, job_name: str) -> Run | None:
+        return deepcopy(next((each for each in self._rows.values() if (each.application_id, each.job_name) == (application_id, job_name)), None))
+
+    async def lock_unfinished(self, schedule_id: UUID) -> Sequence[Run]:
+        rows = [each for each in self._rows.values() if each.schedule_id == schedule_id and each.finished_at is None]
+        return deepcopy(sorted(rows, key=lambda row: row.id))
+
+    async def page_of_schedule(self, schedule_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
+        rows = [each for each in self._rows.values() if each.schedule_id == schedule_id and (before is None or each.id < before)]
+        return deepcopy(sorted(rows, key=lambda row: row.id, reverse=True)[:limit])
 
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
         rows = [each for each in self._rows.values() if each.application_id == application_id and (before is None or each.id < before)]

@@ -139,6 +139,7 @@ class MemoryLogs:
                 kept.stream,
                 kept.line,
                 kept.service,
+                kept.workload.process,
             )
             for position, kept in self.lines
             if selected.matches(kept)

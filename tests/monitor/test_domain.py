@@ -43,8 +43,12 @@ def test_a_time_is_never_in_the_future_and_has_a_zone() -> None:
 
 def test_labels_say_whose_a_pod_is() -> None:
     labels = {"capsule.dev/application": str(APP), "capsule.dev/environment": "staging", "capsule.dev/component": "build"}
-    assert workload_of(labels) == Workload(APP, "staging", None, "build")
-    assert workload_of({**labels, "capsule.dev/deployment": "nonsense", "capsule.dev/component": "other"}) == Workload(APP, "staging", None, "run")
+    assert workload_of(labels) == Workload(APP, "staging", None, "build", "build")
+    assert workload_of({**labels, "capsule.dev/deployment": "nonsense", "capsule.dev/component": "other"}) == Workload(
+        APP, "staging", None, "run", "other"
+    )
+    worker = {**labels, "capsule.dev/component": "process", "capsule.dev/process": "worker"}
+    assert workload_of(worker) == Workload(APP, "staging", None, "run", "worker")
     assert workload_of({"capsule.dev/application": "nonsense"}) is None
     assert workload_of({}) is None
     assert workload_of({"capsule.dev/application": str(PLATFORM_ID)}) is None

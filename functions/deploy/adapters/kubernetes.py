@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from functions.deploy.adapters.kubernetes_client import KubernetesClient
 from functions.deploy.adapters.kubernetes_errors import AlreadyExists, NotFound
+from functions.deploy.adapters.kubernetes_workloads import APPLY, FIELD_MANAGER, KubernetesWorkloads
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
@@ -18,22 +18,21 @@ from functions.deploy.domain.function_instances import SERVICE, FunctionService,
 from functions.deploy.domain.inspection import Outcome
 from functions.deploy.domain.inspection_readings import read_inspection_job
 from functions.deploy.domain.instances import Instance, read_instances_of
-from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
+from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
 from functions.deploy.domain.tenancy import PLATFORM
+from functions.deploy.domain.workloads import Workloads
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.runtime.storage.external_call import external_call
 
-FIELD_MANAGER = "capsule"
-APPLY = "application/apply-patch+yaml"
 SERVING = {"group": "serving.knative.dev", "version": "v1"}
 NAMESPACE_DELETION_TIMEOUT_SECONDS = 5.0
 ROLE_BINDING_TIMEOUT_SECONDS = 5.0
 RBAC = "rbac.authorization.k8s.io"
 
 
-class KubernetesCluster(KubernetesClient):
+class KubernetesCluster(KubernetesWorkloads):
     @external_call
     async def apply(self, *objects: Manifest) -> None:
         for each in objects:
@@ -113,8 +112,7 @@ class KubernetesCluster(KubernetesClient):
 
     @external_call
     async def delete_environment(self, namespace: str, service: str, application_id: UUID, environment: str) -> None:
-        selector = f"{APPLICATION}={application_id},{ENVIRONMENT}={environment}"
-        await asyncio.to_thread(self._delete_environment, namespace, service, selector)
+        await asyncio.to_thread(self._delete_environment, service, Workloads(namespace, application_id, environment))
 
     @external_call
     async def delete_namespace(self, name: str, application_id: UUID) -> None:
@@ -242,12 +240,15 @@ class KubernetesCluster(KubernetesClient):
     def _pods_of_job(self, namespace: str, name: str) -> Any:
         return self._within(namespace, self._core().list_namespaced_pod, namespace, label_selector=f"job-name={name}")["items"]
 
-    def _delete_environment(self, namespace: str, service: str, selector: str) -> None:
+    def _delete_environment(self, service: str, workloads: Workloads) -> None:
+        namespace = workloads.namespace
         resource = {**SERVING, "namespace": namespace, "plural": "services", "name": service}
         with suppress(NotFound):
             self._within(namespace, self._custom().delete_namespaced_custom_object, **resource)
         with suppress(NotFound):
-            self._within(namespace, self._core().delete_collection_namespaced_secret, namespace, label_selector=selector)
+            self.delete_other_workloads(workloads, ())
+        with suppress(NotFound):
+            self._within(namespace, self._core().delete_collection_namespaced_secret, namespace, label_selector=workloads.selector)
 
     def _replace_service(self, watched: WatchedObject, manifest: Manifest | None, pinned_revision: str | None) -> None:
         """Sends the resource version that was read: after a concurrent change the cluster answers 409, and the retry

@@ -32,6 +32,11 @@ class KubernetesClient:
 
         return BatchV1Api(self._api())
 
+    def _apps(self) -> Any:
+        from kubernetes.client import AppsV1Api
+
+        return AppsV1Api(self._api())
+
     def _custom(self) -> Any:
         from kubernetes.client import CustomObjectsApi
 

@@ -54,9 +54,9 @@ class PostgresReleases:
         cursor = await self._database.connection.execute(
             """
             WITH counted AS (UPDATE applications SET release_count = release_count + 1 WHERE id = %(application_id)s RETURNING release_count)
-            INSERT INTO releases (id, application_id, number, image, commit, kind, config_version, manifest, release_command, created_at)
+            INSERT INTO releases (id, application_id, number, image, commit, kind, config_version, manifest, release_command, processes, created_at)
             SELECT %(id)s, %(application_id)s, release_count, %(image)s, %(commit)s, %(kind)s, %(config_version)s, %(manifest)s,
-                   %(release_command)s, %(created_at)s
+                   %(release_command)s, %(processes)s, %(created_at)s
             FROM counted RETURNING number
             """,
             {
@@ -68,6 +68,7 @@ class PostgresReleases:
                 "config_version": release.config_version,
                 "manifest": Jsonb(release.manifest),
                 "release_command": release.release_command,
+                "processes": Jsonb(release.processes),
                 "created_at": release.created_at,
             },
         )

@@ -7,11 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS, Environment, Size
 from functions.deploy.domain.maintenance import Maintenance
+from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.rejections import EnvironmentNameTaken, EnvironmentNotFound
 from functions.deploy.domain.standing import Restriction
 from functions.runtime.storage.database import Database
@@ -19,6 +21,7 @@ from functions.runtime.storage.database import Database
 STORED = (
     *("created_at", "min_scale", "max_scale", "memory_mib", "cpu_millis"),
     *("observation_seconds", "deleted_at", "stopped_at", "paused_at", "pause_reason"),
+    "processes",
     *("maintenance_started_at", "maintenance_message", "maintenance_retry_after_seconds"),
 )
 COLUMNS = ", ".join(("application_id", "name", *STORED))
@@ -60,6 +63,7 @@ class PostgresEnvironments:
         row = asdict(environment)
         maintenance = row.pop("maintenance") or {}
         row |= {f"maintenance_{name}": maintenance.get(name) for name in ("started_at", "message", "retry_after_seconds")}
+        row["processes"] = Jsonb(environment.processes.as_json())
         cursor = await self._database.connection.execute(
             f"INSERT INTO environments ({COLUMNS}) VALUES ({VALUES}) ON CONFLICT (application_id, name) DO UPDATE SET {UPDATES} {condition}",
             {**row, **row.pop("size")},
@@ -111,4 +115,5 @@ def _read_environment(row: dict[str, Any]) -> Environment:
     reason = row.pop("pause_reason")
     started_at, message, retry_after_seconds = (row.pop(f"maintenance_{name}") for name in ("started_at", "message", "retry_after_seconds"))
     maintenance = Maintenance(started_at, message, retry_after_seconds) if started_at else None
-    return Environment(**row, size=size, maintenance=maintenance, pause_reason=Restriction(reason) if reason else None)
+    processes = ProcessSizes.from_json(row.pop("processes"))
+    return Environment(**row, size=size, processes=processes, maintenance=maintenance, pause_reason=Restriction(reason) if reason else None)

@@ -15,7 +15,7 @@ from functions.runtime.storage.database import Database
 
 COLUMNS = (
     "id, application_id, environment, release_id, command, memory_mib, cpu_millis, requested_at, cancelled_at, finished_at, exit_code, detail,"
-    " streams, attached_at"
+    " streams, attached_at, schedule_id, scheduled_at, job_name, timeout_seconds"
 )
 VALUES = ", ".join(f"%({name})s" for name in COLUMNS.split(", "))
 
@@ -44,7 +44,7 @@ class PostgresRuns:
         )
 
     async def count_active(self, application_id: UUID, since: datetime) -> int:
-        return await self._count("application_id = %s", application_id, since)
+        return await self._count("scheduled_at IS NULL AND application_id = %s", application_id, since)
 
     async def count_attachable(self, user_id: UUID, since: datetime) -> int:
         return await self._count("streams <> 'logged' AND application_id IN (SELECT id FROM applications WHERE user_id = %s)", user_id, since)
@@ -52,6 +52,16 @@ class PostgresRuns:
     async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
         waiting = "streams <> 'logged' AND attached_at IS NULL AND finished_at IS NULL"
         return await self._many(f"{waiting} AND requested_at < %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED", requested_before, limit)
+
+    async def find_by_job(self, application_id: UUID, job_name: str) -> Run | None:
+        return next(iter(await self._many("application_id = %s AND job_name = %s FOR UPDATE", application_id, job_name)), None)
+
+    async def lock_unfinished(self, schedule_id: UUID) -> Sequence[Run]:
+        return await self._many("schedule_id = %s AND finished_at IS NULL ORDER BY id FOR UPDATE", schedule_id)
+
+    async def page_of_schedule(self, schedule_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
+        condition = "schedule_id = %s AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s"
+        return await self._many(condition, schedule_id, before, before, limit)
 
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
         condition = "application_id = %s AND (%s::uuid IS NULL OR id < %s) ORDER BY id DESC LIMIT %s"

@@ -34,6 +34,7 @@ from functions.deploy.domain.observation import (
     ServiceFailed,
     ServiceReady,
 )
+from functions.deploy.domain.processes import parse_commands
 from functions.deploy.domain.repository_access import HostKey, parse_learned_host_keys
 
 Object = Mapping[str, Any]
@@ -175,7 +176,13 @@ def _read_success(report: Mapping[str, Any], requested_image: str) -> BuildJobSu
         is_valid = 0 < len(command) <= MAX_COMMAND_LENGTH and COMMAND.fullmatch(command) is not None
         own_health_path = health_path if HEALTH_PATH.fullmatch(health_path) else None
         return BuildJobSucceeded(
-            image, commit, kind[:MAX_KIND_LENGTH], command if is_valid else None, own_health_path, read_port(_text(report, "port"))
+            image,
+            commit,
+            kind[:MAX_KIND_LENGTH],
+            command if is_valid else None,
+            own_health_path,
+            read_port(_text(report, "port")),
+            parse_commands(_text(report, "processes")),
         )
     return BuildJobFailed(reasons.BUILD_FAILED, "The build exited with code 0 but did not report an image under its own name.")
 

@@ -9,11 +9,20 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from events.deploy import EnvironmentDeleted, EnvironmentPaused, EnvironmentResumed, EnvironmentStopped, MaintenanceEnded, MaintenanceStarted
+from events.deploy import (
+    EnvironmentDeleted,
+    EnvironmentPaused,
+    EnvironmentResumed,
+    EnvironmentStopped,
+    MaintenanceEnded,
+    MaintenanceStarted,
+    WorkloadRefreshRequested,
+)
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.maintenance import Maintenance
 from functions.deploy.domain.names import PRODUCTION, STAGING
+from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.rejections import InvalidScale
 from functions.deploy.domain.standing import Restriction
 from functions.kernel import Events, FieldError
@@ -110,6 +119,8 @@ class Environment:
     paused_at: datetime | None = None
     """Since when it runs nothing because its account is restricted."""
     pause_reason: Restriction | None = None
+    processes: ProcessSizes = field(default_factory=ProcessSizes)
+    """Instances of the process types beside web. A change counts at once, without a deployment."""
     maintenance: Maintenance | None = None
     """What visitors get instead of the application. It stays through releases, a stop and a start."""
 
@@ -169,6 +180,15 @@ class Environment:
             return ()
         self.maintenance = None
         return (MaintenanceEnded(**self._names(application), at=at),)
+
+    @property
+    def max_memory_mib(self) -> int:
+        """Memory with all instances of all process types: the amount reserved from the quota."""
+        return self.size.max_memory_mib + self.processes.max_memory_mib(self.size.memory_mib)
+
+    def refresh_event(self, application: Application, at: datetime, operation: str | None = None) -> WorkloadRefreshRequested:
+        """Ask for what runs beside web to be applied. `operation`: the kind of the operation that asks for it."""
+        return WorkloadRefreshRequested(**self._names(application), operation=operation, at=at)
 
     def _names(self, application: Application) -> dict[str, Any]:
         return {"application_id": application.id, "user_id": application.user_id, "application": application.name, "environment": self.name}

@@ -75,7 +75,7 @@ class DetectedPlanView(Model):
     """Empty for a static site, and where the image's own command starts."""
     release: Short
     processes: Annotated[list[PlannedCommand], Field(max_length=20)]
-    """Other processes that the repository names. They do not run."""
+    """Process types beside web that the repository names."""
     health: Short
     port: int | None
     dockerfile: Short

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from functions.deploy.domain.manifests import RELEASE
+from functions.deploy.domain.manifests import PROCESS, RELEASE
 
 Object = Mapping[str, Any]
 
@@ -29,6 +29,10 @@ class Instance:
     """`r3`."""
     last_exit_code: int | None
     """Of the process before this one; None if it never exited."""
+    process: str = "web"
+    """Its process type."""
+    last_output: str | None = None
+    """The end of the output of the process before this one."""
 
 
 def read_instances_of(pods: Iterable[Object]) -> list[Instance]:
@@ -50,6 +54,8 @@ def _read(pod: Object) -> Instance:
         created_at=datetime.fromisoformat(metadata["creationTimestamp"].replace("Z", "+00:00")),
         release=(metadata.get("annotations") or {}).get(RELEASE),
         last_exit_code=last.get("exitCode"),
+        process=(metadata.get("labels") or {}).get(PROCESS, "web"),
+        last_output=last.get("message"),
     )
 
 

@@ -23,6 +23,8 @@ MIN_IDLE_SECONDS = 30
 OBSERVATION_MARGIN_SECONDS = 20
 """So much later than an instance is ready may an observation begin and end."""
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
+PROCESS = "capsule.dev/process"
+"""Label with the process type of a worker."""
 RUN = "capsule.dev/run"
 """Label with the id of a one-off command."""
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
@@ -30,6 +32,7 @@ AWAIT_CLIENT = 'IFS= read -r _ && exec sh -c "$0"'
 """The shell script of an attachable command: `read` takes the line and not a byte more (POSIX, read)."""
 WAKING_PAGE = "capsule.dev/waking-page"
 """Annotation that only the one-machine Knative reads: a browser that waits for the first instance gets a page meanwhile."""
+PROCESS_COMPONENT = "process"
 RELEASE, COMMIT, CONFIG = "capsule.dev/release", "capsule.dev/commit", "capsule.dev/config-version"
 SERVING_PATH = "capsule.dev/serving-path"
 """Annotation of a revision without a health path. On one machine its first instance must answer this path with a status
@@ -111,7 +114,7 @@ def service(
     environment = labels[ENVIRONMENT]
     shared = {each: labels[each] for each in (APPLICATION, ENVIRONMENT)}
     spec = copy.deepcopy(dict(pod))
-    spec["containers"][0] |= _resources_and_env(terms.size, variables)
+    spec["containers"][0] |= resources_and_env(terms.size, variables)
     return {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
@@ -171,7 +174,7 @@ def release_job(
     variables: Sequence[Manifest] = (),
 ) -> Manifest:
     """Render the Job that runs the release command once, with the image, configuration and size of the release."""
-    return _job(name, application, labels, "release", command, pod, size, variables, timeout_seconds=600, kept_seconds=3600)
+    return job(name, application, labels, "release", command, pod, size, variables, timeout_seconds=600, kept_seconds=3600)
 
 
 def one_off_job(
@@ -193,16 +196,16 @@ def one_off_job(
     `is_attachable`: it has standard input and its output is not collected. Kubernetes passes on only what is written while
     a client is attached, so the command starts when the first line of its input arrives.
     """
-    job = _job(name, application, labels, "run", command, pod, size, variables, timeout_seconds=timeout_seconds, kept_seconds=kept_seconds)
+    manifest = job(name, application, labels, "run", command, pod, size, variables, timeout_seconds=timeout_seconds, kept_seconds=kept_seconds)
     if is_attachable:
-        template = job["spec"]["template"]
+        template = manifest["spec"]["template"]
         template["metadata"]["labels"][COLLECT] = "false"
         (container,) = template["spec"]["containers"]
         container |= {"stdin": True, "stdinOnce": not has_terminal, "tty": has_terminal, "command": ["sh", "-c", AWAIT_CLIENT, command]}
-    return job
+    return manifest
 
 
-def _job(
+def job(
     name: str,
     application: str,
     labels: Mapping[str, str],
@@ -215,6 +218,7 @@ def _job(
     timeout_seconds: int,
     kept_seconds: int,
 ) -> Manifest:
+    """Render a Job that runs a command once."""
     web = pod["containers"][0]
     container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
     return {
@@ -237,7 +241,7 @@ def _job(
                             "command": ["sh", "-c", command],
                             "terminationMessagePolicy": "FallbackToLogsOnError",
                             **container,
-                            **_resources_and_env(size, variables),
+                            **resources_and_env(size, variables),
                         }
                     ],
                     "volumes": copy.deepcopy(pod["volumes"]),
@@ -275,7 +279,7 @@ def secret(*, name: str, application: str, labels: Mapping[str, str], values: Ma
     }
 
 
-def _resources_and_env(size: Size, variables: Sequence[Manifest]) -> Manifest:
+def resources_and_env(size: Size, variables: Sequence[Manifest]) -> Manifest:
     limits = {"cpu": f"{size.cpu_millis}m", "memory": f"{size.memory_mib}Mi"}
     return {
         "resources": {"requests": {"cpu": "50m", "memory": f"{min(64, size.memory_mib)}Mi"}, "limits": limits},

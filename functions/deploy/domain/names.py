@@ -104,6 +104,11 @@ def service_of(application: str, environment: str) -> str:
     return f"{application}-{environment}"
 
 
+def process_of(application: str, environment: str, process: str) -> str:
+    """Name of the Deployment of a process type. No environment has a dash, so the names are unambiguous."""
+    return f"{application}-{environment}-{process}"
+
+
 def build_job_of(deployment_id: UUID, attempt: int) -> str:
     """Name of the build Job. Uses the last digits of the UUIDv7: they are random."""
     return f"build-{deployment_id.hex[-12:]}-{attempt}"

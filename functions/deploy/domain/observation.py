@@ -3,7 +3,8 @@
 Reasons are stable words that clients may switch on. Details are sentences for people.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from functions.deploy.domain.repository_access import HostKey
 
@@ -25,6 +26,8 @@ EXITS_AT_START, NEVER_LISTENS, NOT_READY = "exits-at-start", "never-listens", "n
 UNHEALTHY, WRONG_PORT = "unhealthy", "wrong-port"
 CRASHES, FAILING_REQUESTS, DOES_NOT_ANSWER = "crashes", "failing-requests", "does-not-answer"
 """After the release has taken traffic."""
+PROCESS_CRASHES = "process-crashes"
+"""With which a deployment succeeds: `web` serves, and a process type beside it crashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class BuildJobSucceeded:
     """The repository's own, of `app.json` or `capsule.toml`."""
     port: int | None = None
     """The repository's own, of `capsule.toml`, or the port that the image names."""
+    processes: Mapping[str, str] = field(default_factory=dict)
+    """The repository's process types beside web and their commands: of the Procfile or of `capsule.toml`."""
     host_keys: tuple[HostKey, ...] = ()
     """Keys of ssh servers that were unknown to the clone."""
 

@@ -22,6 +22,9 @@ class OperationKind(StrEnum):
     STOP = "stop"
     MAINTENANCE = "maintenance"
     """Its start, a change or its end."""
+    PROCESS_SCALE = "process-scale"
+    SCHEDULE = "schedule"
+    """Its creation, a change or its deletion."""
 
 
 @dataclass(slots=True)

@@ -21,17 +21,24 @@ TITLES = {
     OperationKind.ENVIRONMENT_DELETION: "The environment was not deleted",
     OperationKind.STOP: "The environment was not stopped",
     OperationKind.MAINTENANCE: "The maintenance page was not changed",
+    OperationKind.PROCESS_SCALE: "The processes were not scaled",
+    OperationKind.SCHEDULE: "The schedule was not changed",
 }
 
 
-NOUNS = {OperationKind.STOP: "stop", OperationKind.MAINTENANCE: "change of maintenance"}
+NOUNS = {
+    OperationKind.STOP: "stop",
+    OperationKind.MAINTENANCE: "change of maintenance",
+    OperationKind.PROCESS_SCALE: "scaling of processes",
+    OperationKind.SCHEDULE: "change of a schedule",
+}
 """Of what stays; the other operations are deletions."""
 
 
 class OperationView(OperationBase):
     kind: str
-    """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `maintenance`, `environment-deletion`
-    or `application-deletion`."""
+    """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `maintenance`, `process-scale`, `schedule`,
+    `environment-deletion` or `application-deletion`."""
     status: str
     """The state in the words of the resource: a deployment is `building`, `observing`, `rolled-back` …"""
     application_id: UUID

@@ -32,6 +32,8 @@ class Release:
     """`spec.template.spec` of its Service, without size and configuration: they belong to the environment."""
     release_command: str | None = None
     """Runs before the release takes traffic."""
+    processes: Mapping[str, str] = field(default_factory=dict)
+    """The commands of the process types beside web, by name."""
 
     @classmethod
     def from_build(cls, build: BuildJobSucceeded, application_id: UUID, terms: Terms, at: datetime) -> Self:
@@ -45,6 +47,7 @@ class Release:
             config_version=terms.config_version,
             manifest=pod_spec(build.image, terms.settings.health_path or build.health_path, terms.settings.port or build.port),
             release_command=terms.settings.release_command or build.release_command,
+            processes=build.processes,
         )
 
     def with_configuration(self, config_version: int, at: datetime) -> Self:

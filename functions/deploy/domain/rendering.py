@@ -1,16 +1,19 @@
 """What a deployment applies to the cluster: rendered from its row, its release and its configuration."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from functions.deploy.domain import hidden_services, manifests
+from functions.deploy.domain import hidden_services, manifests, workload_manifests
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment
+from functions.deploy.domain.environment import Size
 from functions.deploy.domain.maintenance import Maintenance
 from functions.deploy.domain.manifests import Manifest
-from functions.deploy.domain.names import secret_of
+from functions.deploy.domain.names import process_of, secret_of
+from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.release_facts import release_facts
+from functions.deploy.domain.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Rendering:
     stop_reason: str | None = None
     """Why the environment runs nothing; None: it runs."""
     maintenance: Maintenance | None = None
+    processes: ProcessSizes = field(default_factory=ProcessSizes)
 
     def service(self) -> Manifest:
         service = self._running_service()
@@ -37,15 +41,56 @@ class Rendering:
         return manifests.service(
             application=self.deployment.application,
             labels=self.deployment.labels,
-            release={
-                manifests.RELEASE: self.release.tag,
-                manifests.COMMIT: self.release.commit,
-                manifests.CONFIG: str(self.release.config_version),
-            },
+            release=self._release_annotations,
             pod=self.release.manifest,
             terms=self.deployment.terms,
             variables=self._env(),
         )
+
+    def process_deployments(self) -> list[Manifest]:
+        """Render a Deployment for each process type of the release. Of a stopped environment each has no instances."""
+        deployment, default = self.deployment, self.deployment.terms.size
+        found = []
+        for name, command in sorted(self.release.processes.items()):
+            own = self.processes.of(name)
+            manifest = workload_manifests.process(
+                name=process_of(deployment.application, deployment.environment, name),
+                process_type=name,
+                command=command,
+                application=deployment.application,
+                labels=deployment.labels,
+                release=self._release_annotations,
+                pod=self.release.manifest,
+                replicas=own.instances if self.stop_reason is None else 0,
+                stop_seconds=own.stop_seconds,
+                size=Size(memory_mib=own.memory_mib or default.memory_mib, cpu_millis=own.cpu_millis or default.cpu_millis),
+                variables=self._env(),
+            )
+            found.append(manifest)
+        return found
+
+    def cron_jobs(self, schedules: Sequence[Schedule]) -> list[Manifest]:
+        """Render a CronJob for each schedule of the environment."""
+        return [
+            workload_manifests.cron_job(
+                each,
+                application=self.deployment.application,
+                labels=self.deployment.labels,
+                pod=self.release.manifest,
+                size=self.deployment.terms.size,
+                is_suspended=self.stop_reason is not None,
+                variables=self._env(),
+            )
+            for each in schedules
+        ]
+
+    @property
+    def _release_annotations(self) -> dict[str, str]:
+        return {
+            manifests.RELEASE: self.release.tag,
+            manifests.COMMIT: self.release.commit,
+            manifests.CONFIG: str(self.release.config_version),
+        }
 
     def release_job(self) -> Manifest:
         return manifests.release_job(

@@ -74,6 +74,13 @@ class Run:
     streams: RunStreams = RunStreams.LOGGED
     attached_at: datetime | None = None
     """When the first client was attached; the command starts then."""
+    schedule_id: UUID | None = None
+    """Of the schedule that it belongs to, at its time or by hand."""
+    scheduled_at: datetime | None = None
+    """The time of the schedule; None: started by hand."""
+    job_name: str | None = None
+    """Of the Job that the cluster has created; None: it derives from the id."""
+    timeout_seconds: int = TIMEOUT.seconds
 
     @classmethod
     def request(
@@ -96,7 +103,7 @@ class Run:
     @property
     def job(self) -> str:
         """Name of the Job. The last digits of the UUIDv7 are random."""
-        return f"{JOB_PREFIX}{self.id.hex[-12:]}"
+        return self.job_name or f"{JOB_PREFIX}{self.id.hex[-12:]}"
 
     @property
     def status(self) -> RunStatus:
@@ -109,7 +116,12 @@ class Run:
     @property
     def ends_at(self) -> datetime:
         """When Kubernetes ends it at the latest."""
-        return self.requested_at + TIMEOUT
+        return self.requested_at + timedelta(seconds=self.timeout_seconds)
+
+    @property
+    def log_id(self) -> UUID:
+        """The id that its log lines have as their deployment. The runs of a schedule share one: their Jobs have the same template."""
+        return self.schedule_id if self.scheduled_at is not None and self.schedule_id is not None else self.id
 
     def require_attachable(self) -> None:
         """Raises RunIsLogged, RunHasEnded."""
@@ -146,7 +158,9 @@ def read_run(job: Object | None, pods: Iterable[Object]) -> RunOutcome | None:
     if "Failed" not in conditions:
         return None
     if conditions["Failed"].get("reason") == "DeadlineExceeded":
-        return RunOutcome(None, f"The command was stopped after {TIMEOUT.seconds // 60} minutes.")
+        seconds = int(job.get("spec", {}).get("activeDeadlineSeconds") or TIMEOUT.seconds)
+        limit = f"{seconds // 60} minutes" if seconds % 60 == 0 and seconds > 60 else f"{seconds} seconds"
+        return RunOutcome(None, f"The command was stopped after {limit}.")
     for pod in pods:
         for container in pod.get("status", {}).get("containerStatuses", []):
             if (terminated := container.get("state", {}).get("terminated")) and terminated.get("exitCode") is not None:

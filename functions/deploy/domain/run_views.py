@@ -25,6 +25,13 @@ class RunView(Model):
     attached_at: datetime | None
     """When the first client was attached; null with `logged`, and before."""
 
+    schedule_id: UUID | None
+    """Of the schedule that it belongs to."""
+    scheduled_at: datetime | None
+    """The time of the schedule; null if it was started by hand."""
+    log_id: UUID
+    """Read its log with this as `deployment`; for a run at its scheduled time between `requestedAt` and `finishedAt`."""
+
     @classmethod
     def of(cls, run: Run) -> Self:
         return cls.model_validate(run, from_attributes=True)

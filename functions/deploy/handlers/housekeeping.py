@@ -1,7 +1,7 @@
 """Resume stuck deployments, cancel commands without a client.
 
-Ends grace periods with a lost reminder and inspections whose end was not noticed, erases applications a week after their
-deletion, and runs the runtime's clean-up.
+Ends grace periods with a lost reminder and inspections whose end was not noticed, reports missed runs of schedules, erases
+applications a week after their deletion, and runs the runtime's clean-up.
 """
 
 from datetime import timedelta
@@ -14,6 +14,7 @@ from events.deploy import (
     DeploymentRollbackStarted,
     InspectionRequested,
     RunCancelled,
+    ScheduledRunMissed,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
@@ -21,6 +22,7 @@ from functions.deploy.domain.inspection import KEPT
 from functions.deploy.domain.inspection import STUCK_AFTER as INSPECTION_STUCK_AFTER
 from functions.deploy.domain.run import CLIENT_TIMEOUT
 from functions.deploy.ports import Applications, Deployments, Housekeeping, Inspections, Operations, Quotas, Runs
+from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
@@ -35,7 +37,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
     "*/10 * * * *",
     emits=[
         *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
-        *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested),
+        *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested, ScheduledRunMissed),
     ],
 )
 async def housekeeping(
@@ -46,6 +48,7 @@ async def housekeeping(
     operations: Operations,
     runs: Runs,
     inspections: Inspections,
+    schedules: ScheduleRecorder,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -64,6 +67,7 @@ async def housekeeping(
         record.emit(*(InspectionRequested(inspection_id=each.id, user_id=each.team_id, at=each.requested_at) for each in overdue))
         for deployment in stuck:
             record.emit(*resent_events(deployment))
+        record.emit(*await schedules.find_missed())
         record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))
         for run in await runs.lock_waiting(clock.now() - CLIENT_TIMEOUT, BATCH_SIZE):
             record.emit(*run.cancel(clock.now()))

@@ -9,6 +9,7 @@ from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, 
 from functions.deploy.ports import Cluster, Deployments, Quotas
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.work_admission import review_events
+from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.kernel import Work, effect
 
 REASONS_WITH_RUNNING_JOBS = frozenset({TIMED_OUT, CANCELLED, ENVIRONMENT_DELETED})
@@ -16,7 +17,13 @@ REASONS_WITH_RUNNING_JOBS = frozenset({TIMED_OUT, CANCELLED, ENVIRONMENT_DELETED
 
 @effect(emits=[AccountReviewRequested])
 async def on_deployment_failed(
-    event: DeploymentFailed, deployments: Deployments, renderings: Renderings, quotas: Quotas, cluster: Cluster, work: Work
+    event: DeploymentFailed,
+    deployments: Deployments,
+    renderings: Renderings,
+    workloads: WorkloadRefresher,
+    quotas: Quotas,
+    cluster: Cluster,
+    work: Work,
 ) -> None:
     async with work.reading():
         deployment = await deployments.get(event.deployment_id)
@@ -28,6 +35,8 @@ async def on_deployment_failed(
             await cluster.delete_job(deployment.namespace, job)
     if deployment.release_id is not None:
         await cluster.replace_service(deployment.own_service, previous.service() if previous else None)
+    if deployment.has_taken_traffic and not is_deleted:
+        await workloads.refresh(deployment.application_id, deployment.environment, work)
 
     async with work.recording() as record:
         latest = {each.environment: each.id for each in await deployments.list_latest(deployment.application_id)}

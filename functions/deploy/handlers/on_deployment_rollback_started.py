@@ -10,6 +10,7 @@ from functions.deploy.ports import Cluster, Deployments
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.deploy.services.transitions import fail_if_refused
+from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.kernel import Clock, Work, effect
 
 
@@ -19,6 +20,7 @@ async def on_deployment_rollback_started(
     deployments: Deployments,
     renderings: Renderings,
     refresher: ServiceRefresher,
+    workloads: WorkloadRefresher,
     cluster: Cluster,
     clock: Clock,
     work: Work,
@@ -34,5 +36,6 @@ async def on_deployment_rollback_started(
         pinned = previous.deployment.revision
         await cluster.replace_service(deployment.own_service, previous.service(), pinned_revision=pinned)
         await refresher.follow(previous, work, pinned_revision=pinned)
+        await workloads.refresh(deployment.application_id, deployment.environment, work)
 
     await fail_if_refused(roll_back(), deployment.id, deployments, clock, work)

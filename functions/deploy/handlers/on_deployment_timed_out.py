@@ -14,12 +14,14 @@ from events.deploy import (
     DeploymentRollbackStarted,
     DeploymentRolledBack,
     DeploymentSucceeded,
+    WorkloadRefreshRequested,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.manifests import health_path_of
-from functions.deploy.domain.observation import Observation, ServiceReady
+from functions.deploy.domain.observation import PROCESS_CRASHES, Observation, ServiceReady
 from functions.deploy.ports import ApplicationRequests, Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
 from functions.deploy.services.transitions import apply_observation, learn_host_keys
+from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.kernel import Clock, Work, effect
 
 
@@ -27,6 +29,7 @@ from functions.kernel import Clock, Work, effect
     emits=[
         *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
         *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
+        WorkloadRefreshRequested,
     ]
 )
 async def on_deployment_timed_out(
@@ -36,6 +39,7 @@ async def on_deployment_timed_out(
     releases: Releases,
     quotas: Quotas,
     accesses: RepositoryAccesses,
+    workloads: WorkloadRefresher,
     cluster: Cluster,
     requests: ApplicationRequests,
     clock: Clock,
@@ -47,20 +51,23 @@ async def on_deployment_timed_out(
     if not deployment.is_running or deployment.version != event.deployment_version:
         return
 
-    watched = deployment.watched_object
+    watched, crash = deployment.watched_object, None
     observation: Observation | None = await cluster.observe(watched)
     if isinstance(observation, ServiceReady) and release is not None and deployment.is_at_end_of_observation(clock.now()):
         observation = await requests.find_failure(observation.url, health_path_of(release.manifest) or "/") or observation
+        crash = await workloads.find_crash(deployment, release)
 
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
         if not deployment.is_running or deployment.version != event.deployment_version:
             return
-        now = clock.now()
+        now, had_traffic = clock.now(), deployment.has_taken_traffic
         if observation:
             await learn_host_keys(observation, deployment.application_id, applications, accesses)
         events = await apply_observation(deployment, watched, observation, releases, quotas, now) if observation else ()
         if not events:
+            deployment.warn(PROCESS_CRASHES, crash)
             events = deployment.expire(now)
+        events += await workloads.rollout_events(deployment, had_traffic, now)
         await deployments.save(deployment)
         record.emit(*events)

@@ -14,12 +14,17 @@ from events.deploy import (
     DeploymentRollbackStarted,
     DeploymentRolledBack,
     DeploymentSucceeded,
+    ScheduledRunFailed,
+    ScheduledRunSucceeded,
+    WorkloadRefreshRequested,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
 from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.deploy.services.run_recorder import RunRecorder
+from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.deploy.services.transitions import apply_observation, learn_host_keys
+from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.kernel import Clock, Origin, Work, effect
 
 
@@ -27,6 +32,7 @@ from functions.kernel import Clock, Origin, Work, effect
     emits=[
         *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
         *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
+        *(WorkloadRefreshRequested, ScheduledRunSucceeded, ScheduledRunFailed),
     ]
 )
 async def on_object_updated(
@@ -37,12 +43,14 @@ async def on_object_updated(
     quotas: Quotas,
     accesses: RepositoryAccesses,
     runs: RunRecorder,
+    schedules: ScheduleRecorder,
     inspections: InspectionRecorder,
+    workloads: WorkloadRefresher,
     cluster: Cluster,
     clock: Clock,
     work: Work,
 ) -> None:
-    for recorder in (runs, inspections):
+    for recorder in (runs, schedules, inspections):
         if await recorder.record(event.kind, event.namespace, event.name, work):
             return
     async with work.reading():
@@ -59,6 +67,8 @@ async def on_object_updated(
     async with work.recording() as record:
         deployment = await deployments.lock(deployment.id)
         await learn_host_keys(observation, deployment.application_id, applications, accesses)
-        events = await apply_observation(deployment, watched, observation, releases, quotas, clock.now())
+        had_traffic, now = deployment.has_taken_traffic, clock.now()
+        events = await apply_observation(deployment, watched, observation, releases, quotas, now)
+        events += await workloads.rollout_events(deployment, had_traffic, now)
         await deployments.save(deployment)
         record.emit(*events)

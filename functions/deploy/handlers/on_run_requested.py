@@ -5,7 +5,8 @@ from functions.deploy.domain import manifests
 from functions.deploy.domain.configuration import merge
 from functions.deploy.domain.environment import Size
 from functions.deploy.domain.names import secret_of
-from functions.deploy.domain.run import KEPT, TIMEOUT, RunOutcome, RunStreams
+from functions.deploy.domain.release_facts import ApplicationUrls, release_facts
+from functions.deploy.domain.run import KEPT, RunOutcome, RunStreams
 from functions.deploy.domain.tenancy import attach_binding
 from functions.deploy.ports import Applications, Cluster, ClusterRefused, Configurations, Releases, Runs, Vault
 from functions.kernel import Clock, Work, effect
@@ -18,6 +19,7 @@ async def on_run_requested(
     configurations: Configurations,
     releases: Releases,
     runs: Runs,
+    urls: ApplicationUrls,
     vault: Vault,
     cluster: Cluster,
     clock: Clock,
@@ -35,6 +37,9 @@ async def on_run_requested(
     labels = {manifests.APPLICATION: str(application.id), manifests.ENVIRONMENT: run.environment}
     values = {each.name: vault.open(each.sealed) for each in entries if each.sealed is not None}
     secrets = [manifests.secret(name=name, application=application.name, labels=labels, values=values)] if values else []
+    url = urls.url_of(application.name, run.environment)
+    facts = release_facts(application.name, run.environment, release=release.tag, commit=release.commit, url=url)
+    fact_env = [{"name": each, "value": manifests.literal(value)} for each, value in facts.items()]
     job = manifests.one_off_job(
         name=run.job,
         application=application.name,
@@ -42,8 +47,8 @@ async def on_run_requested(
         command=run.command,
         pod=release.manifest,
         size=Size(memory_mib=run.memory_mib, cpu_millis=run.cpu_millis),
-        variables=manifests.container_env(entries, name),
-        timeout_seconds=TIMEOUT.seconds,
+        variables=[*manifests.container_env([each for each in entries if each.name not in facts], name), *fact_env],
+        timeout_seconds=run.timeout_seconds,
         kept_seconds=KEPT.seconds,
         is_attachable=run.streams is not RunStreams.LOGGED,
         has_terminal=run.streams is RunStreams.TERMINAL,

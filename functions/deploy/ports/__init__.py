@@ -1,6 +1,7 @@
 """Ports of the deploy context: what its use cases need from databases, the cluster and the installation."""
 
 from functions.deploy.ports.cluster import ApplicationRequests, Builds, BuildSettings, Cluster, ClusterRefused, ClusterUnavailable
+from functions.deploy.ports.schedules import Schedules
 from functions.deploy.ports.stores import (
     Applications,
     Configurations,
@@ -36,5 +37,6 @@ __all__ = [
     "Releases",
     "RepositoryAccesses",
     "Runs",
+    "Schedules",
     "Vault",
 ]

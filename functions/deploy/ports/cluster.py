@@ -12,6 +12,7 @@ from functions.deploy.domain.instances import Instance
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.observation import Observation, ServiceFailed
 from functions.deploy.domain.run import RunOutcome
+from functions.deploy.domain.workloads import Workloads
 from functions.kernel import Permanent, Transient
 
 
@@ -43,6 +44,14 @@ class Cluster(Protocol):
 
     async def list_instances(self, namespace: str, service: str) -> list[Instance]:
         """The instances of a Service, oldest first; empty if nothing runs."""
+        ...
+
+    async def list_processes(self, workloads: Workloads) -> list[Instance]:
+        """The instances of all process types beside web, oldest first."""
+        ...
+
+    async def replace_workloads(self, workloads: Workloads, *objects: Manifest) -> None:
+        """Apply the Deployments and CronJobs of an environment, and delete its others."""
         ...
 
     async def list_functions(self) -> list[FunctionService]:

@@ -81,7 +81,7 @@ class Runs(Protocol):
     async def save(self, run: Run) -> None: ...
 
     async def count_active(self, application_id: UUID, since: datetime) -> int:
-        """Count runs that have not ended and were requested since then."""
+        """Count runs that have not ended and were requested since then, without those at the time of a schedule."""
         ...
 
     async def count_attachable(self, user_id: UUID, since: datetime) -> int:
@@ -91,6 +91,18 @@ class Runs(Protocol):
 
     async def lock_waiting(self, requested_before: datetime, limit: int) -> Sequence[Run]:
         """Lock runs that have waited for their first client since then."""
+        ...
+
+    async def find_by_job(self, application_id: UUID, job_name: str) -> Run | None:
+        """The run with this Job of the cluster's, locked until the transaction ends."""
+        ...
+
+    async def lock_unfinished(self, schedule_id: UUID) -> Sequence[Run]:
+        """The runs of a schedule that have not ended, locked until the transaction ends, oldest first."""
+        ...
+
+    async def page_of_schedule(self, schedule_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:
+        """The runs of a schedule, newest first."""
         ...
 
     async def page(self, application_id: UUID, *, before: UUID | None, limit: int) -> Sequence[Run]:

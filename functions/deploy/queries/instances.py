@@ -1,6 +1,7 @@
 """List the running instances of an application.
 
-None runs in an environment that has scaled to zero: the next request starts one.
+No instance of `web` runs in an environment that has scaled to zero: the next request starts one. Of the other process types
+as many run as they are scaled to.
 """
 
 from datetime import datetime
@@ -9,8 +10,10 @@ from uuid import UUID
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import EnvironmentName, namespace_of, service_of
+from functions.deploy.domain.process_views import ProcessSizeView
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
-from functions.deploy.ports import Applications, Cluster, Deployments, Environments
+from functions.deploy.domain.workloads import Workloads
+from functions.deploy.ports import Applications, Cluster, Deployments, Environments, Releases
 from functions.deploy.services.access_control import AccessControl
 from functions.kernel import Model, Page, Permission, Permit, Work, query
 
@@ -29,6 +32,15 @@ class InstanceView(Model):
     release: str | None
     last_exit_code: int | None
     """Of the process before this one; null if it never exited."""
+    last_output: str | None
+    """The end of the output of the process before this one."""
+
+
+class ProcessView(ProcessSizeView):
+    """A process type beside `web`. `command`: null if the release that serves does not name it."""
+
+    command: str | None
+    running: list[InstanceView]
 
 
 class RunningEnvironmentView(Model):
@@ -43,6 +55,8 @@ class RunningEnvironmentView(Model):
     memory_mib: int
     """The limit of one instance."""
     instances: list[InstanceView]
+    """Of `web`."""
+    processes: list[ProcessView]
 
 
 @query(http="GET /v1/apps/{application_id}/instances", permission=Permission.APP_READ, rejects=[ApplicationNotFound, EnvironmentNotFound])
@@ -51,6 +65,7 @@ async def instances(
     applications: Applications,
     environments: Environments,
     deployments: Deployments,
+    releases: Releases,
     cluster: Cluster,
     control: AccessControl,
     permit: Permit,
@@ -63,6 +78,7 @@ async def instances(
         else:
             selected = [await environments.get(application, request.environment)]
         serving = {each.name: await deployments.find_serving(each) for each in selected}
+        served = {name: await releases.get(each.release_id) for name, each in serving.items() if each is not None and each.release_id is not None}
 
     items = []
     for each in selected:
@@ -70,11 +86,21 @@ async def instances(
         if deployment is None and request.environment is None:
             continue
         found = await cluster.list_instances(namespace_of(application.name), service_of(application.name, each.name))
-        items.append(_view(each, deployment.release if deployment else None, found))
+        commands = served[each.name].processes if each.name in served else {}
+        has_processes = bool(commands or each.processes.by_name)
+        workers = await cluster.list_processes(Workloads.of(application, each.name)) if has_processes else []
+        processes = [_process(each, name, commands.get(name), workers) for name in sorted({*commands, *each.processes.by_name})]
+        items.append(_view(each, deployment.release if deployment else None, found, processes))
     return Page(items=items)
 
 
-def _view(environment: Environment, release: int | None, found: list[Instance]) -> RunningEnvironmentView:
+def _process(environment: Environment, name: str, command: str | None, running: list[Instance]) -> ProcessView:
+    size = ProcessSizeView.of(name, environment.processes.of(name), environment.size)
+    instances = [InstanceView.model_validate(each, from_attributes=True) for each in running if each.process == name]
+    return ProcessView(**size.model_dump(), command=command, running=instances)
+
+
+def _view(environment: Environment, release: int | None, found: list[Instance], processes: list[ProcessView]) -> RunningEnvironmentView:
     return RunningEnvironmentView(
         name=environment.name,
         release=release,
@@ -85,4 +111,5 @@ def _view(environment: Environment, release: int | None, found: list[Instance]) 
         max_scale=environment.size.max_scale,
         memory_mib=environment.size.memory_mib,
         instances=[InstanceView.model_validate(each, from_attributes=True) for each in found],
+        processes=processes,
     )

@@ -92,6 +92,4 @@ class AccountReviewer:
 
 
 def _running(environment: Environment) -> RunningEnvironment:
-    return RunningEnvironment(
-        environment.application_id, environment.name, environment.created_at, environment.size.max_memory_mib, environment.is_paused
-    )
+    return RunningEnvironment(environment.application_id, environment.name, environment.created_at, environment.max_memory_mib, environment.is_paused)

@@ -93,4 +93,4 @@ class DeploymentStarter:
             raise EnvironmentIsStopped.of(application.name, environment.name)
         await admit_work(self._quotas, application.user_id, is_growth=is_growth)
         default_quota = Quota.default(application.user_id, self._clock.now())
-        await self._quotas.reserve_memory(application, environment.name, environment.size.max_memory_mib, default_quota)
+        await self._quotas.reserve_memory(application, environment.name, environment.max_memory_mib, default_quota)

@@ -25,7 +25,7 @@ class Renderings:
         url = self._urls.url_of(deployment.application, deployment.environment)
         if environment is None:
             return Rendering(deployment, release, entries, url)
-        return Rendering(deployment, release, entries, url, environment.stop_reason, environment.maintenance)
+        return Rendering(deployment, release, entries, url, environment.stop_reason, environment.maintenance, environment.processes)
 
     async def read_previous(self, deployment: Deployment) -> Rendering | None:
         """Read the deployment that served before this one; None if nothing did."""

@@ -148,6 +148,13 @@ deploy_repository_access           capsule token show --app shop
 deploy_delete_repository_token     capsule token remove --app shop
 deploy_set_repository_token        capsule token set --app shop
 deploy_runs                        capsule runs list --app shop
+deploy_create_schedule             capsule cron add "0 3 * * *" --tz Europe/Berlin -- python manage.py nightly
+deploy_schedules                   capsule cron list --app shop
+deploy_change_schedule             capsule cron pause 01a2b3c4-0000-7000-8000-000000000000
+deploy_delete_schedule             capsule cron delete 01a2b3c4-0000-7000-8000-000000000000
+deploy_run_schedule                capsule cron run 01a2b3c4-0000-7000-8000-000000000000
+deploy_schedule_runs               capsule cron history 01a2b3c4-0000-7000-8000-000000000000
+deploy_scale_processes             capsule scale worker=2 --env production
 deploy_run                         capsule runs show 01a2b3c4-0000-7000-8000-000000000000
 deploy_attach_run                  capsule runs attach 01a2b3c4-0000-7000-8000-000000000000
 deploy_cancel_run                  capsule runs cancel 01a2b3c4-0000-7000-8000-000000000000

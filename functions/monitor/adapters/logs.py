@@ -16,8 +16,8 @@ from functions.monitor.domain.logs import CLOSE_AFTER, LogFilter, LogLine, Store
 from functions.monitor.domain.search import Condition
 from functions.runtime.storage.database import Database
 
-LINE = "position, at, environment, deployment_id, component, pod, container, stream, line, service"
-COPY = "COPY hot_log_lines (at, application_id, environment, deployment_id, component, pod, container, stream, line, service) FROM STDIN"
+LINE = "position, at, environment, deployment_id, component, pod, container, stream, line, service, process"
+COPY = "COPY hot_log_lines (at, application_id, environment, deployment_id, component, pod, container, stream, line, service, process) FROM STDIN"
 CLOSED_LINES, CLOSED_BYTES = 20_000, 16 << 20
 """That one transaction moves, at most."""
 BLOCK_BYTES = 128 << 10
@@ -144,6 +144,7 @@ def _conditions(filter: LogFilter) -> tuple[list[Composable], dict[str, object]]
         "deployment": (SQL("deployment_id = %(deployment)s"), filter.deployment_id),
         "component": (SQL("component = %(component)s"), filter.component),
         "service": (SQL("service = %(service)s"), filter.service),
+        "process": (SQL("process = %(process)s"), filter.process),
         "since": (SQL("at >= %(since)s"), filter.since),
         "until": (SQL("at < %(until)s"), filter.until),
     }
@@ -185,7 +186,7 @@ def _row(line: LogLine) -> str:
     deployment = "\\N" if workload.deployment_id is None else workload.deployment_id
     return (
         f"{line.at.isoformat()}\t{workload.application_id}\t{_escaped(workload.environment)}\t{deployment}\t{workload.component}\t{_escaped(line.pod)}"
-        f"\t{_escaped(line.container)}\t{_escaped(line.stream)}\t{_escaped(line.line)}\t{_escaped(line.service)}\n"
+        f"\t{_escaped(line.container)}\t{_escaped(line.stream)}\t{_escaped(line.line)}\t{_escaped(line.service)}\t{_escaped(workload.process)}\n"
     )
 
 

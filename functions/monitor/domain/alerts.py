@@ -5,6 +5,7 @@
                                 means what the rule says: by default a firing alert goes on firing.
     a failed deployment         fires at once; the next successful deployment of that environment resolves it. `failed` and `rolled back` of one
                                 deployment are one incident.
+    a schedule                  a run that failed or did not come fires at once; the next run that succeeds resolves it.
 
 `state_version` counts the transitions: a timer that was set before the last transition does nothing.
 """
@@ -79,6 +80,19 @@ class Alert:
         """Merge the second event about the same deployment. A rollback replaces a failure."""
         if rule.kind is RuleKind.DEPLOYMENT_ROLLED_BACK and self.kind is not rule.kind:
             self.kind, self.rule_id, self.summary = rule.kind, rule.id, summary
+
+    # --- schedules
+
+    @classmethod
+    def of_schedule(cls, rule: Rule, schedule_id: UUID, environment: str, summary: str, correlation_id: str, at: datetime) -> tuple[Self, Events]:
+        incident = incident_of_schedule(schedule_id)
+        alert = cls(new_id(), rule.application_id, rule.id, incident, rule.kind, environment, State.PENDING, summary, at)
+        alert.correlation_id = correlation_id
+        return alert, alert._fire(at)
+
+    @property
+    def is_firing(self) -> bool:
+        return self.state is State.FIRING
 
     # --- conditions over a window
 
@@ -236,6 +250,10 @@ def _silence(rule: Rule, environment: str, sample: int, minutes: str) -> str:
 
 def incident_of_deployment(deployment_id: UUID) -> str:
     return f"deployment:{deployment_id}"
+
+
+def incident_of_schedule(schedule_id: UUID) -> str:
+    return f"schedule:{schedule_id}"
 
 
 def incident_of(rule: Rule, environment: str) -> str:

@@ -19,6 +19,7 @@ ENVIRONMENT = "capsule.dev/environment"
 DEPLOYMENT = "capsule.dev/deployment"
 RUN = "capsule.dev/run"
 COMPONENT = "capsule.dev/component"
+PROCESS = "capsule.dev/process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Workload:
     deployment_id: UUID | None
     """Of a one-off command: its own id."""
     component: str
+    process: str = ""
+    """The process type: web, worker …; build, release, run or cron for what is no process of the Procfile."""
 
 
 def workload_of(labels: Mapping[str, str]) -> Workload | None:
@@ -38,7 +41,8 @@ def workload_of(labels: Mapping[str, str]) -> Workload | None:
     if application_id in (None, PLATFORM_ID):
         return None
     component = "build" if labels.get(COMPONENT) == "build" else "run"
-    return Workload(application_id, bounded(labels.get(ENVIRONMENT, "")), _uuid(labels.get(DEPLOYMENT) or labels.get(RUN)), component)
+    process = bounded(labels.get(PROCESS) or labels.get(COMPONENT, ""))
+    return Workload(application_id, bounded(labels.get(ENVIRONMENT, "")), _uuid(labels.get(DEPLOYMENT) or labels.get(RUN)), component, process)
 
 
 def service_of(labels: Mapping[str, str]) -> str:

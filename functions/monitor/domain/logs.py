@@ -34,6 +34,7 @@ class StoredLine:
     stream: str
     line: str
     service: str = ""
+    process: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class LogFilter:
     fields: tuple[Condition, ...] = ()
     since: datetime | None = None
     until: datetime | None = None
+    process: str | None = None
 
     def matches(self, kept: LogLine) -> bool:
         return (
@@ -57,6 +59,7 @@ class LogFilter:
             and self.deployment_id in (None, kept.workload.deployment_id)
             and self.component in (None, kept.workload.component)
             and self.service in (None, kept.service)
+            and self.process in (None, kept.workload.process)
             and (self.since is None or kept.at >= self.since)
             and (self.until is None or kept.at < self.until)
             and self.terms.match(kept.line)

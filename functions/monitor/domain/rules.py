@@ -31,6 +31,8 @@ COUNT_LIFETIME = timedelta(minutes=50)
 class RuleKind(StrEnum):
     DEPLOYMENT_FAILED = "deployment-failed"
     DEPLOYMENT_ROLLED_BACK = "deployment-rolled-back"
+    SCHEDULED_RUN_FAILED = "scheduled-run-failed"
+    """It failed, or has not come."""
     ERROR_RATE = "error-rate"
     LATENCY = "latency"
     DEAD_LETTERS = "dead-letters"
@@ -40,7 +42,7 @@ class RuleKind(StrEnum):
     @property
     def is_measured(self) -> bool:
         """A condition over a window, as opposed to a single event."""
-        return self not in (RuleKind.DEPLOYMENT_FAILED, RuleKind.DEPLOYMENT_ROLLED_BACK)
+        return self not in (RuleKind.DEPLOYMENT_FAILED, RuleKind.DEPLOYMENT_ROLLED_BACK, RuleKind.SCHEDULED_RUN_FAILED)
 
     @property
     def is_of_platform(self) -> bool:
@@ -171,6 +173,11 @@ class Rule:
     def _without_data(self, sample: int) -> Observation:
         verdicts = {NoData.KEEP: Verdict.UNKNOWN, NoData.RESOLVE: Verdict.HEALTHY, NoData.FIRE: Verdict.BREACHED}
         return Observation(verdicts[self.no_data], None, sample)
+
+
+def schedule_presets(application_id: UUID, at: datetime) -> Collection[Rule]:
+    """The rule that an application has from the first failure of a schedule on."""
+    return (Rule(new_id(), application_id, RuleKind.SCHEDULED_RUN_FAILED, at, preset=True),)
 
 
 def presets(application_id: UUID, at: datetime) -> Collection[Rule]:

@@ -26,6 +26,7 @@ class LogSelection(Model):
     environment: Text | None = None
     deployment: UUID | None = Field(default=None, description="Id of a deployment, or of a one-off command.")
     component: Literal["build", "run"] | None = None
+    process: Text | None = Field(default=None, description="Process type: `web`, `worker` …; `release`, `run` or `cron`.")
     after: str | None = Field(default=None, pattern=r"^\d{1,18}$")
     limit: int = Field(default=200, ge=1, le=1000)
     search: str | None = Field(
@@ -53,6 +54,8 @@ class LogLineView(Model):
     environment: str
     deployment_id: UUID | None
     component: str
+    process: str
+    """`web`, `worker` …; `build`, `release`, `run` or `cron`; empty for lines of former versions."""
     pod: str
     stream: str
     line: str
@@ -90,6 +93,7 @@ async def logs(request: ReadLogs, control: AccessControl, permit: Permit, applic
         fields=conditions(request.where or ""),
         since=request.from_,
         until=request.to,
+        process=request.process,
     )
     if request.after is None:
         found = last_within(await logs.last(filter, request.limit))
@@ -102,6 +106,7 @@ async def logs(request: ReadLogs, control: AccessControl, permit: Permit, applic
                 environment=line.environment,
                 deployment_id=line.deployment_id,
                 component=line.component,
+                process=line.process,
                 pod=line.pod,
                 stream=line.stream,
                 line=line.line,

@@ -54,7 +54,12 @@ class ContainerBuild:
             log(f"    notice: {notice}")
         self._write_image(engine.mount(name), config)
         log(f"==> Built {parameters.image} in {time.monotonic() - started_at:.1f} s")
-        optional = {"release": request.release, "health": request.health, "port": str(request.port or config.port or "")}
+        optional = {
+            "release": request.release,
+            "health": request.health,
+            "port": str(request.port or config.port or ""),
+            "processes": request.processes,
+        }
         return {"commit": commit, "kind": request.kind} | {name: value for name, value in optional.items() if value}
 
     def _build(self, engine: Engine, context: Path, values: BuildVariables) -> None:

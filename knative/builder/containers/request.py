@@ -24,6 +24,8 @@ class ContainerRequest:
     """The repository's own health path."""
     port: int = 0
     """The repository's own port; 0: the image's."""
+    processes: str = ""
+    """The process types beside web, as JSON."""
 
     def encode(self) -> bytes:
         """Raises ValueError if the request is longer than MAX_BYTES."""

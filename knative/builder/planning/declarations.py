@@ -14,6 +14,9 @@ from knative.builder.planning.tree import Tree
 
 BUILDERS = ("auto", "native", "dockerfile", "buildpack")
 MAX_COMMAND_LENGTH = 1000
+MAX_PROCESSES, MAX_PROCESSES_LENGTH = 10, 1500
+"""Process types beside web that a build reports, and their characters in all: a termination message has 4,096 bytes."""
+PROCESS_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 COMMAND = re.compile(r"[^\x00-\x1f\x7f]*")
 HEALTH_PATH = re.compile(r"/[!-~]{0,199}")
 """The limits of the application's settings, for which a release command and a health path of the repository stand in."""
@@ -164,8 +167,21 @@ def _check_release(declared: Declarations, directory: str) -> None:
         raise BuildFailure(NOT_RECOGNIZED, f"The release command ({declared.release_source}) {fault}. {advice}")
 
 
+def usable_processes(processes: Mapping[str, str]) -> dict[str, str]:
+    """Return the process types that can run beside web: with the names that the platform accepts, as many as it accepts, short enough to report."""
+    found: dict[str, str] = {}
+    length = 0
+    for name, line in processes.items():
+        length += len(name) + len(line)
+        if PROCESS_NAME.fullmatch(name) and COMMAND.fullmatch(line) and len(found) < MAX_PROCESSES and length <= MAX_PROCESSES_LENGTH:
+            found[name] = line
+    return found
+
+
 def _process_notices(declared: Declarations) -> list[str]:
-    if not declared.processes:
+    unusable = {name: line for name, line in declared.processes.items() if name not in usable_processes(declared.processes)}
+    if not unusable:
         return []
-    lines = "; ".join(f"{name}: {line}" for name, line in declared.processes.items())
-    return [f"only the web process runs; not started: {lines}"]
+    lines = "; ".join(f"{name}: {line}" for name, line in unusable.items())
+    rule = f"a name has 1–20 lower-case letters, digits and dashes; {MAX_PROCESSES} types and {MAX_PROCESSES_LENGTH:,} characters at most"
+    return [f"process types that cannot run: {lines} ({rule})"]

@@ -57,7 +57,7 @@ class Plan:
     release: str = ""
     """The shell line that runs before a release takes traffic."""
     processes: Mapping[str, str] = field(default_factory=dict)
-    """Other process types and their commands. A notice names them; they do not run."""
+    """Process types beside web that can run, and their commands. How many instances of each run is a matter of the environment."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Defaults of the running application: a variable of the environment of the same name wins. `{root}` is the repository in the image."""
     site: str = ""

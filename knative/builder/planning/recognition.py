@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from knative.builder.failure import NOT_RECOGNIZED, UNSUPPORTED, BuildFailure
 from knative.builder.planning import go, java, node, php, python, ruby, static
-from knative.builder.planning.declarations import Declarations, base_directory_of, build_step, read_declarations
+from knative.builder.planning.declarations import Declarations, base_directory_of, build_step, read_declarations, usable_processes
 from knative.builder.planning.development import development_server, server_name
 from knative.builder.planning.node_scripts import scripts_of
 from knative.builder.planning.node_start import only_application
@@ -59,7 +59,7 @@ def make_plan(tree: Tree, settings: BuildSettings | None = None) -> Plan:
     return replace(
         plan,
         release=declared.release,
-        processes=declared.processes,
+        processes=usable_processes(declared.processes),
         variables={**plan.variables, **declared.variables},
         health=declared.health,
         port=declared.port,

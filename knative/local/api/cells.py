@@ -38,6 +38,14 @@ def job_status(job: Object) -> str:
     return next((type for type in ("Complete", "Failed", "Suspended") if type in true_types), "Running")
 
 
+def deployment_ready(deployment: Object) -> str:
+    return f"{(deployment.get('status') or {}).get('readyReplicas') or 0}/{deployment['spec'].get('replicas', 1)}"
+
+
+def cron_job_active(cron_job: Object) -> int:
+    return len((cron_job.get("status") or {}).get("active") or ())
+
+
 def job_completions(job: Object) -> str:
     return f"{(job.get('status') or {}).get('succeeded') or 0}/{job['spec'].get('completions') or 1}"
 
@@ -79,4 +87,5 @@ COMPUTED: Mapping[str, Callable[[Object], Any]] = {
     "=pod ready": pod_ready, "=pod status": pod_status, "=pod restarts": pod_restarts,
     "=policy validations": policy_validations, "=policy param kind": policy_param_kind,
     "=job status": job_status, "=job completions": job_completions, "=job duration": job_duration,
+    "=deployment ready": deployment_ready, "=cron job active": cron_job_active,
 }  # fmt: skip

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from functions.wire.cron import InvalidSchedule, Schedule, zone_of
 from knative.local import iso_durations
 from knative.local.api.status import Cause
 from knative.local.eventing import naming
-from knative.local.eventing.cron import InvalidSchedule, Schedule, zone_of
 from knative.local.eventing.delivery import MIN_DELAY_SECONDS
 from knative.local.objects import Object
 

@@ -15,7 +15,7 @@ from knative.local.objects import Object
 
 APPLY = ("application/apply-patch+yaml", "application/apply-patch+cbor")
 JSON, MERGE, STRATEGIC = "application/json-patch+json", "application/merge-patch+json", "application/strategic-merge-patch+json"
-BUILT_IN_GROUPS = ("", "batch", "rbac.authorization.k8s.io", "admissionregistration.k8s.io")
+BUILT_IN_GROUPS = ("", "apps", "batch", "rbac.authorization.k8s.io", "admissionregistration.k8s.io")
 DIRECTIVES = ("$patch", "$retainKeys")
 
 

@@ -6,12 +6,17 @@ Each rule is a function that yields the Causes of an object. RULES lists the rul
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from functions.wire.cron import InvalidSchedule, Schedule, zone_of
+from knative.local import label_selectors
 from knative.local.api import eventing_rules, policy_validation, serving_rules
 from knative.local.api.names import DNS_1035_LABEL, DNS_1123_LABEL, LABEL_VALUE, QUALIFIED_NAME, SUBDOMAIN
 from knative.local.api.pod_rules import serving_pod
 from knative.local.api.status import Cause
 from knative.local.objects import Object, kind_of
 
+CRON_FIELDS = 5
+MAX_CRON_JOB_NAME = 52
+"""The Jobs have 11 characters more."""
 NO_FEATURES: Mapping[str, str] = {}
 
 
@@ -71,10 +76,56 @@ def restart_policy(object: Object) -> Iterator[Cause]:
         yield Cause("spec.template.spec.restartPolicy", f'Required value: valid values: "OnFailure", "Never" (found {value})', "FieldValueRequired")
 
 
+def deployment_pod(object: Object) -> Iterator[Cause]:
+    """Kubernetes' rules, and what a Deployment on one machine has not: probes."""
+    spec, template = object["spec"], object["spec"]["template"]
+    if (policy := template["spec"].get("restartPolicy", "Always")) != "Always":
+        yield Cause("spec.template.spec.restartPolicy", f'Unsupported value: "{policy}": supported values: "Always"', "FieldValueNotSupported")
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    selector = spec["selector"]
+    if not (selector.get("matchLabels") or selector.get("matchExpressions")):
+        yield Cause("spec.selector", "Invalid value: empty selector is invalid for deployment")
+    elif not label_selectors.from_object(selector)(labels):
+        yield Cause("spec.template.metadata.labels", f"Invalid value: {labels}: `selector` does not match template `labels`")
+    for index, container in enumerate(template["spec"]["containers"]):
+        for probe in ("readinessProbe", "livenessProbe", "startupProbe"):
+            if probe in container:
+                yield Cause(f"spec.template.spec.containers[{index}].{probe}", "Forbidden: not supported for Deployments on one machine")
+
+
+def cron_job(object: Object) -> Iterator[Cause]:
+    """Source: Kubernetes, pkg/apis/batch/validation (v1.34). A schedule has five fields, and its zone only in timeZone."""
+    spec = object["spec"]
+    text = spec["schedule"].strip()
+    if re.match(r"(?:CRON_)?TZ=", text):
+        yield Cause("spec.schedule", f'Invalid value: "{text}": cannot use TZ or CRON_TZ in schedule, use timeZone field instead')
+    elif not text.startswith("@") and len(text.split()) != CRON_FIELDS:
+        yield Cause("spec.schedule", f'Invalid value: "{text}": expected exactly 5 fields, found {len(text.split())}: [{text}]')
+    else:
+        try:
+            Schedule.parse(text)
+        except InvalidSchedule as error:
+            yield Cause("spec.schedule", f'Invalid value: "{text}": {error}')
+    if (zone := spec.get("timeZone")) is not None:
+        try:
+            if zone in ("", "Local") or (zone_of(zone) is None and zone != "UTC"):
+                raise InvalidSchedule(f'unknown time zone "{zone}"')
+        except InvalidSchedule as error:
+            yield Cause("spec.timeZone", f'Invalid value: "{zone}": {error}')
+    policy = spec["jobTemplate"]["spec"]["template"]["spec"].get("restartPolicy")
+    if policy not in ("Never", "OnFailure"):
+        place = "spec.jobTemplate.spec.template.spec.restartPolicy"
+        yield Cause(place, f'Required value: valid values: "OnFailure", "Never" (found {policy})', "FieldValueRequired")
+    if len(object["metadata"]["name"]) > MAX_CRON_JOB_NAME:
+        yield Cause("metadata.name", f"Invalid value: must be no more than {MAX_CRON_JOB_NAME} characters")
+
+
 RULES: Mapping[str, Iterable[Callable[[Object], Iterator[Cause]]]] = {
     "Secret": [data_keys],
     "ConfigMap": [data_keys],
     "Job.batch": [restart_policy, volume_mounts],
+    "CronJob.batch": [cron_job],
+    "Deployment.apps": [deployment_pod, volume_mounts],
     "Service.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, serving_rules.service_traffic, volume_mounts],
     "Configuration.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, volume_mounts],
     "Route.serving.knative.dev": [serving_rules.durations, serving_rules.route_traffic],

@@ -16,10 +16,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from functions.wire import knative_events as events
+from functions.wire.cron import InvalidSchedule, Schedule
 from functions.wire.knative_events import Event, MalformedEvent
 from knative.local.controller import Key
 from knative.local.eventing.conditions import NO_OIDC, TRUE, UNKNOWN, condition_list, false
-from knative.local.eventing.cron import InvalidSchedule, Schedule
 from knative.local.eventing.references import References, key_of
 from knative.local.eventing.sinks import BROKER, SERVICE, Address, SinkNotFound, Sinks
 from knative.local.eventing.source_delivery import deliver

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 PERIOD_SECONDS = 3600.0
 PODS_ENDING_SECONDS = 2.0
 """Between two checks whether the last pods of a deleted namespace have ended."""
-REFERENCING_KINDS = ("Namespace", "Revision.serving.knative.dev", "Job.batch")
+REFERENCING_KINDS = ("Namespace", "Revision.serving.knative.dev", "Job.batch", "CronJob.batch", "Deployment.apps")
 """Kinds whose deletion may free an image."""
 SHARE_OF_DISK = 4
 STATUS = "images.json"

@@ -23,7 +23,7 @@ from knative.local.unpacking.unpacker import Limits
 log = logging.getLogger(__name__)
 
 FAILED = "ImagePushFailed"
-FIELDS = ("commit", "kind", "release", "health", "port")
+FIELDS = ("commit", "kind", "release", "health", "port", "processes")
 LIMIT_MIB, ROOT_LIMIT_MIB = "LIMIT_IMAGE_MIB", "LIMIT_ROOT_IMAGE_MIB"
 DEFAULT_LIMIT_MIB, DEFAULT_ROOT_LIMIT_MIB = 1024, 3072
 OWN_ROOT_KINDS = ("dockerfile", "image")
@@ -67,7 +67,7 @@ def with_image(message: Mapping[str, str], record: Record) -> str:
     """Return the termination message with the image. Raises BadImage if it is longer than Kubernetes allows."""
     text = orjson.dumps({"image": record.reference, **message})
     if len(text) > MAX_MESSAGE_BYTES:
-        raise BadImage(f"The build's termination message is longer than {MAX_MESSAGE_BYTES:,} bytes: shorten the Procfile's release command.")
+        raise BadImage(f"The build's termination message is longer than {MAX_MESSAGE_BYTES:,} bytes: shorten the commands of the Procfile.")
     return text.decode()
 
 

@@ -127,9 +127,9 @@ def test_an_unknown_field_and_kind_are_refused(kubectl: Kubectl) -> None:
     strange = MANIFEST.replace("{image", "{hostPID: true, image")
     refused = kubectl.run("apply", "--server-side", "--validate=false", "-f", "-", stdin=strange)
     assert refused.returncode != 0 and 'unknown field "spec.template.spec.containers[0].hostPID"' in refused.stderr
-    unknown = kubectl.run("apply", "-f", "-", stdin="{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}}")
-    assert 'no matches for kind "Deployment" in version "apps/v1"' in unknown.stderr
-    assert 'the server doesn\'t have a resource type "deployments"' in kubectl.run("get", "deployments").stderr
+    unknown = kubectl.run("apply", "-f", "-", stdin="{apiVersion: apps/v1, kind: StatefulSet, metadata: {name: x}}")
+    assert 'no matches for kind "StatefulSet" in version "apps/v1"' in unknown.stderr
+    assert 'the server doesn\'t have a resource type "statefulsets"' in kubectl.run("get", "statefulsets").stderr
 
 
 def test_create_commands_that_send_protobuf(kubectl: Kubectl) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from knative.local.eventing.cron import InvalidSchedule, Schedule
+from functions.wire.cron import InvalidSchedule, Schedule
 
 BERLIN = "Europe/Berlin"
 """The clock goes forward on 2026-03-29 at 02:00 and back on 2026-10-25 at 03:00."""

@@ -155,6 +155,11 @@ class Deployment(DeploymentState):
             return ()
         return self.roll_back(reasons.FAILING_REQUESTS, f"{errors} of {requests} requests failed with 5xx ({100 * errors / requests:.0f} %).", at)
 
+    def warn(self, reason: str, detail: str | None) -> None:
+        """Note what does not run as it should beside `web`, at the end of the observation. The deployment succeeds with it."""
+        if detail is not None and self.is_running and self.status is Status.OBSERVING:
+            self.reason, self.detail = reason, detail
+
     def expire(self, at: datetime) -> Events:
         """End a step whose time is over: an observation succeeds, every other step fails. Otherwise schedule the next
         reminder."""

@@ -65,7 +65,7 @@ def build_succeeded_event(deployment: DeploymentState, release: Release, at: dat
 
 def succeeded_event(deployment: DeploymentState, at: datetime) -> DeploymentSucceeded:
     assert deployment.release_id is not None and deployment.url is not None, "a succeeded deployment has a release and a URL"
-    return DeploymentSucceeded(**_common_fields(deployment, at), release_id=deployment.release_id, url=deployment.url)
+    return DeploymentSucceeded(**_common_fields(deployment, at), release_id=deployment.release_id, url=deployment.url, warning=deployment.detail)
 
 
 def failed_events(deployment: DeploymentState, at: datetime, *, is_build_failure: bool) -> tuple[Event, ...]:

@@ -21,7 +21,7 @@ def summarize(deployment: DeploymentState) -> str:
     keeps_serving = f"; {previous} keeps serving." if deployment.previous_release else "."
     match deployment.status:
         case Status.SUCCEEDED:
-            return f"{release} is serving."
+            return f"{release} is serving. {deployment.detail}" if deployment.detail else f"{release} is serving."
         case Status.FAILED if not deployment.has_taken_traffic:
             return f"Deployment failed before taking traffic{keeps_serving} {deployment.detail}"
         case Status.FAILED:

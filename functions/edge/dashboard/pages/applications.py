@@ -100,8 +100,16 @@ async def overview(visit: Visit) -> Response:
 def merge(environments: list[Json], deployed: list[Json], running: list[Json]) -> list[Json]:
     """Return the environments, each with what serves in it (`deployed`, None before the first deployment) and its `instances`."""
     by_name = {each["name"]: each for each in deployed}
-    instances = {each["name"]: each["instances"] for each in running}
-    merged = [{**each, "deployed": by_name.get(each["name"]), "instances": instances.get(each["name"])} for each in environments]
+    found = {each["name"]: each for each in running}
+    merged = [
+        {
+            **each,
+            "deployed": by_name.get(each["name"]),
+            "instances": found[each["name"]]["instances"] if each["name"] in found else None,
+            "processes": found[each["name"]]["processes"] if each["name"] in found else [],
+        }
+        for each in environments
+    ]
     return sorted(merged, key=lambda each: (FIRST.index(each["name"]) if each["name"] in FIRST else len(FIRST), each["name"]))
 
 

@@ -27,7 +27,7 @@ MAX_TAIL_SECONDS = 15 * 60
 RANGES = {"1h": (timedelta(hours=1), 60), "6h": (timedelta(hours=6), 300), "24h": (timedelta(hours=24), 900), "7d": (timedelta(days=7), 3600)}
 """Name → length, and seconds of a point."""
 PLACE = ("environment", "component")
-FILTERS = (*PLACE, "search", "where")
+FILTERS = (*PLACE, "process", "search", "where")
 
 
 def _log_filter(visit: Visit) -> dict[str, str]:

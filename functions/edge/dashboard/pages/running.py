@@ -23,6 +23,13 @@ async def scale(visit: Visit) -> Response:
     return _overview(visit, "scaled")
 
 
+async def scale_process(visit: Visit) -> Response:
+    form = await visit.form()
+    processes = {form.get("process", ""): {"instances": whole_number(form.get("instances", ""))}}
+    await visit.call("deploy.scale_processes", **_target(visit), processes=processes)
+    return _overview(visit, "scaled")
+
+
 def _sizes(form: Form) -> dict[str, int | str]:
     return {name: whole_number(form[name]) for name in SIZES if form.get(name)}
 
@@ -73,6 +80,7 @@ def _overview(visit: Visit, done: str) -> Response:
 PAGES = (
     Page("POST", "/apps/{id}/environments", create),
     Page("POST", "/apps/{id}/environments/{environment}/scale", scale),
+    Page("POST", "/apps/{id}/environments/{environment}/processes", scale_process),
     *(Page("POST", f"/apps/{{id}}/environments/{{environment}}/{action}", act) for action in ACTIONS),
     Page("POST", "/apps/{id}/environments/{environment}/maintenance", start_maintenance),
     Page("POST", "/apps/{id}/environments/{environment}/maintenance/end", end_maintenance),

@@ -285,6 +285,8 @@ class Pod:
             shared = None if self._owns_socket else self._listening
             checks = run.check_health(self.inner_port, self._network.connect, self._on_ready_change, shared, self._serving_path())
             health = asyncio.create_task(checks, name=f"health of {name}")
+        elif self._restarts_always and self.state.init.current is None:
+            self._enter(Stage.READY)  # of a Deployment: nothing asks it, so it is ready while it runs
         violation = await run.wait(self._stopping) or self._eviction
         if health is not None:
             health.cancel()

@@ -34,6 +34,21 @@ def job(name: str) -> Object:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
 
 
+def deployment(name: str) -> Object:
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "capsule.local/capsule:dev"}]}}
+    spec = {"replicas": 0, "selector": {"matchLabels": {"a": "b"}}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+
+
+def cron_job(name: str) -> Object:
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": name},
+        "spec": {"schedule": "0 3 1 1 *", "jobTemplate": {"spec": job(name)["spec"]}},
+    }
+
+
 def role_binding(role: str = TENANT, kind: str = "ClusterRole", **subject: str) -> Object:
     subjects = [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": "capsule", **subject}]
     return {"metadata": {"name": f"b-{uuid.uuid4().hex[:8]}"}, "roleRef": {"apiGroup": RBAC, "kind": kind, "name": role}, "subjects": subjects}

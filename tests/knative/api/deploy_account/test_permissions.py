@@ -11,7 +11,7 @@ from knative.local.rbac import Attempt, Authorizer
 from knative.local.tokens import service_account
 from tests.deploy.account import ACCOUNT
 from tests.knative.api.conftest import Server, service
-from tests.knative.api.deploy_account.requests import APPLY, RBAC, application, job, labels, role_binding
+from tests.knative.api.deploy_account.requests import APPLY, RBAC, application, cron_job, deployment, job, labels, role_binding
 
 EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 
@@ -35,6 +35,11 @@ def test_the_account_can_deploy_in_the_namespace_of_an_application(deploy: httpx
     assert deploy.delete(f"/apis/batch/v1/namespaces/{namespace_name}/jobs/j").status_code == 200
     assert deploy.delete(f"{knative}/web").status_code == 200
     assert deploy.delete(f"{core}/secrets", params={"labelSelector": "e=x"}).status_code == 200
+    deployments, cron_jobs = f"/apis/apps/v1/namespaces/{namespace_name}/deployments", f"/apis/batch/v1/namespaces/{namespace_name}/cronjobs"
+    for path, body in ((f"{deployments}/w", deployment("w")), (f"{cron_jobs}/c", cron_job("c"))):
+        assert (response := deploy.patch(path, json=body, **apply)).status_code in (200, 201), response.text  # type: ignore[arg-type]
+    assert [deploy.get(path).status_code for path in (deployments, cron_jobs)] == [200, 200]
+    assert [deploy.delete(path).status_code for path in (f"{deployments}/w", f"{cron_jobs}/c")] == [200, 200]
     relabelled = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace_name, "labels": labels(application_id, more="one")}}
     assert deploy.patch(f"/api/v1/namespaces/{namespace_name}", json=relabelled, **apply).status_code == 200  # type: ignore[arg-type]
     assert deploy.delete(f"/api/v1/namespaces/{namespace_name}").status_code == 200

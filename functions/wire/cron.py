@@ -1,4 +1,4 @@
-"""Cron schedules as Knative's PingSource reads them: robfig/cron 3.0.1 with optional seconds, and its rules of daylight saving time.
+"""Cron schedules as PingSources and CronJobs read them: robfig/cron 3.0.1 with optional seconds, and its rules of daylight saving time.
 
 Six fields (second, minute, hour, day of the month, month, day of the week), five without seconds, or a descriptor, after
 an optional `CRON_TZ=zone` or `TZ=zone`. `?` is `*`. A day must match both day fields if one of them is `*`, and otherwise one of them. The hours are

@@ -1,0 +1,103 @@
+"""Change instances and size of process types.
+
+For workers and every other type of the Procfile beside `web`. Takes effect at once, without a deployment; omitted types and
+fields keep their value. Instances that end get SIGTERM, and SIGKILL after `stopSeconds`.
+"""
+
+from dataclasses import asdict, replace
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from events.deploy import AccountReviewRequested, WorkloadRefreshRequested
+from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.domain.operation import Operation, OperationKind
+from functions.deploy.domain.process_views import ProcessSizeView
+from functions.deploy.domain.processes import MAX_PROCESS_TYPES
+from functions.deploy.domain.rejections import (
+    ApplicationNotFound,
+    EnvironmentIsStopped,
+    EnvironmentNotFound,
+    MemoryQuotaExceeded,
+    NothingReleased,
+    OverQuota,
+    SubscriptionSuspended,
+    UsageExhausted,
+)
+from functions.deploy.domain.workload_rejections import InvalidProcesses, UnknownProcess
+from functions.deploy.ports import Applications, Deployments, Environments, Operations, Quotas, Releases
+from functions.deploy.services.access_control import AccessControl
+from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.work_admission import review_events
+from functions.kernel import Change, Clock, Done, Int32, Model, Permission, Permit, Text, command, differences
+
+
+class ProcessChange(Model):
+    """Omitted fields keep their value."""
+
+    instances: Int32 | None = None
+    memory_mib: Int32 | None = None
+    cpu_millis: Int32 | None = None
+    stop_seconds: Int32 | None = None
+
+
+class ScaleProcesses(Model):
+    application_id: UUID
+    environment: EnvironmentName
+    processes: Annotated[dict[Text, ProcessChange], Field(min_length=1, max_length=MAX_PROCESS_TYPES, examples=[{"worker": {"instances": 2}}])]
+    """By process type."""
+
+
+class ProcessScaleAccepted(Model):
+    environment: EnvironmentName
+    processes: list[ProcessSizeView]
+    operation_id: UUID
+
+
+@command(
+    http="PUT /v1/apps/{application_id}/environments/{environment}/processes",
+    permission=Permission.APP_DEPLOY,
+    status=202,
+    rejects=[
+        *(ApplicationNotFound, EnvironmentNotFound, NothingReleased, UnknownProcess, InvalidProcesses, EnvironmentIsStopped),
+        *(MemoryQuotaExceeded, OverQuota, UsageExhausted, SubscriptionSuspended),
+    ],
+    emits=[AccountReviewRequested, WorkloadRefreshRequested],
+)
+async def scale_processes(
+    request: ScaleProcesses,
+    applications: Applications,
+    environments: Environments,
+    deployments: Deployments,
+    releases: Releases,
+    operations: Operations,
+    quotas: Quotas,
+    starter: DeploymentStarter,
+    control: AccessControl,
+    permit: Permit,
+    clock: Clock,
+) -> Done[ProcessScaleAccepted]:
+    application = await applications.lock(await control.to_environment(permit, request.application_id, request.environment))
+    environment = await environments.get(application, request.environment)
+    serving = await deployments.find_serving(environment)
+    if serving is None or serving.release_id is None:
+        raise NothingReleased.of(application.name, environment.name)
+    release, before, memory_before = await releases.get(serving.release_id), environment.processes, environment.max_memory_mib
+    for name in request.processes:
+        if name not in release.processes and name not in before.by_name:
+            raise UnknownProcess.of(name, sorted(release.processes))
+
+    changes = {name: replace(before.of(name), **each.model_dump(exclude_none=True)) for name, each in request.processes.items()}
+    environment.processes = before.with_changes(changes)
+    await starter.reserve(application, environment, is_growth=environment.max_memory_mib > memory_before)
+    await environments.save(environment)
+    now = clock.now()
+    operation = Operation.start(OperationKind.PROCESS_SCALE, application, environment.name, now)
+    await operations.add(operation)
+    events = (environment.refresh_event(application, now, OperationKind.PROCESS_SCALE), *await review_events(quotas, application.user_id))
+
+    views = [ProcessSizeView.of(name, environment.processes.of(name), environment.size) for name in sorted(changes)]
+    accepted = ProcessScaleAccepted(environment=environment.name, processes=views, operation_id=operation.id)
+    old, new = [{name: asdict(sizes.of(name)) for name in changes} for sizes in (before, environment.processes)]
+    return Done(accepted, *events, change=Change(*differences(old, new)))

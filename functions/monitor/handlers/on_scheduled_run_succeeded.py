@@ -1,0 +1,16 @@
+"""Resolve the alert of a schedule whose run succeeded."""
+
+from events.deploy import ScheduledRunSucceeded
+from events.monitor import AlertResolved, WebhookDeliveryRequested
+from functions.kernel import Clock, Done, Order, Scale, on
+from functions.monitor.domain.timers import AlertDeliveryRequested
+from functions.monitor.services.schedule_alerts import ScheduleAlerts
+from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
+
+
+@on(emits=[AlertResolved, AlertDeliveryRequested, WebhookDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
+async def on_scheduled_run_succeeded(
+    event: ScheduledRunSucceeded, schedule_alerts: ScheduleAlerts, dispatcher: WebhookDispatcher, clock: Clock
+) -> Done[None]:
+    deliveries = await dispatcher.dispatch(event.user_id, event, event.at)
+    return Done(None, *await schedule_alerts.resolve(event, clock.now()), *deliveries)

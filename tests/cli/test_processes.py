@@ -1,0 +1,64 @@
+"""What `capsule ps`, `capsule scale TYPE=N`, `capsule deploy` and `capsule cron` print about processes and schedules."""
+
+from typing import Any
+
+import pytest
+
+from cli.render import cron, deployments, environments, running
+from tests.cli.test_render import render
+
+AT = "2026-11-30T03:00:00Z"
+INSTANCE = {"name": "w-1", "state": "ready", "restarts": 0, "createdAt": AT, "release": "r5", "lastExitCode": None, "lastOutput": None}
+CRASHED = {**INSTANCE, "state": "crashed", "restarts": 3, "lastExitCode": 3, "lastOutput": "starting\nno broker at amqp://queue\n"}
+RUN = {
+    "id": "0190f0a0-0000-7000-8000-000000000001", "status": "failed", "exitCode": 3, "detail": None, "requestedAt": AT,
+    "finishedAt": "2026-11-30T03:00:05Z", "scheduledAt": AT, "logId": "0190f0a0-0000-7000-8000-000000000002",
+}  # fmt: skip
+SCHEDULE = {
+    "id": "0190f0a0-0000-7000-8000-000000000002", "command": "python manage.py nightly", "environment": "staging", "cron": "0 3 * * *",
+    "timeZone": "Europe/Berlin", "overlap": "forbid", "timeoutSeconds": 3600, "nextAt": AT, "pausedAt": None, "lastRun": RUN,
+}  # fmt: skip
+
+
+def environment(**process: Any) -> dict[str, Any]:
+    worker = {"name": "worker", "instances": 1, "memoryMib": 512, "stopSeconds": 30, "command": "celery", "running": [INSTANCE], **process}
+    size = {"minScale": 0, "maxScale": 1, "memoryMib": 512}
+    state = {"release": 5, "stoppedAt": None, "pausedAt": None, "pauseReason": None}
+    return {"name": "staging", **state, **size, "instances": [], "processes": [worker]}
+
+
+@pytest.mark.parametrize(
+    ("process", "line"),
+    [
+        ({}, "worker: 1 of 1 instances, 512 MiB each"),
+        ({"running": [CRASHED]}, "worker: 1 of 1 instances, 512 MiB each; exited with code 3: no broker at amqp://queue"),
+        ({"instances": 0, "running": []}, "worker: 0 of 0 instances, 512 MiB each; capsule scale worker=1 starts it"),
+        ({"command": None, "running": []}, "worker: 0 of 1 instances, 512 MiB each; the release does not name it"),
+    ],
+)
+def test_ps_lists_each_process_type(process: Any, line: str) -> None:
+    assert line in render(running.instances("shop", [environment(**process)], {}))
+
+
+def test_a_deployment_that_succeeded_with_a_crash_says_so() -> None:
+    view = {"release": 5, "environment": "staging", "commit": "c" * 40, "requestedAt": AT, "finishedAt": AT, "url": "http://shop", "detail": None}
+    assert "!" not in render(deployments.succeeded(view))
+    assert "! worker exited with code 3" in render(deployments.succeeded({**view, "detail": "worker exited with code 3 and is started again."}))
+
+
+def test_scaled_processes_are_told_with_their_time_to_stop() -> None:
+    accepted = {"environment": "staging", "processes": [{"name": "worker", "instances": 2, "memoryMib": 256, "stopSeconds": 60}]}
+    assert render(environments.processes(accepted)) == "worker: 2 instances in staging, 256 MiB each, 60 s to stop\n"
+
+
+def test_schedules_show_their_zone_and_last_run() -> None:
+    listed = render(cron.schedules([SCHEDULE]))
+    assert "0 3 * * * Europe/Berlin" in listed and "failed" in listed
+    assert "paused" in render(cron.schedules([{**SCHEDULE, "pausedAt": AT, "nextAt": None}]))
+    assert "0 3 * * * (Europe/Berlin)" in render(cron.schedule(SCHEDULE))
+    assert "by hand" in render(cron.history([{**RUN, "scheduledAt": None}]))
+
+
+def test_the_log_of_a_scheduled_run_is_read_between_its_times() -> None:
+    assert cron.log_period({**RUN, "scheduledAt": None}) == {}
+    assert cron.log_period(RUN) == {"from": "2026-11-30T02:59:50+00:00", "to": "2026-11-30T03:00:15+00:00"}
