@@ -5,6 +5,7 @@ from functions.deploy.adapters.application_requests import HttpApplicationReques
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications
+from functions.deploy.adapters.postgres_data_services import PostgresDataServices
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_inspections import PostgresInspections
@@ -12,9 +13,19 @@ from functions.deploy.adapters.postgres_operations import PostgresOperations
 from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
-from functions.deploy.adapters.settings import MountedBuilds, application_urls, grace_policy, observation_policy, repository_policy, terminal_address
+from functions.deploy.adapters.service_provisioner import PostgresServiceProvisioner
+from functions.deploy.adapters.settings import (
+    MountedBuilds,
+    application_urls,
+    grace_policy,
+    observation_policy,
+    repository_policy,
+    service_address,
+    terminal_address,
+)
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.attach_ticket import TerminalAddress
+from functions.deploy.domain.data_service import ServiceAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -25,6 +36,7 @@ from functions.deploy.ports import (
     Builds,
     Cluster,
     Configurations,
+    DataServices,
     DeployKeys,
     Deployments,
     Environments,
@@ -36,6 +48,7 @@ from functions.deploy.ports import (
     Releases,
     RepositoryAccesses,
     Runs,
+    ServiceProvisioner,
     Vault,
 )
 from functions.deploy.services.access_control import AccessControl
@@ -64,6 +77,8 @@ wiring = Wiring(
     settings=variables.SECTIONS,
     sealed=(
         SealedColumn("config_entries", ("application_id", "scope", "name", "version"), "sealed"),
+        SealedColumn("data_services", ("id",), "sealed_password"),
+        SealedColumn("data_services", ("id",), "sealed_url"),
         SealedColumn("repository_access", ("application_id",), "sealed_private_key"),
         SealedColumn("repository_access", ("application_id",), "sealed_token"),
         SealedColumn("inspections", ("id",), "sealed_token"),
@@ -78,6 +93,7 @@ wiring = Wiring(
         Cluster: KubernetesCluster,
         ConfigurationChanger: ConfigurationChanger,
         Configurations: PostgresConfigurations,
+        DataServices: PostgresDataServices,
         DeployKeys: Ed25519Keys,
         DeploymentStarter: DeploymentStarter,
         Deployments: PostgresDeployments,
@@ -100,6 +116,8 @@ wiring = Wiring(
         RepositoryPolicy: repository_policy,
         RunRecorder: RunRecorder,
         Runs: PostgresRuns,
+        ServiceAddress: service_address,
+        ServiceProvisioner: PostgresServiceProvisioner,
         ServiceRefresher: ServiceRefresher,
         TerminalAddress: terminal_address,
         Vault: SealedVault,

@@ -22,6 +22,8 @@ class OperationKind(StrEnum):
     STOP = "stop"
     MAINTENANCE = "maintenance"
     """Its start, a change or its end."""
+    SERVICE_CREATION = "service-creation"
+    SERVICE_ROTATION = "service-rotation"
 
 
 @dataclass(slots=True)
