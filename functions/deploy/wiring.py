@@ -62,6 +62,7 @@ from functions.deploy.services.operation_reader import OperationReader
 from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
+from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.runtime.config.wiring import SealedColumn, Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
@@ -117,6 +118,7 @@ wiring = Wiring(
         RunRecorder: RunRecorder,
         Runs: PostgresRuns,
         ServiceAddress: service_address,
+        ServiceCredentials: ServiceCredentials,
         ServiceProvisioner: PostgresServiceProvisioner,
         ServiceRefresher: ServiceRefresher,
         TerminalAddress: terminal_address,

@@ -203,7 +203,7 @@ class DataService:
         deleted = DataServiceDeleted(
             service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, kind=self.kind, purge_at=self.purge_at, at=at
         )
-        return deleted, after(self.purge_at - at, self.purge_request())
+        return deleted, after(GRACE, self.purge_request()) if has_data else self.purge_request()
 
     def purge_request(self) -> DataServicePurgeRequested:
         return DataServicePurgeRequested(service_id=self.id, application_id=self.application_id)
