@@ -115,3 +115,22 @@ class DataServicePurgeRequested(Event, type="data-service.purge-requested"):
 
     service_id: UUID
     application_id: UUID
+
+
+class DataServiceMeasurementRequested(Event, type="data-service.measurement-requested"):
+    """The size of a database is due to be measured."""
+
+    service_id: UUID
+    application_id: UUID
+
+
+class DataServiceStorageExceeded(Event, type="data-service.storage-exceeded", is_public=True):
+    """A database has more data than its plan allows: new sessions are read-only until it is smaller again."""
+
+    service_id: UUID
+    application_id: UUID
+    user_id: UUID
+    name: str
+    size_mib: int
+    storage_mib: int
+    at: datetime

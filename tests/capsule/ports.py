@@ -11,6 +11,7 @@ from events.data_services import (
     DataServiceCredentialsRotated,
     DataServiceDeleted,
     DataServiceRestored,
+    DataServiceStorageExceeded,
     DataServiceUnbound,
 )
 from events.deploy import BuildFailed, BuildSucceeded, EnvironmentProtectionChanged
@@ -224,6 +225,7 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         DataServiceCredentialsRotated,
         DataServiceDeleted,
         DataServiceRestored,
+        DataServiceStorageExceeded,
         DataServiceUnbound,
         EnvironmentProtectionChanged,
         DeviceAuthorizationDecided,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from events.data_services import DataServiceBound, DataServiceCreated, DataServiceDeleted, DataServiceRestored
+from events.data_services import DataServiceBound, DataServiceCreated, DataServiceDeleted, DataServiceRestored, DataServiceStorageExceeded
 from functions.deploy import ports
 from functions.deploy.commands.add_external_data_service import AddExternalDataService
 from functions.deploy.commands.bind_data_service import BindDataService
@@ -252,6 +252,19 @@ async def test_the_services_of_a_deleted_application_keep_their_data_for_the_gra
     assert len(capsule.events(DataServiceDeleted)) == 1 and len(server(capsule).databases) == 1
     await capsule.advance(days=8)
     assert server(capsule).databases == {}
+
+
+async def test_a_database_over_its_storage_is_read_only_until_it_is_smaller(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    accepted = await create(capsule, application.id)
+    database = (await stored(capsule, accepted.id)).database
+    for size_mib, is_exceeded in ((1000, False), (1025, True), (1000, True), (900, False)):
+        server(capsule).size_bytes = size_mib * 2**20
+        for _ in range(2):
+            await capsule.housekeeping()
+            await capsule.settle()
+        assert (database in server(capsule).read_only) == is_exceeded == ((await show(capsule, application.id)).storage_exceeded_at is not None)
+    assert [each.size_mib for each in capsule.events(DataServiceStorageExceeded)] == [1025]
 
 
 async def test_a_bound_service_is_not_deleted_and_is_unbound_by_name(capsule: DeployCapsule) -> None:

@@ -20,10 +20,12 @@ from events.data_services import (
     DataServiceCredentialsExpired,
     DataServiceCredentialsRotated,
     DataServiceDeleted,
+    DataServiceMeasurementRequested,
     DataServicePurgeRequested,
     DataServiceRequested,
     DataServiceRestored,
     DataServiceRotationRequested,
+    DataServiceStorageExceeded,
 )
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.data_service_rejections import (
@@ -193,6 +195,34 @@ class DataService:
     def forget_former(self, generation: int) -> None:
         if self.former_generation == generation:
             self.former_generation = None
+
+    def measurement_request(self) -> DataServiceMeasurementRequested:
+        return DataServiceMeasurementRequested(service_id=self.id, application_id=self.application_id)
+
+    def crosses_limit(self, size_bytes: int) -> bool:
+        """Whether it has become read-only, or writable again, by its size. It is writable again at nine tenths of its storage."""
+        limit_bytes = self.limits.storage_mib * 2**20
+        return size_bytes > limit_bytes if self.storage_exceeded_at is None else size_bytes < limit_bytes * 9 // 10
+
+    def cross_limit(self, size_bytes: int, owner: UUID, at: datetime) -> Events:
+        """Record that it has become read-only or writable again. Idempotent."""
+        if not self.crosses_limit(size_bytes):
+            return ()
+        if self.storage_exceeded_at is not None:
+            self.storage_exceeded_at = None
+            return ()
+        self.storage_exceeded_at = at
+        return (
+            DataServiceStorageExceeded(
+                service_id=self.id,
+                application_id=self.application_id,
+                user_id=owner,
+                name=self.name,
+                size_mib=size_bytes // 2**20,
+                storage_mib=self.limits.storage_mib,
+                at=at,
+            ),
+        )
 
     def delete(self, owner: UUID, at: datetime) -> Events:
         """Start the grace period. What has no data has none. Idempotent."""

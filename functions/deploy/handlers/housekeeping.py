@@ -6,7 +6,7 @@ deletion, and runs the runtime's clean-up.
 
 from datetime import timedelta
 
-from events.data_services import DataServiceCredentialsExpired, DataServicePurgeRequested
+from events.data_services import DataServiceCredentialsExpired, DataServiceMeasurementRequested, DataServicePurgeRequested
 from events.deploy import (
     AccountReviewRequested,
     DeploymentPreparationStarted,
@@ -26,6 +26,8 @@ from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 100
+MAX_MEASURED = 1000
+"""Databases."""
 REMINDER_DELAY = timedelta(minutes=10)
 """How late the reminders of data services are repeated: they may have been lost."""
 RUN_RETENTION = timedelta(days=30)
@@ -39,7 +41,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
     emits=[
         *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
         *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested),
-        *(DataServicePurgeRequested, DataServiceCredentialsExpired),
+        *(DataServicePurgeRequested, DataServiceCredentialsExpired, DataServiceMeasurementRequested),
     ],
 )
 async def housekeeping(
@@ -60,6 +62,7 @@ async def housekeeping(
         stuck = await deployments.list_stuck(due_before=clock.now() - STUCK_AFTER, limit=BATCH_SIZE)
         overdue = await inspections.list_overdue(clock.now() - INSPECTION_STUCK_AFTER, BATCH_SIZE)
         due = await services.list_due(clock.now() - REMINDER_DELAY, BATCH_SIZE)
+        databases = await services.list_stored(MAX_MEASURED)
         to_pause = await quotas.list_to_pause(clock.now(), BATCH_SIZE)
 
     async with work.recording() as record:
@@ -72,6 +75,7 @@ async def housekeeping(
             record.emit(*resent_events(deployment))
         record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))
         record.emit(*(each.purge_request() if each.is_deleted else each.expiry() for each in due))
+        record.emit(*(each.measurement_request() for each in databases))
         for run in await runs.lock_waiting(clock.now() - CLIENT_TIMEOUT, BATCH_SIZE):
             record.emit(*run.cancel(clock.now()))
             await runs.save(run)
