@@ -103,10 +103,8 @@ async def test_a_tenant_reaches_no_other_database_and_no_power_of_the_server(ser
         ):
             with pytest.raises((errors.InsufficientPrivilege, errors.InvalidGrantOperation, errors.InvalidParameterValue)):
                 session.execute(statement)  # type: ignore[call-overload]
-        assert session.execute("SELECT query FROM pg_stat_activity WHERE usename <> session_user AND query !~ 'insufficient'").fetchall() in (
-            [],
-            [("",)],
-        )
+        others = session.execute("SELECT query FROM pg_stat_activity WHERE usename <> session_user").fetchall()
+        assert {query for (query,) in others} <= {"<insufficient privilege>", "", None}
 
 
 async def test_connections_and_statements_have_limits(services_postgres: ServicesPostgres) -> None:
@@ -117,9 +115,7 @@ async def test_connections_and_statements_have_limits(services_postgres: Service
             connect(url)
         assert sessions[0].execute("SHOW statement_timeout").fetchone() == ("5min",)
         with pytest.raises(errors.ConfigurationLimitExceeded, match="temp_file_limit"):
-            sessions[0].execute(
-                "SELECT count(*) FROM (SELECT g, repeat('x', 1000) AS r FROM generate_series(1, 900000) AS g ORDER BY r, g DESC) AS s"
-            )
+            sessions[0].execute("SELECT g, repeat('x', 1000) AS r FROM generate_series(1, 900000) AS g ORDER BY r, g DESC LIMIT 1 OFFSET 800000")
     finally:
         for each in sessions:
             each.close()
