@@ -28,11 +28,11 @@ def network_of(node: Node, object: Object, port: int | None) -> PodNetwork:
     """Return the network of a pod, which `prepare` opens. `port`: where requests go; None: to a socket that the container inherits, or nowhere."""
     is_build = node.is_build(object)
     access = build_access.of(object["spec"]["containers"][0], node.settings.ingress_port) if is_build else build_access.NOTHING
-    relays = {} if is_build else _service_relays(node, object)
+    relays = {} if is_build else service_relays(node, object)
     return PodNetwork(node.pod_networks, node.isolation if node.has_networks else None, port, access, relays)
 
 
-def _service_relays(node: Node, object: Object) -> dict[int, int]:
+def service_relays(node: Node, object: Object) -> dict[int, int]:
     """The ports of a pod's loopback at which it reaches the servers of its data services: the usual ports of these."""
     names = str((object["metadata"].get("annotations") or {}).get(DATA_SERVICES, "")).split(",")
     return {POSTGRES_PORT: node.settings.services_postgres_port} if "postgres" in names else {}
