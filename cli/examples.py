@@ -28,7 +28,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "maintenance on": ('capsule maintenance on --env production --message "We are back at 14:00 UTC."',),
     "maintenance off": ("capsule maintenance off --env production",),
     "services create": ("capsule services create postgres main --app shop",),
-    "services add": ("capsule services add warehouse --url-stdin < url.txt",),
+    "services add": ("capsule services add warehouse --url-stdin",),
     "services list": ("capsule services list --app shop",),
     "services show": ("capsule services show main",),
     "services bind": ("capsule services bind main production", "capsule services bind cache staging --as REDIS_URL"),

@@ -39,7 +39,6 @@ WORDS: Mapping[str, str] = {
     "container:push": "capsule apps update --builder dockerfile, then capsule deploy",
     "container:release": "capsule deploy",
     "image": "capsule apps show",
-    "services": "capsule apps list",
     "service": "capsule apps show",
     "use": "capsule link NAME",
     # variables and secrets

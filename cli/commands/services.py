@@ -6,6 +6,7 @@ import typer
 
 from cli.client import Json, segment
 from cli.commands.operations import UNCHANGED_SECONDS
+from cli.completion import data_service_names, environment_names
 from cli.declaration import command, subcommands
 from cli.failures import Failure, NotFound, UsageError
 from cli.lookup import is_full_id
@@ -17,9 +18,9 @@ from cli.session import Session
 
 KINDS = ("postgres",)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the service: capsule services list")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the service: capsule services list", autocompletion=data_service_names)]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="A name for it: lower-case letters, digits and dashes.")]
-Environment = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="As in staging or production.")]
+Environment = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="As in staging or production.", autocompletion=environment_names)]
 NoDeploy = Annotated[bool, typer.Option("--no-deploy", help="Take effect at the next deployment.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Return when it is accepted.")]
 
@@ -42,7 +43,7 @@ def create(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="postgres")],
     name: NewName,
     app: App = None,
-    plan: Annotated[str, typer.Option("--plan", metavar="PLAN", help="Its limits: small.")] = "small",
+    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="Its limits: small.")] = "small",
     no_wait: NoWait = False,
 ) -> None:
     """Create a database.
@@ -101,7 +102,7 @@ def bind(
     name: Name,
     environment: Environment,
     app: App = None,
-    variable: Annotated[str, typer.Option("--as", metavar="VARIABLE", help="The name of the secret with its URL.")] = "DATABASE_URL",
+    variable: Annotated[str, typer.Option("--as", metavar="TEXT", help="The name of the secret with its URL.")] = "DATABASE_URL",
     no_deploy: NoDeploy = False,
 ) -> None:
     """Bind a data service to an environment.
