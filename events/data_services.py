@@ -16,9 +16,9 @@ class DataServiceRequested(Event, type="data-service.requested"):
 
 
 class DataServiceCreated(Event, type="data-service.created", is_public=True):
-    """A data service is ready: a database was created, or an external server was added.
+    """A data service is ready.
 
-    `kind`: `postgres` or `external`. `plan`: empty for an external one.
+    A database was created, or a server elsewhere was added.     `kind`: `postgres` or `external`. `plan`: empty for an external one.
     """
 
     service_id: UUID
@@ -46,7 +46,7 @@ class DataServiceBound(Event, type="data-service.bound", is_public=True):
 
 
 class DataServiceUnbound(Event, type="data-service.unbound", is_public=True):
-    """The URL of a data service was removed from an environment's configuration."""
+    """A data service was unbound from an environment."""
 
     service_id: UUID
     application_id: UUID
@@ -67,9 +67,9 @@ class DataServiceRotationRequested(Event, type="data-service.rotation-requested"
 
 
 class DataServiceCredentialsRotated(Event, type="data-service.credentials-rotated", is_public=True):
-    """A data service has new credentials, and the environments that are bound to it are restarted with them.
+    """A data service has new credentials.
 
-    The former ones stay valid for an hour at least.
+    The environments that are bound to it are restarted with them. The former ones stay valid for an hour at least.
     """
 
     service_id: UUID
@@ -89,7 +89,10 @@ class DataServiceCredentialsExpired(Event, type="data-service.credentials-expire
 
 
 class DataServiceDeleted(Event, type="data-service.deleted", is_public=True):
-    """A data service was deleted. Its data are kept until `purge_at`, and it can be restored until then."""
+    """A data service was deleted.
+
+    Its data are kept until `purge_at`, and it can be restored until then.
+    """
 
     service_id: UUID
     application_id: UUID
@@ -111,7 +114,7 @@ class DataServiceRestored(Event, type="data-service.restored", is_public=True):
 
 
 class DataServicePurgeRequested(Event, type="data-service.purge-requested"):
-    """The grace period of a deleted data service has ended: its data are due to be deleted."""
+    """The data of a deleted service are due to be deleted."""
 
     service_id: UUID
     application_id: UUID
@@ -125,7 +128,10 @@ class DataServiceMeasurementRequested(Event, type="data-service.measurement-requ
 
 
 class DataServiceStorageExceeded(Event, type="data-service.storage-exceeded", is_public=True):
-    """A database has more data than its plan allows: new sessions are read-only until it is smaller again."""
+    """A database has more data than its plan allows.
+
+    New sessions are read-only until it is smaller again.
+    """
 
     service_id: UUID
     application_id: UUID

@@ -388,7 +388,7 @@ class Deploy(Operations):
         return cast(RunCancellationAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/runs/{segment(run_id)}/cancellation", idempotency_key=idempotency_key))
 
     def data_services(self, application_id: str) -> DataServicePage:
-        """List the data services of an application with their bindings."""
+        """List the data services of an application."""
         return cast(DataServicePage, self._call("GET", f"/v1/apps/{segment(application_id)}/services"))
 
     def create_data_service(

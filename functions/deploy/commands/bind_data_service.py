@@ -58,15 +58,15 @@ async def bind_data_service(
     clock: Clock,
 ) -> Done[ConfigurationAccepted]:
     Change.parse({}, {request.variable: ""}, ())
-    access = await control.to_some_environment(permit, request.application_id)
-    application = await applications.lock(access.require_in(request.environment))
+    checked = await control.to_some_environment(permit, request.application_id)
+    application = await applications.lock(checked.require_in(request.environment))
     environment = await environments.get(application, request.environment)
     service = await services.lock(application.id, request.service_id)
     service.require_ready()
     assert service.sealed_url is not None, "a service that is ready has a URL"
     entries = await configurations.at(application.id, application.config_version)
     for each in bindings_of(service, entries):
-        access.require_in(each.scope)  # what a protected environment stores is not read through another one
+        checked.require_in(each.scope)  # what a protected environment stores is not read through another one
     present = next((each for each in entries if (each.scope, each.name) == (environment.name, request.variable)), None)
     if present is not None and present.service_id == service.id:
         return Done(ConfigurationAccepted.of(application))

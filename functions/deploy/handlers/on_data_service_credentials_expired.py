@@ -1,4 +1,7 @@
-"""Refuse the former credentials of a data service, once every environment that is bound to it has been restarted with the new ones."""
+"""Refuse the former credentials of a data service.
+
+Once every environment that is bound to it has been restarted with the new ones.
+"""
 
 from events.data_services import DataServiceCredentialsExpired
 from functions.deploy.domain.data_service import OVERLAP

@@ -1,4 +1,7 @@
-"""Measure a database: over the storage of its plan, new sessions are read-only until it is smaller again."""
+"""Measure a database against the storage of its plan.
+
+Over it, new sessions are read-only until the database is smaller again.
+"""
 
 from events.data_services import DataServiceMeasurementRequested, DataServiceStorageExceeded
 from functions.deploy.domain.data_service import ServiceState

@@ -1,4 +1,4 @@
-"""Delete the data of a service whose grace period has ended."""
+"""Delete the data of a service after its grace period."""
 
 from events.data_services import DataServicePurgeRequested
 from functions.deploy.ports import DataServices, ServiceProvisioner

@@ -1,4 +1,7 @@
-"""Create the next login of a data service, then restart the environments that are bound to it."""
+"""Create the next login of a data service.
+
+Then restart the environments that are bound to it.
+"""
 
 from events.data_services import DataServiceCredentialsExpired, DataServiceCredentialsRotated, DataServiceRotationRequested
 from events.deploy import DeploymentReleaseStarted, DeploymentRequested

@@ -1,4 +1,4 @@
-"""List the data services of an application with their bindings."""
+"""List the data services of an application."""
 
 from uuid import UUID
 
