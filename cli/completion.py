@@ -55,6 +55,13 @@ def deployment_ids(ctx: typer.Context, incomplete: str) -> Completion:
     return complete(incomplete, list_deployments)
 
 
+def data_service_names(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_services(client: Client) -> Completion:
+        return [(each["name"], f"{each['kind']} {each['state']}") for each in client.page(f"/v1/apps/{application(client, ctx)['id']}/services")]
+
+    return complete(incomplete, list_services)
+
+
 def alert_ids(incomplete: str) -> Completion:
     return complete(incomplete, lambda client: short(client.page("/v1/alerts", limit=50), lambda each: f"{each['application']} {each['kind']}"))
 

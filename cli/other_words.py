@@ -39,7 +39,6 @@ WORDS: Mapping[str, str] = {
     "container:push": "capsule apps update --builder dockerfile, then capsule deploy",
     "container:release": "capsule deploy",
     "image": "capsule apps show",
-    "services": "capsule apps list",
     "service": "capsule apps show",
     "use": "capsule link NAME",
     # variables and secrets
@@ -92,6 +91,16 @@ WORDS: Mapping[str, str] = {
     "pause": "capsule stop",
     "down": "capsule stop",
     "maintenance:on": "capsule maintenance on",
+    **dict.fromkeys(("addons", "addon", "resources", "postgres:list", "pg:list"), "capsule services list"),
+    **dict.fromkeys(
+        ("pg", "postgres", "mpg", "database", "databases", "db", "addons:create", "postgres:create"), "capsule services create postgres NAME"
+    ),
+    **dict.fromkeys(("postgres:link", "pg:attach", "addons:attach", "postgres:promote"), "capsule services bind NAME ENVIRONMENT"),
+    "postgres:unlink": "capsule services unbind NAME ENVIRONMENT",
+    "addons:detach": "capsule services unbind NAME ENVIRONMENT",
+    "pg:credentials:rotate": "capsule services rotate NAME",
+    "addons:destroy": "capsule services delete NAME",
+    "psql": "capsule run psql",
     "maintenance:off": "capsule maintenance off",
     "machine": "capsule ps",
     "machines": "capsule ps",
@@ -155,10 +164,10 @@ WORDS: Mapping[str, str] = {
 }
 """Word or words, as typed → what to type instead."""
 
-DATABASE = "Capsule runs no databases: set the address of yours with `capsule env set --secret DATABASE_URL=ADDRESS`."
+DATABASE = "Capsule creates databases of PostgreSQL only. Add a server elsewhere by its URL: `capsule services add NAME`."
 DOMAIN = "Capsule has no custom domains: `capsule status` shows the address of each environment."
 NOT_OFFERED: Mapping[str, str] = {
-    **dict.fromkeys(("addons", "addon", "pg", "psql", "postgres", "redis", "mysql", "mongo", "mpg", "database", "db", "ext", "extensions"), DATABASE),
+    **dict.fromkeys(("redis", "valkey", "mysql", "mongo", "ext", "extensions"), DATABASE),
     **dict.fromkeys(("domains", "domain", "certs", "ips", "dns"), DOMAIN),
     **dict.fromkeys(("volumes", "volume", "storage"), "Capsule has no volumes: what an instance writes ends with it. "),
     **dict.fromkeys(("regions", "spaces"), "Capsule has no regions: applications run on your own servers."),

@@ -45,6 +45,14 @@ def ask_token(*, from_stdin: bool) -> str:
     return str(typer.prompt("Token", hide_input=True, err=True)).strip()
 
 
+def ask_service_url(*, from_stdin: bool) -> str:
+    """Return the URL of a server from the first line of standard input, or from a prompt that does not echo it: it contains a password."""
+    if from_stdin:
+        return sys.stdin.readline().strip()
+    _require_terminal("--url-stdin")
+    return str(typer.prompt("URL", hide_input=True, err=True)).strip()
+
+
 def confirm(action: str, name: str, *, yes: bool) -> None:
     """Ask a person to type the name of what is changed.
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, ChangeApplicationBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateEnvironmentBody, CreateScheduleBody, CreatedApplicationView, CreatedEnvironmentView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView
+from cli.api.deploy_models import AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, BindDataServiceBody, ChangeApplicationBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -286,6 +286,16 @@ class Deploy(Operations):
         """Stop an environment: it runs nothing until it is started."""
         return cast(EnvironmentStopAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/stop", idempotency_key=idempotency_key))
 
+    def add_external_data_service(
+        self,
+        application_id: str,
+        body: AddExternalDataServiceBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DataServiceView:
+        """Add a server elsewhere as a data service, by its URL."""
+        return cast(DataServiceView, self._call("POST", f"/v1/apps/{segment(application_id)}/external-services", body=body, idempotency_key=idempotency_key))
+
     def set_host_keys(
         self,
         application_id: str,
@@ -455,6 +465,78 @@ class Deploy(Operations):
     ) -> ScheduledRunAccepted:
         """Run the command of a schedule now."""
         return cast(ScheduledRunAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/schedules/{segment(schedule_id)}/runs", idempotency_key=idempotency_key))
+
+    def data_services(self, application_id: str) -> DataServicePage:
+        """List the data services of an application."""
+        return cast(DataServicePage, self._call("GET", f"/v1/apps/{segment(application_id)}/services"))
+
+    def create_data_service(
+        self,
+        application_id: str,
+        body: CreateDataServiceBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DataServiceAccepted:
+        """Create a database for an application."""
+        return cast(DataServiceAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/services", body=body, idempotency_key=idempotency_key))
+
+    def data_service(self, application_id: str, service_id: str) -> UsedDataServiceView:
+        """Show a data service with what it uses now."""
+        return cast(UsedDataServiceView, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}"))
+
+    def delete_data_service(
+        self,
+        application_id: str,
+        service_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DataServiceView:
+        """Delete a data service that is bound to no environment."""
+        return cast(DataServiceView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}", idempotency_key=idempotency_key))
+
+    def bind_data_service(
+        self,
+        application_id: str,
+        service_id: str,
+        environment: str,
+        body: BindDataServiceBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ConfigurationAccepted:
+        """Bind a data service to an environment."""
+        return cast(ConfigurationAccepted, self._call("PUT", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/bindings/{segment(environment)}", body=body or {}, idempotency_key=idempotency_key))
+
+    def unbind_data_service(
+        self,
+        application_id: str,
+        service_id: str,
+        environment: str,
+        *,
+        deploy: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> ConfigurationAccepted:
+        """Unbind a data service from an environment."""
+        return cast(ConfigurationAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/bindings/{segment(environment)}", query={"deploy": deploy}, idempotency_key=idempotency_key))
+
+    def rotate_data_service(
+        self,
+        application_id: str,
+        service_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> RotationAccepted:
+        """Rotate the credentials of a data service."""
+        return cast(RotationAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/rotate", idempotency_key=idempotency_key))
+
+    def undelete_data_service(
+        self,
+        application_id: str,
+        service_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DataServiceView:
+        """Undo the deletion of a data service within its grace period."""
+        return cast(DataServiceView, self._call("POST", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/undelete", idempotency_key=idempotency_key))
 
     def transfer_application(
         self,

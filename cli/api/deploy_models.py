@@ -8,6 +8,11 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
 
 
+class AddExternalDataServiceBody(TypedDict):
+    name: str
+    url: str
+
+
 class ApplicationDeletionAccepted(TypedDict):
     id: str
     operationId: str
@@ -70,6 +75,11 @@ class AttachTicketView(TypedDict):
     ticket: str
     streams: RunStreams
     expiresAt: str
+
+
+class BindDataServiceBody(TypedDict):
+    variable: NotRequired[str]
+    deploy: NotRequired[bool]
 
 
 Builder: TypeAlias = "Literal['auto', 'native', 'dockerfile', 'buildpack']"
@@ -165,6 +175,11 @@ class CreateApplication(TypedDict):
     teamId: NotRequired[str | None]
 
 
+class CreateDataServiceBody(TypedDict):
+    name: str
+    plan: NotRequired[str]
+
+
 class CreateEnvironmentBody(TypedDict):
     name: str
 
@@ -198,6 +213,40 @@ class CreatedApplicationView(TypedDict):
 class CreatedEnvironmentView(TypedDict):
     name: str
     createdAt: str
+
+
+class DataServiceAccepted(TypedDict):
+    id: str
+    operationId: str
+    name: str
+    kind: ServiceKind
+    plan: str
+    state: ServiceState
+    requestedAt: str
+
+
+class DataServicePage(TypedDict):
+    items: list[DataServiceView]
+    next: NotRequired[str | None]
+
+
+class DataServiceView(TypedDict):
+    id: str
+    name: str
+    kind: ServiceKind
+    plan: str
+    state: ServiceState
+    error: str | None
+    bindings: list[ServiceBindingView]
+    maxConnections: int | None
+    storageMib: int | None
+    statementTimeoutSeconds: int | None
+    requestedAt: str
+    readyAt: str | None
+    rotatedAt: str | None
+    storageExceededAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None
 
 
 class DeployBody(TypedDict):
@@ -710,6 +759,13 @@ class RollBackBody(TypedDict):
     release: NotRequired[int | None]
 
 
+class RotationAccepted(TypedDict):
+    id: str
+    operationId: str
+    name: str
+    environments: list[str]
+
+
 class RunAccepted(TypedDict):
     id: str
     operationId: str
@@ -851,6 +907,18 @@ class ScheduledRunAccepted(TypedDict):
     operationId: str
 
 
+class ServiceBindingView(TypedDict):
+    environment: str
+    variable: str
+    boundAt: str
+
+
+ServiceKind: TypeAlias = "Literal['postgres', 'external']"
+
+
+ServiceState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleted', 'purging', 'purged']"
+
+
 class SetHostKeysBody(TypedDict):
     hostKeys: list[str]
 
@@ -902,3 +970,24 @@ class TransferredApplicationView(TypedDict):
     id: str
     name: str
     teamId: str
+
+
+class UsedDataServiceView(TypedDict):
+    id: str
+    name: str
+    kind: ServiceKind
+    plan: str
+    state: ServiceState
+    error: str | None
+    bindings: list[ServiceBindingView]
+    maxConnections: int | None
+    storageMib: int | None
+    statementTimeoutSeconds: int | None
+    requestedAt: str
+    readyAt: str | None
+    rotatedAt: str | None
+    storageExceededAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None
+    storageUsedMib: int | None
+    connections: int | None

@@ -5,6 +5,7 @@ from functions.deploy.adapters.application_requests import HttpApplicationReques
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.postgres_applications import PostgresApplications
+from functions.deploy.adapters.postgres_data_services import PostgresDataServices
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_inspections import PostgresInspections
@@ -13,9 +14,19 @@ from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
-from functions.deploy.adapters.settings import MountedBuilds, application_urls, grace_policy, observation_policy, repository_policy, terminal_address
+from functions.deploy.adapters.service_provisioner import PostgresServiceProvisioner
+from functions.deploy.adapters.settings import (
+    MountedBuilds,
+    application_urls,
+    grace_policy,
+    observation_policy,
+    repository_policy,
+    service_address,
+    terminal_address,
+)
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.attach_ticket import TerminalAddress
+from functions.deploy.domain.data_service import ServiceAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -26,6 +37,7 @@ from functions.deploy.ports import (
     Builds,
     Cluster,
     Configurations,
+    DataServices,
     DeployKeys,
     Deployments,
     Environments,
@@ -38,6 +50,7 @@ from functions.deploy.ports import (
     RepositoryAccesses,
     Runs,
     Schedules,
+    ServiceProvisioner,
     Vault,
 )
 from functions.deploy.services.access_control import AccessControl
@@ -52,6 +65,7 @@ from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
+from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.runtime.config.wiring import SealedColumn, Wiring
@@ -68,6 +82,8 @@ wiring = Wiring(
     settings=variables.SECTIONS,
     sealed=(
         SealedColumn("config_entries", ("application_id", "scope", "name", "version"), "sealed"),
+        SealedColumn("data_services", ("id",), "sealed_password"),
+        SealedColumn("data_services", ("id",), "sealed_url"),
         SealedColumn("repository_access", ("application_id",), "sealed_private_key"),
         SealedColumn("repository_access", ("application_id",), "sealed_token"),
         SealedColumn("inspections", ("id",), "sealed_token"),
@@ -82,6 +98,7 @@ wiring = Wiring(
         Cluster: KubernetesCluster,
         ConfigurationChanger: ConfigurationChanger,
         Configurations: PostgresConfigurations,
+        DataServices: PostgresDataServices,
         DeployKeys: Ed25519Keys,
         DeploymentStarter: DeploymentStarter,
         Deployments: PostgresDeployments,
@@ -106,6 +123,9 @@ wiring = Wiring(
         Runs: PostgresRuns,
         ScheduleRecorder: ScheduleRecorder,
         Schedules: PostgresSchedules,
+        ServiceAddress: service_address,
+        ServiceCredentials: ServiceCredentials,
+        ServiceProvisioner: PostgresServiceProvisioner,
         ServiceRefresher: ServiceRefresher,
         TerminalAddress: terminal_address,
         Vault: SealedVault,

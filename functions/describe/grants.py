@@ -9,6 +9,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     Vault         the keys of its context: the ConfigMap capsule-sealing and the Secret <context>-sealing
     Housekeeping  the same, in a context that stores sealed texts
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
+    ServiceProvisioner   the server of the data services: the Secret deploy-services at /etc/capsule/credentials
     Cluster       the Service runs under the service account <context>-cluster
 """
 
@@ -27,6 +28,7 @@ class Grants:
     """`verifies_tokens`: has the public keys of access tokens. `opens_secrets`: has the private key of its context, which
     decrypts sealed fields and signs replays. `seals`: has the public keys of the contexts. `verifies_webhooks`: has the secrets
     with which the payment provider signs. `checks_applications`: has the key that marks the platform's own requests.
+    `provisions_services`: has the login that creates databases of applications.
     """
 
     verifies_tokens: bool = False
@@ -36,6 +38,7 @@ class Grants:
     builds: bool = False
     verifies_webhooks: bool = False
     checks_applications: bool = False
+    provisions_services: bool = False
     cluster: bool = False
 
 
@@ -50,6 +53,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         builds="Builds" in names,
         verifies_webhooks="WebhookVerifier" in names,
         checks_applications="ApplicationRequests" in names,
+        provisions_services="ServiceProvisioner" in names,
         cluster="Cluster" in names,
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
-from functions.deploy.adapters.variables import HEALTH_CHECK_KEY
+from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL
 from functions.describe.grants import Grants
 from functions.runtime.config import variables
 
@@ -154,6 +154,8 @@ def _credentials(workload: Workload) -> Manifest:
     for is_granted, setting in ((workload.grants.verifies_webhooks, STRIPE_WEBHOOK_SECRET), (workload.grants.checks_applications, HEALTH_CHECK_KEY)):
         if is_granted:
             sources.append(_source(f"{workload.component}-settings", {setting.name: setting.name}, optional=True))
+    if workload.grants.provisions_services:
+        sources.append(_source("deploy-services", {"postgres": SERVICES_POSTGRES_URL.name}, optional=True))
     return {"projected": {"sources": sources}}
 
 

@@ -104,6 +104,11 @@ class Settings:
         return 7080 + self.port_offset
 
     @property
+    def services_postgres_port(self) -> int:
+        """Of the server that has the databases of applications."""
+        return 7112 + self.port_offset
+
+    @property
     def api_url(self) -> str:
         return f"https://{LOOPBACK}:{self.api_port}"
 

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,22 @@ def server_account(*names: str) -> Account | None:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
     raise Problem(f"This machine has no user {' or '.join(names)}, and servers do not run as root.", f"useradd --system {names[0]}")
+
+
+def own_account(name: str) -> Account | None:
+    """A system account of Capsule, created when the task runs as root; None otherwise. Raises: Problem when it cannot be created."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise Problem(f"The account {name} cannot be created: {error}.", f"As root: {' '.join(command)}") from error
+        entry = pwd.getpwnam(name)
+    return Account(name, entry.pw_uid, entry.pw_gid)
 
 
 def own(folder: Path, account: Account | None, mode: int = 0o700) -> None:

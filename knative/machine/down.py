@@ -10,6 +10,7 @@ from knative.machine.postgres import PostgreSQL
 from knative.machine.progress import Progress
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.redis_server import Redis
+from knative.machine.services_postgres import ServicesPostgres
 from knative.machine.up import lock
 
 NOT_RUNNING = "Capsule is not running."
@@ -30,9 +31,9 @@ def down(home: Home, progress: Progress) -> None:
             with progress.step("Pods") as step:
                 processes.terminate(orphaned_pods, timeout_seconds=10)
                 step.detail = f"{len(orphaned_pods)} of a Knative that was killed"
-        servers = [server for server in (RabbitMQ(home), PostgreSQL(home), Redis(home)) if server.is_running()]
+        servers = [server for server in (RabbitMQ(home), PostgreSQL(home), ServicesPostgres(home), Redis(home)) if server.is_running()]
         if servers:
-            with progress.step("Servers") as step, ThreadPoolExecutor(3) as pool:
+            with progress.step("Servers") as step, ThreadPoolExecutor(4) as pool:
                 step.detail = ", ".join(type(server).__name__ for server in servers)
                 list(pool.map(lambda server: server.stop(), servers))
         RabbitMQ(home).stop()  # its epmd, when the server itself was killed

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL
 from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL
 from knative.installation import HOME, PORT_OFFSET
-from knative.machine.variables import MIGRATION_URL, USER_AMQP_URL
+from knative.machine.variables import DATA_SERVICES, MIGRATION_URL, USER_AMQP_URL
 
 LOOPBACK = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,8 @@ class Ports:
     """Terminals of one-off commands, as annotated in knative/base/edge.yaml."""
     postgres = property(lambda self: 7110 + self.offset)
     redis = property(lambda self: 7111 + self.offset)
+    services_postgres = property(lambda self: 7112 + self.offset)
+    """Databases of applications, as in knative/local/settings.py."""
 
     @property
     def all(self) -> tuple[int, ...]:
@@ -164,6 +167,11 @@ class Home:
         from functions.edge.gateway.variables import LOCAL_REDIS, REDIS_URL  # loads the gateway, which few tasks need
 
         return self.environment.get(REDIS_URL.name) == LOCAL_REDIS
+
+    @property
+    def has_services_postgres(self) -> bool:
+        """Whether `up` starts the PostgreSQL of data services: unless the operator names one, or switches it off."""
+        return DATA_SERVICES.read(self.environment) and not self.environment.get(SERVICES_POSTGRES_URL.name)
 
     def child_environment(self) -> dict[str, str]:
         """Environment of child processes: that of the task, with this state folder and these ports."""

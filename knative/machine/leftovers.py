@@ -17,7 +17,9 @@ from knative.machine.home import Home
 from knative.machine.processes import KILL_WAIT_SECONDS, MARK, NAME_MARK, wait_until_ended
 
 POSTGRES = "postgres"
-"""Name of the program, of the server and of the folder with its data."""
+"""Name of the program."""
+POSTGRES_SERVERS = ("postgres", "services-postgres")
+"""Names of the servers and of the folders with their data."""
 
 
 def find_leftovers(home: Home) -> list[psutil.Process]:
@@ -65,20 +67,20 @@ def _kill(processes: list[psutil.Process]) -> None:
     wait_until_ended(processes, KILL_WAIT_SECONDS)
 
 
-def find_postgres(home: Home) -> list[psutil.Process]:
-    """Processes of a PostgreSQL with the data of this state folder, whoever started it. They are known by their program and their folder."""
+def find_postgres(data: Path) -> list[psutil.Process]:
+    """Processes of a PostgreSQL with the data of this folder, whoever started it. They are known by their program and their folder."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if Path(process.exe()).name == POSTGRES and process.cwd() == str(home.path / POSTGRES):
+            if Path(process.exe()).name == POSTGRES and process.cwd() == str(data):
                 found.append(process)
     return found
 
 
-def find_locking_pid(home: Home) -> int:
+def find_locking_pid(data: Path) -> int:
     """The pid in PostgreSQL's lock file; 0 when there is none."""
     try:
-        return int((home.path / POSTGRES / "postmaster.pid").read_text().split()[0])
+        return int((data / "postmaster.pid").read_text().split()[0])
     except (OSError, ValueError, IndexError):  # ValueError, IndexError: PostgreSQL was killed while it wrote the file
         return 0
 
@@ -95,9 +97,10 @@ def _marked(home: Home) -> Iterator[tuple[psutil.Process, str]]:
         if environment.get(MARK) == str(home.path) and process.pid not in own:
             marked.add(process.pid)
             yield process, environment.get(NAME_MARK, "")
-    unmarked = [process for process in find_postgres(home) if process.pid not in marked]
-    if all(process.pid != find_locking_pid(home) for process in unmarked):
-        yield from ((process, POSTGRES) for process in unmarked)
+    for name in POSTGRES_SERVERS:
+        unmarked = [process for process in find_postgres(home.path / name) if process.pid not in marked]
+        if all(process.pid != find_locking_pid(home.path / name) for process in unmarked):
+            yield from ((process, name) for process in unmarked)
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

@@ -4,10 +4,6 @@ The owner migrates, the functions' role reads and writes rows, the reader's role
 CONNECT is revoked from PUBLIC on every database, including PostgreSQL's own.
 """
 
-import os
-import shutil
-import signal
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,13 +11,11 @@ from urllib.parse import urlencode
 import psycopg
 from psycopg import sql
 
-from knative.machine import accounts, leftovers, packages, postgres_roles, processes, row_privileges, secrets, tls
-from knative.machine.home import CONTEXTS, LOOPBACK, Home
+from knative.machine import accounts, postgres_roles, row_privileges, secrets, tls
+from knative.machine.home import CONTEXTS, LOOPBACK
 from knative.machine.postgres_roles import ROLES
-from knative.machine.problems import Problem
+from knative.machine.postgres_server import SUPERUSER, PostgresServer
 from knative.machine.variables import TLS
-
-SUPERUSER = "postgres"
 
 
 @dataclass(frozen=True)
@@ -34,15 +28,15 @@ class Database:
     reader_url: str
 
 
-class PostgreSQL:
-    """The server in the state folder. `durable=False` turns fsync off, for tests."""
+class PostgreSQL(PostgresServer):
+    """The server of the platform in the state folder."""
 
     name = "postgres"
+    title = "PostgreSQL"
 
-    def __init__(self, home: Home, *, durable: bool = True) -> None:
-        self.home = home
-        self.data = home.path / "postgres"
-        self.durable = durable
+    @property
+    def port(self) -> int:
+        return int(self.home.ports.postgres)
 
     def url(self, role: str, database: str) -> str:
         """URL of a database for a role of this server, with the role's current login."""
@@ -60,13 +54,9 @@ class PostgreSQL:
             return ""
         return "?" + urlencode({"sslmode": "verify-full", "sslrootcert": str(tls.authority(self.home)), "ssl_min_protocol_version": "TLSv1.3"})
 
-    @property
-    def _configuration(self) -> Path:
-        return self.data / "capsule.conf"
-
     def renew_certificate(self) -> None:
         """Use the present certificate for new connections."""
-        tls.install(self.home, self.data, accounts.server_account("postgres"))
+        tls.install(self.home, self.data, self._account())
         with self.superuser() as connection:
             connection.execute("SELECT pg_reload_conf()")
 
@@ -75,64 +65,6 @@ class PostgreSQL:
         name = name or context
         owner, functions, reader = (self.url(f"{context}_{role}", name) for role in ROLES)
         return Database(name, owner, functions, reader)
-
-    def is_running(self) -> bool:
-        return processes.find_running(self.home, self.name) is not None
-
-    def start(self) -> None:
-        """Start the server, creating its data folder at first use, and wait until it is ready. Idempotent. Raises: Problem."""
-        processes.ensure_ready(self.home, self.name, self._start, self.is_ready)
-
-    def _start(self) -> None:
-        folder = packages.find_postgres()
-        if folder is None:
-            raise Problem("PostgreSQL is not installed.", "./taskw up installs it.")
-        leftovers.kill_remains(self.home, self.name)
-        processes.require_free_ports({"PostgreSQL": self.home.ports.postgres})
-        account = accounts.server_account("postgres")
-        accounts.own(self.data.parent, None, 0o711)
-        accounts.own(self.data, account)
-        if not (self.data / "PG_VERSION").exists():
-            self._create(folder, account)
-        self._require_version(folder)
-        self._configure(folder, account)
-        self._remove_stale_lock()
-        processes.start(
-            self.home,
-            self.name,
-            [str(folder / "postgres"), "-D", str(self.data)],
-            environment=self._environment(),
-            account=account,
-            folder=self.data,
-        )
-
-    def _remove_stale_lock(self) -> None:
-        """Remove the lock file of a server that was killed. PostgreSQL refuses to start when its pid now belongs to any process of the same user.
-
-        Raises: Problem when a server that Capsule has not started uses the data.
-        """
-        pid = leftovers.find_locking_pid(self.home)
-        if any(process.pid == pid for process in leftovers.find_postgres(self.home)):
-            raise Problem(f"Another PostgreSQL (pid {pid}) uses the data in {self.data}.", f"Stop it: kill {pid}")
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
-
-    def is_ready(self) -> bool:
-        """Whether the superuser can connect."""
-        if not processes.accepts_connections(self.home.ports.postgres):
-            return False
-        try:
-            self.superuser().close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    def stop(self) -> bool:
-        """Stop with SIGINT, PostgreSQL's "fast" shutdown: it ends sessions and writes a checkpoint. SIGTERM would wait for clients."""
-        return processes.stop(self.home, self.name, timeout_seconds=30, signal_number=signal.SIGINT)
-
-    def superuser(self, database: str = "postgres") -> psycopg.Connection:
-        """Connect as the superuser, with autocommit."""
-        return psycopg.connect(self.url(SUPERUSER, database), autocommit=True, connect_timeout=5)
 
     def create_databases(self) -> None:
         """Create databases, roles and privileges. Idempotent."""
@@ -152,66 +84,16 @@ class PostgreSQL:
                 if context == "monitor" and self._has_timescale():
                     connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
 
-    def _environment(self) -> dict[str, str]:
-        inherited = {name: value for name, value in self.home.environment.items() if name in ("PATH", "TZ", "LD_LIBRARY_PATH", "TMPDIR")}
-        return {**inherited, "LC_ALL": "C"}
-
-    def _create(self, folder: Path, account: accounts.Account | None) -> None:
-        """Run initdb in a temporary folder and move it into place when it is complete."""
-        temporary = self.data.with_name("postgres.new")
-        shutil.rmtree(temporary, ignore_errors=True)
-        accounts.own(temporary, account)
-        file = self.home.path / ".postgres-password"
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write(secrets.password(self.home, SUPERUSER))
-        if account:
-            shutil.chown(file, account.uid, account.gid)
-        options = ("--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--data-checksums")
-        command = [folder / "initdb", "-D", temporary, "-U", SUPERUSER, "--pwfile", file, *options]
-        try:
-            with processes.log_path(self.home, self.name).open("ab") as log:
-                result = subprocess.run(
-                    list(map(str, command)), cwd=temporary, stdout=log, stderr=log, env=self._environment(),
-                    **(account.popen_options() if account else {}),
-                )  # fmt: skip
-        finally:
-            file.unlink()
-        if result.returncode != 0:
-            raise Problem(f"initdb failed:\n{processes.log_tail(self.home, self.name)}", "Fix the cause, then ./taskw up")
-        self.data.rmdir()
-        temporary.rename(self.data)
-
-    def _require_version(self, folder: Path) -> None:
-        data_version, installed = (self.data / "PG_VERSION").read_text().strip(), packages.postgres_version(folder)
-        if int(data_version) != installed:
-            raise Problem(
-                f"PostgreSQL {data_version} wrote the data in {self.data}; this machine has version {installed}.",
-                f"Install PostgreSQL {data_version} too, or run pg_upgrade, or delete the data: ./taskw reset",
-            )
-
     def _has_timescale(self) -> bool:
         with self.superuser() as connection:
             return connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'").fetchone() is not None
 
-    def _configure(self, folder: Path, account: accounts.Account | None) -> None:
+    def _settings(self, folder: Path, account: accounts.Account | None) -> dict[str, str]:
         settings = {
-            "listen_addresses": LOOPBACK,
-            "port": self.home.ports.postgres,
-            "unix_socket_directories": "",
-            "max_connections": 200,
+            "max_connections": "200",
             "shared_buffers": "128MB",
             "max_wal_size": "1GB",
-            "jit": "off",  # compiling short statements costs more than it saves
-            "random_page_cost": "1.1",
             "idle_in_transaction_session_timeout": "5min",
-            "log_line_prefix": "%m [%p] %q%u@%d ",
-            "log_checkpoints": "off",
-            "timezone": "UTC",
-            "log_timezone": "UTC",
-            "fsync": "on" if self.durable else "off",
-            "full_page_writes": "on" if self.durable else "off",
-            "autovacuum_naptime": "1min",
         }
         libraries = (folder.parent / "lib", folder.parent / "lib" / "postgresql")  # Debian and Homebrew
         if any((library / f"timescaledb{suffix}").exists() for library in libraries for suffix in (".so", ".dylib")):
@@ -220,21 +102,15 @@ class PostgreSQL:
             tls.ensure(self.home)
             file = str(tls.install(self.home, self.data, account))
             settings |= {"ssl": "on", "ssl_cert_file": file, "ssl_key_file": file, "ssl_min_protocol_version": "TLSv1.3"}
-        self._require_tls()
-        configuration = self._configuration
-        configuration.write_text("".join(f"{name} = '{value}'\n" for name, value in settings.items()))
-        main = self.data / "postgresql.conf"
-        if "include 'capsule.conf'" not in main.read_text():
-            with main.open("a") as opened:
-                opened.write("\ninclude 'capsule.conf'\n")
-        if account:
-            shutil.chown(configuration, account.uid, account.gid)
+        return settings
 
-    def _require_tls(self) -> None:
-        """Refuse connections without TLS, or accept them again (https://www.postgresql.org/docs/current/auth-pg-hba-conf.html)."""
+    def _access_rules(self) -> str:
+        """With CAPSULE_TLS, refuse connections without TLS."""
         kind = "hostssl" if TLS.read(self.home.environment) else "host"
-        rules = self.data / "pg_hba.conf"
-        rules.write_text("".join(f"{kind} {databases} all {LOOPBACK}/32 scram-sha-256\n" for databases in ("all", "replication")))
+        return "".join(f"{kind} {databases} all {LOOPBACK}/32 scram-sha-256\n" for databases in ("all", "replication"))
+
+    def _superuser_password(self) -> str:
+        return secrets.password(self.home, SUPERUSER)
 
 
 def grant_connect(connection: psycopg.Connection, database: str, context: str) -> None:

@@ -19,6 +19,7 @@ from knative.machine.problems import Problem
 from knative.machine.progress import Progress
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.redis_server import Redis
+from knative.machine.services_postgres import ServicesPostgres
 
 CHECK_SECONDS = 1.0
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 60.0
@@ -34,6 +35,8 @@ def find_ended(home: Home) -> list[str]:
         names.append(PostgreSQL.name)
     if home.has_local_redis:
         names.append(Redis.name)
+    if home.has_services_postgres:
+        names.append(ServicesPostgres.name)
     return [name for name in names if processes.find_running(home, name) is None]
 
 

@@ -37,6 +37,7 @@ from knative.machine.progress import Progress, Step
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.redis_server import Redis
 from knative.machine.row_privileges import role_of
+from knative.machine.services_postgres import ServicesPostgres
 
 SAMPLE = "hello"
 MIN_FREE_BYTES = 512 * 1024 * 1024
@@ -112,7 +113,7 @@ def install_packages(home: Home, progress: Progress, step: Step) -> None:
     tools = [packages.GIT, packages.SSH, *packages.SANDBOX]
     if not home.external_amqp_url:
         tools.append(packages.RABBITMQ)
-    if home.local_contexts:
+    if home.local_contexts or home.has_services_postgres:
         tools.append(packages.POSTGRES)
     if home.has_local_redis:
         tools.append(packages.REDIS)
@@ -123,15 +124,17 @@ def install_packages(home: Home, progress: Progress, step: Step) -> None:
 
 
 def start_servers(home: Home, progress: Progress) -> None:
-    """Start RabbitMQ, PostgreSQL and, if configured, Redis, at the same time: RabbitMQ takes several seconds."""
+    """Start RabbitMQ, PostgreSQL, that of data services and, if configured, Redis, at the same time: RabbitMQ takes several seconds."""
     starts: list[Callable[[], None]] = []
     if not home.external_amqp_url:
         starts.append(lambda: _start_rabbitmq(home, progress))
     if home.local_contexts:
         starts.append(lambda: _start_postgres(home, progress))
+    if home.has_services_postgres:
+        starts.append(lambda: _start_services_postgres(home, progress))
     if home.has_local_redis:
         starts.append(lambda: _start_redis(home, progress))
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
         for future in [pool.submit(start) for start in starts]:
             future.result()
 
@@ -150,6 +153,14 @@ def _start_postgres(home: Home, progress: Progress) -> None:
         server.start()
         server.create_databases()
         step.detail = f"{LOOPBACK}:{home.ports.postgres}, {len(home.local_contexts)} databases"
+
+
+def _start_services_postgres(home: Home, progress: Progress) -> None:
+    with progress.step("Data services") as step:
+        server = ServicesPostgres(home)
+        server.start()
+        server.create_provisioner()
+        step.detail = f"PostgreSQL {LOOPBACK}:{home.ports.services_postgres}"
 
 
 def _start_redis(home: Home, progress: Progress) -> None:

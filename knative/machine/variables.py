@@ -41,6 +41,12 @@ TLS = Setting(
     "[Encrypted connections](operations.md#encrypted-connections). Takes effect when they start.",
     default="off",
 )
+DATA_SERVICES = Setting(
+    "CAPSULE_DATA_SERVICES",
+    forms.switch(),
+    "Whether `up` starts a PostgreSQL for databases of applications, see [Data services](services.md). With `off`, services are added by their URL.",
+    default="on",
+)
 REPO = Setting("REPO", forms.text("a URL"), "The repository that `./taskw demo` deploys.", default_note="the bundled sample")
 
 GIT_ROOT = Setting("CAPSULE_GIT_ROOT", forms.path(), "The folder of the bundled repositories.", default=None)
@@ -89,6 +95,7 @@ SECTIONS = (
             REGISTRY_MIRROR,
             BROKER_METRICS,
             TLS,
+            DATA_SERVICES,
             REPO,
         ),
     ),

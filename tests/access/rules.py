@@ -57,6 +57,8 @@ RULES: dict[Access, str] = {
         deploy.start_environment deploy.start_run deploy.stop_environment deploy.transfer_application deploy.protect_environment
         deploy.start_maintenance deploy.end_maintenance deploy.inspection deploy.scale_processes deploy.create_schedule deploy.change_schedule
         deploy.delete_schedule deploy.run_schedule deploy.schedules deploy.schedule_runs
+        deploy.add_external_data_service deploy.bind_data_service deploy.create_data_service deploy.data_service deploy.data_services
+        deploy.delete_data_service deploy.rotate_data_service deploy.unbind_data_service deploy.undelete_data_service
     """,
     Access.OBJECT_OR_ADMIN: """
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts

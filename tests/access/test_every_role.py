@@ -31,11 +31,14 @@ OF_ALL_ENVIRONMENTS = (
 """They reach every environment, so the protected ones too."""
 REACHES_PRODUCTION = (*OF_ALL_ENVIRONMENTS, "deploy.promote")
 """Their sample requests reach a protected environment, although their paths name none."""
-OF_UNUSED_APPLICATIONS = ("deploy.create_deploy_key", "deploy.rename_application")
-"""They change nothing that serves: a key where none was, the name of what was never deployed."""
+OF_UNUSED_APPLICATIONS = (
+    *("deploy.create_deploy_key", "deploy.rename_application"),
+    *("deploy.add_external_data_service", "deploy.create_data_service", "deploy.delete_data_service", "deploy.undelete_data_service"),
+)
+"""They change nothing that serves: a key where none was, the name of what was never deployed, a data service that is bound to nothing."""
 FINDS_ENVIRONMENT = (
     *("deploy.create_environment", "deploy.deploy", "deploy.promote"),
-    *("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run"),
+    *("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run", "deploy.rotate_data_service"),
     *("deploy.change_schedule", "deploy.delete_schedule", "deploy.run_schedule"),
 )
 """The environment is in their body, or in what the path names."""

@@ -34,6 +34,7 @@ from functions.auth.domain.user import User
 from functions.billing import ports as billing
 from functions.billing.commands.refund_invoice import RefundInvoice
 from functions.billing.commands.subscribe import Subscribe
+from functions.deploy.commands.create_data_service import CreateDataService
 from functions.deploy.commands.create_schedule import CreateSchedule
 from functions.deploy.commands.inspect_repository import InspectRepository
 from functions.deploy.commands.start_run import StartRun
@@ -158,6 +159,7 @@ class Walk(DeployCapsule):
         alert_test = await self.call(TryAlertChannel(application_id=application, channel_id=channel.id), caller=OWNER)
         rule = await self.call(CreateAlertRule.model_validate({"applicationId": application, "kind": "deployment-failed"}), caller=OWNER)
         inspection = await self.call(InspectRepository(repository=REPOSITORY), caller=OWNER)
+        service = await self.call(CreateDataService(application_id=application, name="main"), caller=OWNER)
         second = await self.deploy(application)
         await self.settle()
         await self.fail_build(await self.deployments.get(second.id))
@@ -178,6 +180,7 @@ class Walk(DeployCapsule):
             "runId": run.id,
             "scheduleId": schedule.id,
             "inspectionId": inspection.id,
+            "serviceId": service.id,
             "channelId": channel.id,
             "ruleId": rule.id,
             "webhookId": webhook.id,

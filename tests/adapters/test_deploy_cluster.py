@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from functions.deploy.adapters.kubernetes import KubernetesCluster
-from functions.deploy.domain import manifests, workload_manifests
+from functions.deploy.domain import configuration_manifests, manifests, workload_manifests
 from functions.deploy.domain.environment import Size
 from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import build_job_of, namespace_of, secret_of, service_of
@@ -155,7 +155,7 @@ async def test_an_environment_is_deleted_with_its_own_secrets_only(cluster: Clus
         labels = {**app.labels(deployment), manifests.ENVIRONMENT: environment}
         name = secret_of(app.name, environment, 1)
         for _ in range(2):
-            await cluster.apply(manifests.secret(name=name, application=app.name, labels=labels, values={"KEY": "hush"}))
+            await cluster.apply(configuration_manifests.secret(name=name, application=app.name, labels=labels, values={"KEY": "hush"}))
     await cluster.delete_environment(namespace_of(app.name), service_of(app.name, "staging"), app.id, "staging")
     assert await cluster.observe(app.watched("Service", deployment)) == ResourceDeleted()
     await cluster.delete_environment(namespace_of(app.name), service_of(app.name, "staging"), app.id, "staging")

@@ -128,6 +128,10 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.migrate_through(27)
     assert former.rows("SELECT DISTINCT waking_page FROM applications") == [(False,)]
     former.migrate_through(28)
+    configured = {"scope": "", "name": "MODE", "version": 1, "value": "test", "created_at": THEN}
+    former.insert("config_entries", application_id=application, **configured)
+    former.migrate_through(29)
+    assert former.rows("SELECT DISTINCT service_id, service_kind FROM config_entries") == [(None, None)], "no former entry binds a service"
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -5,6 +5,15 @@ from typing import Any
 
 from events.auth import AdministratorGranted, ApiTokenRevoked, RegistrationCompleted, UserExpired, UserSuspended, UserUnsuspended
 from events.billing import PaymentProcessed
+from events.data_services import (
+    DataServiceBound,
+    DataServiceCreated,
+    DataServiceCredentialsRotated,
+    DataServiceDeleted,
+    DataServiceRestored,
+    DataServiceStorageExceeded,
+    DataServiceUnbound,
+)
 from events.deploy import BuildFailed, BuildSucceeded, EnvironmentProtectionChanged
 from events.sign_in import DeviceAuthorizationDecided, IdentityLinked, IdentityUnlinked, PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
 from events.teams import ServiceAccountCreated, ServiceAccountDeleted, TeamInvitationRevoked
@@ -27,6 +36,7 @@ from tests.memory import (
     billing_provider,
     billing_reversals,
     deploy_cluster,
+    deploy_data_services,
     deploy_inspections,
     deploy_operations,
     deploy_releases,
@@ -47,6 +57,7 @@ SETTINGS: Mapping[str, str] = {
     "CAPSULE_PUBLIC_URL": "http://capsule.localhost",
     "CAPSULE_TERMINAL_URL": "ws://terminal.localhost",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
+    "CAPSULE_SERVICES_POSTGRES_ADDRESS": "127.0.0.1:5432",
 }
 """Environment variables of every function."""
 
@@ -148,6 +159,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Builds: memory_deploy.FixedBuilds,
         deploy.Cluster: deploy_cluster.MemoryCluster,
         deploy.Configurations: memory_deploy.MemoryConfigurations,
+        deploy.DataServices: deploy_data_services.MemoryDataServices,
+        deploy.ServiceProvisioner: deploy_data_services.MemoryServiceServer,
         deploy.Deployments: deploy_releases.MemoryDeployments,
         deploy.Environments: memory_deploy.MemoryEnvironments,
         deploy.Housekeeping: MemoryHousekeeping,
@@ -200,6 +213,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         billing.PaymentProvider,
         deploy.ApplicationRequests,
         deploy.Cluster,
+        deploy.ServiceProvisioner,
         monitor.Mailer,
         monitor.Queues,
         monitor.WebhookNotices,
@@ -213,6 +227,13 @@ PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
         ApiTokenRevoked,
         BuildFailed,
         BuildSucceeded,
+        DataServiceBound,
+        DataServiceCreated,
+        DataServiceCredentialsRotated,
+        DataServiceDeleted,
+        DataServiceRestored,
+        DataServiceStorageExceeded,
+        DataServiceUnbound,
         EnvironmentProtectionChanged,
         DeviceAuthorizationDecided,
         IdentityLinked,

@@ -33,6 +33,8 @@ NEW = {
     ("profile", "name"),
     ("service-accounts create", "name"),
     ("service-accounts create-token", "token"),
+    ("services add", "name"),
+    ("services create", "name"),
     ("teams create", "name"),
     ("teams invite", "email"),
     ("teams rename", "name"),

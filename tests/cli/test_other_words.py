@@ -32,7 +32,7 @@ from tests.cli.terminal import Terminal
         ("deploy main --app x", "`capsule deploy main` is `capsule deploy --ref main` here."),
         ("rollback --app x v12", "`capsule rollback v12` is `capsule rollback --release r12` here."),
         ("restart hello", "`capsule restart hello` is `capsule restart --app hello` here."),
-        ("addons:create heroku-postgresql", "Capsule runs no databases"),
+        ("redis", "Capsule creates databases of PostgreSQL only"),
         ("domains add x.org", "Capsule has no custom domains"),
     ],
 )

@@ -89,6 +89,9 @@ def use_everything(whole: Whole, planted: Sentinels) -> tuple[list[tuple[str, by
     planted.add("a private key", "BEGIN OPENSSH PRIVATE KEY")
     send(ada, "PUT", f"{path}/repository-token", {"token": planted.plant("deploy.set_repository_token.token")}, 200)
     send(ada, "GET", f"{path}/repository-access", None, 200)
+    url = planted.plant("deploy.add_external_data_service.url")
+    send(ada, "POST", f"{path}/external-services", {"name": "cache", "url": f"redis://u:{url}@cache.example.com"}, 201)
+    send(ada, "GET", f"{path}/services", None, 200)
     inspection = {"repository": application["repository"], "token": planted.plant("deploy.inspect_repository.token")}
     send(ada, "POST", "/v1/inspections", inspection, 202)
     ada.ended(ada.ask_to_deploy(application))

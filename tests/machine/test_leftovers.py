@@ -126,7 +126,7 @@ def test_a_postgresql_that_someone_else_started_on_the_data_is_named(own_postgre
     command = [f"{program}/postgres", "-D", str(own_postgres.data), "-p", str(own_postgres.home.ports.stripe)]
     other = subprocess.Popen(command, stderr=subprocess.DEVNULL, **({"user": user} if os.geteuid() == 0 else {}))
     try:
-        until(lambda: leftovers.find_locking_pid(own_postgres.home) == other.pid)
+        until(lambda: leftovers.find_locking_pid(own_postgres.data) == other.pid)
         with pytest.raises(Problem, match=rf"Another PostgreSQL \(pid {other.pid}\)"):
             own_postgres.start()
         assert other.poll() is None

@@ -13,7 +13,7 @@ from knative.machine.progress import Progress
 from knative.machine.supervision import IsNeeded, supervise
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
-NAMES = ("knative", "rabbitmq", "postgres")
+NAMES = ("knative", "rabbitmq", "postgres", "services-postgres")
 
 
 class Replaced(Exception):

@@ -236,7 +236,13 @@ class MemoryConfigurations:
         for name, value in change.variables.items():
             self._rows.append((application_id, Entry(scope, name, version, at, value=value), None))
         for name, sealed in change.secrets.items():
-            self._rows.append((application_id, Entry(scope, name, version, at, sealed=sealed), None))
+            entry = Entry(scope, name, version, at, sealed=sealed, service_id=change.service_id, service_kind=change.service_kind)
+            self._rows.append((application_id, entry, None))
+
+    async def replace_service_url(self, service_id: UUID, sealed: str) -> None:
+        self._rows = [
+            (owner, replace(entry, sealed=sealed) if entry.service_id == service_id else entry, until) for owner, entry, until in self._rows
+        ]
 
 
 class MemoryRepositoryAccesses:

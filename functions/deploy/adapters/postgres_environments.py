@@ -87,7 +87,7 @@ class PostgresConfigurations:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 """
-                SELECT scope, name, version, value, sealed, created_at FROM config_entries
+                SELECT scope, name, version, value, sealed, created_at, service_id, service_kind FROM config_entries
                 WHERE application_id = %(id)s AND version <= %(version)s AND (ended_version IS NULL OR ended_version > %(version)s)
                 ORDER BY scope, name
                 """,
@@ -101,13 +101,20 @@ class PostgresConfigurations:
             "UPDATE config_entries SET ended_version = %s WHERE application_id = %s AND scope = %s AND name = ANY(%s) AND ended_version IS NULL",
             (version, application_id, scope, names),
         )
-        rows: list[tuple[Any, ...]] = [(application_id, scope, name, version, value, None, at) for name, value in change.variables.items()]
-        rows += [(application_id, scope, name, version, None, sealed, at) for name, sealed in change.secrets.items()]
+        rows: list[tuple[Any, ...]] = [
+            (application_id, scope, name, version, value, None, at, None, None) for name, value in change.variables.items()
+        ]
+        service = (change.service_id, change.service_kind)
+        rows += [(application_id, scope, name, version, None, sealed, at, *service) for name, sealed in change.secrets.items()]
         async with self._database.connection.cursor() as cursor:
             await cursor.executemany(
-                "INSERT INTO config_entries (application_id, scope, name, version, value, sealed, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO config_entries (application_id, scope, name, version, value, sealed, created_at, service_id, service_kind)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 rows,
             )
+
+    async def replace_service_url(self, service_id: UUID, sealed: str) -> None:
+        await self._database.connection.execute("UPDATE config_entries SET sealed = %s WHERE service_id = %s", (sealed, service_id))
 
 
 def _read_environment(row: dict[str, Any]) -> Environment:

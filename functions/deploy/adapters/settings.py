@@ -7,6 +7,7 @@ import yaml
 
 from functions.deploy.adapters import variables
 from functions.deploy.domain.attach_ticket import TerminalAddress
+from functions.deploy.domain.data_service import ServiceAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -26,6 +27,10 @@ def application_urls(settings: Settings) -> ApplicationUrls:
 
 def terminal_address(settings: Settings) -> TerminalAddress:
     return settings.value(variables.TERMINAL_URL)
+
+
+def service_address(settings: Settings) -> ServiceAddress:
+    return settings.value(variables.SERVICES_POSTGRES_ADDRESS)
 
 
 def observation_policy(settings: Settings) -> ObservationPolicy:

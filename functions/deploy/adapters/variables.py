@@ -1,6 +1,7 @@
 """The environment variables that functions of deploy read, beside those of every context."""
 
 from functions.deploy.domain.attach_ticket import TerminalAddress
+from functions.deploy.domain.data_service import ServiceAddress
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.runtime.config.variables import PLACE
@@ -74,6 +75,22 @@ HEALTH_CHECK_KEY = Setting(
     default_note="on one machine: generated",
     is_secret=True,
 )
+SERVICES_POSTGRES_URL = Setting(
+    "CAPSULE_SERVICES_POSTGRES_URL",
+    forms.url("postgresql", "postgres", example="postgresql://provisioner:…@postgres.data.svc:5432/postgres"),
+    "The PostgreSQL server (15 or newer) on which databases of applications are created, as a role with CREATEDB and CREATEROLE. Never the server of "
+    "the platform. Functions get it from the Secret `deploy-services`.",
+    default=None,
+    default_note="on one machine: a server of its own",
+    is_secret=True,
+)
+SERVICES_POSTGRES_ADDRESS = Setting(
+    "CAPSULE_SERVICES_POSTGRES_ADDRESS",
+    Form("host:port, as in postgres.data.svc:5432", ServiceAddress),
+    "Where applications reach that server. Without it no databases are created, and services are added by their URL.",
+    default="",
+    default_note="on one machine: `127.0.0.1:5432`, in the network of each instance",
+)
 IMAGES = Setting(
     "CAPSULE_IMAGES",
     forms.matching("a registry and a path without a tag, as in registry.example.org/apps", r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]"),
@@ -101,7 +118,7 @@ SECTIONS = (
         PLACE,
         (
             REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, TERMINAL_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, READY_SECONDS,
-            HEALTH_CHECK_KEY, IMAGES,
+            HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_POSTGRES_ADDRESS, IMAGES,
             BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,
         ),
     ),

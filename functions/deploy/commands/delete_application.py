@@ -6,6 +6,7 @@ object of it left.
 
 from uuid import UUID
 
+from events.data_services import DataServiceDeleted, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, ApplicationDeleted, BuildFailed, DeploymentFailed
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound
@@ -31,7 +32,7 @@ class ApplicationDeletionAccepted(Model):
     permission=Permission.APP_DELETE,
     status=202,
     rejects=[ApplicationNotFound],
-    emits=[AccountReviewRequested, ApplicationDeleted, BuildFailed, DeploymentFailed],
+    emits=[AccountReviewRequested, ApplicationDeleted, BuildFailed, DataServiceDeleted, DataServicePurgeRequested, DeploymentFailed],
 )
 async def delete_application(
     request: DeleteApplication,

@@ -7,8 +7,9 @@ counter of versions covers all scopes, so a release is the same in every environ
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from functions.deploy.domain import release_facts
 from functions.deploy.domain.rejections import InvalidConfiguration
@@ -34,6 +35,9 @@ class Entry:
     value: str | None = None
     sealed: str | None = None
     """Value of a secret, sealed with this context's key."""
+    service_id: UUID | None = None
+    """The data service whose URL it is. Its value follows the service: every version has the credentials of now."""
+    service_kind: str | None = None
 
     @property
     def is_secret(self) -> bool:
@@ -51,6 +55,9 @@ class Change:
     variables: Mapping[str, str]
     secrets: Mapping[str, str]
     unset: frozenset[str]
+    service_id: UUID | None = None
+    """The data service whose URL the secrets are."""
+    service_kind: str | None = None
 
     @classmethod
     def parse(cls, variables: Mapping[str, str], secrets: Mapping[str, str], unset: Iterable[str]) -> "Change":
@@ -74,7 +81,7 @@ class Change:
 
     def seal(self, seal: Callable[[str], str]) -> "Change":
         """Return the change with sealed secrets, ready to be stored."""
-        return Change(self.variables, {name: seal(value) for name, value in self.secrets.items()}, self.unset)
+        return replace(self, secrets={name: seal(value) for name, value in self.secrets.items()})
 
     def without_unchanged(self, entries: Sequence[Entry], scope: str) -> "Change | None":
         """Return what differs from the entries of this scope; None if nothing does. Every secret counts as changed:
@@ -89,7 +96,7 @@ class Change:
             return None
         if len(entries) + len(variables) + len(self.secrets) > MAX_ENTRIES:
             raise InvalidConfiguration(f"An application can have at most {MAX_ENTRIES} variables and secrets.")
-        return Change(variables, self.secrets, unset)
+        return replace(self, variables=variables, unset=frozenset(unset))
 
 
 def merge(entries: Iterable[Entry], environment: str) -> dict[str, Entry]:

@@ -4,14 +4,12 @@ A tenant's values cannot add fields: no host path, privilege, service account or
 what it exports.
 """
 
-import base64
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from functions.deploy.domain.build_secret import BuildSecret
-from functions.deploy.domain.configuration import Entry
 from functions.deploy.domain.environment import Size, Terms
 from functions.deploy.domain.names import build_job_of, namespace_of, service_of
 
@@ -172,9 +170,11 @@ def release_job(
     pod: Mapping[str, Any],
     size: Size,
     variables: Sequence[Manifest] = (),
+    annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Render the Job that runs the release command once, with the image, configuration and size of the release."""
-    return job(name, application, labels, "release", command, pod, size, variables, timeout_seconds=600, kept_seconds=3600)
+    manifest = job(name, application, labels, "release", command, pod, size, variables, timeout_seconds=600, kept_seconds=3600)
+    return annotated(manifest, annotations)
 
 
 def one_off_job(
@@ -190,6 +190,7 @@ def one_off_job(
     kept_seconds: int,
     is_attachable: bool = False,
     has_terminal: bool = False,
+    annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Render the Job of a one-off command, with the image and configuration of a release. `kept_seconds`: after its end.
 
@@ -202,6 +203,13 @@ def one_off_job(
         template["metadata"]["labels"][COLLECT] = "false"
         (container,) = template["spec"]["containers"]
         container |= {"stdin": True, "stdinOnce": not has_terminal, "tty": has_terminal, "command": ["sh", "-c", AWAIT_CLIENT, command]}
+    return annotated(manifest, annotations)
+
+
+def annotated(manifest: Manifest, annotations: Mapping[str, str] | None) -> Manifest:
+    """Add annotations to the pods of a workload, and return it."""
+    if annotations:
+        manifest["spec"]["template"]["metadata"]["annotations"] = dict(annotations)
     return manifest
 
 
@@ -251,32 +259,9 @@ def job(
     }
 
 
-def container_env(entries: Iterable[Entry], secret: str) -> list[Manifest]:
-    """Render `env` of a container. Secrets are references to keys of the Secret `secret`."""
-    return [
-        {"name": each.name, "valueFrom": {"secretKeyRef": {"name": secret, "key": each.name}}}
-        if each.is_secret
-        else {"name": each.name, "value": literal(each.value or "")}
-        for each in entries
-    ]
-
-
 def literal(value: str) -> str:
     """Return the value so that the cluster does not expand `$(NAME)` in it."""
     return value.replace("$", "$$")
-
-
-def secret(*, name: str, application: str, labels: Mapping[str, str], values: Mapping[str, str]) -> Manifest:
-    """Render the Secret of one version of the configuration. It is immutable: each version has its own name."""
-    shared = {each: labels[each] for each in (APPLICATION, ENVIRONMENT)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**shared, MANAGED: "true"}},
-        "type": "Opaque",
-        "immutable": True,
-        "data": {key: base64.b64encode(value.encode()).decode() for key, value in values.items()},
-    }
 
 
 def resources_and_env(size: Size, variables: Sequence[Manifest]) -> Manifest:

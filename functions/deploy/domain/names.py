@@ -122,3 +122,8 @@ def release_job_of(deployment_id: UUID) -> str:
 def secret_of(application: str, environment: str, config_version: int) -> str:
     """Name of the Secret. Each version has its own, so that a running revision keeps the values of its release."""
     return f"{application}-{environment}-c{config_version}"
+
+
+def service_secret_of(application: str, environment: str, service_id: UUID) -> str:
+    """Name of the Secret with the URL of a data service."""
+    return f"{application}-{environment}-s{service_id.hex[-12:]}"

@@ -25,6 +25,8 @@ class OperationKind(StrEnum):
     PROCESS_SCALE = "process-scale"
     SCHEDULE = "schedule"
     """Its creation, a change or its deletion."""
+    SERVICE_CREATION = "service-creation"
+    SERVICE_ROTATION = "service-rotation"
 
 
 @dataclass(slots=True)

@@ -23,6 +23,8 @@ TITLES = {
     OperationKind.MAINTENANCE: "The maintenance page was not changed",
     OperationKind.PROCESS_SCALE: "The processes were not scaled",
     OperationKind.SCHEDULE: "The schedule was not changed",
+    OperationKind.SERVICE_CREATION: "The data service was not created",
+    OperationKind.SERVICE_ROTATION: "The credentials were not rotated",
 }
 
 
@@ -31,14 +33,17 @@ NOUNS = {
     OperationKind.MAINTENANCE: "change of maintenance",
     OperationKind.PROCESS_SCALE: "scaling of processes",
     OperationKind.SCHEDULE: "change of a schedule",
+    OperationKind.SERVICE_CREATION: "creation of a data service",
+    OperationKind.SERVICE_ROTATION: "rotation of credentials",
 }
+SERVICES = (OperationKind.SERVICE_CREATION, OperationKind.SERVICE_ROTATION)
 """Of what stays; the other operations are deletions."""
 
 
 class OperationView(OperationBase):
     kind: str
     """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `maintenance`, `process-scale`, `schedule`,
-    `environment-deletion` or `application-deletion`."""
+    `environment-deletion`, `application-deletion`, `service-creation` or `service-rotation`."""
     status: str
     """The state in the words of the resource: a deployment is `building`, `observing`, `rolled-back` …"""
     application_id: UUID
@@ -112,7 +117,7 @@ class OperationView(OperationBase):
             environment=operation.environment,
             summary=f"The {noun} of {subject} {'is running' if operation.state is OperationState.RUNNING else operation.state}.",
             steps=[step],
-            resource=f"/v1/apps/{operation.application_id}/environments" if is_kept else None,
+            resource=f"/v1/apps/{operation.application_id}/{'services' if operation.kind in SERVICES else 'environments'}" if is_kept else None,
             problem=problem,
             requested_at=operation.requested_at,
             finished_at=operation.finished_at,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from functions.deploy.domain import hidden_services, manifests, workload_manifests
+from functions.deploy.domain import configuration_manifests, hidden_services, manifests, workload_manifests
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Size
@@ -80,16 +80,19 @@ class Rendering:
                 size=self.deployment.terms.size,
                 is_suspended=self.stop_reason is not None,
                 variables=self._env(),
+                annotations=configuration_manifests.pod_annotations(self._effective_entries()),
             )
             for each in schedules
         ]
 
     @property
     def _release_annotations(self) -> dict[str, str]:
+        """Of the pods of a release."""
         return {
             manifests.RELEASE: self.release.tag,
             manifests.COMMIT: self.release.commit,
             manifests.CONFIG: str(self.release.config_version),
+            **configuration_manifests.pod_annotations(self._effective_entries()),
         }
 
     def release_job(self) -> Manifest:
@@ -101,14 +104,19 @@ class Rendering:
             pod=self.release.manifest,
             size=self.deployment.terms.size,
             variables=self._env(),
+            annotations=configuration_manifests.pod_annotations(self._effective_entries()),
         )
 
     def secrets(self, unseal: Callable[[str], str]) -> list[Manifest]:
-        """Render the Secret of this version; an empty list without secrets."""
-        values = {each.name: unseal(each.sealed) for each in self._effective_entries() if each.sealed is not None}
-        if not values:
-            return []
-        return [manifests.secret(name=self._secret_name, application=self.deployment.application, labels=self.deployment.labels, values=values)]
+        """Render the Secrets of this version; an empty list without secrets."""
+        return configuration_manifests.secrets(
+            self._effective_entries(),
+            name=self._secret_name,
+            application=self.deployment.application,
+            environment=self.deployment.environment,
+            labels=self.deployment.labels,
+            unseal=unseal,
+        )
 
     @property
     def _secret_name(self) -> str:
@@ -120,7 +128,7 @@ class Rendering:
         facts = release_facts(deployment.application, deployment.environment, release=release.tag, commit=release.commit, url=self.url)
         entries = [each for each in self._effective_entries() if each.name not in facts]
         fact_env = [{"name": name, "value": manifests.literal(value)} for name, value in facts.items()]
-        return [*manifests.container_env(entries, self._secret_name), *fact_env]
+        return [*configuration_manifests.container_env(entries, self._secret_name, deployment.application, deployment.environment), *fact_env]
 
     def _effective_entries(self) -> list[Entry]:
         return list(merge(self.entries, self.deployment.environment).values())

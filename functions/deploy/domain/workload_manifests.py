@@ -15,6 +15,7 @@ from functions.deploy.domain.manifests import (
     PROCESS_COMPONENT,
     RUN,
     Manifest,
+    annotated,
     job,
     resources_and_env,
 )
@@ -90,6 +91,7 @@ def cron_job(
     size: Size,
     is_suspended: bool,
     variables: Sequence[Manifest] = (),
+    annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Render the CronJob of a schedule, with the image and configuration of a release. `is_suspended`: the environment runs nothing."""
     shared = {APPLICATION: labels[APPLICATION], ENVIRONMENT: labels[ENVIRONMENT]}
@@ -105,6 +107,7 @@ def cron_job(
         timeout_seconds=schedule.timeout_seconds,
         kept_seconds=KEPT_SECONDS,
     )
+    annotated(template, annotations)
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",

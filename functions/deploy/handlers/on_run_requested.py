@@ -1,7 +1,7 @@
 """Start the Job of a one-off command."""
 
 from events.deploy import RunRequested
-from functions.deploy.domain import manifests
+from functions.deploy.domain import configuration_manifests, manifests
 from functions.deploy.domain.configuration import merge
 from functions.deploy.domain.environment import Size
 from functions.deploy.domain.names import secret_of
@@ -35,8 +35,9 @@ async def on_run_requested(
 
     name = secret_of(application.name, run.environment, release.config_version)
     labels = {manifests.APPLICATION: str(application.id), manifests.ENVIRONMENT: run.environment}
-    values = {each.name: vault.open(each.sealed) for each in entries if each.sealed is not None}
-    secrets = [manifests.secret(name=name, application=application.name, labels=labels, values=values)] if values else []
+    secrets = configuration_manifests.secrets(
+        entries, name=name, application=application.name, environment=run.environment, labels=labels, unseal=vault.open
+    )
     url = urls.url_of(application.name, run.environment)
     facts = release_facts(application.name, run.environment, release=release.tag, commit=release.commit, url=url)
     fact_env = [{"name": each, "value": manifests.literal(value)} for each, value in facts.items()]
@@ -47,11 +48,15 @@ async def on_run_requested(
         command=run.command,
         pod=release.manifest,
         size=Size(memory_mib=run.memory_mib, cpu_millis=run.cpu_millis),
-        variables=[*manifests.container_env([each for each in entries if each.name not in facts], name), *fact_env],
+        variables=[
+            *configuration_manifests.container_env([each for each in entries if each.name not in facts], name, application.name, run.environment),
+            *fact_env,
+        ],
         timeout_seconds=run.timeout_seconds,
         kept_seconds=KEPT.seconds,
         is_attachable=run.streams is not RunStreams.LOGGED,
         has_terminal=run.streams is RunStreams.TERMINAL,
+        annotations=configuration_manifests.pod_annotations(entries),
     )
     bindings = [] if run.streams is RunStreams.LOGGED else [attach_binding(application.name)]
     try:

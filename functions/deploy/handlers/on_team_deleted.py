@@ -4,6 +4,7 @@ With an application that was created while the team was being deleted. One that 
 its former team. Idempotent.
 """
 
+from events.data_services import DataServiceDeleted, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred, BuildFailed, DeploymentFailed
 from events.teams import TeamDeleted
 from functions.deploy.ports import Memberships
@@ -11,7 +12,18 @@ from functions.deploy.services.account_closing import AccountClosing
 from functions.kernel import Done, Scale, on
 
 
-@on(emits=[AccountReviewRequested, ApplicationDeleted, ApplicationTransferred, BuildFailed, DeploymentFailed], scale=Scale(max=2))
+@on(
+    emits=[
+        AccountReviewRequested,
+        ApplicationDeleted,
+        ApplicationTransferred,
+        BuildFailed,
+        DataServiceDeleted,
+        DataServicePurgeRequested,
+        DeploymentFailed,
+    ],
+    scale=Scale(max=2),
+)
 async def on_team_deleted(event: TeamDeleted, closing: AccountClosing, memberships: Memberships) -> Done[None]:
     await memberships.remove_team(event.team_id)
     return Done(None, *await closing.close(event.team_id, event.at))

@@ -4,11 +4,22 @@ Nothing new can be created for the user: a request or an event that arrives late
 """
 
 from events.auth import UserDeleted
+from events.data_services import DataServiceDeleted, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred, BuildFailed, DeploymentFailed
 from functions.deploy.services.account_closing import AccountClosing
 from functions.kernel import Done, on
 
 
-@on(emits=[AccountReviewRequested, ApplicationDeleted, ApplicationTransferred, BuildFailed, DeploymentFailed])
+@on(
+    emits=[
+        AccountReviewRequested,
+        ApplicationDeleted,
+        ApplicationTransferred,
+        BuildFailed,
+        DataServiceDeleted,
+        DataServicePurgeRequested,
+        DeploymentFailed,
+    ]
+)
 async def on_user_deleted(event: UserDeleted, closing: AccountClosing) -> Done[None]:
     return Done(None, *await closing.close(event.user_id, event.at))

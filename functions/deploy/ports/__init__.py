@@ -1,6 +1,7 @@
 """Ports of the deploy context: what its use cases need from databases, the cluster and the installation."""
 
 from functions.deploy.ports.cluster import ApplicationRequests, Builds, BuildSettings, Cluster, ClusterRefused, ClusterUnavailable
+from functions.deploy.ports.data_services import DataServices, ServiceProvisioner, ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
 from functions.deploy.ports.schedules import Schedules
 from functions.deploy.ports.stores import (
     Applications,
@@ -26,6 +27,7 @@ __all__ = [
     "ClusterRefused",
     "ClusterUnavailable",
     "Configurations",
+    "DataServices",
     "DeployKeys",
     "Deployments",
     "Environments",
@@ -38,5 +40,9 @@ __all__ = [
     "RepositoryAccesses",
     "Runs",
     "Schedules",
+    "ServiceProvisioner",
+    "ServiceServerRefused",
+    "ServiceServerUnavailable",
+    "ServiceUsage",
     "Vault",
 ]

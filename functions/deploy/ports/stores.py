@@ -163,6 +163,10 @@ class Configurations(Protocol):
         """End the changed and unset entries with this version, and create the new ones from it on."""
         ...
 
+    async def replace_service_url(self, service_id: UUID, sealed: str) -> None:
+        """Replace the value of every entry with the URL of a data service, in all versions."""
+        ...
+
 
 class RepositoryAccesses(Protocol):
     """Credentials of the applications' repositories."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.observation import APPLICATION_DELETED
-from functions.deploy.ports import Applications, Deployments, Quotas, RepositoryAccesses
+from functions.deploy.ports import Applications, DataServices, Deployments, Quotas, RepositoryAccesses
 from functions.kernel import OutgoingMessage
 
 
@@ -15,14 +15,21 @@ class ApplicationDeletion:
     deployments: Deployments
     accesses: RepositoryAccesses
     quotas: Quotas
+    services: DataServices
 
     async def delete(self, application: Application, now: datetime) -> list[OutgoingMessage]:
-        """Start the deletion of a locked application: end its deployments, delete its credentials, free its quota. Returns the events."""
+        """Start the deletion of a locked application. Returns the events.
+
+        Ends its deployments, deletes its credentials and frees its quota. The data of its services are kept for their grace period.
+        """
         events: list[OutgoingMessage] = []
         for deployment in await self.deployments.lock_running(application.id):
             events.extend(deployment.fail(APPLICATION_DELETED, "The application was deleted during this deployment.", now))
             await self.deployments.save(deployment)
 
+        for service in await self.services.list_of(application.id):
+            events.extend(service.delete(application.user_id, now))
+            await self.services.save(service)
         events.extend(application.delete(now))
         await self.applications.save(application)
         await self.accesses.delete(application.id)

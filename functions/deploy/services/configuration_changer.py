@@ -41,7 +41,8 @@ class ConfigurationChanger:
         check_size(entries, effective, scope)
         version = application.next_config_version()
         await self._applications.save(application)
-        await self._configurations.change(application.id, scope, effective.seal(self._vault.seal), version, self._clock.now())
+        sealed = effective if change.service_id else effective.seal(self._vault.seal)  # the URL of a data service is stored sealed
+        await self._configurations.change(application.id, scope, sealed, version, self._clock.now())
         return True
 
     async def release_saved(self, application: Application, environments: Iterable[Environment], origin: Origin) -> tuple[list[Deployment], Events]:

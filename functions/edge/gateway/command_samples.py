@@ -11,6 +11,15 @@ COMMANDS: Mapping[str, str] = {
 auth_me                            capsule whoami
 deploy_inspect_repository          capsule plan ada/shop --branch main
 deploy_inspection                  capsule plan ada/shop
+deploy_create_data_service         capsule services create postgres main
+deploy_add_external_data_service   capsule services add warehouse --url-stdin
+deploy_data_services               capsule services list
+deploy_data_service                capsule services show main
+deploy_bind_data_service           capsule services bind main staging
+deploy_unbind_data_service         capsule services unbind main staging
+deploy_rotate_data_service         capsule services rotate main
+deploy_delete_data_service         capsule services delete main
+deploy_undelete_data_service       capsule services undelete main
 deploy_start_maintenance           capsule maintenance on --env production --message 'We are back at 14:00 UTC.'
 deploy_end_maintenance             capsule maintenance off --env production
 auth_operation                     capsule operations show 01a2b3c4-0000-7000-8000-000000000000

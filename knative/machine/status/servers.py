@@ -9,6 +9,7 @@ import psutil
 from knative.machine import https, processes
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.knative_process import KNATIVE
+from knative.machine.services_postgres import ServicesPostgres
 from knative.machine.status.row import Row, State
 
 HEALTHY = ("ok", "pass", "healthy", "up")
@@ -19,12 +20,13 @@ def any_running(home: Home) -> bool:
 
 
 def servers(home: Home) -> Row:
-    """RabbitMQ, PostgreSQL, the one-machine Knative and, if configured, Redis, with their memory. External servers are not checked."""
+    """The servers and the one-machine Knative with their memory. External servers are not checked."""
     ports = {
         "postgres": home.ports.postgres,
         "rabbitmq": home.ports.amqp,
         KNATIVE: home.ports.api,
         **({"redis": home.ports.redis} if home.has_local_redis else {}),
+        **({ServicesPostgres.name: home.ports.services_postgres} if home.has_services_postgres else {}),
     }
     external = {"postgres": not home.local_contexts, "rabbitmq": bool(home.external_amqp_url)}
     summaries, failures = [], []

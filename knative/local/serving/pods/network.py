@@ -2,7 +2,8 @@
 
 A tenant's pod reaches nothing on this machine. A build may, if the operator has listed a private host to clone from, or
 a proxy or mirror on this machine (`build_access`). For builds only, the network namespace gets listeners: the ingress
-itself on its port, for the granted hosts, and relays to other granted ports.
+itself on its port, for the granted hosts, and relays to other granted ports. An instance that is bound to a data service gets one
+relay, to the server of the databases.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from knative.local.processes.network.addresses import AddressWatch, own_addresses
@@ -24,6 +25,8 @@ from knative.local.settings import LOOPBACK
 log = logging.getLogger(__name__)
 
 LOOPBACK_IPV6 = "::1"
+IDLE_SERVICE_SECONDS = 24 * 3600.0
+"""Pools of connections keep idle ones for long."""
 
 
 class BuildIngress(Protocol):
@@ -147,10 +150,11 @@ class PodNetwork:
     `port`: where requests to the pod go, None for a pod without.
     """
 
-    def __init__(self, networks: PodNetworks, isolation: Isolation | None, port: int | None, access: BuildAccess) -> None:
-        """`isolation` None: tenants share the machine's network."""
+    def __init__(self, networks: PodNetworks, isolation: Isolation | None, port: int | None, access: BuildAccess, relays: Mapping[int, int]) -> None:
+        """`isolation` None: tenants share the machine's network. `relays`: port of the pod's loopback → port of this machine's."""
         self.network: Network | None = None
         self._networks, self._isolation, self._port, self._access = networks, isolation, port, access
+        self._relays = relays
         self._listeners: list[Listener] = []
         self._inner_port = 0
         if port is not None and isolation is not None:
@@ -166,19 +170,21 @@ class PodNetwork:
         elif self.network is None and is_sandboxed and self._isolation is not None:
             network = await self._networks.open(self._isolation, self._access)
             try:
-                self._open_build_access(network)
+                self._open_listeners(network)
             except OSError as error:
                 await self._close_listeners()
                 await self._networks.close(network)
-                raise NetworkSetupError(f"the build's access to this machine cannot be opened: {error}") from error
+                raise NetworkSetupError(f"the pod's access to this machine cannot be opened: {error}") from error
             self.network = network
             if self._port is not None:
                 self._inner_port = inner_port
                 self._networks.assign(self._port, network, inner_port)
 
-    def _open_build_access(self, network: Network) -> None:
+    def _open_listeners(self, network: Network) -> None:
         for port in sorted(self._access.ports):
             self._listeners.append(relay(_bind(network, port), port))
+        for inner, port in self._relays.items():
+            self._listeners.append(relay(_bind(network, inner), port, idle_seconds=IDLE_SERVICE_SECONDS))
         if self._access.ingress_hosts and (ingress := self._networks.ingress) is not None:
             self._listeners.append(ingress.listen_for_build(_bind(network, ingress.port), self._access.ingress_hosts))
 

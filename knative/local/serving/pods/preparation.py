@@ -10,6 +10,7 @@ from knative.local.images.ports import ConfinedRunner, Program
 from knative.local.objects import Object
 from knative.local.serving import build_access
 from knative.local.serving.confined_programs import EndedContainer, read_all
+from knative.local.serving.naming import DATA_SERVICES, POSTGRES_PORT
 from knative.local.serving.node import Node
 from knative.local.serving.pods.container import ContainerSetup, PreparedContainer
 from knative.local.serving.pods.environment import MissingReference
@@ -25,8 +26,16 @@ READER_SECONDS = 10.0
 
 def network_of(node: Node, object: Object, port: int | None) -> PodNetwork:
     """Return the network of a pod, which `prepare` opens. `port`: where requests go; None: to a socket that the container inherits, or nowhere."""
-    access = build_access.of(object["spec"]["containers"][0], node.settings.ingress_port) if node.is_build(object) else build_access.NOTHING
-    return PodNetwork(node.pod_networks, node.isolation if node.has_networks else None, port, access)
+    is_build = node.is_build(object)
+    access = build_access.of(object["spec"]["containers"][0], node.settings.ingress_port) if is_build else build_access.NOTHING
+    relays = {} if is_build else service_relays(node, object)
+    return PodNetwork(node.pod_networks, node.isolation if node.has_networks else None, port, access, relays)
+
+
+def service_relays(node: Node, object: Object) -> dict[int, int]:
+    """The ports of a pod's loopback at which it reaches the servers of its data services: the usual ports of these."""
+    names = str((object["metadata"].get("annotations") or {}).get(DATA_SERVICES, "")).split(",")
+    return {POSTGRES_PORT: node.settings.services_postgres_port} if "postgres" in names else {}
 
 
 async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: Mapping[str, str]) -> tuple[Image, PreparedContainer]:

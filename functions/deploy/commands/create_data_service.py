@@ -1,0 +1,80 @@
+"""Create a database for an application.
+
+Returns 202: follow the operation, then bind the service to an environment. Backed by a server that all applications of the
+installation share, with limits of connections, storage and time.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from events.data_services import DataServiceRequested
+from functions.deploy.domain.data_service import MAX_SERVICES, SMALL, DataService, ServiceAddress, ServiceKind, ServiceState
+from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServicesUnavailable, InvalidDataService, TooManyDataServices
+from functions.deploy.domain.operation import Operation, OperationKind
+from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
+from functions.deploy.ports import Applications, DataServices, Operations, Quotas, Vault
+from functions.deploy.services.access_control import AccessControl
+from functions.deploy.services.work_admission import admit_work
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Text, command
+
+
+class CreateDataService(Model):
+    application_id: UUID
+    name: Text
+    plan: Text = SMALL.name
+
+
+class DataServiceAccepted(Model):
+    id: UUID
+    operation_id: UUID
+    name: str
+    kind: ServiceKind
+    plan: str
+    state: ServiceState
+    requested_at: datetime
+
+
+@command(
+    http="POST /v1/apps/{application_id}/services",
+    permission=Permission.APP_CONFIGURE,
+    status=202,
+    rejects=[
+        *(ApplicationNotFound, InvalidDataService, DataServiceNameTaken, TooManyDataServices, DataServicesUnavailable),
+        *(OverQuota, SubscriptionSuspended, UsageExhausted),
+    ],
+    emits=[DataServiceRequested],
+)
+async def create_data_service(
+    request: CreateDataService,
+    applications: Applications,
+    services: DataServices,
+    quotas: Quotas,
+    operations: Operations,
+    address: ServiceAddress,
+    vault: Vault,
+    control: AccessControl,
+    permit: Permit,
+    clock: Clock,
+) -> Done[DataServiceAccepted]:
+    application = await applications.lock(await control.to_application(permit, request.application_id))
+    address.require()
+    await admit_work(quotas, application.user_id)
+    if len(await services.list_of(application.id)) >= MAX_SERVICES:
+        raise TooManyDataServices.of(application.name, MAX_SERVICES)
+
+    now = clock.now()
+    service, events = DataService.request(application, request.name, request.plan, vault.seal, now)
+    await services.add(service)
+    operation = Operation.start(OperationKind.SERVICE_CREATION, application, None, now)
+    await operations.add(operation)
+
+    accepted = DataServiceAccepted(
+        id=service.id,
+        operation_id=operation.id,
+        name=service.name,
+        kind=service.kind,
+        plan=service.plan,
+        state=service.state,
+        requested_at=now,
+    )
+    return Done(accepted, *events, change=Change(after={"service": service.name, "plan": service.plan}))

@@ -1,0 +1,308 @@
+"""A data service of an application: a PostgreSQL database of its own, or an external server that is known by its URL.
+
+It is bound to environments: their configuration gets its URL as a secret. A deleted service keeps its data for `GRACE`.
+
+States: creating → ready or failed; any of them → deleted → purging → purged. `deleted` returns to what it was by `undelete`.
+"""
+
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from events.data_services import (
+    DataServiceCreated,
+    DataServiceCredentialsExpired,
+    DataServiceCredentialsRotated,
+    DataServiceDeleted,
+    DataServiceMeasurementRequested,
+    DataServicePurgeRequested,
+    DataServiceRequested,
+    DataServiceRestored,
+    DataServiceRotationRequested,
+    DataServiceStorageExceeded,
+)
+from functions.deploy.domain.application import Application
+from functions.deploy.domain.data_service_rejections import (
+    DataServiceNotDeleted,
+    DataServiceNotReady,
+    DataServicesUnavailable,
+    InvalidDataService,
+)
+from functions.kernel import Events, FieldError, after, new_id
+
+MAX_SERVICES = 5
+"""Of one application, deleted ones included until they are purged."""
+GRACE = timedelta(days=7)
+"""How long a deleted service keeps its data."""
+OVERLAP = timedelta(hours=1)
+"""How long the former credentials are valid after a rotation, at least."""
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+URL_SCHEMES = ("postgresql", "postgres", "mysql", "redis", "rediss", "valkey", "mongodb", "mongodb+srv", "amqp", "amqps", "https", "http")
+MAX_URL_LENGTH = 2000
+
+
+class ServiceKind(StrEnum):
+    POSTGRES = "postgres"
+    EXTERNAL = "external"
+    """A server elsewhere, known by its URL. Capsule neither creates nor deletes it."""
+
+
+class ServiceState(StrEnum):
+    CREATING = "creating"
+    READY = "ready"
+    FAILED = "failed"
+    DELETED = "deleted"
+    PURGING = "purging"
+    PURGED = "purged"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one service may use. Limits that its user cannot raise: connections and temporary files."""
+
+    name: str
+    max_connections: int
+    storage_mib: int
+    statement_timeout_seconds: int
+    """The default of each session, which the application may change for itself."""
+
+
+SMALL = Plan("small", max_connections=20, storage_mib=1024, statement_timeout_seconds=300)
+PLANS = {SMALL.name: SMALL}
+
+
+@dataclass(slots=True)
+class DataService:
+    id: UUID
+    application_id: UUID
+    name: str
+    kind: ServiceKind
+    plan: str
+    requested_at: datetime
+    state: ServiceState = ServiceState.CREATING
+    generation: int = 1
+    """Counts its credentials: the login of each generation has a name of its own."""
+    sealed_password: str | None = None
+    """Of the next generation, while it is being created."""
+    sealed_url: str | None = None
+    """The address with the credentials of this generation; None before it is ready."""
+    error: str | None = None
+    ready_at: datetime | None = None
+    rotation_requested_at: datetime | None = None
+    """While a rotation is in progress."""
+    rotated_at: datetime | None = None
+    former_generation: int | None = None
+    """The credentials before the last rotation, until they expire."""
+    deleted_at: datetime | None = None
+    purge_at: datetime | None = None
+    storage_exceeded_at: datetime | None = None
+    """Since when it accepts no writes because it has more data than its plan allows."""
+
+    @classmethod
+    def request(cls, application: Application, name: str, plan: str, seal: Callable[[str], str], at: datetime) -> tuple[Self, Events]:
+        """Request a database. Raises InvalidDataService."""
+        errors = _name_errors(name)
+        if plan not in PLANS:
+            errors.append(FieldError("/plan", f'plan "{plan}" does not exist: use {", ".join(PLANS)}'))
+        if errors:
+            raise InvalidDataService.of(errors)
+        service = cls(new_id(), application.id, name, ServiceKind.POSTGRES, plan, at, sealed_password=seal(new_password()))
+        return service, (DataServiceRequested(**service._ids(application), at=at),)
+
+    @classmethod
+    def add_external(cls, application: Application, name: str, url: str, seal: Callable[[str], str], at: datetime) -> tuple[Self, Events]:
+        """Raises InvalidDataService."""
+        errors = _name_errors(name)
+        if fault := _url_fault(url):
+            errors.append(FieldError("/url", fault))
+        if errors:
+            raise InvalidDataService.of(errors)
+        service = cls(new_id(), application.id, name, ServiceKind.EXTERNAL, "", at, ServiceState.READY, sealed_url=seal(url), ready_at=at)
+        return service, (service._created(application.user_id, at),)
+
+    @property
+    def database(self) -> str:
+        """Name of the database and of the role that owns what is in it. It tells another tenant nothing: names are visible to all."""
+        return f"s{self.id.hex[-16:]}"
+
+    def login(self, generation: int) -> str:
+        return f"{self.database}_{generation}"
+
+    @property
+    def limits(self) -> Plan:
+        return PLANS[self.plan]
+
+    @property
+    def is_provisioned(self) -> bool:
+        """Whether Capsule creates and deletes it."""
+        return self.kind is not ServiceKind.EXTERNAL
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.state in (ServiceState.DELETED, ServiceState.PURGING, ServiceState.PURGED)
+
+    def require_ready(self) -> None:
+        """Raises DataServiceNotReady."""
+        if self.state is not ServiceState.READY:
+            raise DataServiceNotReady.of(self.name, self.state)
+
+    def complete(self, sealed_url: str, owner: UUID, at: datetime) -> Events:
+        """Record that the database exists. Idempotent."""
+        if self.state not in (ServiceState.CREATING, ServiceState.FAILED):
+            return ()
+        self.state, self.sealed_url, self.sealed_password, self.error, self.ready_at = ServiceState.READY, sealed_url, None, None, at
+        return (self._created(owner, at),)
+
+    def fail(self, error: str) -> None:
+        if self.state is ServiceState.CREATING:
+            self.state, self.error = ServiceState.FAILED, error[:500]
+
+    def request_rotation(self, owner: UUID, seal: Callable[[str], str], at: datetime) -> Events:
+        """Replace the credentials. The former ones stay valid until what uses them has been restarted, and OVERLAP longer.
+
+        Raises DataServiceNotReady, also while a rotation is in progress, and for an external service.
+        """
+        self.require_ready()
+        if not self.is_provisioned:
+            raise DataServiceNotReady(f"{self.name} is an external service: change its URL with `capsule services add {self.name} --url …`.")
+        if self.rotation_requested_at is not None or self.former_generation is not None:
+            raise DataServiceNotReady(f"The credentials of {self.name} were rotated just now: the former ones are still valid. Try again in an hour.")
+        self.rotation_requested_at, self.sealed_password = at, seal(new_password())
+        return (DataServiceRotationRequested(service_id=self.id, application_id=self.application_id, user_id=owner, at=at),)
+
+    def complete_rotation(self, sealed_url: str, owner: UUID, at: datetime) -> Events:
+        """Make the next generation the current one. Idempotent."""
+        if self.rotation_requested_at is None:
+            return ()
+        self.former_generation, self.generation = self.generation, self.generation + 1
+        self.sealed_url, self.sealed_password, self.rotation_requested_at, self.rotated_at = sealed_url, None, None, at
+        rotated = DataServiceCredentialsRotated(
+            service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, generation=self.generation, at=at
+        )
+        return rotated, after(OVERLAP, self.expiry())
+
+    def expiry(self) -> DataServiceCredentialsExpired:
+        """The event that ends the validity of the former credentials."""
+        assert self.former_generation is not None, "only after a rotation"
+        return DataServiceCredentialsExpired(service_id=self.id, application_id=self.application_id, generation=self.former_generation)
+
+    def forget_former(self, generation: int) -> None:
+        if self.former_generation == generation:
+            self.former_generation = None
+
+    def measurement_request(self) -> DataServiceMeasurementRequested:
+        return DataServiceMeasurementRequested(service_id=self.id, application_id=self.application_id)
+
+    def crosses_limit(self, size_bytes: int) -> bool:
+        """Whether it has become read-only, or writable again, by its size. It is writable again at nine tenths of its storage."""
+        limit_bytes = self.limits.storage_mib * 2**20
+        return size_bytes > limit_bytes if self.storage_exceeded_at is None else size_bytes < limit_bytes * 9 // 10
+
+    def cross_limit(self, size_bytes: int, owner: UUID, at: datetime) -> Events:
+        """Record that it has become read-only or writable again. Idempotent."""
+        if not self.crosses_limit(size_bytes):
+            return ()
+        if self.storage_exceeded_at is not None:
+            self.storage_exceeded_at = None
+            return ()
+        self.storage_exceeded_at = at
+        return (
+            DataServiceStorageExceeded(
+                service_id=self.id,
+                application_id=self.application_id,
+                user_id=owner,
+                name=self.name,
+                size_mib=size_bytes // 2**20,
+                storage_mib=self.limits.storage_mib,
+                at=at,
+            ),
+        )
+
+    def delete(self, owner: UUID, at: datetime) -> Events:
+        """Start the grace period. What has no data has none. Idempotent."""
+        if self.is_deleted:
+            return ()
+        has_data = self.is_provisioned and self.state is ServiceState.READY
+        self.state, self.deleted_at, self.purge_at = ServiceState.DELETED, at, at + GRACE if has_data else at
+        deleted = DataServiceDeleted(
+            service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, kind=self.kind, purge_at=self.purge_at, at=at
+        )
+        return deleted, after(GRACE, self.purge_request()) if has_data else self.purge_request()
+
+    def purge_request(self) -> DataServicePurgeRequested:
+        return DataServicePurgeRequested(service_id=self.id, application_id=self.application_id)
+
+    def undelete(self, owner: UUID, at: datetime) -> Events:
+        """Raises DataServiceNotDeleted, also after the grace period."""
+        if self.state is not ServiceState.DELETED or self.purge_at is None or self.purge_at <= at or self.ready_at is None:
+            raise DataServiceNotDeleted.of(self.name, self.state)
+        self.state, self.deleted_at, self.purge_at = ServiceState.READY, None, None
+        return (DataServiceRestored(service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, at=at),)
+
+    def begin_purge(self, at: datetime) -> bool:
+        """Claim the deletion of its data: no `undelete` succeeds from then on. Returns False before the end of the grace period."""
+        if self.state is ServiceState.PURGING:
+            return True
+        if self.state is not ServiceState.DELETED or self.purge_at is None or self.purge_at > at:
+            return False
+        self.state = ServiceState.PURGING
+        return True
+
+    def complete_purge(self) -> None:
+        """Its data are deleted, and its name is free."""
+        self.state, self.sealed_url, self.sealed_password = ServiceState.PURGED, None, None
+
+    def _ids(self, application: Application) -> dict[str, UUID]:
+        return {"service_id": self.id, "application_id": self.application_id, "user_id": application.user_id}
+
+    def _created(self, owner: UUID, at: datetime) -> DataServiceCreated:
+        return DataServiceCreated(
+            service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, kind=self.kind, plan=self.plan, at=at
+        )
+
+
+def new_password() -> str:
+    """192 random bits as hexadecimal digits: safe inside a URL."""
+    return secrets.token_hex(24)
+
+
+def _name_errors(name: str) -> list[FieldError]:
+    if NAME.fullmatch(name):
+        return []
+    return [FieldError("/name", f'name "{name}": use 1–40 lower-case letters, digits and dashes; begin with a letter and do not end with a dash')]
+
+
+def _url_fault(url: str) -> str:
+    """The value is not repeated: it contains a password."""
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in URL_SCHEMES and bool(parts.hostname or parts.query) and parts.port != 0
+    except ValueError:
+        is_valid = False
+    if not is_valid or len(url) > MAX_URL_LENGTH or any(character.isspace() or character < " " for character in url):
+        return (
+            f"URL: use {', '.join(URL_SCHEMES)}, as in postgresql://user:password@db.example.com:5432/shop, with at most {MAX_URL_LENGTH} characters"
+        )
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAddress:
+    """Where applications reach the PostgreSQL server of their databases, as host:port; empty: this installation has none."""
+
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if self.text and not re.fullmatch(r"[A-Za-z0-9.-]+:[0-9]{1,5}", self.text):
+            raise ValueError(f"{self.text!r} is not valid. Use host:port, as in postgres.data.svc:5432")
+
+    def require(self) -> None:
+        """Raises DataServicesUnavailable."""
+        if not self.text:
+            raise DataServicesUnavailable

@@ -1,0 +1,93 @@
+"""Ports of data services: their rows, and the servers that have their data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from functions.deploy.domain.data_service import DataService, Plan
+from functions.kernel import Permanent, Transient
+
+
+class ServiceServerUnavailable(Transient):
+    """The server of the data services does not answer, or refuses for now."""
+
+
+class ServiceServerRefused(Permanent):
+    """The server of the data services refuses what is asked of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceUsage:
+    size_bytes: int
+    connections: int
+
+
+class DataServices(Protocol):
+    """Callers lock the application first."""
+
+    async def add(self, service: DataService) -> None:
+        """Raises DataServiceNameTaken: names of an application are unique until a service is purged."""
+        ...
+
+    async def get(self, application_id: UUID, service_id: UUID) -> DataService:
+        """Raises DataServiceNotFound, also for a purged one and for one of another application."""
+        ...
+
+    async def find(self, service_id: UUID) -> DataService | None:
+        """Read a service in any state, for what follows from an event."""
+        ...
+
+    async def lock(self, application_id: UUID, service_id: UUID) -> DataService:
+        """`get`, with the row locked until the transaction ends."""
+        ...
+
+    async def lock_any(self, service_id: UUID) -> DataService | None:
+        """`find`, with the row locked until the transaction ends."""
+        ...
+
+    async def save(self, service: DataService) -> None: ...
+
+    async def list_of(self, application_id: UUID) -> Sequence[DataService]:
+        """Services of an application by name, without purged ones."""
+        ...
+
+    async def list_stored(self, limit: int) -> Sequence[DataService]:
+        """Databases that exist and are not deleted, for their measurement."""
+        ...
+
+    async def list_due(self, before: datetime, limit: int) -> Sequence[DataService]:
+        """Services whose grace period has ended, whose purge was interrupted, or whose former credentials are overdue."""
+        ...
+
+
+class ServiceProvisioner(Protocol):
+    """Creates and deletes databases of applications. Every method is idempotent: it may be repeated after a crash at any point.
+
+    `database`: names the database and the role that owns its content. All raise ServiceServerUnavailable and ServiceServerRefused.
+    """
+
+    async def create(self, database: str, plan: Plan) -> None:
+        """Create a database to which no login may connect yet, with the limits of the plan."""
+        ...
+
+    async def add_login(self, database: str, login: str, password: str, plan: Plan) -> str:
+        """Let a login connect and act as the owner. Returns the URL for applications."""
+        ...
+
+    async def drop_login(self, database: str, login: str) -> None:
+        """End the login's sessions and delete it. What it has created stays."""
+        ...
+
+    async def delete(self, database: str) -> None:
+        """Delete the database with its logins, and end their sessions."""
+        ...
+
+    async def usage(self, database: str) -> ServiceUsage:
+        """Size and open connections; zeros if there is no such database."""
+        ...
+
+    async def set_writable(self, database: str, is_writable: bool) -> None:
+        """Begin new sessions read-only, or lift that, and end the open ones."""
+        ...

@@ -1,0 +1,92 @@
+"""The PostgreSQL of applications' data services: a server of its own, with its own data, port and account. Never the platform's.
+
+The role `provisioner` creates databases and roles and is no superuser. Applications reach the server through a relay in the network
+of each instance that is bound (`knative/local/serving/pods/network.py`), and nothing else of this machine.
+"""
+
+from pathlib import Path
+
+from psycopg import sql
+
+from functions.deploy.adapters.variables import SERVICES_POSTGRES_ADDRESS, SERVICES_POSTGRES_URL
+from knative.local.serving.naming import POSTGRES_PORT
+from knative.machine import accounts, secrets
+from knative.machine.home import LOOPBACK, Home
+from knative.machine.postgres_server import SUPERUSER, PostgresServer
+
+PROVISIONER = "provisioner"
+ACCOUNT = "capsule-services"
+MAX_PROCESS_BYTES = 1 << 30
+"""Address space of each process of the server. A tenant may raise `work_mem` for itself; its statement fails then, and the machine does not swap."""
+
+
+class ServicesPostgres(PostgresServer):
+    name = "services-postgres"
+    title = "PostgreSQL of data services"
+
+    @property
+    def port(self) -> int:
+        return int(self.home.ports.services_postgres)
+
+    def url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:{secrets.password(self.home, f'services-{role}')}@{LOOPBACK}:{self.port}/{database}"
+
+    @property
+    def provisioner_url(self) -> str:
+        return self.url(PROVISIONER, "postgres")
+
+    def create_provisioner(self) -> None:
+        """Create the role that creates databases, and keep everybody out of PostgreSQL's own. Idempotent."""
+        with self.superuser() as connection:
+            for name in ("postgres", "template1"):
+                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [PROVISIONER]).fetchone() is None:
+                connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(PROVISIONER)))
+            options = "ALTER ROLE {} LOGIN NOSUPERUSER CREATEDB CREATEROLE PASSWORD {}"
+            password = secrets.password(self.home, f"services-{PROVISIONER}")
+            connection.execute(sql.SQL(options).format(sql.Identifier(PROVISIONER), sql.Literal(password)))
+            connection.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(sql.Identifier(PROVISIONER)))
+
+    def _superuser_password(self) -> str:
+        return secrets.password(self.home, f"services-{SUPERUSER}")
+
+    def _account(self) -> accounts.Account | None:
+        return accounts.own_account(ACCOUNT)
+
+    def _limits(self) -> list[str]:
+        return ["prlimit", f"--as={MAX_PROCESS_BYTES}", "--"]
+
+    def _settings(self, folder: Path, account: accounts.Account | None) -> dict[str, str]:
+        """Of these, a tenant can change `work_mem` and the time-outs for its own sessions, but not `temp_file_limit`."""
+        return {
+            "max_connections": "400",  # each login has a limit of its own
+            "shared_buffers": "32MB",
+            "work_mem": "4MB",
+            "maintenance_work_mem": "32MB",
+            "temp_file_limit": "512MB",
+            "max_wal_size": "512MB",
+            "max_worker_processes": "4",
+            "max_parallel_workers_per_gather": "0",
+            "autovacuum_max_workers": "2",
+            "statement_timeout": "0",  # the provisioner's own; each login has a default
+            "idle_in_transaction_session_timeout": "10min",
+            "log_min_error_statement": "panic",  # statements contain data of tenants
+            "log_min_messages": "error",
+            "max_wal_senders": "0",
+            "wal_level": "minimal",
+            "max_prepared_transactions": "0",
+            "dynamic_library_path": "$libdir",
+        }
+
+    def _access_rules(self) -> str:
+        return f"host all all {LOOPBACK}/32 scram-sha-256\n"
+
+
+def provisioner_url(home: Home) -> str | None:
+    """The login that creates databases of applications, on the server that the operator names or `up` starts; None without a server."""
+    return home.environment.get(SERVICES_POSTGRES_URL.name) or (ServicesPostgres(home).provisioner_url if home.has_services_postgres else None)
+
+
+def address(home: Home) -> dict[str, str]:
+    """CAPSULE_SERVICES_POSTGRES_ADDRESS of the server that `up` starts: applications reach it through a relay in the network of each instance."""
+    return {SERVICES_POSTGRES_ADDRESS.name: f"{LOOPBACK}:{POSTGRES_PORT}"} if home.has_services_postgres else {}

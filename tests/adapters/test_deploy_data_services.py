@@ -1,0 +1,116 @@
+"""The contract of `DataServices` and of the entries that bind them, on memory and on PostgreSQL."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from functions.deploy.adapters.postgres_data_services import PostgresDataServices
+from functions.deploy.domain.application import Application
+from functions.deploy.domain.configuration import Change
+from functions.deploy.domain.data_service import GRACE, OVERLAP, DataService, ServiceState
+from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
+from functions.deploy.ports import DataServices
+from functions.runtime.storage.database import Database
+from tests.adapters.deploy_stores import NOW, Stores, add_application, in_memory, on_postgres, url
+from tests.memory.deploy_data_services import MemoryDataServices
+
+__all__ = ["url"]
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Stores, DataServices]]:
+    if request.param == "memory":
+        yield in_memory(), MemoryDataServices()
+        return
+    database = Database(request.getfixturevalue("url"))
+    yield on_postgres(database), PostgresDataServices(database)
+    await database.close()
+
+
+def seal(text: str) -> str:
+    return f"sealed:{text}"
+
+
+def ready(application: Application, name: str = "main") -> DataService:
+    service, _ = DataService.request(application, name, "small", seal, NOW)
+    service.complete(seal("postgresql://x"), application.user_id, NOW)
+    return service
+
+
+async def test_a_service_is_read_as_it_was_stored(adapters: tuple[Stores, DataServices]) -> None:
+    stores, services = adapters
+    application = await add_application(stores)
+    service = ready(application)
+    async with stores.transaction():
+        await services.add(service)
+    service.request_rotation(application.user_id, seal, NOW)
+    service.complete_rotation(seal("postgresql://y"), application.user_id, NOW)
+    async with stores.transaction():
+        await services.save(service)
+    async with stores.transaction():
+        assert await services.get(application.id, service.id) == service == await services.lock_any(service.id)
+        assert await services.list_of(application.id) == [service]
+        assert service.id in [each.id for each in await services.list_stored(1000)]
+        with pytest.raises(DataServiceNotFound):
+            await services.get(uuid4(), service.id)
+        assert await services.find(uuid4()) is None
+
+
+async def test_a_name_is_free_again_when_its_service_is_purged(adapters: tuple[Stores, DataServices]) -> None:
+    stores, services = adapters
+    application = await add_application(stores)
+    service = ready(application)
+    async with stores.transaction():
+        await services.add(service)
+    with pytest.raises(DataServiceNameTaken):
+        async with stores.transaction():
+            await services.add(ready(application))
+    service.delete(application.user_id, NOW)
+    assert service.begin_purge(NOW + GRACE)
+    service.complete_purge()
+    async with stores.transaction():
+        await services.save(service)
+        await services.add(ready(application))
+    async with stores.transaction():
+        assert [each.state for each in await services.list_of(application.id)] == [ServiceState.READY]
+        with pytest.raises(DataServiceNotFound):
+            await services.lock(application.id, service.id)
+
+
+async def test_what_is_overdue_is_found(adapters: tuple[Stores, DataServices]) -> None:
+    stores, services = adapters
+    application = await add_application(stores)
+    rotated, deleted, kept = (ready(application, name) for name in ("rotated", "deleted", "kept"))
+    rotated.request_rotation(application.user_id, seal, NOW)
+    rotated.complete_rotation(seal("y"), application.user_id, NOW)
+    deleted.delete(application.user_id, NOW)
+    async with stores.transaction():
+        for each in (rotated, deleted, kept):
+            await services.add(each)
+
+    async def due(after: timedelta) -> set[str]:
+        async with stores.transaction():
+            return {each.name for each in await services.list_due(NOW + after, 1000) if each.application_id == application.id}
+
+    assert await due(MINUTE) == set()
+    assert await due(OVERLAP + MINUTE) == {"rotated"}
+    assert await due(GRACE + MINUTE) == {"rotated", "deleted"}
+
+
+async def test_the_url_of_a_service_is_replaced_in_every_version(adapters: tuple[Stores, DataServices]) -> None:
+    stores, _ = adapters
+    application = await add_application(stores)
+    service_id = uuid4()
+    async with stores.transaction():
+        bound = Change({}, {"DATABASE_URL": "sealed:a"}, frozenset(), service_id, "postgres")
+        await stores.configurations.change(application.id, "staging", bound, 1, NOW)
+        await stores.configurations.change(application.id, "staging", Change({}, {"KEY": "sealed:k"}, frozenset({"DATABASE_URL"})), 2, NOW)
+        await stores.configurations.change(application.id, "production", bound, 3, NOW)
+        await stores.configurations.replace_service_url(service_id, "sealed:b")
+    async with stores.transaction():
+        assert [(each.sealed, each.service_id) for each in await stores.configurations.at(application.id, 1)] == [("sealed:b", service_id)]
+        newest = {each.name: (each.sealed, each.service_kind) for each in await stores.configurations.at(application.id, 3)}
+    assert newest == {"KEY": ("sealed:k", None), "DATABASE_URL": ("sealed:b", "postgres")}

@@ -1,0 +1,98 @@
+"""Data services in memory, and a server of databases that has only names."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from functions.deploy.domain.data_service import OVERLAP, DataService, Plan, ServiceState
+from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
+from functions.deploy.ports import ServiceUsage
+
+
+class MemoryDataServices:
+    def __init__(self) -> None:
+        self._rows: dict[UUID, DataService] = {}
+
+    async def add(self, service: DataService) -> None:
+        if any(each.name == service.name for each in await self.list_of(service.application_id)):
+            raise DataServiceNameTaken.of(service.name)
+        self._rows[service.id] = deepcopy(service)
+
+    async def get(self, application_id: UUID, service_id: UUID) -> DataService:
+        found = self._rows.get(service_id)
+        if found is None or found.application_id != application_id or found.state is ServiceState.PURGED:
+            raise DataServiceNotFound.of(service_id)
+        return deepcopy(found)
+
+    async def find(self, service_id: UUID) -> DataService | None:
+        return deepcopy(self._rows.get(service_id))
+
+    async def lock(self, application_id: UUID, service_id: UUID) -> DataService:
+        return await self.get(application_id, service_id)
+
+    async def lock_any(self, service_id: UUID) -> DataService | None:
+        return await self.find(service_id)
+
+    async def save(self, service: DataService) -> None:
+        self._rows[service.id] = deepcopy(service)
+
+    async def list_of(self, application_id: UUID) -> Sequence[DataService]:
+        found = [each for each in self._rows.values() if each.application_id == application_id and each.state is not ServiceState.PURGED]
+        return deepcopy(sorted(found, key=lambda each: each.name))
+
+    async def list_stored(self, limit: int) -> Sequence[DataService]:
+        return deepcopy([each for each in self._rows.values() if each.is_provisioned and each.state is ServiceState.READY][:limit])
+
+    async def list_due(self, before: datetime, limit: int) -> Sequence[DataService]:
+        return deepcopy([each for each in self._rows.values() if _is_due(each, before)][:limit])
+
+
+def _is_due(service: DataService, before: datetime) -> bool:
+    match service.state:
+        case ServiceState.PURGING:
+            return True
+        case ServiceState.DELETED:
+            return service.purge_at is not None and service.purge_at < before
+        case ServiceState.READY:
+            return service.former_generation is not None and service.rotated_at is not None and service.rotated_at < before - OVERLAP
+    return False
+
+
+@dataclass
+class MemoryServiceServer:
+    """`failures`: raised by the next calls, one each."""
+
+    databases: dict[str, set[str]] = field(default_factory=dict)
+    """Database → logins."""
+    read_only: set[str] = field(default_factory=set)
+    size_bytes: int = 0
+    failures: list[Exception] = field(default_factory=list)
+
+    async def create(self, database: str, plan: Plan) -> None:
+        self._fail()
+        self.databases.setdefault(database, set())
+
+    async def add_login(self, database: str, login: str, password: str, plan: Plan) -> str:
+        self._fail()
+        self.databases[database].add(login)
+        return f"postgresql://{login}:{password}@127.0.0.1:5432/{database}"
+
+    async def drop_login(self, database: str, login: str) -> None:
+        self._fail()
+        self.databases[database].discard(login)
+
+    async def delete(self, database: str) -> None:
+        self._fail()
+        self.databases.pop(database, None)
+
+    async def usage(self, database: str) -> ServiceUsage:
+        return ServiceUsage(self.size_bytes if database in self.databases else 0, 0)
+
+    async def set_writable(self, database: str, is_writable: bool) -> None:
+        (self.read_only.discard if is_writable else self.read_only.add)(database)
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
