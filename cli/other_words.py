@@ -130,6 +130,9 @@ WORDS: Mapping[str, str] = {
     "scale count": "capsule scale --max N",
     "scale memory": "capsule scale --memory MIB",
     "scale vm": "capsule scale --cpu MILLIS --memory MIB",
+    "jobs": "capsule cron list",
+    "scheduler": "capsule cron list",
+    "scheduler:add": "capsule cron add",
     "autoscale": "capsule scale --min N --max N",
     "autoscale:enable": "capsule scale --min N --max N",
     # observe, account
@@ -175,7 +178,6 @@ NOT_OFFERED: Mapping[str, str] = {
     **dict.fromkeys(("local", "local:start"), "Capsule does not run applications on your computer: `capsule deploy` runs them on the server."),
     **dict.fromkeys(("proxy", "wireguard", "sftp"), "Capsule opens no tunnels: `capsule run COMMAND` runs a command beside the application."),
     **dict.fromkeys(("labs", "features"), "Capsule has no features to enable for one application."),
-    **dict.fromkeys(("cron", "jobs", "scheduler"), "Capsule runs no scheduled commands: `capsule run --detach COMMAND` runs one now."),
     **dict.fromkeys(("plugins", "plugin"), "Capsule has no plugins. All commands: `capsule --help`."),
 }
 """First word, before a colon → why there is no such command, and what to do."""
@@ -186,7 +188,6 @@ OPTIONS: Mapping[tuple[str, str], str] = {
     ("logs", "--num"): "capsule logs --lines N",
     ("logs", "--since"): "capsule logs --lines N",
     ("logs", "--dyno"): "capsule logs --run",
-    ("logs", "--process"): "capsule logs --run",
     ("logs", "--instance"): "capsule logs --run",
     ("deploy", "--image"): "capsule apps update --image REFERENCE, then capsule deploy",
     ("deploy", "--branch"): "capsule deploy --ref BRANCH",
@@ -206,7 +207,7 @@ OPTIONS: Mapping[tuple[str, str], str] = {
 """(command, option) → what to type instead."""
 
 OPTIONS_OF_WORDS: Mapping[str, str] = {
-    **dict.fromkeys(("ps", "restart", "stop", "start", "disk", "logs", "metrics", "scale", "open"), "--app"),
+    **dict.fromkeys(("ps", "restart", "stop", "start", "disk", "logs", "metrics", "open"), "--app"),
     "deploy": "--ref",
     "rollback": "--release",
     "promote": "--to",

@@ -132,6 +132,13 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.insert("config_entries", application_id=application, **configured)
     former.migrate_through(29)
     assert former.rows("SELECT DISTINCT service_id, service_kind FROM config_entries") == [(None, None)], "no former entry binds a service"
+    former.migrate_through(32)
+    assert former.rows("SELECT DISTINCT processes FROM releases") == [({},)] == former.rows("SELECT DISTINCT processes FROM environments")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        former.execute("UPDATE deployments SET reason = 'x' WHERE status = 'observing'")
+    former.migrate_through(33)
+    former.migrate_through(34)
+    assert former.rows("SELECT DISTINCT schedule_id, job_name, timeout_seconds FROM runs") == [(None, None, 3600)]
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -23,6 +23,8 @@ LAST_YEAR = NOW - timedelta(days=400)
 FIRST = 8
 LINES = ['{"level": "error"}', '{"level": "error"', '{"level": "err\\u0000or"}', "[1]", "", '{"level": "info", "level": "error"}']
 
+FORMER_KINDS = [kind for kind in RuleKind if kind is not RuleKind.SCHEDULED_RUN_FAILED]
+
 
 def add_rule(former: FormerDatabase, application: UUID, kind: RuleKind, deleted_at: datetime | None = None) -> UUID:
     rule = uuid4()
@@ -51,7 +53,7 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
 
     former.migrate_through(8)
     assert former.rows("SELECT proparallel FROM pg_proc WHERE proname = 'json_of'") == [("u",)]
-    rules = {add_rule(former, PLATFORM.id if kind.is_of_platform else application, kind): kind for kind in RuleKind}
+    rules = {add_rule(former, PLATFORM.id if kind.is_of_platform else application, kind): kind for kind in FORMER_KINDS}
     removed = [add_rule(former, PLATFORM.id, RuleKind.DEAD_LETTERS, NOW), add_rule(former, application, RuleKind.ERROR_RATE, NOW)]
     firing = uuid4()
     former.insert(
@@ -62,7 +64,7 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
 
     former.migrate_through(9)
     kept = {kind: no_data for kind, no_data in former.rows("SELECT kind, no_data FROM alert_rules WHERE deleted_at IS NULL")}
-    assert kept == {kind: "resolve" if kind.is_of_platform else "keep" for kind in RuleKind}
+    assert kept == {kind: "resolve" if kind.is_of_platform else "keep" for kind in FORMER_KINDS}
     assert former.rows("SELECT no_data FROM alert_rules WHERE id = ANY(%s) ORDER BY no_data", removed) == [("keep",), ("resolve",)]
     assert former.rows("SELECT state, state_version FROM alerts") == [("firing", 2)], "nothing is resolved by the upgrade"
     with pytest.raises(psycopg.errors.CheckViolation):
@@ -85,6 +87,10 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.migrate_through(21)
     blocks = former.rows("SELECT application_id, last_position - first_position + 1, at > first_at, filter FROM log_blocks")
     assert blocks == [(application, len(LINES), True, b"")], "a search reads all former lines"
+    former.migrate_through(23)
+    assert former.rows("SELECT DISTINCT process FROM log_lines UNION SELECT DISTINCT process FROM hot_log_lines") == [("",)]
+    former.migrate_through(24)
+    add_rule(former, application, RuleKind.SCHEDULED_RUN_FAILED)
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

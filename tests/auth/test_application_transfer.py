@@ -220,7 +220,7 @@ async def test_logs_of_an_application_that_had_moved_away_outlive_its_former_tea
     team, application = await world.team(ADA), uuid4()
     left = await world.application(ADA, team)  # deploy is about to delete it
     at = world.clock.now()
-    await world.port(monitor.Applications).keep(monitor_applications.Application(application, team, "moved"))
+    await world.port(monitor.Applications).keep([monitor_applications.Application(application, team, "moved")])
     rules = world.port(monitor.Rules)
     for each in (application, left):
         await rules.add(Rule(uuid4(), each, RuleKind.ERROR_RATE, at, "staging", 0.25, timedelta(minutes=7), timedelta(minutes=1), 12))

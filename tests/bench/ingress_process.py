@@ -33,6 +33,7 @@ class OneRoute:
         found = (route, None)
         self.table = SimpleNamespace(by_host=lambda name: found if name == host else None)
         self.scaler = lambda route, target: scaler
+        self.scaler_of_request = lambda route, target, exchange: scaler
 
     def record_request(self, *measured: object) -> None:
         """Nothing is metered."""

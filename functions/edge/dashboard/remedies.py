@@ -29,6 +29,7 @@ SENTENCES: dict[str, tuple[str, tuple[str, str] | None]] = {
     **dict.fromkeys(("unhealthy", "does-not-answer"), ("Its log says why. If another path shows that it is healthy, name that path.", SETTINGS)),
     "exits-at-start": ("The process ended instead of listening on $PORT; the end of the log below says why.", None),
     "crashes": ("The process ended while it served; the end of the log below says why.", None),
+    "process-crashes": ("A process beside web ends again and again; its log says why.", OVERVIEW),
     "release-phase-failed": ("The release command failed; its output is in the log below. Correct it, or change the command.", SETTINGS),
     "ref-not-found": ("Push the ref, or deploy another one.", OVERVIEW),
     "repository-not-found": ("Check the address of the repository.", SETTINGS),

@@ -157,7 +157,7 @@ def test_a_namespace_has_a_default_service_account(core: client.CoreV1Api, names
 
 def test_an_unknown_kind_is_not_found(api: client.ApiClient, custom: client.CustomObjectsApi, namespace: str) -> None:
     with pytest.raises(ApiException) as error:
-        custom.list_namespaced_custom_object("apps", "v1", namespace, "deployments")
+        custom.list_namespaced_custom_object("apps", "v1", namespace, "statefulsets")
     assert refusal(error.value)["message"] == "the server could not find the requested resource"
     with pytest.raises(ApiException) as error:
         client.CoreV1Api(api).create_namespaced_pod(namespace, {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "a", "image": "b"}]}})

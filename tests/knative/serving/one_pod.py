@@ -105,6 +105,7 @@ class OneRoute:
         self._route = route
         self.table = SimpleNamespace(by_host=lambda host: (self._route, None) if host == route.host else None)
         self.scaler = lambda route, target: scaler
+        self.scaler_of_request = lambda route, target, exchange: scaler
         self.clients = Clients()
         """The connections of its ingress."""
         self.measured: list[int] = []

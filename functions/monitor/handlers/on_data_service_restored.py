@@ -1,0 +1,11 @@
+"""Tell webhooks that a data service was restored."""
+
+from events.data_services import DataServiceRestored
+from events.monitor import WebhookDeliveryRequested
+from functions.kernel import Done, Order, Scale, on
+from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
+
+
+@on(emits=[WebhookDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
+async def on_data_service_restored(event: DataServiceRestored, dispatcher: WebhookDispatcher) -> Done[None]:
+    return Done(None, *await dispatcher.dispatch(event.user_id, event, event.at))
