@@ -179,6 +179,7 @@ def test_detach_returns_before_the_deployment_ends(home: Home, deployed: Json) -
     until(lambda: home.run("status", accepted["id"], "--json").document["finishedAt"], 60, "for its end", every=0.5)
 
 
+@proof("commands")
 def test_a_variable_creates_a_release_that_can_be_rolled_back(home: Home, deployed: Json) -> None:
     assert_matches("ConfigurationView", home.run("env", "list", "--json").document)
     (home.cwd / ".env").write_text("# a comment\nexport COLOUR='blue'\n")
@@ -309,6 +310,7 @@ def test_alerts_are_listed_and_acknowledged(home: Home, deployed: Json) -> None:
     home.run("alert-rules", "delete", created["id"])
 
 
+@proof("commands")
 def test_timeline_bill_usage_quota_and_metrics(whole: Whole, home: Home, deployed: Json) -> None:
     timeline = home.run("timeline", deployed["correlationId"], "--json").document
     assert_matches("TimelineView", timeline)

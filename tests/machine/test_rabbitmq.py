@@ -21,6 +21,7 @@ def test_virtual_hosts_are_separate(rabbitmq: Brokers) -> None:
     two.close()
 
 
+@proof("recovery")
 def test_the_server_listens_on_loopback_and_keeps_messages_after_a_kill(own_rabbitmq: RabbitMQ) -> None:
     listening = {
         connection.laddr.ip
@@ -43,10 +44,11 @@ def test_the_server_listens_on_loopback_and_keeps_messages_after_a_kill(own_rabb
     assert channel.basic_get("durable", auto_ack=True)[2] == b"accepted"
 
 
-def test_the_process_that_holds_a_port_is_found(own_rabbitmq: RabbitMQ) -> None:
-    holder = processes.find_port_holder(own_rabbitmq.home.ports.amqp)
+def test_the_process_that_holds_a_port_is_found(rabbitmq: Brokers) -> None:
+    home = rabbitmq.server.home
+    holder = processes.find_port_holder(home.ports.amqp)
     assert holder and "beam.smp" in holder
-    assert processes.find_port_holder(own_rabbitmq.home.ports.gateway) is None
+    assert processes.find_port_holder(home.ports.gateway) is None
 
 
 @proof("recovery")

@@ -24,6 +24,7 @@ from knative.machine.problems import Problem
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.rotation import command, key_sets, publication, records
 from knative.machine.shared_secrets import FORMER_SECONDS, SharedSecret
+from tests.proof import proof
 
 NOW = datetime(2026, 5, 6, 12, 0, tzinfo=UTC)
 
@@ -263,6 +264,7 @@ def test_roles_of_a_context_rotate_and_open_connections_stay(own_postgres: Postg
             psycopg.connect(database().functions_url.rsplit("/", 1)[0] + f"/{name}").close()
 
 
+@proof("rotation")
 def test_users_of_rabbitmq_rotate_and_open_connections_stay(own_rabbitmq: RabbitMQ) -> None:
     server, home = own_rabbitmq, own_rabbitmq.home
     up: Callable[[], object] = lambda: rabbitmq_users.apply(server, rabbitmq_users.accounts(home), former=rabbitmq_users.former_logins(home))  # noqa: E731

@@ -64,7 +64,7 @@ PROOFS = {
     ),
     "rotation": Proof(
         "Passwords and keys rotate under load, nothing fails",
-        ("tests/journeys/test_rotation.py", "tests/machine/test_tls.py", "tests/knative/serving/test_https.py"),
+        ("tests/journeys/test_rotation.py", "tests/machine/test_rotation.py", "tests/machine/test_tls.py", "tests/knative/serving/test_https.py"),
     ),
     "secrets": Proof("No secret is in logs, queues, tables or processes", ("tests/journeys/test_secrets.py",)),
     "sessions": Proof(
@@ -86,7 +86,8 @@ PROOFS = {
     "circuits": Proof("A context that hangs does not take the gateway with it", ("tests/gateway/test_circuits.py",)),
     "three-gateways": Proof("Three gateways behind one balancer act as one", ("tests/gateway/test_three_gateways.py",)),
     "tenant-isolation": Proof(
-        "Applications and builds cannot reach others", ("tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py")
+        "Applications and builds cannot reach others",
+        ("tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py", "tests/knative/test_trash.py"),
     ),
     "upgrade": Proof("An upgrade under load fails no request", ("tests/journeys/test_upgrade.py", "tests/knative/serving/test_restart.py")),
 }
