@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -103,9 +104,12 @@ def test_postgresql_starts_after_a_kill_that_left_its_children_and_its_lock(own_
     own_postgres.start()
     assert not postmaster.is_running()
 
-    children = running(own_postgres).children()
-    for child in children:
-        child.suspend()  # an orphan that does not notice the end of its parent
+    children = []
+    for child in running(own_postgres).children():
+        with suppress(psutil.NoSuchProcess):  # the backend of a session that has just ended
+            child.suspend()  # an orphan that does not notice the end of its parent
+            children.append(child)
+    assert children
     running(own_postgres).kill()
     lock = own_postgres.data / "postmaster.pid"
     account = {"user": lock.stat().st_uid, "group": lock.stat().st_gid} if os.geteuid() == 0 else {}
