@@ -62,6 +62,10 @@ async def furnish_application(ada: BrowserOfDeploy) -> str:
     await ada.send(configuration, environment="", name="LOG_LEVEL", secretValue="info")
     await ada.send(configuration, environment="staging", name="MODE", secretValue="two")
     await ada.send(configuration, environment="", name="DATABASE_URL", secretValue="postgresql://db/hello", is_secret="on")
+    await ada.send(f"{path}/schedules", environment="production", cron="0 3 * * *", timeZone="Europe/Berlin", overlap="forbid", command="./nightly")
+    await ada.send(f"{path}/services", name="main")
+    await ada.send(f"{path}/services", name="warehouse", url="postgresql://hello:x@db.example.com/warehouse")
+    await deploy.settle()
     added = await ada.send("/webhooks", url="https://hooks.example.org/capsule", description="Deployments in the team chat")
     assert added.status_code == 200, added.text
     [webhook] = re.findall(r'action="(/webhooks/[^/"]+)/test"', added.text)

@@ -88,6 +88,8 @@ def people(whole: Whole) -> People:
     invitation = owner.post(f"/v1/teams/{team['id']}/invitations", {"email": f"guest-{owner.email}", "role": "viewer"}, 201)
     account = owner.post(f"/v1/teams/{team['id']}/service-accounts", {"name": "ci", "role": "viewer"}, 201)
     rule = owner.post(f"{path}/alert-rules", {"kind": "latency", "threshold": 5000}, 201)
+    schedule = owner.post(f"{path}/environments/staging/schedules", {"cron": "0 3 * * *", "command": "true"}, 202)
+    service = owner.post(f"{path}/external-services", {"name": "warehouse", "url": "postgresql://u:p@db.example.com/shop"}, 201)
     assert owner.send("PUT", "/v1/users/me/email-change", {"email": f"new-{owner.email}", "password": owner.password}).status_code == 202
     subscribed = owner.send("POST", "/v1/billing/subscription", {"plan": "pro", "paymentMethod": "pm_card_visa"})
     assert subscribed.is_success, subscribed.text
@@ -106,6 +108,8 @@ def people(whole: Whole) -> People:
         "passkeyId": register_passkey(whole, owner),
         "identityId": str(uuid4()),  # no identity provider: nobody has one
         "deliveryId": delivery["deliveryId"],
+        "scheduleId": schedule["id"],
+        "serviceId": service["id"],
         "channelId": channel["id"],
         "alertDeliveryId": tested["operationId"],
         "ruleId": rule["id"],
