@@ -16,15 +16,15 @@ def parse_time(text: str) -> datetime:
 
 
 def age(text: str | None, now: datetime | None = None) -> str:
-    """`5 min ago`; a dash without a time."""
+    """`5 min ago`, or `in 5 min` for what is to come; a dash without a time."""
     if not text:
         return "–"
-    seconds = max(0, ((now or datetime.now(UTC)) - parse_time(text)).total_seconds())
-    if seconds < 5:
+    seconds = ((now or datetime.now(UTC)) - parse_time(text)).total_seconds()
+    if abs(seconds) < 5:
         return "just now"
     for limit, unit, size in STEPS:
-        if seconds < limit:
-            return f"{int(seconds / size)} {unit} ago"
+        if abs(seconds) < limit:
+            return f"{int(seconds / size)} {unit} ago" if seconds > 0 else f"in {int(-seconds / size)} {unit}"
     return parse_time(text).strftime("%Y-%m-%d")
 
 
