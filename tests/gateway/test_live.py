@@ -148,7 +148,7 @@ def test_gateway_and_function_log_the_same_correlation_id(live: Live) -> None:
     correlation = response.headers["x-request-id"]
 
     def line_of(function: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in live.log(function).splitlines() if line.startswith("{")]
+        lines = [json.loads(line) for line in live.log(function).splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
         return [line for line in lines if line.get("correlation") == correlation]
 
     (request,) = line_of("edge.gateway")

@@ -104,7 +104,8 @@ class Worker:
         self.process.wait(5)
 
     def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        """Its log so far. Of a line that is being written there may be a part only."""
+        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
 
 
 @dataclass
