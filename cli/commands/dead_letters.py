@@ -102,10 +102,10 @@ def _settle(
         return settled
     selection = {name: value for name, value in (("function", function), ("error", error)) if value}
     for name, view in _lists(session, _contexts(context, function), state="open", **selection).items():
-        left = len(view["letters"])
-        while left:
+        rest = left = sum(each["count"] for each in view["causes"])
+        while left and rest > 0:  # letters that die again meanwhile are not replayed for ever
             answer = session.api.post(_path(name), {"action": action, **selection})
-            settled, left = settled + answer["settled"], answer["left"]
+            settled, rest, left = settled + answer["settled"], rest - answer["settled"], answer["left"]
     if not settled:
         raise NotFound("There is no open dead letter of this selection", hint="capsule admin dead-letters list")
     return settled

@@ -67,7 +67,7 @@ def add(
     session: Session,
     name: NewName,
     app: App = None,
-    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="With user and password. Better: without it, you are asked.")] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="With user and password. Without it, the command prompts for it.")] = None,
     url_stdin: Annotated[bool, typer.Option("--url-stdin", help="Read the URL from standard input.")] = False,
 ) -> None:
     """Add a server elsewhere by its URL.

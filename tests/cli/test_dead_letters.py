@@ -32,6 +32,7 @@ class Contexts:
             letter(THIRD, "monitor.on_alert", "RateUnknown"),
         ]
         self.payloads: list[Any] = []
+        self.die_again = False
 
     def respond(self, request: Request) -> Response:
         path, _, text = request.path.partition("?")
@@ -55,8 +56,11 @@ class Contexts:
                 return problem(404, "dead-letter-not-found", "No open dead letter matches.")
             self.payloads.append(fields.get("payload"))
             for each in found[:AT_ONCE]:
+                if self.die_again:
+                    self.letters.append({**each, "id": f"{len(self.letters):08x}{each['id'][8:]}"})
                 each["state"] = {"replay": "replayed", "discard": "discarded"}[fields["action"]]
-            return Response(200, {"settled": len(found[:AT_ONCE]), "left": len(found[AT_ONCE:])})
+            again = AT_ONCE if self.die_again else 0
+            return Response(200, {"settled": len(found[:AT_ONCE]), "left": len(found[AT_ONCE:]) + again})
         causes = {(each["function"], each["error"]) for each in found}
         return Response(
             200,
@@ -129,3 +133,8 @@ def test_a_cause_is_discarded_after_a_confirmation_only(root: Terminal, contexts
     )
     for arguments in ([], ["01a2b3c4", "--error", "RateUnknown"]):
         root.invoke("admin", "dead-letters", "discard", *arguments, code=2)
+
+
+def test_letters_that_die_again_at_once_are_not_replayed_for_ever(root: Terminal, contexts: Contexts) -> None:
+    contexts.die_again = True
+    assert root.invoke("admin", "dead-letters", "replay", "--function", "billing.on_usage_measured", "--json", code=0).document == {"replayed": 2}

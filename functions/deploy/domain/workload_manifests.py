@@ -43,7 +43,7 @@ def process(
 ) -> Manifest:
     """Render the Deployment of a process type other than web, with the image and configuration of a release.
 
-    `Recreate`: instances of two releases never run together, and never more than asked for, so a scheduler such as celery beat may be a process.
+    `Recreate`: instances of two releases never run together, and never more than the number set, so a scheduler such as celery beat may be a process.
     """
     web = pod["containers"][0]
     container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
