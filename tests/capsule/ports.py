@@ -14,7 +14,8 @@ from events.data_services import (
     DataServiceStorageExceeded,
     DataServiceUnbound,
 )
-from events.deploy import BuildFailed, BuildSucceeded, EnvironmentProtectionChanged
+from events.deploy import EnvironmentProtectionChanged
+from events.deployments import BuildFailed, BuildSucceeded
 from events.sign_in import DeviceAuthorizationDecided, IdentityLinked, IdentityUnlinked, PasskeyDeleted, PasskeyRegistered, PasskeyRenamed
 from events.teams import ServiceAccountCreated, ServiceAccountDeleted, TeamInvitationRevoked
 from functions.auth import ports as auth

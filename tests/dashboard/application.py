@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from events.deploy import DeploymentRequested
+from events.deployments import DeploymentRequested
 from functions.deploy.domain.deployment import Deployment
 from tests.capsule import Capsule
 from tests.dashboard.browser import Browser

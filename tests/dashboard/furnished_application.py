@@ -5,7 +5,7 @@ import re
 from datetime import datetime, timedelta
 
 from events.cluster import LogEntry, LogsCollected, RequestsMeasured, RequestWindow, ResourcesMeasured, ResourceWindow
-from events.deploy import DeploymentRequested
+from events.deployments import DeploymentRequested
 from functions.deploy.domain.deployment import Deployment
 from knative.local.eventing.duration_buckets import bucket_of
 from tests.dashboard.application import BrowserOfDeploy

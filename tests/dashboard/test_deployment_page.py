@@ -7,7 +7,7 @@ from html import unescape
 import orjson
 import pytest
 
-from events.deploy import DeploymentRequested
+from events.deployments import DeploymentRequested
 from functions.deploy.domain import observation
 from functions.edge.dashboard.gantt import bars
 from functions.edge.dashboard.log_parts import log_parts

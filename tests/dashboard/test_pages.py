@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from events.deploy import ApplicationDeleted, ApplicationTransferred, DeploymentRequested, EnvironmentProtectionChanged
+from events.deploy import ApplicationDeleted, ApplicationTransferred, EnvironmentProtectionChanged
+from events.deployments import DeploymentRequested
 from functions.runtime.messaging.bus import NoReply
 from tests.dashboard.browser import REPOSITORY, Browser, text_of
 from tests.dashboard.furnished import join

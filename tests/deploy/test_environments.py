@@ -2,7 +2,8 @@
 
 import pytest
 
-from events.deploy import DeploymentFailed, EnvironmentDeleted
+from events.deploy import EnvironmentDeleted
+from events.deployments import DeploymentFailed
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.rejections import (
     EnvironmentNameTaken,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.deploy import DeploymentFailed, DeploymentRolledBack
+from events.deployments import DeploymentFailed, DeploymentRolledBack
 from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut
 from functions.deploy.domain.rejections import DeploymentEnded
 from functions.deploy.ports import ClusterRefused

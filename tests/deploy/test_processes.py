@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from events.deploy import DeploymentSucceeded
+from events.deployments import DeploymentSucceeded
 from functions.deploy.commands.scale_processes import ProcessScaleAccepted, ScaleProcesses
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.processes import ProcessSize, ProcessSizes, parse_commands

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from events.deploy import RunRequested
+from events.workloads import RunRequested
 from functions.deploy.commands.cancel_run import CancelRun
 from functions.deploy.commands.start_run import RunAccepted, StartRun
 from functions.deploy.domain.deployment import Deployment

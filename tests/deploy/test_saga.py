@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from events.deploy import BuildSucceeded, DeploymentFailed, DeploymentRequested, DeploymentSucceeded
+from events.deployments import BuildSucceeded, DeploymentFailed, DeploymentRequested, DeploymentSucceeded
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentInProgress, DeploymentNotFound
 from functions.deploy.queries.deployment import DeploymentView, ShowDeployment

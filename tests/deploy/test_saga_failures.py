@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.deploy import DeploymentRequested
+from events.deployments import DeploymentRequested
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from tests.deploy.deploy_capsule import COMMIT, IMAGE, DeployCapsule
 

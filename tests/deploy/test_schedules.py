@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from events.deploy import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
+from events.workloads import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
 from functions.deploy.commands.change_schedule import ChangeSchedule
 from functions.deploy.commands.create_schedule import CreateSchedule
 from functions.deploy.commands.delete_schedule import DeleteSchedule

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from events.deploy import DeploymentFailed, DeploymentRolledBack, EnvironmentDeleted
+from events.deploy import EnvironmentDeleted
+from events.deployments import DeploymentFailed, DeploymentRolledBack
 from functions.kernel import Forbidden
 from functions.monitor import ports
 from functions.monitor.commands.acknowledge_alert import AcknowledgeAlert

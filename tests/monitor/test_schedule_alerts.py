@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from events.deploy import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
+from events.workloads import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
 from functions.kernel import new_id
 from functions.monitor.domain.rules import RuleKind
 from tests.monitor.owner import delete_rule, rules_of

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from events.cluster import DiskUsage, LogEntry, LogsCollected, RequestsMeasured, RequestWindow, ResourcesMeasured, ResourceWindow
-from events.deploy import ApplicationCreated, DeploymentFailed, DeploymentRolledBack, DeploymentSucceeded
+from events.deploy import ApplicationCreated
+from events.deployments import DeploymentFailed, DeploymentRolledBack, DeploymentSucceeded
 from events.monitor import UsageMeasured
 from events.platform import DeadLetterCount, DeadLettersCounted
 from functions.kernel import Caller, Event, new_id

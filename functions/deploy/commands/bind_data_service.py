@@ -7,7 +7,7 @@ A service may be bound to several environments. Idempotent.
 from uuid import UUID
 
 from events.data_services import DataServiceBound
-from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
+from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.configuration_views import ConfigurationAccepted
 from functions.deploy.domain.data_service_rejections import DataServiceNotFound, DataServiceNotReady, VariableInUse

@@ -5,7 +5,7 @@ What serves keeps serving. A release that already has the traffic is rolled back
 
 from uuid import UUID
 
-from events.deploy import BuildFailed, DeploymentFailed, DeploymentRollbackStarted
+from events.deployments import BuildFailed, DeploymentFailed, DeploymentRollbackStarted
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.rejections import ApplicationNotFound, DeploymentEnded, DeploymentNotFound

@@ -5,7 +5,7 @@ Its processes get SIGTERM. Idempotent; changes nothing after its end.
 
 from uuid import UUID
 
-from events.deploy import RunCancelled
+from events.workloads import RunCancelled
 from functions.deploy.domain.rejections import ApplicationNotFound, RunNotFound
 from functions.deploy.domain.run import RunStatus
 from functions.deploy.ports import Applications, Runs

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.deploy import WorkloadRefreshRequested
+from events.workloads import WorkloadRefreshRequested
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.schedule import Overlap

@@ -4,7 +4,7 @@ An environment's own entries take precedence. The change redeploys every environ
 `deploy` is false.
 """
 
-from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
+from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.configuration import ALL_ENVIRONMENTS
 from functions.deploy.domain.configuration_request import ConfigurationRequest
 from functions.deploy.domain.configuration_views import ConfigurationAccepted

@@ -3,7 +3,7 @@
 The change redeploys the release that serves there, unless `deploy` is false. Nothing is built.
 """
 
-from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
+from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.configuration_request import ConfigurationRequest
 from functions.deploy.domain.configuration_views import ConfigurationAccepted
 from functions.deploy.domain.deployment import DeploymentTimedOut

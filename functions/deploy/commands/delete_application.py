@@ -7,7 +7,8 @@ object of it left.
 from uuid import UUID
 
 from events.data_services import DataServiceDeleted, DataServicePurgeRequested
-from events.deploy import AccountReviewRequested, ApplicationDeleted, BuildFailed, DeploymentFailed
+from events.deploy import AccountReviewRequested, ApplicationDeleted
+from events.deployments import BuildFailed, DeploymentFailed
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Operations, Quotas

@@ -5,7 +5,8 @@ Deletes what runs there, its configuration and its memory reservation. Its relea
 
 from uuid import UUID
 
-from events.deploy import AccountReviewRequested, BuildFailed, DeploymentFailed, EnvironmentDeleted
+from events.deploy import AccountReviewRequested, EnvironmentDeleted
+from events.deployments import BuildFailed, DeploymentFailed
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS
 from functions.deploy.domain.names import EnvironmentName

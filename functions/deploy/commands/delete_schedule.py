@@ -5,7 +5,7 @@ A run that is under way ends. The history of its runs stays for 30 days.
 
 from uuid import UUID
 
-from events.deploy import WorkloadRefreshRequested
+from events.workloads import WorkloadRefreshRequested
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.run import RunOutcome

@@ -5,7 +5,7 @@ Returns 202; poll the deployment for its status.
 
 from uuid import UUID
 
-from events.deploy import DeploymentRequested
+from events.deployments import DeploymentRequested
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.names import EnvironmentName, Ref, check_host_name

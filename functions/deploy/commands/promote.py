@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
+from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.configuration import merge
 from functions.deploy.domain.deployment import Cause, DeploymentTimedOut
 from functions.deploy.domain.deployment.views import DeploymentAccepted

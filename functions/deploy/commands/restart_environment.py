@@ -5,7 +5,7 @@ A deployment of the release that serves: new instances take the traffic when the
 
 from uuid import UUID
 
-from events.deploy import DeploymentReleaseStarted, DeploymentRequested
+from events.deployments import DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.deployment import Cause, DeploymentTimedOut
 from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.names import EnvironmentName, check_host_name

@@ -5,7 +5,7 @@ The rollback is not observed: what it replaces is worse.
 
 from uuid import UUID
 
-from events.deploy import DeploymentReleaseStarted, DeploymentRequested
+from events.deployments import DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.deployment import Cause, DeploymentTimedOut
 from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.names import EnvironmentName, check_host_name

@@ -5,7 +5,7 @@ Whatever its overlap policy says, and also while it is paused. Returns 202: foll
 
 from uuid import UUID
 
-from events.deploy import RunRequested
+from events.workloads import RunRequested
 from functions.deploy.domain.rejections import ApplicationNotFound, NothingReleased, OverQuota, SubscriptionSuspended, TooManyRuns, UsageExhausted
 from functions.deploy.domain.run import MAX_ACTIVE_RUNS, TIMEOUT, Run
 from functions.deploy.domain.run_views import RunView

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.deploy import AccountReviewRequested, DeploymentReleaseStarted, DeploymentRequested
+from events.deploy import AccountReviewRequested
+from events.deployments import DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.deployment import Cause, Deployment, DeploymentTimedOut
 from functions.deploy.domain.deployment.views import DeploymentAccepted
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS

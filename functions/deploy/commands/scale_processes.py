@@ -10,7 +10,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from events.deploy import AccountReviewRequested, WorkloadRefreshRequested
+from events.deploy import AccountReviewRequested
+from events.workloads import WorkloadRefreshRequested
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.process_views import ProcessSizeView

@@ -5,7 +5,7 @@ A deployment of the release that served when it was stopped, with the newest con
 
 from uuid import UUID
 
-from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
+from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.configuration import merge
 from functions.deploy.domain.deployment import Cause, DeploymentTimedOut
 from functions.deploy.domain.deployment.views import DeploymentAccepted

@@ -7,7 +7,7 @@ its exit code from the run. With `streams` other than `logged` it waits for a cl
 from datetime import datetime
 from uuid import UUID
 
-from events.deploy import RunRequested
+from events.workloads import RunRequested
 from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import (

@@ -7,7 +7,7 @@ its data stay. A rollback to a release from before binds it again.
 from uuid import UUID
 
 from events.data_services import DataServiceUnbound
-from events.deploy import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
+from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.configuration_views import ConfigurationAccepted
 from functions.deploy.domain.data_service_rejections import DataServiceNotBound, DataServiceNotFound

@@ -9,15 +9,8 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from events.deploy import (
-    EnvironmentDeleted,
-    EnvironmentPaused,
-    EnvironmentResumed,
-    EnvironmentStopped,
-    MaintenanceEnded,
-    MaintenanceStarted,
-    WorkloadRefreshRequested,
-)
+from events.deploy import EnvironmentDeleted, EnvironmentPaused, EnvironmentResumed, EnvironmentStopped, MaintenanceEnded, MaintenanceStarted
+from events.workloads import WorkloadRefreshRequested
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.maintenance import Maintenance

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
 
-from events.deploy import RunCancelled, RunRequested
+from events.workloads import RunCancelled, RunRequested
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.rejections import InvalidCommand, RunHasEnded, RunIsLogged

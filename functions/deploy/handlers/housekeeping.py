@@ -7,16 +7,9 @@ schedules, erases applications a week after their deletion, and runs the runtime
 from datetime import timedelta
 
 from events.data_services import DataServiceCredentialsExpired, DataServiceMeasurementRequested, DataServicePurgeRequested
-from events.deploy import (
-    AccountReviewRequested,
-    DeploymentPreparationStarted,
-    DeploymentReleaseStarted,
-    DeploymentRequested,
-    DeploymentRollbackStarted,
-    InspectionRequested,
-    RunCancelled,
-    ScheduledRunMissed,
-)
+from events.deploy import AccountReviewRequested, InspectionRequested
+from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
+from events.workloads import RunCancelled, ScheduledRunMissed
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
 from functions.deploy.domain.inspection import KEPT

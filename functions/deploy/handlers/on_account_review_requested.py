@@ -3,17 +3,14 @@
 Pauses or resumes its environments. Idempotent: the state of now decides, whatever published the event.
 """
 
-from events.deploy import (
-    AccountReviewRequested,
-    AccountStandingChanged,
+from events.deploy import AccountReviewRequested, AccountStandingChanged, EnvironmentPaused, EnvironmentResumed
+from events.deployments import (
     BuildFailed,
     DeploymentFailed,
     DeploymentPreparationStarted,
     DeploymentReleaseStarted,
     DeploymentRequested,
     DeploymentSucceeded,
-    EnvironmentPaused,
-    EnvironmentResumed,
 )
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.services.account_reviewer import AccountReviewer

@@ -4,7 +4,7 @@ Then restart the environments that are bound to it.
 """
 
 from events.data_services import DataServiceCredentialsExpired, DataServiceCredentialsRotated, DataServiceRotationRequested
-from events.deploy import DeploymentReleaseStarted, DeploymentRequested
+from events.deployments import DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.operation import OperationKind
 from functions.deploy.ports import DataServices, ServiceProvisioner, Vault

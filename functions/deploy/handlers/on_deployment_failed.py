@@ -4,7 +4,8 @@ Stops Jobs that still run, and applies the previous Service again; without a pre
 its memory.
 """
 
-from events.deploy import AccountReviewRequested, DeploymentFailed
+from events.deploy import AccountReviewRequested
+from events.deployments import DeploymentFailed
 from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, ENVIRONMENT_DELETED, TIMED_OUT
 from functions.deploy.ports import Cluster, Deployments, Quotas
 from functions.deploy.services.renderings import Renderings

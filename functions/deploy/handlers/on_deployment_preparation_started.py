@@ -3,7 +3,7 @@
 As a rule the command migrates the application's database, before the release takes traffic.
 """
 
-from events.deploy import DeploymentFailed, DeploymentPreparationStarted
+from events.deployments import DeploymentFailed, DeploymentPreparationStarted
 from functions.deploy.domain.deployment import Status
 from functions.deploy.ports import Cluster, Deployments, Vault
 from functions.deploy.services.renderings import Renderings

@@ -3,7 +3,7 @@
 The previous revision serves until the new one is ready.
 """
 
-from events.deploy import DeploymentFailed, DeploymentReleaseStarted
+from events.deployments import DeploymentFailed, DeploymentReleaseStarted
 from functions.deploy.domain.deployment import Status
 from functions.deploy.ports import Cluster, Deployments, Vault
 from functions.deploy.services.renderings import Renderings

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from events.deploy import BuildFailed, DeploymentFailed, DeploymentRequested
+from events.deployments import BuildFailed, DeploymentFailed, DeploymentRequested
 from functions.deploy.domain import manifests
 from functions.deploy.domain.application_settings import Builder
 from functions.deploy.domain.build_secret import BuildSecret

@@ -4,7 +4,7 @@ The previous revision still exists and gets the traffic at once. The Service is 
 revision that results is ready, the deployment has rolled back.
 """
 
-from events.deploy import DeploymentFailed, DeploymentRollbackStarted
+from events.deployments import DeploymentFailed, DeploymentRollbackStarted
 from functions.deploy.domain.deployment import Status
 from functions.deploy.ports import Cluster, Deployments
 from functions.deploy.services.renderings import Renderings

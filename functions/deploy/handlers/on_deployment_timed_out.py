@@ -4,7 +4,7 @@ A deployment sends itself this reminder, because a cluster event can be lost. At
 the URL still answers, and every other step fails.
 """
 
-from events.deploy import (
+from events.deployments import (
     BuildFailed,
     BuildSucceeded,
     DeploymentFailed,
@@ -14,8 +14,8 @@ from events.deploy import (
     DeploymentRollbackStarted,
     DeploymentRolledBack,
     DeploymentSucceeded,
-    WorkloadRefreshRequested,
 )
+from events.workloads import WorkloadRefreshRequested
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.manifests import health_path_of
 from functions.deploy.domain.observation import PROCESS_CRASHES, Observation, ServiceReady

@@ -4,7 +4,7 @@ The event only triggers the observation: the object's state is read from the clu
 """
 
 from events.cluster import ObjectUpdated
-from events.deploy import (
+from events.deployments import (
     BuildFailed,
     BuildSucceeded,
     DeploymentFailed,
@@ -14,10 +14,8 @@ from events.deploy import (
     DeploymentRollbackStarted,
     DeploymentRolledBack,
     DeploymentSucceeded,
-    ScheduledRunFailed,
-    ScheduledRunSucceeded,
-    WorkloadRefreshRequested,
 )
+from events.workloads import ScheduledRunFailed, ScheduledRunSucceeded, WorkloadRefreshRequested
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
 from functions.deploy.services.inspection_recorder import InspectionRecorder

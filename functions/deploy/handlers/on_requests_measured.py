@@ -5,7 +5,7 @@ there are few requests.
 """
 
 from events.cluster import RequestsMeasured
-from events.deploy import DeploymentFailed, DeploymentRollbackStarted
+from events.deployments import DeploymentFailed, DeploymentRollbackStarted
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Deployments
 from functions.kernel import Clock, Done, Order, OutgoingMessage, Scale, on

@@ -1,6 +1,6 @@
 """Delete the Job of a cancelled one-off command."""
 
-from events.deploy import RunCancelled
+from events.workloads import RunCancelled
 from functions.deploy.ports import Applications, Cluster, Runs
 from functions.kernel import Work, effect
 

@@ -1,6 +1,6 @@
 """Start the Job of a one-off command."""
 
-from events.deploy import RunRequested
+from events.workloads import RunRequested
 from functions.deploy.domain import configuration_manifests, manifests
 from functions.deploy.domain.configuration import merge
 from functions.deploy.domain.environment import Size

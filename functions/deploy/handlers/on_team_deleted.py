@@ -5,7 +5,8 @@ its former team. Idempotent.
 """
 
 from events.data_services import DataServiceDeleted, DataServicePurgeRequested
-from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred, BuildFailed, DeploymentFailed
+from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred
+from events.deployments import BuildFailed, DeploymentFailed
 from events.teams import TeamDeleted
 from functions.deploy.ports import Memberships
 from functions.deploy.services.account_closing import AccountClosing

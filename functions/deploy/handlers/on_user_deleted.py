@@ -5,7 +5,8 @@ Nothing new can be created for the user: a request or an event that arrives late
 
 from events.auth import UserDeleted
 from events.data_services import DataServiceDeleted, DataServicePurgeRequested
-from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred, BuildFailed, DeploymentFailed
+from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred
+from events.deployments import BuildFailed, DeploymentFailed
 from functions.deploy.services.account_closing import AccountClosing
 from functions.kernel import Done, on
 

@@ -3,7 +3,7 @@
 The state of now is applied, whatever the event says. Process types that are new get their default number of instances first.
 """
 
-from events.deploy import WorkloadRefreshRequested
+from events.workloads import WorkloadRefreshRequested
 from functions.deploy.domain.operation import OperationKind
 from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.workload_refresher import WorkloadRefresher

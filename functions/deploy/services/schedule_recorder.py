@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from events.deploy import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
+from events.workloads import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
 from functions.deploy.domain.names import application_of
 from functions.deploy.domain.run import Run, RunOutcome, RunStatus
 from functions.deploy.domain.schedule import JOB_NAME, MISSED_AFTER, Overlap, Schedule

@@ -5,7 +5,7 @@ One deployment may be reported as failed and as rolled back, in any order: that 
 
 from collections.abc import Iterable
 
-from events.deploy import DeploymentFailed, DeploymentRolledBack
+from events.deployments import DeploymentFailed, DeploymentRolledBack
 from functions.monitor.domain.alerts import Alert, Events
 from functions.monitor.domain.rules import Rule
 from functions.monitor.domain.sanitizing import bounded

@@ -1,6 +1,6 @@
 """Mark a failed deployment in the metrics and fire its alert."""
 
-from events.deploy import DeploymentFailed
+from events.deployments import DeploymentFailed
 from events.monitor import AlertFired, WebhookDeliveryRequested
 from functions.kernel import Done, Origin, Scale, on
 from functions.monitor.domain.alerts import incident_of_deployment

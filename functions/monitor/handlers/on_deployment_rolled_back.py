@@ -1,6 +1,6 @@
 """Mark a rollback in the metrics and fire its alert."""
 
-from events.deploy import DeploymentRolledBack
+from events.deployments import DeploymentRolledBack
 from events.monitor import AlertFired, WebhookDeliveryRequested
 from functions.kernel import Done, Origin, Scale, on
 from functions.monitor.domain.alerts import incident_of_deployment

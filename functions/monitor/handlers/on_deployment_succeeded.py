@@ -1,6 +1,6 @@
 """Mark a deployment in the metrics and resolve its alerts."""
 
-from events.deploy import DeploymentSucceeded
+from events.deployments import DeploymentSucceeded
 from events.monitor import AlertResolved, WebhookDeliveryRequested
 from functions.kernel import Clock, Done, OutgoingMessage, Scale, on
 from functions.monitor.domain.markers import Marker, MarkerKind

@@ -1,7 +1,7 @@
 """Fire the alert of a schedule whose run failed."""
 
-from events.deploy import ScheduledRunFailed
 from events.monitor import AlertFired, WebhookDeliveryRequested
+from events.workloads import ScheduledRunFailed
 from functions.kernel import Done, Order, Origin, Scale, on
 from functions.monitor.domain.timers import AlertDeliveryRequested
 from functions.monitor.services.schedule_alerts import ScheduleAlerts

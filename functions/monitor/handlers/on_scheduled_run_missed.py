@@ -1,7 +1,7 @@
 """Fire the alert of a schedule whose run has not come."""
 
-from events.deploy import ScheduledRunMissed
 from events.monitor import AlertFired, WebhookDeliveryRequested
+from events.workloads import ScheduledRunMissed
 from functions.kernel import Done, Order, Origin, Scale, on
 from functions.monitor.domain.timers import AlertDeliveryRequested
 from functions.monitor.services.schedule_alerts import ScheduleAlerts

@@ -1,7 +1,7 @@
 """Resolve the alert of a schedule whose run succeeded."""
 
-from events.deploy import ScheduledRunSucceeded
 from events.monitor import AlertResolved, WebhookDeliveryRequested
+from events.workloads import ScheduledRunSucceeded
 from functions.kernel import Clock, Done, Order, Scale, on
 from functions.monitor.domain.timers import AlertDeliveryRequested
 from functions.monitor.services.schedule_alerts import ScheduleAlerts

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from events.deploy import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
+from events.workloads import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
 from functions.monitor.domain.alerts import Alert, Events, incident_of_schedule
 from functions.monitor.domain.rules import RuleKind, schedule_presets
 from functions.monitor.domain.sanitizing import bounded

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from events.deploy import (
+from events.deployments import (
     BuildFailed,
     BuildSucceeded,
     DeploymentFailed,

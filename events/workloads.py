@@ -1,0 +1,75 @@
+"""Events of the deploy context about what runs beside `web`: processes, schedules and one-off commands."""
+
+from datetime import datetime
+from uuid import UUID
+
+from functions.kernel import Event
+
+
+class ScheduledRun(Event, abstract=True):
+    """Fields of every event about a run of a schedule. `cron`: the expression."""
+
+    schedule_id: UUID
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    cron: str
+    at: datetime
+
+
+class ScheduledRunSucceeded(ScheduledRun, type="scheduled-run.succeeded", is_public=True):
+    """A run of a schedule ended with exit code 0."""
+
+    run_id: UUID
+
+
+class ScheduledRunFailed(ScheduledRun, type="scheduled-run.failed", is_public=True):
+    """A run of a schedule failed.
+
+    `exit_code`: null if it was stopped from outside, and then `detail` says why.
+    """
+
+    run_id: UUID
+    exit_code: int | None = None
+    detail: str = ""
+
+
+class ScheduledRunMissed(ScheduledRun, type="scheduled-run.missed", is_public=True):
+    """A run of a schedule has not come within 15 minutes of its time."""
+
+    expected_at: datetime
+
+
+class WorkloadRefreshRequested(Event, type="workloads.refresh-requested"):
+    """What an environment runs beside `web` has changed.
+
+    Its process types, their instances, its schedules, or the release of all. `operation`: the kind of the operation that a
+    command has started; null: a release was rolled out.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    operation: str | None = None
+    at: datetime
+
+
+class RunRequested(Event, type="run.requested", subject="run_id"):
+    """A one-off command was requested."""
+
+    run_id: UUID
+    application_id: UUID
+    user_id: UUID
+    environment: str
+    at: datetime
+
+
+class RunCancelled(Event, type="run.cancelled", subject="run_id"):
+    """A one-off command was cancelled."""
+
+    run_id: UUID
+    application_id: UUID
+    environment: str
+    at: datetime
