@@ -65,6 +65,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "env unset": ("capsule env unset GREETING",),
     "scale": ("capsule scale", "capsule scale --min 1 --max 4 --memory 512 --env production", "capsule scale worker=2 --stop-seconds 60"),
+    "autoscale": (
+        "capsule autoscale worker --min 1 --max 5 --metric cpu=70",
+        "capsule autoscale worker --min 0 --max 5 --metric queue=20 --query 'SELECT count(*) FROM jobs WHERE done_at IS NULL'",
+    ),
     "environments list": ("capsule environments list --app shop",),
     "environments create": ("capsule environments create preview",),
     "environments delete": ("capsule environments delete preview",),

@@ -67,6 +67,12 @@ def process_types(ctx: typer.Context, incomplete: str) -> Completion:
     return complete(incomplete, list_types)
 
 
+def metric_targets(incomplete: str) -> Completion:
+    """Metrics of autoscaling, as `NAME=`."""
+    meanings = {"cpu": "percent of what an instance may use", "memory": "percent of what an instance may use", "queue": "what waits, per instance"}
+    return [(f"{name}=", meaning) for name, meaning in meanings.items() if name.startswith(incomplete)]
+
+
 def variable_names(ctx: typer.Context, incomplete: str) -> Completion:
     def list_variables(client: Client) -> Completion:
         base = f"/v1/apps/{application(client, ctx)['id']}"

@@ -77,6 +77,19 @@ class AttachTicketView(TypedDict):
     expiresAt: str
 
 
+class AutoscalingRequest(TypedDict):
+    minInstances: int
+    maxInstances: int
+    metrics: list[MetricRequest]
+
+
+class AutoscalingView(TypedDict):
+    minInstances: int
+    maxInstances: int
+    metrics: list[MetricView]
+    problem: str | None
+
+
 class BindDataServiceBody(TypedDict):
     variable: NotRequired[str]
     deploy: NotRequired[bool]
@@ -597,6 +610,32 @@ class MaintenanceView(TypedDict):
     retryAfterSeconds: int
 
 
+class MetricRequest(TypedDict):
+    """`target`: the value that one instance is to have. `cpu` and `memory`: percent of what an instance may use. `queue`: what waits, read by a SQL `query` through the database URL in `variable` (default DATABASE_URL), or from the JSON that the application answers on `path`, at `value`."""
+
+    type: MetricType
+    target: int
+    query: NotRequired[str | None]
+    variable: NotRequired[str | None]
+    path: NotRequired[str | None]
+    value: NotRequired[str | None]
+
+
+MetricType: TypeAlias = "Literal['cpu', 'memory', 'queue']"
+
+
+class MetricView(TypedDict):
+    """`current`: of one instance, as the mean, in the unit of `target`; null: not measured yet, or no instance runs."""
+
+    type: MetricType
+    target: int
+    current: float | None
+    query: str | None
+    variable: str | None
+    path: str | None
+    value: str | None
+
+
 class NeededVariable(TypedDict):
     name: str
     source: str
@@ -639,9 +678,10 @@ class PlannedTool(TypedDict):
 
 
 class ProcessChange(TypedDict):
-    """Omitted fields keep their value."""
+    """Omitted fields keep their value. `instances` fixes the number; `autoscaling` lets metrics decide it, within a range."""
 
     instances: NotRequired[int | None]
+    autoscaling: NotRequired[AutoscalingRequest | None]
     memoryMib: NotRequired[int | None]
     cpuMillis: NotRequired[int | None]
     stopSeconds: NotRequired[int | None]
@@ -654,13 +694,14 @@ class ProcessScaleAccepted(TypedDict):
 
 
 class ProcessSizeView(TypedDict):
-    """`instances`: that are to run. `stopSeconds`: between SIGTERM and SIGKILL."""
+    """`instances`: that are to run, or with `autoscaling` that an autoscaler last asked for. `stopSeconds`: between SIGTERM and SIGKILL."""
 
     name: str
     instances: int
     memoryMib: int
     cpuMillis: int
     stopSeconds: int
+    autoscaling: AutoscalingView | None
 
 
 class ProcessView(TypedDict):
@@ -671,6 +712,7 @@ class ProcessView(TypedDict):
     memoryMib: int
     cpuMillis: int
     stopSeconds: int
+    autoscaling: AutoscalingView | None
     command: str | None
     running: list[InstanceView]
 

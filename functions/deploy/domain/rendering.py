@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from functions.deploy.domain import configuration_manifests, hidden_services, manifests, workload_manifests
+from functions.deploy.domain import autoscaling_manifests, configuration_manifests, hidden_services, manifests, workload_manifests
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Size
 from functions.deploy.domain.maintenance import Maintenance
 from functions.deploy.domain.manifests import Manifest
-from functions.deploy.domain.names import process_of, secret_of
+from functions.deploy.domain.names import process_of, secret_of, service_of
 from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.release_facts import release_facts
@@ -47,12 +47,14 @@ class Rendering:
             variables=self._env(),
         )
 
-    def process_deployments(self) -> list[Manifest]:
-        """Render a Deployment for each process type of the release. Of a stopped environment each has no instances."""
+    def processes_of_release(self) -> list[Manifest]:
+        """Render a Deployment for each process type of the release, followed by what scales it. Of a stopped environment each has no instances."""
         deployment, default = self.deployment, self.deployment.terms.size
         found = []
         for name, command in sorted(self.release.processes.items()):
             own = self.processes.of(name)
+            size = Size(memory_mib=own.memory_mib or default.memory_mib, cpu_millis=own.cpu_millis or default.cpu_millis)
+            autoscaling = own.autoscaling if self.stop_reason is None else None
             manifest = workload_manifests.process(
                 name=process_of(deployment.application, deployment.environment, name),
                 process_type=name,
@@ -61,13 +63,21 @@ class Rendering:
                 labels=deployment.labels,
                 release=self._release_annotations,
                 pod=self.release.manifest,
-                replicas=own.instances if self.stop_reason is None else 0,
+                replicas=0 if self.stop_reason is not None else None if autoscaling else own.instances,
                 stop_seconds=own.stop_seconds,
-                size=Size(memory_mib=own.memory_mib or default.memory_mib, cpu_millis=own.cpu_millis or default.cpu_millis),
+                size=size,
                 variables=self._env(),
             )
             found.append(manifest)
+            if autoscaling:
+                found.append(autoscaling_manifests.autoscaler(manifest, autoscaling, size, self._internal_url))
         return found
+
+    @property
+    def _internal_url(self) -> str:
+        """Of the application, from within the cluster."""
+        name = service_of(self.deployment.application, self.deployment.environment)
+        return f"http://{name}.{self.deployment.namespace}.svc.cluster.local"
 
     def cron_jobs(self, schedules: Sequence[Schedule]) -> list[Manifest]:
         """Render a CronJob for each schedule of the environment."""

@@ -7,6 +7,7 @@ as many run as they are scaled to.
 from datetime import datetime
 from uuid import UUID
 
+from functions.deploy.domain.autoscaling_readings import AutoscalerReading
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import EnvironmentName, namespace_of, service_of
@@ -89,13 +90,18 @@ async def instances(
         commands = served[each.name].processes if each.name in served else {}
         has_processes = bool(commands or each.processes.by_name)
         workers = await cluster.list_processes(Workloads.of(application, each.name)) if has_processes else []
-        processes = [_process(each, name, commands.get(name), workers) for name in sorted({*commands, *each.processes.by_name})]
+        is_autoscaled = any(own.autoscaling for own in each.processes.by_name.values())
+        readings = await cluster.list_autoscalers(Workloads.of(application, each.name)) if is_autoscaled else []
+        autoscalers = {reading.process: reading for reading in readings}
+        processes = [
+            _process(each, name, commands.get(name), workers, autoscalers.get(name)) for name in sorted({*commands, *each.processes.by_name})
+        ]
         items.append(_view(each, deployment.release if deployment else None, found, processes))
     return Page(items=items)
 
 
-def _process(environment: Environment, name: str, command: str | None, running: list[Instance]) -> ProcessView:
-    size = ProcessSizeView.of(name, environment.processes.of(name), environment.size)
+def _process(environment: Environment, name: str, command: str | None, running: list[Instance], autoscaler: AutoscalerReading | None) -> ProcessView:
+    size = ProcessSizeView.of(name, environment.processes.of(name), environment.size, autoscaler)
     instances = [InstanceView.model_validate(each, from_attributes=True) for each in running if each.process == name]
     return ProcessView(**size.model_dump(), command=command, running=instances)
 

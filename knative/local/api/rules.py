@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from functions.wire.cron import InvalidSchedule, Schedule, zone_of
 from knative.local import label_selectors
-from knative.local.api import eventing_rules, policy_validation, serving_rules
+from knative.local.api import autoscaling_rules, eventing_rules, policy_validation, serving_rules
 from knative.local.api.names import DNS_1035_LABEL, DNS_1123_LABEL, LABEL_VALUE, QUALIFIED_NAME, SUBDOMAIN
 from knative.local.api.pod_rules import serving_pod
 from knative.local.api.status import Cause
@@ -125,6 +125,8 @@ RULES: Mapping[str, Iterable[Callable[[Object], Iterator[Cause]]]] = {
     "ConfigMap": [data_keys],
     "Job.batch": [restart_policy, volume_mounts],
     "CronJob.batch": [cron_job],
+    "HorizontalPodAutoscaler.autoscaling": [autoscaling_rules.horizontal_pod_autoscaler],
+    "ScaledObject.keda.sh": [autoscaling_rules.scaled_object],
     "Deployment.apps": [deployment_pod, volume_mounts],
     "Service.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, serving_rules.service_traffic, volume_mounts],
     "Configuration.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, volume_mounts],
