@@ -477,7 +477,7 @@ class Deploy(Operations):
         *,
         idempotency_key: str | None = None,
     ) -> DataServiceAccepted:
-        """Create a database for an application."""
+        """Create a database or a Redis for an application."""
         return cast(DataServiceAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/services", body=body, idempotency_key=idempotency_key))
 
     def data_service(self, application_id: str, service_id: str) -> UsedDataServiceView:

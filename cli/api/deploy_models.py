@@ -78,7 +78,7 @@ class AttachTicketView(TypedDict):
 
 
 class BindDataServiceBody(TypedDict):
-    variable: NotRequired[str]
+    variable: NotRequired[str | None]
     deploy: NotRequired[bool]
 
 
@@ -177,6 +177,7 @@ class CreateApplication(TypedDict):
 
 class CreateDataServiceBody(TypedDict):
     name: str
+    kind: NotRequired[ServiceKind]
     plan: NotRequired[str]
 
 
@@ -241,6 +242,7 @@ class DataServiceView(TypedDict):
     maxConnections: int | None
     storageMib: int | None
     statementTimeoutSeconds: int | None
+    memoryMib: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None
@@ -913,7 +915,7 @@ class ServiceBindingView(TypedDict):
     boundAt: str
 
 
-ServiceKind: TypeAlias = "Literal['postgres', 'external']"
+ServiceKind: TypeAlias = "Literal['postgres', 'redis', 'external']"
 
 
 ServiceState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleted', 'purging', 'purged']"
@@ -983,6 +985,7 @@ class UsedDataServiceView(TypedDict):
     maxConnections: int | None
     storageMib: int | None
     statementTimeoutSeconds: int | None
+    memoryMib: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None

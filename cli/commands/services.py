@@ -16,8 +16,7 @@ from cli.prompts import ask_service_url
 from cli.render import services as render
 from cli.session import Session
 
-KINDS = ("postgres",)
-
+KINDS = ("postgres", "redis")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the service: capsule services list", autocompletion=data_service_names)]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="A name for it: lower-case letters, digits and dashes.")]
 Environment = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="As in staging or production.", autocompletion=environment_names)]
@@ -26,7 +25,7 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Return when it is accep
 
 
 def declare(app: typer.Typer) -> None:
-    group = subcommands(app, "services", "Give an application a database.")
+    group = subcommands(app, "services", "Give an application a database or a Redis.")
     command(group, "create")(create)
     command(group, "add")(add)
     command(group, "list")(list_services)
@@ -40,26 +39,26 @@ def declare(app: typer.Typer) -> None:
 
 def create(
     session: Session,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="postgres")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="postgres or redis.")],
     name: NewName,
     app: App = None,
-    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="Its limits: small.")] = "small",
+    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="Its limits: small; redis has standard too.")] = "small",
     no_wait: NoWait = False,
 ) -> None:
-    """Create a database.
+    """Create a database or a Redis.
 
     Bind it to an environment afterwards. Limits of a plan: capsule services show.
     """
     if kind not in KINDS:
         raise UsageError(f'There is no kind "{kind}"', f"Use {', '.join(KINDS)}.", hint="Servers elsewhere: capsule services add NAME")
     application = session.application(app)
-    accepted = session.api.post(_base(application), {"name": name, "plan": plan})
+    accepted = session.api.post(_base(application), {"name": name, "kind": kind, "plan": plan})
     if no_wait:
-        session.output.show(accepted, f"The database {name} is being created.")
+        session.output.show(accepted, f"The service {name} is being created.")
         session.output.next_step(f"capsule operations follow {accepted['operationId']}")
         return
     _wait(session, accepted["operationId"])
-    session.output.show(session.api.get(f"{_base(application)}/{accepted['id']}"), f"✓ The database {name} is ready.")
+    session.output.show(session.api.get(f"{_base(application)}/{accepted['id']}"), f"✓ The service {name} is ready.")
     session.output.next_step(session.command(f"services bind {name} staging", application))
 
 
@@ -102,7 +101,7 @@ def bind(
     name: Name,
     environment: Environment,
     app: App = None,
-    variable: Annotated[str, typer.Option("--as", metavar="TEXT", help="The name of the secret with its URL.")] = "DATABASE_URL",
+    variable: Annotated[str | None, typer.Option("--as", metavar="TEXT", help="The name of the secret, if not DATABASE_URL or REDIS_URL.")] = None,
     no_deploy: NoDeploy = False,
 ) -> None:
     """Bind a data service to an environment.
@@ -111,8 +110,8 @@ def bind(
     """
     application = session.application(app)
     path = f"{_path(session, application, name)}/bindings/{segment(environment)}"
-    accepted = session.api.put(path, {"variable": variable, "deploy": not no_deploy})
-    session.output.show(accepted, f"✓ {environment} of {application['name']} has {variable}. {_redeployed(accepted)}")
+    accepted = session.api.put(path, {"deploy": not no_deploy, **({"variable": variable} if variable else {})})
+    session.output.show(accepted, f"✓ {name} is bound to {environment} of {application['name']}. {_redeployed(accepted)}")
     session.output.next_step(session.command("status", application))
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.data_service import OVERLAP, DataService, Plan, ServiceState
+from functions.deploy.domain.data_service import OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
+from functions.deploy.domain.service_plans import Plan, ServiceKind
 from functions.deploy.ports import ServiceUsage
 
 
@@ -64,6 +65,8 @@ def _is_due(service: DataService, before: datetime) -> bool:
 class MemoryServiceServer:
     """`failures`: raised by the next calls, one each."""
 
+    scheme: str = "postgresql"
+    port: int = 5432
     databases: dict[str, set[str]] = field(default_factory=dict)
     """Database → logins."""
     read_only: set[str] = field(default_factory=set)
@@ -77,7 +80,7 @@ class MemoryServiceServer:
     async def add_login(self, database: str, login: str, password: str, plan: Plan) -> str:
         self._fail()
         self.databases[database].add(login)
-        return f"postgresql://{login}:{password}@127.0.0.1:5432/{database}"
+        return f"{self.scheme}://{login}:{password}@127.0.0.1:{self.port}/{database}"
 
     async def drop_login(self, database: str, login: str) -> None:
         self._fail()
@@ -96,3 +99,12 @@ class MemoryServiceServer:
     def _fail(self) -> None:
         if self.failures:
             raise self.failures.pop(0)
+
+
+class MemoryServiceProvisioners:
+    def __init__(self) -> None:
+        self.postgres = MemoryServiceServer()
+        self.redis = MemoryServiceServer("redis", 6379)
+
+    def of(self, kind: ServiceKind) -> MemoryServiceServer:
+        return self.redis if kind is ServiceKind.REDIS else self.postgres

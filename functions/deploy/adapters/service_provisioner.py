@@ -15,7 +15,7 @@ import psycopg
 from psycopg import errors, sql
 
 from functions.deploy.adapters import variables
-from functions.deploy.domain.data_service import Plan
+from functions.deploy.domain.service_plans import Plan
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
@@ -27,6 +27,8 @@ TEMPORARY = (errors.OperationalError, errors.InsufficientResources, errors.Objec
 
 
 class PostgresServiceProvisioner:
+    """The adapter of the kind `postgres`."""
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
@@ -50,7 +52,7 @@ class PostgresServiceProvisioner:
             await _execute(connection, "GRANT {} TO {}", database, login)
             for setting in (
                 sql.SQL("role = {}").format(sql.Identifier(database)),
-                sql.SQL("statement_timeout = {}").format(sql.Literal(f"{plan.statement_timeout_seconds}s")),
+                sql.SQL("statement_timeout = {}").format(sql.Literal(f"{plan.statement_timeout_seconds or 0}s")),
             ):
                 await connection.execute(sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(login), setting))
             await connection.execute(

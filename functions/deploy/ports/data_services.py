@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from functions.deploy.domain.data_service import DataService, Plan
+from functions.deploy.domain.data_service import DataService
+from functions.deploy.domain.service_plans import Plan, ServiceKind
 from functions.kernel import Permanent, Transient
 
 
@@ -63,9 +64,9 @@ class DataServices(Protocol):
 
 
 class ServiceProvisioner(Protocol):
-    """Creates and deletes databases of applications. Every method is idempotent: it may be repeated after a crash at any point.
+    """Creates and deletes databases or Redis services of applications. Every method is idempotent: it may be repeated after a crash at any point.
 
-    `database`: names the database and the role that owns its content. All raise ServiceServerUnavailable and ServiceServerRefused.
+    `database`: names the database and the role that owns its content, or the Redis. All raise ServiceServerUnavailable and ServiceServerRefused.
     """
 
     async def create(self, database: str, plan: Plan) -> None:
@@ -90,4 +91,10 @@ class ServiceProvisioner(Protocol):
 
     async def set_writable(self, database: str, is_writable: bool) -> None:
         """Begin new sessions read-only, or lift that, and end the open ones."""
+        ...
+
+
+class ServiceProvisioners(Protocol):
+    def of(self, kind: ServiceKind) -> ServiceProvisioner:
+        """Return that of a kind that Capsule creates."""
         ...

@@ -1,4 +1,4 @@
-"""Data services of an application: what it has, create a database, bind, rotate, delete and restore one."""
+"""Data services of an application: what it has, create a database or a Redis, bind, rotate, delete and restore one."""
 
 from starlette.responses import Response
 
@@ -36,13 +36,14 @@ async def create(visit: Visit) -> Response:
     if url:
         fields = {"applicationId": visit.path_value("id"), "name": name, "url": url}
         return await submit(visit, _page, _path(visit), "service-added", "deploy.add_external_data_service", **fields)
-    fields = {"applicationId": visit.path_value("id"), "name": name}
+    fields = {"applicationId": visit.path_value("id"), "name": name, "kind": form.get("kind", "") or "postgres"}
     return await submit(visit, _page, _path(visit), "service-requested", "deploy.create_data_service", **fields)
 
 
 async def bind(visit: Visit) -> Response:
     form = await visit.form()
-    fields = {**_ids(visit), "environment": form.get("environment", ""), "variable": form.get("variable", "") or "DATABASE_URL"}
+    variable = form.get("variable", "")
+    fields = {**_ids(visit), "environment": form.get("environment", ""), **({"variable": variable} if variable else {})}
     return await submit(visit, _page, _path(visit), "service-bound", "deploy.bind_data_service", **fields)
 
 
