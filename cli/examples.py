@@ -31,6 +31,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "services add": ("capsule services add warehouse --url-stdin",),
     "services list": ("capsule services list --app shop",),
     "services show": ("capsule services show main",),
+    "services metrics": ("capsule services metrics main",),
+    "services logs": ("capsule services logs cache",),
     "services bind": ("capsule services bind main production", "capsule services bind cache staging --as CACHE_URL"),
     "services unbind": ("capsule services unbind main staging",),
     "services rotate": ("capsule services rotate main",),

@@ -226,6 +226,26 @@ class DataServiceAccepted(TypedDict):
     requestedAt: str
 
 
+class DataServiceLogsView(TypedDict):
+    lines: list[str]
+
+
+class DataServiceMetricsView(TypedDict):
+    id: str
+    name: str
+    kind: ServiceKind
+    isRunning: bool
+    storageBytes: int
+    storageLimitBytes: int
+    connections: int
+    maxConnections: int
+    memoryBytes: int | None
+    memoryLimitBytes: int | None
+    hitRatio: float | None
+    operations: int | None
+    failures: int | None
+
+
 class DataServicePage(TypedDict):
     items: list[DataServiceView]
     next: NotRequired[str | None]

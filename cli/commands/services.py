@@ -30,6 +30,8 @@ def declare(app: typer.Typer) -> None:
     command(group, "add")(add)
     command(group, "list")(list_services)
     command(group, "show")(show)
+    command(group, "metrics")(metrics)
+    command(group, "logs")(logs)
     command(group, "bind")(bind)
     command(group, "unbind")(unbind)
     command(group, "rotate")(rotate)
@@ -94,6 +96,28 @@ def show(session: Session, name: Name, app: App = None) -> None:
     view = session.api.get(_path(session, application, name))
     session.output.show(view, render.service(view))
     session.output.next_step(session.command(f"services bind {view['name']} staging" if not view["bindings"] else "services list", application))
+
+
+def metrics(session: Session, name: Name, app: App = None) -> None:
+    """Show what a data service does now.
+
+    Counters begin when its server started.
+    """
+    application = session.application(app)
+    view = session.api.get(f"{_path(session, application, name)}/metrics")
+    session.output.show(view, render.metrics(view))
+    session.output.next_step(session.command(f"services show {name}", application))
+
+
+def logs(session: Session, name: Name, app: App = None) -> None:
+    """Show the last log lines of a Redis.
+
+    Databases share a server and have no lines of their own.
+    """
+    application = session.application(app)
+    view = session.api.get(f"{_path(session, application, name)}/logs")
+    session.output.show(view, render.log(view))
+    session.output.next_step(session.command(f"services metrics {name}", application))
 
 
 def bind(

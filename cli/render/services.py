@@ -44,6 +44,29 @@ def service(view: Json) -> RenderableType:
     )
 
 
+def metrics(view: Json) -> RenderableType:
+    is_redis = view["kind"] == "redis"
+    ratio = view["hitRatio"]
+    return Facts(
+        ("service", Text(view["name"], "bold")),
+        *((("server", "running" if view["isRunning"] else "stopped: it starts at the next connection"),) if is_redis else ()),
+        ("storage", f"{mebibytes(view['storageBytes'])} of {mebibytes(view['storageLimitBytes'])}"),
+        *((("memory", f"{mebibytes(view['memoryBytes'])} of {mebibytes(view['memoryLimitBytes'])}"),) if is_redis else ()),
+        ("connections", f"{view['connections']} of {view['maxConnections']}"),
+        ("hit ratio", NONE if ratio is None else f"{ratio:.1%}"),
+        ("commands" if is_redis else "transactions", or_none(view["operations"])),
+        ("evicted keys" if is_redis else "rolled back", or_none(view["failures"])),
+    )
+
+
+def log(view: Json) -> RenderableType:
+    return Text("\n".join(view["lines"]) if view["lines"] else "No lines. Databases share a server; a Redis writes when it starts.")
+
+
+def mebibytes(count: int | None) -> str:
+    return NONE if count is None else f"{count / 2**20:.1f} MiB"
+
+
 def deletion(view: Json) -> str:
     if view["kind"] == "external":
         return f"✓ {view['name']} is removed. The server stays as it is."

@@ -9,7 +9,7 @@ from uuid import UUID
 from functions.deploy.domain.data_service import OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
 from functions.deploy.domain.service_plans import Plan, ServiceKind
-from functions.deploy.ports import ServiceUsage
+from functions.deploy.ports import ServiceStatistics, ServiceUsage
 
 
 class MemoryDataServices:
@@ -92,6 +92,12 @@ class MemoryServiceServer:
 
     async def usage(self, database: str) -> ServiceUsage:
         return ServiceUsage(self.size_bytes if database in self.databases else 0, 0)
+
+    async def statistics(self, database: str) -> ServiceStatistics:
+        return ServiceStatistics(self.size_bytes if database in self.databases else 0, 0, operations=3, hit_ratio=0.5)
+
+    async def log(self, database: str) -> list[str]:
+        return ["ready"] if database in self.databases and self.scheme == "redis" else []
 
     async def set_writable(self, database: str, is_writable: bool) -> None:
         (self.read_only.discard if is_writable else self.read_only.add)(database)

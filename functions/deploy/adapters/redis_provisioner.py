@@ -12,7 +12,7 @@ from typing import Any
 
 from functions.deploy.adapters import variables
 from functions.deploy.domain.service_plans import Plan
-from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
+from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 from functions.wire.settings import MissingSetting
@@ -55,6 +55,27 @@ class RedisServiceProvisioner:
         async with self._connection() as ask:
             reply: dict[str, Any] = json.loads(await ask("USAGE", database))
         return ServiceUsage(reply["sizeBytes"], reply["connections"])
+
+    @external_call
+    async def statistics(self, database: str) -> ServiceStatistics:
+        async with self._connection() as ask:
+            reply: dict[str, Any] = json.loads(await ask("USAGE", database))
+        size, connections, info = reply["sizeBytes"], reply["connections"], reply["info"]
+        if not reply["isRunning"]:
+            return ServiceStatistics(size, connections, is_running=False)
+        return ServiceStatistics(
+            size,
+            connections,
+            memory_bytes=int(info["used_memory"]),
+            operations=int(info["total_commands_processed"]),
+            failures=int(info["evicted_keys"]),
+            hit_ratio=hit_ratio(int(info["keyspace_hits"]), int(info["keyspace_misses"])),
+        )
+
+    @external_call
+    async def log(self, database: str) -> list[str]:
+        async with self._connection() as ask:
+            return (await ask("LOG", database)).splitlines()
 
     @external_call
     async def set_writable(self, database: str, is_writable: bool) -> None:

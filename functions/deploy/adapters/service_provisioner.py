@@ -16,7 +16,7 @@ from psycopg import errors, sql
 
 from functions.deploy.adapters import variables
 from functions.deploy.domain.service_plans import Plan
-from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
+from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 from functions.wire.settings import MissingSetting
@@ -89,6 +89,24 @@ class PostgresServiceProvisioner:
             )
             row = await cursor.fetchone()
             return ServiceUsage(*row) if row else ServiceUsage(0, 0)
+
+    @external_call
+    async def statistics(self, database: str) -> ServiceStatistics:
+        async with self._connection() as connection:
+            cursor = await connection.execute(
+                "SELECT pg_database_size(datname), numbackends, xact_commit, xact_rollback, blks_hit, blks_read"
+                " FROM pg_stat_database WHERE datname = %s",
+                (database,),
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            return ServiceStatistics(0, 0)
+        size, connections, commits, rollbacks, hits, reads = row
+        return ServiceStatistics(size, connections, operations=commits, failures=rollbacks, hit_ratio=hit_ratio(hits, reads))
+
+    @external_call
+    async def log(self, database: str) -> list[str]:
+        return []
 
     @external_call
     async def set_writable(self, database: str, is_writable: bool) -> None:

@@ -135,6 +135,12 @@ class DataService:
         if self.state is not ServiceState.READY:
             raise DataServiceNotReady.of(self.name, self.state)
 
+    def require_provisioned(self) -> None:
+        """Raises DataServiceNotReady, also for an external service, of which Capsule knows nothing but the URL."""
+        self.require_ready()
+        if not self.is_provisioned:
+            raise DataServiceNotReady(f"{self.name} is a server elsewhere: Capsule stores its URL and does not connect to it.")
+
     def complete(self, sealed_url: str, owner: UUID, at: datetime) -> Events:
         """Record that the database exists. Idempotent."""
         if self.state not in (ServiceState.CREATING, ServiceState.FAILED):

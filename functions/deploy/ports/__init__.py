@@ -7,7 +7,9 @@ from functions.deploy.ports.data_services import (
     ServiceProvisioners,
     ServiceServerRefused,
     ServiceServerUnavailable,
+    ServiceStatistics,
     ServiceUsage,
+    hit_ratio,
 )
 from functions.deploy.ports.schedules import Schedules
 from functions.deploy.ports.stores import (
@@ -51,6 +53,8 @@ __all__ = [
     "ServiceProvisioners",
     "ServiceServerRefused",
     "ServiceServerUnavailable",
+    "ServiceStatistics",
     "ServiceUsage",
     "Vault",
+    "hit_ratio",
 ]

@@ -25,6 +25,26 @@ class ServiceUsage:
     connections: int
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceStatistics:
+    """Counters since the start of the server or the last reset. None: unknown, as while a Redis is stopped."""
+
+    size_bytes: int
+    connections: int
+    is_running: bool = True
+    memory_bytes: int | None = None
+    operations: int | None = None
+    """Committed transactions; commands."""
+    failures: int | None = None
+    """Transactions that were rolled back; keys that were evicted."""
+    hit_ratio: float | None = None
+    """0 to 1; None before the first read."""
+
+
+def hit_ratio(hits: int, misses: int) -> float | None:
+    return round(hits / (hits + misses), 4) if hits + misses else None
+
+
 class DataServices(Protocol):
     """Callers lock the application first."""
 
@@ -87,6 +107,14 @@ class ServiceProvisioner(Protocol):
 
     async def usage(self, database: str) -> ServiceUsage:
         """Size and open connections; zeros if there is no such database."""
+        ...
+
+    async def statistics(self, database: str) -> ServiceStatistics:
+        """What it does now; zeros if there is no such database."""
+        ...
+
+    async def log(self, database: str) -> list[str]:
+        """The last lines of its own server; none where a server is shared."""
         ...
 
     async def set_writable(self, database: str, is_writable: bool) -> None:

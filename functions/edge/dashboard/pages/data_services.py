@@ -30,6 +30,16 @@ async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
     )
 
 
+async def show_one(visit: Visit) -> Response:
+    application, service, metrics, log = await gather(
+        visit.call("deploy.application", applicationId=visit.path_value("id")),
+        visit.call("deploy.data_service", **_ids(visit)),
+        visit.call("deploy.data_service_metrics", **_ids(visit)),
+        visit.call("deploy.data_service_logs", **_ids(visit)),
+    )
+    return visit.render("service.html", application=application, service=service, metrics=metrics, lines=log["lines"])
+
+
 async def create(visit: Visit) -> Response:
     form = await visit.form()
     name, url = form.get("name", ""), form.get("url", "")
@@ -75,6 +85,7 @@ def _path(visit: Visit) -> str:
 PAGES = (
     Page("GET", "/apps/{id}/services", show),
     Page("POST", "/apps/{id}/services", create),
+    Page("GET", "/apps/{id}/services/{service}", show_one),
     Page("POST", "/apps/{id}/services/{service}/bindings", bind),
     Page("POST", "/apps/{id}/services/{service}/bindings/{environment}/deletion", unbind),
     Page("POST", "/apps/{id}/services/{service}/rotation", rotate),
