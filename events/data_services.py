@@ -18,7 +18,7 @@ class DataServiceRequested(Event, type="data-service.requested"):
 class DataServiceCreated(Event, type="data-service.created", is_public=True):
     """A data service is ready.
 
-    A database was created, or a server elsewhere was added. `kind`: `postgres` or `external`. `plan`: empty for an external one.
+    A database or a Redis was created, or a server elsewhere was added. `kind`: `postgres`, `redis` or `external`. `plan`: empty for an external one.
     """
 
     service_id: UUID

@@ -91,7 +91,7 @@ class AutoscalingView(TypedDict):
 
 
 class BindDataServiceBody(TypedDict):
-    variable: NotRequired[str]
+    variable: NotRequired[str | None]
     deploy: NotRequired[bool]
 
 
@@ -190,6 +190,7 @@ class CreateApplication(TypedDict):
 
 class CreateDataServiceBody(TypedDict):
     name: str
+    kind: NotRequired[ServiceKind]
     plan: NotRequired[str]
 
 
@@ -238,6 +239,26 @@ class DataServiceAccepted(TypedDict):
     requestedAt: str
 
 
+class DataServiceLogsView(TypedDict):
+    lines: list[str]
+
+
+class DataServiceMetricsView(TypedDict):
+    id: str
+    name: str
+    kind: ServiceKind
+    isRunning: bool
+    storageBytes: int
+    storageLimitBytes: int
+    connections: int
+    maxConnections: int
+    memoryBytes: int | None
+    memoryLimitBytes: int | None
+    hitRatio: float | None
+    operations: int | None
+    failures: int | None
+
+
 class DataServicePage(TypedDict):
     items: list[DataServiceView]
     next: NotRequired[str | None]
@@ -254,6 +275,7 @@ class DataServiceView(TypedDict):
     maxConnections: int | None
     storageMib: int | None
     statementTimeoutSeconds: int | None
+    memoryMib: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None
@@ -955,7 +977,7 @@ class ServiceBindingView(TypedDict):
     boundAt: str
 
 
-ServiceKind: TypeAlias = "Literal['postgres', 'external']"
+ServiceKind: TypeAlias = "Literal['postgres', 'redis', 'external']"
 
 
 ServiceState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleted', 'purging', 'purged']"
@@ -1025,6 +1047,7 @@ class UsedDataServiceView(TypedDict):
     maxConnections: int | None
     storageMib: int | None
     statementTimeoutSeconds: int | None
+    memoryMib: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None

@@ -14,22 +14,22 @@ from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
-from functions.deploy.adapters.service_provisioner import PostgresServiceProvisioner
+from functions.deploy.adapters.service_provisioners import ConfiguredServiceProvisioners
 from functions.deploy.adapters.settings import (
     MountedBuilds,
     application_urls,
     grace_policy,
     observation_policy,
     repository_policy,
-    service_address,
+    service_addresses,
     terminal_address,
 )
 from functions.deploy.adapters.vault import SealedVault
 from functions.deploy.domain.attach_ticket import TerminalAddress
-from functions.deploy.domain.data_service import ServiceAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.domain.service_plans import ServiceAddresses
 from functions.deploy.domain.standing import GracePolicy
 from functions.deploy.ports import (
     ApplicationRequests,
@@ -50,7 +50,7 @@ from functions.deploy.ports import (
     RepositoryAccesses,
     Runs,
     Schedules,
-    ServiceProvisioner,
+    ServiceProvisioners,
     Vault,
 )
 from functions.deploy.services.access_control import AccessControl
@@ -123,9 +123,9 @@ wiring = Wiring(
         Runs: PostgresRuns,
         ScheduleRecorder: ScheduleRecorder,
         Schedules: PostgresSchedules,
-        ServiceAddress: service_address,
+        ServiceAddresses: service_addresses,
         ServiceCredentials: ServiceCredentials,
-        ServiceProvisioner: PostgresServiceProvisioner,
+        ServiceProvisioners: ConfiguredServiceProvisioners,
         ServiceRefresher: ServiceRefresher,
         TerminalAddress: terminal_address,
         Vault: SealedVault,

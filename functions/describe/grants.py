@@ -9,7 +9,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     Vault         the keys of its context: the ConfigMap capsule-sealing and the Secret <context>-sealing
     Housekeeping  the same, in a context that stores sealed texts
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
-    ServiceProvisioner   the server of the data services: the Secret deploy-services at /etc/capsule/credentials
+    ServiceProvisioners   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
     Cluster       the Service runs under the service account <context>-cluster
 """
 
@@ -53,7 +53,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         builds="Builds" in names,
         verifies_webhooks="WebhookVerifier" in names,
         checks_applications="ApplicationRequests" in names,
-        provisions_services="ServiceProvisioner" in names,
+        provisions_services="ServiceProvisioners" in names,
         cluster="Cluster" in names,
     )
 

@@ -109,6 +109,18 @@ class Settings:
         return 7112 + self.port_offset
 
     @property
+    def services_redis_port(self) -> int:
+        """Where Redis services of applications are reached and provisioned (`redis_services`)."""
+        return 7113 + self.port_offset
+
+    def services_redis_password(self) -> str | None:
+        """Of the provisioner; None while `up` has made none. Raises OSError."""
+        try:
+            return (self.home / "secrets" / "services-redis.password").read_text()
+        except FileNotFoundError:
+            return None
+
+    @property
     def api_url(self) -> str:
         return f"https://{LOOPBACK}:{self.api_port}"
 

@@ -21,7 +21,7 @@ from functions.runtime.security.encryption import new_private_keys, public_key
 from functions.runtime.security.tokens import new_signing_jwks, public_jwks
 from functions.wire.settings import Section, Setting, settings_of
 from knative.local import variables as local
-from knative.machine import mirrors, services_postgres, tls, variables
+from knative.machine import mirrors, services_postgres, services_redis, tls, variables
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import Problem
@@ -83,7 +83,7 @@ def operator_objects(home: Home) -> list[Object]:
         *signing_objects(home),
         *sealing_objects(home),
         *(database_secret(home, context) for context in CONTEXTS),
-        *([_secret("deploy-services", {"postgres": url})] if (url := services_postgres.provisioner_url(home)) else []),
+        *([_secret("deploy-services", urls)] if (urls := services_postgres.provisioner_url(home) | services_redis.provisioner_url(home)) else []),
         _secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
         _secret("edge-settings", settings | operator_settings(home, gateway.SECTIONS) | redis_settings(home)),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
@@ -93,7 +93,10 @@ def operator_objects(home: Home) -> list[Object]:
         "billing": payment_settings(home) | billing_clock_settings(home),
         "auth": administrator_settings(home),
     }
-    addresses = {"deploy": application_urls(home) | terminal_address(home) | services_postgres.address(home), "monitor": management_settings(home)}
+    addresses = {
+        "deploy": application_urls(home) | terminal_address(home) | services_postgres.address(home) | services_redis.address(home),
+        "monitor": management_settings(home),
+    }
     for context in CONTEXTS:
         chosen = addresses.get(context, {}) | operator_settings(home, CONTEXT_SECTIONS.get(context, ()))
         objects += [
@@ -240,7 +243,7 @@ def operator_settings(home: Home, sections: Iterable[Section]) -> dict[str, str]
     names = [
         each.name
         for each in settings_of(sections)
-        if each not in (runtime.AMQP_URL, deploy.SERVICES_POSTGRES_URL) and each.name.startswith(("CAPSULE_", "OTEL_"))
+        if each not in (runtime.AMQP_URL, deploy.SERVICES_POSTGRES_URL, deploy.SERVICES_REDIS_URL) and each.name.startswith(("CAPSULE_", "OTEL_"))
     ]
     return {name: home.environment[name] for name in names if home.environment.get(name)}
 

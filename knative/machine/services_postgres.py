@@ -82,9 +82,10 @@ class ServicesPostgres(PostgresServer):
         return f"host all all {LOOPBACK}/32 scram-sha-256\n"
 
 
-def provisioner_url(home: Home) -> str | None:
-    """The login that creates databases of applications, on the server that the operator names or `up` starts; None without a server."""
-    return home.environment.get(SERVICES_POSTGRES_URL.name) or (ServicesPostgres(home).provisioner_url if home.has_services_postgres else None)
+def provisioner_url(home: Home) -> dict[str, str]:
+    """The key of the Secret with the login that creates databases, on the server that the operator names or `up` starts; empty without a server."""
+    url = home.environment.get(SERVICES_POSTGRES_URL.name) or (ServicesPostgres(home).provisioner_url if home.has_services_postgres else None)
+    return {"postgres": url} if url else {}
 
 
 def address(home: Home) -> dict[str, str]:

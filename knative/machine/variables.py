@@ -44,7 +44,8 @@ TLS = Setting(
 DATA_SERVICES = Setting(
     "CAPSULE_DATA_SERVICES",
     forms.switch(),
-    "Whether `up` starts a PostgreSQL for databases of applications, see [Data services](services.md). With `off`, services are added by their URL.",
+    "Whether applications get PostgreSQL databases and Redis services on this machine, see [Data services](services.md). With `off`, services are "
+    "added by their URL.",
     default="on",
 )
 REPO = Setting("REPO", forms.text("a URL"), "The repository that `./taskw demo` deploys.", default_note="the bundled sample")

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from functions.deploy.domain.data_service import SMALL
+from functions.deploy.domain.service_plans import SMALL
 from functions.deploy.ports import ServiceProvisioner, ServiceServerUnavailable
 from knative.machine import processes
 from knative.machine.services_postgres import ServicesPostgres

@@ -59,6 +59,7 @@ SETTINGS: Mapping[str, str] = {
     "CAPSULE_TERMINAL_URL": "ws://terminal.localhost",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
     "CAPSULE_SERVICES_POSTGRES_ADDRESS": "127.0.0.1:5432",
+    "CAPSULE_SERVICES_REDIS_ADDRESS": "127.0.0.1:6379",
 }
 """Environment variables of every function."""
 
@@ -161,7 +162,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Cluster: deploy_cluster.MemoryCluster,
         deploy.Configurations: memory_deploy.MemoryConfigurations,
         deploy.DataServices: deploy_data_services.MemoryDataServices,
-        deploy.ServiceProvisioner: deploy_data_services.MemoryServiceServer,
+        deploy.ServiceProvisioners: deploy_data_services.MemoryServiceProvisioners,
         deploy.Deployments: deploy_releases.MemoryDeployments,
         deploy.Environments: memory_deploy.MemoryEnvironments,
         deploy.Housekeeping: MemoryHousekeeping,
@@ -214,7 +215,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         billing.PaymentProvider,
         deploy.ApplicationRequests,
         deploy.Cluster,
-        deploy.ServiceProvisioner,
+        deploy.ServiceProvisioners,
         monitor.Mailer,
         monitor.Queues,
         monitor.WebhookNotices,

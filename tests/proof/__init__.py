@@ -20,7 +20,9 @@ PROOFS = {
     "access": Proof("Each route answers those who may use it, nobody else", ("tests/journeys/test_access.py",)),
     "adding-a-function": Proof("docs/adding-a-function.md works, applied to a copy", ("tests/documents/test_adding_a_function.py",)),
     "commands": Proof("Each kind of command against a whole Capsule", ("tests/cli/test_journey.py",)),
-    "data-services": Proof("An application keeps its database through it all", ("tests/journeys/test_data_services.py",)),
+    "data-services": Proof(
+        "An application keeps its database through it all", ("tests/journeys/test_data_services.py", "tests/journeys/test_redis_services.py")
+    ),
     "dashboard": Proof(
         "The main job and every page, in Chromium",
         ("tests/journeys/test_dashboard.py", "tests/dashboard/test_pages_in_chromium.py", "tests/gateway/test_reference_in_chromium.py"),

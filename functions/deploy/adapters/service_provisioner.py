@@ -15,8 +15,8 @@ import psycopg
 from psycopg import errors, sql
 
 from functions.deploy.adapters import variables
-from functions.deploy.domain.data_service import Plan
-from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
+from functions.deploy.domain.service_plans import Plan
+from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 from functions.wire.settings import MissingSetting
@@ -27,6 +27,8 @@ TEMPORARY = (errors.OperationalError, errors.InsufficientResources, errors.Objec
 
 
 class PostgresServiceProvisioner:
+    """The adapter of the kind `postgres`."""
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
@@ -50,7 +52,7 @@ class PostgresServiceProvisioner:
             await _execute(connection, "GRANT {} TO {}", database, login)
             for setting in (
                 sql.SQL("role = {}").format(sql.Identifier(database)),
-                sql.SQL("statement_timeout = {}").format(sql.Literal(f"{plan.statement_timeout_seconds}s")),
+                sql.SQL("statement_timeout = {}").format(sql.Literal(f"{plan.statement_timeout_seconds or 0}s")),
             ):
                 await connection.execute(sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(login), setting))
             await connection.execute(
@@ -87,6 +89,24 @@ class PostgresServiceProvisioner:
             )
             row = await cursor.fetchone()
             return ServiceUsage(*row) if row else ServiceUsage(0, 0)
+
+    @external_call
+    async def statistics(self, database: str) -> ServiceStatistics:
+        async with self._connection() as connection:
+            cursor = await connection.execute(
+                "SELECT pg_database_size(datname), numbackends, xact_commit, xact_rollback, blks_hit, blks_read"
+                " FROM pg_stat_database WHERE datname = %s",
+                (database,),
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            return ServiceStatistics(0, 0)
+        size, connections, commits, rollbacks, hits, reads = row
+        return ServiceStatistics(size, connections, operations=commits, failures=rollbacks, hit_ratio=hit_ratio(hits, reads))
+
+    @external_call
+    async def log(self, database: str) -> list[str]:
+        return []
 
     @external_call
     async def set_writable(self, database: str, is_writable: bool) -> None:

@@ -5,7 +5,7 @@ Over it, new sessions are read-only until the database is smaller again.
 
 from events.data_services import DataServiceMeasurementRequested, DataServiceStorageExceeded
 from functions.deploy.domain.data_service import ServiceState
-from functions.deploy.ports import Applications, DataServices, ServiceProvisioner
+from functions.deploy.ports import Applications, DataServices, ServiceProvisioners
 from functions.kernel import Clock, Order, Retry, Work, effect
 
 
@@ -14,7 +14,7 @@ async def on_data_service_measurement_requested(
     event: DataServiceMeasurementRequested,
     services: DataServices,
     applications: Applications,
-    provisioner: ServiceProvisioner,
+    provisioners: ServiceProvisioners,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -22,10 +22,10 @@ async def on_data_service_measurement_requested(
         service = await services.find(event.service_id)
     if service is None or service.state is not ServiceState.READY or not service.is_provisioned:
         return
-    usage = await provisioner.usage(service.database)
+    usage = await provisioners.of(service.kind).usage(service.database)
     if not service.crosses_limit(usage.size_bytes):
         return
-    await provisioner.set_writable(service.database, service.storage_exceeded_at is not None)
+    await provisioners.of(service.kind).set_writable(service.database, service.storage_exceeded_at is not None)
 
     async with work.recording() as record:
         application = await applications.lock_any(event.application_id)

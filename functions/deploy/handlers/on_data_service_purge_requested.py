@@ -1,13 +1,13 @@
 """Delete the data of a service after its grace period."""
 
 from events.data_services import DataServicePurgeRequested
-from functions.deploy.ports import DataServices, ServiceProvisioner
+from functions.deploy.ports import DataServices, ServiceProvisioners
 from functions.kernel import Clock, Order, Retry, Work, effect
 
 
 @effect(order=Order.ANY, retry=Retry(attempts=12))
 async def on_data_service_purge_requested(
-    event: DataServicePurgeRequested, services: DataServices, provisioner: ServiceProvisioner, clock: Clock, work: Work
+    event: DataServicePurgeRequested, services: DataServices, provisioners: ServiceProvisioners, clock: Clock, work: Work
 ) -> None:
     async with work.preparing():  # before the data go: no `undelete` succeeds from here on
         service = await services.lock_any(event.service_id)
@@ -16,7 +16,7 @@ async def on_data_service_purge_requested(
         await services.save(service)
 
     if service.is_provisioned:
-        await provisioner.delete(service.database)
+        await provisioners.of(service.kind).delete(service.database)
 
     async with work.recording():
         stored = await services.lock_any(service.id)

@@ -1,7 +1,16 @@
 """Ports of the deploy context: what its use cases need from databases, the cluster and the installation."""
 
 from functions.deploy.ports.cluster import ApplicationRequests, Builds, BuildSettings, Cluster, ClusterRefused, ClusterUnavailable
-from functions.deploy.ports.data_services import DataServices, ServiceProvisioner, ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
+from functions.deploy.ports.data_services import (
+    DataServices,
+    ServiceProvisioner,
+    ServiceProvisioners,
+    ServiceServerRefused,
+    ServiceServerUnavailable,
+    ServiceStatistics,
+    ServiceUsage,
+    hit_ratio,
+)
 from functions.deploy.ports.schedules import Schedules
 from functions.deploy.ports.stores import (
     Applications,
@@ -41,8 +50,11 @@ __all__ = [
     "Runs",
     "Schedules",
     "ServiceProvisioner",
+    "ServiceProvisioners",
     "ServiceServerRefused",
     "ServiceServerUnavailable",
+    "ServiceStatistics",
     "ServiceUsage",
     "Vault",
+    "hit_ratio",
 ]

@@ -15,6 +15,8 @@ deploy_create_data_service         capsule services create postgres main
 deploy_add_external_data_service   capsule services add warehouse --url-stdin
 deploy_data_services               capsule services list
 deploy_data_service                capsule services show main
+deploy_data_service_metrics        capsule services metrics main
+deploy_data_service_logs           capsule services logs cache
 deploy_bind_data_service           capsule services bind main staging
 deploy_unbind_data_service         capsule services unbind main staging
 deploy_rotate_data_service         capsule services rotate main

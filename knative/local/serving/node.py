@@ -30,6 +30,7 @@ from knative.local.serving.platform_view import PlatformView, find_unreadable, p
 from knative.local.serving.pods.environment import MissingReference
 from knative.local.serving.pods.network import PodNetworks
 from knative.local.serving.process_records import ProcessRecords
+from knative.local.serving.redis_services import RedisFront
 from knative.local.settings import Settings
 from knative.local.store import Store
 from knative.local.tokens import MAX_TOKEN_SECONDS, Tokens, write_kubeconfig
@@ -97,6 +98,13 @@ class Node:
         """Of the platform's own processes, when root starts them."""
         self.launcher = Launcher()
         self.zygote = Zygote(settings.home / "log" / "zygote.log", self.launcher, PROJECT, settings.preload_modules, settings.rehearsal)
+        self.redis_services = RedisFront(
+            settings.home / "services-redis",
+            settings.services_redis_port,
+            settings.services_redis_password,
+            self.launcher.start,
+            lambda name, limits: self.create_control_group(name, limits, False),
+        )
         self._preloading: asyncio.Task[None] | None = None
         self._tenant_groups: ControlGroups | None = None
         self._platform_groups: ControlGroups | None = None
