@@ -232,7 +232,8 @@ async def call_early(pod: Pod, call: Coroutine[Any, Any, Response]) -> Response:
     """Await the response of a pod that is starting. Raises StartFailed; what `call` raises, if the pod was ready before."""
     calling = asyncio.create_task(call)
     try:
-        await asyncio.wait({calling, pod.start}, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {calling, pod.start}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if not calling.done() and pod.start.result():
             await asyncio.wait({calling})
         if calling.done() and calling.exception() is None:
