@@ -237,7 +237,7 @@ class Revisions:
         """
         self.metrics.observe(scaler)
         loop = asyncio.get_running_loop()
-        is_starting = scaler.has_been_ready and scaler.waiting > 0 and scaler.failure is None
+        is_starting = scaler.has_been_ready and scaler.is_starting and scaler.failure is None
         due = loop.time() + (START_PUBLICATION_SECONDS if is_starting else 0.0)
         if self._publication is None or due < self._publication_due:
             if self._publication is not None:

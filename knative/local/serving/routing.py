@@ -7,10 +7,10 @@ eventing call a Service within this process: without host name and ingress, with
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from knative.local.objects import Object
 from knative.local.own_hosts import OwnHosts
@@ -224,6 +224,27 @@ class Services(Protocol):
     ) -> Response: ...
 
 
+class StartFailed(Exception):
+    """A pod that got a request while it was starting has ended before it was ready. Whether it has read the request is unknown."""
+
+
+async def call_early(pod: Pod, call: Coroutine[Any, Any, Response]) -> Response:
+    """Await the response of a pod that is starting. Raises StartFailed; what `call` raises, if the pod was ready before."""
+    calling = asyncio.create_task(call)
+    try:
+        either: set[asyncio.Future[Any]] = {calling, pod.start}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not calling.done() and pod.start.result():
+            await asyncio.wait({calling})
+        if calling.done() and calling.exception() is None:
+            return calling.result()
+        if await pod.start:
+            return await calling
+        raise StartFailed
+    finally:
+        calling.cancel()
+
+
 class ServiceCaller:
     """Implements `Services`."""
 
@@ -244,11 +265,15 @@ class ServiceCaller:
         scaler = self._routing.scaler(entry)
         timeout_seconds = min(timeout, scaler.timeout_seconds)
         async with asyncio.timeout(timeout_seconds):
-            pod = await scaler.acquire(timeout_seconds)
-            try:
-                return await self._call(pod, entry.host or internal_host(service, namespace), method, path, headers, body)
-            finally:
-                scaler.release(pod)
+            while True:
+                pod = await scaler.acquire(timeout_seconds, may_start=True)
+                try:
+                    call = self._call(pod, entry.host or internal_host(service, namespace), method, path, headers, body)
+                    return await (call_early(pod, call) if pod.accepts_early else call)
+                except StartFailed:
+                    continue  # the next pod is one that is ready
+                finally:
+                    scaler.release(pod)
 
     async def _call(self, pod: Pod, host: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         assert pod.port is not None

@@ -117,6 +117,11 @@ class Scaler:
         return len(self._queue)
 
     @property
+    def is_starting(self) -> bool:
+        """Whether requests wait for a pod, or one that starts has them."""
+        return self.waiting > 0 or any(pod.in_flight and not pod.state.is_ready for pod in self._running.values())
+
+    @property
     def is_consuming(self) -> bool:
         """Whether a ready pod consumes its messages from the queue itself."""
         return self._consumption.is_active(uid for uid, pod in self._running.items() if pod.state.is_ready)
@@ -140,8 +145,11 @@ class Scaler:
 
     # --- requests
 
-    async def acquire(self, timeout_seconds: float) -> Pod:
-        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable, NotReadyInTime."""
+    async def acquire(self, timeout_seconds: float, *, may_start: bool = False) -> Pod:
+        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable, NotReadyInTime.
+
+        `may_start`: the pod may be one that is starting, if its listening socket is open already (`Pod.accepts_early`).
+        """
         self._meter.change(+1, self._loop.time())
         pod = self._find_pod() if not self._queue else None
         if pod is not None:
@@ -149,6 +157,10 @@ class Scaler:
             return pod
         future = self._queue.enqueue()
         self.tick()
+        if may_start and not future.done() and (pod := self._find_starting_pod()) is not None:
+            self._queue.cancel(future)
+            pod.in_flight += 1
+            return pod
         try:
             return await asyncio.wait_for(future, timeout_seconds)
         except TimeoutError:
@@ -174,6 +186,14 @@ class Scaler:
             if pod.state.is_ready and not pod.is_terminating and (best is None or pod.in_flight < best.in_flight):
                 best = pod
         return best if best is not None and (not self.scale.max_concurrency or best.in_flight < self.scale.max_concurrency) else None
+
+    def _find_starting_pod(self) -> Pod | None:
+        """Return a pod that starts for the first time, of a revision that has served before. None if those that there are have no capacity."""
+        if self._is_initial or self.failure is not None:
+            return None
+        limit = self.scale.max_concurrency
+        found = (pod for pod in self._running.values() if pod.accepts_early and (not limit or pod.in_flight < limit))
+        return min(found, key=lambda pod: pod.in_flight, default=None)
 
     def _reason(self) -> str:
         return f": {self.failure.reason}: {self.failure.message.rstrip('.')}" if self.failure else ""
