@@ -69,6 +69,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "scale": ("capsule scale", "capsule scale --min 1 --max 4 --memory 512 --env production", "capsule scale worker=2 --stop-seconds 60"),
     "autoscale": (
         "capsule autoscale worker --min 1 --max 5 --metric cpu=70",
+        "capsule autoscale web --min 0 --max 4 --metric rps=50",
         "capsule autoscale worker --min 0 --max 5 --metric queue=20 --query 'SELECT count(*) FROM jobs WHERE done_at IS NULL'",
     ),
     "environments list": ("capsule environments list --app shop",),

@@ -133,8 +133,7 @@ WORDS: Mapping[str, str] = {
     "jobs": "capsule cron list",
     "scheduler": "capsule cron list",
     "scheduler:add": "capsule cron add",
-    "autoscale": "capsule scale --min N --max N",
-    "autoscale:enable": "capsule scale --min N --max N",
+    "autoscale:enable": "capsule autoscale PROCESS --max N --metric cpu=70",
     # observe, account
     "log": "capsule logs",
     "tail": "capsule logs --follow",

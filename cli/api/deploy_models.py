@@ -886,6 +886,8 @@ class RunningEnvironmentView(TypedDict):
     minScale: int
     maxScale: int
     memoryMib: int
+    scaleMetric: WebMetric
+    scaleTarget: int | None
     instances: list[InstanceView]
     processes: list[ProcessView]
 
@@ -896,6 +898,8 @@ class ScaleAccepted(TypedDict):
     maxScale: int
     memoryMib: int
     cpuMillis: int
+    scaleMetric: WebMetric
+    scaleTarget: int | None
     observationSeconds: int | None
     deployment: DeploymentAccepted | None
     operationId: str | None
@@ -906,6 +910,8 @@ class ScaleEnvironmentBody(TypedDict):
     maxScale: NotRequired[int | None]
     memoryMib: NotRequired[int | None]
     cpuMillis: NotRequired[int | None]
+    scaleMetric: NotRequired[WebMetric | None]
+    scaleTarget: NotRequired[int | None]
     observationSeconds: NotRequired[int | None]
 
 
@@ -1056,3 +1062,6 @@ class UsedDataServiceView(TypedDict):
     purgeAt: str | None
     storageUsedMib: int | None
     connections: int | None
+
+
+WebMetric: TypeAlias = "Literal['concurrency', 'rps', 'cpu', 'memory']"

@@ -111,7 +111,9 @@ def _headline(environment: Json, used_bytes: int | None) -> Text:
     if not running:
         return Text.assemble(name, f": {release_name(environment['release'])} at zero instances{ending}; the next request starts one")
     memory = f"{size(used_bytes)} of {environment['memoryMib']} MiB" if used_bytes is not None else f"{environment['memoryMib']} MiB"
-    return Text.assemble(name, f": {running} of {environment['maxScale']} instances{ending}, memory {memory}")
+    unit = "%" if environment["scaleMetric"] in ("cpu", "memory") else ""
+    by = f", by {environment['scaleMetric']} {environment['scaleTarget']}{unit} per instance" if environment["scaleTarget"] is not None else ""
+    return Text.assemble(name, f": {running} of {environment['maxScale']} instances{ending}, memory {memory}{by}")
 
 
 def _is_draining(instance: Json, environment: Json) -> bool:

@@ -26,7 +26,7 @@ AUTOSCALING = {"minInstances": 0, "maxInstances": 5, "metrics": METRICS, "proble
 def environment(**process: Any) -> dict[str, Any]:
     size = {"name": "worker", "instances": 1, "memoryMib": 512, "stopSeconds": 30, "autoscaling": None}
     worker = {**size, "command": "celery", "running": [INSTANCE], **process}
-    size = {"minScale": 0, "maxScale": 1, "memoryMib": 512}
+    size = {"minScale": 0, "maxScale": 1, "memoryMib": 512, "scaleMetric": "concurrency", "scaleTarget": None}
     state = {"release": 5, "stoppedAt": None, "pausedAt": None, "pauseReason": None}
     return {"name": "staging", **state, **size, "instances": [], "processes": [worker]}
 

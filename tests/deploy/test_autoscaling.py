@@ -7,7 +7,7 @@ import pytest
 from functions.deploy.commands.scale_processes import ProcessScaleAccepted
 from functions.deploy.domain.autoscaling import Autoscaling, Metric, MetricType
 from functions.deploy.domain.processes import ProcessSize, ProcessSizes
-from functions.deploy.domain.rejections import MemoryQuotaExceeded
+from functions.deploy.domain.rejections import InvalidScale, MemoryQuotaExceeded
 from functions.deploy.domain.workload_rejections import InvalidAutoscaling
 from tests.deploy.deploy_capsule import DeployCapsule
 from tests.deploy.test_processes import deployed, listed, scale, worker
@@ -128,3 +128,45 @@ def test_it_is_stored_with_the_size_and_rows_of_before_are_read() -> None:
     assert ProcessSizes.from_json(sizes.as_json()) == sizes and metric.variable == "DATABASE_URL"
     former = {"worker": {"instances": 2, "memory_mib": None, "cpu_millis": None, "stop_seconds": 30}}
     assert ProcessSizes.from_json(former).of("worker") == ProcessSize(2)
+
+
+async def template_after(capsule: DeployCapsule, **size: Any) -> Any:
+    serving = await deployed(capsule)
+    await capsule.scale(serving.application_id, "staging", **size)
+    await capsule.settle()
+    return capsule.cluster.objects[("Service", serving.namespace, serving.service)]["spec"]["template"]["metadata"]["annotations"]
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ({"scale_metric": "rps", "scale_target": 50}, {"metric": "rps", "target": "50", "target-utilization-percentage": "100"}),
+        ({"scale_metric": "concurrency", "scale_target": 8}, {"metric": "concurrency", "target": "8", "target-utilization-percentage": "100"}),
+        ({"min_scale": 1, "scale_metric": "cpu", "scale_target": 70}, {"class": "hpa.autoscaling.knative.dev", "metric": "cpu", "target": "1400"}),
+        (
+            {"min_scale": 1, "scale_metric": "memory", "scale_target": 80},
+            {"class": "hpa.autoscaling.knative.dev", "metric": "memory", "target": "409"},
+        ),
+        ({"max_scale": 2}, {}),
+    ],
+)
+async def test_web_scales_by_the_annotations_of_knative(capsule: DeployCapsule, size: Any, expected: Any) -> None:
+    """CPU: 70 % of 1000m is 1400 % of the 50m that an instance requests."""
+    found = await template_after(capsule, **size)
+    names = ("class", "metric", "target", "target-utilization-percentage")
+    assert {name: found[f"autoscaling.knative.dev/{name}"] for name in names if f"autoscaling.knative.dev/{name}" in found} == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ({"scale_metric": "rps"}, "rps needs a target"),
+        ({"scale_metric": "rps", "scale_target": 0}, "rps=0: use 1–10000"),
+        ({"scale_metric": "cpu", "scale_target": 70}, "min instances 0: nothing uses CPU"),
+        ({"min_scale": 1, "scale_metric": "memory", "scale_target": 101}, "memory=101: use 1–100"),
+    ],
+)
+async def test_a_metric_that_web_cannot_follow_is_refused(capsule: DeployCapsule, size: Any, message: str) -> None:
+    serving = await deployed(capsule)
+    with pytest.raises(InvalidScale, match=message):
+        await capsule.scale(serving.application_id, "staging", **size)

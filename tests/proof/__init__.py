@@ -56,7 +56,9 @@ PROOFS = {
     "failures": Proof("Failures end in their reason, none in a false success", ("tests/failures", "tests/journeys/test_refusals.py")),
     "no-visitor-sees-a-deploy": Proof("Deployments under load fail no request, cut no stream", ("tests/visitors",)),
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
-    "processes": Proof("Workers and schedules run, scale, restart and tell", ("tests/journeys/test_processes.py",)),
+    "processes": Proof(
+        "Workers and schedules run, scale, restart and tell", ("tests/journeys/test_processes.py", "tests/journeys/test_autoscaling.py")
+    ),
     "repositories": Proof(
         "A repository of each kind and language builds and runs",
         (

@@ -71,7 +71,7 @@ def _errors(type: MetricType, target: int, query: str | None, variable: str | No
     sources = {"query": query, "variable": variable, "path": path, "value": value}
     if type is not MetricType.QUEUE:
         errors = [
-            FieldError(f"/{name}", f"{name} belongs to the metric queue, not to {type}") for name, given in sources.items() if given is not None
+            FieldError(f"/{name}", f"{name} belongs to the metric queue, not to {type}") for name, source in sources.items() if source is not None
         ]
         return [*errors, *_bounds(type, target, PERCENT, "percent of what an instance may use")]
     errors = _bounds(type, target, QUEUE_TARGET, "what waits for each instance")

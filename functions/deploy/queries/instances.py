@@ -13,6 +13,7 @@ from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import EnvironmentName, namespace_of, service_of
 from functions.deploy.domain.process_views import ProcessSizeView
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
+from functions.deploy.domain.web_scaling import WebMetric
 from functions.deploy.domain.workloads import Workloads
 from functions.deploy.ports import Applications, Cluster, Deployments, Environments, Releases
 from functions.deploy.services.access_control import AccessControl
@@ -55,6 +56,9 @@ class RunningEnvironmentView(Model):
     max_scale: int
     memory_mib: int
     """The limit of one instance."""
+    scale_metric: WebMetric
+    scale_target: int | None
+    """Of one instance of `web`; null: the installation's default of requests in flight."""
     instances: list[InstanceView]
     """Of `web`."""
     processes: list[ProcessView]
@@ -116,6 +120,8 @@ def _view(environment: Environment, release: int | None, found: list[Instance], 
         min_scale=environment.size.min_scale,
         max_scale=environment.size.max_scale,
         memory_mib=environment.size.memory_mib,
+        scale_metric=environment.size.scale_metric,
+        scale_target=environment.size.scale_target,
         instances=[InstanceView.model_validate(each, from_attributes=True) for each in found],
         processes=processes,
     )

@@ -17,6 +17,7 @@ queues are set by `assembly`.
 import ssl
 from pathlib import Path
 
+from knative.local.autoscaling.pod_usage import PodUsage
 from knative.local.controller import Reconciler, Runnable
 from knative.local.listening_sockets import ListeningSockets
 from knative.local.serving.configurations import Configurations
@@ -52,7 +53,7 @@ def _tls(https: Https | None, table: RoutingTable) -> ssl.SSLContext | None:
 class Serving:
     """The assembled package.
 
-    `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector,
+    `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector, `usage` for autoscaling,
     `metrics` for the API.
     """
 
@@ -61,7 +62,8 @@ class Serving:
         self._node = Node(store, settings, tokens, authority)
         self.pods = Pods(self._node)
         self.disks = DiskUsage(self._node, self.pods)
-        revisions = Revisions(store, settings, self.pods, sockets)
+        self.usage = PodUsage(self.pods.used)
+        revisions = Revisions(store, settings, self.pods, sockets, self.usage)
         table, upstreams = RoutingTable(settings.own_hosts), Upstreams(self._node.pod_networks.connect)
         routing = Routing(self._node, table, revisions)
         self.storage: tuple[Runnable, ...] = (self._node.trash, self._node.image_collector)

@@ -12,8 +12,11 @@ import pytest
 
 from knative.local.api import rules, schema
 from knative.local.api.schema import with_defaults
-from knative.local.autoscaling import HorizontalPodAutoscalers, PodUsage, ScaledObjects, Triggers
 from knative.local.autoscaling.decision import MetricUnavailable
+from knative.local.autoscaling.horizontal import HorizontalPodAutoscalers
+from knative.local.autoscaling.pod_usage import PodUsage
+from knative.local.autoscaling.scaled_objects import ScaledObjects
+from knative.local.autoscaling.triggers import Triggers
 from knative.local.controller import RequeueAfter
 from knative.local.definitions import load
 from knative.local.objects import Object, kind_of, owner_reference
