@@ -8,6 +8,7 @@ from pathlib import Path
 
 from psycopg import sql
 
+from functions.deploy.adapters.full_databases import LARGE_OBJECTS, TEMPLATE
 from functions.deploy.adapters.variables import SERVICES_POSTGRES_ADDRESS, SERVICES_POSTGRES_URL
 from knative.local.serving.naming import POSTGRES_PORT
 from knative.machine import accounts, secrets
@@ -40,12 +41,26 @@ class ServicesPostgres(PostgresServer):
         with self.superuser() as connection:
             for name in ("postgres", "template1"):
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone() is None:
+                connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(TEMPLATE)))
             if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [PROVISIONER]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(PROVISIONER)))
             options = "ALTER ROLE {} LOGIN NOSUPERUSER CREATEDB CREATEROLE PASSWORD {}"
             password = secrets.password(self.home, f"services-{PROVISIONER}")
             connection.execute(sql.SQL(options).format(sql.Identifier(PROVISIONER), sql.Literal(password)))
             connection.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(sql.Identifier(PROVISIONER)))
+        self._prepare_template()
+
+    def _prepare_template(self) -> None:
+        """Take the creation of large objects from PUBLIC in databases of tenants: a full one could grow by them. Idempotent."""
+        with self.superuser(TEMPLATE) as connection:
+            for each in LARGE_OBJECTS:
+                function = sql.SQL(f"pg_catalog.{each}")
+                connection.execute(sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(function))
+                connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {} WITH GRANT OPTION").format(function, sql.Identifier(PROVISIONER)))
+        with self.superuser() as connection:
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(TEMPLATE)))
+            connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(TEMPLATE)))
 
     def _superuser_password(self) -> str:
         return secrets.password(self.home, f"services-{SUPERUSER}")
