@@ -6,6 +6,7 @@ of each instance that is bound (`knative/local/serving/pods/network.py`), and no
 
 from pathlib import Path
 
+import psycopg
 from psycopg import sql
 
 from functions.deploy.adapters.full_databases import LARGE_OBJECTS, TEMPLATE
@@ -13,6 +14,7 @@ from functions.deploy.adapters.variables import SERVICES_POSTGRES_ADDRESS, SERVI
 from knative.local.serving.naming import POSTGRES_PORT
 from knative.machine import accounts, secrets
 from knative.machine.home import LOOPBACK, Home
+from knative.machine.logins import Login, User
 from knative.machine.postgres_server import SUPERUSER, PostgresServer
 
 PROVISIONER = "provisioner"
@@ -34,7 +36,8 @@ class ServicesPostgres(PostgresServer):
 
     @property
     def provisioner_url(self) -> str:
-        return self.url(PROVISIONER, "postgres")
+        login = self.provisioner.current
+        return f"postgresql://{login.name}:{login.password}@{LOOPBACK}:{self.port}/postgres"
 
     def create_provisioner(self) -> None:
         """Create the role that creates databases, and keep everybody out of PostgreSQL's own. Idempotent."""
@@ -44,12 +47,27 @@ class ServicesPostgres(PostgresServer):
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(TEMPLATE)))
             if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [PROVISIONER]).fetchone() is None:
-                connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(PROVISIONER)))
-            options = "ALTER ROLE {} LOGIN NOSUPERUSER CREATEDB CREATEROLE PASSWORD {}"
-            password = secrets.password(self.home, f"services-{PROVISIONER}")
-            connection.execute(sql.SQL(options).format(sql.Identifier(PROVISIONER), sql.Literal(password)))
-            connection.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(sql.Identifier(PROVISIONER)))
+                connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(PROVISIONER)))
+            connection.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER CREATEDB CREATEROLE").format(sql.Identifier(PROVISIONER)))
+            _accept(connection, self.provisioner.current)
         self._prepare_template()
+
+    @property
+    def provisioner(self) -> User:
+        """Its two logins. Whichever is used, sessions act as the role that owns the databases."""
+        return User(self.home, PROVISIONER, f"{PROVISIONER}_alternate", f"services-{PROVISIONER}")
+
+    def stage_provisioner(self) -> None:
+        """Accept the other login with a new password."""
+        with self.superuser() as connection:
+            _accept(connection, self.provisioner.stage())
+
+    def close_former_provisioner(self) -> None:
+        """Refuse the login that is not current. Idempotent."""
+        with self.superuser() as connection:
+            other = self.provisioner.other
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [other]).fetchone() is not None:
+                connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(other)))
 
     def _prepare_template(self) -> None:
         """Take the creation of large objects from PUBLIC in databases of tenants: a full one could grow by them. Idempotent."""
@@ -95,6 +113,17 @@ class ServicesPostgres(PostgresServer):
 
     def _access_rules(self) -> str:
         return f"host all all {LOOPBACK}/32 scram-sha-256\n"
+
+
+def _accept(connection: psycopg.Connection, login: Login) -> None:
+    name = sql.Identifier(login.name)
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [login.name]).fetchone() is None:
+        connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
+    if login.name != PROVISIONER:
+        connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(PROVISIONER), name))
+        connection.execute(sql.SQL("ALTER ROLE {} SET role = {}").format(name, sql.Identifier(PROVISIONER)))
+    connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(login.password)))
+    connection.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(name))
 
 
 def provisioner_url(home: Home) -> dict[str, str]:
