@@ -113,10 +113,10 @@ class Settings:
         """Where Redis services of applications are reached and provisioned (`redis_services`)."""
         return 7113 + self.port_offset
 
-    def services_redis_password(self) -> str | None:
-        """Of the provisioner; None while `up` has made none. Raises OSError."""
+    def services_redis_password(self, is_alternate: bool) -> str | None:
+        """Of a login of the provisioner, which has two while its password rotates; None without it. Raises OSError."""
         try:
-            return (self.home / "secrets" / "services-redis.password").read_text()
+            return (self.home / "secrets" / f"services-redis{'-alternate' if is_alternate else ''}.password").read_text()
         except FileNotFoundError:
             return None
 

@@ -37,6 +37,8 @@ CONTEXT_SECTIONS = {"auth": auth.SECTIONS, "billing": billing.SECTIONS, "deploy"
 SIGNING = "auth-signing.json"
 SEALING = "{context}-sealing.json"
 """Names of the stored key sets."""
+SERVICES = "deploy-services"
+"""The Secret with the logins that provision data services."""
 PAYMENTS_FILE = "stripe-stand-in.pickle"
 """File with the state of the Stripe stand-in."""
 
@@ -83,7 +85,7 @@ def operator_objects(home: Home) -> list[Object]:
         *signing_objects(home),
         *sealing_objects(home),
         *(database_secret(home, context) for context in CONTEXTS),
-        *([_secret("deploy-services", urls)] if (urls := services_postgres.provisioner_url(home) | services_redis.provisioner_url(home)) else []),
+        *services_secrets(home),
         _secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
         _secret("edge-settings", settings | operator_settings(home, gateway.SECTIONS) | redis_settings(home)),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
@@ -104,6 +106,12 @@ def operator_objects(home: Home) -> list[Object]:
             _secret(f"{context}-settings", settings | chosen | own.get(context, {})),
         ]
     return objects
+
+
+def services_secrets(home: Home) -> list[Object]:
+    """The Secret with the logins that provision data services; none without a server."""
+    urls = services_postgres.provisioner_url(home) | services_redis.provisioner_url(home)
+    return [_secret(SERVICES, urls)] if urls else []
 
 
 def amqp_secrets(home: Home) -> list[Object]:

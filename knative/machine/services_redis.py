@@ -5,9 +5,10 @@ its account and the provisioner's password.
 from functions.deploy.adapters.variables import SERVICES_REDIS_ADDRESS, SERVICES_REDIS_URL
 from knative.local.serving.naming import REDIS_PORT
 from knative.local.serving.redis_services.files import ACCOUNT
-from knative.local.serving.redis_services.provisioner import USER
+from knative.local.serving.redis_services.provisioner import ALTERNATE_USER, USER
 from knative.machine import accounts, secrets
 from knative.machine.home import LOOPBACK, Home
+from knative.machine.logins import User
 
 PASSWORD = "services-redis"
 """Name of the secret, as in knative/local/settings.py."""
@@ -22,14 +23,28 @@ def prepare(home: Home) -> None:
         account.require_access_to(folder)
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o711)
-    secrets.password(home, PASSWORD)
+    _ = provisioner(home).current
+
+
+def provisioner(home: Home) -> User:
+    """The two logins of the provisioner, whose stored passwords the one-machine Knative reads at each use."""
+    return User(home, USER, ALTERNATE_USER, PASSWORD)
+
+
+def close_former_provisioner(home: Home) -> None:
+    """Refuse the login that is not current. Idempotent."""
+    user = provisioner(home)
+    secrets.delete(home, f"{PASSWORD}.password" if user.other == USER else f"{PASSWORD}-alternate.password")
 
 
 def provisioner_url(home: Home) -> dict[str, str]:
     """The key of the Secret with the login that provisions; empty without Redis services."""
-    own = f"redis://{USER}:{secrets.password(home, PASSWORD)}@{LOOPBACK}:{home.ports.services_redis}" if home.has_services_redis else None
-    url = home.environment.get(SERVICES_REDIS_URL.name) or own
-    return {"redis": url} if url else {}
+    if url := home.environment.get(SERVICES_REDIS_URL.name):
+        return {"redis": url}
+    if not home.has_services_redis:
+        return {}
+    login = provisioner(home).current
+    return {"redis": f"redis://{login.name}:{login.password}@{LOOPBACK}:{home.ports.services_redis}"}
 
 
 def address(home: Home) -> dict[str, str]:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
 from knative.machine import repositories
+from knative.machine.progress import Progress
+from knative.machine.rotation import command
 from tests.journeys.people import Person
 from tests.journeys.test_data_services import finished, load, visit
 from tests.journeys.whole import Json, until
@@ -130,6 +133,17 @@ def test_a_killed_server_loses_at_most_what_was_not_yet_synced(ada: Person, boun
         time.sleep(3)
     acknowledged = max(int(each.text) for each in answers if each.status_code == 200)
     assert int(visit(ada.whole, url).text) >= acknowledged
+
+
+def test_the_logins_that_provision_rotate(ada: Person, bound: tuple[Json, str, str]) -> None:
+    application, _, service = bound
+    command.rotate(ada.whole.home, "services", Progress(Console(quiet=True)))
+    base = f"/v1/apps/{application['id']}/services"
+    for kind in ("redis", "postgres"):
+        finished(ada, ada.post(base, {"name": f"another-{kind}", "kind": kind}, 202)["operationId"])
+    metrics = ada.get(f"{service}/metrics")
+    assert metrics["isRunning"] and metrics["operations"] > 0 and 0 < metrics["memoryBytes"] < metrics["memoryLimitBytes"]
+    assert any("ready" in line.lower() for line in ada.get(f"{service}/logs")["lines"])
 
 
 def test_an_idle_one_stops_and_starts_again(ada: Person, bound: tuple[Json, str, str]) -> None:

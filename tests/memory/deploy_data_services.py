@@ -71,6 +71,7 @@ class MemoryServiceServer:
     """Database → logins."""
     read_only: set[str] = field(default_factory=set)
     size_bytes: int = 0
+    reclaimed: int = 0
     failures: list[Exception] = field(default_factory=list)
 
     async def create(self, database: str, plan: Plan) -> None:
@@ -98,6 +99,9 @@ class MemoryServiceServer:
 
     async def log(self, database: str) -> list[str]:
         return ["ready"] if database in self.databases and self.scheme == "redis" else []
+
+    async def reclaim(self, database: str) -> None:
+        self.reclaimed += 1
 
     async def set_writable(self, database: str, is_writable: bool) -> None:
         (self.read_only.discard if is_writable else self.read_only.add)(database)

@@ -78,6 +78,10 @@ class RedisServiceProvisioner:
             return (await ask("LOG", database)).splitlines()
 
     @external_call
+    async def reclaim(self, database: str) -> None:
+        """Nothing to do: the server rewrites its file by itself."""
+
+    @external_call
     async def set_writable(self, database: str, is_writable: bool) -> None:
         """Nothing to do: the server itself refuses writes that its plan has no memory or storage for."""
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import errors, sql
 
-from functions.deploy.adapters import variables
+from functions.deploy.adapters import full_databases, variables
 from functions.deploy.domain.service_plans import Plan
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
 from functions.runtime.config.settings import Settings
@@ -38,20 +38,24 @@ class PostgresServiceProvisioner:
             await _ensure_role(connection, database, "NOLOGIN")
             await _execute(connection, "GRANT {} TO CURRENT_USER", database)  # to give it the schema
             if not await _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database):
-                await _execute(connection, "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", database)
+                has_template = await _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", full_databases.TEMPLATE)
+                template = full_databases.TEMPLATE if has_template else "template0"
+                await _execute(connection, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", database, template)
             await _execute(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
             await _execute(connection, "GRANT CREATE, TEMPORARY ON DATABASE {} TO {}", database, database)
         async with self._connection(database) as connection:
             await _execute(connection, "ALTER SCHEMA public OWNER TO {}", database)
             await _execute(connection, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+            await full_databases.allow_large_objects(connection, database)
 
     @external_call
     async def add_login(self, database: str, login: str, password: str, plan: Plan) -> str:
         async with self._connection() as connection:
             await _ensure_role(connection, login, "NOLOGIN")
-            await _execute(connection, "GRANT {} TO {}", database, login)
+            role = full_databases.reader_of(database) if await full_databases.is_full(connection, database) else database
+            await _execute(connection, "GRANT {} TO {}", role, login)
             for setting in (
-                sql.SQL("role = {}").format(sql.Identifier(database)),
+                sql.SQL("role = {}").format(sql.Identifier(role)),
                 sql.SQL("statement_timeout = {}").format(sql.Literal(f"{plan.statement_timeout_seconds or 0}s")),
             ):
                 await connection.execute(sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(login), setting))
@@ -76,7 +80,7 @@ class PostgresServiceProvisioner:
             for login in logins:
                 await _execute(connection, "ALTER ROLE {} NOLOGIN", login)
             await _execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
-            for role in (*logins, database):
+            for role in (*logins, full_databases.reader_of(database), database):
                 await _execute(connection, "DROP ROLE IF EXISTS {}", role)
 
     @external_call
@@ -110,11 +114,29 @@ class PostgresServiceProvisioner:
 
     @external_call
     async def set_writable(self, database: str, is_writable: bool) -> None:
+        reader = full_databases.reader_of(database)
         async with self._connection() as connection:
-            for login in await _logins(connection, database):
-                change: LiteralString = "RESET default_transaction_read_only" if is_writable else "SET default_transaction_read_only = on"
-                await _execute(connection, "ALTER ROLE {} " + change, login)
+            logins = await _logins(connection, database)
+            if not is_writable:
+                await _ensure_role(connection, reader, "NOLOGIN")
+                await _execute(connection, "GRANT {} TO CURRENT_USER", reader)
+            elif not await full_databases.is_full(connection, database):
+                return
+            role, former = (database, reader) if is_writable else (reader, database)
+            for login in logins:
+                await _execute(connection, "REVOKE {} FROM {}", former, login)
+                await _execute(connection, "GRANT {} TO {}", role, login)
+                await _execute(connection, "ALTER ROLE {} SET role = {}", login, role)
                 await _end_sessions(connection, login)
+            async with self._connection(database) as inside:
+                await (full_databases.lift(inside, database) if is_writable else full_databases.restrict(inside, database, logins))
+            if is_writable:
+                await _execute(connection, "DROP ROLE {}", reader)
+
+    @external_call
+    async def reclaim(self, database: str) -> None:
+        async with self._connection(database) as inside:
+            await full_databases.reclaim(inside, database)
 
     async def _drop_login(self, connection: psycopg.AsyncConnection, database: str, login: str) -> None:
         if not await _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", login):

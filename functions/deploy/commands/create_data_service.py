@@ -59,13 +59,13 @@ async def create_data_service(
     clock: Clock,
 ) -> Done[DataServiceAccepted]:
     application = await applications.lock(await control.to_application(permit, request.application_id))
-    addresses.require(request.kind)
     await admit_work(quotas, application.user_id)
     if len(await services.list_of(application.id)) >= MAX_SERVICES:
         raise TooManyDataServices.of(application.name, MAX_SERVICES)
 
     now = clock.now()
     service, events = DataService.request(application, request.name, request.kind, request.plan, vault.seal, now)
+    addresses.require(request.kind)
     await services.add(service)
     operation = Operation.start(OperationKind.SERVICE_CREATION, application, None, now)
     await operations.add(operation)

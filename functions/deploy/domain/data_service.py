@@ -42,6 +42,9 @@ GRACE = timedelta(days=7)
 """How long a deleted service keeps its data."""
 OVERLAP = timedelta(hours=1)
 """How long the former credentials are valid after a rotation, at least."""
+MEASUREMENTS = 9
+"""In the ten minutes of a housekeeping, of a database that has more than half of its storage."""
+MEASUREMENT_INTERVAL = timedelta(minutes=1)
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 URL_SCHEMES = ("postgresql", "postgres", "mysql", "redis", "rediss", "valkey", "mongodb", "mongodb+srv", "amqp", "amqps", "https", "http")
 MAX_URL_LENGTH = 2000
@@ -185,8 +188,14 @@ class DataService:
         if self.former_generation == generation:
             self.former_generation = None
 
-    def measurement_request(self) -> DataServiceMeasurementRequested:
-        return DataServiceMeasurementRequested(service_id=self.id, application_id=self.application_id)
+    def measurement_request(self, repeats: int = MEASUREMENTS - 1) -> DataServiceMeasurementRequested:
+        return DataServiceMeasurementRequested(service_id=self.id, application_id=self.application_id, repeats=repeats)
+
+    def next_measurement(self, size_bytes: int, repeats: int) -> Events:
+        """A database that may soon be full is measured every minute, until housekeeping requests the next measurements."""
+        if not repeats or size_bytes < self.limits.storage_mib * 2**19:
+            return ()
+        return (after(MEASUREMENT_INTERVAL, self.measurement_request(repeats - 1)),)
 
     def crosses_limit(self, size_bytes: int) -> bool:
         """Whether it has become read-only, or writable again, by its size. It is writable again at nine tenths of its storage."""

@@ -117,8 +117,12 @@ class ServiceProvisioner(Protocol):
         """The last lines of its own server; none where a server is shared."""
         ...
 
+    async def reclaim(self, database: str) -> None:
+        """Give the space of deleted data back, which a tenant may not do while its database is full."""
+        ...
+
     async def set_writable(self, database: str, is_writable: bool) -> None:
-        """Begin new sessions read-only, or lift that, and end the open ones."""
+        """Let the logins read and delete only, whatever they do, or lift that, and end the open sessions."""
         ...
 
 

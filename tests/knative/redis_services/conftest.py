@@ -39,7 +39,7 @@ async def servers() -> AsyncIterator[Servers]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     folder = new_folder()
-    front = RedisFront(folder, port, lambda: PASSWORD, Launcher().start, lambda name, limits: None)
+    front = RedisFront(folder, port, lambda is_alternate: None if is_alternate else PASSWORD, Launcher().start, lambda name, limits: None)
     settings = {
         "CAPSULE_SERVICES_REDIS_URL": f"redis://provisioner:{PASSWORD}@127.0.0.1:{port}",
         "CAPSULE_SERVICES_REDIS_ADDRESS": f"127.0.0.1:{port}",

@@ -44,8 +44,8 @@ MAX_CONNECTIONS = 1024
 class RedisFront:
     """A Runnable that listens on a port of this machine's loopback, and in the networks of pods that are bound."""
 
-    def __init__(self, folder: Path, port: int, password: Callable[[], str | None], start: Start, create_group: CreateGroup) -> None:
-        """`folder`: has a folder for each service. `password`: of the provisioner, read at each use; None: nobody provisions."""
+    def __init__(self, folder: Path, port: int, password: Callable[[bool], str | None], start: Start, create_group: CreateGroup) -> None:
+        """`folder`: has a folder for each service. `password`: of the provisioner, or of its alternate login, read at each use; None: it has none."""
         self.idle_seconds = IDLE_SECONDS
         self._folder, self._port, self._password = folder, port, password
         self._start, self._create_group = start, create_group
@@ -97,7 +97,7 @@ class RedisFront:
         if authenticated is None:
             return
         user, buffer = authenticated
-        if user == provisioner.USER:
+        if user in provisioner.USERS:
             await provisioner.serve(connection, buffer, self.server)
             return
         await self._pass_on(connection, user, buffer)
@@ -143,8 +143,8 @@ class RedisFront:
         return None
 
     def _accepts(self, credentials: Credentials) -> bool:
-        if credentials.user == provisioner.USER:
-            return provisioner.accepts(credentials.password, self._password())
+        if credentials.user in provisioner.USERS:
+            return provisioner.accepts(credentials.password, self._password(credentials.user == provisioner.ALTERNATE_USER))
         login = LOGIN.fullmatch(credentials.user)
         return login is not None and ServiceFiles(self._folder / login[1]).accepts(credentials.user, credentials.password)
 

@@ -21,7 +21,9 @@ from knative.local.serving.redis_services.files import LOGIN, RULES, SERVICE, Li
 from knative.local.serving.redis_services.protocol import NOAUTH, OK, Command, Incomplete, ProtocolError, bulk, credentials_of, error, read_command
 from knative.local.serving.redis_services.server import RedisServer
 
-USER = "provisioner"
+USER, ALTERNATE_USER = "provisioner", "provisioner_alternate"
+USERS = (USER, ALTERNATE_USER)
+"""Two logins, of which one is current: a rotation changes the other one first."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
 MAX_LOG_BYTES = 32768
 SESSION_SECONDS = 300.0

@@ -75,9 +75,8 @@ class RedisServer:
         self._cancel_idle()
         try:
             async with self._changing:
-                if not self.is_running:
-                    await self._start()
-            with await self._connect() as connection:
+                upstream = await self._connect_or_start()
+            with upstream as connection:
                 yield connection
         finally:
             self.connections -= 1
@@ -109,6 +108,17 @@ class RedisServer:
             if self._group is not None:
                 self._group.remove()
                 self._group = None
+
+    async def _connect_or_start(self) -> socket.socket:
+        """Raises UnknownService, StartError, OSError."""
+        if self._process is not None and self._process.is_alive:
+            try:
+                return await self._connect()
+            except OSError:  # it has died a moment ago: nobody listens
+                self._process.signal(signal.SIGKILL)
+                await self._process.ended
+        await self._start()
+        return await self._connect()
 
     def _cancel_idle(self) -> None:
         if self._idle is not None:
