@@ -1,5 +1,6 @@
 """The environment variables that functions of deploy read, beside those of every context."""
 
+from functions.deploy.adapters import domain_variables
 from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.data_service import ServiceAddress
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
@@ -122,4 +123,5 @@ SECTIONS = (
             BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,
         ),
     ),
+    domain_variables.SECTION,
 )  # fmt: skip

@@ -70,7 +70,8 @@ class Ingress:
         public: PublicPorts | None = None,
     ) -> None:
         """`health_check_keys`: what signs requests of the platform itself, which are not measured; empty: every request is. `open_port`
-        returns the listening socket of a port; None: a new one. `tls`: of the public port and host ports; None: they speak HTTP. `public`: for domains."""
+        returns the listening socket of a port; None: a new one. `tls`: of the public port and host ports; None: they speak HTTP. `public`: for
+        domains."""
         self._health_check_keys, self._open_port = health_check_keys, open_port or _listen
         self._routing, self._upstreams, self.port = routing, upstreams, port
         self._public = partial(public_host, routing.table)
