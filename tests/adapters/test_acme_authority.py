@@ -76,7 +76,7 @@ async def test_a_certificate_is_issued_over_the_ingress(pebble: Pebble, settings
 
 
 async def test_a_name_that_is_not_served_here_is_refused_with_the_reason(settings: Settings, table: RoutingTable) -> None:
-    with pytest.raises(OrderFailed, match="could not validate the domain: .*elsewhere.example.com"):
+    with pytest.raises(OrderFailed, match=r"could not validate the domain: .*elsewhere.example.com"):
         await AcmeAuthority(settings).order("elsewhere.example.com", ACCOUNT)
 
 
