@@ -130,6 +130,12 @@ WORDS: Mapping[str, str] = {
     "scale count": "capsule scale --max N",
     "scale memory": "capsule scale --memory MIB",
     "scale vm": "capsule scale --cpu MILLIS --memory MIB",
+    "certs": "capsule domains list",
+    "certs:add": "capsule domains certificate DOMAIN --cert FILE --key FILE",
+    "domain": "capsule domains list",
+    "domains:add": "capsule domains add DOMAIN",
+    "domains:remove": "capsule domains remove DOMAIN",
+    "domains:wait": "capsule domains check DOMAIN",
     "jobs": "capsule cron list",
     "scheduler": "capsule cron list",
     "scheduler:add": "capsule cron add",
@@ -167,10 +173,9 @@ WORDS: Mapping[str, str] = {
 """Word or words, as typed → what to type instead."""
 
 DATABASE = "Capsule creates databases of PostgreSQL only. Add a server elsewhere by its URL: `capsule services add NAME`."
-DOMAIN = "Capsule has no custom domains: `capsule status` shows the address of each environment."
 NOT_OFFERED: Mapping[str, str] = {
     **dict.fromkeys(("redis", "valkey", "mysql", "mongo", "ext", "extensions"), DATABASE),
-    **dict.fromkeys(("domains", "domain", "certs", "ips", "dns"), DOMAIN),
+    **dict.fromkeys(("ips", "dns"), "Capsule has no addresses of its own for an application: `capsule domains add DOMAIN` prints the DNS records."),
     **dict.fromkeys(("volumes", "volume", "storage"), "Capsule has no volumes: what an instance writes ends with it. "),
     **dict.fromkeys(("regions", "spaces"), "Capsule has no regions: applications run on your own servers."),
     **dict.fromkeys(("drains", "log-drains"), "Capsule has no log drains: `capsule logs --follow --json` streams the lines."),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, BindDataServiceBody, ChangeApplicationBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServiceLogsView, DataServiceMetricsView, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView
+from cli.api.deploy_models import AddDomainBody, AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, BindDataServiceBody, ChangeApplicationBody, ChangeDomainBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServiceLogsView, DataServiceMetricsView, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, DomainPage, DomainView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, SetDomainCertificateBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -130,6 +130,54 @@ class Deploy(Operations):
         """Cancel a running deployment."""
         return cast(DeploymentAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/deployments/{segment(deployment_id)}/cancellation", idempotency_key=idempotency_key))
 
+    def domains(self, application_id: str, *, environment: str | None = None) -> DomainPage:
+        """List the domains of an application."""
+        return cast(DomainPage, self._call("GET", f"/v1/apps/{segment(application_id)}/domains", query={"environment": environment}))
+
+    def domain(self, application_id: str, host: str) -> DomainView:
+        """Show a domain with its DNS records and its certificate."""
+        return cast(DomainView, self._call("GET", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}"))
+
+    def change_domain(
+        self,
+        application_id: str,
+        host: str,
+        body: ChangeDomainBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DomainView:
+        """Change the redirect to HTTPS and HSTS of a domain."""
+        return cast(DomainView, self._call("PATCH", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}", body=body or {}, idempotency_key=idempotency_key))
+
+    def remove_domain(self, application_id: str, host: str, *, idempotency_key: str | None = None) -> DomainView:
+        """Remove a domain with its certificate."""
+        return cast(DomainView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}", idempotency_key=idempotency_key))
+
+    def set_domain_certificate(
+        self,
+        application_id: str,
+        host: str,
+        body: SetDomainCertificateBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DomainView:
+        """Set a certificate of your own for a domain."""
+        return cast(DomainView, self._call("PUT", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}/certificate", body=body, idempotency_key=idempotency_key))
+
+    def delete_domain_certificate(
+        self,
+        application_id: str,
+        host: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DomainView:
+        """Delete the certificate of a domain."""
+        return cast(DomainView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}/certificate", idempotency_key=idempotency_key))
+
+    def check_domain(self, application_id: str, host: str, *, idempotency_key: str | None = None) -> DomainView:
+        """Verify the DNS records of a domain now."""
+        return cast(DomainView, self._call("POST", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}/checks", idempotency_key=idempotency_key))
+
     def environments(self, application_id: str) -> EnvironmentPage:
         """List environments with their size and what serves there."""
         return cast(EnvironmentPage, self._call("GET", f"/v1/apps/{segment(application_id)}/environments"))
@@ -168,6 +216,17 @@ class Deploy(Operations):
     ) -> ConfigurationAccepted:
         """Set variables and secrets of one environment."""
         return cast(ConfigurationAccepted, self._call("PATCH", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/config", body=body or {}, idempotency_key=idempotency_key))
+
+    def add_domain(
+        self,
+        application_id: str,
+        environment: str,
+        body: AddDomainBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DomainView:
+        """Add a domain to an environment."""
+        return cast(DomainView, self._call("POST", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/domains", body=body, idempotency_key=idempotency_key))
 
     def start_maintenance(
         self,

@@ -8,6 +8,10 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
 
 
+class AddDomainBody(TypedDict):
+    host: str
+
+
 class AddExternalDataServiceBody(TypedDict):
     name: str
     url: str
@@ -98,6 +102,19 @@ class BindDataServiceBody(TypedDict):
 Builder: TypeAlias = "Literal['auto', 'native', 'dockerfile', 'buildpack']"
 
 
+CertificateSource: TypeAlias = "Literal['acme', 'own', 'cluster']"
+
+
+class CertificateView(TypedDict):
+    source: CertificateSource | None
+    issuer: str
+    issuedAt: str | None
+    expiresAt: str | None
+    nextAttemptAt: str | None
+    failures: int
+    failure: str | None
+
+
 class ChangeApplicationBody(TypedDict):
     repository: NotRequired[str | None]
     image: NotRequired[str | None]
@@ -110,6 +127,11 @@ class ChangeApplicationBody(TypedDict):
     healthPath: NotRequired[str | None]
     port: NotRequired[int | None]
     wakingPage: NotRequired[bool | None]
+
+
+class ChangeDomainBody(TypedDict):
+    redirects: NotRequired[bool | None]
+    hstsSeconds: NotRequired[int | None]
 
 
 class ChangeScheduleBody(TypedDict):
@@ -399,6 +421,39 @@ class DetectedPlanView(TypedDict):
     variables: list[NeededVariable]
     gaps: list[str]
     isShortened: bool
+
+
+class DnsRecordView(TypedDict):
+    name: str
+    type: str
+    value: str
+
+
+class DomainPage(TypedDict):
+    items: list[DomainView]
+    next: NotRequired[str | None]
+
+
+DomainState: TypeAlias = "Literal['pending', 'verified']"
+
+
+class DomainView(TypedDict):
+    id: str
+    host: str
+    environment: str
+    state: DomainState
+    proof: Proof | None
+    problem: str | None
+    records: list[DnsRecordView]
+    isPointedHere: bool
+    redirects: bool
+    hstsSeconds: int | None
+    createdAt: str
+    verifiedAt: str | None
+    checkedAt: str | None
+    nextCheckAt: str | None
+    lostAt: str | None
+    certificate: CertificateView
 
 
 class EnvironmentDeletionAccepted(TypedDict):
@@ -749,6 +804,9 @@ PromoteBody = TypedDict(
 )
 
 
+Proof: TypeAlias = "Literal['cname', 'txt']"
+
+
 class ProtectEnvironmentBody(TypedDict):
     isProtected: bool
 
@@ -987,6 +1045,11 @@ ServiceKind: TypeAlias = "Literal['postgres', 'redis', 'external']"
 
 
 ServiceState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleted', 'purging', 'purged']"
+
+
+class SetDomainCertificateBody(TypedDict):
+    certificate: str
+    key: str
 
 
 class SetHostKeysBody(TypedDict):

@@ -1,12 +1,17 @@
 """Which adapter implements which port of the deploy context."""
 
 from functions.deploy.adapters import variables
+from functions.deploy.adapters.acme_authority import AcmeAuthority
 from functions.deploy.adapters.application_requests import HttpApplicationRequests
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
+from functions.deploy.adapters.dns_resolver import DnsResolver
+from functions.deploy.adapters.domain_settings import certificate_policy, platform_names
 from functions.deploy.adapters.kubernetes import KubernetesCluster
+from functions.deploy.adapters.kubernetes_domains import KubernetesDomains
 from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_data_services import PostgresDataServices
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
+from functions.deploy.adapters.postgres_domains import PostgresDomains
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_inspections import PostgresInspections
 from functions.deploy.adapters.postgres_operations import PostgresOperations
@@ -25,7 +30,9 @@ from functions.deploy.adapters.settings import (
     terminal_address,
 )
 from functions.deploy.adapters.vault import SealedVault
+from functions.deploy.adapters.x509_certificates import X509Certificates
 from functions.deploy.domain.attach_ticket import TerminalAddress
+from functions.deploy.domain.domains import PlatformNames
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -35,11 +42,16 @@ from functions.deploy.ports import (
     ApplicationRequests,
     Applications,
     Builds,
+    CertificateAuthority,
+    CertificatePolicy,
+    CertificateReader,
     Cluster,
     Configurations,
     DataServices,
     DeployKeys,
     Deployments,
+    DomainObjects,
+    Domains,
     Environments,
     Housekeeping,
     Inspections,
@@ -48,6 +60,7 @@ from functions.deploy.ports import (
     Quotas,
     Releases,
     RepositoryAccesses,
+    Resolver,
     Runs,
     Schedules,
     ServiceProvisioners,
@@ -57,8 +70,10 @@ from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.account_closing import AccountClosing
 from functions.deploy.services.account_reviewer import AccountReviewer
 from functions.deploy.services.application_deletion import ApplicationDeletion
+from functions.deploy.services.certificate_attempts import CertificateAttempts
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.domain_publisher import DomainPublisher
 from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.deploy.services.operation_reader import OperationReader
 from functions.deploy.services.operation_recorder import OperationRecorder
@@ -86,6 +101,8 @@ wiring = Wiring(
         SealedColumn("data_services", ("id",), "sealed_url"),
         SealedColumn("repository_access", ("application_id",), "sealed_private_key"),
         SealedColumn("repository_access", ("application_id",), "sealed_token"),
+        SealedColumn("acme_accounts", ("directory",), "sealed_key"),
+        SealedColumn("domains", ("id",), "sealed_key"),
         SealedColumn("inspections", ("id",), "sealed_token"),
     ),
     ports={
@@ -95,6 +112,10 @@ wiring = Wiring(
         ApplicationUrls: application_urls,
         Applications: PostgresApplications,
         Builds: MountedBuilds,
+        CertificateAttempts: CertificateAttempts,
+        CertificateAuthority: AcmeAuthority,
+        CertificatePolicy: certificate_policy,
+        CertificateReader: X509Certificates,
         Cluster: KubernetesCluster,
         ConfigurationChanger: ConfigurationChanger,
         Configurations: PostgresConfigurations,
@@ -102,6 +123,9 @@ wiring = Wiring(
         DeployKeys: Ed25519Keys,
         DeploymentStarter: DeploymentStarter,
         Deployments: PostgresDeployments,
+        DomainObjects: KubernetesDomains,
+        DomainPublisher: DomainPublisher,
+        Domains: PostgresDomains,
         Environments: PostgresEnvironments,
         GracePolicy: grace_policy,
         AccessControl: AccessControl,
@@ -114,11 +138,13 @@ wiring = Wiring(
         OperationReader: OperationReader,
         OperationRecorder: OperationRecorder,
         Operations: PostgresOperations,
+        PlatformNames: platform_names,
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,
         Renderings: Renderings,
         RepositoryAccesses: PostgresRepositoryAccesses,
         RepositoryPolicy: repository_policy,
+        Resolver: DnsResolver,
         RunRecorder: RunRecorder,
         Runs: PostgresRuns,
         ScheduleRecorder: ScheduleRecorder,

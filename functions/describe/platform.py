@@ -12,7 +12,7 @@ allow elsewhere (to bind itself in the platform's namespace).
 
 import json
 
-from functions.describe.admission_policies import APPLICATION, application_policies
+from functions.describe.admission_policies import APPLICATION, CLAIMS_GROUP, application_policies
 from functions.describe.grants import Grants
 from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, service
 from functions.edge.dashboard.pages import PAGES
@@ -115,6 +115,7 @@ def cluster_manifests(context: str) -> list[Manifest]:
             [
                 _rule([""], ["namespaces"], ["get", "create"]),
                 _rule([RBAC], ["rolebindings"], ["create"]),
+                _rule([CLAIMS_GROUP], ["clusterdomainclaims"], ["get", "create", "patch", "delete"]),
                 {**_rule([RBAC], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE, ATTACH_ROLE]},
             ],
         ),
@@ -135,6 +136,8 @@ def cluster_manifests(context: str) -> list[Manifest]:
                 _rule(["keda.sh"], ["scaledobjects"], ["list", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["revisions"], ["get"]),
+                _rule(["serving.knative.dev"], ["domainmappings"], ["create", "patch", "delete"]),
+                _rule(["cert-manager.io"], ["certificates"], ["create", "patch", "delete"]),
             ],
         ),
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": WATCHER, "namespace": NAMESPACE}},

@@ -57,6 +57,8 @@ RULES: dict[Access, str] = {
         deploy.start_environment deploy.start_run deploy.stop_environment deploy.transfer_application deploy.protect_environment
         deploy.start_maintenance deploy.end_maintenance deploy.inspection deploy.scale_processes deploy.create_schedule deploy.change_schedule
         deploy.delete_schedule deploy.run_schedule deploy.schedules deploy.schedule_runs
+        deploy.add_domain deploy.change_domain deploy.check_domain deploy.delete_domain_certificate deploy.domain deploy.domains
+        deploy.remove_domain deploy.set_domain_certificate
         deploy.add_external_data_service deploy.bind_data_service deploy.create_data_service deploy.data_service deploy.data_services
         deploy.data_service_logs deploy.data_service_metrics
         deploy.delete_data_service deploy.rotate_data_service deploy.unbind_data_service deploy.undelete_data_service

@@ -38,6 +38,7 @@ from tests.memory import (
     billing_reversals,
     deploy_cluster,
     deploy_data_services,
+    deploy_domains,
     deploy_inspections,
     deploy_operations,
     deploy_releases,
@@ -57,6 +58,7 @@ from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 SETTINGS: Mapping[str, str] = {
     "CAPSULE_PUBLIC_URL": "http://capsule.localhost",
     "CAPSULE_TERMINAL_URL": "ws://terminal.localhost",
+    "CAPSULE_ACME_DIRECTORY": "https://acme.invalid/directory",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
     "CAPSULE_SERVICES_POSTGRES_ADDRESS": "127.0.0.1:5432",
     "CAPSULE_SERVICES_REDIS_ADDRESS": "127.0.0.1:6379",
@@ -77,6 +79,10 @@ def applications(quotas: deploy.Quotas) -> memory_deploy.MemoryApplications:
 def schedules(applications: deploy.Applications) -> deploy_schedules.MemorySchedules:
     assert isinstance(applications, memory_deploy.MemoryApplications)
     return deploy_schedules.MemorySchedules(applications)
+
+
+def domains(applications: deploy.Applications) -> deploy_domains.MemoryDomains:
+    return deploy_domains.MemoryDomains(applications)
 
 
 def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
@@ -161,9 +167,12 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Builds: memory_deploy.FixedBuilds,
         deploy.Cluster: deploy_cluster.MemoryCluster,
         deploy.Configurations: memory_deploy.MemoryConfigurations,
+        deploy.CertificateAuthority: deploy_domains.MemoryAuthority,
         deploy.DataServices: deploy_data_services.MemoryDataServices,
         deploy.ServiceProvisioners: deploy_data_services.MemoryServiceProvisioners,
         deploy.Deployments: deploy_releases.MemoryDeployments,
+        deploy.DomainObjects: deploy_domains.MemoryDomainObjects,
+        deploy.Domains: domains,
         deploy.Environments: memory_deploy.MemoryEnvironments,
         deploy.Housekeeping: MemoryHousekeeping,
         deploy.Inspections: deploy_inspections.MemoryInspections,
@@ -172,6 +181,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Quotas: memory_deploy.MemoryQuotas,
         deploy.Releases: deploy_releases.MemoryReleases,
         deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
+        deploy.Resolver: deploy_domains.MemoryResolver,
         deploy.Runs: runs,
         deploy.Schedules: schedules,
         deploy.Vault: memory_deploy.PlainVault,
@@ -214,7 +224,10 @@ EXTERNAL: frozenset[Any] = frozenset(
         billing.Mailer,
         billing.PaymentProvider,
         deploy.ApplicationRequests,
+        deploy.CertificateAuthority,
         deploy.Cluster,
+        deploy.DomainObjects,
+        deploy.Resolver,
         deploy.ServiceProvisioners,
         monitor.Mailer,
         monitor.Queues,

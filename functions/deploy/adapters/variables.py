@@ -1,5 +1,6 @@
 """The environment variables that functions of deploy read, beside those of every context."""
 
+from functions.deploy.adapters import domain_variables
 from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
 from functions.deploy.domain.release_facts import ApplicationUrls
@@ -137,4 +138,5 @@ SECTIONS = (
             BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,
         ),
     ),
+    domain_variables.SECTION,
 )  # fmt: skip

@@ -7,6 +7,7 @@ its former team. Idempotent.
 from events.data_services import DataServiceDeleted, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred
 from events.deployments import BuildFailed, DeploymentFailed
+from events.domains import DomainRefreshRequested, DomainRemoved
 from events.teams import TeamDeleted
 from functions.deploy.ports import Memberships
 from functions.deploy.services.account_closing import AccountClosing
@@ -22,6 +23,8 @@ from functions.kernel import Done, Scale, on
         DataServiceDeleted,
         DataServicePurgeRequested,
         DeploymentFailed,
+        DomainRefreshRequested,
+        DomainRemoved,
     ],
     scale=Scale(max=2),
 )

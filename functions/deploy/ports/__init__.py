@@ -11,6 +11,17 @@ from functions.deploy.ports.data_services import (
     ServiceUsage,
     hit_ratio,
 )
+from functions.deploy.ports.domains import (
+    Account,
+    CertificateAuthority,
+    CertificatePolicy,
+    CertificateReader,
+    DomainObjects,
+    Domains,
+    OrderFailed,
+    Resolver,
+    ResolverUnavailable,
+)
 from functions.deploy.ports.schedules import Schedules
 from functions.deploy.ports.stores import (
     Applications,
@@ -28,10 +39,14 @@ from functions.deploy.ports.work import Inspections, Operations, Runs
 from functions.kernel import Memberships
 
 __all__ = [
+    "Account",
     "ApplicationRequests",
     "Applications",
     "BuildSettings",
     "Builds",
+    "CertificateAuthority",
+    "CertificatePolicy",
+    "CertificateReader",
     "Cluster",
     "ClusterRefused",
     "ClusterUnavailable",
@@ -39,14 +54,19 @@ __all__ = [
     "DataServices",
     "DeployKeys",
     "Deployments",
+    "DomainObjects",
+    "Domains",
     "Environments",
     "Housekeeping",
     "Inspections",
     "Memberships",
     "Operations",
+    "OrderFailed",
     "Quotas",
     "Releases",
     "RepositoryAccesses",
+    "Resolver",
+    "ResolverUnavailable",
     "Runs",
     "Schedules",
     "ServiceProvisioner",

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.observation import APPLICATION_DELETED
-from functions.deploy.ports import Applications, DataServices, Deployments, Quotas, RepositoryAccesses
+from functions.deploy.ports import Applications, DataServices, Deployments, Domains, Quotas, RepositoryAccesses
 from functions.kernel import OutgoingMessage
 
 
@@ -16,6 +16,7 @@ class ApplicationDeletion:
     accesses: RepositoryAccesses
     quotas: Quotas
     services: DataServices
+    domains: Domains
 
     async def delete(self, application: Application, now: datetime) -> list[OutgoingMessage]:
         """Start the deletion of a locked application. Returns the events.
@@ -30,6 +31,9 @@ class ApplicationDeletion:
         for service in await self.services.list_of(application.id):
             events.extend(service.delete(application.user_id, now))
             await self.services.save(service)
+        for domain in await self.domains.list_of(application.id):
+            events.extend(domain.remove(application, now))
+            await self.domains.delete(domain.id)
         events.extend(application.delete(now))
         await self.applications.save(application)
         await self.accesses.delete(application.id)

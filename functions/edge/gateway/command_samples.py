@@ -159,6 +159,14 @@ deploy_repository_access           capsule token show --app shop
 deploy_delete_repository_token     capsule token remove --app shop
 deploy_set_repository_token        capsule token set --app shop
 deploy_runs                        capsule runs list --app shop
+deploy_add_domain                  capsule domains add shop.example.com --env production
+deploy_domains                     capsule domains list --app shop
+deploy_domain                      capsule domains show shop.example.com
+deploy_check_domain                capsule domains check shop.example.com
+deploy_change_domain               capsule domains set shop.example.com --hsts 31536000
+deploy_set_domain_certificate      capsule domains certificate shop.example.com --cert fullchain.pem --key key.pem
+deploy_delete_domain_certificate   capsule domains certificate shop.example.com --delete
+deploy_remove_domain               capsule domains remove shop.example.com --yes
 deploy_create_schedule             capsule cron add "0 3 * * *" --tz Europe/Berlin -- python manage.py nightly
 deploy_schedules                   capsule cron list --app shop
 deploy_change_schedule             capsule cron pause 01a2b3c4-0000-7000-8000-000000000000
