@@ -27,8 +27,18 @@ from typing import cast
 
 from functions.kernel import Kind, Rejection
 from functions.runtime.execution.context import FunctionContext
-from functions.runtime.execution.transactions import SAVEPOINT, SKIPPED, Committed, Execution, Handled, execute_alone, run_batch_handler, run_handler
-from functions.runtime.reliability import inbox, ordering, outbox
+from functions.runtime.execution.transactions import (
+    SAVEPOINT,
+    SKIPPED,
+    Committed,
+    Execution,
+    Handled,
+    enqueue,
+    execute_alone,
+    run_batch_handler,
+    run_handler,
+)
+from functions.runtime.reliability import inbox, ordering
 from functions.runtime.storage.database import Connection
 
 LOCK_TIMEOUT = "50ms"
@@ -142,9 +152,9 @@ class Batches:
                 skipped[execution] = SKIPPED
         results = await self._run_handlers(connection, [each for each in executions if each not in skipped])
         results_in_order = [skipped[each] if each in skipped else results[each] for each in executions]
-        handled = [each for each in results_in_order if isinstance(each, Handled)]
-        outbox.enqueue(connection, [pending for each in handled for pending in each.pending])
-        inbox.queue_replies(connection, [each.reply for each in handled if each.reply is not None])
+        handled = [(execution, each) for execution, each in zip(executions, results_in_order, strict=True) if isinstance(each, Handled)]
+        enqueue(self._context, connection, handled)
+        inbox.queue_replies(connection, [each.reply for _, each in handled if each.reply is not None])
         return results_in_order
 
     async def _run_handlers(self, connection: Connection, executions: Sequence[Execution]) -> dict[Execution, Handled]:
