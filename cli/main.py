@@ -40,6 +40,7 @@ from cli.commands import (
     subscription,
     teams,
     tokens,
+    volumes,
     webhooks,
 )
 from cli.help import RootGroup
@@ -54,7 +55,7 @@ RootGroup.panels = {
     "Get started": ("register", "verify", "login", "plan", "apps", "link", "deploy", "open"),
     "Run": (
         *("status", "ps", "restart", "stop", "start", "maintenance", "run", "runs", "cron"),
-        *("releases", "rollback", "promote", "cancel", "env", "scale", "environments", "services"),
+        *("releases", "rollback", "promote", "cancel", "env", "scale", "environments", "services", "volumes"),
     ),
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "operations", "alerts", "alert-rules", "alert-channels", "webhooks"),
@@ -99,6 +100,7 @@ TOPICS = (
     cron,
     releases,
     services,
+    volumes,
     repository_access,
     observe,
     alerts,

@@ -77,6 +77,13 @@ class AttachTicketView(TypedDict):
     expiresAt: str
 
 
+class AttachVolumeBody(TypedDict):
+    environment: str
+    mountPath: str
+    processes: NotRequired[list[str]]
+    deploy: NotRequired[bool]
+
+
 class BindDataServiceBody(TypedDict):
     variable: NotRequired[str]
     deploy: NotRequired[bool]
@@ -190,6 +197,11 @@ class CreateScheduleBody(TypedDict):
     timeZone: NotRequired[str]
     overlap: NotRequired[Overlap]
     timeoutSeconds: NotRequired[int]
+
+
+class CreateVolumeBody(TypedDict):
+    name: str
+    sizeMib: NotRequired[int]
 
 
 class CreatedApplicationView(TypedDict):
@@ -752,6 +764,15 @@ class RepositoryTokenView(TypedDict):
     setAt: str
 
 
+class ResizeVolumeBody(TypedDict):
+    sizeMib: int
+
+
+class RestoreVolumeBody(TypedDict):
+    snapshotId: str
+    into: NotRequired[str | None]
+
+
 Restriction: TypeAlias = "Literal['subscription-suspended', 'usage-exhausted', 'over-quota']"
 
 
@@ -928,6 +949,9 @@ class SetRepositoryTokenBody(TypedDict):
     user: NotRequired[str | None]
 
 
+SnapshotState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleting']"
+
+
 class StandingView(TypedDict):
     """`restricted`: nothing new starts, and what runs goes on until `pauses_at`. `paused`: it is scaled to zero. `restriction`: why, in one word; `detail`: in a sentence."""
 
@@ -991,3 +1015,74 @@ class UsedDataServiceView(TypedDict):
     purgeAt: str | None
     storageUsedMib: int | None
     connections: int | None
+
+
+class VolumeAccepted(TypedDict):
+    id: str
+    name: str
+    sizeMib: int
+    state: VolumeState
+    error: str | None
+    environment: str | None
+    mountPath: str | None
+    processes: list[str]
+    usedBytes: int | None
+    measuredAt: str | None
+    requestedAt: str
+    readyAt: str | None
+    attachedAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None
+    operationId: str
+
+
+class VolumePage(TypedDict):
+    items: list[VolumeView]
+    next: NotRequired[str | None]
+
+
+class VolumeSnapshotAccepted(TypedDict):
+    id: str
+    volumeId: str
+    state: SnapshotState
+    error: str | None
+    sizeMib: int
+    requestedAt: str
+    readyAt: str | None
+    operationId: str
+
+
+class VolumeSnapshotPage(TypedDict):
+    items: list[VolumeSnapshotView]
+    next: NotRequired[str | None]
+
+
+class VolumeSnapshotView(TypedDict):
+    id: str
+    volumeId: str
+    state: SnapshotState
+    error: str | None
+    sizeMib: int
+    requestedAt: str
+    readyAt: str | None
+
+
+VolumeState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleted', 'purging', 'purged']"
+
+
+class VolumeView(TypedDict):
+    id: str
+    name: str
+    sizeMib: int
+    state: VolumeState
+    error: str | None
+    environment: str | None
+    mountPath: str | None
+    processes: list[str]
+    usedBytes: int | None
+    measuredAt: str | None
+    requestedAt: str
+    readyAt: str | None
+    attachedAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None

@@ -43,6 +43,7 @@ from tests.memory import (
     deploy_releases,
     deploy_runs,
     deploy_schedules,
+    deploy_volumes,
     monitor_alerts,
     monitor_queues,
     monitor_webhooks,
@@ -81,6 +82,11 @@ def schedules(applications: deploy.Applications) -> deploy_schedules.MemorySched
 def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
     assert isinstance(applications, memory_deploy.MemoryApplications)
     return deploy_runs.MemoryRuns(applications)
+
+
+def volumes(applications: deploy.Applications) -> deploy_volumes.MemoryVolumes:
+    assert isinstance(applications, memory_deploy.MemoryApplications)
+    return deploy_volumes.MemoryVolumes(applications)
 
 
 def webhooks(deliveries: monitor.WebhookDeliveries) -> monitor_webhooks.MemoryWebhookStore:
@@ -174,6 +180,9 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Runs: runs,
         deploy.Schedules: schedules,
         deploy.Vault: memory_deploy.PlainVault,
+        deploy.VolumeSnapshots: deploy_volumes.MemoryVolumeSnapshots,
+        deploy.VolumeStorage: deploy_volumes.MemoryVolumeStorage,
+        deploy.Volumes: volumes,
     },
     "monitor": {
         monitor.Addresses: monitor_alerts.MemoryAddresses,
@@ -215,6 +224,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         deploy.ApplicationRequests,
         deploy.Cluster,
         deploy.ServiceProvisioner,
+        deploy.VolumeStorage,
         monitor.Mailer,
         monitor.Queues,
         monitor.WebhookNotices,

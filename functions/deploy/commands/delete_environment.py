@@ -1,19 +1,20 @@
 """Delete an environment of an application.
 
-Deletes what runs there, its configuration and its memory reservation. Its releases stay with the application.
+Deletes what runs there, its configuration and its memory reservation. Its releases and volumes stay with the application.
 """
 
 from uuid import UUID
 
 from events.deploy import AccountReviewRequested, EnvironmentDeleted
 from events.deployments import BuildFailed, DeploymentFailed
+from events.volumes import VolumeDetached
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.observation import ENVIRONMENT_DELETED
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Operations, Quotas
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Operations, Quotas, Volumes
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import review_events
 from functions.kernel import Clock, Done, Model, OutgoingMessage, Permission, Permit, command
@@ -36,7 +37,7 @@ class EnvironmentDeletionAccepted(Model):
     permission=Permission.APP_CONFIGURE,
     status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound],
-    emits=[AccountReviewRequested, EnvironmentDeleted, BuildFailed, DeploymentFailed],
+    emits=[AccountReviewRequested, EnvironmentDeleted, BuildFailed, DeploymentFailed, VolumeDetached],
 )
 async def delete_environment(
     request: DeleteEnvironment,
@@ -45,6 +46,7 @@ async def delete_environment(
     configurations: Configurations,
     deployments: Deployments,
     quotas: Quotas,
+    volumes: Volumes,
     operations: Operations,
     control: AccessControl,
     permit: Permit,
@@ -65,6 +67,9 @@ async def delete_environment(
         await configurations.change(application.id, environment.name, Change({}, {}, names), application.next_config_version(), now)
         await applications.save(application)
     await quotas.release_memory(application.id, environment.name)
+    for volume in [each for each in await volumes.list_of(application.id) if each.environment == environment.name]:
+        events.extend(volume.detach(application.user_id, now))
+        await volumes.save(volume)
     events.extend(environment.delete(application, now))
     await environments.save(environment)
     operation = Operation.start(OperationKind.ENVIRONMENT_DELETION, application, environment.name, now)

@@ -1,6 +1,6 @@
 """Resume stuck deployments, cancel commands without a client.
 
-Ends grace periods with a lost reminder, also of data services, and inspections whose end was not noticed, reports missed runs of
+Ends grace periods with a lost reminder, also of data services and volumes, and inspections whose end was not noticed, reports missed runs of
 schedules, erases applications a week after their deletion, and runs the runtime's clean-up.
 """
 
@@ -9,20 +9,21 @@ from datetime import timedelta
 from events.data_services import DataServiceCredentialsExpired, DataServiceMeasurementRequested, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, InspectionRequested
 from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
+from events.volumes import VolumeMeasurementRequested, VolumePurgeRequested
 from events.workloads import RunCancelled, ScheduledRunMissed
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
 from functions.deploy.domain.inspection import KEPT
 from functions.deploy.domain.inspection import STUCK_AFTER as INSPECTION_STUCK_AFTER
 from functions.deploy.domain.run import CLIENT_TIMEOUT
-from functions.deploy.ports import Applications, DataServices, Deployments, Housekeeping, Inspections, Operations, Quotas, Runs
+from functions.deploy.ports import Applications, DataServices, Deployments, Housekeeping, Inspections, Operations, Quotas, Runs, Volumes
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 100
 MAX_MEASURED = 1000
-"""Databases."""
+"""Databases, and volumes."""
 REMINDER_DELAY = timedelta(minutes=10)
 """How late the reminders of data services are repeated: they may have been lost."""
 RUN_RETENTION = timedelta(days=30)
@@ -37,6 +38,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
         *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
         *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested, ScheduledRunMissed),
         *(DataServicePurgeRequested, DataServiceCredentialsExpired, DataServiceMeasurementRequested),
+        *(VolumeMeasurementRequested, VolumePurgeRequested),
     ],
 )
 async def housekeeping(
@@ -49,6 +51,7 @@ async def housekeeping(
     inspections: Inspections,
     schedules: ScheduleRecorder,
     services: DataServices,
+    volumes: Volumes,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -59,6 +62,8 @@ async def housekeeping(
         overdue = await inspections.list_overdue(clock.now() - INSPECTION_STUCK_AFTER, BATCH_SIZE)
         due = await services.list_due(clock.now() - REMINDER_DELAY, BATCH_SIZE)
         databases = await services.list_stored(MAX_MEASURED)
+        due_volumes = await volumes.list_due(clock.now() - REMINDER_DELAY, BATCH_SIZE)
+        stored_volumes = await volumes.list_stored(MAX_MEASURED)
         to_pause = await quotas.list_to_pause(clock.now(), BATCH_SIZE)
 
     async with work.recording() as record:
@@ -73,6 +78,8 @@ async def housekeeping(
         record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))
         record.emit(*(each.purge_request() if each.is_deleted else each.expiry() for each in due))
         record.emit(*(each.measurement_request() for each in databases))
+        record.emit(*(each.measurement_request() for each in stored_volumes))
+        record.emit(*(each.purge_request() for each in due_volumes))
         for run in await runs.lock_waiting(clock.now() - CLIENT_TIMEOUT, BATCH_SIZE):
             record.emit(*run.cancel(clock.now()))
             await runs.save(run)

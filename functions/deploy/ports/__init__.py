@@ -15,6 +15,7 @@ from functions.deploy.ports.stores import (
     RepositoryAccesses,
     Vault,
 )
+from functions.deploy.ports.volumes import Volumes, VolumeSnapshots, VolumeStorage
 from functions.deploy.ports.work import Inspections, Operations, Runs
 from functions.kernel import Memberships
 
@@ -45,4 +46,7 @@ __all__ = [
     "ServiceServerUnavailable",
     "ServiceUsage",
     "Vault",
+    "VolumeSnapshots",
+    "VolumeStorage",
+    "Volumes",
 ]

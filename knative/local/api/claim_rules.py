@@ -17,8 +17,8 @@ def claim(object: Object) -> Iterator[Cause]:
 def claim_change(new: Object, old: Object) -> Iterator[Cause]:
     if _without_size(new) != _without_size(old):
         yield Cause("spec", "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims")
-    wanted, former = (parse_quantity(each["spec"]["resources"]["requests"]["storage"]) for each in (new, old))
-    if wanted < former:
+    requested, former = (parse_quantity(each["spec"]["resources"]["requests"]["storage"]) for each in (new, old))
+    if requested < former:
         yield Cause(STORAGE, "Forbidden: field can not be less than previous value")
 
 

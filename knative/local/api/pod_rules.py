@@ -112,7 +112,10 @@ def _volumes(spec: dict[str, Any], path: str, features: Mapping[str, str]) -> It
         yield from _one_of(volume, (*VOLUME_SOURCES, CLAIM_SOURCE) if _is_on(features, CLAIMS) else VOLUME_SOURCES, f"{path}.volumes[{index}]")
         claim = volume.get(CLAIM_SOURCE) or {}
         if _is_on(features, CLAIMS) and claim and not claim.get("readOnly") and not _is_on(features, CLAIM_WRITES):
-            yield Cause(f"{path}.volumes[{index}].{CLAIM_SOURCE}", f'Persistent volume write support is disabled, but found persistent volume claim {claim["claimName"]} that is not read-only')
+            yield Cause(
+                f"{path}.volumes[{index}].{CLAIM_SOURCE}",
+                f"Persistent volume write support is disabled, but found persistent volume claim {claim['claimName']} that is not read-only",
+            )
         for number, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
             place = f"{path}.volumes[{index}].projected.sources[{number}]"
             yield from _one_of(source, ("secret", "configMap"), place)

@@ -76,7 +76,13 @@ class Serving:
         self._node.start_refusal = pressure.refusal
         self.parts: tuple[Runnable, ...] = (self.pods, self._node.migration, revisions, ports, pressure)
         routes = Routes(store, settings, table, revisions, ports)
-        self.reconcilers: tuple[Reconciler, ...] = (ServiceReconciler(store), Configurations(store), revisions, routes, *self._node.volumes.reconcilers)
+        self.reconcilers: tuple[Reconciler, ...] = (
+            ServiceReconciler(store),
+            Configurations(store),
+            revisions,
+            routes,
+            *self._node.volumes.reconcilers,
+        )
         self.front = Front(ingress, revisions, lambda: routes.is_loaded() and revisions.has_all(), settings.state)
 
     def set_collector(self, collector: Collector) -> None:

@@ -17,8 +17,8 @@ from knative.local.volumes.images import VolumeImages
 from knative.local.volumes.snapshots import Snapshots
 
 NO_VOLUMES = (
-    "this machine cannot have volumes: they need root, loop devices, mke2fs (e2fsprogs) and ID-mapped mounts (Linux 5.12), so that the kernel enforces "
-    "their size and keeps them apart"
+    "this machine cannot have volumes: they need root, loop devices, mke2fs (e2fsprogs) and ID-mapped mounts (Linux 5.12), so that the kernel "
+    "enforces their size and keeps them apart"
 )
 
 

@@ -49,35 +49,35 @@ class Claims:
         await asyncio.to_thread(self._images.delete, object["metadata"]["uid"])
 
     async def reconcile(self, object: Object) -> None:
-        uid, wanted_bytes = object["metadata"]["uid"], _wanted_bytes(object)
+        uid, requested_bytes = object["metadata"]["uid"], _requested_bytes(object)
         try:
-            await self._provide(object, uid, wanted_bytes)
+            await self._provide(object, uid, requested_bytes)
         except ProvisioningFailed as failed:
             self._write(object, Condition("True", "ProvisioningFailed", str(failed)))
             raise RequeueAfter(RETRY_SECONDS, str(failed)) from failed
         self._write(object, None)
         raise RequeueAfter(MEASURE_SECONDS, "measure")
 
-    async def _provide(self, object: Object, uid: str, wanted_bytes: int) -> None:
+    async def _provide(self, object: Object, uid: str, requested_bytes: int) -> None:
         """Create or grow the volume. Raises ProvisioningFailed."""
         async with self._room:
             exists = await asyncio.to_thread(self._images.exists, uid)
             size_bytes = await asyncio.to_thread(self._images.size_bytes, uid) if exists else 0
-            if exists and size_bytes >= wanted_bytes and _capacity_bytes(object) >= wanted_bytes:
+            if exists and size_bytes >= requested_bytes and _capacity_bytes(object) >= requested_bytes:
                 return
             if reason := self._obstacle():
                 raise ProvisioningFailed(reason)
-            if size_bytes < wanted_bytes:
+            if size_bytes < requested_bytes:
                 room = await asyncio.to_thread(self._images.room, self._reserve_bytes)
-                if reason := room.refusal(wanted_bytes - size_bytes):
+                if reason := room.refusal(requested_bytes - size_bytes):
                     raise ProvisioningFailed(reason)
             try:
                 if not exists and (name := _source_of(object)):
                     await asyncio.to_thread(self._images.copy, self._snapshot(object, name), uid)
                 elif not exists:
-                    await asyncio.to_thread(self._images.create, uid, wanted_bytes)
-                if await asyncio.to_thread(self._images.size_bytes, uid) < wanted_bytes or exists:
-                    await asyncio.to_thread(self._images.grow, uid, wanted_bytes)
+                    await asyncio.to_thread(self._images.create, uid, requested_bytes)
+                if await asyncio.to_thread(self._images.size_bytes, uid) < requested_bytes or exists:
+                    await asyncio.to_thread(self._images.grow, uid, requested_bytes)
             except OSError as error:
                 raise ProvisioningFailed(f"the volume cannot be created or grown: {error.strerror or error}") from error
 
@@ -113,7 +113,7 @@ class Claims:
                 return
 
 
-def _wanted_bytes(claim: Object) -> int:
+def _requested_bytes(claim: Object) -> int:
     return int(parse_quantity(claim["spec"]["resources"]["requests"]["storage"]))
 
 

@@ -102,7 +102,9 @@ class VolumeImages:
         self._publish(draft, uid)
 
     def copy(self, source: str, uid: str) -> bool:
-        """Copy a volume as it is at this moment; its writers wait meanwhile. Returns whether the copy shares the blocks (a reflink), which takes no time.
+        """Copy a volume as it is at this moment; its writers wait meanwhile.
+
+        Returns whether the copy shares the blocks (a reflink), which takes no time.
 
         The file system is frozen (fsfreeze(8)): all that was written is in the file, and its journal is empty.
         """
@@ -162,7 +164,7 @@ class VolumeImages:
                 os.fchown(descriptor, owner, owner)
 
     def grow(self, uid: str, size_bytes: int) -> None:
-        """Grow a volume while it is in use. Does nothing when it has the size. Idempotent: a growth that was interrupted is completed. Raises OSError."""
+        """Grow a volume while it is in use. Idempotent: a growth that was interrupted is completed. Raises OSError."""
         size_bytes = _whole_blocks(size_bytes)
         self.mount(uid)
         image, place = self.image(uid), self._mount_point(uid)

@@ -22,11 +22,11 @@ class Room:
     def available_bytes(self) -> int:
         return max(self.free_bytes - self.reserve_bytes - self.promised_bytes, 0)
 
-    def refusal(self, wanted_bytes: int) -> str | None:
+    def refusal(self, requested_bytes: int) -> str | None:
         """Return why so many bytes more are not granted; None when they are."""
-        if wanted_bytes <= self.available_bytes:
+        if requested_bytes <= self.available_bytes:
             return None
         return (
-            f"this machine's disk has no room for {format_bytes(wanted_bytes)}: {format_bytes(self.free_bytes)} are free, of which "
+            f"this machine's disk has no room for {format_bytes(requested_bytes)}: {format_bytes(self.free_bytes)} are free, of which "
             f"{format_bytes(self.reserve_bytes)} stay free for the platform and {format_bytes(self.promised_bytes)} are promised to other volumes"
         )

@@ -1,7 +1,7 @@
 """VolumeSnapshots: what a cluster's snapshot controller and CSI driver do.
 
-A snapshot is a copy of the volume at one moment. Its writers wait until the copy is complete: no time where the file system below shares blocks between
-files (XFS, Btrfs), about a second for each gigabyte that is used elsewhere.
+A snapshot is a copy of the volume at one moment. Its writers wait until the copy is complete: no time where the file system below shares blocks
+between files (XFS, Btrfs), about a second for each gigabyte that is used elsewhere.
 """
 
 import asyncio
@@ -46,7 +46,9 @@ class Snapshots:
             except OSError as error:
                 self._fail(object, f"the volume cannot be copied: {error.strerror or error}")
         size = await asyncio.to_thread(self._images.size_bytes, uid)
-        self._write(object, {"readyToUse": True, "creationTime": now(), "restoreSize": str(size), "boundVolumeSnapshotContentName": f"snapcontent-{uid}"})
+        self._write(
+            object, {"readyToUse": True, "creationTime": now(), "restoreSize": str(size), "boundVolumeSnapshotContentName": f"snapcontent-{uid}"}
+        )
 
     def _fail(self, object: Object, message: str) -> None:
         """Raises RequeueAfter."""
