@@ -42,6 +42,7 @@ from cli.commands import (
     subscription,
     teams,
     tokens,
+    volumes,
     webhooks,
 )
 from cli.help import RootGroup
@@ -56,7 +57,7 @@ RootGroup.panels = {
     "Get started": ("register", "verify", "login", "plan", "apps", "link", "deploy", "open"),
     "Run": (
         *("status", "ps", "restart", "stop", "start", "maintenance", "run", "runs", "cron"),
-        *("releases", "rollback", "promote", "cancel", "env", "scale", "autoscale", "environments", "services", "domains"),
+        *("releases", "rollback", "promote", "cancel", "env", "scale", "autoscale", "environments", "services", "domains", "volumes"),
     ),
     "Private repositories": ("key", "token", "host-keys"),
     "Observe": ("logs", "metrics", "disk", "timeline", "operations", "alerts", "alert-rules", "alert-channels", "webhooks"),
@@ -103,6 +104,7 @@ TOPICS = (
     releases,
     services,
     domains,
+    volumes,
     repository_access,
     observe,
     alerts,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import AddDomainBody, AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, BindDataServiceBody, ChangeApplicationBody, ChangeDomainBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServiceLogsView, DataServiceMetricsView, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, DomainPage, DomainView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, SetDomainCertificateBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView
+from cli.api.deploy_models import AddDomainBody, AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, AttachVolumeBody, BindDataServiceBody, ChangeApplicationBody, ChangeDomainBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreateVolumeBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServiceLogsView, DataServiceMetricsView, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, DomainPage, DomainView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, ResizeVolumeBody, RestoreVolumeBody, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, SetDomainCertificateBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView, VolumeAccepted, VolumePage, VolumeSnapshotAccepted, VolumeSnapshotPage, VolumeSnapshotView, VolumeView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -614,6 +614,101 @@ class Deploy(Operations):
     ) -> TransferredApplicationView:
         """Transfer an application to another team."""
         return cast(TransferredApplicationView, self._call("POST", f"/v1/apps/{segment(application_id)}/transfer", body=body or {}, idempotency_key=idempotency_key))
+
+    def volumes(self, application_id: str) -> VolumePage:
+        """List the volumes of an application."""
+        return cast(VolumePage, self._call("GET", f"/v1/apps/{segment(application_id)}/volumes"))
+
+    def create_volume(
+        self,
+        application_id: str,
+        body: CreateVolumeBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeAccepted:
+        """Create a volume for an application."""
+        return cast(VolumeAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes", body=body, idempotency_key=idempotency_key))
+
+    def volume(self, application_id: str, volume_id: str) -> VolumeView:
+        """Show a volume with what it holds now."""
+        return cast(VolumeView, self._call("GET", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}"))
+
+    def delete_volume(self, application_id: str, volume_id: str, *, idempotency_key: str | None = None) -> VolumeView:
+        """Delete a volume that is attached to no environment."""
+        return cast(VolumeView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}", idempotency_key=idempotency_key))
+
+    def attach_volume(
+        self,
+        application_id: str,
+        volume_id: str,
+        body: AttachVolumeBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ConfigurationAccepted:
+        """Attach a volume to processes of an environment."""
+        return cast(ConfigurationAccepted, self._call("PUT", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/attachment", body=body, idempotency_key=idempotency_key))
+
+    def detach_volume(
+        self,
+        application_id: str,
+        volume_id: str,
+        *,
+        deploy: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> ConfigurationAccepted:
+        """Detach a volume from its environment."""
+        return cast(ConfigurationAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/attachment", query={"deploy": deploy}, idempotency_key=idempotency_key))
+
+    def resize_volume(
+        self,
+        application_id: str,
+        volume_id: str,
+        body: ResizeVolumeBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeAccepted:
+        """Resize a volume: it grows, and never shrinks."""
+        return cast(VolumeAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/resize", body=body, idempotency_key=idempotency_key))
+
+    def restore_volume(
+        self,
+        application_id: str,
+        volume_id: str,
+        body: RestoreVolumeBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeAccepted:
+        """Restore a volume to a snapshot, or its snapshot into a new volume."""
+        return cast(VolumeAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/restore", body=body, idempotency_key=idempotency_key))
+
+    def volume_snapshots(self, application_id: str, volume_id: str) -> VolumeSnapshotPage:
+        """List the snapshots of a volume, the newest first."""
+        return cast(VolumeSnapshotPage, self._call("GET", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/snapshots"))
+
+    def create_volume_snapshot(
+        self,
+        application_id: str,
+        volume_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeSnapshotAccepted:
+        """Create a snapshot of a volume."""
+        return cast(VolumeSnapshotAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/snapshots", idempotency_key=idempotency_key))
+
+    def delete_volume_snapshot(
+        self,
+        application_id: str,
+        volume_id: str,
+        snapshot_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeSnapshotView:
+        """Delete a snapshot of a volume."""
+        return cast(VolumeSnapshotView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/snapshots/{segment(snapshot_id)}", idempotency_key=idempotency_key))
+
+    def undelete_volume(self, application_id: str, volume_id: str, *, idempotency_key: str | None = None) -> VolumeView:
+        """Undo the deletion of a volume within its grace period."""
+        return cast(VolumeView, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/undelete", idempotency_key=idempotency_key))
 
     def function_instances(self) -> FunctionInstancesView:
         """List the instances of the platform's functions (admin)."""

@@ -81,6 +81,13 @@ class AttachTicketView(TypedDict):
     expiresAt: str
 
 
+class AttachVolumeBody(TypedDict):
+    environment: str
+    mountPath: str
+    processes: NotRequired[list[str]]
+    deploy: NotRequired[bool]
+
+
 class AutoscalingRequest(TypedDict):
     minInstances: int
     maxInstances: int
@@ -226,6 +233,11 @@ class CreateScheduleBody(TypedDict):
     timeZone: NotRequired[str]
     overlap: NotRequired[Overlap]
     timeoutSeconds: NotRequired[int]
+
+
+class CreateVolumeBody(TypedDict):
+    name: str
+    sizeMib: NotRequired[int]
 
 
 class CreatedApplicationView(TypedDict):
@@ -874,6 +886,15 @@ class RepositoryTokenView(TypedDict):
     setAt: str
 
 
+class ResizeVolumeBody(TypedDict):
+    sizeMib: int
+
+
+class RestoreVolumeBody(TypedDict):
+    snapshotId: str
+    into: NotRequired[str | None]
+
+
 Restriction: TypeAlias = "Literal['subscription-suspended', 'usage-exhausted', 'over-quota']"
 
 
@@ -1061,6 +1082,9 @@ class SetRepositoryTokenBody(TypedDict):
     user: NotRequired[str | None]
 
 
+SnapshotState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleting']"
+
+
 class StandingView(TypedDict):
     """`restricted`: nothing new starts, and what runs goes on until `pauses_at`. `paused`: it is scaled to zero. `restriction`: why, in one word; `detail`: in a sentence."""
 
@@ -1125,6 +1149,77 @@ class UsedDataServiceView(TypedDict):
     purgeAt: str | None
     storageUsedMib: int | None
     connections: int | None
+
+
+class VolumeAccepted(TypedDict):
+    id: str
+    name: str
+    sizeMib: int
+    state: VolumeState
+    error: str | None
+    environment: str | None
+    mountPath: str | None
+    processes: list[str]
+    usedBytes: int | None
+    measuredAt: str | None
+    requestedAt: str
+    readyAt: str | None
+    attachedAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None
+    operationId: str
+
+
+class VolumePage(TypedDict):
+    items: list[VolumeView]
+    next: NotRequired[str | None]
+
+
+class VolumeSnapshotAccepted(TypedDict):
+    id: str
+    volumeId: str
+    state: SnapshotState
+    error: str | None
+    sizeMib: int
+    requestedAt: str
+    readyAt: str | None
+    operationId: str
+
+
+class VolumeSnapshotPage(TypedDict):
+    items: list[VolumeSnapshotView]
+    next: NotRequired[str | None]
+
+
+class VolumeSnapshotView(TypedDict):
+    id: str
+    volumeId: str
+    state: SnapshotState
+    error: str | None
+    sizeMib: int
+    requestedAt: str
+    readyAt: str | None
+
+
+VolumeState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleted', 'purging', 'purged']"
+
+
+class VolumeView(TypedDict):
+    id: str
+    name: str
+    sizeMib: int
+    state: VolumeState
+    error: str | None
+    environment: str | None
+    mountPath: str | None
+    processes: list[str]
+    usedBytes: int | None
+    measuredAt: str | None
+    requestedAt: str
+    readyAt: str | None
+    attachedAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None
 
 
 WebMetric: TypeAlias = "Literal['concurrency', 'rps', 'cpu', 'memory']"

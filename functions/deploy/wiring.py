@@ -8,6 +8,7 @@ from functions.deploy.adapters.dns_resolver import DnsResolver
 from functions.deploy.adapters.domain_settings import certificate_policy, platform_names
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.kubernetes_domains import KubernetesDomains
+from functions.deploy.adapters.kubernetes_volumes import KubernetesVolumes
 from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_data_services import PostgresDataServices
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
@@ -19,6 +20,7 @@ from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
+from functions.deploy.adapters.postgres_volumes import PostgresVolumes, PostgresVolumeSnapshots
 from functions.deploy.adapters.service_provisioners import ConfiguredServiceProvisioners
 from functions.deploy.adapters.settings import (
     MountedBuilds,
@@ -27,6 +29,7 @@ from functions.deploy.adapters.settings import (
     observation_policy,
     repository_policy,
     service_addresses,
+    storage_policy,
     terminal_address,
 )
 from functions.deploy.adapters.vault import SealedVault
@@ -38,6 +41,7 @@ from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.domain.service_plans import ServiceAddresses
 from functions.deploy.domain.standing import GracePolicy
+from functions.deploy.domain.volume_manifests import StoragePolicy
 from functions.deploy.ports import (
     ApplicationRequests,
     Applications,
@@ -65,6 +69,9 @@ from functions.deploy.ports import (
     Schedules,
     ServiceProvisioners,
     Vault,
+    Volumes,
+    VolumeSnapshots,
+    VolumeStorage,
 )
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.account_closing import AccountClosing
@@ -82,6 +89,7 @@ from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.deploy.services.service_refresher import ServiceRefresher
+from functions.deploy.services.volume_refresher import VolumeRefresher
 from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.runtime.config.wiring import SealedColumn, Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
@@ -153,8 +161,13 @@ wiring = Wiring(
         ServiceCredentials: ServiceCredentials,
         ServiceProvisioners: ConfiguredServiceProvisioners,
         ServiceRefresher: ServiceRefresher,
+        StoragePolicy: storage_policy,
         TerminalAddress: terminal_address,
         Vault: SealedVault,
+        VolumeRefresher: VolumeRefresher,
+        VolumeSnapshots: PostgresVolumeSnapshots,
+        VolumeStorage: KubernetesVolumes,
+        Volumes: PostgresVolumes,
         WorkloadRefresher: WorkloadRefresher,
     },
 )

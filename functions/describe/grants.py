@@ -10,7 +10,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     Housekeeping  the same, in a context that stores sealed texts
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
     ServiceProvisioners   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
-    Cluster       the Service runs under the service account <context>-cluster
+    Cluster, VolumeStorage       the Service runs under the service account <context>-cluster
 """
 
 import inspect
@@ -54,7 +54,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         verifies_webhooks="WebhookVerifier" in names,
         checks_applications="ApplicationRequests" in names,
         provisions_services="ServiceProvisioners" in names,
-        cluster="Cluster" in names,
+        cluster=not names.isdisjoint({"Cluster", "VolumeStorage"}),
     )
 
 

@@ -128,6 +128,8 @@ def cluster_manifests(context: str) -> list[Manifest]:
                 _rule([""], ["pods"], ["list"]),
                 _rule([""], ["resourcequotas"], ["create", "patch"]),
                 _rule([""], ["secrets"], ["create", "patch", "deletecollection"]),
+                _rule([""], ["persistentvolumeclaims"], ["get", "list", "create", "patch", "delete"]),
+                _rule(["snapshot.storage.k8s.io"], ["volumesnapshots"], ["get", "create", "patch", "delete"]),
                 _rule(["networking.k8s.io"], ["networkpolicies"], ["create", "patch"]),
                 _rule(["batch"], ["jobs"], ["get", "create", "patch", "delete"]),
                 _rule(["batch"], ["cronjobs"], ["list", "create", "patch", "delete"]),

@@ -62,6 +62,8 @@ RULES: dict[Access, str] = {
         deploy.add_external_data_service deploy.bind_data_service deploy.create_data_service deploy.data_service deploy.data_services
         deploy.data_service_logs deploy.data_service_metrics
         deploy.delete_data_service deploy.rotate_data_service deploy.unbind_data_service deploy.undelete_data_service
+        deploy.attach_volume deploy.create_volume deploy.create_volume_snapshot deploy.delete_volume deploy.delete_volume_snapshot
+        deploy.detach_volume deploy.resize_volume deploy.restore_volume deploy.undelete_volume deploy.volume deploy.volume_snapshots deploy.volumes
     """,
     Access.OBJECT_OR_ADMIN: """
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts

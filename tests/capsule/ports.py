@@ -44,6 +44,7 @@ from tests.memory import (
     deploy_releases,
     deploy_runs,
     deploy_schedules,
+    deploy_volumes,
     monitor_alerts,
     monitor_queues,
     monitor_webhooks,
@@ -88,6 +89,11 @@ def domains(applications: deploy.Applications) -> deploy_domains.MemoryDomains:
 def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
     assert isinstance(applications, memory_deploy.MemoryApplications)
     return deploy_runs.MemoryRuns(applications)
+
+
+def volumes(applications: deploy.Applications) -> deploy_volumes.MemoryVolumes:
+    assert isinstance(applications, memory_deploy.MemoryApplications)
+    return deploy_volumes.MemoryVolumes(applications)
 
 
 def webhooks(deliveries: monitor.WebhookDeliveries) -> monitor_webhooks.MemoryWebhookStore:
@@ -185,6 +191,9 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Runs: runs,
         deploy.Schedules: schedules,
         deploy.Vault: memory_deploy.PlainVault,
+        deploy.VolumeSnapshots: deploy_volumes.MemoryVolumeSnapshots,
+        deploy.VolumeStorage: deploy_volumes.MemoryVolumeStorage,
+        deploy.Volumes: volumes,
     },
     "monitor": {
         monitor.Addresses: monitor_alerts.MemoryAddresses,
@@ -229,6 +238,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         deploy.DomainObjects,
         deploy.Resolver,
         deploy.ServiceProvisioners,
+        deploy.VolumeStorage,
         monitor.Mailer,
         monitor.Queues,
         monitor.WebhookNotices,

@@ -93,6 +93,7 @@ PROOFS = {
         "Applications and builds cannot reach others",
         ("tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py", "tests/knative/test_trash.py"),
     ),
+    "volumes": Proof("Uploads survive kill -9, hand-over and full volumes", ("tests/knative/volumes", "tests/journeys/test_volumes.py")),
     "upgrade": Proof("An upgrade under load fails no request", ("tests/journeys/test_upgrade.py", "tests/knative/serving/test_restart.py")),
 }
 """By name. Add a line here for a new proof, and mark its tests."""

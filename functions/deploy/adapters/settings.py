@@ -12,6 +12,7 @@ from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
 from functions.deploy.domain.service_plans import ServiceAddresses, ServiceKind
 from functions.deploy.domain.standing import GracePolicy
+from functions.deploy.domain.volume_manifests import StoragePolicy
 from functions.deploy.ports import BuildSettings
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import GRACE_HOURS
@@ -42,6 +43,14 @@ def observation_policy(settings: Settings) -> ObservationPolicy:
     return ObservationPolicy(
         seconds=settings.value(variables.OBSERVATION_SECONDS),
         ready_timeout_seconds=settings.value(variables.READY_SECONDS),
+    )
+
+
+def storage_policy(settings: Settings) -> StoragePolicy:
+    return StoragePolicy(
+        storage_class=settings.value(variables.VOLUMES_STORAGE_CLASS),
+        snapshot_class=settings.value(variables.VOLUMES_SNAPSHOT_CLASS),
+        access_mode=settings.value(variables.VOLUMES_ACCESS_MODE),
     )
 
 

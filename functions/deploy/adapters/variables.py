@@ -107,6 +107,26 @@ SERVICES_REDIS_ADDRESS = Setting(
     default="",
     default_note="on one machine: `127.0.0.1:6379`, in the network of each instance",
 )
+VOLUMES_STORAGE_CLASS = Setting(
+    "CAPSULE_VOLUMES_STORAGE_CLASS",
+    forms.matching("the name of a StorageClass", r"([a-z0-9][a-z0-9.-]{0,252})?"),
+    "Which StorageClass has volumes of applications, on a cluster. It must allow expansion.",
+    default="",
+    default_note="the cluster's default class",
+)
+VOLUMES_SNAPSHOT_CLASS = Setting(
+    "CAPSULE_VOLUMES_SNAPSHOT_CLASS",
+    forms.matching("the name of a VolumeSnapshotClass", r"([a-z0-9][a-z0-9.-]{0,252})?"),
+    "Which VolumeSnapshotClass takes snapshots of volumes, on a cluster with a CSI driver that has them.",
+    default="",
+    default_note="the default class of the driver",
+)
+VOLUMES_ACCESS_MODE = Setting(
+    "CAPSULE_VOLUMES_ACCESS_MODE",
+    forms.one_of("ReadWriteOnce", "ReadWriteMany"),
+    "How instances share a volume on a cluster: those of one node, or of all nodes where the StorageClass can do that (NFS, CephFS).",
+    default="ReadWriteOnce",
+)
 IMAGES = Setting(
     "CAPSULE_IMAGES",
     forms.matching("a registry and a path without a tag, as in registry.example.org/apps", r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]"),
@@ -134,7 +154,8 @@ SECTIONS = (
         PLACE,
         (
             REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, TERMINAL_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, READY_SECONDS,
-            HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_POSTGRES_ADDRESS, SERVICES_REDIS_URL, SERVICES_REDIS_ADDRESS, IMAGES,
+            HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_POSTGRES_ADDRESS, SERVICES_REDIS_URL, SERVICES_REDIS_ADDRESS,
+            VOLUMES_STORAGE_CLASS, VOLUMES_SNAPSHOT_CLASS, VOLUMES_ACCESS_MODE, IMAGES,
             BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,
         ),
     ),

@@ -10,6 +10,7 @@ from events.data_services import DataServiceDeleted, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, ApplicationDeleted
 from events.deployments import BuildFailed, DeploymentFailed
 from events.domains import DomainRefreshRequested, DomainRemoved
+from events.volumes import VolumeDeleted
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Operations, Quotas
@@ -36,7 +37,7 @@ class ApplicationDeletionAccepted(Model):
     rejects=[ApplicationNotFound],
     emits=[
         *(AccountReviewRequested, ApplicationDeleted, BuildFailed, DataServiceDeleted, DataServicePurgeRequested, DeploymentFailed),
-        *(DomainRefreshRequested, DomainRemoved),
+        *(DomainRefreshRequested, DomainRemoved, VolumeDeleted),
     ],
 )
 async def delete_application(

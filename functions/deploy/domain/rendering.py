@@ -14,6 +14,11 @@ from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.release_facts import release_facts
 from functions.deploy.domain.schedule import Schedule
+from functions.deploy.domain.volume import Volume
+from functions.deploy.domain.volume_manifests import mounted, serving
+from functions.deploy.domain.volume_names import CRON, RUN
+
+WEB = "web"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Rendering:
     """Why the environment runs nothing; None: it runs."""
     maintenance: Maintenance | None = None
     processes: ProcessSizes = field(default_factory=ProcessSizes)
+    volumes: Sequence[Volume] = ()
+    """Of the application: what is attached now, whatever release is rendered."""
 
     def service(self) -> Manifest:
         service = self._running_service()
@@ -38,7 +45,7 @@ class Rendering:
         return service if self.stop_reason is None else hidden_services.stop(service, self.stop_reason)
 
     def _running_service(self) -> Manifest:
-        return manifests.service(
+        service = manifests.service(
             application=self.deployment.application,
             labels=self.deployment.labels,
             release=self._release_annotations,
@@ -46,6 +53,10 @@ class Rendering:
             terms=self.deployment.terms,
             variables=self._env(),
         )
+        return self._with_volumes(service, WEB)
+
+    def _with_volumes(self, workload: Manifest, process: str) -> Manifest:
+        return mounted(workload, serving(self.volumes, self.deployment.environment, process))
 
     def processes_of_release(self) -> list[Manifest]:
         """Render a Deployment for each process type of the release, followed by what scales it. Of a stopped environment each has no instances."""
@@ -68,7 +79,7 @@ class Rendering:
                 size=size,
                 variables=self._env(),
             )
-            found.append(manifest)
+            found.append(self._with_volumes(manifest, name))
             if autoscaling:
                 found.append(autoscaling_manifests.autoscaler(manifest, autoscaling, size, self._internal_url))
         return found
@@ -81,19 +92,19 @@ class Rendering:
 
     def cron_jobs(self, schedules: Sequence[Schedule]) -> list[Manifest]:
         """Render a CronJob for each schedule of the environment."""
-        return [
-            workload_manifests.cron_job(
-                each,
-                application=self.deployment.application,
-                labels=self.deployment.labels,
-                pod=self.release.manifest,
-                size=self.deployment.terms.size,
-                is_suspended=self.stop_reason is not None,
-                variables=self._env(),
-                annotations=configuration_manifests.pod_annotations(self._effective_entries()),
-            )
-            for each in schedules
-        ]
+        return [self._with_volumes(self._cron_job(each), CRON) for each in schedules]
+
+    def _cron_job(self, schedule: Schedule) -> Manifest:
+        return workload_manifests.cron_job(
+            schedule,
+            application=self.deployment.application,
+            labels=self.deployment.labels,
+            pod=self.release.manifest,
+            size=self.deployment.terms.size,
+            is_suspended=self.stop_reason is not None,
+            variables=self._env(),
+            annotations=configuration_manifests.pod_annotations(self._effective_entries()),
+        )
 
     @property
     def _release_annotations(self) -> dict[str, str]:
@@ -106,7 +117,7 @@ class Rendering:
         }
 
     def release_job(self) -> Manifest:
-        return manifests.release_job(
+        job = manifests.release_job(
             name=self.deployment.release_job,
             application=self.deployment.application,
             labels=self.deployment.labels,
@@ -116,6 +127,7 @@ class Rendering:
             variables=self._env(),
             annotations=configuration_manifests.pod_annotations(self._effective_entries()),
         )
+        return self._with_volumes(job, RUN)
 
     def secrets(self, unseal: Callable[[str], str]) -> list[Manifest]:
         """Render the Secrets of this version; an empty list without secrets."""

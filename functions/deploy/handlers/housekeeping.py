@@ -1,6 +1,6 @@
 """Resume stuck deployments, cancel commands without a client.
 
-Ends grace periods with a lost reminder, also of data services, and inspections whose end was not noticed, reports missed runs of
+Ends grace periods with a lost reminder, also of data services and volumes, and inspections whose end was not noticed, reports missed runs of
 schedules, checks domains and orders certificates that are due, erases applications a week after their deletion, and runs the runtime's clean-up.
 """
 
@@ -10,6 +10,7 @@ from events.data_services import DataServiceCredentialsExpired, DataServiceMeasu
 from events.deploy import AccountReviewRequested, InspectionRequested
 from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
 from events.domains import DomainCertificateRequested, DomainCheckRequested
+from events.volumes import VolumeMeasurementRequested, VolumePurgeRequested
 from events.workloads import RunCancelled, ScheduledRunMissed
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.deployment.events import resent_events
@@ -27,6 +28,7 @@ from functions.deploy.ports import (
     Operations,
     Quotas,
     Runs,
+    Volumes,
 )
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.kernel import Clock, Work, every
@@ -34,7 +36,7 @@ from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 100
 MAX_MEASURED = 1000
-"""Databases."""
+"""Databases, and volumes."""
 CHECK_DELAY = timedelta(minutes=2)
 """How late the reminders of checks are repeated."""
 MAX_ORDERS = 20
@@ -54,6 +56,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
         *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested, ScheduledRunMissed),
         *(DomainCheckRequested, DomainCertificateRequested),
         *(DataServicePurgeRequested, DataServiceCredentialsExpired, DataServiceMeasurementRequested),
+        *(VolumeMeasurementRequested, VolumePurgeRequested),
     ],
 )
 async def housekeeping(
@@ -68,6 +71,7 @@ async def housekeeping(
     services: DataServices,
     domains: Domains,
     policy: CertificatePolicy,
+    volumes: Volumes,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -80,6 +84,8 @@ async def housekeeping(
         databases = await services.list_stored(MAX_MEASURED)
         to_check = await domains.list_to_check(clock.now() - CHECK_DELAY, BATCH_SIZE)
         to_issue = await domains.list_to_issue(clock.now(), MAX_ORDERS) if policy.is_issued else ()
+        due_volumes = await volumes.list_due(clock.now() - REMINDER_DELAY, BATCH_SIZE)
+        stored_volumes = await volumes.list_stored(MAX_MEASURED)
         to_pause = await quotas.list_to_pause(clock.now(), BATCH_SIZE)
 
     async with work.recording() as record:
@@ -97,6 +103,8 @@ async def housekeeping(
         await domains.delete_orders_before(clock.now() - timedelta(days=7))
         record.emit(*(DomainCheckRequested(domain_id=each) for each in to_check))
         record.emit(*(DomainCertificateRequested(domain_id=each) for each in to_issue))
+        record.emit(*(each.measurement_request() for each in stored_volumes))
+        record.emit(*(each.purge_request() for each in due_volumes))
         for run in await runs.lock_waiting(clock.now() - CLIENT_TIMEOUT, BATCH_SIZE):
             record.emit(*run.cancel(clock.now()))
             await runs.save(run)

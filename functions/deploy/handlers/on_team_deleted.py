@@ -9,6 +9,7 @@ from events.deploy import AccountReviewRequested, ApplicationDeleted, Applicatio
 from events.deployments import BuildFailed, DeploymentFailed
 from events.domains import DomainRefreshRequested, DomainRemoved
 from events.teams import TeamDeleted
+from events.volumes import VolumeDeleted
 from functions.deploy.ports import Memberships
 from functions.deploy.services.account_closing import AccountClosing
 from functions.kernel import Done, Scale, on
@@ -25,6 +26,7 @@ from functions.kernel import Done, Scale, on
         DeploymentFailed,
         DomainRefreshRequested,
         DomainRemoved,
+        VolumeDeleted,
     ],
     scale=Scale(max=2),
 )

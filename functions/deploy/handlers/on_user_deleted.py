@@ -8,6 +8,7 @@ from events.data_services import DataServiceDeleted, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred
 from events.deployments import BuildFailed, DeploymentFailed
 from events.domains import DomainRefreshRequested, DomainRemoved
+from events.volumes import VolumeDeleted
 from functions.deploy.services.account_closing import AccountClosing
 from functions.kernel import Done, on
 
@@ -23,6 +24,7 @@ from functions.kernel import Done, on
         DeploymentFailed,
         DomainRefreshRequested,
         DomainRemoved,
+        VolumeDeleted,
     ]
 )
 async def on_user_deleted(event: UserDeleted, closing: AccountClosing) -> Done[None]:

@@ -35,6 +35,7 @@ from functions.deploy.ports.stores import (
     RepositoryAccesses,
     Vault,
 )
+from functions.deploy.ports.volumes import Volumes, VolumeSnapshots, VolumeStorage
 from functions.deploy.ports.work import Inspections, Operations, Runs
 from functions.kernel import Memberships
 
@@ -76,5 +77,8 @@ __all__ = [
     "ServiceStatistics",
     "ServiceUsage",
     "Vault",
+    "VolumeSnapshots",
+    "VolumeStorage",
+    "Volumes",
     "hit_ratio",
 ]

@@ -22,6 +22,18 @@ deploy_unbind_data_service         capsule services unbind main staging
 deploy_rotate_data_service         capsule services rotate main
 deploy_delete_data_service         capsule services delete main
 deploy_undelete_data_service       capsule services undelete main
+deploy_create_volume               capsule volumes create uploads --size 1GB
+deploy_volumes                     capsule volumes list
+deploy_volume                      capsule volumes show uploads
+deploy_attach_volume               capsule volumes attach uploads production --at /app/media
+deploy_detach_volume               capsule volumes detach uploads
+deploy_resize_volume               capsule volumes resize uploads --size 5GB
+deploy_delete_volume               capsule volumes delete uploads
+deploy_undelete_volume             capsule volumes undelete uploads
+deploy_create_volume_snapshot      capsule volumes snapshot uploads
+deploy_volume_snapshots            capsule volumes snapshots uploads
+deploy_delete_volume_snapshot      capsule volumes delete-snapshot uploads SNAPSHOT
+deploy_restore_volume              capsule volumes restore uploads --snapshot SNAPSHOT
 deploy_start_maintenance           capsule maintenance on --env production --message 'We are back at 14:00 UTC.'
 deploy_end_maintenance             capsule maintenance off --env production
 auth_operation                     capsule operations show 01a2b3c4-0000-7000-8000-000000000000

@@ -83,7 +83,14 @@ class Serving:
         self.parts: tuple[Runnable, ...] = (self._node.redis_services, self.pods, self._node.migration, revisions, ports, pressure)
         routes = Routes(store, settings, table, revisions, ports)
         mappings = DomainMappings(store, table.domains, settings.public_https_port)
-        self.reconcilers: tuple[Reconciler, ...] = (ServiceReconciler(store), Configurations(store), revisions, routes, mappings)
+        self.reconcilers: tuple[Reconciler, ...] = (
+            ServiceReconciler(store),
+            Configurations(store),
+            revisions,
+            routes,
+            mappings,
+            *self._node.volumes.reconcilers,
+        )
         self.front = Front(ingress, revisions, lambda: routes.is_loaded() and revisions.has_all() and mappings.is_loaded(), settings.state)
 
     def set_collector(self, collector: Collector) -> None:

@@ -35,6 +35,7 @@ from knative.local.settings import Settings
 from knative.local.store import Store
 from knative.local.tokens import MAX_TOKEN_SECONDS, Tokens, write_kubeconfig
 from knative.local.trash import Trash
+from knative.local.volumes.attachments import Volumes
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Node:
         self.pods_folder = settings.state / "pods"
         self.process_records = ProcessRecords(self.pods_folder)
         self.build_caches = BuildCaches(settings.state / "caches", self.trash)
+        self.volumes = Volumes(store, settings.state, self.trash)
         self.collector: Collector | None = None
         self.queues: Queues = lambda namespace, service: ()
         self.start_refusal: Callable[[Object], str | None] = lambda pod: None
@@ -139,6 +141,7 @@ class Node:
         for folder in self.settings.shared_folders:
             folder.mkdir(parents=True, exist_ok=True)
         self.build_caches.open(self.abilities)
+        self.volumes.open(self.abilities)
         if self.isolation is Isolation.ROOT:
             self._open_platform_view()
 
@@ -179,9 +182,10 @@ class Node:
         return ""
 
     def close(self) -> None:
-        """Remove the control groups with everything that is left in them. Blocking."""
+        """Remove the control groups with everything that is left in them, and unmount volumes. Blocking."""
         for groups in self._all_groups():
             groups.remove()
+        self.volumes.close()
 
     def is_trusted(self, pod: Object, is_platform_image: bool) -> bool:
         """Return whether a pod runs without a sandbox: only the platform's own image in the platform's own namespace, and no build."""

@@ -59,6 +59,7 @@ async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: M
     port = container_port(setup.container) if setup.container.get("ports") else named_by_image or container_port(setup.container)
     await network.open(setup.is_sandboxed(image), port)
     await _await_detached(setup)
+    await setup.attach_claims(image)
     if network.network is not None and "PORT" in env:
         env = {**env, "PORT": str(port)}
     return image, setup.prepare(image, env, network.network)
