@@ -14,6 +14,8 @@ from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
+from functions.deploy.adapters.postgres_service_backups import PostgresServiceBackups
+from functions.deploy.adapters.service_backup_store import StoredServiceBackups
 from functions.deploy.adapters.service_provisioner import PostgresServiceProvisioner
 from functions.deploy.adapters.settings import (
     MountedBuilds,
@@ -50,6 +52,8 @@ from functions.deploy.ports import (
     RepositoryAccesses,
     Runs,
     Schedules,
+    ServiceBackups,
+    ServiceBackupStore,
     ServiceProvisioner,
     Vault,
 )
@@ -57,6 +61,7 @@ from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.account_closing import AccountClosing
 from functions.deploy.services.account_reviewer import AccountReviewer
 from functions.deploy.services.application_deletion import ApplicationDeletion
+from functions.deploy.services.backup_recorder import BackupRecorder
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.inspection_recorder import InspectionRecorder
@@ -94,6 +99,7 @@ wiring = Wiring(
         ApplicationRequests: HttpApplicationRequests,
         ApplicationUrls: application_urls,
         Applications: PostgresApplications,
+        BackupRecorder: BackupRecorder,
         Builds: MountedBuilds,
         Cluster: KubernetesCluster,
         ConfigurationChanger: ConfigurationChanger,
@@ -124,6 +130,8 @@ wiring = Wiring(
         ScheduleRecorder: ScheduleRecorder,
         Schedules: PostgresSchedules,
         ServiceAddress: service_address,
+        ServiceBackupStore: StoredServiceBackups,
+        ServiceBackups: PostgresServiceBackups,
         ServiceCredentials: ServiceCredentials,
         ServiceProvisioner: PostgresServiceProvisioner,
         ServiceRefresher: ServiceRefresher,

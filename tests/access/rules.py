@@ -58,6 +58,8 @@ RULES: dict[Access, str] = {
         deploy.start_maintenance deploy.end_maintenance deploy.inspection deploy.scale_processes deploy.create_schedule deploy.change_schedule
         deploy.delete_schedule deploy.run_schedule deploy.schedules deploy.schedule_runs
         deploy.add_external_data_service deploy.bind_data_service deploy.create_data_service deploy.data_service deploy.data_services
+        deploy.backup_policy deploy.create_service_backup deploy.delete_service_backup deploy.restore_data_service deploy.service_backup
+        deploy.service_backups deploy.set_backup_policy
         deploy.delete_data_service deploy.rotate_data_service deploy.unbind_data_service deploy.undelete_data_service
     """,
     Access.OBJECT_OR_ADMIN: """

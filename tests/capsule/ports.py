@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from events.auth import AdministratorGranted, ApiTokenRevoked, RegistrationCompleted, UserExpired, UserSuspended, UserUnsuspended
+from events.backups import BackupFailed, BackupRestored, BackupVerified
 from events.billing import PaymentProcessed
 from events.data_services import (
     DataServiceBound,
@@ -36,6 +37,7 @@ from tests.memory import (
     billing_money,
     billing_provider,
     billing_reversals,
+    deploy_backups,
     deploy_cluster,
     deploy_data_services,
     deploy_inspections,
@@ -161,6 +163,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Cluster: deploy_cluster.MemoryCluster,
         deploy.Configurations: memory_deploy.MemoryConfigurations,
         deploy.DataServices: deploy_data_services.MemoryDataServices,
+        deploy.ServiceBackupStore: deploy_backups.MemoryServiceBackupStore,
+        deploy.ServiceBackups: deploy_backups.MemoryServiceBackups,
         deploy.ServiceProvisioner: deploy_data_services.MemoryServiceServer,
         deploy.Deployments: deploy_releases.MemoryDeployments,
         deploy.Environments: memory_deploy.MemoryEnvironments,
@@ -214,6 +218,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         billing.PaymentProvider,
         deploy.ApplicationRequests,
         deploy.Cluster,
+        deploy.ServiceBackupStore,
         deploy.ServiceProvisioner,
         monitor.Mailer,
         monitor.Queues,
@@ -226,6 +231,9 @@ EXTERNAL: frozenset[Any] = frozenset(
 PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
     {
         ApiTokenRevoked,
+        BackupFailed,
+        BackupRestored,
+        BackupVerified,
         BuildFailed,
         BuildSucceeded,
         DataServiceBound,

@@ -1,11 +1,12 @@
 """Resume stuck deployments, cancel commands without a client.
 
 Ends grace periods with a lost reminder, also of data services, and inspections whose end was not noticed, reports missed runs of
-schedules, erases applications a week after their deletion, and runs the runtime's clean-up.
+schedules, starts backups of data services that are due, erases applications a week after their deletion, and runs the runtime's clean-up.
 """
 
 from datetime import timedelta
 
+from events.backups import BackupFailed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested
 from events.data_services import DataServiceCredentialsExpired, DataServiceMeasurementRequested, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, InspectionRequested
 from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
@@ -16,6 +17,7 @@ from functions.deploy.domain.inspection import KEPT
 from functions.deploy.domain.inspection import STUCK_AFTER as INSPECTION_STUCK_AFTER
 from functions.deploy.domain.run import CLIENT_TIMEOUT
 from functions.deploy.ports import Applications, DataServices, Deployments, Housekeeping, Inspections, Operations, Quotas, Runs
+from functions.deploy.services.backup_recorder import BackupRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
@@ -36,6 +38,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
     emits=[
         *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
         *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested, ScheduledRunMissed),
+        *(BackupFailed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested),
         *(DataServicePurgeRequested, DataServiceCredentialsExpired, DataServiceMeasurementRequested),
     ],
 )
@@ -49,6 +52,7 @@ async def housekeeping(
     inspections: Inspections,
     schedules: ScheduleRecorder,
     services: DataServices,
+    backups: BackupRecorder,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -70,6 +74,7 @@ async def housekeeping(
         for deployment in stuck:
             record.emit(*resent_events(deployment))
         record.emit(*await schedules.find_missed())
+        record.emit(*await backups.find_due())
         record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))
         record.emit(*(each.purge_request() if each.is_deleted else each.expiry() for each in due))
         record.emit(*(each.measurement_request() for each in databases))

@@ -3,6 +3,7 @@
 from functions.deploy.ports.cluster import ApplicationRequests, Builds, BuildSettings, Cluster, ClusterRefused, ClusterUnavailable
 from functions.deploy.ports.data_services import DataServices, ServiceProvisioner, ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
 from functions.deploy.ports.schedules import Schedules
+from functions.deploy.ports.service_backups import ServiceBackups, ServiceBackupStore, StoredServiceBackup
 from functions.deploy.ports.stores import (
     Applications,
     Configurations,
@@ -40,9 +41,12 @@ __all__ = [
     "RepositoryAccesses",
     "Runs",
     "Schedules",
+    "ServiceBackupStore",
+    "ServiceBackups",
     "ServiceProvisioner",
     "ServiceServerRefused",
     "ServiceServerUnavailable",
     "ServiceUsage",
+    "StoredServiceBackup",
     "Vault",
 ]

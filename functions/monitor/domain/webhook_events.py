@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from events import billing, data_services, deploy, monitor
+from events import backups, billing, data_services, deploy, monitor
 from functions.kernel import Event, Model
 
 TEST = "webhook.test"
@@ -14,7 +14,7 @@ ALL = "*"
 
 PUBLIC_EVENTS: Mapping[str, type[Event]] = {
     each.type: each
-    for module in (deploy, data_services, billing, monitor)
+    for module in (backups, deploy, data_services, billing, monitor)
     for each in vars(module).values()
     if isinstance(each, type) and issubclass(each, Event) and each.is_public
 }
