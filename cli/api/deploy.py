@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import AddDomainBody, AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, AttachVolumeBody, BindDataServiceBody, ChangeApplicationBody, ChangeDomainBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreateVolumeBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServiceLogsView, DataServiceMetricsView, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, DomainPage, DomainView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, ResizeVolumeBody, RestoreVolumeBody, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, SetDomainCertificateBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView, VolumeAccepted, VolumePage, VolumeSnapshotAccepted, VolumeSnapshotPage, VolumeSnapshotView, VolumeView
+from cli.api.deploy_models import AddDomainBody, AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, AttachVolumeBody, BackupPolicyView, BindDataServiceBody, ChangeApplicationBody, ChangeDomainBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreateVolumeBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServiceLogsView, DataServiceMetricsView, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, DomainPage, DomainView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, ResizeVolumeBody, RestoreDataServiceBody, RestoreVolumeBody, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, ServiceBackupPage, ServiceBackupPolicyView, ServiceBackupView, ServiceRestoreView, SetBackupPolicyBody, SetDomainCertificateBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView, VolumeAccepted, VolumePage, VolumeSnapshotAccepted, VolumeSnapshotPage, VolumeSnapshotView, VolumeView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -553,6 +553,50 @@ class Deploy(Operations):
         """Delete a data service that is bound to no environment."""
         return cast(DataServiceView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}", idempotency_key=idempotency_key))
 
+    def backup_policy(self, application_id: str, service_id: str) -> ServiceBackupPolicyView:
+        """Show when a data service is backed up, and how long."""
+        return cast(ServiceBackupPolicyView, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/backup-policy"))
+
+    def set_backup_policy(
+        self,
+        application_id: str,
+        service_id: str,
+        body: SetBackupPolicyBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> BackupPolicyView:
+        """Set when a data service is backed up, and how long."""
+        return cast(BackupPolicyView, self._call("PUT", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/backup-policy", body=body, idempotency_key=idempotency_key))
+
+    def service_backups(self, application_id: str, service_id: str) -> ServiceBackupPage:
+        """List the backups of a data service, newest first."""
+        return cast(ServiceBackupPage, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/backups"))
+
+    def create_service_backup(
+        self,
+        application_id: str,
+        service_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ServiceBackupView:
+        """Back up a data service."""
+        return cast(ServiceBackupView, self._call("POST", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/backups", idempotency_key=idempotency_key))
+
+    def service_backup(self, application_id: str, service_id: str, backup_id: str) -> ServiceBackupView:
+        """Show a backup of a data service."""
+        return cast(ServiceBackupView, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/backups/{segment(backup_id)}"))
+
+    def delete_service_backup(
+        self,
+        application_id: str,
+        service_id: str,
+        backup_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ServiceBackupView:
+        """Delete a backup of a data service. Irreversible."""
+        return cast(ServiceBackupView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/backups/{segment(backup_id)}", idempotency_key=idempotency_key))
+
     def bind_data_service(
         self,
         application_id: str,
@@ -584,6 +628,17 @@ class Deploy(Operations):
     def data_service_metrics(self, application_id: str, service_id: str) -> DataServiceMetricsView:
         """Show what a data service does now."""
         return cast(DataServiceMetricsView, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/metrics"))
+
+    def restore_data_service(
+        self,
+        application_id: str,
+        service_id: str,
+        body: RestoreDataServiceBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ServiceRestoreView:
+        """Restore a backup into its data service, or into a new one."""
+        return cast(ServiceRestoreView, self._call("POST", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/restores", body=body, idempotency_key=idempotency_key))
 
     def rotate_data_service(
         self,

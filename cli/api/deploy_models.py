@@ -101,6 +101,19 @@ class AutoscalingView(TypedDict):
     problem: str | None
 
 
+class BackupPolicyView(TypedDict):
+    schedule: str | None
+    keepCount: int
+    keepDays: int
+    nextAt: str | None
+
+
+BackupState: TypeAlias = "Literal['running', 'complete', 'failed', 'deleting']"
+
+
+BackupTrigger: TypeAlias = "Literal['manual', 'schedule', 'safety']"
+
+
 class BindDataServiceBody(TypedDict):
     variable: NotRequired[str | None]
     deploy: NotRequired[bool]
@@ -890,6 +903,14 @@ class ResizeVolumeBody(TypedDict):
     sizeMib: int
 
 
+class RestoreDataServiceBody(TypedDict):
+    backupId: str
+    into: NotRequired[str | None]
+
+
+RestoreState: TypeAlias = "Literal['waiting', 'running', 'complete', 'failed']"
+
+
 class RestoreVolumeBody(TypedDict):
     snapshotId: str
     into: NotRequired[str | None]
@@ -1056,6 +1077,33 @@ class ScheduledRunAccepted(TypedDict):
     operationId: str
 
 
+class ServiceBackupPage(TypedDict):
+    items: list[ServiceBackupView]
+    next: NotRequired[str | None]
+
+
+class ServiceBackupPolicyView(TypedDict):
+    schedule: str | None
+    keepCount: int
+    keepDays: int
+    nextAt: str | None
+    restores: list[ServiceRestoreView]
+
+
+class ServiceBackupView(TypedDict):
+    id: str
+    serviceId: str
+    trigger: BackupTrigger
+    state: BackupState
+    requestedAt: str
+    finishedAt: str | None
+    sizeBytes: int
+    storedBytes: int
+    error: str | None
+    verifiedAt: str | None
+    verificationError: str | None
+
+
 class ServiceBindingView(TypedDict):
     environment: str
     variable: str
@@ -1065,7 +1113,24 @@ class ServiceBindingView(TypedDict):
 ServiceKind: TypeAlias = "Literal['postgres', 'redis', 'external']"
 
 
+class ServiceRestoreView(TypedDict):
+    id: str
+    backupId: str
+    serviceId: str
+    state: RestoreState
+    safetyBackupId: str | None
+    requestedAt: str
+    finishedAt: str | None
+    error: str | None
+
+
 ServiceState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleted', 'purging', 'purged']"
+
+
+class SetBackupPolicyBody(TypedDict):
+    schedule: str | None
+    keepCount: NotRequired[int]
+    keepDays: NotRequired[int]
 
 
 class SetDomainCertificateBody(TypedDict):

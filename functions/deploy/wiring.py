@@ -20,7 +20,9 @@ from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
+from functions.deploy.adapters.postgres_service_backups import PostgresServiceBackups
 from functions.deploy.adapters.postgres_volumes import PostgresVolumes, PostgresVolumeSnapshots
+from functions.deploy.adapters.service_backup_store import StoredServiceBackups
 from functions.deploy.adapters.service_provisioners import ConfiguredServiceProvisioners
 from functions.deploy.adapters.settings import (
     MountedBuilds,
@@ -67,6 +69,8 @@ from functions.deploy.ports import (
     Resolver,
     Runs,
     Schedules,
+    ServiceBackups,
+    ServiceBackupStore,
     ServiceProvisioners,
     Vault,
     Volumes,
@@ -77,6 +81,7 @@ from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.account_closing import AccountClosing
 from functions.deploy.services.account_reviewer import AccountReviewer
 from functions.deploy.services.application_deletion import ApplicationDeletion
+from functions.deploy.services.backup_recorder import BackupRecorder
 from functions.deploy.services.certificate_attempts import CertificateAttempts
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
@@ -119,6 +124,7 @@ wiring = Wiring(
         ApplicationRequests: HttpApplicationRequests,
         ApplicationUrls: application_urls,
         Applications: PostgresApplications,
+        BackupRecorder: BackupRecorder,
         Builds: MountedBuilds,
         CertificateAttempts: CertificateAttempts,
         CertificateAuthority: AcmeAuthority,
@@ -157,6 +163,8 @@ wiring = Wiring(
         Runs: PostgresRuns,
         ScheduleRecorder: ScheduleRecorder,
         Schedules: PostgresSchedules,
+        ServiceBackupStore: StoredServiceBackups,
+        ServiceBackups: PostgresServiceBackups,
         ServiceAddresses: service_addresses,
         ServiceCredentials: ServiceCredentials,
         ServiceProvisioners: ConfiguredServiceProvisioners,

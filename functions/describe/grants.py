@@ -10,6 +10,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     Housekeeping  the same, in a context that stores sealed texts
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
     ServiceProvisioners   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
+    ServiceBackupStore   the backup store and its key: the Secret deploy-backups, and the server of the data services, likewise
     Cluster, VolumeStorage       the Service runs under the service account <context>-cluster
 """
 
@@ -28,7 +29,7 @@ class Grants:
     """`verifies_tokens`: has the public keys of access tokens. `opens_secrets`: has the private key of its context, which
     decrypts sealed fields and signs replays. `seals`: has the public keys of the contexts. `verifies_webhooks`: has the secrets
     with which the payment provider signs. `checks_applications`: has the key that marks the platform's own requests.
-    `provisions_services`: has the login that creates databases of applications.
+    `provisions_services`: has the login that creates databases of applications. `stores_backups`: has the backup store and its key.
     """
 
     verifies_tokens: bool = False
@@ -39,6 +40,7 @@ class Grants:
     verifies_webhooks: bool = False
     checks_applications: bool = False
     provisions_services: bool = False
+    stores_backups: bool = False
     cluster: bool = False
 
 
@@ -53,7 +55,8 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         builds="Builds" in names,
         verifies_webhooks="WebhookVerifier" in names,
         checks_applications="ApplicationRequests" in names,
-        provisions_services="ServiceProvisioners" in names,
+        provisions_services=not names.isdisjoint({"ServiceProvisioners", "ServiceBackupStore"}),
+        stores_backups="ServiceBackupStore" in names,
         cluster=not names.isdisjoint({"Cluster", "VolumeStorage"}),
     )
 

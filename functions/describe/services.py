@@ -13,6 +13,7 @@ from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
 from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.describe.grants import Grants
 from functions.runtime.config import variables
+from functions.wire.backups.variables import BACKUP_KEY, BACKUP_STORE
 
 Manifest = dict[str, Any]
 
@@ -34,6 +35,8 @@ READING = ("query", "group")
 """Kinds of workloads that get the URL of the read-only database role, if the operator has configured one."""
 SUMMARY = "capsule.dev/summary"
 """Annotation of a Service: what it does, in one line. `kubectl get ksvc -o yaml` shows it."""
+BACKUP_TIMEOUT_SECONDS = 600
+"""Of functions that copy whole databases: Knative's largest without a change of config-defaults (max-revision-timeout-seconds)."""
 MAX_NAME_LENGTH = 49
 """Of Services, so that a revision's name (`<service>-00001`) fits into 63 characters with room for tags."""
 
@@ -116,7 +119,7 @@ def _pod(workload: Workload) -> Manifest:
     }
     pod: Manifest = {
         "containerConcurrency": workload.concurrency,
-        "timeoutSeconds": workload.timeout_seconds,
+        "timeoutSeconds": BACKUP_TIMEOUT_SECONDS if workload.grants.stores_backups else workload.timeout_seconds,
         "enableServiceLinks": False,
         **({} if workload.grants.cluster else {"automountServiceAccountToken": False}),  # Knative rejects `true`
         "containers": [container],
@@ -157,6 +160,9 @@ def _credentials(workload: Workload) -> Manifest:
     if workload.grants.provisions_services:
         keys = {"postgres": SERVICES_POSTGRES_URL.name, "redis": SERVICES_REDIS_URL.name}
         sources += [_source("deploy-services", {key: name}, optional=True) for key, name in keys.items()]  # each key may be missing
+    if workload.grants.stores_backups:
+        sources.append(_source("deploy-backups", {"store": BACKUP_STORE.name}, optional=True))
+        sources.append(_source("deploy-backups", {"key": BACKUP_KEY.name}, optional=True))
     return {"projected": {"sources": sources}}
 
 

@@ -7,6 +7,7 @@ import psycopg
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
+from knative.machine.backup.options import add_backup_parsers
 from knative.machine.home import Home
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress, show_problem
@@ -91,6 +92,14 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             from knative.machine.administrators import add
 
             add(home, options.address, console)
+        case "backup":
+            from knative.machine.backup.command import run_backup
+
+            run_backup(home, options, progress, console)
+        case "restore":
+            from knative.machine.backup.command import run_restore
+
+            run_restore(home, options, progress)
         case "rotate":
             from knative.machine.rotation.command import rotate
 
@@ -146,6 +155,7 @@ def parser() -> argparse.ArgumentParser:
     mail.add_argument("--link", action="store_true", help="print only its link")
     admin = tasks.add_parser("admin", help="make an account an administrator: ./taskw admin you@example.com")
     admin.add_argument("address", metavar="ADDRESS", help="the account's e-mail address")
+    add_backup_parsers(tasks)
     rotate = tasks.add_parser("rotate", help="replace passwords and keys while Capsule serves")
     rotate.add_argument("name", nargs="?", metavar="NAME", help="what to rotate, or all; without it, list the names and their age")
     rotate.add_argument("--force", action="store_true", help="signing: rotate again although tokens of the former key may be valid; they are refused")

@@ -96,6 +96,16 @@ class Home:
         return self.path / "payments"
 
     @property
+    def backups(self) -> Path:
+        """The folder of backups, unless CAPSULE_BACKUP_STORE names another store."""
+        return self.path / "backups"
+
+    @property
+    def restoring(self) -> Path:
+        """Exists while `restore` writes, and after one that was interrupted: `up` refuses."""
+        return self.path / "restoring"
+
+    @property
     def gateway_url(self) -> str:
         return f"{self.http}://{LOOPBACK}:{self.ports.gateway}"
 

@@ -19,6 +19,7 @@ from functions.monitor.adapters.variables import MANAGEMENT_URL
 from functions.runtime.config import variables as runtime
 from functions.runtime.security.encryption import new_private_keys, public_key
 from functions.runtime.security.tokens import new_signing_jwks, public_jwks
+from functions.wire.backups.variables import BACKUP_STORE
 from functions.wire.settings import Section, Setting, settings_of
 from knative.local import variables as local
 from knative.machine import mirrors, services_postgres, services_redis, tls, variables
@@ -86,6 +87,7 @@ def operator_objects(home: Home) -> list[Object]:
         *sealing_objects(home),
         *(database_secret(home, context) for context in CONTEXTS),
         *services_secrets(home),
+        backup_secret(home),
         _secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
         _secret("edge-settings", settings | operator_settings(home, gateway.SECTIONS) | redis_settings(home)),
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
@@ -122,6 +124,15 @@ def amqp_secrets(home: Home) -> list[Object]:
 def database_secret(home: Home, context: str) -> Object:
     """The Secret with the addresses of a context's database."""
     return _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)})
+
+
+def backup_secret(home: Home) -> Object:
+    """The store and the key of backups, for the functions that back up data services."""
+    from knative.machine.backup import destination  # which imports this module
+
+    store = home.environment.get(BACKUP_STORE.name) or home.backups.as_uri()
+    keys = destination.keys(home)
+    return _secret("deploy-backups", {"store": store, "key": ",".join(each.text for each in (keys.current, *keys.former))})
 
 
 def signing_keys(home: Home) -> Object:

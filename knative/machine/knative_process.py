@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
+from functions.wire.backups.variables import BACKUP_STORE
 from knative.local import listening_sockets, variables
 from knative.local.own_hosts import OwnHosts
 from knative.local.settings import HELD_FRONT, Https
@@ -113,7 +114,10 @@ class Successor:
 
 def _launch(home: Home, sockets: Mapping[int, socket.socket], turn: socket.socket | None = None) -> psutil.Process:
     """`turn`: closed at the other end when it may start; None: it may start at once."""
-    folders = {SHARED_FOLDERS.name: f"{home.mail}{os.pathsep}{home.payments}", READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}"}
+    folders = {
+        SHARED_FOLDERS.name: os.pathsep.join(map(str, _shared_folders(home))),
+        READABLE_FOLDERS.name: f"{home.git}{os.pathsep}{tls.folder(home)}",
+    }
     modules = (*PRELOADED_MODULES, *(TELEMETRY_MODULES if home.environment.get(OTLP_ENDPOINT.name) else ()))
     preloaded = {PRELOAD_MODULES.name: ",".join(modules), variables.REHEARSAL.name: REHEARSAL}
     knative_credentials.write_credentials(home)
@@ -127,11 +131,18 @@ def _launch(home: Home, sockets: Mapping[int, socket.socket], turn: socket.socke
     )
 
 
+def _shared_folders(home: Home) -> list[Path]:
+    """Folders that functions write to: e-mails, the state of the payment stand-in, and backups."""
+    store = BACKUP_STORE.read({BACKUP_STORE.name: home.environment.get(BACKUP_STORE.name) or home.backups.as_uri()})
+    return [home.mail, home.payments, *([store.folder] if store.folder is not None and store.folder.is_dir() else [])]
+
+
 def _create_shared_folders(home: Home) -> None:
     """Folders that pods of the platform mount: they must exist when the one-machine Knative starts, which gives them to the platform's group."""
     for folder in (home.mail, *(home.mail / name for name in ("cur", "new", "tmp"))):  # a Maildir
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.payments.mkdir(mode=0o700, parents=True, exist_ok=True)
+    home.backups.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.git.mkdir(mode=0o755, parents=True, exist_ok=True)
     tls.folder(home).mkdir(mode=0o755, parents=True, exist_ok=True)
 

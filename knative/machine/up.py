@@ -92,6 +92,8 @@ def check(home: Home, progress: Progress) -> None:
     """Check what can be checked before anything is started or stopped. Raises: Problem, InvalidSetting."""
     if not os.access(home.path, os.W_OK):
         raise Problem(f"{home.path} is not writable.", "Does it belong to another user? Use another folder: CAPSULE_HOME=…")
+    if home.restoring.exists():
+        raise Problem(f"A restore into {home.path} was interrupted.", "Run it again: ./taskw restore --force …; or delete the folder: ./taskw reset")
     check_settings(keys.all_settings(), home.environment)
     OwnHosts.read(home.environment)
     downgrades.check(home)

@@ -1,6 +1,7 @@
 """The environment variables that `./taskw` reads, and that it sets for the programs of one machine."""
 
 from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL
+from functions.wire.backups.variables import BACKUP_KEY, BACKUP_STORE
 from functions.wire.settings import Section, Setting, forms
 from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET
 
@@ -47,6 +48,12 @@ DATA_SERVICES = Setting(
     "Whether applications get PostgreSQL databases and Redis services on this machine, see [Data services](services.md). With `off`, services are "
     "added by their URL.",
     default="on",
+)
+BACKUP_KEEP = Setting(
+    "CAPSULE_BACKUP_KEEP",
+    forms.whole_number(0, 10_000),
+    "How many backups of the installation `./taskw backup` keeps; older ones are deleted after a new one is complete. 0: all.",
+    default="14",
 )
 REPO = Setting("REPO", forms.text("a URL"), "The repository that `./taskw demo` deploys.", default_note="the bundled sample")
 
@@ -97,6 +104,9 @@ SECTIONS = (
             BROKER_METRICS,
             TLS,
             DATA_SERVICES,
+            BACKUP_STORE,
+            BACKUP_KEY,
+            BACKUP_KEEP,
             REPO,
         ),
     ),

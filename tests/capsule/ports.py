@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from events.auth import AdministratorGranted, ApiTokenRevoked, RegistrationCompleted, UserExpired, UserSuspended, UserUnsuspended
+from events.backups import BackupFailed, BackupRestored, BackupVerified
 from events.billing import PaymentProcessed
 from events.data_services import (
     DataServiceBound,
@@ -36,6 +37,7 @@ from tests.memory import (
     billing_money,
     billing_provider,
     billing_reversals,
+    deploy_backups,
     deploy_cluster,
     deploy_data_services,
     deploy_domains,
@@ -175,6 +177,8 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Configurations: memory_deploy.MemoryConfigurations,
         deploy.CertificateAuthority: deploy_domains.MemoryAuthority,
         deploy.DataServices: deploy_data_services.MemoryDataServices,
+        deploy.ServiceBackupStore: deploy_backups.MemoryServiceBackupStore,
+        deploy.ServiceBackups: deploy_backups.MemoryServiceBackups,
         deploy.ServiceProvisioners: deploy_data_services.MemoryServiceProvisioners,
         deploy.Deployments: deploy_releases.MemoryDeployments,
         deploy.DomainObjects: deploy_domains.MemoryDomainObjects,
@@ -235,6 +239,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         deploy.ApplicationRequests,
         deploy.CertificateAuthority,
         deploy.Cluster,
+        deploy.ServiceBackupStore,
         deploy.DomainObjects,
         deploy.Resolver,
         deploy.ServiceProvisioners,
@@ -250,6 +255,9 @@ EXTERNAL: frozenset[Any] = frozenset(
 PUBLISHED_ONLY: frozenset[type[Event]] = frozenset(
     {
         ApiTokenRevoked,
+        BackupFailed,
+        BackupRestored,
+        BackupVerified,
         BuildFailed,
         BuildSucceeded,
         DataServiceBound,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import errors
@@ -72,4 +72,8 @@ class PostgresDataServices:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(f"SELECT {COLUMNS} FROM data_services WHERE {condition}", values)
             rows = await cursor.fetchall()
-        return [DataService(**{**row, "kind": ServiceKind(row["kind"]), "state": ServiceState(row["state"])}) for row in rows]
+        return [data_service_of(row) for row in rows]
+
+
+def data_service_of(row: dict[str, Any]) -> DataService:
+    return DataService(**{**row, "kind": ServiceKind(row["kind"]), "state": ServiceState(row["state"])})

@@ -79,7 +79,9 @@ class PostgresServiceProvisioner:
             logins = await _logins(connection, database)
             for login in logins:
                 await _execute(connection, "ALTER ROLE {} NOLOGIN", login)
-            await _execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
+            copies = await connection.execute("SELECT datname FROM pg_database WHERE datname ~ %s", (f"^{database}(_[a-z][0-9a-f]*)?$",))
+            for (each,) in await copies.fetchall():  # also those that an interrupted restore has left
+                await _execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", each)
             for role in (*logins, full_databases.reader_of(database), database):
                 await _execute(connection, "DROP ROLE IF EXISTS {}", role)
 

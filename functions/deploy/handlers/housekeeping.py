@@ -1,11 +1,13 @@
 """Resume stuck deployments, cancel commands without a client.
 
 Ends grace periods with a lost reminder, also of data services and volumes, and inspections whose end was not noticed, reports missed runs of
-schedules, checks domains and orders certificates that are due, erases applications a week after their deletion, and runs the runtime's clean-up.
+schedules, checks domains, orders certificates and starts backups of data services that are due, erases applications a week after their deletion, and
+runs the runtime's clean-up.
 """
 
 from datetime import timedelta
 
+from events.backups import BackupFailed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested
 from events.data_services import DataServiceCredentialsExpired, DataServiceMeasurementRequested, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, InspectionRequested
 from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
@@ -30,6 +32,7 @@ from functions.deploy.ports import (
     Runs,
     Volumes,
 )
+from functions.deploy.services.backup_recorder import BackupRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
@@ -55,6 +58,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
         *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
         *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested, ScheduledRunMissed),
         *(DomainCheckRequested, DomainCertificateRequested),
+        *(BackupFailed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested),
         *(DataServicePurgeRequested, DataServiceCredentialsExpired, DataServiceMeasurementRequested),
         *(VolumeMeasurementRequested, VolumePurgeRequested),
     ],
@@ -72,6 +76,7 @@ async def housekeeping(
     domains: Domains,
     policy: CertificatePolicy,
     volumes: Volumes,
+    backups: BackupRecorder,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -97,6 +102,7 @@ async def housekeeping(
         for deployment in stuck:
             record.emit(*resent_events(deployment))
         record.emit(*await schedules.find_missed())
+        record.emit(*await backups.find_due())
         record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))
         record.emit(*(each.purge_request() if each.is_deleted else each.expiry() for each in due))
         record.emit(*(each.measurement_request() for each in databases))

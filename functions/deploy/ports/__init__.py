@@ -23,6 +23,7 @@ from functions.deploy.ports.domains import (
     ResolverUnavailable,
 )
 from functions.deploy.ports.schedules import Schedules
+from functions.deploy.ports.service_backups import ServiceBackups, ServiceBackupStore, StoredServiceBackup
 from functions.deploy.ports.stores import (
     Applications,
     Configurations,
@@ -70,12 +71,15 @@ __all__ = [
     "ResolverUnavailable",
     "Runs",
     "Schedules",
+    "ServiceBackupStore",
+    "ServiceBackups",
     "ServiceProvisioner",
     "ServiceProvisioners",
     "ServiceServerRefused",
     "ServiceServerUnavailable",
     "ServiceStatistics",
     "ServiceUsage",
+    "StoredServiceBackup",
     "Vault",
     "VolumeSnapshots",
     "VolumeStorage",

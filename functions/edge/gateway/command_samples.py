@@ -20,6 +20,13 @@ deploy_data_service_logs           capsule services logs cache
 deploy_bind_data_service           capsule services bind main staging
 deploy_unbind_data_service         capsule services unbind main staging
 deploy_rotate_data_service         capsule services rotate main
+deploy_create_service_backup       capsule services backup main
+deploy_service_backups             capsule services backups main
+deploy_service_backup              capsule services backups main show 0190f0a0
+deploy_delete_service_backup       capsule services backups main delete 0190f0a0
+deploy_restore_data_service        capsule services restore main --backup 0190f0a0
+deploy_backup_policy               capsule services backup-policy main
+deploy_set_backup_policy           capsule services backup-policy main --schedule "0 3 * * *"
 deploy_delete_data_service         capsule services delete main
 deploy_undelete_data_service       capsule services undelete main
 deploy_create_volume               capsule volumes create uploads --size 1GB
