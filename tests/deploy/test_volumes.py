@@ -197,16 +197,16 @@ async def test_a_snapshot_is_restored_in_place_and_beside(capsule: DeployCapsule
     with pytest.raises(VolumeNotReady):
         await capsule.call(RestoreVolume(**ids, snapshot_id=snapshot.id), caller=OWNER)
     await capsule.settle()
-    [taken] = storage(capsule).snapshots.values()
+    [snapshot] = storage(capsule).snapshots.values()
     [before] = storage(capsule).claims
-    assert taken["spec"]["source"]["persistentVolumeClaimName"] == before[1]
+    assert snapshot["spec"]["source"]["persistentVolumeClaimName"] == before[1]
 
     restored = await capsule.call(RestoreVolume(**ids, snapshot_id=snapshot.id), caller=OWNER)
     await capsule.settle()
     [deployment, *_] = await capsule.deployments.list_latest(serving.application_id)
     redeployed = await capsule.complete(deployment.id)
     [(_, claim)] = mounts(capsule.service(redeployed)).items()
-    assert claim != before[1] and storage(capsule).claims[serving.namespace, claim]["spec"]["dataSource"]["name"] == taken["metadata"]["name"]
+    assert claim != before[1] and storage(capsule).claims[serving.namespace, claim]["spec"]["dataSource"]["name"] == snapshot["metadata"]["name"]
     operation = await capsule.call(ShowOperation(operation_id=restored.operation_id), caller=OWNER)
     assert operation.state is OperationState.SUCCEEDED and before in storage(capsule).claims
     await capsule.advance(seconds=(FORMER_KEPT + timedelta(minutes=1)).total_seconds())
@@ -220,15 +220,15 @@ async def test_a_snapshot_is_restored_in_place_and_beside(capsule: DeployCapsule
     assert not storage(capsule).snapshots and (await capsule.call(ListVolumeSnapshots(**ids), caller=OWNER)).items == []
 
 
-async def test_the_owner_is_told_once_when_it_is_nearly_full_and_once_when_it_is_full(capsule: DeployCapsule) -> None:
+async def test_the_owner_is_notified_once_when_it_is_nearly_full_and_once_when_it_is_full(capsule: DeployCapsule) -> None:
     serving = await capsule.release()
     accepted = await create(capsule, serving.application_id, size_mib=1000)
-    told = []
+    filled = []
     for used_mib in (100, 910, 950, 995, 999, 920, 500, 930):
         storage(capsule).used_bytes = used_mib << 20
         await capsule.housekeeping()
-        told.append([each.percent for each in capsule.events(VolumeFilled)])
-    assert told[1] == [90] and told[2] == [90] and told[3] == [90, 100] and told[6] == [90, 100] and told[7] == [90, 100, 90]
+        filled.append([each.percent for each in capsule.events(VolumeFilled)])
+    assert filled[1] == [90] and filled[2] == [90] and filled[3] == [90, 100] and filled[6] == [90, 100] and filled[7] == [90, 100, 90]
     view = await capsule.call(ShowVolume(application_id=serving.application_id, volume_id=accepted.id), caller=OWNER)
     assert view.used_bytes == 930 << 20
 

@@ -28,8 +28,8 @@ class PostgresDomains:
         self._database = database
 
     async def add(self, domain: Domain) -> None:
-        taken = await self._many("host = %s AND (verified_at IS NOT NULL OR application_id = %s)", domain.host, domain.application_id)
-        if taken:
+        same_host = await self._many("host = %s AND (verified_at IS NOT NULL OR application_id = %s)", domain.host, domain.application_id)
+        if same_host:
             raise DomainTaken.of(domain.host)
         try:
             await self._database.connection.execute(f"INSERT INTO domains ({COLUMNS}) VALUES ({VALUES})", _row(domain))

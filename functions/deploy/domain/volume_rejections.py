@@ -80,8 +80,8 @@ class MountPathInUse(Conflict):
     """Another volume of the environment is mounted there. Choose another path."""
 
     @classmethod
-    def of(cls, path: str, name: str, taken: str) -> Self:
-        return cls(f"{path} is, contains or lies in {taken}, where {name} is mounted.", errors=[FieldError("/mountPath", "is in use")])
+    def of(cls, path: str, name: str, other: str) -> Self:
+        return cls(f"{path} is, contains or lies in {other}, where {name} is mounted.", errors=[FieldError("/mountPath", "is in use")])
 
 
 class TooManyVolumes(Conflict):

@@ -101,10 +101,10 @@ def combine(rows: Sequence[OutboxRow]) -> Iterator[tuple[OutboxRow, int]]:
     """Return events with the records of all rows, and of how many rows each. Their ids are new: another batch may contain the same records."""
     waiting = deque(rows)
     while waiting:
-        taken, size = [waiting.popleft()], 0
-        while waiting and (size := size + len(taken[-1].body)) + len(waiting[0].body) <= MAX_COMBINED_BYTES:
-            taken.append(waiting.popleft())
-        yield _combined(taken), len(taken)
+        combined, size = [waiting.popleft()], 0
+        while waiting and (size := size + len(combined[-1].body)) + len(waiting[0].body) <= MAX_COMBINED_BYTES:
+            combined.append(waiting.popleft())
+        yield _combined(combined), len(combined)
 
 
 def _combined(rows: Sequence[OutboxRow]) -> OutboxRow:
