@@ -197,9 +197,9 @@ async def test_a_snapshot_is_restored_in_place_and_beside(capsule: DeployCapsule
     with pytest.raises(VolumeNotReady):
         await capsule.call(RestoreVolume(**ids, snapshot_id=snapshot.id), caller=OWNER)
     await capsule.settle()
-    [snapshot] = storage(capsule).snapshots.values()
+    [stored] = storage(capsule).snapshots.values()
     [before] = storage(capsule).claims
-    assert snapshot["spec"]["source"]["persistentVolumeClaimName"] == before[1]
+    assert stored["spec"]["source"]["persistentVolumeClaimName"] == before[1]
 
     restored = await capsule.call(RestoreVolume(**ids, snapshot_id=snapshot.id), caller=OWNER)
     await capsule.settle()

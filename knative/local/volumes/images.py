@@ -50,7 +50,7 @@ class VolumeImages:
     def image(self, uid: str) -> Path:
         return self._folder / f"{uid}.img"
 
-    def _mount_point(self, uid: str) -> Path:
+    def mount_point(self, uid: str) -> Path:
         return self._folder / "mounted" / uid
 
     def open(self, uids: Iterable[str]) -> None:
@@ -109,11 +109,16 @@ class VolumeImages:
         The file system is frozen (fsfreeze(8)): all that was written is in the file, and its journal is empty.
         """
         draft = self._draft(uid)
-        with self._frozen(source):
-            has_shared = _reflink(self.image(source), draft)
-            if not has_shared:
-                copy_sparse(self.image(source), draft)
+        has_shared = self.copy_to(source, draft)
         self._publish(draft, uid)
+        return has_shared
+
+    def copy_to(self, source: str, target: Path) -> bool:
+        """As `copy`, to a file that is no volume. Raises FileNotFoundError without such a volume, OSError."""
+        with self._frozen(source):
+            has_shared = _reflink(self.image(source), target)
+            if not has_shared:
+                copy_sparse(self.image(source), target)
         return has_shared
 
     def _draft(self, uid: str) -> Path:
@@ -128,7 +133,7 @@ class VolumeImages:
 
     @contextmanager
     def _frozen(self, uid: str) -> Iterator[None]:
-        place = self._mount_point(uid)
+        place = self.mount_point(uid)
         if not place.is_mount():
             yield
             return
@@ -141,7 +146,7 @@ class VolumeImages:
 
     def mount(self, uid: str) -> Path:
         """Mount a volume, once, and return the folder that containers bind. Raises OSError."""
-        place = self._mount_point(uid)
+        place = self.mount_point(uid)
         if not place.is_mount():
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
             if (device := attached_device(self.image(uid))) is not None:
@@ -159,7 +164,7 @@ class VolumeImages:
 
     def give(self, uid: str, owner: int) -> None:
         """Give the volume's folder to a user (as it is inside containers). What is in it keeps its owners."""
-        with _opened(self._mount_point(uid) / DATA) as descriptor:
+        with _opened(self.mount_point(uid) / DATA) as descriptor:
             if os.fstat(descriptor).st_uid != owner:
                 os.fchown(descriptor, owner, owner)
 
@@ -167,7 +172,7 @@ class VolumeImages:
         """Grow a volume while it is in use. Idempotent: a growth that was interrupted is completed. Raises OSError."""
         size_bytes = _whole_blocks(size_bytes)
         self.mount(uid)
-        image, place = self.image(uid), self._mount_point(uid)
+        image, place = self.image(uid), self.mount_point(uid)
         if image.stat().st_size < size_bytes:
             os.truncate(image, size_bytes)
         number = os.minor(place.stat().st_dev)
@@ -182,7 +187,7 @@ class VolumeImages:
     def _grow_unmounted(self, uid: str) -> None:
         """Where this process has no CAP_SYS_RESOURCE, only a file system that nothing uses can grow. Raises OSError."""
         image = self.image(uid)
-        kernel.unmount(str(self._mount_point(uid)))
+        kernel.unmount(str(self.mount_point(uid)))
         if attached_device(image) is not None:
             self.mount(uid)
             raise OSError(errno.EBUSY, "on this machine a volume grows while nothing uses it: stop the environment until it has its size")
@@ -194,7 +199,7 @@ class VolumeImages:
 
     def usage(self, uid: str) -> VolumeUsage | None:
         """Return what is used of a mounted volume; None when it is not mounted. Enters no folder of a tenant (statvfs(3))."""
-        place = self._mount_point(uid)
+        place = self.mount_point(uid)
         if not place.is_mount():
             return None
         about = os.statvfs(place)
@@ -202,7 +207,7 @@ class VolumeImages:
 
     def delete(self, uid: str) -> None:
         """Delete a volume. A container that still has it keeps what it has until it ends; then the space is free. Idempotent."""
-        self._unmount(self._mount_point(uid))
+        self._unmount(self.mount_point(uid))
         self._trash.discard(self.image(uid))
 
     def _unmount(self, place: Path) -> None:

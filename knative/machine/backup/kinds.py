@@ -6,9 +6,20 @@ from knative.machine.backup.databases import ContextDatabases, ServiceDatabases,
 from knative.machine.backup.objects import BrokerDefinitions, KnativeObjects
 from knative.machine.backup.parts import Kind
 from knative.machine.backup.trees import Files, StoredImages
+from knative.machine.backup.volumes import RedisServices, Volumes
 from knative.machine.problems import Problem
 
-KINDS: Sequence[Kind] = (Files(), ContextDatabases(), ServiceRoles(), ServiceDatabases(), KnativeObjects(), BrokerDefinitions(), StoredImages())
+KINDS: Sequence[Kind] = (
+    Files(),
+    ContextDatabases(),
+    ServiceRoles(),
+    ServiceDatabases(),
+    KnativeObjects(),
+    BrokerDefinitions(),
+    StoredImages(),
+    Volumes(),
+    RedisServices(),
+)
 
 
 def kind_of(part_name: str) -> Kind:

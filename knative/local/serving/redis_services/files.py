@@ -87,6 +87,15 @@ class ServiceFiles:
             self._write_users({})
         write_private(self._settings, orjson.dumps({**asdict(limits), "control": control}))
 
+    def give_to_servers(self) -> None:
+        """Give the data to the account of the servers: on the machine of a restored backup it may have another number."""
+        account = server_account()
+        if account is None or self.data.stat().st_uid == account.pw_uid:
+            return
+        for parent, _, names in os.walk(self.data, topdown=False):
+            for path in (*(os.path.join(parent, name) for name in names), parent):
+                os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
     def delete(self) -> None:
         """Idempotent."""
         self._settings.unlink(missing_ok=True)

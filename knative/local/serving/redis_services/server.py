@@ -134,6 +134,7 @@ class RedisServer:
         if program is None:
             raise StartError("neither Valkey nor Redis is installed")
         limits, account = self.files.limits, server_account()
+        self.files.give_to_servers()
         self.files.prepare_start()
         resources = ResourceLimits(limits.process_bytes, MAX_PROCESSES, CPU_CORES, limits.file_bytes)
         self._group = self._create_group(f"service-{self.files.name}", resources)
