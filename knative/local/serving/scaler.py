@@ -222,8 +222,8 @@ class Scaler:
 
         try:
             pod = self._starter.start(self.revision, self._on_pod_change, environment, self._serving_path)
-        except PortTaken as taken:
-            self.failure = StartFailure("HostPortTaken", str(taken))
+        except PortTaken as error:
+            self.failure = StartFailure("HostPortTaken", str(error))
             self._on_change(self)
             return
         self._running[pod.uid] = pod
