@@ -7,7 +7,7 @@ from functions.kernel import Event
 
 
 class ScheduledRun(Event, abstract=True):
-    """Fields of every event about a run of a schedule. `cron`: the expression."""
+    """Fields of every event about a schedule and its runs. `cron`: the expression."""
 
     schedule_id: UUID
     application_id: UUID
@@ -39,6 +39,10 @@ class ScheduledRunMissed(ScheduledRun, type="scheduled-run.missed", is_public=Tr
     """A run of a schedule has not come within 15 minutes of its time."""
 
     expected_at: datetime
+
+
+class ScheduleDeleted(ScheduledRun, type="schedule.deleted"):
+    """A schedule was deleted. It has no further runs."""
 
 
 class WorkloadRefreshRequested(Event, type="workloads.refresh-requested"):

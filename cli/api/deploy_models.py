@@ -566,6 +566,8 @@ class ExportedEnvironmentView(TypedDict):
     minScale: int
     maxScale: int
     memoryMib: int
+    processes: list[ProcessSizeView]
+    schedules: list[ExportedScheduleView]
 
 
 class ExportedQuotaView(TypedDict):
@@ -578,6 +580,17 @@ class ExportedReleaseView(TypedDict):
     commit: str
     image: str
     createdAt: str
+
+
+class ExportedScheduleView(TypedDict):
+    id: str
+    cron: str
+    timeZone: str
+    command: str
+    overlap: Overlap
+    timeoutSeconds: int
+    createdAt: str
+    pausedAt: str | None
 
 
 class FunctionInstancesView(TypedDict):

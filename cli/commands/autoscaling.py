@@ -61,10 +61,10 @@ def autoscale(
         _autoscale_web(session, application, name, metrics, min_instances, max_instances)
         return
     source = {"query": query, "variable": variable, "path": path, "value": value}
-    flags = {field: text for field, text in source.items() if text is not None}
-    parsed = [_metric(each, flags) for each in metrics]
+    texts = {field: text for field, text in source.items() if text is not None}
+    parsed = [_metric(each, texts) for each in metrics]
     body = {"minInstances": min_instances, "maxInstances": max_instances, "metrics": parsed}
-    if flags and not any(each["type"] == "queue" for each in parsed):
+    if texts and not any(each["type"] == "queue" for each in parsed):
         raise UsageError(
             "--query, --database, --path and --value are of the metric queue", hint="--metric queue=20 --query 'SELECT count(*) FROM jobs'"
         )

@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 
 from functions.deploy.adapters.kubernetes import KubernetesCluster
-from functions.deploy.domain import configuration_manifests, manifests, workload_manifests
+from functions.deploy.domain import autoscaling_manifests, configuration_manifests, manifests, workload_manifests
+from functions.deploy.domain.autoscaling import Autoscaling, Metric, MetricType
 from functions.deploy.domain.environment import Size
 from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import build_job_of, namespace_of, secret_of, service_of
@@ -240,3 +241,47 @@ async def test_the_platform_s_namespace_is_not_accessible(knative: KubernetesClu
     for each in (job, binding):
         with pytest.raises(ClusterRefused, match="forbidden"):
             await knative.apply(each)
+
+
+async def test_replicas_change_hands_between_a_fixed_number_and_an_autoscaler(cluster: Cluster) -> None:
+    """A queue at zero, then CPU: a HorizontalPodAutoscaler leaves zero alone, so one instance runs first."""
+    if not isinstance(cluster, KubernetesCluster):
+        pytest.skip("the in-memory cluster has no field managers")
+    app, deployment = App(), uuid4()
+    await cluster.apply(*app.tenancy)
+    namespace = namespace_of(app.name)
+    workloads = Workloads(namespace, app.id, "staging")
+
+    def worker(replicas: int | None) -> manifests.Manifest:
+        return workload_manifests.process(
+            name=f"{app.name}-staging-worker",
+            process_type="worker",
+            command="exec sleep 600",
+            application=app.name,
+            labels={**app.labels(deployment), manifests.ENVIRONMENT: "staging"},
+            release={manifests.RELEASE: "r1"},
+            pod=manifests.pod_spec("capsule.local/apps/none@sha256:" + "a" * 64),
+            replicas=replicas,
+            stop_seconds=5,
+            size=Size(),
+        )
+
+    def replicas() -> int:
+        (found,) = cluster._list_workloads(workloads, "Deployment")
+        return int(found["spec"]["replicas"])
+
+    def scaled(metric: Metric, low: int) -> tuple[manifests.Manifest, manifests.Manifest]:
+        return worker(None), autoscaling_manifests.autoscaler(worker(None), Autoscaling(low, 4, (metric,)), Size(), "http://x")
+
+    cpu = Metric.parse(MetricType.CPU, 70)
+    await cluster.replace_workloads(workloads, worker(3))
+    await cluster.replace_workloads(workloads, *scaled(cpu, 1))
+    assert replicas() == 3, "not one until the autoscaler has decided"
+    assert [each.process for each in await cluster.list_autoscalers(workloads)] == ["worker"]
+    await cluster.replace_workloads(workloads, worker(0))
+    assert replicas() == 0 and await cluster.list_autoscalers(workloads) == []
+    queue = Metric.parse(MetricType.QUEUE, 5, query="SELECT 1")
+    await cluster.replace_workloads(workloads, *scaled(queue, 0))
+    await cluster.replace_workloads(workloads, *scaled(cpu, 1))
+    assert replicas() >= 1
+    await cluster.replace_workloads(workloads)

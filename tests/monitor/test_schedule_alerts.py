@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from events.workloads import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
+from events.workloads import ScheduleDeleted, ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
 from functions.kernel import new_id
 from functions.monitor.domain.rules import RuleKind
 from tests.monitor.owner import delete_rule, rules_of
@@ -59,3 +59,10 @@ async def test_the_rule_comes_with_the_first_failure_and_a_deleted_one_stays_del
     await delete_rule(monitor, RuleKind.SCHEDULED_RUN_FAILED)
     await fail(monitor, UUID(int=52))
     assert monitor.open_alerts() == []
+
+
+async def test_a_deleted_schedule_has_no_open_alert(monitor: Monitor) -> None:
+    await fail(monitor)
+    await monitor.publish(ScheduleDeleted(**fields(monitor)))
+    assert not monitor.open_alerts()
+    assert monitor.mails() == ["alert.fired: scheduled-run-failed"], "nobody is told what its user did"

@@ -59,18 +59,23 @@ class KubernetesWorkloads(KubernetesClient):
         self.delete_other_workloads(workloads, objects)
         for each in objects:
             if each["kind"] == "Deployment" and "replicas" not in each["spec"]:
-                self._release_replicas(workloads, each)
+                name = each["metadata"]["name"]
+                needs_one = any(other["kind"] == HPA and other["metadata"]["name"] == name for other in objects)
+                self._release_replicas(workloads, each, needs_one=needs_one)
             self._patch(workloads.namespace, each, FIELD_MANAGER)
 
-    def _release_replicas(self, workloads: Workloads, deployment: Manifest) -> None:
+    def _release_replicas(self, workloads: Workloads, deployment: Manifest, *, needs_one: bool) -> None:
         """Let another field manager own the replicas of a Deployment that this one owned until now.
 
         Kubernetes removes a field that its only manager no longer applies, and would run one instance until the autoscaler has decided
-        ("Server-Side Apply: Transferring ownership"). One instance at least: a HorizontalPodAutoscaler leaves 0 alone.
+        ("Server-Side Apply: Transferring ownership"). `needs_one`: a HorizontalPodAutoscaler follows, which leaves 0 alone, whoever set it.
         """
         name = deployment["metadata"]["name"]
         found = next((each for each in self._list_workloads(workloads, "Deployment") if each["metadata"]["name"] == name), None)
-        if found is None or not any(_owns_replicas(each) for each in found["metadata"].get("managedFields") or ()):
+        if found is None:
+            return
+        is_owned = any(_owns_replicas(each) for each in found["metadata"].get("managedFields") or ())
+        if not is_owned and not (needs_one and found["spec"].get("replicas") == 0):
             return
         metadata = {"name": name, "namespace": workloads.namespace}
         replicas = {"apiVersion": deployment["apiVersion"], "kind": "Deployment", "metadata": metadata}

@@ -5,7 +5,7 @@ A run that is under way ends. The history of its runs stays for 30 days.
 
 from uuid import UUID
 
-from events.workloads import WorkloadRefreshRequested
+from events.workloads import ScheduleDeleted, WorkloadRefreshRequested
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.run import RunOutcome
@@ -30,7 +30,7 @@ class ScheduleDeletionAccepted(Model):
     permission=Permission.APP_RUN,
     status=202,
     rejects=[ApplicationNotFound, ScheduleNotFound],
-    emits=[WorkloadRefreshRequested],
+    emits=[ScheduleDeleted, WorkloadRefreshRequested],
 )
 async def delete_schedule(
     request: DeleteSchedule,
@@ -57,4 +57,13 @@ async def delete_schedule(
     operation = Operation.start(OperationKind.SCHEDULE, application, environment.name, now)
     await operations.add(operation)
     accepted = ScheduleDeletionAccepted(id=found.id, operation_id=operation.id)
-    return Done(accepted, environment.refresh_event(application, now, OperationKind.SCHEDULE))
+    deleted = ScheduleDeleted(
+        schedule_id=found.id,
+        application_id=application.id,
+        user_id=application.user_id,
+        application=application.name,
+        environment=environment.name,
+        cron=found.cron,
+        at=now,
+    )
+    return Done(accepted, deleted, environment.refresh_event(application, now, OperationKind.SCHEDULE))

@@ -70,9 +70,7 @@ class Metric:
 def _errors(type: MetricType, target: int, query: str | None, variable: str | None, path: str | None, value: str | None) -> "Sequence[FieldError]":
     sources = {"query": query, "variable": variable, "path": path, "value": value}
     if type is not MetricType.QUEUE:
-        errors = [
-            FieldError(f"/{name}", f"{name} belongs to the metric queue, not to {type}") for name, source in sources.items() if source is not None
-        ]
+        errors = [FieldError(f"/{name}", f"{name} belongs to the metric queue, not to {type}") for name, text in sources.items() if text is not None]
         return [*errors, *_bounds(type, target, PERCENT, "percent of what an instance may use")]
     errors = _bounds(type, target, QUEUE_TARGET, "what waits for each instance")
     if (query is None) is (path is None):

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from functions.deploy.domain.application_views import ApplicationSettingsView
 from functions.deploy.domain.names import EnvironmentName
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases
+from functions.deploy.domain.process_views import ProcessSizeView
+from functions.deploy.domain.schedule import Overlap
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases, Schedules
 from functions.kernel import OWN_ACCOUNT, Caller, Model, query
 
 MAX_APPLICATIONS, MAX_ROWS = 200, 100
@@ -24,12 +26,25 @@ class ExportedQuotaView(Model):
     memory_mib: int
 
 
+class ExportedScheduleView(Model):
+    id: UUID
+    cron: str
+    time_zone: str
+    command: str
+    overlap: Overlap
+    timeout_seconds: int
+    created_at: datetime
+    paused_at: datetime | None
+
+
 class ExportedEnvironmentView(Model):
     name: EnvironmentName
     created_at: datetime
     min_scale: int
     max_scale: int
     memory_mib: int
+    processes: list[ProcessSizeView]
+    schedules: list[ExportedScheduleView]
 
 
 class ExportedEntryView(Model):
@@ -78,6 +93,7 @@ async def export(
     releases: Releases,
     deployments: Deployments,
     quotas: Quotas,
+    schedules: Schedules,
     caller: Caller,
 ) -> DeployExport:
     quota = await quotas.find(caller.user_id)
@@ -93,6 +109,11 @@ async def export(
                     min_scale=environment.size.min_scale,
                     max_scale=environment.size.max_scale,
                     memory_mib=environment.size.memory_mib,
+                    processes=[ProcessSizeView.of(name, size, environment.size) for name, size in sorted(environment.processes.by_name.items())],
+                    schedules=[
+                        ExportedScheduleView.model_validate(schedule, from_attributes=True)
+                        for schedule in await schedules.list_all(each.id, environment.name)
+                    ],
                 )
                 for environment in await environments.list_all(each)
             ],

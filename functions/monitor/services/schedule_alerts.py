@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from events.workloads import ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
+from events.workloads import ScheduleDeleted, ScheduledRunFailed, ScheduledRunMissed, ScheduledRunSucceeded
 from functions.monitor.domain.alerts import Alert, Events, incident_of_schedule
 from functions.monitor.domain.rules import RuleKind, schedule_presets
 from functions.monitor.domain.sanitizing import bounded
@@ -43,3 +43,10 @@ class ScheduleAlerts:
         messages = known.resolve(now)
         await self._alerts.save(known)
         return messages
+
+    async def close(self, event: ScheduleDeleted, now: datetime) -> None:
+        """End the incident without a notification: its user knows that the schedule is gone."""
+        incident = incident_of_schedule(event.schedule_id)
+        if known := (await self._alerts.lock([incident])).get(incident):
+            known.end(now)
+            await self._alerts.save(known)
