@@ -62,6 +62,23 @@ def data_service_names(ctx: typer.Context, incomplete: str) -> Completion:
     return complete(incomplete, list_services)
 
 
+def domain_hosts(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_domains(client: Client) -> Completion:
+        return [
+            (each["host"], f"{each['environment']} {each['state']}") for each in client.page(f"/v1/apps/{application(client, ctx)['id']}/domains")
+        ]
+
+    return complete(incomplete, list_domains)
+
+
+def volume_names(ctx: typer.Context, incomplete: str) -> Completion:
+    def list_volumes(client: Client) -> Completion:
+        items = client.page(f"/v1/apps/{application(client, ctx)['id']}/volumes")
+        return [(each["name"], f"{each['state']} {each['mountPath'] or ''}".strip()) for each in items]
+
+    return complete(incomplete, list_volumes)
+
+
 def alert_ids(incomplete: str) -> Completion:
     return complete(incomplete, lambda client: short(client.page("/v1/alerts", limit=50), lambda each: f"{each['application']} {each['kind']}"))
 

@@ -101,6 +101,14 @@ WORDS: Mapping[str, str] = {
     "pg:credentials:rotate": "capsule services rotate NAME",
     "addons:destroy": "capsule services delete NAME",
     "psql": "capsule run psql",
+    **dict.fromkeys(("volume", "storage", "disks", "storage:list", "volume list"), "capsule volumes list"),
+    **dict.fromkeys(("volume create", "storage:ensure-directory", "storage create"), "capsule volumes create NAME"),
+    **dict.fromkeys(("volumes extend", "volume extend", "volume update"), "capsule volumes resize NAME --size SIZE"),
+    **dict.fromkeys(("storage:mount", "volume attach"), "capsule volumes attach NAME ENVIRONMENT --at PATH"),
+    **dict.fromkeys(("storage:unmount", "volume detach"), "capsule volumes detach NAME"),
+    **dict.fromkeys(("volumes destroy", "volume delete"), "capsule volumes delete NAME"),
+    "volumes snapshots list": "capsule volumes snapshots NAME",
+    "volumes snapshots create": "capsule volumes snapshot NAME",
     "maintenance:off": "capsule maintenance off",
     "machine": "capsule ps",
     "machines": "capsule ps",
@@ -130,11 +138,16 @@ WORDS: Mapping[str, str] = {
     "scale count": "capsule scale --max N",
     "scale memory": "capsule scale --memory MIB",
     "scale vm": "capsule scale --cpu MILLIS --memory MIB",
+    "certs": "capsule domains list",
+    "certs:add": "capsule domains certificate DOMAIN --cert FILE --key FILE",
+    "domain": "capsule domains list",
+    "domains:add": "capsule domains add DOMAIN",
+    "domains:remove": "capsule domains remove DOMAIN",
+    "domains:wait": "capsule domains check DOMAIN",
     "jobs": "capsule cron list",
     "scheduler": "capsule cron list",
     "scheduler:add": "capsule cron add",
-    "autoscale": "capsule scale --min N --max N",
-    "autoscale:enable": "capsule scale --min N --max N",
+    "autoscale:enable": "capsule autoscale PROCESS --max N --metric cpu=70",
     # observe, account
     "log": "capsule logs",
     "tail": "capsule logs --follow",
@@ -168,11 +181,9 @@ WORDS: Mapping[str, str] = {
 """Word or words, as typed → what to type instead."""
 
 DATABASE = "Capsule creates databases of PostgreSQL only. Add a server elsewhere by its URL: `capsule services add NAME`."
-DOMAIN = "Capsule has no custom domains: `capsule status` shows the address of each environment."
 NOT_OFFERED: Mapping[str, str] = {
     **dict.fromkeys(("redis", "valkey", "mysql", "mongo", "ext", "extensions"), DATABASE),
-    **dict.fromkeys(("domains", "domain", "certs", "ips", "dns"), DOMAIN),
-    **dict.fromkeys(("volumes", "volume", "storage"), "Capsule has no volumes: what an instance writes ends with it. "),
+    **dict.fromkeys(("ips", "dns"), "Capsule has no addresses of its own for an application: `capsule domains add DOMAIN` prints the DNS records."),
     **dict.fromkeys(("regions", "spaces"), "Capsule has no regions: applications run on your own servers."),
     **dict.fromkeys(("drains", "log-drains"), "Capsule has no log drains: `capsule logs --follow --json` streams the lines."),
     **dict.fromkeys(("local", "local:start"), "Capsule does not run applications on your computer: `capsule deploy` runs them on the server."),

@@ -61,10 +61,18 @@ def process_types(ctx: typer.Context, incomplete: str) -> Completion:
     def list_types(client: Client) -> Completion:
         items = client.page(f"/v1/apps/{application(client, ctx)['id']}/instances")
         names = {process["name"]: process["command"] or "" for each in items for process in each["processes"]}
+        names |= {"web": "requests"} if ctx.info_name == "autoscale" else {}
         suffix = "=" if ctx.info_name == "scale" else ""
         return [(f"{name}{suffix}", command) for name, command in sorted(names.items())]
 
     return complete(incomplete, list_types)
+
+
+def metric_targets(incomplete: str) -> Completion:
+    """Metrics of autoscaling, as `NAME=`."""
+    meanings = {"cpu": "percent of what an instance may use", "memory": "percent of what an instance may use", "queue": "what waits, per instance"}
+    meanings |= {"rps": "requests per second to an instance of web", "concurrency": "requests in flight in an instance of web"}
+    return [(f"{name}=", meaning) for name, meaning in meanings.items() if name.startswith(incomplete)]
 
 
 def variable_names(ctx: typer.Context, incomplete: str) -> Completion:

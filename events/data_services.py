@@ -18,7 +18,7 @@ class DataServiceRequested(Event, type="data-service.requested"):
 class DataServiceCreated(Event, type="data-service.created", is_public=True):
     """A data service is ready.
 
-    A database was created, or a server elsewhere was added. `kind`: `postgres` or `external`. `plan`: empty for an external one.
+    A database or a Redis was created, or a server elsewhere was added. `kind`: `postgres`, `redis` or `external`. `plan`: empty for an external one.
     """
 
     service_id: UUID
@@ -121,16 +121,20 @@ class DataServicePurgeRequested(Event, type="data-service.purge-requested"):
 
 
 class DataServiceMeasurementRequested(Event, type="data-service.measurement-requested"):
-    """The size of a database is due to be measured."""
+    """The size of a database is due to be measured.
+
+    `repeats`: how often more, a minute apart, if it has more than half of what its plan allows.
+    """
 
     service_id: UUID
     application_id: UUID
+    repeats: int = 0
 
 
 class DataServiceStorageExceeded(Event, type="data-service.storage-exceeded", is_public=True):
     """A database has more data than its plan allows.
 
-    New sessions are read-only until it is smaller again.
+    Its logins may read and delete until it is smaller again.
     """
 
     service_id: UUID

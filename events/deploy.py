@@ -52,6 +52,17 @@ class ApplicationCreated(Event, type="application.created", subject="application
     at: datetime
 
 
+class TeamApplicationCreated(Event, type="team-application.created", subject="application_id"):
+    """An application of a shared team was created.
+
+    Beside `application.created`, for who needs those of shared teams only. `user_id`: the team.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    at: datetime
+
+
 class ApplicationRenamed(Event, type="application.renamed", subject="application_id"):
     """An application that was never deployed was renamed."""
 

@@ -9,7 +9,8 @@ from functions.kernel import Event
 class UsageMeasured(Event, type="usage.measured"):
     """The usage of one environment in one window of time was measured.
 
-    `usage_id` is unique: consumers add each up once. `cpu_milliseconds`: CPU time of all instances.
+    `usage_id` is unique: consumers add each up once. `cpu_milliseconds`: CPU time of all instances. `application`: its name, for
+    bills; empty if it was erased.
     """
 
     usage_id: UUID
@@ -20,6 +21,7 @@ class UsageMeasured(Event, type="usage.measured"):
     window_to: datetime
     requests: int
     cpu_milliseconds: int = 0
+    application: str = ""
 
 
 class AlertFired(Event, type="alert.fired", subject="alert_id", is_public=True):

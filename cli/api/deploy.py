@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, BackupPolicyView, BindDataServiceBody, ChangeApplicationBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, RestoreDataServiceBody, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, ServiceBackupPage, ServiceBackupPolicyView, ServiceBackupView, ServiceRestoreView, SetBackupPolicyBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView
+from cli.api.deploy_models import AddDomainBody, AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, AttachVolumeBody, BackupPolicyView, BindDataServiceBody, ChangeApplicationBody, ChangeDomainBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreateVolumeBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServiceLogsView, DataServiceMetricsView, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, DomainPage, DomainView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, ResizeVolumeBody, RestoreDataServiceBody, RestoreVolumeBody, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, ServiceBackupPage, ServiceBackupPolicyView, ServiceBackupView, ServiceRestoreView, SetBackupPolicyBody, SetDomainCertificateBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView, VolumeAccepted, VolumePage, VolumeSnapshotAccepted, VolumeSnapshotPage, VolumeSnapshotView, VolumeView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -130,6 +130,54 @@ class Deploy(Operations):
         """Cancel a running deployment."""
         return cast(DeploymentAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/deployments/{segment(deployment_id)}/cancellation", idempotency_key=idempotency_key))
 
+    def domains(self, application_id: str, *, environment: str | None = None) -> DomainPage:
+        """List the domains of an application."""
+        return cast(DomainPage, self._call("GET", f"/v1/apps/{segment(application_id)}/domains", query={"environment": environment}))
+
+    def domain(self, application_id: str, host: str) -> DomainView:
+        """Show a domain with its DNS records and its certificate."""
+        return cast(DomainView, self._call("GET", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}"))
+
+    def change_domain(
+        self,
+        application_id: str,
+        host: str,
+        body: ChangeDomainBody | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DomainView:
+        """Change the redirect to HTTPS and HSTS of a domain."""
+        return cast(DomainView, self._call("PATCH", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}", body=body or {}, idempotency_key=idempotency_key))
+
+    def remove_domain(self, application_id: str, host: str, *, idempotency_key: str | None = None) -> DomainView:
+        """Remove a domain with its certificate."""
+        return cast(DomainView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}", idempotency_key=idempotency_key))
+
+    def set_domain_certificate(
+        self,
+        application_id: str,
+        host: str,
+        body: SetDomainCertificateBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DomainView:
+        """Set a certificate of your own for a domain."""
+        return cast(DomainView, self._call("PUT", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}/certificate", body=body, idempotency_key=idempotency_key))
+
+    def delete_domain_certificate(
+        self,
+        application_id: str,
+        host: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DomainView:
+        """Delete the certificate of a domain."""
+        return cast(DomainView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}/certificate", idempotency_key=idempotency_key))
+
+    def check_domain(self, application_id: str, host: str, *, idempotency_key: str | None = None) -> DomainView:
+        """Verify the DNS records of a domain now."""
+        return cast(DomainView, self._call("POST", f"/v1/apps/{segment(application_id)}/domains/{segment(host)}/checks", idempotency_key=idempotency_key))
+
     def environments(self, application_id: str) -> EnvironmentPage:
         """List environments with their size and what serves there."""
         return cast(EnvironmentPage, self._call("GET", f"/v1/apps/{segment(application_id)}/environments"))
@@ -168,6 +216,17 @@ class Deploy(Operations):
     ) -> ConfigurationAccepted:
         """Set variables and secrets of one environment."""
         return cast(ConfigurationAccepted, self._call("PATCH", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/config", body=body or {}, idempotency_key=idempotency_key))
+
+    def add_domain(
+        self,
+        application_id: str,
+        environment: str,
+        body: AddDomainBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> DomainView:
+        """Add a domain to an environment."""
+        return cast(DomainView, self._call("POST", f"/v1/apps/{segment(application_id)}/environments/{segment(environment)}/domains", body=body, idempotency_key=idempotency_key))
 
     def start_maintenance(
         self,
@@ -477,7 +536,7 @@ class Deploy(Operations):
         *,
         idempotency_key: str | None = None,
     ) -> DataServiceAccepted:
-        """Create a database for an application."""
+        """Create a database or a Redis for an application."""
         return cast(DataServiceAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/services", body=body, idempotency_key=idempotency_key))
 
     def data_service(self, application_id: str, service_id: str) -> UsedDataServiceView:
@@ -562,6 +621,14 @@ class Deploy(Operations):
         """Unbind a data service from an environment."""
         return cast(ConfigurationAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/bindings/{segment(environment)}", query={"deploy": deploy}, idempotency_key=idempotency_key))
 
+    def data_service_logs(self, application_id: str, service_id: str) -> DataServiceLogsView:
+        """Show the last lines that the server of a Redis has written."""
+        return cast(DataServiceLogsView, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/logs"))
+
+    def data_service_metrics(self, application_id: str, service_id: str) -> DataServiceMetricsView:
+        """Show what a data service does now."""
+        return cast(DataServiceMetricsView, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/metrics"))
+
     def restore_data_service(
         self,
         application_id: str,
@@ -602,6 +669,101 @@ class Deploy(Operations):
     ) -> TransferredApplicationView:
         """Transfer an application to another team."""
         return cast(TransferredApplicationView, self._call("POST", f"/v1/apps/{segment(application_id)}/transfer", body=body or {}, idempotency_key=idempotency_key))
+
+    def volumes(self, application_id: str) -> VolumePage:
+        """List the volumes of an application."""
+        return cast(VolumePage, self._call("GET", f"/v1/apps/{segment(application_id)}/volumes"))
+
+    def create_volume(
+        self,
+        application_id: str,
+        body: CreateVolumeBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeAccepted:
+        """Create a volume for an application."""
+        return cast(VolumeAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes", body=body, idempotency_key=idempotency_key))
+
+    def volume(self, application_id: str, volume_id: str) -> VolumeView:
+        """Show a volume with what it holds now."""
+        return cast(VolumeView, self._call("GET", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}"))
+
+    def delete_volume(self, application_id: str, volume_id: str, *, idempotency_key: str | None = None) -> VolumeView:
+        """Delete a volume that is attached to no environment."""
+        return cast(VolumeView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}", idempotency_key=idempotency_key))
+
+    def attach_volume(
+        self,
+        application_id: str,
+        volume_id: str,
+        body: AttachVolumeBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ConfigurationAccepted:
+        """Attach a volume to processes of an environment."""
+        return cast(ConfigurationAccepted, self._call("PUT", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/attachment", body=body, idempotency_key=idempotency_key))
+
+    def detach_volume(
+        self,
+        application_id: str,
+        volume_id: str,
+        *,
+        deploy: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> ConfigurationAccepted:
+        """Detach a volume from its environment."""
+        return cast(ConfigurationAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/attachment", query={"deploy": deploy}, idempotency_key=idempotency_key))
+
+    def resize_volume(
+        self,
+        application_id: str,
+        volume_id: str,
+        body: ResizeVolumeBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeAccepted:
+        """Resize a volume: it grows, and never shrinks."""
+        return cast(VolumeAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/resize", body=body, idempotency_key=idempotency_key))
+
+    def restore_volume(
+        self,
+        application_id: str,
+        volume_id: str,
+        body: RestoreVolumeBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeAccepted:
+        """Restore a volume to a snapshot, or its snapshot into a new volume."""
+        return cast(VolumeAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/restore", body=body, idempotency_key=idempotency_key))
+
+    def volume_snapshots(self, application_id: str, volume_id: str) -> VolumeSnapshotPage:
+        """List the snapshots of a volume, the newest first."""
+        return cast(VolumeSnapshotPage, self._call("GET", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/snapshots"))
+
+    def create_volume_snapshot(
+        self,
+        application_id: str,
+        volume_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeSnapshotAccepted:
+        """Create a snapshot of a volume."""
+        return cast(VolumeSnapshotAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/snapshots", idempotency_key=idempotency_key))
+
+    def delete_volume_snapshot(
+        self,
+        application_id: str,
+        volume_id: str,
+        snapshot_id: str,
+        *,
+        idempotency_key: str | None = None,
+    ) -> VolumeSnapshotView:
+        """Delete a snapshot of a volume."""
+        return cast(VolumeSnapshotView, self._call("DELETE", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/snapshots/{segment(snapshot_id)}", idempotency_key=idempotency_key))
+
+    def undelete_volume(self, application_id: str, volume_id: str, *, idempotency_key: str | None = None) -> VolumeView:
+        """Undo the deletion of a volume within its grace period."""
+        return cast(VolumeView, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/undelete", idempotency_key=idempotency_key))
 
     def function_instances(self) -> FunctionInstancesView:
         """List the instances of the platform's functions (admin)."""

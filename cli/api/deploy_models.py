@@ -8,6 +8,10 @@ from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 from cli.api.shared_models import OperationProblem, OperationState, OperationStepView
 
 
+class AddDomainBody(TypedDict):
+    host: str
+
+
 class AddExternalDataServiceBody(TypedDict):
     name: str
     url: str
@@ -77,6 +81,26 @@ class AttachTicketView(TypedDict):
     expiresAt: str
 
 
+class AttachVolumeBody(TypedDict):
+    environment: str
+    mountPath: str
+    processes: NotRequired[list[str]]
+    deploy: NotRequired[bool]
+
+
+class AutoscalingRequest(TypedDict):
+    minInstances: int
+    maxInstances: int
+    metrics: list[MetricRequest]
+
+
+class AutoscalingView(TypedDict):
+    minInstances: int
+    maxInstances: int
+    metrics: list[MetricView]
+    problem: str | None
+
+
 class BackupPolicyView(TypedDict):
     schedule: str | None
     keepCount: int
@@ -91,11 +115,24 @@ BackupTrigger: TypeAlias = "Literal['manual', 'schedule', 'safety']"
 
 
 class BindDataServiceBody(TypedDict):
-    variable: NotRequired[str]
+    variable: NotRequired[str | None]
     deploy: NotRequired[bool]
 
 
 Builder: TypeAlias = "Literal['auto', 'native', 'dockerfile', 'buildpack']"
+
+
+CertificateSource: TypeAlias = "Literal['acme', 'own', 'cluster']"
+
+
+class CertificateView(TypedDict):
+    source: CertificateSource | None
+    issuer: str
+    issuedAt: str | None
+    expiresAt: str | None
+    nextAttemptAt: str | None
+    failures: int
+    failure: str | None
 
 
 class ChangeApplicationBody(TypedDict):
@@ -110,6 +147,11 @@ class ChangeApplicationBody(TypedDict):
     healthPath: NotRequired[str | None]
     port: NotRequired[int | None]
     wakingPage: NotRequired[bool | None]
+
+
+class ChangeDomainBody(TypedDict):
+    redirects: NotRequired[bool | None]
+    hstsSeconds: NotRequired[int | None]
 
 
 class ChangeScheduleBody(TypedDict):
@@ -190,6 +232,7 @@ class CreateApplication(TypedDict):
 
 class CreateDataServiceBody(TypedDict):
     name: str
+    kind: NotRequired[ServiceKind]
     plan: NotRequired[str]
 
 
@@ -203,6 +246,11 @@ class CreateScheduleBody(TypedDict):
     timeZone: NotRequired[str]
     overlap: NotRequired[Overlap]
     timeoutSeconds: NotRequired[int]
+
+
+class CreateVolumeBody(TypedDict):
+    name: str
+    sizeMib: NotRequired[int]
 
 
 class CreatedApplicationView(TypedDict):
@@ -238,6 +286,26 @@ class DataServiceAccepted(TypedDict):
     requestedAt: str
 
 
+class DataServiceLogsView(TypedDict):
+    lines: list[str]
+
+
+class DataServiceMetricsView(TypedDict):
+    id: str
+    name: str
+    kind: ServiceKind
+    isRunning: bool
+    storageBytes: int
+    storageLimitBytes: int
+    connections: int
+    maxConnections: int
+    memoryBytes: int | None
+    memoryLimitBytes: int | None
+    hitRatio: float | None
+    operations: int | None
+    failures: int | None
+
+
 class DataServicePage(TypedDict):
     items: list[DataServiceView]
     next: NotRequired[str | None]
@@ -254,6 +322,7 @@ class DataServiceView(TypedDict):
     maxConnections: int | None
     storageMib: int | None
     statementTimeoutSeconds: int | None
+    memoryMib: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None
@@ -377,6 +446,39 @@ class DetectedPlanView(TypedDict):
     variables: list[NeededVariable]
     gaps: list[str]
     isShortened: bool
+
+
+class DnsRecordView(TypedDict):
+    name: str
+    type: str
+    value: str
+
+
+class DomainPage(TypedDict):
+    items: list[DomainView]
+    next: NotRequired[str | None]
+
+
+DomainState: TypeAlias = "Literal['pending', 'verified']"
+
+
+class DomainView(TypedDict):
+    id: str
+    host: str
+    environment: str
+    state: DomainState
+    proof: Proof | None
+    problem: str | None
+    records: list[DnsRecordView]
+    isPointedHere: bool
+    redirects: bool
+    hstsSeconds: int | None
+    createdAt: str
+    verifiedAt: str | None
+    checkedAt: str | None
+    nextCheckAt: str | None
+    lostAt: str | None
+    certificate: CertificateView
 
 
 class EnvironmentDeletionAccepted(TypedDict):
@@ -610,6 +712,32 @@ class MaintenanceView(TypedDict):
     retryAfterSeconds: int
 
 
+class MetricRequest(TypedDict):
+    """`target`: the value that one instance is to have. `cpu` and `memory`: percent of what an instance may use. `queue`: what waits, read by a SQL `query` through the database URL in `variable` (default DATABASE_URL), or from the JSON that the application answers on `path`, at `value`."""
+
+    type: MetricType
+    target: int
+    query: NotRequired[str | None]
+    variable: NotRequired[str | None]
+    path: NotRequired[str | None]
+    value: NotRequired[str | None]
+
+
+MetricType: TypeAlias = "Literal['cpu', 'memory', 'queue']"
+
+
+class MetricView(TypedDict):
+    """`current`: of one instance, as the mean, in the unit of `target`; null: not measured yet, or no instance runs."""
+
+    type: MetricType
+    target: int
+    current: float | None
+    query: str | None
+    variable: str | None
+    path: str | None
+    value: str | None
+
+
 class NeededVariable(TypedDict):
     name: str
     source: str
@@ -652,9 +780,10 @@ class PlannedTool(TypedDict):
 
 
 class ProcessChange(TypedDict):
-    """Omitted fields keep their value."""
+    """Omitted fields keep their value. `instances` fixes the number; `autoscaling` lets metrics decide it, within a range."""
 
     instances: NotRequired[int | None]
+    autoscaling: NotRequired[AutoscalingRequest | None]
     memoryMib: NotRequired[int | None]
     cpuMillis: NotRequired[int | None]
     stopSeconds: NotRequired[int | None]
@@ -667,13 +796,14 @@ class ProcessScaleAccepted(TypedDict):
 
 
 class ProcessSizeView(TypedDict):
-    """`instances`: that are to run. `stopSeconds`: between SIGTERM and SIGKILL."""
+    """`instances`: that are to run, or with `autoscaling` that an autoscaler last asked for. `stopSeconds`: between SIGTERM and SIGKILL."""
 
     name: str
     instances: int
     memoryMib: int
     cpuMillis: int
     stopSeconds: int
+    autoscaling: AutoscalingView | None
 
 
 class ProcessView(TypedDict):
@@ -684,6 +814,7 @@ class ProcessView(TypedDict):
     memoryMib: int
     cpuMillis: int
     stopSeconds: int
+    autoscaling: AutoscalingView | None
     command: str | None
     running: list[InstanceView]
 
@@ -696,6 +827,9 @@ PromoteBody = TypedDict(
         "release": "NotRequired[int | None]",
     },
 )
+
+
+Proof: TypeAlias = "Literal['cname', 'txt']"
 
 
 class ProtectEnvironmentBody(TypedDict):
@@ -765,12 +899,21 @@ class RepositoryTokenView(TypedDict):
     setAt: str
 
 
+class ResizeVolumeBody(TypedDict):
+    sizeMib: int
+
+
 class RestoreDataServiceBody(TypedDict):
     backupId: str
     into: NotRequired[str | None]
 
 
 RestoreState: TypeAlias = "Literal['waiting', 'running', 'complete', 'failed']"
+
+
+class RestoreVolumeBody(TypedDict):
+    snapshotId: str
+    into: NotRequired[str | None]
 
 
 Restriction: TypeAlias = "Literal['subscription-suspended', 'usage-exhausted', 'over-quota']"
@@ -843,6 +986,8 @@ class RunningEnvironmentView(TypedDict):
     minScale: int
     maxScale: int
     memoryMib: int
+    scaleMetric: WebMetric
+    scaleTarget: int | None
     instances: list[InstanceView]
     processes: list[ProcessView]
 
@@ -853,6 +998,8 @@ class ScaleAccepted(TypedDict):
     maxScale: int
     memoryMib: int
     cpuMillis: int
+    scaleMetric: WebMetric
+    scaleTarget: int | None
     observationSeconds: int | None
     deployment: DeploymentAccepted | None
     operationId: str | None
@@ -863,6 +1010,8 @@ class ScaleEnvironmentBody(TypedDict):
     maxScale: NotRequired[int | None]
     memoryMib: NotRequired[int | None]
     cpuMillis: NotRequired[int | None]
+    scaleMetric: NotRequired[WebMetric | None]
+    scaleTarget: NotRequired[int | None]
     observationSeconds: NotRequired[int | None]
 
 
@@ -961,7 +1110,7 @@ class ServiceBindingView(TypedDict):
     boundAt: str
 
 
-ServiceKind: TypeAlias = "Literal['postgres', 'external']"
+ServiceKind: TypeAlias = "Literal['postgres', 'redis', 'external']"
 
 
 class ServiceRestoreView(TypedDict):
@@ -984,6 +1133,11 @@ class SetBackupPolicyBody(TypedDict):
     keepDays: NotRequired[int]
 
 
+class SetDomainCertificateBody(TypedDict):
+    certificate: str
+    key: str
+
+
 class SetHostKeysBody(TypedDict):
     hostKeys: list[str]
 
@@ -991,6 +1145,9 @@ class SetHostKeysBody(TypedDict):
 class SetRepositoryTokenBody(TypedDict):
     token: str
     user: NotRequired[str | None]
+
+
+SnapshotState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleting']"
 
 
 class StandingView(TypedDict):
@@ -1048,6 +1205,7 @@ class UsedDataServiceView(TypedDict):
     maxConnections: int | None
     storageMib: int | None
     statementTimeoutSeconds: int | None
+    memoryMib: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None
@@ -1056,3 +1214,77 @@ class UsedDataServiceView(TypedDict):
     purgeAt: str | None
     storageUsedMib: int | None
     connections: int | None
+
+
+class VolumeAccepted(TypedDict):
+    id: str
+    name: str
+    sizeMib: int
+    state: VolumeState
+    error: str | None
+    environment: str | None
+    mountPath: str | None
+    processes: list[str]
+    usedBytes: int | None
+    measuredAt: str | None
+    requestedAt: str
+    readyAt: str | None
+    attachedAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None
+    operationId: str
+
+
+class VolumePage(TypedDict):
+    items: list[VolumeView]
+    next: NotRequired[str | None]
+
+
+class VolumeSnapshotAccepted(TypedDict):
+    id: str
+    volumeId: str
+    state: SnapshotState
+    error: str | None
+    sizeMib: int
+    requestedAt: str
+    readyAt: str | None
+    operationId: str
+
+
+class VolumeSnapshotPage(TypedDict):
+    items: list[VolumeSnapshotView]
+    next: NotRequired[str | None]
+
+
+class VolumeSnapshotView(TypedDict):
+    id: str
+    volumeId: str
+    state: SnapshotState
+    error: str | None
+    sizeMib: int
+    requestedAt: str
+    readyAt: str | None
+
+
+VolumeState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleted', 'purging', 'purged']"
+
+
+class VolumeView(TypedDict):
+    id: str
+    name: str
+    sizeMib: int
+    state: VolumeState
+    error: str | None
+    environment: str | None
+    mountPath: str | None
+    processes: list[str]
+    usedBytes: int | None
+    measuredAt: str | None
+    requestedAt: str
+    readyAt: str | None
+    attachedAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None
+
+
+WebMetric: TypeAlias = "Literal['concurrency', 'rps', 'cpu', 'memory']"

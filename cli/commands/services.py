@@ -16,8 +16,7 @@ from cli.prompts import ask_service_url
 from cli.render import services as render
 from cli.session import Session
 
-KINDS = ("postgres",)
-
+KINDS = ("postgres", "redis")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the service: capsule services list", autocompletion=data_service_names)]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="A name for it: lower-case letters, digits and dashes.")]
 Environment = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="As in staging or production.", autocompletion=environment_names)]
@@ -26,11 +25,13 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Return when it is accep
 
 
 def declare(app: typer.Typer) -> None:
-    group = subcommands(app, "services", "Give an application a database.")
+    group = subcommands(app, "services", "Give an application a database or a Redis.")
     command(group, "create")(create)
     command(group, "add")(add)
     command(group, "list")(list_services)
     command(group, "show")(show)
+    command(group, "metrics")(metrics)
+    command(group, "logs")(logs)
     command(group, "bind")(bind)
     command(group, "unbind")(unbind)
     command(group, "rotate")(rotate)
@@ -40,26 +41,26 @@ def declare(app: typer.Typer) -> None:
 
 def create(
     session: Session,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="postgres")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="postgres or redis.")],
     name: NewName,
     app: App = None,
-    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="Its limits: small.")] = "small",
+    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="Its limits: small; redis has standard too.")] = "small",
     no_wait: NoWait = False,
 ) -> None:
-    """Create a database.
+    """Create a database or a Redis.
 
     Bind it to an environment afterwards. Limits of a plan: capsule services show.
     """
     if kind not in KINDS:
         raise UsageError(f'There is no kind "{kind}"', f"Use {', '.join(KINDS)}.", hint="Servers elsewhere: capsule services add NAME")
     application = session.application(app)
-    accepted = session.api.post(_base(application), {"name": name, "plan": plan})
+    accepted = session.api.post(_base(application), {"name": name, "kind": kind, "plan": plan})
     if no_wait:
-        session.output.show(accepted, f"The database {name} is being created.")
+        session.output.show(accepted, f"The service {name} is being created.")
         session.output.next_step(f"capsule operations follow {accepted['operationId']}")
         return
     _wait(session, accepted["operationId"])
-    session.output.show(session.api.get(f"{_base(application)}/{accepted['id']}"), f"✓ The database {name} is ready.")
+    session.output.show(session.api.get(f"{_base(application)}/{accepted['id']}"), f"✓ The service {name} is ready.")
     session.output.next_step(session.command(f"services bind {name} staging", application))
 
 
@@ -97,12 +98,34 @@ def show(session: Session, name: Name, app: App = None) -> None:
     session.output.next_step(session.command(f"services bind {view['name']} staging" if not view["bindings"] else "services list", application))
 
 
+def metrics(session: Session, name: Name, app: App = None) -> None:
+    """Show what a data service does now.
+
+    Counters begin when its server started.
+    """
+    application = session.application(app)
+    view = session.api.get(f"{_path(session, application, name)}/metrics")
+    session.output.show(view, render.metrics(view))
+    session.output.next_step(session.command(f"services show {name}", application))
+
+
+def logs(session: Session, name: Name, app: App = None) -> None:
+    """Show the last log lines of a Redis.
+
+    Databases share a server and have no lines of their own.
+    """
+    application = session.application(app)
+    view = session.api.get(f"{_path(session, application, name)}/logs")
+    session.output.show(view, render.log(view))
+    session.output.next_step(session.command(f"services metrics {name}", application))
+
+
 def bind(
     session: Session,
     name: Name,
     environment: Environment,
     app: App = None,
-    variable: Annotated[str, typer.Option("--as", metavar="TEXT", help="The name of the secret with its URL.")] = "DATABASE_URL",
+    variable: Annotated[str | None, typer.Option("--as", metavar="TEXT", help="The name of the secret, if not DATABASE_URL or REDIS_URL.")] = None,
     no_deploy: NoDeploy = False,
 ) -> None:
     """Bind a data service to an environment.
@@ -111,8 +134,8 @@ def bind(
     """
     application = session.application(app)
     path = f"{_path(session, application, name)}/bindings/{segment(environment)}"
-    accepted = session.api.put(path, {"variable": variable, "deploy": not no_deploy})
-    session.output.show(accepted, f"✓ {environment} of {application['name']} has {variable}. {_redeployed(accepted)}")
+    accepted = session.api.put(path, {"deploy": not no_deploy, **({"variable": variable} if variable else {})})
+    session.output.show(accepted, f"✓ {name} is bound to {environment} of {application['name']}. {_redeployed(accepted)}")
     session.output.next_step(session.command("status", application))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cli.render.autoscaling import describe
 from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, size, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
@@ -35,12 +36,16 @@ def _process_headline(process: Json) -> Text:
     """Return a line about a process type beside web: how many instances run of those that should, and why one crashes."""
     running, desired = len(process["running"]), process["instances"]
     line = Text.assemble("  ", (process["name"], "bold"), f": {running} of {desired} instances, {process['memoryMib']} MiB each")
+    if process["autoscaling"]:
+        line.append(f"; {describe(process['autoscaling'])}")
     if process["command"] is None:
         return line.append("; the release does not name it")
     crashed = next((each for each in process["running"] if each["state"] == "crashed"), None)
     if crashed is not None:
         last_line = (crashed["lastOutput"] or "").strip().rpartition("\n")[2]
         line.append(f"; exited with code {crashed['lastExitCode']}{f': {last_line}' if last_line else ''}", "red")
+    if process["autoscaling"]:
+        return line.append(f"; {process['autoscaling']['problem']}", "red") if process["autoscaling"]["problem"] else line
     return line.append("; capsule scale " + process["name"] + "=1 starts it") if not desired else line
 
 
@@ -106,7 +111,9 @@ def _headline(environment: Json, used_bytes: int | None) -> Text:
     if not running:
         return Text.assemble(name, f": {release_name(environment['release'])} at zero instances{ending}; the next request starts one")
     memory = f"{size(used_bytes)} of {environment['memoryMib']} MiB" if used_bytes is not None else f"{environment['memoryMib']} MiB"
-    return Text.assemble(name, f": {running} of {environment['maxScale']} instances{ending}, memory {memory}")
+    unit = "%" if environment["scaleMetric"] in ("cpu", "memory") else ""
+    by = f", by {environment['scaleMetric']} {environment['scaleTarget']}{unit} per instance" if environment["scaleTarget"] is not None else ""
+    return Text.assemble(name, f": {running} of {environment['maxScale']} instances{ending}, memory {memory}{by}")
 
 
 def _is_draining(instance: Json, environment: Json) -> bool:

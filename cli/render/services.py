@@ -35,12 +35,36 @@ def service(view: Json) -> RenderableType:
         *((("plan", view["plan"]),) if view["plan"] else ()),
         *((("storage", f"{or_none(view['storageUsedMib'])} of {view['storageMib']} MiB"),) if limits else ()),
         *((("connections", f"{or_none(view['connections'])} of {view['maxConnections']}"),) if limits else ()),
-        *((("statement timeout", f"{view['statementTimeoutSeconds']} s, unless a session changes it"),) if limits else ()),
+        *((("memory", f"{view['memoryMib']} MiB: keys with a time to live are evicted when it is full"),) if view["memoryMib"] else ()),
+        *((("statement timeout", f"{view['statementTimeoutSeconds']} s, unless a session changes it"),) if view["statementTimeoutSeconds"] else ()),
         *((("read-only", f"since {time_and_age(view['storageExceededAt'])}: delete data"),) if view["storageExceededAt"] else ()),
         ("created", time_and_age(view["requestedAt"])),
         *((("credentials", f"rotated {age(view['rotatedAt'])}"),) if view["rotatedAt"] else ()),
         *((("deleted for good", time_and_age(view["purgeAt"])),) if view["purgeAt"] else ()),
     )
+
+
+def metrics(view: Json) -> RenderableType:
+    is_redis = view["kind"] == "redis"
+    ratio = view["hitRatio"]
+    return Facts(
+        ("service", Text(view["name"], "bold")),
+        *((("server", "running" if view["isRunning"] else "stopped: it starts at the next connection"),) if is_redis else ()),
+        ("storage", f"{mebibytes(view['storageBytes'])} of {mebibytes(view['storageLimitBytes'])}"),
+        *((("memory", f"{mebibytes(view['memoryBytes'])} of {mebibytes(view['memoryLimitBytes'])}"),) if is_redis else ()),
+        ("connections", f"{view['connections']} of {view['maxConnections']}"),
+        ("hit ratio", NONE if ratio is None else f"{ratio:.1%}"),
+        ("commands" if is_redis else "transactions", or_none(view["operations"])),
+        ("evicted keys" if is_redis else "rolled back", or_none(view["failures"])),
+    )
+
+
+def log(view: Json) -> RenderableType:
+    return Text("\n".join(view["lines"]) if view["lines"] else "No lines. Databases share a server; a Redis writes when it starts.")
+
+
+def mebibytes(count: int | None) -> str:
+    return NONE if count is None else f"{count / 2**20:.1f} MiB"
 
 
 def deletion(view: Json) -> str:

@@ -1,12 +1,18 @@
 """Which adapter implements which port of the deploy context."""
 
 from functions.deploy.adapters import variables
+from functions.deploy.adapters.acme_authority import AcmeAuthority
 from functions.deploy.adapters.application_requests import HttpApplicationRequests
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
+from functions.deploy.adapters.dns_resolver import DnsResolver
+from functions.deploy.adapters.domain_settings import certificate_policy, platform_names
 from functions.deploy.adapters.kubernetes import KubernetesCluster
+from functions.deploy.adapters.kubernetes_domains import KubernetesDomains
+from functions.deploy.adapters.kubernetes_volumes import KubernetesVolumes
 from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_data_services import PostgresDataServices
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
+from functions.deploy.adapters.postgres_domains import PostgresDomains
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_inspections import PostgresInspections
 from functions.deploy.adapters.postgres_operations import PostgresOperations
@@ -15,33 +21,43 @@ from functions.deploy.adapters.postgres_repository_access import PostgresReposit
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
 from functions.deploy.adapters.postgres_service_backups import PostgresServiceBackups
+from functions.deploy.adapters.postgres_volumes import PostgresVolumes, PostgresVolumeSnapshots
 from functions.deploy.adapters.service_backup_store import StoredServiceBackups
-from functions.deploy.adapters.service_provisioner import PostgresServiceProvisioner
+from functions.deploy.adapters.service_provisioners import ConfiguredServiceProvisioners
 from functions.deploy.adapters.settings import (
     MountedBuilds,
     application_urls,
     grace_policy,
     observation_policy,
     repository_policy,
-    service_address,
+    service_addresses,
+    storage_policy,
     terminal_address,
 )
 from functions.deploy.adapters.vault import SealedVault
+from functions.deploy.adapters.x509_certificates import X509Certificates
 from functions.deploy.domain.attach_ticket import TerminalAddress
-from functions.deploy.domain.data_service import ServiceAddress
+from functions.deploy.domain.domains import PlatformNames
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.domain.service_plans import ServiceAddresses
 from functions.deploy.domain.standing import GracePolicy
+from functions.deploy.domain.volume_manifests import StoragePolicy
 from functions.deploy.ports import (
     ApplicationRequests,
     Applications,
     Builds,
+    CertificateAuthority,
+    CertificatePolicy,
+    CertificateReader,
     Cluster,
     Configurations,
     DataServices,
     DeployKeys,
     Deployments,
+    DomainObjects,
+    Domains,
     Environments,
     Housekeeping,
     Inspections,
@@ -50,20 +66,26 @@ from functions.deploy.ports import (
     Quotas,
     Releases,
     RepositoryAccesses,
+    Resolver,
     Runs,
     Schedules,
     ServiceBackups,
     ServiceBackupStore,
-    ServiceProvisioner,
+    ServiceProvisioners,
     Vault,
+    Volumes,
+    VolumeSnapshots,
+    VolumeStorage,
 )
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.account_closing import AccountClosing
 from functions.deploy.services.account_reviewer import AccountReviewer
 from functions.deploy.services.application_deletion import ApplicationDeletion
 from functions.deploy.services.backup_recorder import BackupRecorder
+from functions.deploy.services.certificate_attempts import CertificateAttempts
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import DeploymentStarter
+from functions.deploy.services.domain_publisher import DomainPublisher
 from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.deploy.services.operation_reader import OperationReader
 from functions.deploy.services.operation_recorder import OperationRecorder
@@ -72,6 +94,7 @@ from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.deploy.services.service_refresher import ServiceRefresher
+from functions.deploy.services.volume_refresher import VolumeRefresher
 from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.runtime.config.wiring import SealedColumn, Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
@@ -91,6 +114,8 @@ wiring = Wiring(
         SealedColumn("data_services", ("id",), "sealed_url"),
         SealedColumn("repository_access", ("application_id",), "sealed_private_key"),
         SealedColumn("repository_access", ("application_id",), "sealed_token"),
+        SealedColumn("acme_accounts", ("directory",), "sealed_key"),
+        SealedColumn("domains", ("id",), "sealed_key"),
         SealedColumn("inspections", ("id",), "sealed_token"),
     ),
     ports={
@@ -101,6 +126,10 @@ wiring = Wiring(
         Applications: PostgresApplications,
         BackupRecorder: BackupRecorder,
         Builds: MountedBuilds,
+        CertificateAttempts: CertificateAttempts,
+        CertificateAuthority: AcmeAuthority,
+        CertificatePolicy: certificate_policy,
+        CertificateReader: X509Certificates,
         Cluster: KubernetesCluster,
         ConfigurationChanger: ConfigurationChanger,
         Configurations: PostgresConfigurations,
@@ -108,6 +137,9 @@ wiring = Wiring(
         DeployKeys: Ed25519Keys,
         DeploymentStarter: DeploymentStarter,
         Deployments: PostgresDeployments,
+        DomainObjects: KubernetesDomains,
+        DomainPublisher: DomainPublisher,
+        Domains: PostgresDomains,
         Environments: PostgresEnvironments,
         GracePolicy: grace_policy,
         AccessControl: AccessControl,
@@ -120,23 +152,30 @@ wiring = Wiring(
         OperationReader: OperationReader,
         OperationRecorder: OperationRecorder,
         Operations: PostgresOperations,
+        PlatformNames: platform_names,
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,
         Renderings: Renderings,
         RepositoryAccesses: PostgresRepositoryAccesses,
         RepositoryPolicy: repository_policy,
+        Resolver: DnsResolver,
         RunRecorder: RunRecorder,
         Runs: PostgresRuns,
         ScheduleRecorder: ScheduleRecorder,
         Schedules: PostgresSchedules,
-        ServiceAddress: service_address,
         ServiceBackupStore: StoredServiceBackups,
         ServiceBackups: PostgresServiceBackups,
+        ServiceAddresses: service_addresses,
         ServiceCredentials: ServiceCredentials,
-        ServiceProvisioner: PostgresServiceProvisioner,
+        ServiceProvisioners: ConfiguredServiceProvisioners,
         ServiceRefresher: ServiceRefresher,
+        StoragePolicy: storage_policy,
         TerminalAddress: terminal_address,
         Vault: SealedVault,
+        VolumeRefresher: VolumeRefresher,
+        VolumeSnapshots: PostgresVolumeSnapshots,
+        VolumeStorage: KubernetesVolumes,
+        Volumes: PostgresVolumes,
         WorkloadRefresher: WorkloadRefresher,
     },
 )

@@ -18,6 +18,9 @@ POD_SECURITY = "pod-security.kubernetes.io/enforce"
 PREFIX = "app-"
 DESCRIPTION = f"{PREFIX}* with the label {APPLICATION}"
 UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+CLAIMS_GROUP = "networking.internal.knative.dev"
+IS_CLAIM = f"(request.resource.group == '{CLAIMS_GROUP}' && request.resource.resource == 'clusterdomainclaims')"
+"""Of a ClusterDomainClaim: which namespace may serve a domain."""
 EVERYTHING = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
 REVIEWS = {**EVERYTHING, "apiGroups": ["authentication.k8s.io", "authorization.k8s.io"]}
 """Reviews of an account's own permissions. Creating one stores nothing."""
@@ -55,23 +58,28 @@ def _namespaces(account: str) -> list[Manifest]:
     new, old = (f"{each}.metadata.labels['{APPLICATION}']" for each in ("object", "oldObject"))
     return [
         _validation(
-            "request.resource.group == '' && request.resource.resource == 'namespaces' && (!has(request.subResource) || request.subResource == '')",
-            f"{account} writes no cluster-scoped object but Namespaces of applications",
+            f"{IS_CLAIM} || (request.resource.group == '' && request.resource.resource == 'namespaces'"
+            " && (!has(request.subResource) || request.subResource == ''))",
+            f"{account} writes no cluster-scoped object but Namespaces of applications and ClusterDomainClaims",
         ),
         _validation(
-            f"request.operation == 'CREATE' || ({_is_application('oldObject')})",
+            f"!{IS_CLAIM} || request.operation == 'DELETE' || object.spec.namespace.startsWith('{PREFIX}')",
+            f"a ClusterDomainClaim of {account} is for the namespace of an application: {PREFIX}*",
+        ),
+        _validation(
+            f"{IS_CLAIM} || request.operation == 'CREATE' || ({_is_application('oldObject')})",
             f"{account} changes and deletes only Namespaces of applications: {DESCRIPTION}",
         ),
         _validation(
-            f"request.operation == 'DELETE' || ({_is_application('object')} && {new}.matches('{UUID}'))",
+            f"{IS_CLAIM} || request.operation == 'DELETE' || ({_is_application('object')} && {new}.matches('{UUID}'))",
             f"a Namespace of {account} is named {PREFIX}* and has the label {APPLICATION} with an application's id",
         ),
         _validation(
-            f"request.operation != 'UPDATE' || {new} == {old}",
+            f"{IS_CLAIM} || request.operation != 'UPDATE' || {new} == {old}",
             f"the label {APPLICATION} of a Namespace does not change",
         ),
         _validation(
-            f"request.operation == 'DELETE' || ('{POD_SECURITY}' in {labels} && {labels}['{POD_SECURITY}'] == 'restricted')",
+            f"{IS_CLAIM} || request.operation == 'DELETE' || ('{POD_SECURITY}' in {labels} && {labels}['{POD_SECURITY}'] == 'restricted')",
             f"a Namespace of an application has the label {POD_SECURITY}=restricted",
         ),
     ]

@@ -12,7 +12,7 @@ allow elsewhere (to bind itself in the platform's namespace).
 
 import json
 
-from functions.describe.admission_policies import APPLICATION, application_policies
+from functions.describe.admission_policies import APPLICATION, CLAIMS_GROUP, application_policies
 from functions.describe.grants import Grants
 from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, service
 from functions.edge.dashboard.pages import PAGES
@@ -115,6 +115,7 @@ def cluster_manifests(context: str) -> list[Manifest]:
             [
                 _rule([""], ["namespaces"], ["get", "create"]),
                 _rule([RBAC], ["rolebindings"], ["create"]),
+                _rule([CLAIMS_GROUP], ["clusterdomainclaims"], ["get", "create", "patch", "delete"]),
                 {**_rule([RBAC], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE, ATTACH_ROLE]},
             ],
         ),
@@ -127,12 +128,18 @@ def cluster_manifests(context: str) -> list[Manifest]:
                 _rule([""], ["pods"], ["list"]),
                 _rule([""], ["resourcequotas"], ["create", "patch"]),
                 _rule([""], ["secrets"], ["create", "patch", "deletecollection"]),
+                _rule([""], ["persistentvolumeclaims"], ["get", "list", "create", "patch", "delete"]),
+                _rule(["snapshot.storage.k8s.io"], ["volumesnapshots"], ["get", "create", "patch", "delete"]),
                 _rule(["networking.k8s.io"], ["networkpolicies"], ["create", "patch"]),
                 _rule(["batch"], ["jobs"], ["get", "create", "patch", "delete"]),
                 _rule(["batch"], ["cronjobs"], ["list", "create", "patch", "delete"]),
                 _rule(["apps"], ["deployments"], ["list", "create", "patch", "delete"]),
+                _rule(["autoscaling"], ["horizontalpodautoscalers"], ["list", "create", "patch", "delete"]),
+                _rule(["keda.sh"], ["scaledobjects"], ["list", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["revisions"], ["get"]),
+                _rule(["serving.knative.dev"], ["domainmappings"], ["create", "patch", "delete"]),
+                _rule(["cert-manager.io"], ["certificates"], ["create", "patch", "delete"]),
             ],
         ),
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": WATCHER, "namespace": NAMESPACE}},

@@ -11,15 +11,14 @@ Where the budget comes from:
 - on one machine the memory bounds the number of instances first. If PostgreSQL has no connection left, a function answers as for any
   unavailable database: callers get 503, messages are retried
 
-Auth is the largest context: over a hundred functions × 3 instances × 2 connections by default are more than 600, and `max_client_conn` of the
-others is less.
+Deploy is the largest context: over a hundred functions × 3 instances × 2 connections by default are more than 800.
 """
 
 from collections.abc import Mapping
 
 from functions.describe.catalog import Catalog
 
-CONTEXT_BUDGET = 800
+CONTEXT_BUDGET = 1200
 
 
 class PoolsTooLarge(Exception):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
-from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL
+from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.describe.grants import Grants
 from functions.runtime.config import variables
 from functions.wire.backups.variables import BACKUP_KEY, BACKUP_STORE
@@ -158,7 +158,8 @@ def _credentials(workload: Workload) -> Manifest:
         if is_granted:
             sources.append(_source(f"{workload.component}-settings", {setting.name: setting.name}, optional=True))
     if workload.grants.provisions_services:
-        sources.append(_source("deploy-services", {"postgres": SERVICES_POSTGRES_URL.name}, optional=True))
+        keys = {"postgres": SERVICES_POSTGRES_URL.name, "redis": SERVICES_REDIS_URL.name}
+        sources += [_source("deploy-services", {key: name}, optional=True) for key, name in keys.items()]  # each key may be missing
     if workload.grants.stores_backups:
         sources.append(_source("deploy-backups", {"store": BACKUP_STORE.name}, optional=True))
         sources.append(_source("deploy-backups", {"key": BACKUP_KEY.name}, optional=True))

@@ -31,6 +31,9 @@ def api_only(store: Store, kinds: Definitions, settings: Settings) -> Sequence[R
 
 
 def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
+    from knative.local.autoscaling.horizontal import HorizontalPodAutoscalers
+    from knative.local.autoscaling.scaled_objects import ScaledObjects
+    from knative.local.autoscaling.triggers import Triggers
     from knative.local.deployments import Deployments
     from knative.local.eventing import assembly as eventing
     from knative.local.eventing.trigger import TriggerReconciler
@@ -46,6 +49,8 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
     workloads: list[Reconciler] = [Jobs(store, serving.pods), CronJobs(store), Deployments(store, serving.pods)]
+    scaled_objects = ScaledObjects(store, Triggers(store, serving.services, settings.services_postgres_port))
+    workloads += [scaled_objects, HorizontalPodAutoscalers(store, serving.usage, scaled_objects.read_external)]
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, *workloads, *events.reconcilers]
     api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition, lambda: serving.front.is_open)
 

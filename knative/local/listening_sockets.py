@@ -51,13 +51,16 @@ class ListeningSockets:
         for port in list(self._open):
             self.close(port)
 
-    def open(self, port: int) -> socket.socket:
-        """Return a descriptor of the socket that listens on a loopback port. The caller closes it; the socket listens until `close`.
+    def open(self, port: int, address: str = LOOPBACK) -> socket.socket:
+        """Return a descriptor of the socket that listens on a port. The caller closes it; the socket listens until `close`.
 
-        Raises OSError.
+        `address`: an inherited socket that listens elsewhere is replaced. Raises OSError.
         """
+        if port in self._open and self._open[port].getsockname()[0] != address:
+            self.close(port)
         if port not in self._open:
-            opened = socket.create_server((LOOPBACK, port), backlog=BACKLOG)
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            opened = socket.create_server((address, port), family=family, backlog=BACKLOG, dualstack_ipv6=address == "::")
             opened.setblocking(False)
             self._open[port] = opened
         return self._open[port].dup()

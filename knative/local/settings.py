@@ -95,6 +95,21 @@ class Settings:
     own_hosts: OwnHosts = field(default_factory=OwnHosts)
     """Names of the operator that the ingress serves beside those below localhost (CAPSULE_PUBLIC_URL, CAPSULE_APPLICATION_URL and others)."""
 
+    public_address: str = LOOPBACK
+    """Where the ingress serves domains (CAPSULE_PUBLIC_ADDRESS)."""
+    http_port: int = 0
+    """CAPSULE_PUBLIC_HTTP_PORT; 0: a port of this installation."""
+    https_port: int = 0
+    """CAPSULE_PUBLIC_HTTPS_PORT."""
+
+    @property
+    def public_http_port(self) -> int:
+        return self.http_port or 7083 + self.port_offset
+
+    @property
+    def public_https_port(self) -> int:
+        return self.https_port or 7084 + self.port_offset
+
     @property
     def api_port(self) -> int:
         return 7030 + self.port_offset
@@ -107,6 +122,18 @@ class Settings:
     def services_postgres_port(self) -> int:
         """Of the server that has the databases of applications."""
         return 7112 + self.port_offset
+
+    @property
+    def services_redis_port(self) -> int:
+        """Where Redis services of applications are reached and provisioned (`redis_services`)."""
+        return 7113 + self.port_offset
+
+    def services_redis_password(self, is_alternate: bool) -> str | None:
+        """Of a login of the provisioner, which has two while its password rotates; None without it. Raises OSError."""
+        try:
+            return (self.home / "secrets" / f"services-redis{'-alternate' if is_alternate else ''}.password").read_text()
+        except FileNotFoundError:
+            return None
 
     @property
     def api_url(self) -> str:
@@ -133,6 +160,9 @@ class Settings:
             https=Https.read(home, environment),
             own_hosts=OwnHosts.read(environment),
             port_offset=offset,
+            public_address=variables.PUBLIC_ADDRESS.read(environment),
+            http_port=variables.PUBLIC_HTTP_PORT.read(environment),
+            https_port=variables.PUBLIC_HTTPS_PORT.read(environment),
             shared_folders=variables.SHARED_FOLDERS.read(environment),
             readable_folders=variables.READABLE_FOLDERS.read(environment),
             amqp_url=mounted.following(replace(AMQP_URL, default=f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F")),

@@ -1,5 +1,6 @@
 """The environment variables that the one-machine Knative reads, and that it sets for pods."""
 
+import ipaddress
 import os
 
 from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
@@ -51,6 +52,27 @@ HTTPS_APPLICATION_CERTIFICATE = Setting(
     "Your wildcard certificate for the hosts of `CAPSULE_APPLICATION_URL`.",
 )
 HTTPS_APPLICATION_KEY = Setting("CAPSULE_HTTPS_APPLICATION_KEY", forms.path(_KEY), "Its key.")
+PUBLIC_ADDRESS = Setting(
+    "CAPSULE_PUBLIC_ADDRESS",
+    forms.Form("an IP address of this machine, as in 0.0.0.0 or ::", lambda text: str(ipaddress.ip_address(text))),
+    "Where the ingress serves domains of applications, see [Domains and TLS](operations.md#domains-and-tls). All other ports stay on loopback. Takes "
+    "effect after `down` and `up`.",
+    default=listening_sockets.LOOPBACK,
+)
+PUBLIC_HTTP_PORT = Setting(
+    "CAPSULE_PUBLIC_HTTP_PORT",
+    forms.whole_number(0, 65535),
+    "Its port for HTTP, which answers challenges and redirects. ACME directories on the internet need 80.",
+    default="0",
+    default_note="7083, with the port offset",
+)
+PUBLIC_HTTPS_PORT = Setting(
+    "CAPSULE_PUBLIC_HTTPS_PORT",
+    forms.whole_number(0, 65535),
+    "Its port for HTTPS. Browsers need 443.",
+    default="0",
+    default_note="7084, with the port offset",
+)
 
 SHARED_FOLDERS = Setting(
     "CAPSULE_SHARED_FOLDERS",
@@ -94,6 +116,7 @@ SECTIONS = (
         PLACE,
         (
             *(HOME, PORT_OFFSET, AMQP_URL, EGRESS_ALLOW, DOCKERFILE_BUILDS, IMAGE_STORE_GIB, DISK_RESERVE_GIB, LOG_LEVEL, HEALTH_CHECK_KEY),
+            *(PUBLIC_ADDRESS, PUBLIC_HTTP_PORT, PUBLIC_HTTPS_PORT),
             *(HTTPS, HTTPS_CERTIFICATE, HTTPS_KEY, HTTPS_APPLICATION_CERTIFICATE, HTTPS_APPLICATION_KEY),
         ),
     ),

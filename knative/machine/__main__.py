@@ -66,6 +66,13 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             from knative.machine.doctor import doctor
 
             return 0 if doctor(home, console, as_json=options.json, show_all=options.all) else 1
+        case "install-service":
+            from knative.machine.service_installation import install_service, uninstall_service
+
+            if options.uninstall:
+                uninstall_service(console, is_user_service=options.user)
+            else:
+                install_service(home, console, is_user_service=options.user, account=options.run_as, print_only=options.print)
         case "logs":
             from knative.machine.logs import logs
 
@@ -129,6 +136,13 @@ def parser() -> argparse.ArgumentParser:
     doctor = tasks.add_parser("doctor", help="check what Capsule needs of this machine")
     doctor.add_argument("-a", "--all", action="store_true", help="print details")
     doctor.add_argument("--json", action="store_true", help="print one JSON document")
+    service = tasks.add_parser("install-service", help="install Capsule as a service of systemd")
+    who = service.add_mutually_exclusive_group()
+    who.add_argument("--user", action="store_true", help="a service of your own user, without root")
+    who.add_argument("--run-as", metavar="NAME", help="run as this user instead of root; isolation of applications is weaker, see docs/security.md")
+    what = service.add_mutually_exclusive_group()
+    what.add_argument("--print", action="store_true", help="print the unit and change nothing")
+    what.add_argument("--uninstall", action="store_true", help="stop the service and delete its unit; data stays")
     tasks.add_parser("migrate", help="apply the migrations of sql/")
     reset = tasks.add_parser("reset", help="stop everything and delete all data")
     reset.add_argument("--yes", action="store_true", help="do not ask for confirmation")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL
+from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL
 from knative.installation import HOME, PORT_OFFSET
 from knative.machine.variables import DATA_SERVICES, MIGRATION_URL, USER_AMQP_URL
@@ -45,6 +45,8 @@ class Ports:
     redis = property(lambda self: 7111 + self.offset)
     services_postgres = property(lambda self: 7112 + self.offset)
     """Databases of applications, as in knative/local/settings.py."""
+    services_redis = property(lambda self: 7113 + self.offset)
+    """Redis services of applications, as in knative/local/settings.py."""
 
     @property
     def all(self) -> tuple[int, ...]:
@@ -182,6 +184,11 @@ class Home:
     def has_services_postgres(self) -> bool:
         """Whether `up` starts the PostgreSQL of data services: unless the operator names one, or switches it off."""
         return DATA_SERVICES.read(self.environment) and not self.environment.get(SERVICES_POSTGRES_URL.name)
+
+    @property
+    def has_services_redis(self) -> bool:
+        """Whether applications get Redis services on this machine."""
+        return DATA_SERVICES.read(self.environment) and not self.environment.get(SERVICES_REDIS_URL.name)
 
     def child_environment(self) -> dict[str, str]:
         """Environment of child processes: that of the task, with this state folder and these ports."""

@@ -22,7 +22,7 @@ from functions.runtime.security.tokens import new_signing_jwks, public_jwks
 from functions.wire.backups.variables import BACKUP_STORE
 from functions.wire.settings import Section, Setting, settings_of
 from knative.local import variables as local
-from knative.machine import mirrors, services_postgres, tls, variables
+from knative.machine import mirrors, services_postgres, services_redis, tls, variables
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import Problem
@@ -38,6 +38,8 @@ CONTEXT_SECTIONS = {"auth": auth.SECTIONS, "billing": billing.SECTIONS, "deploy"
 SIGNING = "auth-signing.json"
 SEALING = "{context}-sealing.json"
 """Names of the stored key sets."""
+SERVICES = "deploy-services"
+"""The Secret with the logins that provision data services."""
 PAYMENTS_FILE = "stripe-stand-in.pickle"
 """File with the state of the Stripe stand-in."""
 
@@ -84,7 +86,7 @@ def operator_objects(home: Home) -> list[Object]:
         *signing_objects(home),
         *sealing_objects(home),
         *(database_secret(home, context) for context in CONTEXTS),
-        *([_secret("deploy-services", {"postgres": url})] if (url := services_postgres.provisioner_url(home)) else []),
+        *services_secrets(home),
         backup_secret(home),
         _secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
         _secret("edge-settings", settings | operator_settings(home, gateway.SECTIONS) | redis_settings(home)),
@@ -95,7 +97,10 @@ def operator_objects(home: Home) -> list[Object]:
         "billing": payment_settings(home) | billing_clock_settings(home),
         "auth": administrator_settings(home),
     }
-    addresses = {"deploy": application_urls(home) | terminal_address(home) | services_postgres.address(home), "monitor": management_settings(home)}
+    addresses = {
+        "deploy": application_urls(home) | terminal_address(home) | services_postgres.address(home) | services_redis.address(home),
+        "monitor": management_settings(home),
+    }
     for context in CONTEXTS:
         chosen = addresses.get(context, {}) | operator_settings(home, CONTEXT_SECTIONS.get(context, ()))
         objects += [
@@ -103,6 +108,12 @@ def operator_objects(home: Home) -> list[Object]:
             _secret(f"{context}-settings", settings | chosen | own.get(context, {})),
         ]
     return objects
+
+
+def services_secrets(home: Home) -> list[Object]:
+    """The Secret with the logins that provision data services; none without a server."""
+    urls = services_postgres.provisioner_url(home) | services_redis.provisioner_url(home)
+    return [_secret(SERVICES, urls)] if urls else []
 
 
 def amqp_secrets(home: Home) -> list[Object]:
@@ -251,7 +262,7 @@ def operator_settings(home: Home, sections: Iterable[Section]) -> dict[str, str]
     names = [
         each.name
         for each in settings_of(sections)
-        if each not in (runtime.AMQP_URL, deploy.SERVICES_POSTGRES_URL) and each.name.startswith(("CAPSULE_", "OTEL_"))
+        if each not in (runtime.AMQP_URL, deploy.SERVICES_POSTGRES_URL, deploy.SERVICES_REDIS_URL) and each.name.startswith(("CAPSULE_", "OTEL_"))
     ]
     return {name: home.environment[name] for name in names if home.environment.get(name)}
 

@@ -96,7 +96,7 @@ def library(name: str) -> Callable[[], Path | None]:
 POSTGRES = Tool("PostgreSQL", "postgresql", "postgresql@17", find_postgres)
 PGBOUNCER = Tool("PgBouncer", "pgbouncer", "pgbouncer", on_path("pgbouncer", "/usr/sbin:/opt/homebrew/bin"))  # for tests
 RABBITMQ = Tool("RabbitMQ", "rabbitmq-server", "rabbitmq", find_rabbitmq)
-REDIS = Tool("Redis", "redis-server", "redis", lambda: on_path("redis-server")() or on_path("valkey-server")())  # only for CAPSULE_REDIS_URL=local
+REDIS = Tool("Redis", "redis-server", "redis", lambda: on_path("redis-server")() or on_path("valkey-server")())  # of data services
 GIT = Tool("git", "git", "git", on_path("git"))
 SSHD = Tool("OpenSSH server", "openssh-server", "", on_path("sshd", "/usr/sbin"))  # for tests
 SSH = Tool("OpenSSH client", "openssh-client", "openssh", on_path("ssh"))  # clones private repositories

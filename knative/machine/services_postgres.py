@@ -6,12 +6,15 @@ of each instance that is bound (`knative/local/serving/pods/network.py`), and no
 
 from pathlib import Path
 
+import psycopg
 from psycopg import sql
 
+from functions.deploy.adapters.full_databases import LARGE_OBJECTS, TEMPLATE
 from functions.deploy.adapters.variables import SERVICES_POSTGRES_ADDRESS, SERVICES_POSTGRES_URL
 from knative.local.serving.naming import POSTGRES_PORT
 from knative.machine import accounts, secrets
 from knative.machine.home import LOOPBACK, Home
+from knative.machine.logins import Login, User
 from knative.machine.postgres_server import SUPERUSER, PostgresServer
 
 PROVISIONER = "provisioner"
@@ -33,19 +36,49 @@ class ServicesPostgres(PostgresServer):
 
     @property
     def provisioner_url(self) -> str:
-        return self.url(PROVISIONER, "postgres")
+        login = self.provisioner.current
+        return f"postgresql://{login.name}:{login.password}@{LOOPBACK}:{self.port}/postgres"
 
     def create_provisioner(self) -> None:
         """Create the role that creates databases, and keep everybody out of PostgreSQL's own. Idempotent."""
         with self.superuser() as connection:
             for name in ("postgres", "template1"):
                 connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone() is None:
+                connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(sql.Identifier(TEMPLATE)))
             if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [PROVISIONER]).fetchone() is None:
-                connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(PROVISIONER)))
-            options = "ALTER ROLE {} LOGIN NOSUPERUSER CREATEDB CREATEROLE PASSWORD {}"
-            password = secrets.password(self.home, f"services-{PROVISIONER}")
-            connection.execute(sql.SQL(options).format(sql.Identifier(PROVISIONER), sql.Literal(password)))
-            connection.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(sql.Identifier(PROVISIONER)))
+                connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(PROVISIONER)))
+            connection.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER CREATEDB CREATEROLE").format(sql.Identifier(PROVISIONER)))
+            _accept(connection, self.provisioner.current)
+        self._prepare_template()
+
+    @property
+    def provisioner(self) -> User:
+        """Its two logins. Whichever is used, sessions act as the role that owns the databases."""
+        return User(self.home, PROVISIONER, f"{PROVISIONER}_alternate", f"services-{PROVISIONER}")
+
+    def stage_provisioner(self) -> None:
+        """Accept the other login with a new password."""
+        with self.superuser() as connection:
+            _accept(connection, self.provisioner.stage())
+
+    def close_former_provisioner(self) -> None:
+        """Refuse the login that is not current. Idempotent."""
+        with self.superuser() as connection:
+            other = self.provisioner.other
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [other]).fetchone() is not None:
+                connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(other)))
+
+    def _prepare_template(self) -> None:
+        """Take the creation of large objects from PUBLIC in databases of tenants: a full one could grow by them. Idempotent."""
+        with self.superuser(TEMPLATE) as connection:
+            for each in LARGE_OBJECTS:
+                function = sql.SQL(f"pg_catalog.{each}")
+                connection.execute(sql.SQL("REVOKE EXECUTE ON FUNCTION {} FROM PUBLIC").format(function))
+                connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {} WITH GRANT OPTION").format(function, sql.Identifier(PROVISIONER)))
+        with self.superuser() as connection:
+            connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(TEMPLATE)))
+            connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(TEMPLATE)))
 
     def _superuser_password(self) -> str:
         return secrets.password(self.home, f"services-{SUPERUSER}")
@@ -82,9 +115,21 @@ class ServicesPostgres(PostgresServer):
         return f"host all all {LOOPBACK}/32 scram-sha-256\n"
 
 
-def provisioner_url(home: Home) -> str | None:
-    """The login that creates databases of applications, on the server that the operator names or `up` starts; None without a server."""
-    return home.environment.get(SERVICES_POSTGRES_URL.name) or (ServicesPostgres(home).provisioner_url if home.has_services_postgres else None)
+def _accept(connection: psycopg.Connection, login: Login) -> None:
+    name = sql.Identifier(login.name)
+    if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [login.name]).fetchone() is None:
+        connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(name))
+    if login.name != PROVISIONER:
+        connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(PROVISIONER), name))
+        connection.execute(sql.SQL("ALTER ROLE {} SET role = {}").format(name, sql.Identifier(PROVISIONER)))
+    connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(login.password)))
+    connection.execute(sql.SQL("GRANT CONNECT ON DATABASE postgres TO {}").format(name))
+
+
+def provisioner_url(home: Home) -> dict[str, str]:
+    """The key of the Secret with the login that creates databases, on the server that the operator names or `up` starts; empty without a server."""
+    url = home.environment.get(SERVICES_POSTGRES_URL.name) or (ServicesPostgres(home).provisioner_url if home.has_services_postgres else None)
+    return {"postgres": url} if url else {}
 
 
 def address(home: Home) -> dict[str, str]:

@@ -25,6 +25,7 @@ from knative.machine import (
     packages,
     rabbitmq_users,
     repositories,
+    services_redis,
     tls,
 )
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home, amqp_variable
@@ -117,7 +118,7 @@ def install_packages(home: Home, progress: Progress, step: Step) -> None:
         tools.append(packages.RABBITMQ)
     if home.local_contexts or home.has_services_postgres:
         tools.append(packages.POSTGRES)
-    if home.has_local_redis:
+    if home.has_local_redis or home.has_services_redis:
         tools.append(packages.REDIS)
     packages.install(tools, progress.print)
     if home.environment.get(OTLP_ENDPOINT.name):
@@ -134,6 +135,8 @@ def start_servers(home: Home, progress: Progress) -> None:
         starts.append(lambda: _start_postgres(home, progress))
     if home.has_services_postgres:
         starts.append(lambda: _start_services_postgres(home, progress))
+    if home.has_services_redis:
+        services_redis.prepare(home)
     if home.has_local_redis:
         starts.append(lambda: _start_redis(home, progress))
     with ThreadPoolExecutor(4) as pool:

@@ -45,7 +45,8 @@ TLS = Setting(
 DATA_SERVICES = Setting(
     "CAPSULE_DATA_SERVICES",
     forms.switch(),
-    "Whether `up` starts a PostgreSQL for databases of applications, see [Data services](services.md). With `off`, services are added by their URL.",
+    "Whether applications get PostgreSQL databases and Redis services on this machine, see [Data services](services.md). With `off`, services are "
+    "added by their URL.",
     default="on",
 )
 BACKUP_KEEP = Setting(

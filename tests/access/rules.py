@@ -57,10 +57,15 @@ RULES: dict[Access, str] = {
         deploy.start_environment deploy.start_run deploy.stop_environment deploy.transfer_application deploy.protect_environment
         deploy.start_maintenance deploy.end_maintenance deploy.inspection deploy.scale_processes deploy.create_schedule deploy.change_schedule
         deploy.delete_schedule deploy.run_schedule deploy.schedules deploy.schedule_runs
+        deploy.add_domain deploy.change_domain deploy.check_domain deploy.delete_domain_certificate deploy.domain deploy.domains
+        deploy.remove_domain deploy.set_domain_certificate
         deploy.add_external_data_service deploy.bind_data_service deploy.create_data_service deploy.data_service deploy.data_services
+        deploy.data_service_logs deploy.data_service_metrics
         deploy.backup_policy deploy.create_service_backup deploy.delete_service_backup deploy.restore_data_service deploy.service_backup
         deploy.service_backups deploy.set_backup_policy
         deploy.delete_data_service deploy.rotate_data_service deploy.unbind_data_service deploy.undelete_data_service
+        deploy.attach_volume deploy.create_volume deploy.create_volume_snapshot deploy.delete_volume deploy.delete_volume_snapshot
+        deploy.detach_volume deploy.resize_volume deploy.restore_volume deploy.undelete_volume deploy.volume deploy.volume_snapshots deploy.volumes
     """,
     Access.OBJECT_OR_ADMIN: """
         monitor.acknowledge_alert monitor.alert_channels monitor.alert_deliveries monitor.alert_rules monitor.application_alerts

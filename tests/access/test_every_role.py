@@ -40,6 +40,7 @@ FINDS_ENVIRONMENT = (
     *("deploy.create_environment", "deploy.deploy", "deploy.promote"),
     *("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run", "deploy.rotate_data_service"),
     *("deploy.change_schedule", "deploy.delete_schedule", "deploy.run_schedule"),
+    *("deploy.change_domain", "deploy.check_domain", "deploy.delete_domain_certificate", "deploy.remove_domain", "deploy.set_domain_certificate"),
 )
 """The environment is in their body, or in what the path names."""
 GRANTED, GRANTED_PRODUCTION = Caller(UUID(int=201)), Caller(UUID(int=202))

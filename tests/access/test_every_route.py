@@ -34,6 +34,7 @@ from functions.auth.domain.user import User
 from functions.billing import ports as billing
 from functions.billing.commands.refund_invoice import RefundInvoice
 from functions.billing.commands.subscribe import Subscribe
+from functions.deploy.commands.add_domain import AddDomain
 from functions.deploy.commands.create_data_service import CreateDataService
 from functions.deploy.commands.create_schedule import CreateSchedule
 from functions.deploy.commands.inspect_repository import InspectRepository
@@ -149,6 +150,7 @@ class Walk(DeployCapsule):
         run = await self.call(StartRun(application_id=first.application_id, environment=EnvironmentName("staging"), command="true"), caller=OWNER)
         request = CreateSchedule(application_id=first.application_id, environment="staging", cron="0 3 * * *", command="true")
         schedule = await self.call(request, caller=OWNER)
+        await self.call(AddDomain(application_id=first.application_id, environment="staging", host="shop.example.com"), caller=OWNER)
         await self.call(RequestEmailChange(email="owner-4712@example.org", password=SecretStr(PASSWORD)), caller=OWNER)
         await self.call(Subscribe(plan="pro", payment_method="pm_card_visa"), caller=OWNER)
         await self.settle()
@@ -179,6 +181,7 @@ class Walk(DeployCapsule):
             "number": 1,
             "runId": run.id,
             "scheduleId": schedule.id,
+            "host": "shop.example.com",
             "inspectionId": inspection.id,
             "serviceId": service.id,
             "channelId": channel.id,

@@ -11,6 +11,7 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.data_service import GRACE, OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
+from functions.deploy.domain.service_plans import ServiceKind
 from functions.deploy.ports import DataServices
 from functions.runtime.storage.database import Database
 from tests.adapters.deploy_stores import NOW, Stores, add_application, in_memory, on_postgres, url
@@ -35,7 +36,7 @@ def seal(text: str) -> str:
 
 
 def ready(application: Application, name: str = "main") -> DataService:
-    service, _ = DataService.request(application, name, "small", seal, NOW)
+    service, _ = DataService.request(application, name, ServiceKind.POSTGRES, "small", seal, NOW)
     service.complete(seal("postgresql://x"), application.user_id, NOW)
     return service
 

@@ -81,13 +81,13 @@ async def test_a_deleted_application_can_be_renamed_and_stays_deleted(store: Sto
         assert await store.applications.find(deleted.id) == Application(deleted.id, deleted.user_id, "new", NOW)
 
 
-async def test_owners_are_those_that_are_known_also_when_locked(store: Store) -> None:
+async def test_those_that_are_known_are_found_also_when_locked(store: Store) -> None:
     known, unknown = application(), new_id()
     await keep(store, known)
     async with store.transaction():
-        assert await store.applications.owners([known.id, unknown, known.id]) == {known.id: known.user_id}
-        assert await store.applications.lock_owners([unknown, known.id]) == {known.id: known.user_id}
-        assert await store.applications.lock_owners([]) == await store.applications.owners([]) == {}
+        assert await store.applications.find_many([known.id, unknown, known.id]) == {known.id: known}
+        assert await store.applications.lock_known([unknown, known.id]) == {known.id: known}
+        assert await store.applications.lock_known([]) == await store.applications.find_many([]) == {}
         await store.applications.lock([])
 
 
@@ -136,10 +136,10 @@ async def test_an_unknown_owner_stays_unknown_until_the_transaction_ends(postgre
 
     async def look() -> None:
         async with database.transaction():
-            assert await applications.lock_owners([late.id]) == {}
+            assert await applications.lock_known([late.id]) == {}
             looked.set()
             await asyncio.sleep(0.2)
-            assert await applications.owners([late.id]) == {}
+            assert await applications.find_many([late.id]) == {}
             order.append("looked")
 
     async def create() -> None:

@@ -210,8 +210,8 @@ async def test_what_is_deleted_stays_deleted_and_is_forgotten_later(store: Store
     async with store.transaction():
         assert await store.applications.find(gone.id) == gone
         assert await store.applications.find(new_id()) is None
-        assert await store.applications.owners([gone.id, alive.id, new_id()]) == {gone.id: UUID(int=1), alive.id: UUID(int=1)}
-        assert await store.applications.owners([]) == {}
+        assert await store.applications.find_many([gone.id, alive.id, new_id()]) == {gone.id: gone, alive.id: alive}
+        assert await store.applications.find_many([]) == {}
         renamed, early = Application(alive.id, alive.user_id, "renamed"), Application(new_id(), UUID(int=1), "early")
         for application in (renamed, early):
             await store.applications.rename(application)
@@ -277,11 +277,11 @@ async def test_use_and_its_owner_that_come_at_once_find_each_other(database: Dat
 
     async def measured() -> list[MeasuredUse]:
         async with database.transaction():
-            assert await applications.owners([application]) == {}
+            assert await applications.find_many([application]) == {}
             missed.set()
             await asyncio.sleep(0.1)
             await applications.lock([application])
-            if await applications.owners([application]):
+            if await applications.find_many([application]):
                 return [use]
             await asyncio.sleep(0.1)
             await unowned.add([use])

@@ -31,7 +31,7 @@ class OneRoute:
         scaler = SimpleNamespace(name="bench-00001", timeout_seconds=60.0, ready_pods=1, failure=None, acquire=acquire, release=lambda pod: None)
         route = RouteEntry("app-bench", "bench", "uid", host, ())
         found = (route, None)
-        self.table = SimpleNamespace(by_host=lambda name: found if name == host else None)
+        self.table = SimpleNamespace(domain=lambda host: None, by_host=lambda name: found if name == host else None)
         self.scaler = lambda route, target: scaler
         self.scaler_of_request = lambda route, target, exchange: scaler
 

@@ -95,6 +95,8 @@ class Capsule:
     consumes: bool = True
     """Warm functions consume their queues themselves; otherwise the dispatcher pushes messages over HTTP, as on a cluster."""
     users: list[UUID] = field(default_factory=list)
+    always_awake: set[str] = field(default_factory=set)
+    """Names of pods that never end by themselves."""
 
     @property
     def url(self) -> str:
@@ -132,10 +134,10 @@ class Capsule:
         cluster.wait_until_ready(changed, 60, lambda ready, of: None)
         load.wrk("GET", self.url, "/v1/users/me", self.tokens, 1)
 
-    def pods(self) -> list[str]:
-        """Names of running pods, without completed pods of Jobs."""
+    def running_pods(self) -> list[dict[str, Any]]:
+        """The platform's pods, without completed ones of Jobs."""
         listed = self.cluster.find("v1", "Pod", "capsule")
-        return [pod["metadata"]["name"] for pod in listed if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
+        return [pod for pod in listed if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
 
     def remove(self, objects: Sequence[dict[str, Any]]) -> None:
         for each in objects:

@@ -4,7 +4,7 @@ Published as contexts publish: persistent, with confirms, MAX_UNCONFIRMED in fli
 that of a system, but it takes its share of the machine from all systems alike.
 
     one handler       a message for one function: monitor.on_application_created, or the peer's only handler
-    every handler     `application.created` on capsule.events, which has a handler in auth, billing and monitor; the peers have one handler
+    through exchange  `application.created` on capsule.events, which its only handler gets, as the peers' does
 """
 
 import asyncio
@@ -29,21 +29,20 @@ from tests.bench.systems import Capsule, System, until
 EVENTS_PER_SECOND = 2_000
 """So many events are published for each second of `--seconds`."""
 MAX_UNCONFIRMED = 500
-HANDLERS = {HANDLER: "monitor", "auth.on_application_created": "auth", "billing.on_application_created": "billing"}
 DONE_SECONDS = 600
 CAPSULE_SQL = "SELECT count(*), extract(epoch FROM max(pg_xact_commit_timestamp(xmin))) FROM inbox WHERE function = %s AND id = ANY(%s)"
 PEER_SQL = "SELECT coalesce(sum(apps), 0), extract(epoch FROM max(pg_xact_commit_timestamp(xmin))) FROM users"
 
 
 def one_handler(system: System, capsule: Capsule, seconds: float) -> Numbers:
-    return _measure(system, capsule, seconds, [HANDLER], lambda each: replace(each, exchange=REDELIVERY, routing_key=HANDLER))
+    return _measure(system, capsule, seconds, lambda each: replace(each, exchange=REDELIVERY, routing_key=HANDLER))
 
 
-def every_handler(system: System, capsule: Capsule, seconds: float) -> Numbers:
-    return _measure(system, capsule, seconds, list(HANDLERS), lambda each: each)
+def through_exchange(system: System, capsule: Capsule, seconds: float) -> Numbers:
+    return _measure(system, capsule, seconds, lambda each: each)
 
 
-def _measure(system: System, capsule: Capsule, seconds: float, handlers: Sequence[str], addressed: Callable[[Publication], Publication]) -> Numbers:
+def _measure(system: System, capsule: Capsule, seconds: float, addressed: Callable[[Publication], Publication]) -> Numbers:
     """Events per second from the first publish to the last commit, and the CPU of each."""
     capsule, count = host_of(system, capsule), int(EVENTS_PER_SECOND * seconds)
     for number in (200, count):  # the first are the warm-up
@@ -52,7 +51,7 @@ def _measure(system: System, capsule: Capsule, seconds: float, handlers: Sequenc
         else:
             events = capsule_events(number)
             publications = [addressed(each) for each in events.values()]
-            finished = _capsule_finished(capsule, handlers, list(events))
+            finished = _capsule_finished(capsule, list(events))
         meter, started_at = Meter(system, capsule), time.time()
         asyncio.run(publish_confirmed(RabbitMQ(capsule.home).url, publications))
         published_at = time.time()
@@ -100,17 +99,12 @@ def _peer_finished(peer: Peer, count: int) -> Callable[[], float | None]:
     return finished
 
 
-def _capsule_finished(capsule: Capsule, handlers: Sequence[str], ids: Sequence[str]) -> Callable[[], float | None]:
-    """Returns the time of the last commit once every handler has handled every message."""
+def _capsule_finished(capsule: Capsule, ids: Sequence[str]) -> Callable[[], float | None]:
+    """Returns the time of the last commit once the handler has handled every message."""
 
     def finished() -> float | None:
-        latest = 0.0
-        for handler in handlers:
-            with psycopg.connect(PostgreSQL(capsule.home).database(HANDLERS[handler]).functions_url) as connection:
-                row = connection.execute(CAPSULE_SQL, [handler, list(ids)]).fetchone()
-            if row is None or row[0] < len(ids):
-                return None
-            latest = max(latest, float(row[1]))
-        return latest
+        with psycopg.connect(PostgreSQL(capsule.home).database("monitor").functions_url) as connection:
+            row = connection.execute(CAPSULE_SQL, [HANDLER, list(ids)]).fetchone()
+        return float(row[1]) if row is not None and row[0] == len(ids) else None
 
     return finished

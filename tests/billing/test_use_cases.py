@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from events.billing import CustomerCreated
-from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationRenamed
+from events.deploy import ApplicationDeleted, ApplicationRenamed
 from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.usage import ImplausibleUsage
 from functions.billing.queries.current_bill import BillLineView
@@ -126,8 +126,11 @@ async def test_an_application_keeps_its_last_name_on_bills(world: World) -> None
     def at(minutes: int) -> dict[str, Any]:
         return {"application_id": APPLICATION, "user_id": USER, "at": NOW + timedelta(minutes=minutes)}
 
+    assert await named() == [(None, False)]  # from a version before usage named its application
+    await world.use(3, name="first")
+    assert await named() == [("first", False)]
     await world.publish(ApplicationRenamed(name="second", **at(2)))
-    await world.publish(ApplicationCreated(name="first", **at(1)))  # overtaken
+    await world.use(3, name="first")  # overtaken
     assert await named() == [("second", False)]
     await world.publish(ApplicationDeleted(name="second", **at(3)))
     await world.publish(ApplicationRenamed(name="never", **at(4)))

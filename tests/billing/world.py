@@ -94,7 +94,15 @@ class World:
     # -- events -------------------------------------------------------------------------------------------------------
 
     async def use(
-        self, requests: int, at: datetime | None = None, *, id: UUID | None = None, user: UUID = USER, environment: str = "staging", cpu: int = 0
+        self,
+        requests: int,
+        at: datetime | None = None,
+        *,
+        id: UUID | None = None,
+        user: UUID = USER,
+        environment: str = "staging",
+        cpu: int = 0,
+        name: str = "",
     ) -> None:
         begin = at or self.clock.now()
         await self.publish(
@@ -107,6 +115,7 @@ class World:
                 window_to=begin + timedelta(seconds=1),
                 requests=requests,
                 cpu_milliseconds=cpu,
+                application=name,
             )
         )
 

@@ -40,11 +40,13 @@ from tests.memory import (
     deploy_backups,
     deploy_cluster,
     deploy_data_services,
+    deploy_domains,
     deploy_inspections,
     deploy_operations,
     deploy_releases,
     deploy_runs,
     deploy_schedules,
+    deploy_volumes,
     monitor_alerts,
     monitor_queues,
     monitor_webhooks,
@@ -59,8 +61,10 @@ from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 SETTINGS: Mapping[str, str] = {
     "CAPSULE_PUBLIC_URL": "http://capsule.localhost",
     "CAPSULE_TERMINAL_URL": "ws://terminal.localhost",
+    "CAPSULE_ACME_DIRECTORY": "https://acme.invalid/directory",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
     "CAPSULE_SERVICES_POSTGRES_ADDRESS": "127.0.0.1:5432",
+    "CAPSULE_SERVICES_REDIS_ADDRESS": "127.0.0.1:6379",
 }
 """Environment variables of every function."""
 
@@ -80,9 +84,18 @@ def schedules(applications: deploy.Applications) -> deploy_schedules.MemorySched
     return deploy_schedules.MemorySchedules(applications)
 
 
+def domains(applications: deploy.Applications) -> deploy_domains.MemoryDomains:
+    return deploy_domains.MemoryDomains(applications)
+
+
 def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
     assert isinstance(applications, memory_deploy.MemoryApplications)
     return deploy_runs.MemoryRuns(applications)
+
+
+def volumes(applications: deploy.Applications) -> deploy_volumes.MemoryVolumes:
+    assert isinstance(applications, memory_deploy.MemoryApplications)
+    return deploy_volumes.MemoryVolumes(applications)
 
 
 def webhooks(deliveries: monitor.WebhookDeliveries) -> monitor_webhooks.MemoryWebhookStore:
@@ -162,11 +175,14 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Builds: memory_deploy.FixedBuilds,
         deploy.Cluster: deploy_cluster.MemoryCluster,
         deploy.Configurations: memory_deploy.MemoryConfigurations,
+        deploy.CertificateAuthority: deploy_domains.MemoryAuthority,
         deploy.DataServices: deploy_data_services.MemoryDataServices,
         deploy.ServiceBackupStore: deploy_backups.MemoryServiceBackupStore,
         deploy.ServiceBackups: deploy_backups.MemoryServiceBackups,
-        deploy.ServiceProvisioner: deploy_data_services.MemoryServiceServer,
+        deploy.ServiceProvisioners: deploy_data_services.MemoryServiceProvisioners,
         deploy.Deployments: deploy_releases.MemoryDeployments,
+        deploy.DomainObjects: deploy_domains.MemoryDomainObjects,
+        deploy.Domains: domains,
         deploy.Environments: memory_deploy.MemoryEnvironments,
         deploy.Housekeeping: MemoryHousekeeping,
         deploy.Inspections: deploy_inspections.MemoryInspections,
@@ -175,9 +191,13 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Quotas: memory_deploy.MemoryQuotas,
         deploy.Releases: deploy_releases.MemoryReleases,
         deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
+        deploy.Resolver: deploy_domains.MemoryResolver,
         deploy.Runs: runs,
         deploy.Schedules: schedules,
         deploy.Vault: memory_deploy.PlainVault,
+        deploy.VolumeSnapshots: deploy_volumes.MemoryVolumeSnapshots,
+        deploy.VolumeStorage: deploy_volumes.MemoryVolumeStorage,
+        deploy.Volumes: volumes,
     },
     "monitor": {
         monitor.Addresses: monitor_alerts.MemoryAddresses,
@@ -217,9 +237,13 @@ EXTERNAL: frozenset[Any] = frozenset(
         billing.Mailer,
         billing.PaymentProvider,
         deploy.ApplicationRequests,
+        deploy.CertificateAuthority,
         deploy.Cluster,
         deploy.ServiceBackupStore,
-        deploy.ServiceProvisioner,
+        deploy.DomainObjects,
+        deploy.Resolver,
+        deploy.ServiceProvisioners,
+        deploy.VolumeStorage,
         monitor.Mailer,
         monitor.Queues,
         monitor.WebhookNotices,

@@ -19,7 +19,7 @@ FREE = frozenset(
     """
     ACTION ADDRESS AMOUNT APP[:ENV] BRANCH BUILDER CODE COMMAND CRON FIELD=VALUE,… FILE FOLDER
     ID KEY KIND LINE LINK MIB MILLIS N N:HASH NAME=VALUE PATH POLICY PORT
-    REFERENCE REPOSITORY REQUEST ROLE SCOPE SECONDS STATE STATUS TEXT TIME URL VALUE ZONE
+    REFERENCE REPOSITORY REQUEST ROLE SCOPE SECONDS SIZE SNAPSHOT STATE STATUS TEXT TIME URL VALUE ZONE
     """.split()  # noqa: SIM905
 )
 """Values that only the caller knows, by their placeholder in the help, and those that the shell or Typer completes: files and choices."""
@@ -40,6 +40,7 @@ NEW = {
     ("teams rename", "name"),
     ("token set", "user"),
     ("tokens create", "name"),
+    ("volumes create", "name"),
 }
 """Names that do not exist yet, or not in the API."""
 MAX_SUMMARY_LENGTH = 50  # zsh shows completions with more in two lines

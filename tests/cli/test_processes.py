@@ -19,10 +19,14 @@ SCHEDULE = {
     "timeZone": "Europe/Berlin", "overlap": "forbid", "timeoutSeconds": 3600, "nextAt": AT, "pausedAt": None, "lastRun": RUN,
 }  # fmt: skip
 
+METRICS = [{"type": "cpu", "target": 70, "current": 84.5}, {"type": "queue", "target": 20, "current": 3.0}]
+AUTOSCALING = {"minInstances": 0, "maxInstances": 5, "metrics": METRICS, "problem": None}
+
 
 def environment(**process: Any) -> dict[str, Any]:
-    worker = {"name": "worker", "instances": 1, "memoryMib": 512, "stopSeconds": 30, "command": "celery", "running": [INSTANCE], **process}
-    size = {"minScale": 0, "maxScale": 1, "memoryMib": 512}
+    size = {"name": "worker", "instances": 1, "memoryMib": 512, "stopSeconds": 30, "autoscaling": None}
+    worker = {**size, "command": "celery", "running": [INSTANCE], **process}
+    size = {"minScale": 0, "maxScale": 1, "memoryMib": 512, "scaleMetric": "concurrency", "scaleTarget": None}
     state = {"release": 5, "stoppedAt": None, "pausedAt": None, "pauseReason": None}
     return {"name": "staging", **state, **size, "instances": [], "processes": [worker]}
 
@@ -33,6 +37,8 @@ def environment(**process: Any) -> dict[str, Any]:
         ({}, "worker: 1 of 1 instances, 512 MiB each"),
         ({"running": [CRASHED]}, "worker: 1 of 1 instances, 512 MiB each; exited with code 3: no broker at amqp://queue"),
         ({"instances": 0, "running": []}, "worker: 0 of 0 instances, 512 MiB each; capsule scale worker=1 starts it"),
+        ({"autoscaling": AUTOSCALING}, "512 MiB each; 0–5 instances by cpu 84.5% of 70% and queue 3 of 20 waiting per instance"),
+        ({"autoscaling": {**AUTOSCALING, "problem": "no server"}}, "20 waiting per instance; no server"),
         ({"command": None, "running": []}, "worker: 0 of 1 instances, 512 MiB each; the release does not name it"),
     ],
 )

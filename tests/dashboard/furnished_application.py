@@ -63,6 +63,7 @@ async def furnish_application(ada: BrowserOfDeploy) -> str:
     await ada.send(configuration, environment="staging", name="MODE", secretValue="two")
     await ada.send(configuration, environment="", name="DATABASE_URL", secretValue="postgresql://db/hello", is_secret="on")
     await ada.send(f"{path}/schedules", environment="production", cron="0 3 * * *", timeZone="Europe/Berlin", overlap="forbid", command="./nightly")
+    await ada.send(f"{path}/domains", environment="production", host="shop.example.com")
     await ada.send(f"{path}/services", name="main")
     await ada.send(f"{path}/services", name="warehouse", url="postgresql://hello:x@db.example.com/warehouse")
     await deploy.settle()

@@ -16,7 +16,7 @@ PAST = timedelta(minutes=46)
 """What the application has behind it."""
 OPERATIONS = ("", "/functions", "/queues", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
 ACCOUNT = ("", "/security", "/tokens", "/permissions", "/audit", "/confirmation")
-APPLICATION = ("deployments", "configuration", "logs", "metrics", "runs", "schedules", "services", "alert-deliveries", "settings")
+APPLICATION = ("deployments", "configuration", "logs", "metrics", "runs", "schedules", "services", "domains", "alert-deliveries", "settings")
 
 
 class FurnishedSite(Site):

@@ -25,7 +25,7 @@ WITHOUT_PAGE = {
     "billing.operation_events": "for programs: the invoice's page shows it",
     "deploy.attach_run": "a terminal: capsule run",
     "deploy.run": "the page of runs shows it",
-    "deploy.data_service": "the page of data services has the list: capsule services show",
+    "deploy.domain": "the page of domains has the list: capsule domains show",
     "deploy.operation": "for programs: the deployment's page shows it",
     "deploy.operation_events": "for programs: the deployment's page follows it",
     "deploy.release": "the deployment's page shows it",

@@ -37,15 +37,15 @@ from functions.deploy.queries.data_services import ListDataServices
 from functions.deploy.queries.operation import ShowOperation
 from functions.kernel import OperationState
 from tests.deploy.deploy_capsule import OTHER_IMAGE, OWNER, STRANGER, DeployCapsule
-from tests.memory.deploy_data_services import MemoryDataServices, MemoryServiceServer
+from tests.memory.deploy_data_services import MemoryDataServices, MemoryServiceProvisioners, MemoryServiceServer
 
 ANNOTATION = "capsule.dev/data-services"
 
 
 def server(capsule: DeployCapsule) -> MemoryServiceServer:
-    found = capsule.port(ports.ServiceProvisioner)
-    assert isinstance(found, MemoryServiceServer)
-    return found
+    found = capsule.port(ports.ServiceProvisioners)
+    assert isinstance(found, MemoryServiceProvisioners)
+    return found.postgres
 
 
 async def stored(capsule: DeployCapsule, service_id: UUID) -> DataService:

@@ -69,7 +69,12 @@ FILES = {
 
 def deployed(person: Person, name: str) -> tuple[Json, str]:
     """Deploy the application. Returns it and its URL."""
-    repository = repositories.create(person.whole.home, name, FILES)
+    return deployed_files(person, name, FILES)
+
+
+def deployed_files(person: Person, name: str, files: dict[str, str]) -> tuple[Json, str]:
+    """Deploy a repository of these files. Returns the application and its URL."""
+    repository = repositories.create(person.whole.home, name, files)
     application = person.create(repository.url)
     ended = person.deploy(application)
     assert ended["status"] == "succeeded", (ended, person.log(application, "build"))

@@ -92,6 +92,9 @@ def use_everything(whole: Whole, planted: Sentinels) -> tuple[list[tuple[str, by
     url = planted.plant("deploy.add_external_data_service.url")
     send(ada, "POST", f"{path}/external-services", {"name": "cache", "url": f"redis://u:{url}@cache.example.com"}, 201)
     send(ada, "GET", f"{path}/services", None, 200)
+    send(ada, "POST", f"{path}/environments/staging/domains", {"host": "s.example.org"}, 201)
+    pair = {"certificate": "-----BEGIN CERTIFICATE-----", "key": planted.plant("deploy.set_domain_certificate.key")}
+    send(ada, "PUT", f"{path}/domains/s.example.org/certificate", pair, 0)
     inspection = {"repository": application["repository"], "token": planted.plant("deploy.inspect_repository.token")}
     send(ada, "POST", "/v1/inspections", inspection, 202)
     ada.ended(ada.ask_to_deploy(application))

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from functions.deploy.domain import manifests
+from functions.deploy.domain.autoscaling_readings import AutoscalerReading, read_autoscalers
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
 from functions.deploy.domain.function_instances import FunctionService, read_functions
@@ -105,6 +106,10 @@ class MemoryCluster:
         for key in [key for key in self.objects if key not in kept and self._is_of(key, workloads, KINDS)]:
             del self.objects[key]
             self._pods.pop(key, None)
+
+    async def list_autoscalers(self, workloads: Workloads) -> list[AutoscalerReading]:
+        self._reach()
+        return read_autoscalers(each for key, each in self.objects.items() if self._is_of(key, workloads, ("HorizontalPodAutoscaler",)))
 
     def _is_of(self, key: Key, workloads: Workloads, kinds: tuple[str, ...]) -> bool:
         labels = self.objects.get(key, {}).get("metadata", {}).get("labels", {})

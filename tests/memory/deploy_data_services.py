@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.data_service import OVERLAP, DataService, Plan, ServiceState
+from functions.deploy.domain.data_service import OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
-from functions.deploy.ports import ServiceUsage
+from functions.deploy.domain.service_plans import Plan, ServiceKind
+from functions.deploy.ports import ServiceStatistics, ServiceUsage
 
 
 class MemoryDataServices:
@@ -64,10 +65,13 @@ def _is_due(service: DataService, before: datetime) -> bool:
 class MemoryServiceServer:
     """`failures`: raised by the next calls, one each."""
 
+    scheme: str = "postgresql"
+    port: int = 5432
     databases: dict[str, set[str]] = field(default_factory=dict)
     """Database → logins."""
     read_only: set[str] = field(default_factory=set)
     size_bytes: int = 0
+    reclaimed: int = 0
     failures: list[Exception] = field(default_factory=list)
 
     async def create(self, database: str, plan: Plan) -> None:
@@ -77,7 +81,7 @@ class MemoryServiceServer:
     async def add_login(self, database: str, login: str, password: str, plan: Plan) -> str:
         self._fail()
         self.databases[database].add(login)
-        return f"postgresql://{login}:{password}@127.0.0.1:5432/{database}"
+        return f"{self.scheme}://{login}:{password}@127.0.0.1:{self.port}/{database}"
 
     async def drop_login(self, database: str, login: str) -> None:
         self._fail()
@@ -90,9 +94,27 @@ class MemoryServiceServer:
     async def usage(self, database: str) -> ServiceUsage:
         return ServiceUsage(self.size_bytes if database in self.databases else 0, 0)
 
+    async def statistics(self, database: str) -> ServiceStatistics:
+        return ServiceStatistics(self.size_bytes if database in self.databases else 0, 0, operations=3, hit_ratio=0.5)
+
+    async def log(self, database: str) -> list[str]:
+        return ["ready"] if database in self.databases and self.scheme == "redis" else []
+
+    async def reclaim(self, database: str) -> None:
+        self.reclaimed += 1
+
     async def set_writable(self, database: str, is_writable: bool) -> None:
         (self.read_only.discard if is_writable else self.read_only.add)(database)
 
     def _fail(self) -> None:
         if self.failures:
             raise self.failures.pop(0)
+
+
+class MemoryServiceProvisioners:
+    def __init__(self) -> None:
+        self.postgres = MemoryServiceServer()
+        self.redis = MemoryServiceServer("redis", 6379)
+
+    def of(self, kind: ServiceKind) -> MemoryServiceServer:
+        return self.redis if kind is ServiceKind.REDIS else self.postgres

@@ -41,14 +41,14 @@ class MemoryApplications:
     async def of_teams(self, team_ids: Collection[UUID]) -> Sequence[Application]:
         return [known for known in self.applications.values() if known.user_id in team_ids]
 
-    async def owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-        return {key: self.applications[key].user_id for key in application_ids if key in self.applications}
+    async def find_many(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
+        return {key: self.applications[key] for key in application_ids if key in self.applications}
 
     async def lock(self, application_ids: Collection[UUID]) -> None:
         """One loop, no transactions: nothing moves meanwhile."""
 
-    async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-        return await self.owners(application_ids)
+    async def lock_known(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
+        return await self.find_many(application_ids)
 
     async def keep(self, applications: Collection[Application]) -> None:
         for application in applications:

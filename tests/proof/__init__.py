@@ -21,7 +21,9 @@ PROOFS = {
     "adding-a-function": Proof("docs/adding-a-function.md works, applied to a copy", ("tests/documents/test_adding_a_function.py",)),
     "backup": Proof("A lost Capsule is restored and everything answers", ("tests/journeys/test_backup.py",)),
     "commands": Proof("Each kind of command against a whole Capsule", ("tests/cli/test_journey.py",)),
-    "data-services": Proof("An application keeps its database through it all", ("tests/journeys/test_data_services.py",)),
+    "data-services": Proof(
+        "An application keeps its database through it all", ("tests/journeys/test_data_services.py", "tests/journeys/test_redis_services.py")
+    ),
     "dashboard": Proof(
         "The main job and every page, in Chromium",
         ("tests/journeys/test_dashboard.py", "tests/dashboard/test_pages_in_chromium.py", "tests/gateway/test_reference_in_chromium.py"),
@@ -55,7 +57,9 @@ PROOFS = {
     "failures": Proof("Failures end in their reason, none in a false success", ("tests/failures", "tests/journeys/test_refusals.py")),
     "no-visitor-sees-a-deploy": Proof("Deployments under load fail no request, cut no stream", ("tests/visitors",)),
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
-    "processes": Proof("Workers and schedules run, scale, restart and tell", ("tests/journeys/test_processes.py",)),
+    "processes": Proof(
+        "Workers and schedules run, scale, restart and tell", ("tests/journeys/test_processes.py", "tests/journeys/test_autoscaling.py")
+    ),
     "repositories": Proof(
         "A repository of each kind and language builds and runs",
         (
@@ -90,6 +94,7 @@ PROOFS = {
         "Applications and builds cannot reach others",
         ("tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py", "tests/knative/test_trash.py"),
     ),
+    "volumes": Proof("Uploads survive kill -9, hand-over and full volumes", ("tests/knative/volumes", "tests/journeys/test_volumes.py")),
     "upgrade": Proof("An upgrade under load fails no request", ("tests/journeys/test_upgrade.py", "tests/knative/serving/test_restart.py")),
 }
 """By name. Add a line here for a new proof, and mark its tests."""

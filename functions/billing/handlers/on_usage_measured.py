@@ -6,15 +6,22 @@ are checked.
 
 from events.billing import UsageAllowanceChanged, UsageThresholdReached
 from events.monitor import UsageMeasured
+from functions.billing.domain.applications import Application
 from functions.billing.domain.usage import UsageRecord
-from functions.billing.ports import Customers, Subscriptions, Usage
+from functions.billing.ports import Applications, Customers, Subscriptions, Usage
 from functions.billing.services.usage_limits import UsageLimits
 from functions.kernel import Clock, Done, Order, on
 
 
 @on(emits=[UsageAllowanceChanged, UsageThresholdReached], order=Order.ANY)
 async def on_usage_measured(
-    event: UsageMeasured, customers: Customers, subscriptions: Subscriptions, usage: Usage, limits: UsageLimits, clock: Clock
+    event: UsageMeasured,
+    applications: Applications,
+    customers: Customers,
+    subscriptions: Subscriptions,
+    usage: Usage,
+    limits: UsageLimits,
+    clock: Clock,
 ) -> Done[None]:
     owner = await usage.owner_at(event.application_id, event.window_from)
     record = UsageRecord(
@@ -29,6 +36,8 @@ async def on_usage_measured(
     )
     now = clock.now()
     record.check(now)
+    if event.application:
+        await applications.save([Application.used(event.application_id, event.application)])
     customer = await customers.get_by_user(record.user_id)
     # the lock comes before the record: of two records at once, the second one sees the sum of both
     subscription = await subscriptions.lock(customer.id) if customer is not None else None

@@ -37,6 +37,11 @@ class KubernetesClient:
 
         return AppsV1Api(self._api())
 
+    def _autoscaling(self) -> Any:
+        from kubernetes.client import AutoscalingV2Api
+
+        return AutoscalingV2Api(self._api())
+
     def _custom(self) -> Any:
         from kubernetes.client import CustomObjectsApi
 

@@ -9,8 +9,9 @@ from uuid import UUID
 from psycopg import errors
 from psycopg.rows import dict_row
 
-from functions.deploy.domain.data_service import OVERLAP, DataService, ServiceKind, ServiceState
+from functions.deploy.domain.data_service import OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
+from functions.deploy.domain.service_plans import ServiceKind
 from functions.runtime.storage.database import Database
 
 STORED = tuple(each.name for each in fields(DataService))

@@ -18,8 +18,9 @@ from functions.deploy.domain.rejections import EnvironmentNameTaken, Environment
 from functions.deploy.domain.standing import Restriction
 from functions.runtime.storage.database import Database
 
+SIZE = ("min_scale", "max_scale", "memory_mib", "cpu_millis", "scale_metric", "scale_target")
 STORED = (
-    *("created_at", "min_scale", "max_scale", "memory_mib", "cpu_millis"),
+    *("created_at", *SIZE),
     *("observation_seconds", "deleted_at", "stopped_at", "paused_at", "pause_reason"),
     "processes",
     *("maintenance_started_at", "maintenance_message", "maintenance_retry_after_seconds"),
@@ -118,7 +119,7 @@ class PostgresConfigurations:
 
 
 def _read_environment(row: dict[str, Any]) -> Environment:
-    size = Size(*(row.pop(name) for name in ("min_scale", "max_scale", "memory_mib", "cpu_millis")))
+    size = Size.from_json({name: row.pop(name) for name in SIZE})
     reason = row.pop("pause_reason")
     started_at, message, retry_after_seconds = (row.pop(f"maintenance_{name}") for name in ("started_at", "message", "retry_after_seconds"))
     maintenance = Maintenance(started_at, message, retry_after_seconds) if started_at else None

@@ -11,7 +11,8 @@ import psycopg
 
 from functions.deploy.adapters import variables
 from functions.deploy.adapters.postgres_backups import PostgresBackups
-from functions.deploy.domain.data_service import DataService, ServiceKind
+from functions.deploy.domain.data_service import DataService
+from functions.deploy.domain.service_plans import ServiceKind
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
 from functions.deploy.ports.service_backups import StoredServiceBackup
 from functions.kernel import Permanent

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import errors, sql
 
-from functions.deploy.adapters import variables
-from functions.deploy.domain.data_service import Plan
-from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
+from functions.deploy.adapters import full_databases, variables
+from functions.deploy.domain.service_plans import Plan
+from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 from functions.wire.settings import MissingSetting
@@ -27,6 +27,8 @@ TEMPORARY = (errors.OperationalError, errors.InsufficientResources, errors.Objec
 
 
 class PostgresServiceProvisioner:
+    """The adapter of the kind `postgres`."""
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
@@ -36,21 +38,25 @@ class PostgresServiceProvisioner:
             await _ensure_role(connection, database, "NOLOGIN")
             await _execute(connection, "GRANT {} TO CURRENT_USER", database)  # to give it the schema
             if not await _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database):
-                await _execute(connection, "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", database)
+                has_template = await _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", full_databases.TEMPLATE)
+                template = full_databases.TEMPLATE if has_template else "template0"
+                await _execute(connection, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", database, template)
             await _execute(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
             await _execute(connection, "GRANT CREATE, TEMPORARY ON DATABASE {} TO {}", database, database)
         async with self._connection(database) as connection:
             await _execute(connection, "ALTER SCHEMA public OWNER TO {}", database)
             await _execute(connection, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+            await full_databases.allow_large_objects(connection, database)
 
     @external_call
     async def add_login(self, database: str, login: str, password: str, plan: Plan) -> str:
         async with self._connection() as connection:
             await _ensure_role(connection, login, "NOLOGIN")
-            await _execute(connection, "GRANT {} TO {}", database, login)
+            role = full_databases.reader_of(database) if await full_databases.is_full(connection, database) else database
+            await _execute(connection, "GRANT {} TO {}", role, login)
             for setting in (
-                sql.SQL("role = {}").format(sql.Identifier(database)),
-                sql.SQL("statement_timeout = {}").format(sql.Literal(f"{plan.statement_timeout_seconds}s")),
+                sql.SQL("role = {}").format(sql.Identifier(role)),
+                sql.SQL("statement_timeout = {}").format(sql.Literal(f"{plan.statement_timeout_seconds or 0}s")),
             ):
                 await connection.execute(sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(login), setting))
             await connection.execute(
@@ -76,7 +82,7 @@ class PostgresServiceProvisioner:
             copies = await connection.execute("SELECT datname FROM pg_database WHERE datname ~ %s", (f"^{database}(_[a-z][0-9a-f]*)?$",))
             for (each,) in await copies.fetchall():  # also those that an interrupted restore has left
                 await _execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", each)
-            for role in (*logins, database):
+            for role in (*logins, full_databases.reader_of(database), database):
                 await _execute(connection, "DROP ROLE IF EXISTS {}", role)
 
     @external_call
@@ -91,12 +97,48 @@ class PostgresServiceProvisioner:
             return ServiceUsage(*row) if row else ServiceUsage(0, 0)
 
     @external_call
-    async def set_writable(self, database: str, is_writable: bool) -> None:
+    async def statistics(self, database: str) -> ServiceStatistics:
         async with self._connection() as connection:
-            for login in await _logins(connection, database):
-                change: LiteralString = "RESET default_transaction_read_only" if is_writable else "SET default_transaction_read_only = on"
-                await _execute(connection, "ALTER ROLE {} " + change, login)
+            cursor = await connection.execute(
+                "SELECT pg_database_size(datname), numbackends, xact_commit, xact_rollback, blks_hit, blks_read"
+                " FROM pg_stat_database WHERE datname = %s",
+                (database,),
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            return ServiceStatistics(0, 0)
+        size, connections, commits, rollbacks, hits, reads = row
+        return ServiceStatistics(size, connections, operations=commits, failures=rollbacks, hit_ratio=hit_ratio(hits, reads))
+
+    @external_call
+    async def log(self, database: str) -> list[str]:
+        return []
+
+    @external_call
+    async def set_writable(self, database: str, is_writable: bool) -> None:
+        reader = full_databases.reader_of(database)
+        async with self._connection() as connection:
+            logins = await _logins(connection, database)
+            if not is_writable:
+                await _ensure_role(connection, reader, "NOLOGIN")
+                await _execute(connection, "GRANT {} TO CURRENT_USER", reader)
+            elif not await full_databases.is_full(connection, database):
+                return
+            role, former = (database, reader) if is_writable else (reader, database)
+            for login in logins:
+                await _execute(connection, "REVOKE {} FROM {}", former, login)
+                await _execute(connection, "GRANT {} TO {}", role, login)
+                await _execute(connection, "ALTER ROLE {} SET role = {}", login, role)
                 await _end_sessions(connection, login)
+            async with self._connection(database) as inside:
+                await (full_databases.lift(inside, database) if is_writable else full_databases.restrict(inside, database, logins))
+            if is_writable:
+                await _execute(connection, "DROP ROLE {}", reader)
+
+    @external_call
+    async def reclaim(self, database: str) -> None:
+        async with self._connection(database) as inside:
+            await full_databases.reclaim(inside, database)
 
     async def _drop_login(self, connection: psycopg.AsyncConnection, database: str, login: str) -> None:
         if not await _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", login):

@@ -7,11 +7,12 @@ import yaml
 
 from functions.deploy.adapters import variables
 from functions.deploy.domain.attach_ticket import TerminalAddress
-from functions.deploy.domain.data_service import ServiceAddress
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
+from functions.deploy.domain.service_plans import ServiceAddresses, ServiceKind
 from functions.deploy.domain.standing import GracePolicy
+from functions.deploy.domain.volume_manifests import StoragePolicy
 from functions.deploy.ports import BuildSettings
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import GRACE_HOURS
@@ -29,14 +30,27 @@ def terminal_address(settings: Settings) -> TerminalAddress:
     return settings.value(variables.TERMINAL_URL)
 
 
-def service_address(settings: Settings) -> ServiceAddress:
-    return settings.value(variables.SERVICES_POSTGRES_ADDRESS)
+def service_addresses(settings: Settings) -> ServiceAddresses:
+    return ServiceAddresses(
+        {
+            ServiceKind.POSTGRES: settings.value(variables.SERVICES_POSTGRES_ADDRESS),
+            ServiceKind.REDIS: settings.value(variables.SERVICES_REDIS_ADDRESS),
+        }
+    )
 
 
 def observation_policy(settings: Settings) -> ObservationPolicy:
     return ObservationPolicy(
         seconds=settings.value(variables.OBSERVATION_SECONDS),
         ready_timeout_seconds=settings.value(variables.READY_SECONDS),
+    )
+
+
+def storage_policy(settings: Settings) -> StoragePolicy:
+    return StoragePolicy(
+        storage_class=settings.value(variables.VOLUMES_STORAGE_CLASS),
+        snapshot_class=settings.value(variables.VOLUMES_SNAPSHOT_CLASS),
+        access_mode=settings.value(variables.VOLUMES_ACCESS_MODE),
     )
 
 

@@ -1,9 +1,10 @@
 """The environment variables that functions of deploy read, beside those of every context."""
 
+from functions.deploy.adapters import domain_variables
 from functions.deploy.domain.attach_ticket import TerminalAddress
-from functions.deploy.domain.data_service import ServiceAddress
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
 from functions.deploy.domain.release_facts import ApplicationUrls
+from functions.deploy.domain.service_plans import ServiceAddress
 from functions.runtime.config.variables import PLACE
 from functions.wire.addresses import parse_allowed_hosts, parse_private_networks
 from functions.wire.health_checks import MIN_KEY_LENGTH, require_key
@@ -91,6 +92,41 @@ SERVICES_POSTGRES_ADDRESS = Setting(
     default="",
     default_note="on one machine: `127.0.0.1:5432`, in the network of each instance",
 )
+SERVICES_REDIS_URL = Setting(
+    "CAPSULE_SERVICES_REDIS_URL",
+    forms.url("redis", example="redis://provisioner:…@127.0.0.1:7113"),
+    "Where the one-machine Knative provisions Redis services of applications. Functions get it from the Secret `deploy-services`.",
+    default=None,
+    default_note="on one machine: set by `up`",
+    is_secret=True,
+)
+SERVICES_REDIS_ADDRESS = Setting(
+    "CAPSULE_SERVICES_REDIS_ADDRESS",
+    Form("host:port, as in 127.0.0.1:6379", ServiceAddress),
+    "Where applications reach their Redis services. Without it none are created, and services are added by their URL.",
+    default="",
+    default_note="on one machine: `127.0.0.1:6379`, in the network of each instance",
+)
+VOLUMES_STORAGE_CLASS = Setting(
+    "CAPSULE_VOLUMES_STORAGE_CLASS",
+    forms.matching("the name of a StorageClass", r"([a-z0-9][a-z0-9.-]{0,252})?"),
+    "Which StorageClass has volumes of applications, on a cluster. It must allow expansion.",
+    default="",
+    default_note="the cluster's default class",
+)
+VOLUMES_SNAPSHOT_CLASS = Setting(
+    "CAPSULE_VOLUMES_SNAPSHOT_CLASS",
+    forms.matching("the name of a VolumeSnapshotClass", r"([a-z0-9][a-z0-9.-]{0,252})?"),
+    "Which VolumeSnapshotClass takes snapshots of volumes, on a cluster with a CSI driver that has them.",
+    default="",
+    default_note="the default class of the driver",
+)
+VOLUMES_ACCESS_MODE = Setting(
+    "CAPSULE_VOLUMES_ACCESS_MODE",
+    forms.one_of("ReadWriteOnce", "ReadWriteMany"),
+    "How instances share a volume on a cluster: those of one node, or of all nodes where the StorageClass can do that (NFS, CephFS).",
+    default="ReadWriteOnce",
+)
 IMAGES = Setting(
     "CAPSULE_IMAGES",
     forms.matching("a registry and a path without a tag, as in registry.example.org/apps", r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]"),
@@ -118,8 +154,10 @@ SECTIONS = (
         PLACE,
         (
             REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, TERMINAL_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, READY_SECONDS,
-            HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_POSTGRES_ADDRESS, IMAGES,
+            HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_POSTGRES_ADDRESS, SERVICES_REDIS_URL, SERVICES_REDIS_ADDRESS,
+            VOLUMES_STORAGE_CLASS, VOLUMES_SNAPSHOT_CLASS, VOLUMES_ACCESS_MODE, IMAGES,
             BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,
         ),
     ),
+    domain_variables.SECTION,
 )  # fmt: skip

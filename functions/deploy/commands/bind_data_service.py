@@ -15,6 +15,7 @@ from functions.deploy.domain.data_service_views import bindings_of
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, HostNameReserved, InvalidConfiguration
+from functions.deploy.domain.service_plans import DEFAULT_VARIABLES
 from functions.deploy.ports import Applications, Configurations, DataServices, Environments
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.configuration_changer import ConfigurationChanger
@@ -22,15 +23,13 @@ from functions.deploy.services.deployment_starter import REJECTIONS
 from functions.kernel import Change as AuditedChange
 from functions.kernel import Clock, Done, Model, Origin, Permission, Permit, Text, command
 
-DEFAULT_VARIABLE = "DATABASE_URL"
-
 
 class BindDataService(Model):
     application_id: UUID
     service_id: UUID
     environment: EnvironmentName
-    variable: Text = DEFAULT_VARIABLE
-    """The name of the secret."""
+    variable: Text | None = None
+    """The name of the secret. By default `DATABASE_URL`, and `REDIS_URL` for a Redis."""
     deploy: bool = True
     """Whether to redeploy what serves now. If false, the binding takes effect at the next deployment."""
 
@@ -57,23 +56,24 @@ async def bind_data_service(
     origin: Origin,
     clock: Clock,
 ) -> Done[ConfigurationAccepted]:
-    Change.parse({}, {request.variable: ""}, ())
     checked = await control.to_some_environment(permit, request.application_id)
     application = await applications.lock(checked.require_in(request.environment))
     environment = await environments.get(application, request.environment)
     service = await services.lock(application.id, request.service_id)
     service.require_ready()
+    variable = request.variable or DEFAULT_VARIABLES[service.kind]
+    Change.parse({}, {variable: ""}, ())
     assert service.sealed_url is not None, "a service that is ready has a URL"
     entries = await configurations.at(application.id, application.config_version)
     for each in bindings_of(service, entries):
         checked.require_in(each.scope)  # what a protected environment stores is not read through another one
-    present = next((each for each in entries if (each.scope, each.name) == (environment.name, request.variable)), None)
+    present = next((each for each in entries if (each.scope, each.name) == (environment.name, variable)), None)
     if present is not None and present.service_id == service.id:
         return Done(ConfigurationAccepted.of(application))
     if present is not None:
-        raise VariableInUse.of(request.variable, environment.name)
+        raise VariableInUse.of(variable, environment.name)
 
-    change = Change({}, {request.variable: service.sealed_url}, frozenset(), service.id, service.kind)
+    change = Change({}, {variable: service.sealed_url}, frozenset(), service.id, service.kind)
     await changer.store(application, environment.name, change)
     deployments, events = await changer.redeploy(application, [environment] if request.deploy else [], origin)
 
@@ -83,8 +83,8 @@ async def bind_data_service(
         user_id=application.user_id,
         name=service.name,
         environment=environment.name,
-        variable=request.variable,
+        variable=variable,
         at=clock.now(),
     )
-    audited = AuditedChange(after={"service": service.name, "variable": request.variable})
+    audited = AuditedChange(after={"service": service.name, "variable": variable})
     return Done(ConfigurationAccepted.of(application, deployments), bound, *events, change=audited)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from events.deploy import ApplicationCreated
+from events.deploy import ApplicationCreated, TeamApplicationCreated
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.application_settings import ApplicationSettings, Builder
 from functions.deploy.domain.application_views import ApplicationSettingsView, settings_fields
@@ -69,7 +69,7 @@ class CreatedApplicationView(ApplicationSettingsView):
         *(InvalidApplicationName, InvalidRepository, InvalidImage, InvalidSettings, RepositoryNotAllowed),
         *(ApplicationQuotaExceeded, ApplicationNameTaken, OverQuota, SubscriptionSuspended, UsageExhausted, TeamNotFound),
     ],
-    emits=[ApplicationCreated],
+    emits=[ApplicationCreated, TeamApplicationCreated],
     scale=Scale(max=10, concurrency=64, pool=4, batch=32),
 )
 async def create_application(
@@ -83,10 +83,10 @@ async def create_application(
 ) -> Sequence[Done[CreatedApplicationView]]:
     now = clock.now()
     drafts = [(ApplicationName(each.name), _source(each, policy), _settings(each)) for each in requests]
-    owners = [(await control.to_team(permit, each.team_id)).team_id for each, permit in zip(requests, permits, strict=True)]
-    await admit_works(quotas, owners)
+    owners = [(await control.to_team(permit, each.team_id)).membership for each, permit in zip(requests, permits, strict=True)]
+    await admit_works(quotas, [owner.team_id for owner in owners])
     created = [
-        Application.create(name, source, owner=owner, at=now, settings=settings)
+        Application.create(name, source, owner=owner.team_id, at=now, settings=settings, is_of_shared_team=not owner.is_personal)
         for (name, source, settings), owner in zip(drafts, owners, strict=True)
     ]
     await applications.add([(application, Quota.default(application.user_id, now)) for application, _ in created])

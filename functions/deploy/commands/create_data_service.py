@@ -1,17 +1,18 @@
-"""Create a database for an application.
+"""Create a database or a Redis for an application.
 
-Returns 202: follow the operation, then bind the service to an environment. Backed by a server that all applications of the
-installation share, with limits of connections, storage and time.
+Returns 202: follow the operation, then bind the service to an environment. A PostgreSQL database is on a server that all applications
+of the installation share; a Redis has a server of its own, which runs while somebody is connected.
 """
 
 from datetime import datetime
 from uuid import UUID
 
 from events.data_services import DataServiceRequested
-from functions.deploy.domain.data_service import MAX_SERVICES, SMALL, DataService, ServiceAddress, ServiceKind, ServiceState
+from functions.deploy.domain.data_service import MAX_SERVICES, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServicesUnavailable, InvalidDataService, TooManyDataServices
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
+from functions.deploy.domain.service_plans import SMALL, ServiceAddresses, ServiceKind
 from functions.deploy.ports import Applications, DataServices, Operations, Quotas, Vault
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import admit_work
@@ -21,6 +22,7 @@ from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Tex
 class CreateDataService(Model):
     application_id: UUID
     name: Text
+    kind: ServiceKind = ServiceKind.POSTGRES
     plan: Text = SMALL.name
 
 
@@ -50,20 +52,20 @@ async def create_data_service(
     services: DataServices,
     quotas: Quotas,
     operations: Operations,
-    address: ServiceAddress,
+    addresses: ServiceAddresses,
     vault: Vault,
     control: AccessControl,
     permit: Permit,
     clock: Clock,
 ) -> Done[DataServiceAccepted]:
     application = await applications.lock(await control.to_application(permit, request.application_id))
-    address.require()
     await admit_work(quotas, application.user_id)
     if len(await services.list_of(application.id)) >= MAX_SERVICES:
         raise TooManyDataServices.of(application.name, MAX_SERVICES)
 
     now = clock.now()
-    service, events = DataService.request(application, request.name, request.plan, vault.seal, now)
+    service, events = DataService.request(application, request.name, request.kind, request.plan, vault.seal, now)
+    addresses.require(request.kind)
     await services.add(service)
     operation = Operation.start(OperationKind.SERVICE_CREATION, application, None, now)
     await operations.add(operation)
@@ -77,4 +79,4 @@ async def create_data_service(
         state=service.state,
         requested_at=now,
     )
-    return Done(accepted, *events, change=Change(after={"service": service.name, "plan": service.plan}))
+    return Done(accepted, *events, change=Change(after={"service": service.name, "kind": str(service.kind), "plan": service.plan}))

@@ -9,6 +9,8 @@ from uuid import UUID
 from events.data_services import DataServiceDeleted, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, ApplicationDeleted
 from events.deployments import BuildFailed, DeploymentFailed
+from events.domains import DomainRefreshRequested, DomainRemoved
+from events.volumes import VolumeDeleted
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Operations, Quotas
@@ -33,7 +35,10 @@ class ApplicationDeletionAccepted(Model):
     permission=Permission.APP_DELETE,
     status=202,
     rejects=[ApplicationNotFound],
-    emits=[AccountReviewRequested, ApplicationDeleted, BuildFailed, DataServiceDeleted, DataServicePurgeRequested, DeploymentFailed],
+    emits=[
+        *(AccountReviewRequested, ApplicationDeleted, BuildFailed, DataServiceDeleted, DataServicePurgeRequested, DeploymentFailed),
+        *(DomainRefreshRequested, DomainRemoved, VolumeDeleted),
+    ],
 )
 async def delete_application(
     request: DeleteApplication,

@@ -1,19 +1,21 @@
 """Delete an environment of an application.
 
-Deletes what runs there, its configuration and its memory reservation. Its releases stay with the application.
+Deletes what runs there, its configuration and its memory reservation. Its releases and volumes stay with the application.
 """
 
 from uuid import UUID
 
 from events.deploy import AccountReviewRequested, EnvironmentDeleted
 from events.deployments import BuildFailed, DeploymentFailed
+from events.domains import DomainRefreshRequested, DomainRemoved
+from events.volumes import VolumeDetached
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.observation import ENVIRONMENT_DELETED
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Operations, Quotas
+from functions.deploy.ports import Applications, Configurations, Deployments, Domains, Environments, Operations, Quotas, Volumes
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import review_events
 from functions.kernel import Clock, Done, Model, OutgoingMessage, Permission, Permit, command
@@ -36,7 +38,7 @@ class EnvironmentDeletionAccepted(Model):
     permission=Permission.APP_CONFIGURE,
     status=202,
     rejects=[ApplicationNotFound, EnvironmentNotFound],
-    emits=[AccountReviewRequested, EnvironmentDeleted, BuildFailed, DeploymentFailed],
+    emits=[AccountReviewRequested, EnvironmentDeleted, BuildFailed, DeploymentFailed, DomainRefreshRequested, DomainRemoved, VolumeDetached],
 )
 async def delete_environment(
     request: DeleteEnvironment,
@@ -44,7 +46,9 @@ async def delete_environment(
     environments: Environments,
     configurations: Configurations,
     deployments: Deployments,
+    domains: Domains,
     quotas: Quotas,
+    volumes: Volumes,
     operations: Operations,
     control: AccessControl,
     permit: Permit,
@@ -64,7 +68,13 @@ async def delete_environment(
     if names := frozenset(each.name for each in entries if each.scope == environment.name):
         await configurations.change(application.id, environment.name, Change({}, {}, names), application.next_config_version(), now)
         await applications.save(application)
+    for domain in await domains.list_of(application.id, environment.name):
+        events.extend(domain.remove(application, now))
+        await domains.delete(domain.id)
     await quotas.release_memory(application.id, environment.name)
+    for volume in [each for each in await volumes.list_of(application.id) if each.environment == environment.name]:
+        events.extend(volume.detach(application.user_id, now))
+        await volumes.save(volume)
     events.extend(environment.delete(application, now))
     await environments.save(environment)
     operation = Operation.start(OperationKind.ENVIRONMENT_DELETION, application, environment.name, now)

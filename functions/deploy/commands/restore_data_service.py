@@ -77,7 +77,7 @@ async def restore_data_service(
     else:
         if len(await services.list_of(application.id)) >= MAX_SERVICES:
             raise TooManyDataServices.of(application.name, MAX_SERVICES)
-        target, events = DataService.request(application, request.into, service.plan, vault.seal, now)
+        target, events = DataService.request(application, request.into, service.kind, service.plan, vault.seal, now)
         await services.add(target)
     restore = ServiceRestore.request(backup, target, safety, now)
     await backups.add_restore(restore)

@@ -22,6 +22,7 @@ from functions.deploy.domain.rejections import (
     HostNameReserved,
     InvalidScale,
 )
+from functions.deploy.domain.web_scaling import WebMetric
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import REJECTIONS, DeploymentStarter
@@ -38,6 +39,10 @@ class ScaleEnvironment(Model):
     max_scale: Int32 | None = None
     memory_mib: Int32 | None = None
     cpu_millis: Int32 | None = None
+    scale_metric: WebMetric | None = None
+    """By what the instances scale between the minimum and the maximum; needs `scaleTarget`."""
+    scale_target: Int32 | None = None
+    """Of one instance: requests in flight, requests per second, or percent of the CPU or memory that it may use."""
     observation_seconds: Annotated[int, Field(ge=0, le=MAX_OBSERVATION_SECONDS)] | None = None
 
 
@@ -47,6 +52,9 @@ class ScaleAccepted(Model):
     max_scale: int
     memory_mib: int
     cpu_millis: int
+    scale_metric: WebMetric
+    scale_target: int | None
+    """None: the installation's default of requests in flight."""
     observation_seconds: int | None
     """None: the installation's default."""
     deployment: DeploymentAccepted | None
@@ -79,7 +87,7 @@ async def scale_environment(
     check_host_name(application.name, environment.name)
 
     old_size = environment.size
-    size = replace(old_size, **request.model_dump(include={"min_scale", "max_scale", "memory_mib", "cpu_millis"}, exclude_none=True))
+    size = replace(old_size, **request.model_dump(exclude={"application_id", "environment", "observation_seconds"}, exclude_none=True))
     has_observation = request.observation_seconds is not None
     environment.resize(size, request.observation_seconds if has_observation else environment.observation_seconds)
     await environments.save(environment)
@@ -102,6 +110,8 @@ async def scale_environment(
         max_scale=size.max_scale,
         memory_mib=size.memory_mib,
         cpu_millis=size.cpu_millis,
+        scale_metric=size.scale_metric,
+        scale_target=size.scale_target,
         observation_seconds=environment.observation_seconds,
         deployment=DeploymentAccepted.of(deployment) if deployment else None,
         operation_id=deployment.id if deployment else None,

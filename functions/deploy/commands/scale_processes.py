@@ -4,7 +4,7 @@ For workers and every other type of the Procfile beside `web`. Takes effect at o
 fields keep their value. Instances that end get SIGTERM, and SIGKILL after `stopSeconds`.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -12,10 +12,11 @@ from pydantic import Field
 
 from events.deploy import AccountReviewRequested
 from events.workloads import WorkloadRefreshRequested
+from functions.deploy.domain.autoscaling_views import AutoscalingRequest
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.process_views import ProcessSizeView
-from functions.deploy.domain.processes import MAX_PROCESS_TYPES
+from functions.deploy.domain.processes import MAX_PROCESS_TYPES, ProcessSize
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     EnvironmentIsStopped,
@@ -26,21 +27,34 @@ from functions.deploy.domain.rejections import (
     SubscriptionSuspended,
     UsageExhausted,
 )
-from functions.deploy.domain.workload_rejections import InvalidProcesses, UnknownProcess
+from functions.deploy.domain.workload_rejections import InvalidAutoscaling, InvalidProcesses, UnknownProcess
 from functions.deploy.ports import Applications, Deployments, Environments, Operations, Quotas, Releases
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.work_admission import review_events
-from functions.kernel import Change, Clock, Done, Int32, Model, Permission, Permit, Text, command, differences
+from functions.kernel import Change, Clock, Done, FieldError, Int32, Model, Permission, Permit, Text, command, differences
 
 
 class ProcessChange(Model):
-    """Omitted fields keep their value."""
+    """Omitted fields keep their value. `instances` fixes the number; `autoscaling` lets metrics decide it, within a range."""
 
     instances: Int32 | None = None
+    autoscaling: AutoscalingRequest | None = None
     memory_mib: Int32 | None = None
     cpu_millis: Int32 | None = None
     stop_seconds: Int32 | None = None
+
+    def apply_to(self, size: ProcessSize) -> ProcessSize:
+        """Raises InvalidProcesses, InvalidAutoscaling."""
+        if self.instances is not None and self.autoscaling is not None:
+            raise InvalidAutoscaling.of([FieldError("/autoscaling", "give a number of instances or autoscaling, not both")])
+        changes = self.model_dump(exclude_none=True, exclude={"autoscaling"})
+        if self.instances is not None:
+            changes["autoscaling"] = None
+        elif self.autoscaling is not None:
+            autoscaling = self.autoscaling.to_autoscaling()
+            changes |= {"autoscaling": autoscaling, "instances": autoscaling.clamp(size.instances)}
+        return replace(size, **changes)
 
 
 class ScaleProcesses(Model):
@@ -61,7 +75,7 @@ class ProcessScaleAccepted(Model):
     permission=Permission.APP_DEPLOY,
     status=202,
     rejects=[
-        *(ApplicationNotFound, EnvironmentNotFound, NothingReleased, UnknownProcess, InvalidProcesses, EnvironmentIsStopped),
+        *(ApplicationNotFound, EnvironmentNotFound, NothingReleased, UnknownProcess, InvalidProcesses, InvalidAutoscaling, EnvironmentIsStopped),
         *(MemoryQuotaExceeded, OverQuota, UsageExhausted, SubscriptionSuspended),
     ],
     emits=[AccountReviewRequested, WorkloadRefreshRequested],
@@ -89,7 +103,7 @@ async def scale_processes(
         if name not in release.processes and name not in before.by_name:
             raise UnknownProcess.of(name, sorted(release.processes))
 
-    changes = {name: replace(before.of(name), **each.model_dump(exclude_none=True)) for name, each in request.processes.items()}
+    changes = {name: each.apply_to(before.of(name)) for name, each in request.processes.items()}
     environment.processes = before.with_changes(changes)
     await starter.reserve(application, environment, is_growth=environment.max_memory_mib > memory_before)
     await environments.save(environment)
@@ -100,5 +114,5 @@ async def scale_processes(
 
     views = [ProcessSizeView.of(name, environment.processes.of(name), environment.size) for name in sorted(changes)]
     accepted = ProcessScaleAccepted(environment=environment.name, processes=views, operation_id=operation.id)
-    old, new = [{name: asdict(sizes.of(name)) for name in changes} for sizes in (before, environment.processes)]
+    old, new = [{name: sizes.of(name).as_json() for name in changes} for sizes in (before, environment.processes)]
     return Done(accepted, *events, change=Change(*differences(old, new)))

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from functions.deploy.domain.data_service_rejections import DataServiceNotFound
 from functions.deploy.domain.rejections import ApplicationNotFound
-from functions.deploy.domain.service_backup import DEFAULT_KEEP_COUNT, DEFAULT_KEEP_DAYS, BackupPolicy
+from functions.deploy.domain.service_backup import DEFAULT_KEEP_COUNT, DEFAULT_KEEP_DAYS, BackupPolicy, require_backups
 from functions.deploy.domain.service_backup_rejections import InvalidBackupPolicy, NoBackups
 from functions.deploy.domain.service_backup_views import BackupPolicyView
 from functions.deploy.ports import Applications, DataServices, ServiceBackups
@@ -38,8 +38,7 @@ async def set_backup_policy(
 ) -> Done[BackupPolicyView]:
     application = await applications.lock(await control.to_application(permit, request.application_id))
     service = await services.lock(application.id, request.service_id)
-    if not service.is_provisioned:
-        raise NoBackups.of(service.name)
+    require_backups(service)
 
     policy = BackupPolicy.parse(service, request.schedule, request.keep_count, request.keep_days, clock.now())
     await backups.save_policy(policy)

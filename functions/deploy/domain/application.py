@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Self
 from uuid import UUID
 
-from events.deploy import ApplicationCreated, ApplicationDeleted, ApplicationRenamed, ApplicationTransferred, EnvironmentProtectionChanged
+from events.deploy import (
+    ApplicationCreated,
+    ApplicationDeleted,
+    ApplicationRenamed,
+    ApplicationTransferred,
+    EnvironmentProtectionChanged,
+    TeamApplicationCreated,
+)
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.image_reference import ImageReference
 from functions.deploy.domain.names import PRODUCTION, ApplicationName, Ref, namespace_of
@@ -48,13 +55,17 @@ class Application:
         owner: UUID,
         at: datetime,
         settings: ApplicationSettings | None = None,
+        is_of_shared_team: bool = False,
     ) -> tuple[Self, Events]:
         """Raises InvalidSettings."""
         repository, image = (source.url, None) if isinstance(source, Repository) else (None, source.text)
         settings = settings or ApplicationSettings()
         application = cls(id=new_id(), user_id=owner, name=str(name), repository=repository, created_at=at, image=image, settings=settings)
         application._check_source()
-        return application, (ApplicationCreated(application_id=application.id, user_id=owner, name=application.name, at=at),)
+        created = ApplicationCreated(application_id=application.id, user_id=owner, name=application.name, at=at)
+        if not is_of_shared_team:
+            return application, (created,)
+        return application, (created, TeamApplicationCreated(application_id=application.id, user_id=owner, at=at))
 
     @property
     def namespace(self) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 from functions.deploy.domain.configuration import Entry
-from functions.deploy.domain.data_service import ServiceKind
 from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, MANAGED, Manifest, literal
 from functions.deploy.domain.names import namespace_of, service_secret_of
+from functions.deploy.domain.service_plans import ServiceKind
 
 DATA_SERVICES = "capsule.dev/data-services"
 """Annotation of a pod that only the one-machine Knative reads: the pod reaches this machine's server of databases (`postgres`)."""

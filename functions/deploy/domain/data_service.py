@@ -1,4 +1,4 @@
-"""A data service of an application: a PostgreSQL database of its own, or an external server that is known by its URL.
+"""A data service of an application: a PostgreSQL database or a Redis of its own, or an external server that is known by its URL.
 
 It is bound to environments: their configuration gets its URL as a secret. A deleted service keeps its data for `GRACE`.
 
@@ -31,9 +31,9 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.data_service_rejections import (
     DataServiceNotDeleted,
     DataServiceNotReady,
-    DataServicesUnavailable,
     InvalidDataService,
 )
+from functions.deploy.domain.service_plans import PLANS, Plan, ServiceKind
 from functions.kernel import Events, FieldError, after, new_id
 
 MAX_SERVICES = 5
@@ -42,15 +42,12 @@ GRACE = timedelta(days=7)
 """How long a deleted service keeps its data."""
 OVERLAP = timedelta(hours=1)
 """How long the former credentials are valid after a rotation, at least."""
+MEASUREMENTS = 9
+"""In the ten minutes of a housekeeping, of a database that has more than half of its storage."""
+MEASUREMENT_INTERVAL = timedelta(minutes=1)
 NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 URL_SCHEMES = ("postgresql", "postgres", "mysql", "redis", "rediss", "valkey", "mongodb", "mongodb+srv", "amqp", "amqps", "https", "http")
 MAX_URL_LENGTH = 2000
-
-
-class ServiceKind(StrEnum):
-    POSTGRES = "postgres"
-    EXTERNAL = "external"
-    """A server elsewhere, known by its URL. Capsule neither creates nor deletes it."""
 
 
 class ServiceState(StrEnum):
@@ -60,21 +57,6 @@ class ServiceState(StrEnum):
     DELETED = "deleted"
     PURGING = "purging"
     PURGED = "purged"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one service may use. Limits that its user cannot raise: connections and temporary files."""
-
-    name: str
-    max_connections: int
-    storage_mib: int
-    statement_timeout_seconds: int
-    """The default of each session, which the application may change for itself."""
-
-
-SMALL = Plan("small", max_connections=20, storage_mib=1024, statement_timeout_seconds=300)
-PLANS = {SMALL.name: SMALL}
 
 
 @dataclass(slots=True)
@@ -105,14 +87,18 @@ class DataService:
     """Since when it accepts no writes because it has more data than its plan allows."""
 
     @classmethod
-    def request(cls, application: Application, name: str, plan: str, seal: Callable[[str], str], at: datetime) -> tuple[Self, Events]:
-        """Request a database. Raises InvalidDataService."""
+    def request(
+        cls, application: Application, name: str, kind: ServiceKind, plan: str, seal: Callable[[str], str], at: datetime
+    ) -> tuple[Self, Events]:
+        """Request a database or a Redis. Raises InvalidDataService."""
         errors = _name_errors(name)
-        if plan not in PLANS:
-            errors.append(FieldError("/plan", f'plan "{plan}" does not exist: use {", ".join(PLANS)}'))
+        if kind is ServiceKind.EXTERNAL:
+            errors.append(FieldError("/kind", "an external service is added by its URL: POST /v1/apps/{applicationId}/external-services"))
+        elif plan not in PLANS[kind]:
+            errors.append(FieldError("/plan", f'plan "{plan}" does not exist: use {", ".join(PLANS[kind])}'))
         if errors:
             raise InvalidDataService.of(errors)
-        service = cls(new_id(), application.id, name, ServiceKind.POSTGRES, plan, at, sealed_password=seal(new_password()))
+        service = cls(new_id(), application.id, name, kind, plan, at, sealed_password=seal(new_password()))
         return service, (DataServiceRequested(**service._ids(application), at=at),)
 
     @classmethod
@@ -128,7 +114,7 @@ class DataService:
 
     @property
     def database(self) -> str:
-        """Name of the database and of the role that owns what is in it. It tells another tenant nothing: names are visible to all."""
+        """Name of the database and of the role that owns what is in it, or of the Redis. It tells other tenants nothing, to whom it is visible."""
         return f"s{self.id.hex[-16:]}"
 
     def login(self, generation: int) -> str:
@@ -136,7 +122,7 @@ class DataService:
 
     @property
     def limits(self) -> Plan:
-        return PLANS[self.plan]
+        return PLANS[self.kind][self.plan]
 
     @property
     def is_provisioned(self) -> bool:
@@ -151,6 +137,12 @@ class DataService:
         """Raises DataServiceNotReady."""
         if self.state is not ServiceState.READY:
             raise DataServiceNotReady.of(self.name, self.state)
+
+    def require_provisioned(self) -> None:
+        """Raises DataServiceNotReady, also for an external service, of which Capsule knows nothing but the URL."""
+        self.require_ready()
+        if not self.is_provisioned:
+            raise DataServiceNotReady(f"{self.name} is a server elsewhere: Capsule stores its URL and does not connect to it.")
 
     def complete(self, sealed_url: str, owner: UUID, at: datetime) -> Events:
         """Record that the database exists. Idempotent."""
@@ -196,8 +188,14 @@ class DataService:
         if self.former_generation == generation:
             self.former_generation = None
 
-    def measurement_request(self) -> DataServiceMeasurementRequested:
-        return DataServiceMeasurementRequested(service_id=self.id, application_id=self.application_id)
+    def measurement_request(self, repeats: int = MEASUREMENTS - 1) -> DataServiceMeasurementRequested:
+        return DataServiceMeasurementRequested(service_id=self.id, application_id=self.application_id, repeats=repeats)
+
+    def next_measurement(self, size_bytes: int, repeats: int) -> Events:
+        """A database that may soon be full is measured every minute, until housekeeping requests the next measurements."""
+        if not repeats or size_bytes < self.limits.storage_mib * 2**19:
+            return ()
+        return (after(MEASUREMENT_INTERVAL, self.measurement_request(repeats - 1)),)
 
     def crosses_limit(self, size_bytes: int) -> bool:
         """Whether it has become read-only, or writable again, by its size. It is writable again at nine tenths of its storage."""
@@ -290,19 +288,3 @@ def _url_fault(url: str) -> str:
             f"URL: use {', '.join(URL_SCHEMES)}, as in postgresql://user:password@db.example.com:5432/shop, with at most {MAX_URL_LENGTH} characters"
         )
     return ""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceAddress:
-    """Where applications reach the PostgreSQL server of their databases, as host:port; empty: this installation has none."""
-
-    text: str = ""
-
-    def __post_init__(self) -> None:
-        if self.text and not re.fullmatch(r"[A-Za-z0-9.-]+:[0-9]{1,5}", self.text):
-            raise ValueError(f"{self.text!r} is not valid. Use host:port, as in postgres.data.svc:5432")
-
-    def require(self) -> None:
-        """Raises DataServicesUnavailable."""
-        if not self.text:
-            raise DataServicesUnavailable

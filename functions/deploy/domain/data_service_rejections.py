@@ -89,8 +89,12 @@ class TooManyDataServices(Conflict):
 
 
 class DataServicesUnavailable(Conflict):
-    """This installation creates no databases. Add one by its URL: `capsule services add NAME --url URL`.
+    """This installation creates no services of this kind. Add one by its URL: `capsule services add NAME --url URL`.
 
     An operator names a PostgreSQL server for applications with CAPSULE_SERVICES_POSTGRES_URL and
     CAPSULE_SERVICES_POSTGRES_ADDRESS, for example one of CloudNativePG.
     """
+
+    @classmethod
+    def of(cls, kind: str) -> Self:
+        return cls(f"This installation creates no {kind} services. Add a server elsewhere by its URL: capsule services add NAME --url URL")

@@ -6,8 +6,9 @@ from typing import Self
 from uuid import UUID
 
 from functions.deploy.domain.configuration import Entry
-from functions.deploy.domain.data_service import PLANS, DataService, ServiceKind, ServiceState
+from functions.deploy.domain.data_service import DataService, ServiceState
 from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.domain.service_plans import PLANS, ServiceKind
 from functions.kernel import Model
 
 
@@ -32,6 +33,9 @@ class DataServiceView(Model):
     """For all instances together; null for an external service."""
     storage_mib: int | None
     statement_timeout_seconds: int | None
+    """Null for what is no PostgreSQL database."""
+    memory_mib: int | None
+    """Of the data of a Redis; null for other kinds."""
     requested_at: datetime
     ready_at: datetime | None
     rotated_at: datetime | None
@@ -45,7 +49,7 @@ class DataServiceView(Model):
     @classmethod
     def of(cls, service: DataService, entries: Iterable[Entry]) -> Self:
         """`entries`: of the newest configuration of its application."""
-        limits = PLANS.get(service.plan)
+        limits = PLANS[service.kind].get(service.plan)
         return cls(
             id=service.id,
             name=service.name,
@@ -59,6 +63,7 @@ class DataServiceView(Model):
             max_connections=limits.max_connections if limits else None,
             storage_mib=limits.storage_mib if limits else None,
             statement_timeout_seconds=limits.statement_timeout_seconds if limits else None,
+            memory_mib=limits.memory_mib if limits else None,
             requested_at=service.requested_at,
             ready_at=service.ready_at,
             rotated_at=service.rotated_at,

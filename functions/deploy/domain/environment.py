@@ -18,6 +18,8 @@ from functions.deploy.domain.names import PRODUCTION, STAGING
 from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.rejections import InvalidScale
 from functions.deploy.domain.standing import Restriction
+from functions.deploy.domain.web_scaling import WebMetric
+from functions.deploy.domain.web_scaling import errors as web_scaling_errors
 from functions.kernel import Events, FieldError
 
 DEFAULT_ENVIRONMENTS = (STAGING, PRODUCTION)
@@ -35,6 +37,9 @@ class Size:
     max_scale: int = 1
     memory_mib: int = 512
     cpu_millis: int = 1000
+    scale_metric: WebMetric = WebMetric.CONCURRENCY
+    scale_target: int | None = None
+    """Of one instance, in the unit of the metric. None: the installation's default of requests in flight."""
 
     def __post_init__(self) -> None:
         errors = [
@@ -47,8 +52,14 @@ class Size:
             )
             if not is_valid
         ]
+        errors += web_scaling_errors(self.scale_metric, self.scale_target, self.min_scale)
         if errors:
             raise InvalidScale.of(errors)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Self:
+        metric = WebMetric(stored.get("scale_metric", WebMetric.CONCURRENCY))
+        return cls(**{**stored, "scale_metric": metric})
 
     @property
     def max_memory_mib(self) -> int:
@@ -86,7 +97,7 @@ class Terms:
         names = {each.name for each in fields(ApplicationSettings)}
         settings = ApplicationSettings.of(**{name: value for name, value in stored.items() if name in names})
         others = {name: value for name, value in stored.items() if name not in names}
-        return cls(**{**others, "size": Size(**stored.get("size", {})), "settings": settings})
+        return cls(**{**others, "size": Size.from_json(stored.get("size", {})), "settings": settings})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from functions.deploy.domain import web_scaling
 from functions.deploy.domain.build_secret import BuildSecret
 from functions.deploy.domain.environment import Size, Terms
 from functions.deploy.domain.names import build_job_of, namespace_of, service_of
@@ -130,6 +131,9 @@ def service(
                         "autoscaling.knative.dev/initial-scale": "1",  # a release must start once, even where the cluster's default is 0
                         "autoscaling.knative.dev/min-scale": str(terms.size.min_scale),
                         "autoscaling.knative.dev/max-scale": str(terms.size.max_scale),
+                        **web_scaling.annotations(
+                            terms.size.scale_metric, terms.size.scale_target, cpu_millis=terms.size.cpu_millis, memory_mib=terms.size.memory_mib
+                        ),
                         "serving.knative.dev/progress-deadline": f"{terms.ready_timeout_seconds}s",
                         **({} if health_path_of(pod) else {SERVING_PATH: "/"}),
                         **_retention(terms.observation_seconds),
@@ -267,6 +271,6 @@ def literal(value: str) -> str:
 def resources_and_env(size: Size, variables: Sequence[Manifest]) -> Manifest:
     limits = {"cpu": f"{size.cpu_millis}m", "memory": f"{size.memory_mib}Mi"}
     return {
-        "resources": {"requests": {"cpu": "50m", "memory": f"{min(64, size.memory_mib)}Mi"}, "limits": limits},
+        "resources": {"requests": {"cpu": f"{web_scaling.REQUESTED_CPU_MILLIS}m", "memory": f"{min(64, size.memory_mib)}Mi"}, "limits": limits},
         **({"env": list(variables)} if variables else {}),
     }

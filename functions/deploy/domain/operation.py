@@ -27,6 +27,10 @@ class OperationKind(StrEnum):
     """Its creation, a change or its deletion."""
     SERVICE_CREATION = "service-creation"
     SERVICE_ROTATION = "service-rotation"
+    VOLUME_CREATION = "volume-creation"
+    VOLUME_RESIZE = "volume-resize"
+    VOLUME_RESTORE = "volume-restore"
+    VOLUME_SNAPSHOT = "volume-snapshot"
 
 
 @dataclass(slots=True)

@@ -25,6 +25,10 @@ TITLES = {
     OperationKind.SCHEDULE: "The schedule was not changed",
     OperationKind.SERVICE_CREATION: "The data service was not created",
     OperationKind.SERVICE_ROTATION: "The credentials were not rotated",
+    OperationKind.VOLUME_CREATION: "The volume was not created",
+    OperationKind.VOLUME_RESIZE: "The volume was not resized",
+    OperationKind.VOLUME_RESTORE: "The volume was not restored",
+    OperationKind.VOLUME_SNAPSHOT: "The snapshot was not made",
 }
 
 
@@ -35,15 +39,22 @@ NOUNS = {
     OperationKind.SCHEDULE: "change of a schedule",
     OperationKind.SERVICE_CREATION: "creation of a data service",
     OperationKind.SERVICE_ROTATION: "rotation of credentials",
+    OperationKind.VOLUME_CREATION: "creation of a volume",
+    OperationKind.VOLUME_RESIZE: "growth of a volume",
+    OperationKind.VOLUME_RESTORE: "restore of a volume",
+    OperationKind.VOLUME_SNAPSHOT: "snapshot of a volume",
 }
 SERVICES = (OperationKind.SERVICE_CREATION, OperationKind.SERVICE_ROTATION)
 """Of what stays; the other operations are deletions."""
+RESOURCES = dict.fromkeys(SERVICES, "services") | {each: "volumes" for each in OperationKind if each.startswith("volume-")}
+"""Where what an operation is about is found; else `environments`."""
 
 
 class OperationView(OperationBase):
     kind: str
     """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `maintenance`, `process-scale`, `schedule`,
-    `environment-deletion`, `application-deletion`, `service-creation` or `service-rotation`."""
+    `environment-deletion`, `application-deletion`, `service-creation`, `service-rotation`, `volume-creation`, `volume-resize`, `volume-restore` or
+    `volume-snapshot`."""
     status: str
     """The state in the words of the resource: a deployment is `building`, `observing`, `rolled-back` …"""
     application_id: UUID
@@ -117,7 +128,7 @@ class OperationView(OperationBase):
             environment=operation.environment,
             summary=f"The {noun} of {subject} {'is running' if operation.state is OperationState.RUNNING else operation.state}.",
             steps=[step],
-            resource=f"/v1/apps/{operation.application_id}/{'services' if operation.kind in SERVICES else 'environments'}" if is_kept else None,
+            resource=f"/v1/apps/{operation.application_id}/{RESOURCES.get(operation.kind, 'environments')}" if is_kept else None,
             problem=problem,
             requested_at=operation.requested_at,
             finished_at=operation.finished_at,

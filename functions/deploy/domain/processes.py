@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import orjson
 
+from functions.deploy.domain.autoscaling import MAX_INSTANCES, Autoscaling
 from functions.deploy.domain.workload_rejections import InvalidProcesses
 from functions.kernel import FieldError
 
@@ -17,7 +18,6 @@ WEB, WORKER = "web", "worker"
 NAME_PATTERN = r"^[a-z][a-z0-9-]{0,19}$"
 COMMAND = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 MAX_PROCESS_TYPES = 10
-MAX_INSTANCES = 20
 MEMORY_MIB = range(64, 8192 + 1)
 CPU_MILLIS = range(100, 4000 + 1)
 STOP_SECONDS = range(1, 600 + 1)
@@ -34,6 +34,8 @@ class ProcessSize:
     cpu_millis: int | None = None
     stop_seconds: int = 30
     """Between SIGTERM and SIGKILL."""
+    autoscaling: Autoscaling | None = None
+    """None: `instances` run. With it, `instances` is the number that was last seen."""
 
     def __post_init__(self) -> None:
         bounds = (
@@ -50,6 +52,18 @@ class ProcessSize:
         if errors:
             raise InvalidProcesses.of(errors)
 
+    @property
+    def max_instances(self) -> int:
+        return self.autoscaling.max_instances if self.autoscaling else self.instances
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "autoscaling": self.autoscaling.as_json() if self.autoscaling else None}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        autoscaling = stored.get("autoscaling")
+        return cls(**{**stored, "autoscaling": Autoscaling.from_json(autoscaling) if autoscaling else None})
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessSizes:
@@ -62,7 +76,7 @@ class ProcessSizes:
 
     def max_memory_mib(self, default_mib: int) -> int:
         """Memory with all instances: the amount reserved from the quota. `default_mib`: of an instance of the environment."""
-        return sum(each.instances * (each.memory_mib or default_mib) for each in self.by_name.values())
+        return sum(each.max_instances * (each.memory_mib or default_mib) for each in self.by_name.values())
 
     def with_changes(self, changes: Mapping[str, ProcessSize]) -> Self:
         return type(self)({**self.by_name, **changes})
@@ -73,11 +87,11 @@ class ProcessSizes:
         return self.with_changes(new) if new else self
 
     def as_json(self) -> dict[str, Any]:
-        return {name: asdict(each) for name, each in self.by_name.items()}
+        return {name: each.as_json() for name, each in self.by_name.items()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        return cls({name: ProcessSize(**each) for name, each in stored.items()})
+        return cls({name: ProcessSize.from_json(each) for name, each in stored.items()})
 
 
 def parse_commands(text: str) -> dict[str, str]:

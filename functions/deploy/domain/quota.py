@@ -11,6 +11,8 @@ from functions.deploy.domain.standing import GracePolicy, Restriction, Standing
 from functions.kernel import Events
 
 CPU_MILLISECONDS_PER_HOUR = 3_600_000
+VOLUMES_MIB = {"free": 2 << 10, "pro": 100 << 10}
+"""Of all volumes of an account, by plan; any other plan has the largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Quota:
     renews_at: datetime | None = None
     """When what is exhausted is available again."""
     standing: Standing = field(default_factory=Standing)
+
+    @property
+    def volumes_mib(self) -> int:
+        """How large all volumes of the account may be together."""
+        return VOLUMES_MIB.get(self.plan, max(VOLUMES_MIB.values()))
 
     @classmethod
     def default(cls, user_id: UUID, at: datetime) -> Self:

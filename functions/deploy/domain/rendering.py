@@ -3,17 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from functions.deploy.domain import configuration_manifests, hidden_services, manifests, workload_manifests
+from functions.deploy.domain import autoscaling_manifests, configuration_manifests, hidden_services, manifests, workload_manifests
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Size
 from functions.deploy.domain.maintenance import Maintenance
 from functions.deploy.domain.manifests import Manifest
-from functions.deploy.domain.names import process_of, secret_of
+from functions.deploy.domain.names import process_of, secret_of, service_of
 from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.release_facts import release_facts
 from functions.deploy.domain.schedule import Schedule
+from functions.deploy.domain.volume import Volume
+from functions.deploy.domain.volume_manifests import mounted, serving
+from functions.deploy.domain.volume_names import CRON, RUN
+
+WEB = "web"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Rendering:
     """Why the environment runs nothing; None: it runs."""
     maintenance: Maintenance | None = None
     processes: ProcessSizes = field(default_factory=ProcessSizes)
+    volumes: Sequence[Volume] = ()
+    """Of the application: what is attached now, whatever release is rendered."""
 
     def service(self) -> Manifest:
         service = self._running_service()
@@ -38,7 +45,7 @@ class Rendering:
         return service if self.stop_reason is None else hidden_services.stop(service, self.stop_reason)
 
     def _running_service(self) -> Manifest:
-        return manifests.service(
+        service = manifests.service(
             application=self.deployment.application,
             labels=self.deployment.labels,
             release=self._release_annotations,
@@ -46,13 +53,19 @@ class Rendering:
             terms=self.deployment.terms,
             variables=self._env(),
         )
+        return self._with_volumes(service, WEB)
 
-    def process_deployments(self) -> list[Manifest]:
-        """Render a Deployment for each process type of the release. Of a stopped environment each has no instances."""
+    def _with_volumes(self, workload: Manifest, process: str) -> Manifest:
+        return mounted(workload, serving(self.volumes, self.deployment.environment, process))
+
+    def processes_of_release(self) -> list[Manifest]:
+        """Render a Deployment for each process type of the release, followed by what scales it. Of a stopped environment each has no instances."""
         deployment, default = self.deployment, self.deployment.terms.size
         found = []
         for name, command in sorted(self.release.processes.items()):
             own = self.processes.of(name)
+            size = Size(memory_mib=own.memory_mib or default.memory_mib, cpu_millis=own.cpu_millis or default.cpu_millis)
+            autoscaling = own.autoscaling if self.stop_reason is None else None
             manifest = workload_manifests.process(
                 name=process_of(deployment.application, deployment.environment, name),
                 process_type=name,
@@ -61,29 +74,37 @@ class Rendering:
                 labels=deployment.labels,
                 release=self._release_annotations,
                 pod=self.release.manifest,
-                replicas=own.instances if self.stop_reason is None else 0,
+                replicas=0 if self.stop_reason is not None else None if autoscaling else own.instances,
                 stop_seconds=own.stop_seconds,
-                size=Size(memory_mib=own.memory_mib or default.memory_mib, cpu_millis=own.cpu_millis or default.cpu_millis),
+                size=size,
                 variables=self._env(),
             )
-            found.append(manifest)
+            found.append(self._with_volumes(manifest, name))
+            if autoscaling:
+                found.append(autoscaling_manifests.autoscaler(manifest, autoscaling, size, self._internal_url))
         return found
+
+    @property
+    def _internal_url(self) -> str:
+        """Of the application, from within the cluster."""
+        name = service_of(self.deployment.application, self.deployment.environment)
+        return f"http://{name}.{self.deployment.namespace}.svc.cluster.local"
 
     def cron_jobs(self, schedules: Sequence[Schedule]) -> list[Manifest]:
         """Render a CronJob for each schedule of the environment."""
-        return [
-            workload_manifests.cron_job(
-                each,
-                application=self.deployment.application,
-                labels=self.deployment.labels,
-                pod=self.release.manifest,
-                size=self.deployment.terms.size,
-                is_suspended=self.stop_reason is not None,
-                variables=self._env(),
-                annotations=configuration_manifests.pod_annotations(self._effective_entries()),
-            )
-            for each in schedules
-        ]
+        return [self._with_volumes(self._cron_job(each), CRON) for each in schedules]
+
+    def _cron_job(self, schedule: Schedule) -> Manifest:
+        return workload_manifests.cron_job(
+            schedule,
+            application=self.deployment.application,
+            labels=self.deployment.labels,
+            pod=self.release.manifest,
+            size=self.deployment.terms.size,
+            is_suspended=self.stop_reason is not None,
+            variables=self._env(),
+            annotations=configuration_manifests.pod_annotations(self._effective_entries()),
+        )
 
     @property
     def _release_annotations(self) -> dict[str, str]:
@@ -96,7 +117,7 @@ class Rendering:
         }
 
     def release_job(self) -> Manifest:
-        return manifests.release_job(
+        job = manifests.release_job(
             name=self.deployment.release_job,
             application=self.deployment.application,
             labels=self.deployment.labels,
@@ -106,6 +127,7 @@ class Rendering:
             variables=self._env(),
             annotations=configuration_manifests.pod_annotations(self._effective_entries()),
         )
+        return self._with_volumes(job, RUN)
 
     def secrets(self, unseal: Callable[[str], str]) -> list[Manifest]:
         """Render the Secrets of this version; an empty list without secrets."""

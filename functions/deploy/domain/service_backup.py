@@ -21,7 +21,8 @@ from events.backups import (
     DataServiceRestoreRequested,
 )
 from functions.deploy.domain.data_service import DataService
-from functions.deploy.domain.service_backup_rejections import InvalidBackupPolicy
+from functions.deploy.domain.service_backup_rejections import InvalidBackupPolicy, NoBackups
+from functions.deploy.domain.service_plans import ServiceKind
 from functions.kernel import Events, FieldError, new_id
 from functions.wire.cron import InvalidSchedule, Schedule
 
@@ -38,6 +39,12 @@ LOST_AFTER = timedelta(hours=24)
 """It has failed then."""
 FAILURES_KEPT = timedelta(days=30)
 MAX_REASON_LENGTH = 500
+
+
+def require_backups(service: DataService) -> None:
+    """Raises NoBackups for a service that is not a database of Capsule's."""
+    if service.kind is not ServiceKind.POSTGRES:
+        raise NoBackups.of(service.name, service.kind)
 
 
 class BackupTrigger(StrEnum):

@@ -36,14 +36,15 @@ def process(
     labels: Mapping[str, str],
     release: Mapping[str, str],
     pod: Mapping[str, Any],
-    replicas: int,
+    replicas: int | None,
     stop_seconds: int,
     size: Size,
     variables: Sequence[Manifest] = (),
 ) -> Manifest:
     """Render the Deployment of a process type other than web, with the image and configuration of a release.
 
-    `Recreate`: instances of two releases never run together, and never more than the number set, so a scheduler such as celery beat may be a process.
+    `replicas`: None if an autoscaler decides. `Recreate`: instances of two releases never run together, and never more than the number set, so
+    a scheduler such as celery beat may be a process.
     """
     web = pod["containers"][0]
     container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
@@ -53,7 +54,7 @@ def process(
         "kind": "Deployment",
         "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**shared, MANAGED: "true", COMPONENT: PROCESS_COMPONENT}},
         "spec": {
-            "replicas": replicas,
+            **({} if replicas is None else {"replicas": replicas}),
             "revisionHistoryLimit": 0,
             "selector": {"matchLabels": shared},
             "strategy": {"type": "Recreate"},

@@ -12,6 +12,10 @@ class InvalidProcesses(InvalidFields):
     """Invalid number or size of instances of a process type."""
 
 
+class InvalidAutoscaling(InvalidFields):
+    """Invalid autoscaling."""
+
+
 class UnknownProcess(Invalid):
     """Unknown process type."""
 

@@ -1,4 +1,5 @@
-"""Which objects of the cluster an environment runs beside its Service: Deployments of process types, and CronJobs of schedules."""
+"""Which objects of the cluster an environment runs beside its Service: Deployments of process types, what scales them, and CronJobs of
+schedules."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,7 +8,7 @@ from uuid import UUID
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT
 
-KINDS = ("Deployment", "CronJob")
+KINDS = ("Deployment", "HorizontalPodAutoscaler", "ScaledObject", "CronJob")
 
 
 @dataclass(frozen=True, slots=True)

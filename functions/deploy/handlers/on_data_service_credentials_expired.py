@@ -5,14 +5,14 @@ Once every environment that is bound to it has been restarted with the new ones.
 
 from events.data_services import DataServiceCredentialsExpired
 from functions.deploy.domain.data_service import OVERLAP
-from functions.deploy.ports import DataServices, ServiceProvisioner
+from functions.deploy.ports import DataServices, ServiceProvisioners
 from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.kernel import Order, Retry, Work, after, effect
 
 
 @effect(order=Order.ANY, emits=[DataServiceCredentialsExpired], retry=Retry(attempts=12))
 async def on_data_service_credentials_expired(
-    event: DataServiceCredentialsExpired, services: DataServices, provisioner: ServiceProvisioner, credentials: ServiceCredentials, work: Work
+    event: DataServiceCredentialsExpired, services: DataServices, provisioners: ServiceProvisioners, credentials: ServiceCredentials, work: Work
 ) -> None:
     async with work.reading():
         service = await services.find(event.service_id)
@@ -23,7 +23,7 @@ async def on_data_service_credentials_expired(
         async with work.recording() as record:
             record.emit(after(OVERLAP, service.expiry()))
         return
-    await provisioner.drop_login(service.database, service.login(event.generation))
+    await provisioners.of(service.kind).drop_login(service.database, service.login(event.generation))
 
     async with work.recording():
         stored = await services.lock_any(service.id)

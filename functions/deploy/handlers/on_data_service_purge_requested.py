@@ -1,7 +1,7 @@
 """Delete the data of a service after its grace period."""
 
 from events.data_services import DataServicePurgeRequested
-from functions.deploy.ports import DataServices, ServiceBackups, ServiceBackupStore, ServiceProvisioner
+from functions.deploy.ports import DataServices, ServiceBackups, ServiceBackupStore, ServiceProvisioners
 from functions.kernel import Clock, Order, Retry, Work, effect
 
 
@@ -9,7 +9,7 @@ from functions.kernel import Clock, Order, Retry, Work, effect
 async def on_data_service_purge_requested(
     event: DataServicePurgeRequested,
     services: DataServices,
-    provisioner: ServiceProvisioner,
+    provisioners: ServiceProvisioners,
     backups: ServiceBackups,
     store: ServiceBackupStore,
     clock: Clock,
@@ -22,7 +22,7 @@ async def on_data_service_purge_requested(
         await services.save(service)
 
     if service.is_provisioned:
-        await provisioner.delete(service.database)
+        await provisioners.of(service.kind).delete(service.database)
         await store.delete_all(service.id)
 
     async with work.recording():

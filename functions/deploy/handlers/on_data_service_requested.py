@@ -6,7 +6,7 @@ A failure leaves nothing that is bound: a service is bound when it is ready.
 from events.data_services import DataServiceCreated, DataServiceRequested
 from functions.deploy.domain.data_service import ServiceState
 from functions.deploy.domain.operation import OperationKind
-from functions.deploy.ports import Applications, DataServices, ServiceProvisioner, Vault
+from functions.deploy.ports import Applications, DataServices, ServiceProvisioners, Vault
 from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.kernel import Clock, Retry, Transient, Work, effect
 
@@ -16,7 +16,7 @@ async def on_data_service_requested(
     event: DataServiceRequested,
     services: DataServices,
     applications: Applications,
-    provisioner: ServiceProvisioner,
+    provisioners: ServiceProvisioners,
     recorder: OperationRecorder,
     vault: Vault,
     clock: Clock,
@@ -26,11 +26,12 @@ async def on_data_service_requested(
         async with work.reading():
             service = await services.find(event.service_id)
         if service is not None and service.is_deleted and service.ready_at is None:  # while it was being created: nothing of it may stay
-            await provisioner.delete(service.database)
+            await provisioners.of(service.kind).delete(service.database)
             return
         if service is None or service.state not in (ServiceState.CREATING, ServiceState.FAILED) or service.sealed_password is None:
             return  # completed by another attempt
         try:
+            provisioner = provisioners.of(service.kind)
             await provisioner.create(service.database, service.limits)
             password = vault.open(service.sealed_password)
             url = await provisioner.add_login(service.database, service.login(service.generation), password, service.limits)

@@ -7,7 +7,7 @@ from events.data_services import DataServiceCredentialsExpired, DataServiceCrede
 from events.deployments import DeploymentReleaseStarted, DeploymentRequested
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.operation import OperationKind
-from functions.deploy.ports import DataServices, ServiceProvisioner, Vault
+from functions.deploy.ports import DataServices, ServiceProvisioners, Vault
 from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.kernel import Origin, Retry, Work, effect
@@ -20,7 +20,7 @@ from functions.kernel import Origin, Retry, Work, effect
 async def on_data_service_rotation_requested(
     event: DataServiceRotationRequested,
     services: DataServices,
-    provisioner: ServiceProvisioner,
+    provisioners: ServiceProvisioners,
     credentials: ServiceCredentials,
     recorder: OperationRecorder,
     vault: Vault,
@@ -33,7 +33,7 @@ async def on_data_service_rotation_requested(
         if service is None or service.rotation_requested_at != event.at or service.sealed_password is None:
             return
         password = vault.open(service.sealed_password)
-        url = await provisioner.add_login(service.database, service.login(service.generation + 1), password, service.limits)
+        url = await provisioners.of(service.kind).add_login(service.database, service.login(service.generation + 1), password, service.limits)
 
         async with work.recording() as record:
             record.emit(*await credentials.switch(service, vault.seal(url), origin))

@@ -8,7 +8,9 @@ from functions.deploy.domain.names import secret_of
 from functions.deploy.domain.release_facts import ApplicationUrls, release_facts
 from functions.deploy.domain.run import KEPT, RunOutcome, RunStreams
 from functions.deploy.domain.tenancy import attach_binding
-from functions.deploy.ports import Applications, Cluster, ClusterRefused, Configurations, Releases, Runs, Vault
+from functions.deploy.domain.volume_manifests import mounted, serving
+from functions.deploy.domain.volume_names import CRON, RUN
+from functions.deploy.ports import Applications, Cluster, ClusterRefused, Configurations, Releases, Runs, Vault, Volumes
 from functions.kernel import Clock, Work, effect
 
 
@@ -19,6 +21,7 @@ async def on_run_requested(
     configurations: Configurations,
     releases: Releases,
     runs: Runs,
+    volumes: Volumes,
     urls: ApplicationUrls,
     vault: Vault,
     cluster: Cluster,
@@ -32,6 +35,7 @@ async def on_run_requested(
         application = await applications.get_any(run.application_id)
         release = await releases.get(run.release_id)
         entries = list(merge(await configurations.at(application.id, release.config_version), run.environment).values())
+        attached = await volumes.list_of(application.id)
 
     name = secret_of(application.name, run.environment, release.config_version)
     labels = {manifests.APPLICATION: str(application.id), manifests.ENVIRONMENT: run.environment}
@@ -58,6 +62,7 @@ async def on_run_requested(
         has_terminal=run.streams is RunStreams.TERMINAL,
         annotations=configuration_manifests.pod_annotations(entries),
     )
+    job = mounted(job, serving(attached, run.environment, RUN if run.schedule_id is None else CRON))
     bindings = [] if run.streams is RunStreams.LOGGED else [attach_binding(application.name)]
     try:
         await cluster.apply(*bindings, *secrets, job)

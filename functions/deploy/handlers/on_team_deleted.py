@@ -7,7 +7,9 @@ its former team. Idempotent.
 from events.data_services import DataServiceDeleted, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred
 from events.deployments import BuildFailed, DeploymentFailed
+from events.domains import DomainRefreshRequested, DomainRemoved
 from events.teams import TeamDeleted
+from events.volumes import VolumeDeleted
 from functions.deploy.ports import Memberships
 from functions.deploy.services.account_closing import AccountClosing
 from functions.kernel import Done, Scale, on
@@ -22,6 +24,9 @@ from functions.kernel import Done, Scale, on
         DataServiceDeleted,
         DataServicePurgeRequested,
         DeploymentFailed,
+        DomainRefreshRequested,
+        DomainRemoved,
+        VolumeDeleted,
     ],
     scale=Scale(max=2),
 )

@@ -7,6 +7,8 @@ from events.auth import UserDeleted
 from events.data_services import DataServiceDeleted, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, ApplicationDeleted, ApplicationTransferred
 from events.deployments import BuildFailed, DeploymentFailed
+from events.domains import DomainRefreshRequested, DomainRemoved
+from events.volumes import VolumeDeleted
 from functions.deploy.services.account_closing import AccountClosing
 from functions.kernel import Done, on
 
@@ -20,6 +22,9 @@ from functions.kernel import Done, on
         DataServiceDeleted,
         DataServicePurgeRequested,
         DeploymentFailed,
+        DomainRefreshRequested,
+        DomainRemoved,
+        VolumeDeleted,
     ]
 )
 async def on_user_deleted(event: UserDeleted, closing: AccountClosing) -> Done[None]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
+from functions.deploy.domain.autoscaling_readings import AutoscalerReading
 from functions.deploy.domain.deployment import WatchedObject
 from functions.deploy.domain.function_instances import FunctionService
 from functions.deploy.domain.inspection import Outcome
@@ -51,7 +52,14 @@ class Cluster(Protocol):
         ...
 
     async def replace_workloads(self, workloads: Workloads, *objects: Manifest) -> None:
-        """Apply the Deployments and CronJobs of an environment, and delete its others."""
+        """Apply the Deployments, their autoscalers and the CronJobs of an environment, and delete its others.
+
+        A Deployment without `replicas` keeps those that it has, within the range of its autoscaler.
+        """
+        ...
+
+    async def list_autoscalers(self, workloads: Workloads) -> list[AutoscalerReading]:
+        """What the autoscalers of the process types report."""
         ...
 
     async def list_functions(self) -> list[FunctionService]:

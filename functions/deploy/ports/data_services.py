@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from functions.deploy.domain.data_service import DataService, Plan
+from functions.deploy.domain.data_service import DataService
+from functions.deploy.domain.service_plans import Plan, ServiceKind
 from functions.kernel import Permanent, Transient
 
 
@@ -22,6 +23,26 @@ class ServiceServerRefused(Permanent):
 class ServiceUsage:
     size_bytes: int
     connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatistics:
+    """Counters since the start of the server or the last reset. None: unknown, as while a Redis is stopped."""
+
+    size_bytes: int
+    connections: int
+    is_running: bool = True
+    memory_bytes: int | None = None
+    operations: int | None = None
+    """Committed transactions; commands."""
+    failures: int | None = None
+    """Transactions that were rolled back; keys that were evicted."""
+    hit_ratio: float | None = None
+    """0 to 1; None before the first read."""
+
+
+def hit_ratio(hits: int, misses: int) -> float | None:
+    return round(hits / (hits + misses), 4) if hits + misses else None
 
 
 class DataServices(Protocol):
@@ -63,9 +84,9 @@ class DataServices(Protocol):
 
 
 class ServiceProvisioner(Protocol):
-    """Creates and deletes databases of applications. Every method is idempotent: it may be repeated after a crash at any point.
+    """Creates and deletes databases or Redis services of applications. Every method is idempotent: it may be repeated after a crash at any point.
 
-    `database`: names the database and the role that owns its content. All raise ServiceServerUnavailable and ServiceServerRefused.
+    `database`: names the database and the role that owns its content, or the Redis. All raise ServiceServerUnavailable and ServiceServerRefused.
     """
 
     async def create(self, database: str, plan: Plan) -> None:
@@ -88,6 +109,24 @@ class ServiceProvisioner(Protocol):
         """Size and open connections; zeros if there is no such database."""
         ...
 
+    async def statistics(self, database: str) -> ServiceStatistics:
+        """What it does now; zeros if there is no such database."""
+        ...
+
+    async def log(self, database: str) -> list[str]:
+        """The last lines of its own server; none where a server is shared."""
+        ...
+
+    async def reclaim(self, database: str) -> None:
+        """Give the space of deleted data back, which a tenant may not do while its database is full."""
+        ...
+
     async def set_writable(self, database: str, is_writable: bool) -> None:
-        """Begin new sessions read-only, or lift that, and end the open ones."""
+        """Let the logins read and delete only, whatever they do, or lift that, and end the open sessions."""
+        ...
+
+
+class ServiceProvisioners(Protocol):
+    def of(self, kind: ServiceKind) -> ServiceProvisioner:
+        """Return that of a kind that Capsule creates."""
         ...

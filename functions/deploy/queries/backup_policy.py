@@ -4,7 +4,7 @@ from uuid import UUID
 
 from functions.deploy.domain.data_service_rejections import DataServiceNotFound
 from functions.deploy.domain.rejections import ApplicationNotFound
-from functions.deploy.domain.service_backup import BackupPolicy
+from functions.deploy.domain.service_backup import BackupPolicy, require_backups
 from functions.deploy.domain.service_backup_rejections import NoBackups
 from functions.deploy.domain.service_backup_views import BackupPolicyView, ServiceRestoreView
 from functions.deploy.ports import Applications, DataServices, ServiceBackups
@@ -38,8 +38,7 @@ async def backup_policy(
 ) -> ServiceBackupPolicyView:
     application = await applications.get(await control.to_application(permit, request.application_id))
     service = await services.get(application.id, request.service_id)
-    if not service.is_provisioned:
-        raise NoBackups.of(service.name)
+    require_backups(service)
     policy = await backups.find_policy(service.id) or BackupPolicy.default(service, clock.now())
     restores = [ServiceRestoreView.of(each) for each in await backups.list_restores(service.id)]
     return ServiceBackupPolicyView(**dict(BackupPolicyView.of(policy)), restores=restores)

@@ -6,7 +6,7 @@ from functions.deploy.domain.data_service import ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNotFound
 from functions.deploy.domain.data_service_views import DataServiceView
 from functions.deploy.domain.rejections import ApplicationNotFound
-from functions.deploy.ports import Applications, Configurations, DataServices, ServiceProvisioner
+from functions.deploy.ports import Applications, Configurations, DataServices, ServiceProvisioners
 from functions.deploy.services.access_control import AccessControl
 from functions.kernel import Model, Permission, Permit, Work, query
 
@@ -29,7 +29,7 @@ async def data_service(
     applications: Applications,
     services: DataServices,
     configurations: Configurations,
-    provisioner: ServiceProvisioner,
+    provisioners: ServiceProvisioners,
     control: AccessControl,
     permit: Permit,
     work: Work,
@@ -39,7 +39,7 @@ async def data_service(
         service = await services.get(application.id, request.service_id)
         entries = await configurations.at(application.id, application.config_version)
     has_database = service.is_provisioned and service.state in (ServiceState.READY, ServiceState.DELETED)
-    usage = await provisioner.usage(service.database) if has_database else None
+    usage = await provisioners.of(service.kind).usage(service.database) if has_database else None
     return UsedDataServiceView(
         **dict(DataServiceView.of(service, entries)),
         storage_used_mib=usage.size_bytes // 2**20 if usage else None,

@@ -7,11 +7,13 @@ as many run as they are scaled to.
 from datetime import datetime
 from uuid import UUID
 
+from functions.deploy.domain.autoscaling_readings import AutoscalerReading
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import EnvironmentName, namespace_of, service_of
 from functions.deploy.domain.process_views import ProcessSizeView
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound
+from functions.deploy.domain.web_scaling import WebMetric
 from functions.deploy.domain.workloads import Workloads
 from functions.deploy.ports import Applications, Cluster, Deployments, Environments, Releases
 from functions.deploy.services.access_control import AccessControl
@@ -54,6 +56,9 @@ class RunningEnvironmentView(Model):
     max_scale: int
     memory_mib: int
     """The limit of one instance."""
+    scale_metric: WebMetric
+    scale_target: int | None
+    """Of one instance of `web`; null: the installation's default of requests in flight."""
     instances: list[InstanceView]
     """Of `web`."""
     processes: list[ProcessView]
@@ -89,13 +94,18 @@ async def instances(
         commands = served[each.name].processes if each.name in served else {}
         has_processes = bool(commands or each.processes.by_name)
         workers = await cluster.list_processes(Workloads.of(application, each.name)) if has_processes else []
-        processes = [_process(each, name, commands.get(name), workers) for name in sorted({*commands, *each.processes.by_name})]
+        is_autoscaled = any(own.autoscaling for own in each.processes.by_name.values())
+        readings = await cluster.list_autoscalers(Workloads.of(application, each.name)) if is_autoscaled else []
+        autoscalers = {reading.process: reading for reading in readings}
+        processes = [
+            _process(each, name, commands.get(name), workers, autoscalers.get(name)) for name in sorted({*commands, *each.processes.by_name})
+        ]
         items.append(_view(each, deployment.release if deployment else None, found, processes))
     return Page(items=items)
 
 
-def _process(environment: Environment, name: str, command: str | None, running: list[Instance]) -> ProcessView:
-    size = ProcessSizeView.of(name, environment.processes.of(name), environment.size)
+def _process(environment: Environment, name: str, command: str | None, running: list[Instance], autoscaler: AutoscalerReading | None) -> ProcessView:
+    size = ProcessSizeView.of(name, environment.processes.of(name), environment.size, autoscaler)
     instances = [InstanceView.model_validate(each, from_attributes=True) for each in running if each.process == name]
     return ProcessView(**size.model_dump(), command=command, running=instances)
 
@@ -110,6 +120,8 @@ def _view(environment: Environment, release: int | None, found: list[Instance], 
         min_scale=environment.size.min_scale,
         max_scale=environment.size.max_scale,
         memory_mib=environment.size.memory_mib,
+        scale_metric=environment.size.scale_metric,
+        scale_target=environment.size.scale_target,
         instances=[InstanceView.model_validate(each, from_attributes=True) for each in found],
         processes=processes,
     )

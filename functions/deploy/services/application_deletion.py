@@ -5,7 +5,7 @@ from datetime import datetime
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.observation import APPLICATION_DELETED
-from functions.deploy.ports import Applications, DataServices, Deployments, Quotas, RepositoryAccesses
+from functions.deploy.ports import Applications, DataServices, Deployments, Domains, Quotas, RepositoryAccesses, Volumes
 from functions.kernel import OutgoingMessage
 
 
@@ -16,11 +16,14 @@ class ApplicationDeletion:
     accesses: RepositoryAccesses
     quotas: Quotas
     services: DataServices
+    domains: Domains
+    volumes: Volumes
 
     async def delete(self, application: Application, now: datetime) -> list[OutgoingMessage]:
         """Start the deletion of a locked application. Returns the events.
 
-        Ends its deployments, deletes its credentials and frees its quota. The data of its services are kept for their grace period.
+        Ends its deployments, deletes its credentials and frees its quota. The data of its services are kept for their grace period;
+        its volumes are in its namespace, and go with it.
         """
         events: list[OutgoingMessage] = []
         for deployment in await self.deployments.lock_running(application.id):
@@ -30,6 +33,12 @@ class ApplicationDeletion:
         for service in await self.services.list_of(application.id):
             events.extend(service.delete(application.user_id, now))
             await self.services.save(service)
+        for domain in await self.domains.list_of(application.id):
+            events.extend(domain.remove(application, now))
+            await self.domains.delete(domain.id)
+        for volume in await self.volumes.list_of(application.id):
+            events.extend(volume.delete_with_application(application.user_id, now))
+            await self.volumes.save(volume)
         events.extend(application.delete(now))
         await self.applications.save(application)
         await self.accesses.delete(application.id)

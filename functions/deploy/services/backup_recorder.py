@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from functions.deploy.domain.application import Application
-from functions.deploy.domain.data_service import PLANS, DataService
+from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.service_backup import (
     LOST_AFTER,
     MAX_BACKUPS,
@@ -14,8 +14,10 @@ from functions.deploy.domain.service_backup import (
     BackupState,
     BackupTrigger,
     ServiceBackup,
+    require_backups,
 )
-from functions.deploy.domain.service_backup_rejections import BackupInProgress, NoBackups, TooManyBackups
+from functions.deploy.domain.service_backup_rejections import BackupInProgress, TooManyBackups
+from functions.deploy.domain.service_plans import PLANS
 from functions.deploy.ports import Applications, DataServices, ServiceBackups
 from functions.kernel import Clock, Events, OutgoingMessage
 
@@ -33,12 +35,11 @@ class BackupRecorder:
     async def start(self, service: DataService, owner: UUID, trigger: BackupTrigger) -> tuple[ServiceBackup, Events]:
         """Raises DataServiceNotReady, NoBackups, BackupInProgress and TooManyBackups."""
         service.require_ready()
-        if not service.is_provisioned:
-            raise NoBackups.of(service.name)
+        require_backups(service)
         stored = await self.backups.list_of(service.id)
         if any(each.state is BackupState.RUNNING for each in stored):
             raise BackupInProgress.of(service.name)
-        limit_mib = PLANS[service.plan].storage_mib * STORAGE_FACTOR
+        limit_mib = PLANS[service.kind][service.plan].storage_mib * STORAGE_FACTOR
         if trigger is not BackupTrigger.SCHEDULE:  # those of the schedule are limited by the policy
             if len(stored) >= MAX_BACKUPS:
                 raise TooManyBackups.of(service.name, str(MAX_BACKUPS))

@@ -3,17 +3,24 @@
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.rendering import Rendering
-from functions.deploy.ports import Configurations, Deployments, Environments, Releases
+from functions.deploy.ports import Configurations, Deployments, Environments, Releases, Volumes
 
 
 class Renderings:
     def __init__(
-        self, deployments: Deployments, environments: Environments, releases: Releases, configurations: Configurations, urls: ApplicationUrls
+        self,
+        deployments: Deployments,
+        environments: Environments,
+        releases: Releases,
+        configurations: Configurations,
+        volumes: Volumes,
+        urls: ApplicationUrls,
     ) -> None:
         self._deployments = deployments
         self._environments = environments
         self._releases = releases
         self._configurations = configurations
+        self._volumes = volumes
         self._urls = urls
 
     async def read(self, deployment: Deployment) -> Rendering:
@@ -23,9 +30,10 @@ class Renderings:
         entries = await self._configurations.at(deployment.application_id, release.config_version)
         environment = await self._environments.find(deployment.application_id, deployment.environment)
         url = self._urls.url_of(deployment.application, deployment.environment)
+        volumes = await self._volumes.list_of(deployment.application_id)
         if environment is None:
-            return Rendering(deployment, release, entries, url)
-        return Rendering(deployment, release, entries, url, environment.stop_reason, environment.maintenance, environment.processes)
+            return Rendering(deployment, release, entries, url, volumes=volumes)
+        return Rendering(deployment, release, entries, url, environment.stop_reason, environment.maintenance, environment.processes, volumes)
 
     async def read_previous(self, deployment: Deployment) -> Rendering | None:
         """Read the deployment that served before this one; None if nothing did."""

@@ -118,7 +118,7 @@ class WorkloadRefresher:
             return WorkloadState(workloads, ())
         rendering = await self._renderings.read(serving)
         schedules = await self._schedules.list_all(application.id, environment.name)
-        return WorkloadState(workloads, (*rendering.process_deployments(), *rendering.cron_jobs(schedules)))
+        return WorkloadState(workloads, (*rendering.processes_of_release(), *rendering.cron_jobs(schedules)))
 
     async def _find(self, application_id: UUID, environment_name: str) -> tuple[Application, Environment] | None:
         try:

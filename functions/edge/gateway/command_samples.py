@@ -15,6 +15,8 @@ deploy_create_data_service         capsule services create postgres main
 deploy_add_external_data_service   capsule services add warehouse --url-stdin
 deploy_data_services               capsule services list
 deploy_data_service                capsule services show main
+deploy_data_service_metrics        capsule services metrics main
+deploy_data_service_logs           capsule services logs cache
 deploy_bind_data_service           capsule services bind main staging
 deploy_unbind_data_service         capsule services unbind main staging
 deploy_rotate_data_service         capsule services rotate main
@@ -27,6 +29,18 @@ deploy_backup_policy               capsule services backup-policy main
 deploy_set_backup_policy           capsule services backup-policy main --schedule "0 3 * * *"
 deploy_delete_data_service         capsule services delete main
 deploy_undelete_data_service       capsule services undelete main
+deploy_create_volume               capsule volumes create uploads --size 1GB
+deploy_volumes                     capsule volumes list
+deploy_volume                      capsule volumes show uploads
+deploy_attach_volume               capsule volumes attach uploads production --at /app/media
+deploy_detach_volume               capsule volumes detach uploads
+deploy_resize_volume               capsule volumes resize uploads --size 5GB
+deploy_delete_volume               capsule volumes delete uploads
+deploy_undelete_volume             capsule volumes undelete uploads
+deploy_create_volume_snapshot      capsule volumes snapshot uploads
+deploy_volume_snapshots            capsule volumes snapshots uploads
+deploy_delete_volume_snapshot      capsule volumes delete-snapshot uploads SNAPSHOT
+deploy_restore_volume              capsule volumes restore uploads --snapshot SNAPSHOT
 deploy_start_maintenance           capsule maintenance on --env production --message 'We are back at 14:00 UTC.'
 deploy_end_maintenance             capsule maintenance off --env production
 auth_operation                     capsule operations show 01a2b3c4-0000-7000-8000-000000000000
@@ -164,6 +178,14 @@ deploy_repository_access           capsule token show --app shop
 deploy_delete_repository_token     capsule token remove --app shop
 deploy_set_repository_token        capsule token set --app shop
 deploy_runs                        capsule runs list --app shop
+deploy_add_domain                  capsule domains add shop.example.com --env production
+deploy_domains                     capsule domains list --app shop
+deploy_domain                      capsule domains show shop.example.com
+deploy_check_domain                capsule domains check shop.example.com
+deploy_change_domain               capsule domains set shop.example.com --hsts 31536000
+deploy_set_domain_certificate      capsule domains certificate shop.example.com --cert fullchain.pem --key key.pem
+deploy_delete_domain_certificate   capsule domains certificate shop.example.com --delete
+deploy_remove_domain               capsule domains remove shop.example.com --yes
 deploy_create_schedule             capsule cron add "0 3 * * *" --tz Europe/Berlin -- python manage.py nightly
 deploy_schedules                   capsule cron list --app shop
 deploy_change_schedule             capsule cron pause 01a2b3c4-0000-7000-8000-000000000000

@@ -35,11 +35,12 @@ class PostgresApplications:
             await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE id = %s", (application_id,))
             return await cursor.fetchone()
 
-    async def owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+    async def find_many(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
         if not application_ids:
             return {}
-        rows = await self._database.connection.execute("SELECT id, user_id FROM applications WHERE id = ANY(%s)", (list(application_ids),))
-        return dict(await rows.fetchall())
+        async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
+            await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE id = ANY(%s)", (list(application_ids),))
+            return {application.id: application for application in await cursor.fetchall()}
 
     async def lock(self, application_ids: Collection[UUID]) -> None:
         """Always in the same order, so that two holders of several cannot wait for each other. Two whose hash is the same wait in vain.
@@ -56,13 +57,13 @@ class PostgresApplications:
             await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE user_id = ANY(%s)", (list(team_ids),))
             return await cursor.fetchall()
 
-    async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-        owners = await self.owners(application_ids)
-        unknown = set(application_ids) - owners.keys()
+    async def lock_known(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
+        known = await self.find_many(application_ids)
+        unknown = set(application_ids) - known.keys()
         if not unknown:
-            return owners
+            return known
         await self.lock(unknown)
-        return await self.owners(application_ids)  # it may have become known while this waited
+        return await self.find_many(application_ids)  # it may have become known while this waited
 
     async def keep(self, applications: Collection[Application]) -> None:
         """Sent with the next statement: the conflict target leaves nothing that could fail."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from events.monitor import UsageMeasured
 from functions.kernel import new_id
+from functions.monitor.domain.applications import Application
 from functions.monitor.domain.requests import Window
 from functions.monitor.domain.resources import ResourceWindow
 
@@ -25,16 +26,18 @@ class MeasuredUse:
     requests: int = 0
     cpu_milliseconds: int = 0
 
-    def event(self, user_id: UUID) -> UsageMeasured:
+    def event(self, application: Application) -> UsageMeasured:
+        """Usage of this application, as its owner's."""
         return UsageMeasured(
             usage_id=self.id,
             application_id=self.application_id,
-            user_id=user_id,
+            user_id=application.user_id,
             environment=self.environment,
             window_from=self.begin,
             window_to=self.end,
             requests=self.requests,
             cpu_milliseconds=self.cpu_milliseconds,
+            application=application.name,
         )
 
 

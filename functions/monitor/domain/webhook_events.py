@@ -1,10 +1,12 @@
 """The events that a webhook can receive: those that their context declares as public. The payload is the event itself."""
 
+import importlib
+import pkgutil
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from events import backups, billing, data_services, deploy, monitor
+import events
 from functions.kernel import Event, Model
 
 TEST = "webhook.test"
@@ -14,8 +16,8 @@ ALL = "*"
 
 PUBLIC_EVENTS: Mapping[str, type[Event]] = {
     each.type: each
-    for module in (backups, deploy, data_services, billing, monitor)
-    for each in vars(module).values()
+    for module in pkgutil.iter_modules(events.__path__)
+    for each in vars(importlib.import_module(f"events.{module.name}")).values()
     if isinstance(each, type) and issubclass(each, Event) and each.is_public
 }
 """Type → class."""

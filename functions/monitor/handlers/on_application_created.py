@@ -20,12 +20,13 @@ async def on_application_created(
 ) -> Sequence[Done[None]]:
     ids = [event.application_id for event in events]
     await applications.lock(ids)
-    await applications.keep([Application(event.application_id, event.user_id, event.name) for event in events])
+    created = [Application(event.application_id, event.user_id, event.name) for event in events]
+    await applications.keep(created)
     await rules.add_missing_presets([rule for event in events for rule in presets(event.application_id, event.at)])
 
     held = await unowned.release(ids)
     deliveries = await dispatcher.dispatch_all([(event.user_id, event, event.at) for event in events])
     return [
-        Done(None, *(usage.event(event.user_id) for usage in held if usage.application_id == event.application_id), *messages)
-        for event, messages in zip(events, deliveries, strict=True)
+        Done(None, *(usage.event(application) for usage in held if usage.application_id == application.id), *messages)
+        for application, messages in zip(created, deliveries, strict=True)
     ]

@@ -29,9 +29,9 @@ async def on_requests_measured(
     await requests.add(windows)
 
     usages = usage_of_requests(windows)
-    owners = await applications.lock_owners({usage.application_id for usage in usages})
-    await unowned.add([usage for usage in usages if usage.application_id not in owners])
-    measured = [usage.event(owners[usage.application_id]) for usage in usages if usage.application_id in owners]
+    known = await applications.lock_known({usage.application_id for usage in usages})
+    await unowned.add([usage for usage in usages if usage.application_id not in known])
+    measured = [usage.event(known[usage.application_id]) for usage in usages if usage.application_id in known]
     return Done(None, *measured, *await _evaluate_rules(windows, rules, alerts, requests, clock))
 
 

@@ -21,9 +21,9 @@ async def on_resources_measured(
     await resources.add(windows)
 
     usages = usage_of_cpu(window for window in windows if window.application_id != PLATFORM_ID)
-    owners = await applications.lock_owners({usage.application_id for usage in usages})
-    await unowned.add([usage for usage in usages if usage.application_id not in owners])
-    return Done(None, *(usage.event(owners[usage.application_id]) for usage in usages if usage.application_id in owners))
+    known = await applications.lock_known({usage.application_id for usage in usages})
+    await unowned.add([usage for usage in usages if usage.application_id not in known])
+    return Done(None, *(usage.event(known[usage.application_id]) for usage in usages if usage.application_id in known))
 
 
 def _disk_usage(measured: cluster.DiskUsage, clock: Clock) -> DiskUsage | None:

@@ -63,8 +63,8 @@ class Applications(Protocol):
         """Read an application for what follows from an event, or to check the access to it."""
         ...
 
-    async def owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-        """Application → user, for those that are known."""
+    async def find_many(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
+        """Those that are known, by id."""
         ...
 
     async def of_teams(self, team_ids: Collection[UUID]) -> Sequence[Application]: ...
@@ -73,8 +73,8 @@ class Applications(Protocol):
         """Lock them until the transaction ends: concurrent transactions neither set nor miss their owner."""
         ...
 
-    async def lock_owners(self, application_ids: Collection[UUID]) -> Mapping[UUID, UUID]:
-        """As `owners`, locked: an unknown owner stays unknown until the transaction ends."""
+    async def lock_known(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
+        """As `find_many`, locked: an unknown application stays unknown until the transaction ends."""
         ...
 
     async def keep(self, applications: Collection[Application]) -> None:

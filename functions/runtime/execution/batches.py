@@ -1,7 +1,9 @@
 """Group commit: messages that wait for the database at the same time share a transaction.
 
-A function takes part by declaration (`Scale.batch`) if it uses nothing but the database. One transaction of a context runs at a time
-in a process; meanwhile messages queue, and the next transaction takes up to as many as the function declares. It waits for none.
+A function takes part by declaration (`Scale.batch`) if it uses nothing but the database. While a transaction of a context runs in a
+process, messages queue, and the next transaction takes up to as many as the function declares. It waits for none. A second one runs beside
+it only if a batch is full, so that the processor has work while PostgreSQL has it, or if the first has one message only, so that few messages
+do not wait for each other's commits. Two never have the same message or subject.
 
     BEGIN, claims of all messages, newest applied events             one round trip
     for each message: handler, of a command in a savepoint           the handler's own
@@ -21,15 +23,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from typing import cast
 
 from functions.kernel import Kind, Rejection
 from functions.runtime.execution.context import FunctionContext
-from functions.runtime.execution.transactions import SAVEPOINT, SKIPPED, Committed, Execution, Handled, execute_alone, run_batch_handler, run_handler
-from functions.runtime.reliability import inbox, ordering, outbox
+from functions.runtime.execution.transactions import (
+    SAVEPOINT,
+    SKIPPED,
+    Committed,
+    Execution,
+    Handled,
+    enqueue,
+    execute_alone,
+    run_batch_handler,
+    run_handler,
+)
+from functions.runtime.reliability import inbox, ordering
 from functions.runtime.storage.database import Connection
 
 LOCK_TIMEOUT = "50ms"
 """Longer waits are left to transactions of single messages, which block no others."""
+
+MAX_RUNNING = 2
+"""Transactions of a context in a process."""
 
 _log = logging.getLogger("capsule.batches")
 
@@ -40,13 +56,22 @@ class _Entry:
     committed: "asyncio.Future[Committed | None]"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """Messages of one transaction. `keys`: these messages, and the subjects of events."""
+
+    entries: Sequence[_Entry]
+    keys: frozenset[tuple[str, ...]]
+
+
 class Batches:
     """Of one context in one process."""
 
     def __init__(self, context: FunctionContext) -> None:
         self._context = context
         self._queue: deque[_Entry] = deque()
-        self._running: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running: list[_Batch] = []
 
     async def execute(self, execution: Execution) -> Committed | None:
         """Execute a message together with those that wait too. None: handle it alone."""
@@ -54,35 +79,54 @@ class Batches:
             return None  # it failed before
         entry = _Entry(execution, asyncio.get_running_loop().create_future())
         self._queue.append(entry)
-        if self._running is None:
-            self._running = asyncio.create_task(self._run())
+        if self._may_start():
+            self._tasks.add(asyncio.create_task(self._run()))
         return await entry.committed
+
+    def _may_start(self) -> bool:
+        """Whether another transaction may take messages from the queue."""
+        if not self._tasks:
+            return True
+        if len(self._tasks) > len(self._running):
+            return False  # a task that was just created will take them
+        return len(self._tasks) < MAX_RUNNING and self._may_run_beside(self._running)
+
+    def _may_run_beside(self, others: Sequence[_Batch]) -> bool:
+        """Whether the queue has a full batch, or the other transactions have a message each."""
+        is_full = len(self._queue) >= self._queue[0].execution.function.declaration.scale.batch
+        return is_full or all(len(other.entries) == 1 for other in others)
 
     async def _run(self) -> None:
         try:
-            while batch := self._next():
-                results = await self._commit(batch)
-                for entry, committed in zip(batch, results, strict=True):
+            while self._queue and self._may_run_beside(self._running) and (batch := self._next()) is not None:
+                self._running.append(batch)
+                try:
+                    results = await self._commit(batch.entries)
+                finally:
+                    self._running.remove(batch)
+                for entry, committed in zip(batch.entries, results, strict=True):
                     if not entry.committed.done():
                         entry.committed.set_result(committed)
         finally:
-            self._running = None
+            self._tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    def _next(self) -> list[_Entry]:
-        """Take the messages of the next transaction from the queue, in their order. It ends before a message or a subject of events that it has."""
-        batch: list[_Entry] = []
+    def _next(self) -> _Batch | None:
+        """Take the messages of the next transaction from the queue, in their order. It ends before a message or a subject of events that it has,
+        or a transaction that is running. None if that leaves none."""
+        entries: list[_Entry] = []
         keys: set[tuple[str, ...]] = set()
+        running = frozenset[tuple[str, ...]]().union(*(each.keys for each in self._running))
         while self._queue:
             execution = self._queue[0].execution
             declaration, message = execution.function.declaration, execution.message
             own = {inbox.key_of(message, declaration.name), ordering.subject_of(declaration, message) or ()} - {()}
-            if len(batch) >= declaration.scale.batch or not keys.isdisjoint(own):
+            if len(entries) >= declaration.scale.batch or not keys.isdisjoint(own) or not running.isdisjoint(own):
                 break
             entry = self._queue.popleft()
             if not entry.committed.done():  # its consumer has not given up
-                batch.append(entry)
+                entries.append(entry)
                 keys |= own
-        return batch
+        return _Batch(entries, frozenset(keys)) if entries else None
 
     async def _commit(self, batch: Sequence[_Entry]) -> Sequence[Committed | None]:
         executions = [each.execution for each in batch]
@@ -108,9 +152,9 @@ class Batches:
                 skipped[execution] = SKIPPED
         results = await self._run_handlers(connection, [each for each in executions if each not in skipped])
         results_in_order = [skipped[each] if each in skipped else results[each] for each in executions]
-        handled = [each for each in results_in_order if isinstance(each, Handled)]
-        outbox.enqueue(connection, [pending for each in handled for pending in each.pending])
-        inbox.queue_replies(connection, [each.reply for each in handled if each.reply is not None])
+        handled = [(execution, each) for execution, each in zip(executions, results_in_order, strict=True) if isinstance(each, Handled)]
+        enqueue(self._context, connection, handled)
+        inbox.queue_replies(connection, [each.reply for _, each in handled if each.reply is not None])
         return results_in_order
 
     async def _run_handlers(self, connection: Connection, executions: Sequence[Execution]) -> dict[Execution, Handled]:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString, Protocol
 
+from events.platform import AuditRecord
 from functions.kernel import Caller, Declaration, Done, Kind, Rejected, Rejection
 from functions.runtime.execution import contracts, failures, recent_facts, responses
 from functions.runtime.execution.context import FunctionContext
@@ -42,11 +43,12 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What a handler has done, and what is stored with the commit: outgoing messages and, of a command, the reply."""
+    """What a handler has done, and what is stored with the commit: outgoing messages, a record for the audit log and, of a command, the reply."""
 
     response: Response
     pending: list[outbox.PendingMessage]
     reply: inbox.Reply | None
+    record: AuditRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ async def execute_alone(context: FunctionContext, execution: Execution, lock_tim
             await inbox.release_claim(connection, message, function.name)
             return PARKED
         handled = await run_handler(context, connection, execution)
-        outbox.enqueue(connection, handled.pending)
+        enqueue(context, connection, [(execution, handled)])
         if handled.reply is not None:
             inbox.queue_reply(connection, handled.reply)
     return Committed.of(handled)
@@ -122,18 +124,26 @@ async def _handled(
     actor, now = str(caller.user_id) if caller else message.get("actor"), context.clock.now()
     outgoing = (*events, *await ordering.release_successor(connection, declaration, message))
     pending = outbox.pending_events(outgoing, message, actor, context.event_routing, now)
+    record = None
     change = result.change if result is not None else None
     if declaration.is_audited or change is not None:
         output = result.output if isinstance(result, Done) else None
         record = audit.record(
             declaration, message, caller, execution.inputs, output, response.outcome, response.reason, change, context.clock
         )  # fmt: skip
-        pending.append(audit.pending(record, message, context.name))
     reply = None
     if declaration.kind is Kind.COMMAND:
         is_secret = response.is_secret or (declaration.has_secret_response and response.outcome == "done")
         reply = inbox.Reply(message, name, response.outcome, response.status, None if is_secret else response.body)
-    return Handled(response, pending, reply)
+    return Handled(response, pending, reply, record)
+
+
+def enqueue(context: FunctionContext, connection: Connection, executions: Sequence[tuple[Execution, Handled]]) -> None:
+    """Store the outgoing messages of a transaction with its commit: those of each message, and the records for the audit log in one."""
+    records = [(handled.record, execution.message) for execution, handled in executions if handled.record is not None]
+    if records:
+        executions[-1][1].pending.extend(audit.pending(records, context.name))
+    outbox.enqueue(connection, [pending for _, handled in executions for pending in handled.pending])
 
 
 async def _call(context: FunctionContext, connection: Connection, execution: Execution) -> tuple[Response, Done[Any] | Rejected | None]:

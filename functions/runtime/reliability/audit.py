@@ -1,12 +1,13 @@
 """Records for the audit log: written with the change that they report, in the statement that is sent anyway.
 
-A record is an outbox row. The outbox publisher sends the rows of a process together, as one event, to auth, which chains them. So
-no command waits for the chain, and no two writers of a context wait for each other.
+The records of a transaction are one outbox row. The outbox publisher sends the rows of a process together, as one event, to auth,
+which chains them. So no command waits for the chain, and no two writers of a context wait for each other.
 """
 
 import json
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import Any
@@ -24,12 +25,14 @@ from functions.wire.cloudevents import Message, new_message
 MAX_TARGET_LENGTH = 300
 MAX_CHANGE_BYTES = 16_384
 """Of `before` and of `after`, as JSON. What is larger is replaced by its size."""
+MAX_COMBINED_BYTES = 262_144
+"""Of the records that travel together, unless one transaction has more."""
 MAX_SAFE_INTEGER = 2**53 - 1
 """Larger integers become texts: not every reader of JSON has them (RFC 8785, 3.2.2.3)."""
 REDACTED = "(secret)"
 
 _OPENING, _CLOSING = b'{"records":[', b"]}"
-"""A row is an event with one record, so that a release without `combine` can publish it too."""
+"""A row is an event, so that a release without `combine` can publish it too."""
 
 _VERSION = re.compile(r"^/v\d+/")
 _FIELD = re.compile(r"{(\w+)}")
@@ -68,27 +71,43 @@ def record(
     )
 
 
-def pending(record: AuditRecord, cause: Message, context: str) -> PendingMessage:
-    """Return the message with one record."""
+def pending(records: Sequence[tuple[AuditRecord, Message]], context: str) -> list[PendingMessage]:
+    """Return the message with the records of a transaction, each with the message that caused it; nothing for none."""
+    if not records:
+        return []
+    [(record, cause), *others] = records
+    body = b",".join(each.model_dump_json(by_alias=True).encode() for each, _ in records)
+    identity = str(new_id() if others else record.id)
+    # several records have no common cause: a process that finds one of their messages repeated leaves them to the sweep
+    causes = {} if others else {"causation": cause.id}
     entry = new_message(
         AuditRecorded.type,
         f"/capsule/{context}",
-        _OPENING + record.model_dump_json(by_alias=True).encode() + _CLOSING,
+        _OPENING + body + _CLOSING,
         record.at,
-        str(record.id),
-        correlationid=cause.correlation,
-        causation=cause.id,
+        identity,
+        correlationid=identity if others else cause.correlation,
         dataversion=str(AuditRecorded.version),
+        **causes,
     )
-    return pending_message(EVENTS, AuditRecorded.type, entry)
+    return [pending_message(EVENTS, AuditRecorded.type, entry)]
 
 
 def is_record(row: OutboxRow) -> bool:
     return row.routing_key == AuditRecorded.type
 
 
-def combine(rows: Sequence[OutboxRow]) -> OutboxRow:
-    """Return one event with the records of all rows. Its id is new: another batch may contain the same records."""
+def combine(rows: Sequence[OutboxRow]) -> Iterator[tuple[OutboxRow, int]]:
+    """Return events with the records of all rows, and of how many rows each. Their ids are new: another batch may contain the same records."""
+    waiting = deque(rows)
+    while waiting:
+        combined, size = [waiting.popleft()], 0
+        while waiting and (size := size + len(combined[-1].body)) + len(waiting[0].body) <= MAX_COMBINED_BYTES:
+            combined.append(waiting.popleft())
+        yield _combined(combined), len(combined)
+
+
+def _combined(rows: Sequence[OutboxRow]) -> OutboxRow:
     identity, records = str(new_id()), (row.body[len(_OPENING) : -len(_CLOSING)] for row in rows)
     headers = {name: value for name, value in rows[0].headers.items() if name != "causation"} | {"id": identity, "correlationid": identity}
     return replace(rows[0], id=identity, headers=headers, body=_OPENING + b",".join(records) + _CLOSING)

@@ -126,10 +126,12 @@ class OutboxPublisher:
             self._deleting = None
 
     async def _send(self, events: Sequence[OutboxRow], records: Sequence[OutboxRow]) -> list[Exception | None]:
-        """Publish each event, and all records together. Returns a result for each row: None if RabbitMQ has confirmed it."""
-        messages = [*events, *([audit.combine(records)] if records else [])]
+        """Publish each event, and records together. Returns a result for each row: None if RabbitMQ has confirmed it."""
+        combined = [*audit.combine(records)]
+        messages = [*events, *(message for message, _ in combined)]
         results = [await self._try(messages[0])] if len(messages) == 1 else await asyncio.gather(*(self._try(row) for row in messages))
-        return [*results[: len(events)], *(results[len(events) :] * len(records))]
+        of_records = zip(combined, results[len(events) :], strict=True)
+        return [*results[: len(events)], *(result for (_, count), result in of_records for _ in range(count))]
 
     async def _try(self, row: OutboxRow) -> Exception | None:
         try:

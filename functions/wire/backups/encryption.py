@@ -93,10 +93,10 @@ def _open(cipher: AESGCM, nonce: bytes, frame: bytes, name: str) -> bytes:
 
 def _take(stream: Iterator[bytes], size: int) -> tuple[bytes, bytes]:
     """The first `size` bytes, fewer at the end of the stream, and what was read beyond them."""
-    taken = b""
-    while len(taken) < size and (chunk := next(stream, None)) is not None:
-        taken += chunk
-    return taken[:size], taken[size:]
+    read = b""
+    while len(read) < size and (chunk := next(stream, None)) is not None:
+        read += chunk
+    return read[:size], read[size:]
 
 
 def _prepended(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

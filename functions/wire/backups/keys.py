@@ -74,8 +74,8 @@ class BackupKeys:
         for each in known:
             if hmac.compare_digest(each.id, key_id):
                 return each
-        given = ", ".join(each.id.hex() for each in known)
-        raise WrongBackupKey(f"{name} was encrypted with the backup key {key_id.hex()}. The key given is {given}.")
+        known_keys = ", ".join(each.id.hex() for each in known)
+        raise WrongBackupKey(f"{name} was encrypted with the backup key {key_id.hex()}. The key here is {known_keys}.")
 
 
 def _checksum(secret: bytes) -> bytes:

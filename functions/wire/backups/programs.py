@@ -42,9 +42,9 @@ def postgres_program(name: str) -> str:
 
 def postgres_environment(url: str) -> dict[str, str]:
     """Environment variables in place of a URL: the password would be visible in a command line."""
-    given = {_VARIABLES[name]: str(value) for name, value in conninfo_to_dict(url).items() if name in _VARIABLES}
+    variables = {_VARIABLES[name]: str(value) for name, value in conninfo_to_dict(url).items() if name in _VARIABLES}
     inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
-    return {**inherited, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "10", "PGAPPNAME": "capsule-backup", **given}
+    return {**inherited, "LC_ALL": "C", "PGCONNECT_TIMEOUT": "10", "PGAPPNAME": "capsule-backup", **variables}
 
 
 def output_of(command: Sequence[str], environment: Mapping[str, str] | None = None, *, accepted: Sequence[int] = (0,)) -> Iterator[bytes]:

@@ -20,8 +20,10 @@ MAX_PORT = 65535
 MAX_ID = 2**31 - 1
 """Of a user or group."""
 VOLUME_SOURCES = ("secret", "configMap", "projected", "emptyDir")
+CLAIM_SOURCE = "persistentVolumeClaim"
 PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 FIELD_REF, POD_SECURITY_CONTEXT = "kubernetes.podspec-fieldref", "kubernetes.podspec-securitycontext"
+CLAIMS, CLAIM_WRITES = "kubernetes.podspec-persistent-volume-claim", "kubernetes.podspec-persistent-volume-write"
 ADD_CAPABILITIES = "kubernetes.containerspec-addcapabilities"
 PROBE_HANDLERS = ("httpGet", "tcpSocket", "exec")
 IMAGE = re.compile(
@@ -35,7 +37,7 @@ IMAGE = re.compile(
 def serving_pod(object: dict[str, Any], features: Mapping[str, str]) -> Iterator[Cause]:
     """`features`: the data of config-features."""
     spec, path = object["spec"]["template"]["spec"], "spec.template.spec"
-    yield from _volumes(spec, path)
+    yield from _volumes(spec, path, features)
     yield from _identities(spec.get("securityContext") or {}, f"{path}.securityContext")
     if (account := spec.get("serviceAccountName")) and not is_subdomain(account):
         yield Cause(f"{path}.serviceAccountName", f'Invalid value: "{account}": must be a lowercase RFC 1123 subdomain')
@@ -95,7 +97,7 @@ def _container(container: dict[str, Any], place: str, features: Mapping[str, str
         seen.add(clean)
 
 
-def _volumes(spec: dict[str, Any], path: str) -> Iterator[Cause]:
+def _volumes(spec: dict[str, Any], path: str, features: Mapping[str, str]) -> Iterator[Cause]:
     containers = [*spec["containers"], *(spec.get("initContainers") or ())]
     mounted = {mount["name"] for container in containers for mount in container.get("volumeMounts") or ()}
     names = [volume["name"] for volume in spec.get("volumes") or ()]
@@ -107,7 +109,13 @@ def _volumes(spec: dict[str, Any], path: str) -> Iterator[Cause]:
         if not is_label(name, DNS_1123_LABEL):
             yield Cause(f"{path}.volumes[{index}].name", f'Invalid value: "{name}": must be a DNS label')
     for index, volume in enumerate(spec.get("volumes") or ()):
-        yield from _one_of(volume, VOLUME_SOURCES, f"{path}.volumes[{index}]")
+        yield from _one_of(volume, (*VOLUME_SOURCES, CLAIM_SOURCE) if _is_on(features, CLAIMS) else VOLUME_SOURCES, f"{path}.volumes[{index}]")
+        claim = volume.get(CLAIM_SOURCE) or {}
+        if _is_on(features, CLAIMS) and claim and not claim.get("readOnly") and not _is_on(features, CLAIM_WRITES):
+            yield Cause(
+                f"{path}.volumes[{index}].{CLAIM_SOURCE}",
+                f"Persistent volume write support is disabled, but found persistent volume claim {claim['claimName']} that is not read-only",
+            )
         for number, source in enumerate((volume.get("projected") or {}).get("sources") or ()):
             place = f"{path}.volumes[{index}].projected.sources[{number}]"
             yield from _one_of(source, ("secret", "configMap"), place)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from functions.wire.cron import InvalidSchedule, Schedule, zone_of
 from knative.local import label_selectors
-from knative.local.api import eventing_rules, policy_validation, serving_rules
+from knative.local.api import autoscaling_rules, claim_rules, eventing_rules, policy_validation, serving_rules
 from knative.local.api.names import DNS_1035_LABEL, DNS_1123_LABEL, LABEL_VALUE, QUALIFIED_NAME, SUBDOMAIN
 from knative.local.api.pod_rules import serving_pod
 from knative.local.api.status import Cause
@@ -123,8 +123,11 @@ def cron_job(object: Object) -> Iterator[Cause]:
 RULES: Mapping[str, Iterable[Callable[[Object], Iterator[Cause]]]] = {
     "Secret": [data_keys],
     "ConfigMap": [data_keys],
+    "PersistentVolumeClaim": [claim_rules.claim],
     "Job.batch": [restart_policy, volume_mounts],
     "CronJob.batch": [cron_job],
+    "HorizontalPodAutoscaler.autoscaling": [autoscaling_rules.horizontal_pod_autoscaler],
+    "ScaledObject.keda.sh": [autoscaling_rules.scaled_object],
     "Deployment.apps": [deployment_pod, volume_mounts],
     "Service.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, serving_rules.service_traffic, volume_mounts],
     "Configuration.serving.knative.dev": [serving_rules.autoscaling, serving_rules.durations, volume_mounts],
@@ -140,6 +143,7 @@ RULES: Mapping[str, Iterable[Callable[[Object], Iterator[Cause]]]] = {
 }  # fmt: skip
 WITH_SERVING_POD = frozenset({"Service.serving.knative.dev", "Configuration.serving.knative.dev"})
 CHANGE_RULES: Mapping[str, Iterable[Callable[[Object, Object], Iterator[Cause]]]] = {
+    "PersistentVolumeClaim": [claim_rules.claim_change],
     "Service.serving.knative.dev": [serving_rules.revision_name_change],
     "Configuration.serving.knative.dev": [serving_rules.revision_name_change],
 }

@@ -22,7 +22,10 @@ DURATIONS: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 """In seconds, both ends included."""
 IN_WHOLE_SECONDS = frozenset({"window", "scale-down-delay"})
-CHOICES = {"class": ("kpa.autoscaling.knative.dev",), "metric": ("concurrency", "rps")}
+KPA, HPA = "kpa.autoscaling.knative.dev", "hpa.autoscaling.knative.dev"
+METRICS = {KPA: ("concurrency", "rps"), HPA: ("cpu", "memory")}
+"""By class. Knative's webhook leaves metrics of the class hpa open, for adapters of custom metrics that one machine has not."""
+CHOICES = {"class": (KPA, HPA), "metric": ("concurrency", "rps", "cpu", "memory")}
 SERVING = "serving.knative.dev/"
 ROLLOUT_DURATION, PROGRESS_DEADLINE = SERVING + "rollout-duration", SERVING + "progress-deadline"
 NETWORKING = "networking.knative.dev"
@@ -55,6 +58,7 @@ def autoscaling(object: Object) -> Iterator[Cause]:
         elif key.startswith(NETWORKING) and key not in NETWORKING_ANNOTATIONS:
             yield Cause(f"{TEMPLATE}.annotations.{key}", "Invalid key name: not an annotation of networking.knative.dev")
     yield from _scale_order(numbers)
+    yield from _metric_of_class(annotations)
     yield from _revision_name(template, object["metadata"]["name"])
 
 
@@ -88,6 +92,17 @@ def _scale_order(numbers: Mapping[str, float]) -> Iterator[Cause]:
         yield Cause(f"{TEMPLATE}.annotations", f"min-scale={low:g} is greater than activation-scale={activation:g}")
     elif activation is not None and high and high < activation:
         yield Cause(f"{TEMPLATE}.annotations", f"max-scale={high:g} is less than activation-scale={activation:g}")
+
+
+def _metric_of_class(annotations: Mapping[str, str]) -> Iterator[Cause]:
+    """Source: serving, pkg/apis/autoscaling/annotation_validation.go, validateMetric."""
+    kind, metric = annotations.get(PREFIX + "class", KPA), annotations.get(PREFIX + "metric")
+    if kind in METRICS and metric is not None and metric not in METRICS[kind]:
+        yield Cause(f"{TEMPLATE}.annotations.{PREFIX}metric", f'Invalid value: "{metric}": supported for class {kind}: {", ".join(METRICS[kind])}')
+    if kind == HPA and metric is None:
+        yield Cause(f"{TEMPLATE}.annotations.{PREFIX}metric", "missing field: the class hpa needs a metric on one machine")
+    if kind == HPA and PREFIX + "target" not in annotations:
+        yield Cause(f"{TEMPLATE}.annotations.{PREFIX}target", "missing field: the class hpa needs a target on one machine")
 
 
 def _revision_name(template: Object, parent: str) -> Iterator[Cause]:

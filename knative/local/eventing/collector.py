@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 LABEL = "capsule.dev/collect"
 CONFIG_MAP = "capsule-collector"
 BATCH_SECONDS = 1.0
+QUIET_SECONDS = 0.5
+"""What is collected after nothing was waits so long. Its receivers may be at zero, and the functions that a command has just started need the
+processor first."""
 BACKLOG_SECONDS = 0.1
 """Between batches of log lines while a full one waits: 20,000 short lines a second."""
 MAX_RESOURCE_WINDOWS = 5_000
@@ -118,7 +121,9 @@ class Collector:
 
     async def _run(self) -> None:
         while True:
-            await self._has_data.wait()
+            if not self._has_data.is_set():
+                await self._has_data.wait()
+                await asyncio.sleep(QUIET_SECONDS)
             self._has_data.clear()
             is_sent = await self.publish()
             if not is_sent or self._logs.waiting or self._requests or self._resources or self._disks:

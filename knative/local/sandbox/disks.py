@@ -35,7 +35,7 @@ class Disks:
         template = self._folder / f"{size_mib}.ext4"
         if not template.exists():
             self._format(template, size_mib)
-        _copy_sparse(template, image)
+        copy_sparse(template, image)
 
     def _format(self, template: Path, size_mib: int) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -65,8 +65,8 @@ def used_bytes(image: Path) -> int:
         return 0
 
 
-def _copy_sparse(source: Path, target: Path) -> None:
-    """Copy the ranges that hold data (lseek(2), SEEK_DATA)."""
+def copy_sparse(source: Path, target: Path) -> None:
+    """Copy the ranges that hold data (lseek(2), SEEK_DATA). Raises OSError."""
     with source.open("rb") as reading:
         writing = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
@@ -94,13 +94,15 @@ def _copy_range(source: int, target: int, start: int, end: int) -> None:
 
 def are_attached(images: Iterable[Path]) -> bool:
     """Return whether a loop device still holds one of these files (sysfs, /sys/block/loop*/loop/backing_file)."""
-    paths = {str(image) for image in images}
-    if not paths:
-        return False
+    return any(attached_device(image) is not None for image in images)
+
+
+def attached_device(image: Path) -> str | None:
+    """Return the loop device that holds a file, such as /dev/loop3; None if none does."""
     for device in Path("/sys/block").glob("loop*/loop/backing_file"):
         try:
-            if device.read_text().strip() in paths:
-                return True
+            if device.read_text().strip() == str(image):
+                return f"/dev/{device.parts[3]}"
         except OSError:  # it is being detached
             continue
-    return False
+    return None

@@ -17,10 +17,13 @@ queues are set by `assembly`.
 import ssl
 from pathlib import Path
 
+from knative.local.autoscaling.pod_usage import PodUsage
 from knative.local.controller import Reconciler, Runnable
 from knative.local.listening_sockets import ListeningSockets
 from knative.local.serving.configurations import Configurations
 from knative.local.serving.disk_usage import DiskUsage
+from knative.local.serving.domain_mappings import DomainMappings
+from knative.local.serving.domain_ports import PublicPorts
 from knative.local.serving.eviction import DiskPressure
 from knative.local.serving.front import Front
 from knative.local.serving.http.upstreams import Upstreams
@@ -46,13 +49,13 @@ def _tls(https: Https | None, table: RoutingTable) -> ssl.SSLContext | None:
     def serves(name: str) -> bool:
         return name == "localhost" or name.endswith(".localhost") or table.by_host(name) is not None
 
-    return Certificates(https.authority, https.signed_key, https.own, serves).context
+    return Certificates(https.authority, https.signed_key, https.own, serves, table.certificate).context
 
 
 class Serving:
     """The assembled package.
 
-    `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector,
+    `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector, `usage` for autoscaling,
     `metrics` for the API.
     """
 
@@ -61,7 +64,8 @@ class Serving:
         self._node = Node(store, settings, tokens, authority)
         self.pods = Pods(self._node)
         self.disks = DiskUsage(self._node, self.pods)
-        revisions = Revisions(store, settings, self.pods, sockets)
+        self.usage = PodUsage(self.pods.used)
+        revisions = Revisions(store, settings, self.pods, sockets, self.usage)
         table, upstreams = RoutingTable(settings.own_hosts), Upstreams(self._node.pod_networks.connect)
         routing = Routing(self._node, table, revisions)
         self.storage: tuple[Runnable, ...] = (self._node.trash, self._node.image_collector)
@@ -69,15 +73,25 @@ class Serving:
         self.services: Services = ServiceCaller(routing, upstreams)
         self.is_consuming = routing.is_consuming
         self.metrics = revisions.metrics
-        ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_keys, sockets.open, _tls(settings.https, table))
+        public = PublicPorts(settings.public_address, settings.public_http_port, settings.public_https_port, sockets.open)
+        tls = _tls(settings.https, table)
+        ingress = Ingress(routing, upstreams, settings.ingress_port, settings.health_check_keys, sockets.open, tls, public)
         ports = LoopbackPorts(ingress, table, settings.port_offset, sockets)
         self._node.pod_networks.ingress, self._node.pod_networks.allowed_networks = ingress, settings.egress_allow
         pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)
         self._node.start_refusal = pressure.refusal
-        self.parts: tuple[Runnable, ...] = (self.pods, self._node.migration, revisions, ports, pressure)
+        self.parts: tuple[Runnable, ...] = (self._node.redis_services, self.pods, self._node.migration, revisions, ports, pressure)
         routes = Routes(store, settings, table, revisions, ports)
-        self.reconcilers: tuple[Reconciler, ...] = (ServiceReconciler(store), Configurations(store), revisions, routes)
-        self.front = Front(ingress, revisions, lambda: routes.is_loaded() and revisions.has_all(), settings.state)
+        mappings = DomainMappings(store, table.domains, settings.public_https_port)
+        self.reconcilers: tuple[Reconciler, ...] = (
+            ServiceReconciler(store),
+            Configurations(store),
+            revisions,
+            routes,
+            mappings,
+            *self._node.volumes.reconcilers,
+        )
+        self.front = Front(ingress, revisions, lambda: routes.is_loaded() and revisions.has_all() and mappings.is_loaded(), settings.state)
 
     def set_collector(self, collector: Collector) -> None:
         self._node.collector = collector

@@ -9,6 +9,7 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Self
 
 PREFIX = "autoscaling.knative.dev/"
@@ -23,6 +24,7 @@ PANIC_WINDOW_FRACTION = 0.1
 PANIC_THRESHOLD = 2.0
 DEFAULT_UTILIZATION = 0.7
 DEFAULT_TARGET = 100.0
+DEFAULT_RPS_TARGET = 200.0
 
 
 def parse_duration(text: str) -> float:
@@ -48,6 +50,17 @@ def parse_duration(text: str) -> float:
     return total
 
 
+class Metric(StrEnum):
+    """What is compared with the target."""
+
+    CONCURRENCY = "concurrency"
+    RPS = "rps"
+    CPU = "cpu"
+    """In percent of what a pod requests; class hpa."""
+    MEMORY = "memory"
+    """In MiB; class hpa."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """A revision's scale settings: its annotations over the defaults of ConfigMap config-autoscaler."""
@@ -57,11 +70,12 @@ class Scale:
     """0: no limit."""
     initial_pods: int = 1
     target: float = DEFAULT_TARGET * DEFAULT_UTILIZATION
-    """Requests in flight for each pod that the autoscaler aims at."""
+    """What the autoscaler aims at for each pod, in the unit of the metric."""
     max_concurrency: int = 0
     """containerConcurrency: requests that a pod may handle at once. 0: no limit."""
     window_seconds: float = 60.0
     retention_seconds: float = 0.0
+    metric: Metric = Metric.CONCURRENCY
 
     @classmethod
     def of(cls, annotations: Mapping[str, str], concurrency: int, defaults: Mapping[str, str]) -> Self:
@@ -75,15 +89,24 @@ class Scale:
         utilization = float(annotations.get(PREFIX + "target-utilization-percentage", float(
             defaults.get("container-concurrency-target-percentage", DEFAULT_UTILIZATION * 100)))) / 100  # fmt: skip
         annotation = annotations.get(PREFIX + "target")
-        target = float(annotation) if annotation else float(concurrency or defaults.get("container-concurrency-target-default", DEFAULT_TARGET))
-        if concurrency:
+        metric = Metric(annotations.get(PREFIX + "metric", Metric.CONCURRENCY))
+        if annotation:
+            target = float(annotation)
+        elif metric is Metric.RPS:
+            target = float(defaults.get("requests-per-second-target-default", DEFAULT_RPS_TARGET))
+        else:
+            target = float(concurrency or defaults.get("container-concurrency-target-default", DEFAULT_TARGET))
+        if concurrency and metric is Metric.CONCURRENCY:
             target = min(target, concurrency)
+        if metric in (Metric.CPU, Metric.MEMORY):
+            utilization = 1.0
         return cls(
             min_pods=int(setting("min-scale", "0")),
             max_pods=int(setting("max-scale", "0")),
             initial_pods=int(setting("initial-scale", "1")),
             target=max(target * utilization, 0.01),
             max_concurrency=concurrency,
+            metric=metric,
             window_seconds=parse_duration(annotations.get(PREFIX + "window", defaults.get("stable-window", "60s"))),
             retention_seconds=parse_duration(setting("scale-to-zero-pod-retention-period", "0s")),
         )
@@ -95,7 +118,7 @@ class Load:
 
     pods: int
     stable: float
-    """Mean requests in flight over the stable window."""
+    """Mean requests in flight over the stable window; with the metric rps, requests per second."""
     panic: float
     """The same over the panic window."""
     in_flight: int
@@ -111,7 +134,8 @@ def desired_pods(scale: Scale, load: Load) -> int:
     if burst >= PANIC_THRESHOLD * max(load.pods, 1):
         count = max(count, burst, load.pods)
     if load.waiting:
-        count = max(count, math.ceil((load.in_flight + load.waiting) / (scale.max_concurrency or scale.target)), 1)
+        capacity = scale.max_concurrency or (scale.target if scale.metric is Metric.CONCURRENCY else math.inf)
+        count = max(count, math.ceil((load.in_flight + load.waiting) / capacity), 1)
     if load.in_flight or load.idle_seconds < scale.window_seconds + scale.retention_seconds:
         count = max(count, min(load.pods, 1))
     if 0 < count < load.pods:

@@ -21,14 +21,16 @@ from functions.wire.health_checks import HEADER, is_health_check
 from functions.wire.http_limits import HEAD_SECONDS, MAX_CONNECTIONS_PER_ADDRESS
 from knative.local.serving import waking
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host, refuse_maintenance
+from knative.local.serving.domain_ports import PublicPorts
+from knative.local.serving.domains import answer
 from knative.local.serving.http.arrivals import Arrivals, refuse_plain
 from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
 from knative.local.serving.http.clients import Client, Clients
 from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.http.first_byte import is_tls
-from knative.local.serving.http.forwarding import request_head
 from knative.local.serving.http.listeners import Listener
+from knative.local.serving.http.request_heads import head_of
 from knative.local.serving.http.server import DRAIN_IDLE_SECONDS, ClientConnection
 from knative.local.serving.http.upstreams import Upstreams
 from knative.local.serving.pods.pod import Pod
@@ -65,14 +67,18 @@ class Ingress:
         health_check_keys: Callable[[], Sequence[str]] = tuple,
         open_port: Callable[[int], socket.socket] | None = None,
         tls: ssl.SSLContext | None = None,
+        public: PublicPorts | None = None,
     ) -> None:
         """`health_check_keys`: what signs requests of the platform itself, which are not measured; empty: every request is. `open_port`
-        returns the listening socket of a port; None: a new one. `tls`: of the public port and host ports; None: they speak HTTP."""
+        returns the listening socket of a port; None: a new one. `tls`: of the public port and host ports; None: they speak HTTP. `public`: for
+        domains."""
         self._health_check_keys, self._open_port = health_check_keys, open_port or _listen
         self._routing, self._upstreams, self.port = routing, upstreams, port
         self._public = partial(public_host, routing.table)
         self._clients = Clients()
         self.tls = tls
+        self._domain_ports = public
+        self._https_port = public.https if public is not None else port
         self._server: asyncio.AbstractServer | Listener | None = None
         self._outer_listeners: set[Listener] = set()
         self._has_opened = asyncio.Event()
@@ -86,8 +92,10 @@ class Ingress:
             client = partial(ClientConnection, self.serve, self._clients, MAX_CONNECTIONS_PER_ADDRESS)
             self._server = await loop.create_server(client, sock=listener, backlog=BACKLOG)  # asyncio listens anew, with its own default
         else:
-            self._server = self.listen_outside(listener, self._public, "the ingress")
+            self._server = self.listen_outside(listener, self._public, "the ingress", self.tls)
         self._has_opened.set()
+        if self._domain_ports is not None:
+            self._domain_ports.listen(self._routing.table, self.tls, partial(self.listen_outside, lookup=self._public))
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
     async def stop(self) -> None:
@@ -146,10 +154,10 @@ class Ingress:
 
         return Listener(listening, handle, max_connections, name)
 
-    def listen_outside(self, listening: socket.socket, lookup: Lookup, name: str) -> Listener:
+    def listen_outside(self, listening: socket.socket, lookup: Lookup, name: str, tls: ssl.SSLContext | None) -> Listener:
         """Serve a socket that clients outside the platform reach, from the start of the ingress until it stops.
 
-        With certificates over TLS: a client that speaks plain HTTP gets an explanation. The listener owns the socket; the caller closes the listener.
+        `tls`: a client that speaks plain HTTP gets an explanation; None: HTTP. The listener owns the socket; the caller closes the listener.
         """
         serve = partial(self._serve, lookup)
 
@@ -160,11 +168,11 @@ class Ingress:
                     if count > MAX_CONNECTIONS_PER_ADDRESS:
                         return  # without an answer: a handshake for it is what the limit spares
                     with self._arrivals.silence():
-                        speaks_tls = await is_tls(connection, HEAD_SECONDS) if self.tls is not None else False
+                        speaks_tls = await is_tls(connection, HEAD_SECONDS) if tls is not None else False
                     if speaks_tls is None:
                         return
-                    client = ClientConnection(serve if speaks_tls or self.tls is None else refuse_plain, self._clients)
-                    await self._arrivals.connect(client, connection, self.tls if speaks_tls else None)
+                    client = ClientConnection(serve if speaks_tls or tls is None else refuse_plain, self._clients)
+                    await self._arrivals.connect(client, connection, tls if speaks_tls else None)
                 await client.closed.wait()
             finally:
                 if client is not None and client.is_connected:
@@ -194,6 +202,10 @@ class Ingress:
             exchange.respond_error(400, str(bad))
             return
         exchange.target = authority.target
+        if (domain := self._routing.table.domain(authority.host)) is not None:
+            if answer(domain, exchange, self._https_port):
+                return
+            exchange.hsts = domain.hsts.encode() if exchange.client.scheme == "https" else b""
         found = lookup(authority.host)
         if isinstance(found, Refusal):
             found.answer(exchange)
@@ -211,7 +223,7 @@ class Ingress:
         except Unavailable as unavailable:
             exchange.respond_error(503, str(unavailable), retry_after_seconds=1)
             return
-        head = _head_of(exchange, authority.text)
+        head = head_of(exchange, authority.text)
         try:
             if route.has_waking_page and await waking.answers_meanwhile(exchange, scaler):
                 is_measured = False  # the browser asks again, and that request counts
@@ -287,14 +299,3 @@ class Ingress:
 
 def _listen(port: int) -> socket.socket:
     return socket.create_server((LOOPBACK, port), backlog=BACKLOG)
-
-
-def _head_of(exchange: Exchange, host: str) -> bytes:
-    """Return the head of the request to a pod. `host`: as the client wrote it."""
-    framing: tuple[bytes, ...] = ()
-    if exchange.is_upgrade:
-        framing = b"connection: upgrade", b"upgrade: websocket"
-    elif exchange.is_chunked:
-        framing = (b"transfer-encoding: chunked",)
-    client = exchange.client
-    return request_head(exchange.method, exchange.target, exchange.headers, host, client.address, framing, client.scheme)

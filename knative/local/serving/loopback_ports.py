@@ -65,8 +65,9 @@ class LoopbackPorts:
             listening = self._sockets.open(port)
         except OSError as error:
             raise PortUnavailable(f"Port {port} of this machine's loopback cannot be opened: {error.strerror or error}.") from error
-        listen = self._ingress.listen_outside if host_port else self._ingress.listen
-        self._open[key] = port, listen(listening, one_service(self._table, *key), f"loopback port {port}")
+        lookup, name = one_service(self._table, *key), f"loopback port {port}"
+        outside = self._ingress.listen_outside(listening, lookup, name, self._ingress.tls) if host_port else None
+        self._open[key] = port, outside or self._ingress.listen(listening, lookup, name)
         return port
 
     def release(self, key: Key) -> None:

@@ -24,6 +24,8 @@ DATA_SERVICES = "capsule.dev/data-services"
 """Annotation of a pod: kinds of the data services that it is bound to, separated by commas. Only deploy writes pods of tenants."""
 POSTGRES_PORT = 5432
 """Of a pod's own loopback, where it reaches the server of the databases."""
+REDIS_PORT = 6379
+"""Of a pod's own loopback, where it reaches Redis services."""
 DEFAULT_RETRY_AFTER_SECONDS = 300
 DEFAULT_DOMAIN = "localhost"
 DEFAULT_TEMPLATE = "{{.Name}}.{{.Namespace}}.{{.Domain}}"

@@ -30,10 +30,12 @@ from knative.local.serving.platform_view import PlatformView, find_unreadable, p
 from knative.local.serving.pods.environment import MissingReference
 from knative.local.serving.pods.network import PodNetworks
 from knative.local.serving.process_records import ProcessRecords
+from knative.local.serving.redis_services import RedisFront
 from knative.local.settings import Settings
 from knative.local.store import Store
 from knative.local.tokens import MAX_TOKEN_SECONDS, Tokens, write_kubeconfig
 from knative.local.trash import Trash
+from knative.local.volumes.attachments import Volumes
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class Node:
         self.pods_folder = settings.state / "pods"
         self.process_records = ProcessRecords(self.pods_folder)
         self.build_caches = BuildCaches(settings.state / "caches", self.trash)
+        self.volumes = Volumes(store, settings.state, self.trash)
         self.collector: Collector | None = None
         self.queues: Queues = lambda namespace, service: ()
         self.start_refusal: Callable[[Object], str | None] = lambda pod: None
@@ -97,6 +100,13 @@ class Node:
         """Of the platform's own processes, when root starts them."""
         self.launcher = Launcher()
         self.zygote = Zygote(settings.home / "log" / "zygote.log", self.launcher, PROJECT, settings.preload_modules, settings.rehearsal)
+        self.redis_services = RedisFront(
+            settings.home / "services-redis",
+            settings.services_redis_port,
+            settings.services_redis_password,
+            self.launcher.start,
+            lambda name, limits: self.create_control_group(name, limits, False),
+        )
         self._preloading: asyncio.Task[None] | None = None
         self._tenant_groups: ControlGroups | None = None
         self._platform_groups: ControlGroups | None = None
@@ -131,6 +141,7 @@ class Node:
         for folder in self.settings.shared_folders:
             folder.mkdir(parents=True, exist_ok=True)
         self.build_caches.open(self.abilities)
+        self.volumes.open(self.abilities)
         if self.isolation is Isolation.ROOT:
             self._open_platform_view()
 
@@ -171,9 +182,10 @@ class Node:
         return ""
 
     def close(self) -> None:
-        """Remove the control groups with everything that is left in them. Blocking."""
+        """Remove the control groups with everything that is left in them, and unmount volumes. Blocking."""
         for groups in self._all_groups():
             groups.remove()
+        self.volumes.close()
 
     def is_trusted(self, pod: Object, is_platform_image: bool) -> bool:
         """Return whether a pod runs without a sandbox: only the platform's own image in the platform's own namespace, and no build."""

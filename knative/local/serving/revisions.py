@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from knative.local.autoscaling.pod_usage import PodUsage
 from knative.local.images import PLATFORM
 from knative.local.listening_sockets import ListeningSockets
 from knative.local.objects import Object, now
@@ -45,7 +46,8 @@ class Revisions:
 
     kind = REVISION
 
-    def __init__(self, store: Store, settings: Settings, pods: Pods, sockets: ListeningSockets) -> None:
+    def __init__(self, store: Store, settings: Settings, pods: Pods, sockets: ListeningSockets, usage: PodUsage) -> None:
+        self._usage = usage
         self._store, self._settings, self._pods, self._listening_sockets = store, settings, pods, sockets
         self._scalers: dict[Key, Scaler] = {}
         self._sockets: dict[int, socket.socket] = {}
@@ -185,7 +187,7 @@ class Revisions:
     def _create_scaler(self, object: Object) -> Scaler:
         condition = find_condition(object, "Ready")
         retries_forever = self._pods.node.is_trusted(object, object["spec"]["containers"][0]["image"].startswith(PLATFORM))
-        scaler = Scaler(self._pods, object, self._defaults(), self._on_scaler_change, self._open_port, retries_forever)
+        scaler = Scaler(self._pods, object, self._defaults(), self._on_scaler_change, self._open_port, self._usage, retries_forever)
         if not retries_forever and not scaler.has_been_ready and condition is not None and condition.status == "False":
             scaler.failure, scaler.has_failed = StartFailure(condition.reason, condition.message), True  # it failed before a restart, for good
         targets = self._route_targets.get(_service_key(object), set())
@@ -237,7 +239,7 @@ class Revisions:
         """
         self.metrics.observe(scaler)
         loop = asyncio.get_running_loop()
-        is_starting = scaler.has_been_ready and scaler.waiting > 0 and scaler.failure is None
+        is_starting = scaler.has_been_ready and scaler.is_starting and scaler.failure is None
         due = loop.time() + (START_PUBLICATION_SECONDS if is_starting else 0.0)
         if self._publication is None or due < self._publication_due:
             if self._publication is not None:

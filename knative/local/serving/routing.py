@@ -7,14 +7,16 @@ eventing call a Service within this process: without host name and ingress, with
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+import ssl
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from knative.local.objects import Object
 from knative.local.own_hosts import OwnHosts
 from knative.local.serving.callees import callees, wake_later
+from knative.local.serving.domains import Domain, Domains
 from knative.local.serving.host_claims import HostClaims, Precedence
 from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.http.upstreams import Response, Upstreams
@@ -132,6 +134,7 @@ class RoutingTable:
     def __init__(self, own_hosts: OwnHosts | None = None) -> None:
         """`own_hosts`: names of the operator, beside the hosts that Routes claim."""
         self._own_hosts = own_hosts or OwnHosts()
+        self.domains = Domains()
         self._routes: dict[Key, RouteEntry] = {}
         self._claims: HostClaims[Key, Destination] = HostClaims()
 
@@ -162,7 +165,24 @@ class RoutingTable:
     def by_host(self, host: str) -> Destination | None:
         """`host`: in lower case, without a port."""
         claim = self._claims.owner(host)
-        return claim.value if claim is not None else self._by_own_host(host)
+        if claim is not None:
+            return claim.value
+        return self._by_own_host(host) or self._by_domain(host)
+
+    def domain(self, host: str) -> Domain | None:
+        """The domain of a tenant, if nothing that comes before it has the host."""
+        domain = self.domains.find(host)
+        return domain if domain is not None and self._claims.owner(host) is None and self._by_own_host(host) is None else None
+
+    def certificate(self, host: str) -> ssl.SSLContext | None:
+        """What serves a handshake for the domain of a tenant; None: it has no certificate."""
+        domain = self.domain(host)
+        return domain.context if domain is not None else None
+
+    def _by_domain(self, host: str) -> Destination | None:
+        domain = self.domains.find(host)
+        route = self._routes.get((domain.namespace, domain.service)) if domain is not None else None
+        return (route, None) if route is not None and route.host is not None else None
 
     def _by_own_host(self, host: str) -> Destination | None:
         """Applications' domain leads to no Service of the platform: those that the operator makes public have settings of their own."""
@@ -224,6 +244,27 @@ class Services(Protocol):
     ) -> Response: ...
 
 
+class StartFailed(Exception):
+    """A pod that got a request while it was starting has ended before it was ready. Whether it has read the request is unknown."""
+
+
+async def call_early(pod: Pod, call: Coroutine[Any, Any, Response]) -> Response:
+    """Await the response of a pod that is starting. Raises StartFailed; what `call` raises, if the pod was ready before."""
+    calling = asyncio.create_task(call)
+    try:
+        either: set[asyncio.Future[Any]] = {calling, pod.start}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if not calling.done() and pod.start.result():
+            await asyncio.wait({calling})
+        if calling.done() and calling.exception() is None:
+            return calling.result()
+        if await pod.start:
+            return await calling
+        raise StartFailed
+    finally:
+        calling.cancel()
+
+
 class ServiceCaller:
     """Implements `Services`."""
 
@@ -244,11 +285,15 @@ class ServiceCaller:
         scaler = self._routing.scaler(entry)
         timeout_seconds = min(timeout, scaler.timeout_seconds)
         async with asyncio.timeout(timeout_seconds):
-            pod = await scaler.acquire(timeout_seconds)
-            try:
-                return await self._call(pod, entry.host or internal_host(service, namespace), method, path, headers, body)
-            finally:
-                scaler.release(pod)
+            while True:
+                pod = await scaler.acquire(timeout_seconds, may_start=True)
+                try:
+                    call = self._call(pod, entry.host or internal_host(service, namespace), method, path, headers, body)
+                    return await (call_early(pod, call) if pod.accepts_early else call)
+                except StartFailed:
+                    continue  # the next pod is one that is ready
+                finally:
+                    scaler.release(pod)
 
     async def _call(self, pod: Pod, host: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
         assert pod.port is not None

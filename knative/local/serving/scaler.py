@@ -8,21 +8,20 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
-from functions.runtime.config.variables import BIND, PORT
+from knative.local.autoscaling.pod_usage import PodUsage
 from knative.local.objects import Object
-from knative.local.serving.autoscaler import PANIC_WINDOW_FRACTION, ConcurrencyMeter, Load, Scale, desired_pods
+from knative.local.serving.autoscaler import Scale
 from knative.local.serving.consumption import Consumption
+from knative.local.serving.demand import Demand
 from knative.local.serving.initial_readiness import deadline_failure, exit_failure, progress_deadline_seconds, serving_path
 from knative.local.serving.node import PLATFORM_NAMESPACES
+from knative.local.serving.pod_starter import PodStarter, PortTaken
 from knative.local.serving.pods import activation
 from knative.local.serving.pods.pod import Pod
-from knative.local.serving.pods.probes import free_port
-from knative.local.serving.pods.registry import Pods, pod_spec
+from knative.local.serving.pods.registry import Pods
 from knative.local.serving.pods.state import IMAGE_PULL_BACK_OFF, Stage, StartFailure
 from knative.local.serving.request_queue import STOPPED, NotReadyInTime, RequestQueue
-from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +48,7 @@ class Scaler:
         defaults: Mapping[str, str],
         on_change: Callable[["Scaler"], None],
         open_port: Callable[[int], socket.socket | None],
+        usage: PodUsage,
         retries_forever: bool = False,
     ) -> None:
         """`defaults`: ConfigMap config-autoscaler. `open_port` returns a listening socket that outlives the pods; None: the ingress has the port."""
@@ -58,7 +58,7 @@ class Scaler:
         self.namespace, self.name, self.uid = metadata["namespace"], metadata["name"], metadata["uid"]
         self.timeout_seconds = float(spec.get("timeoutSeconds") or DEFAULT_TIMEOUT_SECONDS)
         self.progress_deadline_seconds = progress_deadline_seconds(annotations)
-        self.rescale(defaults)
+        self._demand = Demand(revision, defaults, usage)
         self.is_reachable = False
         """Whether a Route leads to this revision."""
         self.is_paused = False
@@ -82,11 +82,9 @@ class Scaler:
         self._draining: dict[asyncio.Task[None], Pod] = {}
         self._queue = RequestQueue(self._find_pod)
         self._created_at = self._loop.time()
-        self._meter = ConcurrencyMeter(self.scale.window_seconds, self._created_at)
         has_port = self.namespace in PLATFORM_NAMESPACES and inherits_host_port(annotations)
         self.host_port = int(annotations[HOST_PORT]) if has_port else None
-        self._open_port = open_port
-        self._is_activated = activation.is_activated(revision)
+        self._starter = PodStarter(pods, self.host_port, open_port, activation.is_activated(revision), self.timeout_seconds)
         self._is_stopped = False
         self._is_initial = not self.has_been_ready
         """Whether it still has to become ready for the first time."""
@@ -105,7 +103,7 @@ class Scaler:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it needs no tick."""
+        """It needs no tick."""
         return not (self._running or self._queue or (self.desired_pods() and not self._is_stopped))
 
     @property
@@ -117,38 +115,53 @@ class Scaler:
         return len(self._queue)
 
     @property
+    def is_starting(self) -> bool:
+        """Whether requests wait for a pod, or one that starts has them."""
+        return self.waiting > 0 or any(pod.in_flight and not pod.state.is_ready for pod in self._running.values())
+
+    @property
     def is_consuming(self) -> bool:
         """Whether a ready pod consumes its messages from the queue itself."""
         return self._consumption.is_active(uid for uid, pod in self._running.items() if pod.state.is_ready)
 
+    @property
+    def scale(self) -> Scale:
+        return self._demand.scale
+
     def rescale(self, defaults: Mapping[str, str]) -> None:
         """Read the scale settings again. `defaults`: ConfigMap config-autoscaler."""
-        spec, annotations = self.revision["spec"], self.revision["metadata"].get("annotations") or {}
-        self.scale = Scale.of(annotations, int(spec.get("containerConcurrency") or 0), defaults)
+        self._demand.rescale(self.revision, defaults)
 
     @property
     def last_used_at(self) -> float:
         """When its last request ended, on the event loop's clock; now if it has one."""
-        return self._loop.time() if self.in_flight else self._meter.last_ended_at
+        return self._loop.time() if self.in_flight else self._demand.meter.last_ended_at
 
     def wake(self) -> None:
         """Start a pod as if a request had just ended, if there is none and requests may come."""
         if self._running or self._is_stopped or self.is_held_back or self.is_paused or self.has_failed or not self.is_reachable:
             return
-        self._meter.last_ended_at = self._loop.time()
+        self._demand.touch()
         self._add()
 
     # --- requests
 
-    async def acquire(self, timeout_seconds: float) -> Pod:
-        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable, NotReadyInTime."""
-        self._meter.change(+1, self._loop.time())
+    async def acquire(self, timeout_seconds: float, *, may_start: bool = False) -> Pod:
+        """Return a pod with capacity, starting one if necessary. Call `release` with it afterwards. Raises Unavailable, NotReadyInTime.
+
+        `may_start`: the pod may be one that is starting, if its listening socket is open already (`Pod.accepts_early`).
+        """
+        self._demand.begin()
         pod = self._find_pod() if not self._queue else None
         if pod is not None:
             pod.in_flight += 1
             return pod
         future = self._queue.enqueue()
         self.tick()
+        if may_start and not future.done() and (pod := self._find_starting_pod()) is not None:
+            self._queue.cancel(future)
+            pod.in_flight += 1
+            return pod
         try:
             return await asyncio.wait_for(future, timeout_seconds)
         except TimeoutError:
@@ -160,11 +173,11 @@ class Scaler:
 
     def release(self, pod: Pod) -> None:
         pod.in_flight -= 1
-        self._meter.change(-1, self._loop.time())
+        self._demand.end()
         self._queue.dispatch()
 
     def _cancel(self, future: "asyncio.Future[Pod]") -> None:
-        self._meter.change(-1, self._loop.time())
+        self._demand.end()
         self._queue.cancel(future)
 
     def _find_pod(self) -> Pod | None:
@@ -175,6 +188,14 @@ class Scaler:
                 best = pod
         return best if best is not None and (not self.scale.max_concurrency or best.in_flight < self.scale.max_concurrency) else None
 
+    def _find_starting_pod(self) -> Pod | None:
+        """Return a pod that starts for the first time, of a revision that has served before. None if those that there are have no capacity."""
+        if self._is_initial or self.failure is not None:
+            return None
+        limit = self.scale.max_concurrency
+        found = (pod for pod in self._running.values() if pod.accepts_early and (not limit or pod.in_flight < limit))
+        return min(found, key=lambda pod: pod.in_flight, default=None)
+
     def _reason(self) -> str:
         return f": {self.failure.reason}: {self.failure.message.rstrip('.')}" if self.failure else ""
 
@@ -183,21 +204,12 @@ class Scaler:
     def desired_pods(self) -> int:
         if self._is_stopped or self.is_held_back or (self.has_failed and not self.retries_forever) or (self.is_paused and not self._is_initial):
             return 0
-        now = self._loop.time()
-        scale, meter = self.scale, self._meter
         if self.host_port is not None:
             return 1 if self.is_reachable or self._is_initial else 0
-        load = Load(
-            pods=len(self._running),
-            stable=meter.mean(scale.window_seconds, now),
-            panic=meter.mean(scale.window_seconds * PANIC_WINDOW_FRACTION, now),
-            in_flight=self.in_flight,
-            waiting=self.waiting + self._consumption.pods_at_capacity,
-            idle_seconds=meter.idle_seconds(now),
-        )
-        count = desired_pods(scale if self.is_reachable else replace(scale, min_pods=0), load)
+        waiting = self.waiting + self._consumption.pods_at_capacity
+        count = self._demand.desired_pods(self._running.values(), self.in_flight, waiting, is_reachable=self.is_reachable)
         if self._is_initial:
-            count = max(count, scale.initial_pods, scale.min_pods if self.is_reachable else 0)
+            count = max(count, self.scale.initial_pods, self.scale.min_pods if self.is_reachable else 0)
         return count
 
     def tick(self) -> None:
@@ -207,7 +219,7 @@ class Scaler:
             self._mark_ready()
         if self._is_initial and now - self._created_at >= self.progress_deadline_seconds:
             self._fail()
-        self._consumption.measure(self._meter, now, self._may_consume)
+        self._consumption.measure(self._demand.meter, now, self._may_consume)
         count = self.desired_pods()
         for _ in range(count - len(self._running)):
             self._add()
@@ -225,29 +237,15 @@ class Scaler:
         return pod.state.is_ready, pod.in_flight + self._consumption.in_flight_of(pod.uid), -pod.created_at
 
     def _add(self) -> None:
+        def environment(object: Object) -> Mapping[str, str]:
+            return self._consumption.environment(object, self.scale.max_concurrency, self._may_consume)
+
         try:
-            listening = self._open_port(self.host_port) if self.host_port is not None else None
-            own_socket = activation.open_socket(self._pods.node.pod_networks) if listening is None and self._is_activated else None
-        except OSError as error:
-            message = f"Port {self.host_port or ''} of this machine cannot be opened: {error.strerror or error}."
-            self.failure = StartFailure("HostPortTaken", message)
+            pod = self._starter.start(self.revision, self._on_pod_change, environment, self._serving_path)
+        except PortTaken as error:
+            self.failure = StartFailure("HostPortTaken", str(error))
             self._on_change(self)
             return
-        inherited = listening or own_socket
-        port = inherited.getsockname()[1] if inherited is not None else free_port(self._pods.node.pod_networks)
-        labels = self.revision["metadata"].get("labels") or {}
-        pod_labels = {"app": self.name, "serving.knative.dev/revision": self.name, "serving.knative.dev/revisionUID": self.uid}
-        template = {"metadata": self.revision["metadata"], "spec": pod_spec(self.revision["spec"])}
-        object = self._pods.create(self.revision, f"{self.name}-deployment", template, pod_labels)
-        env = {
-            PORT.name: str(port), BIND.name: LOOPBACK, "K_REVISION": self.name,
-            "K_SERVICE": labels.get("serving.knative.dev/service", ""), "K_CONFIGURATION": labels.get("serving.knative.dev/configuration", ""),
-            **self._consumption.environment(object, self.scale.max_concurrency, self._may_consume),
-        }  # fmt: skip
-        pod = self._pods.run(
-            object, self._on_pod_change, restarts_always=True, port=port, env=env, listening=inherited, owns_socket=own_socket is not None,
-            grace_seconds=self.timeout_seconds, serving_path=self._serving_path,
-        )  # fmt: skip
         self._running[pod.uid] = pod
         self._on_change(self)
 
@@ -285,7 +283,7 @@ class Scaler:
 
     def _mark_ready(self) -> None:
         self.has_been_ready, self._is_initial, self.failure, self.has_failed = True, False, None, False
-        self._meter.last_ended_at = self._loop.time()
+        self._demand.touch()
         self._on_change(self)
 
     def _on_pod_waiting(self, pod: Pod) -> None:

@@ -10,7 +10,7 @@ from psycopg import sql
 from functions.deploy.adapters import postgres_dumps
 from functions.deploy.adapters.service_provisioner import PostgresServiceProvisioner
 from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL
-from functions.deploy.domain.data_service import SMALL
+from functions.deploy.domain.service_plans import SMALL
 from functions.runtime.config.settings import Settings
 from functions.wire.backups.programs import ProgramFailed, feed, output_of, postgres_environment, postgres_program
 from knative.machine import keys

@@ -3,6 +3,7 @@
 - `records`: who rotated what, and when
 - `publication`: Secrets of the present state, until every process has them
 - `servers`: passwords of PostgreSQL's roles and RabbitMQ's users
+- `services`: logins that provision data services
 - `key_sets`: keys that sign access tokens, and keys that seal secrets
 - `shared`: secrets that one party signs with and another one verifies
 - `command`: the task

@@ -15,7 +15,7 @@ from knative.machine.home import CONTEXTS, Home
 from knative.machine.postgres_roles import ROTATING
 from knative.machine.problems import NotApplicable, Problem
 from knative.machine.progress import Progress
-from knative.machine.rotation import key_sets, records, servers, shared
+from knative.machine.rotation import key_sets, records, servers, services, shared
 from knative.machine.rotation.records import Record
 from knative.machine.up import lock
 
@@ -55,6 +55,11 @@ ROTATIONS = {
         "passwords of RabbitMQ's users",
         lambda home, cluster, _, __: servers.rotate_broker(home, cluster),
         tuple(f"rabbitmq-{context}.password" for context in CONTEXTS),
+    ),
+    services.SERVICES: Rotation(
+        "logins that provision data services",
+        lambda home, cluster, _, __: services.rotate(home, cluster),
+        ("services-provisioner.password", "services-redis.password"),
     ),
     WEBHOOK: Rotation(
         "secret of payment webhooks",

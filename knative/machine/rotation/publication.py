@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.runtime.config import variables
 from functions.runtime.security.tokens import RELOAD_SECONDS
 from knative.machine import keys
@@ -78,6 +79,8 @@ def _file(name: str, key: str) -> str:
         return variables.AMQP_URL.name
     if name.endswith("-database"):
         return (variables.READER_URL if key == "reader" else variables.DATABASE_URL).of(context).name
+    if name == keys.SERVICES:
+        return {"postgres": SERVICES_POSTGRES_URL.name, "redis": SERVICES_REDIS_URL.name}[key]
     return key
 
 

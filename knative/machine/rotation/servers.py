@@ -14,7 +14,7 @@ from knative.machine.home import Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import NotApplicable
 from knative.machine.rabbitmq import RabbitMQ
-from knative.machine.rotation import records
+from knative.machine.rotation import records, services
 from knative.machine.rotation.publication import publish, wait_until_mounted
 
 DATABASE, BROKER = "database", "broker"
@@ -83,6 +83,9 @@ def rotate_certificate(home: Home, _: Cluster) -> str:
 def close_interrupted(home: Home) -> None:
     """Refuse the logins that an interrupted rotation left accepted beside the current ones. Secrets must be applied. Raises: Problem."""
     interrupted = {name for name, record in records.read(home).items() if record.is_interrupted}
+    if services.SERVICES in interrupted:
+        wait_until_mounted(home, keys.services_secrets(home))
+        services.close_former(home)
     if not interrupted & {DATABASE, BROKER}:
         return
     wait_until_mounted(home, [*keys.amqp_secrets(home), *(keys.database_secret(home, context) for context in home.local_contexts)])

@@ -5,17 +5,19 @@ import os
 import shutil
 import socket
 import sys
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from functions.deploy.domain.data_service import SMALL
+from functions.deploy.domain.service_plans import SMALL
 from knative.local.sandbox.plan import Isolation
 from knative.local.serving.build_access import NOTHING
+from knative.local.serving.http.relays import relay
 from knative.local.serving.naming import DATA_SERVICES, POSTGRES_PORT
 from knative.local.serving.pods.network import PodNetwork, PodNetworks
-from knative.local.serving.pods.preparation import service_relays
+from knative.local.serving.pods.preparation import service_listeners
 from knative.machine.services_postgres import ServicesPostgres
 from tests.adapters.services_server import provisioner_on, services_postgres
 from tests.knative.sandbox.conftest import HAS_NETWORKS
@@ -32,8 +34,8 @@ async def test_an_instance_reaches_its_database_by_one_port(services_postgres: S
     networks = PodNetworks()
     with socket.create_server(("127.0.0.1", 0)) as other:
         outcomes = []
-        for relays in ({POSTGRES_PORT: services_postgres.port}, {}):
-            pod = PodNetwork(networks, Isolation.ROOT, None, NOTHING, relays)
+        for services in ({POSTGRES_PORT: partial(relay, port=services_postgres.port)}, {}):
+            pod = PodNetwork(networks, Isolation.ROOT, None, NOTHING, services)
             await pod.open(True)
             try:
                 outcomes.append(await run_inside(pod, QUERY, url))
@@ -57,8 +59,15 @@ async def run_inside(pod: PodNetwork, program: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("annotations", "relays"), [({DATA_SERVICES: "postgres"}, {5432: 7112}), ({DATA_SERVICES: "redis"}, {}), ({}, {}), (None, {})]
+    ("annotations", "ports"),
+    [
+        ({DATA_SERVICES: "postgres"}, {5432}),
+        ({DATA_SERVICES: "redis"}, {6379}),
+        ({DATA_SERVICES: "postgres,redis"}, {5432, 6379}),
+        ({}, set()),
+        (None, set()),
+    ],
 )
-def test_only_a_pod_with_the_annotation_has_a_relay(annotations: Any, relays: dict[int, int]) -> None:
-    node: Any = SimpleNamespace(settings=SimpleNamespace(services_postgres_port=7112))
-    assert service_relays(node, {"metadata": {"annotations": annotations}}) == relays
+def test_only_a_pod_with_the_annotation_reaches_a_server(annotations: Any, ports: set[int]) -> None:
+    node: Any = SimpleNamespace(settings=SimpleNamespace(services_postgres_port=7112), redis_services=SimpleNamespace(listen_for_pod=None))
+    assert set(service_listeners(node, {"metadata": {"annotations": annotations}})) == ports

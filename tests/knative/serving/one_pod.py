@@ -103,7 +103,7 @@ class OneRoute:
         """A request that may wait this long gets the pod; any other is refused at once."""
         route = RouteEntry("app-x", "shop", "uid", "shop.localhost", ())
         self._route = route
-        self.table = SimpleNamespace(by_host=lambda host: (self._route, None) if host == route.host else None)
+        self.table = SimpleNamespace(domain=lambda host: None, by_host=lambda host: (self._route, None) if host == route.host else None)
         self.scaler = lambda route, target: scaler
         self.scaler_of_request = lambda route, target, exchange: scaler
         self.clients = Clients()

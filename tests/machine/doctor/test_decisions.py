@@ -1,12 +1,13 @@
 """What `doctor` concludes from what it read. Each decision is tested by itself; `test_run` runs all checks."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from functions.runtime.config.registry import wiring_of
-from knative.machine.doctor import at_rest, certificates, keys, mail, network, programs, resources, stored
+from knative.machine.doctor import at_rest, certificates, keys, mail, network, programs, resources, service, stored
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.doctor.keys import KeySet
 from knative.machine.doctor.programs import Kernel
@@ -169,3 +170,17 @@ def test_messages() -> None:
     expect(stored.decide_outbox({"auth": Waiting(0, 0.0)}), GOOD, "empty")
     expect(stored.decide_outbox({"auth": Waiting(1, 5.0)}), GOOD, "1 event in transit")
     expect(stored.decide_outbox({"auth": Waiting(3, 1200.0)}), FAULT, "20 minutes")
+
+
+@pytest.mark.parametrize(
+    ("enabled", "has_systemd", "is_public", "level", "remedy"),
+    [
+        ([Path("/etc/systemd/system/capsule.service")], True, True, Level.GOOD, ""),
+        ([], True, False, Level.NOTE, ""),
+        ([], True, True, Level.WARNING, "./taskw install-service"),
+        ([], False, True, Level.WARNING, "up --foreground"),
+    ],
+)
+def test_a_public_machine_should_bring_capsule_back(enabled: list[Path], has_systemd: bool, is_public: bool, level: Level, remedy: str) -> None:
+    found = service.decide_service(enabled, has_systemd=has_systemd, is_public=is_public)
+    assert found.level is level and remedy in found.remedy

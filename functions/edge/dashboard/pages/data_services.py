@@ -1,4 +1,4 @@
-"""Data services of an application: what it has, create a database, bind, rotate, delete and restore one."""
+"""Data services of an application: what it has, create a database or a Redis, bind, rotate, delete and restore one."""
 
 from starlette.responses import Response
 
@@ -30,19 +30,30 @@ async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
     )
 
 
+async def show_one(visit: Visit) -> Response:
+    application, service, metrics, log = await gather(
+        visit.call("deploy.application", applicationId=visit.path_value("id")),
+        visit.call("deploy.data_service", **_ids(visit)),
+        visit.call("deploy.data_service_metrics", **_ids(visit)),
+        visit.call("deploy.data_service_logs", **_ids(visit)),
+    )
+    return visit.render("service.html", application=application, service=service, metrics=metrics, lines=log["lines"])
+
+
 async def create(visit: Visit) -> Response:
     form = await visit.form()
     name, url = form.get("name", ""), form.get("url", "")
     if url:
         fields = {"applicationId": visit.path_value("id"), "name": name, "url": url}
         return await submit(visit, _page, _path(visit), "service-added", "deploy.add_external_data_service", **fields)
-    fields = {"applicationId": visit.path_value("id"), "name": name}
+    fields = {"applicationId": visit.path_value("id"), "name": name, "kind": form.get("kind", "") or "postgres"}
     return await submit(visit, _page, _path(visit), "service-requested", "deploy.create_data_service", **fields)
 
 
 async def bind(visit: Visit) -> Response:
     form = await visit.form()
-    fields = {**_ids(visit), "environment": form.get("environment", ""), "variable": form.get("variable", "") or "DATABASE_URL"}
+    variable = form.get("variable", "")
+    fields = {**_ids(visit), "environment": form.get("environment", ""), **({"variable": variable} if variable else {})}
     return await submit(visit, _page, _path(visit), "service-bound", "deploy.bind_data_service", **fields)
 
 
@@ -74,6 +85,7 @@ def _path(visit: Visit) -> str:
 PAGES = (
     Page("GET", "/apps/{id}/services", show),
     Page("POST", "/apps/{id}/services", create),
+    Page("GET", "/apps/{id}/services/{service}", show_one),
     Page("POST", "/apps/{id}/services/{service}/bindings", bind),
     Page("POST", "/apps/{id}/services/{service}/bindings/{environment}/deletion", unbind),
     Page("POST", "/apps/{id}/services/{service}/rotation", rotate),

@@ -8,7 +8,6 @@ and key are two files: while they do not belong together, or cannot be read, the
 """
 
 import logging
-import os
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 from cryptography import x509
 
 from knative.certificates import dns_names, issue, load_key, pem
+from knative.local.serving.http.tls_contexts import load_pair
 from knative.local.settings import Pair
 
 log = logging.getLogger(__name__)
@@ -35,12 +35,15 @@ Stamp = tuple[tuple[int, int, int], ...]
 class Certificates:
     """`context`: what a listener serves with. It never changes; the certificates behind it do."""
 
-    def __init__(self, authority: Pair, signed_key: Path, own: Sequence[Pair], serves: Callable[[str], bool]) -> None:
+    def __init__(
+        self, authority: Pair, signed_key: Path, own: Sequence[Pair], serves: Callable[[str], bool], domains: Callable[[str], ssl.SSLContext | None]
+    ) -> None:
         """`authority`: of this machine. `signed_key`: the key of all certificates that it issues here; a new one makes them anew.
 
-        `serves`: whether a name may get a certificate of the authority. Raises OSError or ValueError when a file is missing or damaged.
+        `serves`: whether a name may get a certificate of the authority. `domains`: finds the context of a tenant's domain, which comes after the
+        operator's. Raises OSError or ValueError when a file is missing or damaged.
         """
-        self._issuer, self._serves = _Issuer(authority, signed_key), serves
+        self._issuer, self._serves, self._domains = _Issuer(authority, signed_key), serves, domains
         self._own = [_OwnCertificate(pair) for pair in own]
         self.context = self._issuer.context(NAMES_OF_MACHINE)
         self.context.sni_callback = self._select
@@ -58,6 +61,8 @@ class Certificates:
             own.refresh()
             if own.covers(name):
                 return own.context
+        if (domain := self._domains(name)) is not None:
+            return domain
         return self._issuer.context((name,) if name and self._serves(name) else NAMES_OF_MACHINE)
 
 
@@ -82,7 +87,7 @@ class _OwnCertificate:
 
     def _load(self) -> None:
         chain = self._pair.certificate.read_bytes()
-        context = _context(chain + b"\n" + self._pair.key.read_bytes())
+        context = load_pair(chain + b"\n" + self._pair.key.read_bytes())
         self._names, self.context = dns_names(x509.load_pem_x509_certificate(chain)), context
 
 
@@ -110,22 +115,7 @@ class _Issuer:
     def _issue(self, names: tuple[str, ...], now: datetime) -> ssl.SSLContext:
         issuer = x509.load_pem_x509_certificate(self.authority.certificate.read_bytes())
         signer, key = load_key(self.authority.key.read_bytes()), load_key(self.signed_key.read_bytes())
-        return _context(pem(issue(issuer, signer, key.public_key(), names, now, LIFETIME)) + pem(key))
-
-
-def _context(certificate_and_key: bytes) -> ssl.SSLContext:
-    """Return a context for TLS 1.3. The content passes through memory, because certificate and key must be of one reading. Raises ssl.SSLError."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.set_alpn_protocols(["http/1.1"])
-    descriptor = os.memfd_create("certificate")
-    try:
-        with os.fdopen(os.dup(descriptor), "wb") as file:
-            file.write(certificate_and_key)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-    finally:
-        os.close(descriptor)
-    return context
+        return load_pair(pem(issue(issuer, signer, key.public_key(), names, now, LIFETIME)) + pem(key))
 
 
 def _stamp(*paths: Path) -> Stamp:

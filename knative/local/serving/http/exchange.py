@@ -5,6 +5,7 @@ Each side is paused while the other reads more slowly, so a body is never whole 
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Protocol
 
@@ -66,6 +67,8 @@ class Exchange:
         self.is_chunked = b"transfer-encoding" in self._names
         self.has_sized_body = any(name == b"content-length" and value != b"0" for name, value in headers)
         self._is_response_chunked = False
+        self.hsts = b""
+        """Strict-Transport-Security that every response gets unless the pod sends its own; empty: none."""
         self._output: list[bytes] = []
         """What the client is sent at the end of the pod's present data, in one system call."""
         self._body: list[bytes] = []
@@ -151,6 +154,8 @@ class Exchange:
         lines = response_lines(status, reason, headers)
         has_no_body = status in (101, 204, 304) or self.method == "HEAD"
         names = {name for name, _ in headers}
+        if self.hsts and b"strict-transport-security" not in names:
+            lines.append(b"strict-transport-security: " + self.hsts)
         is_sized, is_chunked = b"content-length" in names, b"transfer-encoding" in names
         if status in (101, 426):  # the protocols that the pod changes to, or asks for
             lines += [b"upgrade: " + value for name, value in headers if name == b"upgrade"]
@@ -246,18 +251,25 @@ class Exchange:
         response = error_response(status, detail, request_id, self.header(b"accept"), cause)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR and cause is Cause.FAILURE:
             log.warning("request %s: %s %s%s: %d, %s", request_id, self.method, self.header(b"host") or "", self.target[:200], status, detail)
-        self.keep_alive = self.keep_alive and self.is_complete
-        lines = [
-            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"content-type: {response.content_type}", f"content-length: {len(response.body)}",
-            "server: capsule", "vary: accept", "cache-control: no-store", f"x-request-id: {request_id}",
-            *response.headers,
-        ]  # fmt: skip
+        lines = ["vary: accept", "cache-control: no-store", f"x-request-id: {request_id}", *response.headers]
         lines += [f"retry-after: {retry_after_seconds}"] if retry_after_seconds is not None else []
+        self._respond(status, response.content_type, response.body, lines)
+
+    def respond(self, status: int, content_type: str, body: bytes, *lines: str) -> None:
+        """Answer in place of a pod with a short body. `lines`: further headers."""
+        self.status = status
+        self._respond(status, content_type, body, lines)
+
+    def _respond(self, status: int, content_type: str, body: bytes, lines: Iterable[str]) -> None:
+        self.keep_alive = self.keep_alive and self.is_complete
+        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"content-length: {len(body)}", "server: capsule", *lines]
+        head += [f"content-type: {content_type}"] if content_type else []
+        head += [f"strict-transport-security: {self.hsts.decode()}"] if self.hsts else []
         if not self.keep_alive:
-            lines.append("connection: close")
+            head.append("connection: close")
         elif self.version == "1.0":
-            lines.append("connection: keep-alive")
-        self.client.write("\r\n".join((*lines, "", "")).encode() + (b"" if self.method == "HEAD" else response.body))
+            head.append("connection: keep-alive")
+        self.client.write("\r\n".join((*head, "", "")).encode() + (b"" if self.method == "HEAD" else body))
         self._finish()
 
     def detach(self) -> None:

@@ -36,18 +36,24 @@ async def _relay_connection(connection: socket.socket, port: int, idle_seconds: 
         upstream.setblocking(False)
         async with asyncio.timeout(CONNECT_SECONDS):
             await loop.sock_connect(upstream, (LOOPBACK, port))
-        try:
-            async with asyncio.timeout(idle_seconds) as idle, asyncio.TaskGroup() as directions:
+        await copy_both_ways(connection, upstream, idle_seconds)
 
-                def on_data() -> None:
-                    idle.reschedule(loop.time() + idle_seconds)
 
-                directions.create_task(_copy(connection, upstream, on_data))
-                directions.create_task(_copy(upstream, connection, on_data))
-        except ExceptionGroup as group:  # not `except*`: what that raises is a group again
-            if not all(isinstance(error, OSError) for error in group.exceptions):
-                raise
-            raise OSError(f"a relayed connection failed: {group.exceptions[0]}") from group
+async def copy_both_ways(connection: socket.socket, upstream: socket.socket, idle_seconds: float) -> None:
+    """Copy until both sides have closed. Raises OSError when one fails, TimeoutError when both are idle."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(idle_seconds) as idle, asyncio.TaskGroup() as directions:
+
+            def on_data() -> None:
+                idle.reschedule(loop.time() + idle_seconds)
+
+            directions.create_task(_copy(connection, upstream, on_data))
+            directions.create_task(_copy(upstream, connection, on_data))
+    except ExceptionGroup as group:  # not `except*`: what that raises is a group again
+        if not all(isinstance(error, OSError) for error in group.exceptions):
+            raise
+        raise OSError(f"a relayed connection failed: {group.exceptions[0]}") from group
 
 
 async def _copy(source: socket.socket, target: socket.socket, on_data: Callable[[], None]) -> None:

@@ -64,6 +64,8 @@ class ContainerSetup:
         self.container = self.own_container
         """The container that is prepared and run: an init container (`use`), or the pod's own."""
         self.identity: Identity | None = None
+        self.claims: Mapping[str, Path] = {}
+        """The folders of its persistent volumes, by the names of their claims."""
         cache = (pod["metadata"].get("annotations") or {}).get(CACHE) if node.is_build(pod) else None
         self.storage = WritableStorage(self.folder, pod["spec"], self.container, node.trash, cache and Path(cache).name)
 
@@ -181,7 +183,9 @@ class ContainerSetup:
             mounts.append(Mount(str(image.folder), "/", mapped=True, overlay=True))
         else:
             mounts.append(Mount(str(image.folder), MOUNT, mapped=node.abilities.has_mapped_mounts, overlay=has_overlay))
-        mounts += [Mount(str(each.source), each.target) for each in mounted if each.empty_dir is None]
+        mounts += [
+            Mount(str(each.source), each.target, each.is_claim and each.writable, mapped=each.is_claim) for each in mounted if each.empty_dir is None
+        ]
         arranged_mounts, arranged_links = arrange([*mounts, *writable.mounts], links)
         sandbox = Sandbox(
             node.isolation,
@@ -203,7 +207,15 @@ class ContainerSetup:
         return with_mounting(sandbox, node.mounting_filter) if self._builds_images else sandbox
 
     def _create_volumes(self, owner: int | None, is_on_disks: bool) -> list[MountedVolume]:
-        return volumes.create_volumes(self.folder / "volumes", self._pod["spec"], self.container, self._pod, self._find_object(), owner, is_on_disks)
+        place, find = self.folder / "volumes", self._find_object()
+        return volumes.create_volumes(place, self._pod["spec"], self.container, self._pod, find, owner, is_on_disks, self.claims)
+
+    async def attach_claims(self, image: Image) -> None:
+        """Mount its persistent volumes on this machine. Raises MissingReference."""
+        names = volumes.claims_of(self._pod["spec"])
+        if names and self.is_sandboxed(image):
+            owner = image.own_root.uid if image.own_root is not None else APPLICATION_USER
+            self.claims = await self._node.volumes.attach(self.namespace, names, owner)
 
     def refresh_volumes(self, image: Image) -> None:
         """Write the present content of Secrets and ConfigMaps into the volumes.

@@ -2,8 +2,8 @@
 
 A tenant's pod reaches nothing on this machine. A build may, if the operator has listed a private host to clone from, or
 a proxy or mirror on this machine (`build_access`). For builds only, the network namespace gets listeners: the ingress
-itself on its port, for the granted hosts, and relays to other granted ports. An instance that is bound to a data service gets one
-relay, to the server of the databases.
+itself on its port, for the granted hosts, and relays to other granted ports. An instance that is bound to data services gets a
+listener for each kind.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from knative.local.processes.network.addresses import AddressWatch, own_addresses
@@ -25,8 +25,8 @@ from knative.local.settings import LOOPBACK
 log = logging.getLogger(__name__)
 
 LOOPBACK_IPV6 = "::1"
-IDLE_SERVICE_SECONDS = 24 * 3600.0
-"""Pools of connections keep idle ones for long."""
+Listen = Callable[[socket.socket], Listener]
+"""Serves the connections of a bound socket, which it owns from then on."""
 
 
 class BuildIngress(Protocol):
@@ -150,11 +150,13 @@ class PodNetwork:
     `port`: where requests to the pod go, None for a pod without.
     """
 
-    def __init__(self, networks: PodNetworks, isolation: Isolation | None, port: int | None, access: BuildAccess, relays: Mapping[int, int]) -> None:
-        """`isolation` None: tenants share the machine's network. `relays`: port of the pod's loopback → port of this machine's."""
+    def __init__(
+        self, networks: PodNetworks, isolation: Isolation | None, port: int | None, access: BuildAccess, services: Mapping[int, Listen]
+    ) -> None:
+        """`isolation` None: tenants share the machine's network. `services`: port of the pod's loopback → what serves connections to it."""
         self.network: Network | None = None
         self._networks, self._isolation, self._port, self._access = networks, isolation, port, access
-        self._relays = relays
+        self._services = services
         self._listeners: list[Listener] = []
         self._inner_port = 0
         if port is not None and isolation is not None:
@@ -183,8 +185,8 @@ class PodNetwork:
     def _open_listeners(self, network: Network) -> None:
         for port in sorted(self._access.ports):
             self._listeners.append(relay(_bind(network, port), port))
-        for inner, port in self._relays.items():
-            self._listeners.append(relay(_bind(network, inner), port, idle_seconds=IDLE_SERVICE_SECONDS))
+        for inner, listen in self._services.items():
+            self._listeners.append(listen(_bind(network, inner)))
         if self._access.ingress_hosts and (ingress := self._networks.ingress) is not None:
             self._listeners.append(ingress.listen_for_build(_bind(network, ingress.port), self._access.ingress_hosts))
 

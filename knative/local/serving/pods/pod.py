@@ -74,6 +74,8 @@ class Pod:
         """Whether it gets no new requests and ends after those that it has."""
         self.created_at = asyncio.get_running_loop().time()
         """On the event loop's clock."""
+        self.start: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Whether its first start made it ready."""
         self._node, self._on_change, self._restarts_always = node, on_change, restarts_always
         self._env = dict(env or {})
         self._listening, self._owns_socket, self._finishing, self._serving_path = listening, owns_socket, finishing, serving_path
@@ -91,6 +93,12 @@ class Pod:
     @property
     def is_running(self) -> bool:
         return self._run is not None and self._run.is_running
+
+    @property
+    def accepts_early(self) -> bool:
+        """Whether a request may be sent to it before it is ready: this process holds the socket on which it will listen, and it starts for the
+        first time. The request waits in the socket's backlog until the pod serves."""
+        return self._owns_socket and not self.start.done() and not self.is_terminating and self.state.start_failure is None
 
     @property
     def unready_reason(self) -> str:
@@ -324,6 +332,8 @@ class Pod:
 
     def _enter(self, stage: Stage) -> None:
         self.state.stage = stage
+        if stage is not Stage.STARTING and not self.start.done():
+            self.start.set_result(stage is Stage.READY)
         self._publish()
         self._on_change(self)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from knative.local.images import Image
@@ -10,32 +11,40 @@ from knative.local.images.ports import ConfinedRunner, Program
 from knative.local.objects import Object
 from knative.local.serving import build_access
 from knative.local.serving.confined_programs import EndedContainer, read_all
-from knative.local.serving.naming import DATA_SERVICES, POSTGRES_PORT
+from knative.local.serving.http.relays import relay
+from knative.local.serving.naming import DATA_SERVICES, POSTGRES_PORT, REDIS_PORT
 from knative.local.serving.node import Node
 from knative.local.serving.pods.container import ContainerSetup, PreparedContainer
 from knative.local.serving.pods.environment import MissingReference
 from knative.local.serving.pods.exit import MAX_MESSAGE_BYTES
-from knative.local.serving.pods.network import PodNetwork
+from knative.local.serving.pods.network import Listen, PodNetwork
 from knative.local.serving.pods.probes import container_port
 from knative.local.serving.pods.writable import read_bounded
 
 DETACH_SECONDS = 10.0
 READER_MEMORY_BYTES = 64 << 20
 READER_SECONDS = 10.0
+IDLE_SERVICE_SECONDS = 24 * 3600.0
+"""Pools of connections keep idle ones for long."""
 
 
 def network_of(node: Node, object: Object, port: int | None) -> PodNetwork:
     """Return the network of a pod, which `prepare` opens. `port`: where requests go; None: to a socket that the container inherits, or nowhere."""
     is_build = node.is_build(object)
     access = build_access.of(object["spec"]["containers"][0], node.settings.ingress_port) if is_build else build_access.NOTHING
-    relays = {} if is_build else service_relays(node, object)
-    return PodNetwork(node.pod_networks, node.isolation if node.has_networks else None, port, access, relays)
+    services = {} if is_build else service_listeners(node, object)
+    return PodNetwork(node.pod_networks, node.isolation if node.has_networks else None, port, access, services)
 
 
-def service_relays(node: Node, object: Object) -> dict[int, int]:
+def service_listeners(node: Node, object: Object) -> dict[int, Listen]:
     """The ports of a pod's loopback at which it reaches the servers of its data services: the usual ports of these."""
     names = str((object["metadata"].get("annotations") or {}).get(DATA_SERVICES, "")).split(",")
-    return {POSTGRES_PORT: node.settings.services_postgres_port} if "postgres" in names else {}
+    found: dict[int, Listen] = {}
+    if "postgres" in names:
+        found[POSTGRES_PORT] = partial(relay, port=node.settings.services_postgres_port, idle_seconds=IDLE_SERVICE_SECONDS)
+    if "redis" in names:
+        found[REDIS_PORT] = node.redis_services.listen_for_pod
+    return found
 
 
 async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: Mapping[str, str]) -> tuple[Image, PreparedContainer]:
@@ -50,6 +59,7 @@ async def prepare(node: Node, setup: ContainerSetup, network: PodNetwork, env: M
     port = container_port(setup.container) if setup.container.get("ports") else named_by_image or container_port(setup.container)
     await network.open(setup.is_sandboxed(image), port)
     await _await_detached(setup)
+    await setup.attach_claims(image)
     if network.network is not None and "PORT" in env:
         env = {**env, "PORT": str(port)}
     return image, setup.prepare(image, env, network.network)

@@ -15,6 +15,8 @@ from knative.local.objects import Object
 from knative.local.serving.pods.environment import FindObject, MissingReference, config_data, field_value, secret_data
 
 DEFAULT_MODE = 0o644
+CLAIM = "persistentVolumeClaim"
+NO_CLAIMS: Mapping[str, Path] = {}
 _SOURCES = (("secret", "Secret", "secretName", secret_data), ("configMap", "ConfigMap", "name", config_data))
 """(field, kind, field of its name, decoder)."""
 
@@ -33,11 +35,13 @@ class MountedVolume:
     empty_dir: str | None = None
     """The name of an emptyDir volume, which the container itself fills."""
     sub_path: str = ""
+    is_claim: bool = False
+    """A persistent volume, whose files have owners as they are inside containers."""
 
 
 def contents(volume: Mapping[str, Any], pod: Object, find: FindObject) -> dict[str, VolumeFile] | None:
-    """Return a volume's files by their paths in it; None for an emptyDir. Raises MissingReference."""
-    if "emptyDir" in volume:
+    """Return a volume's files by their paths in it; None for one that the container itself fills. Raises MissingReference."""
+    if is_filled_by_container(volume):
         return None
     sources = volume["projected"].get("sources", []) if "projected" in volume else [volume]
     mode = next((volume[each].get("defaultMode") for each in ("projected", "secret", "configMap", "downwardAPI") if each in volume), None)
@@ -45,6 +49,15 @@ def contents(volume: Mapping[str, Any], pod: Object, find: FindObject) -> dict[s
     for source in sources:
         files.update(_source_files(source, pod, find, mode or DEFAULT_MODE, volume["name"]))
     return files
+
+
+def is_filled_by_container(volume: Mapping[str, Any]) -> bool:
+    return "emptyDir" in volume or CLAIM in volume
+
+
+def claims_of(spec: Mapping[str, Any]) -> list[str]:
+    """Return the names of the PersistentVolumeClaims of a pod."""
+    return [volume[CLAIM]["claimName"] for volume in spec.get("volumes") or [] if CLAIM in volume]
 
 
 def _source_files(source: Mapping[str, Any], pod: Object, find: FindObject, mode: int, volume: str) -> dict[str, VolumeFile]:
@@ -77,7 +90,7 @@ def _projected_files(data: Mapping[str, bytes], projection: Mapping[str, Any], m
 def references(volumes: list[Mapping[str, Any]]) -> set[tuple[str, str]]:
     """Return the (kind, name) of every Secret and ConfigMap that the volumes contain."""
     found = set()
-    for volume in volumes:
+    for volume in (each for each in volumes if CLAIM not in each):
         for source in volume["projected"].get("sources", []) if "projected" in volume else [volume]:
             for field, kind, name_field, _ in _SOURCES:
                 if field in source:
@@ -163,16 +176,23 @@ def rewrite(folder: Path, spec: Mapping[str, Any], pod: Object, find: FindObject
     Safe while the container runs. Raises MissingReference.
     """
     for volume in spec.get("volumes") or []:
-        if "emptyDir" not in volume:
+        if not is_filled_by_container(volume):
             write(folder / volume["name"], contents(volume, pod, find), uid)
 
 
 def create_volumes(
-    folder: Path, spec: Mapping[str, Any], container: Mapping[str, Any], pod: Object, find: FindObject, uid: int | None, is_on_disks: bool = False
+    folder: Path,
+    spec: Mapping[str, Any],
+    container: Mapping[str, Any],
+    pod: Object,
+    find: FindObject,
+    uid: int | None,
+    is_on_disks: bool = False,
+    claims: Mapping[str, Path] = NO_CLAIMS,
 ) -> list[MountedVolume]:
     """Create every volume under `folder` and return the container's mounts.
 
-    `is_on_disks`: emptyDirs are on disk images (`writable`).
+    `is_on_disks`: emptyDirs are on disk images (`writable`). `claims`: the folders of the pod's claims, by their names.
 
     Raises MissingReference.
     """
@@ -184,12 +204,25 @@ def create_volumes(
     for mount in container.get("volumeMounts") or []:
         if mount["name"] not in volumes:
             raise MissingReference(f'volumeMounts: there is no volume "{mount["name"]}"')
+        if CLAIM in volumes[mount["name"]]:
+            mounted.append(_mounted_claim(volumes[mount["name"]][CLAIM], mount, claims))
+            continue
         source, sub_path, is_empty_dir = folder / mount["name"], _sub_path(mount), "emptyDir" in volumes[mount["name"]]
         if sub_path and not (is_empty_dir and is_on_disks):
             source = _resolve_sub_path(source, sub_path, create=is_empty_dir, uid=uid)
         writable = is_empty_dir and not mount.get("readOnly", False)
         mounted.append(MountedVolume(source, mount["mountPath"].rstrip("/"), writable, mount["name"] if is_empty_dir else None, sub_path))
     return mounted
+
+
+def _mounted_claim(claim: Mapping[str, Any], mount: Mapping[str, Any], claims: Mapping[str, Path]) -> MountedVolume:
+    """Raises MissingReference, also for a subPath: it would lead through folders that tenants wrote."""
+    if mount.get("subPath"):
+        raise MissingReference("volumeMounts: a subPath of a PersistentVolumeClaim is not supported on one machine")
+    if claim["claimName"] not in claims:
+        raise MissingReference(f'MountVolume.SetUp failed: claim "{claim["claimName"]}" can be mounted into a container with a sandbox only')
+    is_writable = not (claim.get("readOnly") or mount.get("readOnly"))
+    return MountedVolume(claims[claim["claimName"]], mount["mountPath"].rstrip("/"), is_writable, is_claim=True)
 
 
 def _sub_path(mount: Mapping[str, Any]) -> str:

@@ -1,0 +1,109 @@
+"""Redis services of applications, run by the one-machine Knative, which is asked in the Redis protocol.
+
+The commands are described in `knative/local/serving/redis_services/provisioner.py`.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from functions.deploy.adapters import variables
+from functions.deploy.domain.service_plans import Plan
+from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
+from functions.runtime.config.settings import Settings
+from functions.runtime.storage.external_call import external_call
+from functions.wire.settings import MissingSetting
+
+TIMEOUT_SECONDS = 15.0
+Ask = Callable[..., Awaitable[str]]
+"""Sends a command SERVICE with these arguments."""
+
+
+class RedisServiceProvisioner:
+    """The adapter of the kind `redis`. `database` is the name of the service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @external_call
+    async def create(self, database: str, plan: Plan) -> None:
+        async with self._connection() as ask:
+            await ask("CREATE", database, str(plan.memory_mib), str(plan.storage_mib), str(plan.max_connections))
+
+    @external_call
+    async def add_login(self, database: str, login: str, password: str, plan: Plan) -> str:
+        async with self._connection() as ask:
+            await ask("SETUSER", database, login, hashlib.sha256(password.encode()).hexdigest())
+        address = self._settings.value(variables.SERVICES_REDIS_ADDRESS).text
+        return f"redis://{login}:{password}@{address}/0"
+
+    @external_call
+    async def drop_login(self, database: str, login: str) -> None:
+        async with self._connection() as ask:
+            await ask("DELUSER", database, login)
+
+    @external_call
+    async def delete(self, database: str) -> None:
+        async with self._connection() as ask:
+            await ask("DELETE", database)
+
+    @external_call
+    async def usage(self, database: str) -> ServiceUsage:
+        async with self._connection() as ask:
+            reply: dict[str, Any] = json.loads(await ask("USAGE", database))
+        return ServiceUsage(reply["sizeBytes"], reply["connections"])
+
+    @external_call
+    async def statistics(self, database: str) -> ServiceStatistics:
+        async with self._connection() as ask:
+            reply: dict[str, Any] = json.loads(await ask("USAGE", database))
+        size, connections, info = reply["sizeBytes"], reply["connections"], reply["info"]
+        if not reply["isRunning"]:
+            return ServiceStatistics(size, connections, is_running=False)
+        return ServiceStatistics(
+            size,
+            connections,
+            memory_bytes=int(info["used_memory"]),
+            operations=int(info["total_commands_processed"]),
+            failures=int(info["evicted_keys"]),
+            hit_ratio=hit_ratio(int(info["keyspace_hits"]), int(info["keyspace_misses"])),
+        )
+
+    @external_call
+    async def log(self, database: str) -> list[str]:
+        async with self._connection() as ask:
+            return (await ask("LOG", database)).splitlines()
+
+    @external_call
+    async def reclaim(self, database: str) -> None:
+        """Nothing to do: the server rewrites its file by itself."""
+
+    @external_call
+    async def set_writable(self, database: str, is_writable: bool) -> None:
+        """Nothing to do: the server itself refuses writes that its plan has no memory or storage for."""
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Ask]:
+        """Raises ServiceServerUnavailable and ServiceServerRefused."""
+        from redis import exceptions  # a tenth of a second, which only functions that provision take
+        from redis.asyncio import Redis
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        try:
+            url = self._settings.value(variables.SERVICES_REDIS_URL)
+        except MissingSetting as missing:
+            raise ServiceServerUnavailable(f"no server for Redis services is configured: {missing}") from missing
+        options: dict[str, Any] = {"protocol": 2, "retry": Retry(NoBackoff(), 0)}
+        connection = Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, decode_responses=True, **options)
+        try:
+            yield partial(connection.execute_command, "SERVICE")
+        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
+            raise ServiceServerUnavailable(f"the server of the Redis services: {error}") from error
+        except exceptions.RedisError as error:
+            raise ServiceServerRefused(f"the server of the Redis services: {error}") from error
+        finally:
+            await connection.aclose()

@@ -1,0 +1,55 @@
+"""Resize a volume: it grows, and never shrinks.
+
+Returns 202. It grows while it is in use; the operation says so where the storage cannot do that.
+"""
+
+from uuid import UUID
+
+from events.volumes import VolumeRefreshRequested
+from functions.deploy.domain.operation import Operation, OperationKind
+from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
+from functions.deploy.domain.volume_rejections import InvalidVolume, VolumeNotFound, VolumeNotReady, VolumeQuotaExceeded
+from functions.deploy.domain.volume_views import VolumeAccepted
+from functions.deploy.ports import Applications, Operations, Quotas, Volumes
+from functions.deploy.services.access_control import AccessControl
+from functions.deploy.services.volume_admission import admit_volume
+from functions.kernel import Change, Clock, Done, Int32, Model, Permission, Permit, command
+
+
+class ResizeVolume(Model):
+    application_id: UUID
+    volume_id: UUID
+    size_mib: Int32
+
+
+@command(
+    http="POST /v1/apps/{application_id}/volumes/{volume_id}/resize",
+    permission=Permission.APP_CONFIGURE,
+    status=202,
+    rejects=[
+        *(ApplicationNotFound, VolumeNotFound, VolumeNotReady, InvalidVolume, VolumeQuotaExceeded),
+        *(OverQuota, SubscriptionSuspended, UsageExhausted),
+    ],
+    emits=[VolumeRefreshRequested],
+)
+async def resize_volume(
+    request: ResizeVolume,
+    applications: Applications,
+    volumes: Volumes,
+    quotas: Quotas,
+    operations: Operations,
+    control: AccessControl,
+    permit: Permit,
+    clock: Clock,
+) -> Done[VolumeAccepted]:
+    application = await applications.lock(await control.to_application(permit, request.application_id))
+    volume = await volumes.lock(application.id, request.volume_id)
+    before, now = volume.size_mib, clock.now()
+    events = volume.resize(request.size_mib, now)
+    await admit_volume(quotas, volumes, application.user_id, volume.size_mib - before, now)
+    await volumes.save(volume)
+    operation = Operation.start(OperationKind.VOLUME_RESIZE, application, None, now)
+    await operations.add(operation)
+
+    change = Change(before={"volume": volume.name, "sizeMib": before}, after={"sizeMib": volume.size_mib})
+    return Done(VolumeAccepted.accepted(volume, operation.id), *events, change=change)

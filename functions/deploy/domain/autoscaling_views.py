@@ -1,0 +1,87 @@
+"""Autoscaling as clients state it and as the API shows it."""
+
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from functions.deploy.domain.autoscaling import MAX_METRICS, Autoscaling, Metric, MetricType
+from functions.deploy.domain.autoscaling_readings import AutoscalerReading
+from functions.deploy.domain.workload_rejections import InvalidAutoscaling
+from functions.kernel import FieldError, Int32, Model, Text
+
+
+class MetricRequest(Model):
+    """`target`: the value that one instance is to have.
+
+    `cpu` and `memory`: percent of what an instance may use. `queue`: what waits, read by a SQL `query` through the database URL
+    in `variable` (default DATABASE_URL), or from the JSON that the application answers on `path`, at `value`.
+    """
+
+    type: MetricType
+    target: Int32
+    query: Text | None = None
+    variable: Text | None = None
+    path: Text | None = None
+    value: Text | None = None
+
+
+class AutoscalingRequest(Model):
+    min_instances: Int32
+    """0: without work in the queue nothing runs."""
+    max_instances: Int32
+    """All of them count against the quota."""
+    metrics: Annotated[list[MetricRequest], Field(max_length=MAX_METRICS)]
+    """The one that asks for most instances counts."""
+
+    def to_autoscaling(self) -> Autoscaling:
+        """Raises InvalidAutoscaling."""
+        metrics, errors = [], []
+        for index, each in enumerate(self.metrics):
+            try:
+                metrics.append(Metric.parse(each.type, each.target, query=each.query, variable=each.variable, path=each.path, value=each.value))
+            except InvalidAutoscaling as invalid:
+                errors += [FieldError(f"/metrics/{index}{error.pointer}", error.detail) for error in invalid.errors]
+        if errors:
+            raise InvalidAutoscaling.of(errors)
+        return Autoscaling(self.min_instances, self.max_instances, tuple(metrics))
+
+
+class MetricView(Model):
+    """`current`: of one instance, as the mean, in the unit of `target`; null: not measured yet, or no instance runs."""
+
+    type: MetricType
+    target: int
+    current: float | None
+    query: str | None
+    variable: str | None
+    path: str | None
+    value: str | None
+
+
+class AutoscalingView(Model):
+    min_instances: int
+    max_instances: int
+    metrics: list[MetricView]
+    problem: str | None
+    """Why it cannot scale; null if it can."""
+
+    @classmethod
+    def of(cls, autoscaling: Autoscaling, reading: AutoscalerReading | None, *, memory_mib: int, cpu_millis: int) -> Self:
+        metrics = [
+            MetricView(
+                type=each.type,
+                target=each.target,
+                current=reading.current_of(index, each, memory_mib=memory_mib, cpu_millis=cpu_millis) if reading else None,
+                query=each.query,
+                variable=each.variable,
+                path=each.path,
+                value=each.value,
+            )
+            for index, each in enumerate(autoscaling.metrics)
+        ]
+        return cls(
+            min_instances=autoscaling.min_instances,
+            max_instances=autoscaling.max_instances,
+            metrics=metrics,
+            problem=reading.problem if reading else None,
+        )

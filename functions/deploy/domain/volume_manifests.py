@@ -1,0 +1,76 @@
+"""Manifests of volumes, and how pods mount them."""
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from functions.deploy.domain.application import Application
+from functions.deploy.domain.manifests import APPLICATION, MANAGED, Manifest
+from functions.deploy.domain.volume import Volume
+from functions.deploy.domain.volume_snapshot import VolumeSnapshot
+
+VOLUME = "capsule.dev/volume"
+"""Label with the id of a volume."""
+SNAPSHOT_GROUP = "snapshot.storage.k8s.io"
+GROUP_ID = 1000
+"""A supplementary group of every process that mounts volumes, and the group of their files: a cluster's volumes belong to root, and an image may
+have any user (Kubernetes, fsGroup). On one machine files belong to the process's user."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoragePolicy:
+    """How the operator's cluster provides volumes. Empty: the cluster's default class."""
+
+    storage_class: str = ""
+    snapshot_class: str = ""
+    access_mode: str = "ReadWriteOnce"
+    """ReadWriteOnce: instances of one node share a volume, so the scheduler keeps them together. ReadWriteMany: of all nodes."""
+
+
+def claim(volume: Volume, application: Application, policy: StoragePolicy, snapshot: VolumeSnapshot | None) -> Manifest:
+    """Render the PersistentVolumeClaim of a volume's present generation. `snapshot`: what it begins with."""
+    spec: Manifest = {"accessModes": [policy.access_mode], "resources": {"requests": {"storage": f"{volume.size_mib}Mi"}}}
+    if policy.storage_class:
+        spec["storageClassName"] = policy.storage_class
+    if snapshot is not None:
+        spec["dataSource"] = {"apiGroup": SNAPSHOT_GROUP, "kind": "VolumeSnapshot", "name": snapshot.object_name}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": _metadata(volume.claim, application, volume),
+        "spec": spec,
+    }
+
+
+def volume_snapshot(snapshot: VolumeSnapshot, volume: Volume, application: Application, policy: StoragePolicy) -> Manifest:
+    chosen = {"volumeSnapshotClassName": policy.snapshot_class} if policy.snapshot_class else {}
+    return {
+        "apiVersion": f"{SNAPSHOT_GROUP}/v1",
+        "kind": "VolumeSnapshot",
+        "metadata": _metadata(snapshot.object_name, application, volume),
+        "spec": {**chosen, "source": {"persistentVolumeClaimName": snapshot.claim}},
+    }
+
+
+def mounted(manifest: Manifest, volumes: Sequence[Volume]) -> Manifest:
+    """Return a workload whose pods mount the volumes."""
+    if not volumes:
+        return manifest
+    manifest = copy.deepcopy(manifest)
+    spec = manifest["spec"]
+    pod = (spec.get("jobTemplate", {}).get("spec") or spec)["template"]["spec"]
+    (container,) = pod["containers"]
+    container["volumeMounts"] = [*container.get("volumeMounts", ()), *({"name": each.claim, "mountPath": each.mount_path} for each in volumes)]
+    pod["volumes"] = [*pod.get("volumes", ()), *({"name": each.claim, "persistentVolumeClaim": {"claimName": each.claim}} for each in volumes)]
+    pod["securityContext"] = {**pod.get("securityContext", {}), "fsGroup": GROUP_ID}
+    return manifest
+
+
+def serving(volumes: Iterable[Volume], environment: str, process: str) -> list[Volume]:
+    """The volumes that a process of an environment has, by their paths."""
+    return sorted((each for each in volumes if each.serves(environment, process)), key=lambda each: each.mount_path or "")
+
+
+def _metadata(name: str, application: Application, volume: Volume) -> Manifest:
+    labels = {APPLICATION: str(application.id), VOLUME: str(volume.id), MANAGED: "true"}
+    return {"name": name, "namespace": application.namespace, "labels": labels}

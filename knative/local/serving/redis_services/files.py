@@ -1,0 +1,200 @@
+"""A Redis service on disk: its limits, its users, its data, and the configuration of its server.
+
+The folder of a service belongs to the platform, and only `data` in it to the account of the servers: what this process reads and writes by path
+is nothing that a server can replace.
+"""
+
+import hashlib
+import hmac
+import os
+import pwd
+import re
+import secrets
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from knative.local.files import write_private
+
+ACCOUNT = "capsule-services"
+"""The account of the servers when root runs the platform. `up` creates it."""
+SERVICE = re.compile(r"s[0-9a-f]{1,16}")
+LOGIN = re.compile(r"(s[0-9a-f]{1,16})_([0-9]{1,9})")
+CONTROL = "capsule"
+"""The user with all rights, by whom the platform asks a server."""
+FILES_AT_A_TIME = 4
+"""Of the data: the base and the increments of the append-only file, twice while it is being rewritten. Each may have a fourth of the storage."""
+MAX_LOG_BYTES = 1 << 20
+
+RULES = (
+    "~* &* +@all -@admin -@dangerous "
+    "+info +keys +sort +flushdb +flushall +swapdb +role +client|list"
+)  # fmt: skip
+"""What applications may do: everything but administration and what Redis calls dangerous, with the exceptions that clients need. These
+concern nothing but the service itself."""
+
+
+class UnknownService(Exception):
+    """There is no service of this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    memory_mib: int
+    """Of the data (`maxmemory`)."""
+    storage_mib: int
+    max_connections: int
+
+    @property
+    def file_bytes(self) -> int:
+        return (self.storage_mib << 20) // FILES_AT_A_TIME
+
+    @property
+    def process_bytes(self) -> int:
+        """Of the server with its buffers and, while it rewrites its file, a copy of what changes meanwhile."""
+        return (2 * self.memory_mib + 64) << 20
+
+
+class ServiceFiles:
+    """The folder of one service."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = folder.name
+        self.data = folder / "data"
+        self.configuration = folder / "redis.conf"
+        self.log = folder / "server.log"
+        self._users = folder / "users.acl"
+        self._settings = folder / "service.json"
+
+    def exists(self) -> bool:
+        return self._settings.exists()
+
+    def create(self, limits: Limits) -> None:
+        """Idempotent. Later limits replace former ones at the next start of the server."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        account = server_account()
+        self.folder.chmod(0o750)
+        self.data.mkdir(exist_ok=True, mode=0o700)
+        if account:
+            os.chown(self.folder, -1, account.pw_gid)
+            os.chown(self.data, account.pw_uid, account.pw_gid, follow_symlinks=False)
+        control = self.control_password if self.exists() else secrets.token_hex(24)
+        if not self._users.exists():
+            self._write_users({})
+        write_private(self._settings, orjson.dumps({**asdict(limits), "control": control}))
+
+    def delete(self) -> None:
+        """Idempotent."""
+        self._settings.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)  # what is left has no settings, so it is no service; `create` uses the folder again
+
+    @property
+    def limits(self) -> Limits:
+        """Raises UnknownService."""
+        stored = self._read()
+        return Limits(stored["memory_mib"], stored["storage_mib"], stored["max_connections"])
+
+    @property
+    def control_password(self) -> str:
+        """Raises UnknownService."""
+        return str(self._read()["control"])
+
+    def users(self) -> dict[str, str]:
+        """Login → SHA-256 of its password."""
+        try:
+            lines = self._users.read_text().splitlines()
+        except FileNotFoundError:
+            return {}
+        found = (re.fullmatch(r"user (\S+) on #([0-9a-f]{64}) .*", line) for line in lines)
+        return {match[1]: match[2] for match in found if match and match[1] != CONTROL}
+
+    def set_user(self, login: str, digest: str) -> None:
+        self._write_users({**self.users(), login: digest})
+
+    def delete_user(self, login: str) -> None:
+        self._write_users({name: digest for name, digest in self.users().items() if name != login})
+
+    def accepts(self, login: str, password: bytes) -> bool:
+        digest = self.users().get(login)
+        return digest is not None and hmac.compare_digest(digest, hashlib.sha256(password).hexdigest())
+
+    def size_bytes(self) -> int:
+        """Of the data. Links are not followed."""
+        total = 0
+        for parent, _, names in os.walk(self.data):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(parent, name)).st_size
+                except FileNotFoundError:  # rewritten meanwhile
+                    continue
+        return total
+
+    def prepare_start(self) -> None:
+        """Write what the server reads when it starts. Raises UnknownService."""
+        limits = self.limits
+        digest = hashlib.sha256(self.control_password.encode()).hexdigest()
+        self._write_users(self.users(), f"user {CONTROL} on #{digest} ~* &* +@all\n")
+        self._publish(self.configuration, _configuration(limits, self._users, self.data))
+        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
+            self.log.unlink()
+        (self.data / "redis.sock").unlink(missing_ok=True)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            settings: dict[str, Any] = orjson.loads(self._settings.read_bytes())
+        except FileNotFoundError as error:
+            raise UnknownService(f"there is no service {self.name}") from error
+        return settings
+
+    def _write_users(self, users: dict[str, str], control: str | None = None) -> None:
+        if control is None and self._users.exists():
+            control = next((f"{line}\n" for line in self._users.read_text().splitlines() if line.startswith(f"user {CONTROL} ")), "")
+        lines = [user_line(login, digest) for login, digest in users.items()]
+        self._publish(self._users, "\n".join(("user default off resetpass resetkeys -@all", *lines, control or "")))
+
+    def _publish(self, path: Path, text: str) -> None:
+        """Write a file that the account of the servers reads. Atomic."""
+        account = server_account()
+        owner, mode = ((os.getuid(), account.pw_gid), 0o640) if account else (None, 0o600)
+        write_private(path, text.encode(), owner, mode=mode)
+
+
+def user_line(login: str, digest: str) -> str:
+    return f"user {login} on #{digest} {RULES}"
+
+
+def server_account() -> pwd.struct_passwd | None:
+    """None when the platform does not run as root. Raises KeyError when `up` has not created it."""
+    return pwd.getpwnam(ACCOUNT) if os.geteuid() == 0 else None
+
+
+def _configuration(limits: Limits, users: Path, data: Path) -> str:
+    """Keys with a time to live are evicted when the memory is full; without any, writes are refused."""
+    return f"""port 0
+unixsocket redis.sock
+unixsocketperm 700
+dir "{data}"
+daemonize no
+set-proc-title no
+loglevel notice
+aclfile "{users}"
+maxmemory {limits.memory_mib}mb
+maxmemory-policy volatile-lru
+maxmemory-clients 25%
+maxclients {limits.max_connections + 16}
+client-query-buffer-limit 16mb
+proto-max-bulk-len 16mb
+client-output-buffer-limit normal 16mb 8mb 30
+client-output-buffer-limit pubsub 16mb 8mb 30
+save ""
+appendonly yes
+appendfsync everysec
+auto-aof-rewrite-percentage 100
+auto-aof-rewrite-min-size {min(8 << 20, limits.file_bytes // 4)}
+aof-load-truncated yes
+lua-time-limit 1000
+"""

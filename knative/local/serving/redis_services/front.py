@@ -1,0 +1,160 @@
+"""Connections to Redis services. The user that authenticates names the service; its server starts if the password is right.
+
+Until then the front answers as a server does before authentication, so no client and no stranger starts a server without valid credentials.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from knative.local.processes.process import StartError
+from knative.local.serving.http.listeners import Listener
+from knative.local.serving.http.relays import copy_both_ways
+from knative.local.serving.redis_services import provisioner
+from knative.local.serving.redis_services.files import LOGIN, ServiceFiles, UnknownService
+from knative.local.serving.redis_services.protocol import (
+    NOAUTH,
+    OK,
+    WRONGPASS,
+    Credentials,
+    Incomplete,
+    ProtocolError,
+    credentials_of,
+    error,
+    read_command,
+)
+from knative.local.serving.redis_services.server import IDLE_SECONDS, CreateGroup, RedisServer, Start, TooManyConnections
+from knative.local.settings import LOOPBACK
+
+log = logging.getLogger(__name__)
+
+AUTHENTICATION_SECONDS = 30.0
+MAX_FAILURES = 5
+"""Wrong passwords of one connection."""
+IDLE_CONNECTION_SECONDS = 24 * 3600.0
+"""Pools of connections keep idle ones for long."""
+LINGER_SECONDS = 1.0
+MAX_POD_CONNECTIONS = 128
+MAX_CONNECTIONS = 1024
+
+
+class RedisFront:
+    """A Runnable that listens on a port of this machine's loopback, and in the networks of pods that are bound."""
+
+    def __init__(self, folder: Path, port: int, password: Callable[[bool], str | None], start: Start, create_group: CreateGroup) -> None:
+        """`folder`: has a folder for each service. `password`: of the provisioner, or of its alternate login, read at each use; None: it has none."""
+        self.idle_seconds = IDLE_SECONDS
+        self._folder, self._port, self._password = folder, port, password
+        self._start, self._create_group = start, create_group
+        self._servers: dict[str, RedisServer] = {}
+        self._listener: Listener | None = None
+
+    async def start(self) -> None:
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((LOOPBACK, self._port))
+        except OSError as fault:
+            listening.close()
+            raise OSError(f"port {self._port} of Redis services: {fault}") from fault
+        self._listener = Listener(listening, self.handle, MAX_CONNECTIONS, "Redis services")
+
+    async def stop(self) -> None:
+        if self._listener is not None:
+            await self._listener.close()
+        await asyncio.gather(*(each.stop() for each in list(self._servers.values())))
+
+    def listen_for_pod(self, listening: socket.socket) -> Listener:
+        """Serve connections of one pod. The listener owns the socket."""
+        return Listener(listening, self.handle, MAX_POD_CONNECTIONS, "Redis services of a pod")
+
+    def server(self, name: str) -> RedisServer:
+        """Return the server of a service, which may not exist."""
+        for each, found in list(self._servers.items()):
+            if each != name and not found.is_used:
+                del self._servers[each]
+        if name not in self._servers:
+            self._servers[name] = RedisServer(ServiceFiles(self._folder / name), self._start, self._create_group, self.idle_seconds)
+        return self._servers[name]
+
+    def running(self) -> Iterator[RedisServer]:
+        return (each for each in self._servers.values() if each.is_running)
+
+    async def handle(self, connection: socket.socket) -> None:
+        """Serve one connection. Raises OSError when it breaks."""
+        connection.setblocking(False)
+        try:
+            async with asyncio.timeout(AUTHENTICATION_SECONDS):
+                authenticated = await self._authenticate(connection)
+        except TimeoutError:
+            return
+        except ProtocolError as fault:
+            await _refuse(connection, error(f"Protocol error: {fault}"))
+            return
+        if authenticated is None:
+            return
+        user, buffer = authenticated
+        if user in provisioner.USERS:
+            await provisioner.serve(connection, buffer, self.server)
+            return
+        await self._pass_on(connection, user, buffer)
+
+    async def _pass_on(self, connection: socket.socket, user: str, buffer: bytes) -> None:
+        """Copy between the client and its service. `buffer`: the command that authenticated, and what the client has sent after it."""
+        loop = asyncio.get_running_loop()
+        server = self.server(user.partition("_")[0])
+        try:
+            async with server.connection() as upstream:
+                await loop.sock_sendall(upstream, buffer)
+                await copy_both_ways(connection, upstream, IDLE_CONNECTION_SECONDS)
+        except TooManyConnections:
+            await _refuse(connection, error("max number of clients reached"))
+        except (StartError, UnknownService) as fault:
+            log.error("Redis service %s: %s", server.files.name, fault)
+            await _refuse(connection, error("the service cannot be started"))
+
+    async def _authenticate(self, connection: socket.socket) -> tuple[str, bytes] | None:
+        """Return the user and the bytes from its AUTH or HELLO on; None when the client has gone. Raises ProtocolError, OSError."""
+        loop = asyncio.get_running_loop()
+        buffer, failures = b"", 0
+        while failures < MAX_FAILURES:
+            try:
+                command = read_command(buffer)
+            except Incomplete:
+                received = await loop.sock_recv(connection, 1 << 14)
+                if not received:
+                    return None
+                buffer += received
+                continue
+            credentials = credentials_of(command)
+            if credentials is not None and self._accepts(credentials):
+                return credentials.user, buffer
+            buffer = buffer[command.end :]
+            failures += credentials is not None
+            if not command.arguments:
+                continue
+            if command.name == b"QUIT":
+                await _refuse(connection, OK)
+                return None
+            await loop.sock_sendall(connection, WRONGPASS if credentials is not None else NOAUTH)
+        return None
+
+    def _accepts(self, credentials: Credentials) -> bool:
+        if credentials.user in provisioner.USERS:
+            return provisioner.accepts(credentials.password, self._password(credentials.user == provisioner.ALTERNATE_USER))
+        login = LOGIN.fullmatch(credentials.user)
+        return login is not None and ServiceFiles(self._folder / login[1]).accepts(credentials.user, credentials.password)
+
+
+async def _refuse(connection: socket.socket, reply: bytes) -> None:
+    """Send a last reply. What the client has sent meanwhile is read, because closing would else reset the connection before it has the reply."""
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(connection, reply)
+    connection.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while await loop.sock_recv(connection, 1 << 16):
+                pass
