@@ -55,6 +55,11 @@ class Service:
             return {row[0].removeprefix(self.row.database) for row in connection.execute(query, {"own": f"^{self.row.database}"})}
 
 
+def backups_in(folder: Path) -> set[str]:
+    """Backups that have any part in the store."""
+    return {path.parent.name for path in folder.glob("services/*/*/*")}
+
+
 @pytest.fixture
 async def service(services_postgres: ServicesPostgres, tmp_path: Path) -> Service:
     found = Service(services_postgres, tmp_path)
@@ -116,7 +121,7 @@ async def test_a_copy_that_lacks_rows_is_not_verified(service: Service, monkeypa
     backup_id = new_id()
     await service.store.create(service.row, backup_id)
     monkeypatch.setattr(postgres_backups.postgres_dumps, "count_rows", lambda *_: {"public.notes": 1})
-    with pytest.raises(Permanent, match="the copy has 1 rows in public.notes, the backup was made of 2"):
+    with pytest.raises(Permanent, match=r"the copy has 1 rows in public\.notes, the backup was made of 2"):
         await service.store.verify(service.row, backup_id)
 
 
@@ -131,7 +136,7 @@ async def test_a_server_that_is_killed_in_the_middle_leaves_no_backup(service: S
         await asyncio.sleep(0.005)
     with pytest.raises(ServiceServerUnavailable, match="pg_dump failed"):
         await task
-    assert not list(tmp_path.glob("services/*/*/*"))
+    assert not backups_in(tmp_path)
 
 
 @pytest.fixture
@@ -172,9 +177,9 @@ async def test_backups_are_deleted_one_by_one_and_with_their_service(service: Se
     for each in (first, second):
         await service.store.create(service.row, each)
     await service.store.delete(service.row.id, first)
-    assert {path.parent.name for path in tmp_path.glob("services/*/*/*")} == {str(second)}
+    assert backups_in(tmp_path) == {str(second)}
     await service.store.delete_all(service.row.id)
-    assert not list(tmp_path.glob("services/*/*/*"))
+    assert not backups_in(tmp_path)
 
 
 def test_what_an_interrupted_restore_left_goes_with_the_service(service: Service, services_postgres: ServicesPostgres) -> None:
