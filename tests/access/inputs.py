@@ -57,6 +57,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "deploy.create_data_service": {"name": "another"},
     "deploy.add_external_data_service": {"name": "another", "url": "postgresql://u:p@db.example.com/shop"},
     "deploy.bind_data_service": {},
+    "deploy.set_backup_policy": {"schedule": "0 3 * * *"},
     "deploy.attach_volume": {"environment": "staging", "mountPath": "/data"},
     "deploy.create_volume": {"name": "another", "sizeMib": 64},
     "deploy.resize_volume": {"sizeMib": 128},
