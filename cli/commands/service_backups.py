@@ -84,8 +84,8 @@ def backup_policy(
     name: Name,
     app: App = None,
     schedule: Annotated[str | None, typer.Option("--schedule", metavar="CRON", help='As in "0 3 * * *" (UTC), or none.')] = None,
-    keep: Annotated[int | None, typer.Option("--keep", metavar="NUMBER", help="How many are kept.")] = None,
-    days: Annotated[int | None, typer.Option("--days", metavar="NUMBER", help="How long they are kept.")] = None,
+    keep: Annotated[int | None, typer.Option("--keep", metavar="N", help="How many are kept.")] = None,
+    days: Annotated[int | None, typer.Option("--days", metavar="N", help="How long they are kept.")] = None,
 ) -> None:
     """Show or set when backups are made and kept.
 

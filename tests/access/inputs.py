@@ -67,6 +67,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "monitor.create_alert_rule": {"kind": "deployment-failed"},
 }
 """Bodies that a schema's sample is no valid example of."""
+IN_BODIES = ("teamId", "backupId", "snapshotId")
+"""Ids that a body names."""
 
 
 def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
     body = BODIES.get(route.name) if route.takes_body else {}
     fields: dict[str, Any] = sample(schema, schema.get("$defs", {})) if body is None else dict(body)
     fields.pop("teamId", None)  # the personal team, unless `ids` names another
-    fields |= {name: value for name, value in ids.items() if name in route.path_names or (name == "teamId" and name in schema["properties"])}
+    fields |= {name: value for name, value in ids.items() if name in route.path_names or (name in IN_BODIES and name in schema["properties"])}
     if route.name == "auth.transfer_team":
         fields["userId"] = ids["userId"]
     if route.name == "auth.accept_invitation" and "token" in ids:
