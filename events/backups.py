@@ -33,7 +33,7 @@ class BackupCreated(Event, type="backup.created", is_public=True):
 
 
 class BackupVerified(Event, type="backup.verified", is_public=True):
-    """A backup was restored into a copy, and the copy has the rows that were stored."""
+    """A copy that was restored from a backup has all rows."""
 
     backup_id: UUID
     service_id: UUID

@@ -579,7 +579,7 @@ class Deploy(Operations):
         *,
         idempotency_key: str | None = None,
     ) -> ServiceBackupView:
-        """Back up a data service."""
+        """Store a backup of a data service."""
         return cast(ServiceBackupView, self._call("POST", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/backups", idempotency_key=idempotency_key))
 
     def service_backup(self, application_id: str, service_id: str, backup_id: str) -> ServiceBackupView:

@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 from cli.client import Json, segment
+from cli.commands import service_backups
 from cli.commands.operations import UNCHANGED_SECONDS
-from cli.completion import data_service_names, environment_names
+from cli.commands.service_lookup import Name, NoWait, service_path, services_path
+from cli.completion import environment_names
 from cli.declaration import command, subcommands
-from cli.failures import Failure, NotFound, UsageError
-from cli.lookup import is_full_id
+from cli.failures import Failure, UsageError
 from cli.operation_events import OperationEvents, operation_path
 from cli.options import App
 from cli.prompts import ask_service_url
@@ -17,11 +18,9 @@ from cli.render import services as render
 from cli.session import Session
 
 KINDS = ("postgres", "redis")
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the service: capsule services list", autocompletion=data_service_names)]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="A name for it: lower-case letters, digits and dashes.")]
 Environment = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="As in staging or production.", autocompletion=environment_names)]
 NoDeploy = Annotated[bool, typer.Option("--no-deploy", help="Take effect at the next deployment.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Return when it is accepted.")]
 
 
 def declare(app: typer.Typer) -> None:
@@ -37,6 +36,7 @@ def declare(app: typer.Typer) -> None:
     command(group, "rotate")(rotate)
     command(group, "delete")(delete)
     command(group, "undelete")(undelete)
+    service_backups.declare(group)
 
 
 def create(
@@ -54,13 +54,13 @@ def create(
     if kind not in KINDS:
         raise UsageError(f'There is no kind "{kind}"', f"Use {', '.join(KINDS)}.", hint="Servers elsewhere: capsule services add NAME")
     application = session.application(app)
-    accepted = session.api.post(_base(application), {"name": name, "kind": kind, "plan": plan})
+    accepted = session.api.post(services_path(application), {"name": name, "kind": kind, "plan": plan})
     if no_wait:
         session.output.show(accepted, f"The service {name} is being created.")
         session.output.next_step(f"capsule operations follow {accepted['operationId']}")
         return
     _wait(session, accepted["operationId"])
-    session.output.show(session.api.get(f"{_base(application)}/{accepted['id']}"), f"✓ The service {name} is ready.")
+    session.output.show(session.api.get(f"{services_path(application)}/{accepted['id']}"), f"✓ The service {name} is ready.")
     session.output.next_step(session.command(f"services bind {name} staging", application))
 
 
@@ -85,7 +85,7 @@ def add(
 def list_services(session: Session, app: App = None) -> None:
     """List data services and where they are bound."""
     application = session.application(app)
-    items = session.api.items(_base(application))
+    items = session.api.items(services_path(application))
     session.output.show(items, render.services(items))
     session.output.next_step(session.command("services show NAME" if items else "services create postgres main", application))
 
@@ -93,7 +93,7 @@ def list_services(session: Session, app: App = None) -> None:
 def show(session: Session, name: Name, app: App = None) -> None:
     """Show a data service, its limits and what it uses."""
     application = session.application(app)
-    view = session.api.get(_path(session, application, name))
+    view = session.api.get(service_path(session, application, name))
     session.output.show(view, render.service(view))
     session.output.next_step(session.command(f"services bind {view['name']} staging" if not view["bindings"] else "services list", application))
 
@@ -104,7 +104,7 @@ def metrics(session: Session, name: Name, app: App = None) -> None:
     Counters begin when its server started.
     """
     application = session.application(app)
-    view = session.api.get(f"{_path(session, application, name)}/metrics")
+    view = session.api.get(f"{service_path(session, application, name)}/metrics")
     session.output.show(view, render.metrics(view))
     session.output.next_step(session.command(f"services show {name}", application))
 
@@ -115,7 +115,7 @@ def logs(session: Session, name: Name, app: App = None) -> None:
     Databases share a server and have no lines of their own.
     """
     application = session.application(app)
-    view = session.api.get(f"{_path(session, application, name)}/logs")
+    view = session.api.get(f"{service_path(session, application, name)}/logs")
     session.output.show(view, render.log(view))
     session.output.next_step(session.command(f"services metrics {name}", application))
 
@@ -133,7 +133,7 @@ def bind(
     The environment gets its URL as a secret, and what serves there is redeployed.
     """
     application = session.application(app)
-    path = f"{_path(session, application, name)}/bindings/{segment(environment)}"
+    path = f"{service_path(session, application, name)}/bindings/{segment(environment)}"
     accepted = session.api.put(path, {"deploy": not no_deploy, **({"variable": variable} if variable else {})})
     session.output.show(accepted, f"✓ {name} is bound to {environment} of {application['name']}. {_redeployed(accepted)}")
     session.output.next_step(session.command("status", application))
@@ -145,7 +145,7 @@ def unbind(session: Session, name: Name, environment: Environment, app: App = No
     The service and its data stay.
     """
     application = session.application(app)
-    path = f"{_path(session, application, name)}/bindings/{segment(environment)}"
+    path = f"{service_path(session, application, name)}/bindings/{segment(environment)}"
     accepted = session.api.delete(path + ("?deploy=false" if no_deploy else ""))
     session.output.show(accepted, f"✓ {name} is unbound from {environment}. {_redeployed(accepted)}")
     session.output.next_step(session.command("services list", application))
@@ -157,7 +157,7 @@ def rotate(session: Session, name: Name, app: App = None, no_wait: NoWait = Fals
     What is bound is restarted with the new ones. The former ones stay valid until then, and an hour longer.
     """
     application = session.application(app)
-    accepted = session.api.post(f"{_path(session, application, name)}/rotate")
+    accepted = session.api.post(f"{service_path(session, application, name)}/rotate")
     if not no_wait:
         _wait(session, accepted["operationId"])
     restarted = f" {', '.join(accepted['environments'])} restarted with them." if accepted["environments"] else ""
@@ -171,7 +171,7 @@ def delete(session: Session, name: Name, app: App = None) -> None:
     A database keeps its data for 7 days, in which it can be restored.
     """
     application = session.application(app)
-    view = session.api.delete(_path(session, application, name))
+    view = session.api.delete(service_path(session, application, name))
     session.output.show(view, render.deletion(view))
     session.output.next_step(session.command(f"services undelete {name}" if view["kind"] != "external" else "services list", application))
 
@@ -182,23 +182,9 @@ def undelete(session: Session, name: Name, app: App = None) -> None:
     Bind it again afterwards.
     """
     application = session.application(app)
-    view = session.api.post(f"{_path(session, application, name)}/undelete")
+    view = session.api.post(f"{service_path(session, application, name)}/undelete")
     session.output.show(view, f"✓ {name} is restored with its data.")
     session.output.next_step(session.command(f"services bind {name} staging", application))
-
-
-def _base(application: Json) -> str:
-    return f"/v1/apps/{application['id']}/services"
-
-
-def _path(session: Session, application: Json, name: str) -> str:
-    """Return the path of a service by its name or id. Raises NotFound."""
-    if is_full_id(name):
-        return f"{_base(application)}/{name}"
-    for each in session.api.items(_base(application)):
-        if each["name"] == name:
-            return f"{_base(application)}/{each['id']}"
-    raise NotFound(f'{application["name"]} has no data service "{name}"', hint=session.command("services list", application))
 
 
 def _redeployed(accepted: Json) -> str:

@@ -57,6 +57,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "deploy.create_data_service": {"name": "another"},
     "deploy.add_external_data_service": {"name": "another", "url": "postgresql://u:p@db.example.com/shop"},
     "deploy.bind_data_service": {},
+    "deploy.set_backup_policy": {"schedule": "0 3 * * *"},
     "deploy.attach_volume": {"environment": "staging", "mountPath": "/data"},
     "deploy.create_volume": {"name": "another", "sizeMib": 64},
     "deploy.resize_volume": {"sizeMib": 128},
@@ -66,6 +67,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "monitor.create_alert_rule": {"kind": "deployment-failed"},
 }
 """Bodies that a schema's sample is no valid example of."""
+IN_BODIES = ("teamId", "backupId", "snapshotId")
+"""Ids that a body names."""
 
 
 def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +80,7 @@ def valid_input(route: Route, ids: Mapping[str, Any]) -> dict[str, Any]:
     body = BODIES.get(route.name) if route.takes_body else {}
     fields: dict[str, Any] = sample(schema, schema.get("$defs", {})) if body is None else dict(body)
     fields.pop("teamId", None)  # the personal team, unless `ids` names another
-    fields |= {name: value for name, value in ids.items() if name in route.path_names or (name == "teamId" and name in schema["properties"])}
+    fields |= {name: value for name, value in ids.items() if name in route.path_names or (name in IN_BODIES and name in schema["properties"])}
     if route.name == "auth.transfer_team":
         fields["userId"] = ids["userId"]
     if route.name == "auth.accept_invitation" and "token" in ids:

@@ -34,11 +34,12 @@ REACHES_PRODUCTION = (*OF_ALL_ENVIRONMENTS, "deploy.promote")
 OF_UNUSED_APPLICATIONS = (
     *("deploy.create_deploy_key", "deploy.rename_application"),
     *("deploy.add_external_data_service", "deploy.create_data_service", "deploy.delete_data_service", "deploy.undelete_data_service"),
+    *("deploy.create_service_backup", "deploy.delete_service_backup", "deploy.set_backup_policy"),
 )
 """They change nothing that serves: a key where none was, the name of what was never deployed, a data service that is bound to nothing."""
 FINDS_ENVIRONMENT = (
     *("deploy.create_environment", "deploy.deploy", "deploy.promote"),
-    *("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run", "deploy.rotate_data_service"),
+    *("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run", "deploy.restore_data_service", "deploy.rotate_data_service"),
     *("deploy.change_schedule", "deploy.delete_schedule", "deploy.run_schedule"),
     *("deploy.change_domain", "deploy.check_domain", "deploy.delete_domain_certificate", "deploy.remove_domain", "deploy.set_domain_certificate"),
 )

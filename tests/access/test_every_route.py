@@ -37,6 +37,9 @@ from functions.billing.commands.subscribe import Subscribe
 from functions.deploy.commands.add_domain import AddDomain
 from functions.deploy.commands.create_data_service import CreateDataService
 from functions.deploy.commands.create_schedule import CreateSchedule
+from functions.deploy.commands.create_service_backup import CreateServiceBackup
+from functions.deploy.commands.create_volume import CreateVolume
+from functions.deploy.commands.create_volume_snapshot import CreateVolumeSnapshot
 from functions.deploy.commands.inspect_repository import InspectRepository
 from functions.deploy.commands.start_run import StartRun
 from functions.deploy.domain.names import EnvironmentName
@@ -166,6 +169,12 @@ class Walk(DeployCapsule):
         await self.settle()
         await self.fail_build(await self.deployments.get(second.id))
         await self.settle()
+        backup = await self.call(CreateServiceBackup(application_id=application, service_id=service.id), caller=OWNER)
+        await self.settle()
+        volume = await self.call(CreateVolume(application_id=application, name="files"), caller=OWNER)
+        await self.settle()
+        snapshot = await self.call(CreateVolumeSnapshot(application_id=application, volume_id=volume.id), caller=OWNER)
+        await self.settle()
         [alert, *_] = self.port(monitor.Alerts).alerts.values()
         third = await self.deploy(application)
         await self.settle()
@@ -184,6 +193,9 @@ class Walk(DeployCapsule):
             "host": "shop.example.com",
             "inspectionId": inspection.id,
             "serviceId": service.id,
+            "backupId": backup.id,
+            "volumeId": volume.id,
+            "snapshotId": snapshot.id,
             "channelId": channel.id,
             "ruleId": rule.id,
             "webhookId": webhook.id,

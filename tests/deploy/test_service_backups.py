@@ -1,6 +1,5 @@
 """Backups of data services: made by hand and by schedule, verified, kept as the policy says, restored, and deleted with their service."""
 
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -25,15 +24,13 @@ from functions.deploy.domain.service_backup_rejections import (
     TooManyBackups,
 )
 from functions.deploy.domain.service_backup_views import ServiceBackupView, ServiceRestoreView
-from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
+from functions.deploy.ports import ServiceServerRefused
 from functions.deploy.queries.backup_policy import ShowBackupPolicy
 from functions.deploy.queries.data_services import ListDataServices
 from functions.deploy.queries.service_backup import ShowServiceBackup
 from functions.deploy.queries.service_backups import ListServiceBackups
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
 from tests.memory.deploy_backups import MemoryServiceBackupStore
-
-DAY = timedelta(days=1)
 
 
 class BackedUp:
@@ -60,7 +57,7 @@ class BackedUp:
         await self.capsule.settle()
         return accepted
 
-    async def list(self) -> list[ServiceBackupView]:
+    async def listed(self) -> list[ServiceBackupView]:
         return list((await self.capsule.call(ListServiceBackups(**self.ids), caller=OWNER)).items)
 
     async def show(self, backup_id: UUID) -> ServiceBackupView:
@@ -88,7 +85,7 @@ async def service() -> BackedUp:
 async def test_a_backup_is_stored_and_verified(service: BackedUp) -> None:
     accepted = await service.backup()
     assert accepted.state is BackupState.RUNNING
-    (view,) = await service.list()
+    (view,) = await service.listed()
     assert (view.state, view.trigger, view.size_bytes) == (BackupState.COMPLETE, BackupTrigger.MANUAL, len("first"))
     assert view.verified_at is not None and view.verification_error is None
     (created,), (verified,) = service.capsule.events(BackupCreated), service.capsule.events(BackupVerified)
@@ -143,7 +140,7 @@ async def test_a_restore_that_fails_says_why_and_may_be_repeated(service: Backed
     service.store.restore_failures = [ServiceServerRefused("dump is damaged")]
     await service.restore(backup.id)
     assert [each.error for each in await service.restores()] == ["dump is damaged"]
-    service.capsule.advance(timedelta(minutes=1))
+    await service.capsule.advance(minutes=1)
     await service.restore(backup.id)
     assert service.content == "first"
 
@@ -175,28 +172,32 @@ async def test_only_a_complete_backup_is_restored(service: BackedUp) -> None:
 
 async def test_it_is_backed_up_daily_by_default_and_as_the_policy_says(service: BackedUp) -> None:
     await service.capsule.housekeeping()
+    await service.capsule.settle()
     policy = await service.capsule.call(ShowBackupPolicy(**service.ids), caller=OWNER)
     assert (policy.keep_count, policy.keep_days) == (14, 30)
-    assert await service.list() == []
-    service.capsule.advance(DAY)
+    assert await service.listed() == []
+    await service.capsule.advance(days=1)
     await service.capsule.housekeeping()
-    assert [each.trigger for each in await service.list()] == [BackupTrigger.SCHEDULE]
+    await service.capsule.settle()
+    assert [each.trigger for each in await service.listed()] == [BackupTrigger.SCHEDULE]
     await service.capsule.housekeeping()
-    assert len(await service.list()) == 1
+    await service.capsule.settle()
+    assert len(await service.listed()) == 1
 
     await service.capsule.call(SetBackupPolicy(**service.ids, schedule=None), caller=OWNER)
-    service.capsule.advance(3 * DAY)
+    await service.capsule.advance(days=3)
     await service.capsule.housekeeping()
-    assert len(await service.list()) == 1
+    await service.capsule.settle()
+    assert len(await service.listed()) == 1
 
 
 async def test_older_backups_are_deleted_from_the_store(service: BackedUp) -> None:
     await service.capsule.call(SetBackupPolicy(**service.ids, schedule=None, keep_count=2, keep_days=10), caller=OWNER)
     first = await service.backup()
     for days in (1, 1, 30):
-        service.capsule.advance(timedelta(days=days))
+        await service.capsule.advance(days=days)
         newest = await service.backup()
-    assert [each.id for each in await service.list()] == [newest.id]
+    assert [each.id for each in await service.listed()] == [newest.id]
     assert list(service.store.stored[service.service_id]) == [newest.id]
     assert first.id != newest.id
 
@@ -209,11 +210,19 @@ async def test_a_policy_that_makes_no_sense_is_refused(service: BackedUp, schedu
 
 async def test_a_lost_message_is_sent_again_and_a_lost_backup_fails(service: BackedUp) -> None:
     backup = await service.capsule.call(CreateServiceBackup(**service.ids), caller=OWNER)
-    service.capsule.published.clear()
-    service.capsule.advance(timedelta(hours=3))
-    service.store.failures = [ServiceServerUnavailable("away")] * 6
+    service.capsule.lose_messages()
+    await service.capsule.advance(hours=3)
     await service.capsule.housekeeping()
-    assert (await service.show(backup.id)).state in (BackupState.RUNNING, BackupState.FAILED, BackupState.COMPLETE)
+    await service.capsule.settle()
+    await service.capsule.settle()
+    assert (await service.show(backup.id)).state is BackupState.COMPLETE
+
+    lost = await service.capsule.call(CreateServiceBackup(**service.ids), caller=OWNER)
+    service.capsule.lose_messages()
+    await service.capsule.advance(hours=25)
+    await service.capsule.housekeeping()
+    await service.capsule.settle()
+    assert (await service.show(lost.id)).error == "It has not ended within a day."
 
 
 async def test_an_external_service_has_no_backups(service: BackedUp) -> None:
@@ -231,10 +240,10 @@ async def test_backups_by_hand_are_limited(service: BackedUp) -> None:
         await service.backup()
     with pytest.raises(TooManyBackups):
         await service.backup()
-    (oldest, *_) = reversed(await service.list())
+    (oldest, *_) = reversed(await service.listed())
     await service.capsule.call(DeleteServiceBackup(**service.ids, backup_id=oldest.id), caller=OWNER)
     await service.capsule.settle()
-    assert len(await service.list()) == MAX_BACKUPS - 1
+    assert len(await service.listed()) == MAX_BACKUPS - 1
 
 
 async def test_backups_are_deleted_with_their_service(service: BackedUp) -> None:
@@ -242,6 +251,6 @@ async def test_backups_are_deleted_with_their_service(service: BackedUp) -> None
     await service.capsule.call(DeleteDataService(**service.ids), caller=OWNER)
     await service.capsule.settle()
     assert service.store.stored
-    service.capsule.advance(GRACE + timedelta(minutes=1))
+    await service.capsule.advance(days=GRACE.days, minutes=1)
     await service.capsule.settle()
     assert not service.store.stored

@@ -19,7 +19,7 @@ VERBS = frozenset(
     """
     Acknowledge Add Append Apply Begin Bind Cancel Change Charge Clean Close Confirm Continue Create Decide Delete Deploy Download E-mail End
     Erase Evaluate Exchange Export Fire Get Grant Handle Inspect Invoice Keep Learn Link List Mark Measure Observe Open Pay Promote Publish Read
-    Record Redeem Refund Refuse Register Remove Rename Replace Replay Report Request Reset Resolve Restart Resume Revoke Roll Rotate Route Run
+    Record Redeem Refund Refuse Register Remove Rename Replace Replay Report Request Reset Resolve Restart Restore Resume Revoke Roll Rotate Route Run
     Send Set Show Sign Start Stop Store Stream Suspend Sweep Take Tell Transfer Turn Unbind Undo Update Verify
     """.split()  # noqa: SIM905
 )

@@ -12,7 +12,7 @@ import pytest
 
 from functions.wire.backups import BackupKey
 from knative.machine.backup import destination
-from knative.machine.backup.create import Outcome
+from knative.machine.backup.outcome import Outcome
 from tests.journeys.people import Person
 from tests.journeys.test_data_services import deployed, visit, with_database
 from tests.journeys.whole import Json, Whole

@@ -1,4 +1,4 @@
-"""Back up a data service.
+"""Store a backup of a data service.
 
 Returns 202. The backup is encrypted and stored outside of the server, then restored into a copy to verify it.
 """

@@ -9,7 +9,7 @@ from functions.deploy.domain.service_backup_rejections import InvalidBackupPolic
 from functions.deploy.domain.service_backup_views import BackupPolicyView
 from functions.deploy.ports import Applications, DataServices, ServiceBackups
 from functions.deploy.services.access_control import AccessControl
-from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Text, command
+from functions.kernel import Change, Clock, Done, Int32, Model, Permission, Permit, Text, command
 
 
 class SetBackupPolicy(Model):
@@ -17,9 +17,9 @@ class SetBackupPolicy(Model):
     service_id: UUID
     schedule: Text | None
     """Five fields of cron, in UTC, with at most one tick in an hour; null: no backups by schedule."""
-    keep_count: int = DEFAULT_KEEP_COUNT
+    keep_count: Int32 = DEFAULT_KEEP_COUNT
     """Older ones are deleted after a new one is complete. The newest is always kept."""
-    keep_days: int = DEFAULT_KEEP_DAYS
+    keep_days: Int32 = DEFAULT_KEEP_DAYS
 
 
 @command(

@@ -1,4 +1,4 @@
-"""Verify a backup: restore it into a copy, and count what is in the copy."""
+"""Verify a backup by a copy that is restored from it."""
 
 from events.backups import BackupCreated, BackupFailed, BackupVerified
 from functions.deploy.domain.data_service import ServiceState

@@ -1,4 +1,4 @@
-"""Back up a data service.
+"""Store a backup of a data service.
 
 A failure is recorded with its reason. What an attempt that was killed has left is no backup.
 """

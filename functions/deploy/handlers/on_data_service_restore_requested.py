@@ -1,4 +1,4 @@
-"""Replace the data of a data service by those of a backup: all of them or none."""
+"""Replace the data of a data service by those of a backup."""
 
 from events.backups import BackupFailed, BackupRestored, DataServiceRestoreRequested
 from functions.deploy.domain.data_service import ServiceState

@@ -22,9 +22,9 @@ deploy_unbind_data_service         capsule services unbind main staging
 deploy_rotate_data_service         capsule services rotate main
 deploy_create_service_backup       capsule services backup main
 deploy_service_backups             capsule services backups main
-deploy_service_backup              capsule services backups main show 0190f0a0
-deploy_delete_service_backup       capsule services backups main delete 0190f0a0
-deploy_restore_data_service        capsule services restore main --backup 0190f0a0
+deploy_service_backup              capsule services show-backup main 8000000000a1
+deploy_delete_service_backup       capsule services delete-backup main 8000000000a1
+deploy_restore_data_service        capsule services restore main --backup 8000000000a1
 deploy_backup_policy               capsule services backup-policy main
 deploy_set_backup_policy           capsule services backup-policy main --schedule "0 3 * * *"
 deploy_delete_data_service         capsule services delete main

@@ -1,4 +1,4 @@
-"""Tell webhooks that a backup, its verification or its restore failed."""
+"""Tell webhooks that a backup or a restore failed."""
 
 from events.backups import BackupFailed
 from events.monitor import WebhookDeliveryRequested

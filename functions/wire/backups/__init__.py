@@ -9,7 +9,7 @@ A backup belongs to a collection (`services/<id>`, `volumes/<id>`, `capsule`) an
 - Nothing holds more than a few frames in memory, whatever the size of a part.
 
 `objects` stores bytes under names (`folder`, `s3`), `encryption` is the format, `store` makes backups of both. Everything here is
-synchronous: call it in a thread. Why this format: docs/decisions/0045-….md.
+synchronous: call it in a thread. Why this format: docs/decisions/0047-backups-are-encrypted-streams-under-their-names.md.
 """
 
 from functions.wire.backups.errors import (

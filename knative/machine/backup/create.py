@@ -1,22 +1,19 @@
 """Make a backup of this Capsule, running or stopped."""
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from functions.kernel import new_id
 from functions.wire.backups import BackupStore, BackupWriter, Manifest, Part
 from functions.wire.backups.errors import BackupStoreRefused, BackupStoreUnavailable
 from functions.wire.backups.programs import ProgramFailed
-from knative.local.files import write_private
 from knative.machine.backup import destination, versions
 from knative.machine.backup.destination import COLLECTION
 from knative.machine.backup.kinds import KINDS
 from knative.machine.backup.moment import moment
+from knative.machine.backup.outcome import Outcome
 from knative.machine.backup.parts import Gone, Source
 from knative.machine.home import Home
 from knative.machine.knative_process import KNATIVE
@@ -31,30 +28,6 @@ from knative.machine.up import lock, start_servers
 
 ABANDONED_AFTER = timedelta(hours=24)
 """Parts without a manifest whose newest is this old are of a backup that was killed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How the last backup ended. `doctor` reads it. Times: ISO 8601."""
-
-    at: str
-    error: str = ""
-    backup_id: str = ""
-    place: str = ""
-    last_good_at: str = ""
-
-    @classmethod
-    def read(cls, home: Home) -> "Outcome | None":
-        path = _outcome_path(home)
-        return cls(**json.loads(path.read_text())) if path.exists() else None
-
-    def write(self, home: Home) -> None:
-        home.create()
-        write_private(_outcome_path(home), json.dumps(asdict(self)).encode())
-
-
-def _outcome_path(home: Home) -> Path:
-    return home.path / "backup.json"
 
 
 def backup(home: Home, progress: Progress, target: str = "", *, keep: int = 0, wait_seconds: float = 30.0) -> Manifest:

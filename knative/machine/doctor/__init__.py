@@ -12,7 +12,7 @@ import psycopg
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
-from knative.machine.doctor import at_rest, certificates, keys, mail, network, programs, resources, service, services, stored
+from knative.machine.doctor import at_rest, backups, certificates, keys, mail, network, programs, resources, service, services, stored
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home
 from knative.machine.problems import Problem
@@ -32,6 +32,7 @@ CHECKS: dict[str, Check] = {
     "tls": certificates.check,
     "keys": keys.check,
     "at rest": at_rest.check,
+    "backups": backups.check,
     "services": services.check,
     "migrations": stored.check_migrations,
     "dead letters": stored.check_dead_letters,
