@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from knative.installation import DISK_RESERVE_GIB
 
-GIB = 1 << 30
 MIN_RESERVE_BYTES = 2 * GIB
 """Twice the size of PostgreSQL's write-ahead log (max_wal_size) and the data of a busy minute."""
 RESERVE_PERCENT, MAX_RESERVE_PERCENT = 5, 10
@@ -98,8 +97,3 @@ def reserve_from(environment: Mapping[str, str], total_bytes: int) -> Reserve:
     if gib * GIB >= total_bytes:
         raise DISK_RESERVE_GIB.invalid(text, f"the disk has {total_bytes / GIB:.1f} GiB")
     return Reserve.of(int(gib * GIB))
-
-
-def format_bytes(count: int) -> str:
-    """Return bytes for people, in binary units."""
-    return f"{count / GIB:.1f} GiB" if count >= GIB else f"{count / (1 << 20):.0f} MiB"

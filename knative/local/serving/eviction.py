@@ -17,7 +17,8 @@ import orjson
 
 from knative.local.files import write_private
 from knative.local.objects import Object
-from knative.local.serving.disk_pressure import Candidate, Decision, Evict, Observation, Reclaim, Reserve, decide, format_bytes, reserve_from
+from knative.local.serving.disk_pressure import Candidate, Decision, Evict, Observation, Reclaim, Reserve, decide, reserve_from
+from knative.local.sizes import format_bytes
 
 log = logging.getLogger(__name__)
 

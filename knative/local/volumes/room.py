@@ -6,7 +6,7 @@ that, several volumes that fill up together would fill the disk below PostgreSQL
 
 from dataclasses import dataclass
 
-from knative.local.serving.disk_pressure import format_bytes
+from knative.local.sizes import format_bytes
 
 
 @dataclass(frozen=True, slots=True)
