@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from knative.installation import DISK_RESERVE_GIB
+from knative.local.sizes import GIB
 
 MIN_RESERVE_BYTES = 2 * GIB
 """Twice the size of PostgreSQL's write-ahead log (max_wal_size) and the data of a busy minute."""
