@@ -107,8 +107,6 @@ WORDS: Mapping[str, str] = {
     **dict.fromkeys(("storage:mount", "volume attach"), "capsule volumes attach NAME ENVIRONMENT --at PATH"),
     **dict.fromkeys(("storage:unmount", "volume detach"), "capsule volumes detach NAME"),
     **dict.fromkeys(("volumes destroy", "volume delete"), "capsule volumes delete NAME"),
-    "volumes snapshots list": "capsule volumes snapshots NAME",
-    "volumes snapshots create": "capsule volumes snapshot NAME",
     "maintenance:off": "capsule maintenance off",
     "machine": "capsule ps",
     "machines": "capsule ps",

@@ -120,7 +120,7 @@ class VolumeSnapshotDeleted(Event, type="volume.snapshot-deleted"):
 
 
 class VolumeRestored(Event, type="volume.restored", is_public=True):
-    """A volume has the files of a snapshot or a backup, or its deletion was undone.
+    """A volume has former files again, or its deletion was undone.
 
     `source`: the snapshot or the backup; null for a deletion that was undone.
     """

@@ -722,7 +722,7 @@ class Deploy(Operations):
         *,
         idempotency_key: str | None = None,
     ) -> VolumeAccepted:
-        """Resize a volume: it grows, and never shrinks."""
+        """Resize a volume: it only grows."""
         return cast(VolumeAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/resize", body=body, idempotency_key=idempotency_key))
 
     def restore_volume(
@@ -733,7 +733,7 @@ class Deploy(Operations):
         *,
         idempotency_key: str | None = None,
     ) -> VolumeAccepted:
-        """Restore a volume to a snapshot, or its snapshot into a new volume."""
+        """Restore a volume, or a new one, from a snapshot."""
         return cast(VolumeAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/volumes/{segment(volume_id)}/restore", body=body, idempotency_key=idempotency_key))
 
     def volume_snapshots(self, application_id: str, volume_id: str) -> VolumeSnapshotPage:

@@ -106,8 +106,8 @@ def certificate(
     session: Session,
     host: Host,
     app: App = None,
-    cert: Annotated[Path | None, typer.Option("--cert", metavar="FILE", exists=True, dir_okay=False, help="PEM, with its chain.")] = None,
-    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", exists=True, dir_okay=False, help="PEM, no passphrase.")] = None,
+    cert: Annotated[Path | None, typer.Option("--cert", metavar="FILE", help="PEM, with its chain.")] = None,
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="PEM, no passphrase.")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Delete it: the installation orders one.")] = False,
 ) -> None:
     """Use a certificate of your own for a domain.
@@ -122,7 +122,7 @@ def certificate(
     elif cert is None or key is None:
         raise UsageError("A certificate needs its key", hint=f"capsule domains certificate {host} --cert FILE --key FILE")
     else:
-        view = session.api.put(path, {"certificate": cert.read_text(), "key": key.read_text()})
+        view = session.api.put(path, {"certificate": _read(cert), "key": _read(key)})
     session.output.show(view, render.domain(view))
 
 
@@ -132,6 +132,16 @@ def remove(session: Session, host: Host, app: App = None, yes: Annotated[bool, t
     confirm("Remove", host, yes=yes)
     view = session.api.delete(_path(application, host))
     session.output.show(view, f"✓ {view['host']} is removed. Delete its DNS records, so that nobody reaches a name without a server.")
+
+
+def _read(path: Path) -> str:
+    """Raises UsageError."""
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not in PEM format", hint=f"openssl x509 -inform der -in {path}") from error
 
 
 def _path(application: Json, host: str) -> str:

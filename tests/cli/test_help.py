@@ -17,9 +17,9 @@ from tests.cli.terminal import Terminal
 GLOBAL = ("api", "as_json", "quiet", "verbose", "help")
 FREE = frozenset(
     """
-    ACTION ADDRESS AMOUNT APP[:ENV] BRANCH BUILDER CODE COMMAND CRON FIELD=VALUE,… FILE FOLDER
+    ACTION ADDRESS AMOUNT APP[:ENV] BACKUP BRANCH BUILDER CODE COMMAND CRON FIELD=VALUE,… FILE FOLDER
     ID KEY KIND LINE LINK MIB MILLIS N N:HASH NAME=VALUE PATH POLICY PORT
-    REFERENCE REPOSITORY REQUEST ROLE SCOPE SECONDS SIZE SNAPSHOT STATE STATUS TEXT TIME URL VALUE ZONE
+    REFERENCE REPOSITORY REQUEST ROLE SCOPE SECONDS SIZE SNAPSHOT SQL STATE STATUS TEXT TIME URL VALUE ZONE
     """.split()  # noqa: SIM905
 )
 """Values that only the caller knows, by their placeholder in the help, and those that the shell or Typer completes: files and choices."""
@@ -28,6 +28,7 @@ NEW = {
     ("apps create", "name"),
     ("apps rename", "name"),
     ("audit list", "action"),
+    ("domains add", "host"),
     ("environments create", "name"),
     ("invoices pdf", "credit_note"),
     ("profile", "name"),
@@ -35,12 +36,14 @@ NEW = {
     ("service-accounts create-token", "token"),
     ("services add", "name"),
     ("services create", "name"),
+    ("services restore", "into"),
     ("teams create", "name"),
     ("teams invite", "email"),
     ("teams rename", "name"),
     ("token set", "user"),
     ("tokens create", "name"),
     ("volumes create", "name"),
+    ("volumes restore", "into"),
 }
 """Names that do not exist yet, or not in the API."""
 MAX_SUMMARY_LENGTH = 50  # zsh shows completions with more in two lines

@@ -33,7 +33,6 @@ from tests.cli.terminal import Terminal
         ("rollback --app x v12", "`capsule rollback v12` is `capsule rollback --release r12` here."),
         ("restart hello", "`capsule restart hello` is `capsule restart --app hello` here."),
         ("redis", "Capsule creates databases of PostgreSQL only"),
-        ("domains add x.org", "Capsule has no custom domains"),
     ],
 )
 def test_a_word_of_another_tool_is_explained_in_one_sentence(terminal: Terminal, typed: str, sentence: str) -> None:

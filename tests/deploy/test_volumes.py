@@ -206,7 +206,7 @@ async def test_a_snapshot_is_restored_in_place_and_beside(capsule: DeployCapsule
     [deployment, *_] = await capsule.deployments.list_latest(serving.application_id)
     redeployed = await capsule.complete(deployment.id)
     [(_, claim)] = mounts(capsule.service(redeployed)).items()
-    assert claim != before[1] and storage(capsule).claims[serving.namespace, claim]["spec"]["dataSource"]["name"] == snapshot["metadata"]["name"]
+    assert claim != before[1] and storage(capsule).claims[serving.namespace, claim]["spec"]["dataSource"]["name"] == stored["metadata"]["name"]
     operation = await capsule.call(ShowOperation(operation_id=restored.operation_id), caller=OWNER)
     assert operation.state is OperationState.SUCCEEDED and before in storage(capsule).claims
     await capsule.advance(seconds=(FORMER_KEPT + timedelta(minutes=1)).total_seconds())

@@ -12,7 +12,7 @@ from functions.runtime.config.registry import Registry
 TABLE = Table(Registry.load().declarations)
 WITHOUT = {"auth.receive_authorization_response", "auth.register", "auth.request_password_reset", "auth.resend_verification"}
 """Nobody is signed in: who follows an operation must not learn whether an address has an account."""
-FOLLOWED_ITSELF = {"deploy.inspect_repository"}
+FOLLOWED_ITSELF = {"deploy.check_domain", "deploy.create_service_backup", "deploy.inspect_repository", "deploy.restore_data_service"}
 """The response has a resource with a state of its own."""
 
 

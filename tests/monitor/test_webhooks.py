@@ -2,7 +2,7 @@
 
 import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest
@@ -94,11 +94,18 @@ async def test_a_webhook_receives_the_types_it_has_chosen_with_the_event_as_data
     assert listed[1].id == webhook_id and listed[1].payload.data["deploymentId"] == str(DEPLOYMENT)
 
 
+def _written(annotation: Any) -> str:
+    """A type as it is written: `UUID`, `list[str]`, `UUID | None`."""
+    if get_args(annotation):
+        return str(annotation).replace("uuid.", "")
+    return str(annotation.__name__)
+
+
 def sample(event: type[Event]) -> Event:
     """An event of ADA's application with a value for each field that needs one."""
     ids = {"user_id": ADA.user_id, "application_id": APP}
-    values = {"str": "x", "int": 7, "UUID": uuid4(), "datetime": NOW}
-    fields = {name: ids.get(name, values[info.annotation.__name__]) for name, info in event.model_fields.items() if info.is_required()}
+    values = {"str": "x", "int": 7, "UUID": uuid4(), "datetime": NOW, "list[str]": ["x"], "UUID | None": None}
+    fields = {name: ids.get(name, values[_written(info.annotation)]) for name, info in event.model_fields.items() if info.is_required()}
     return event(**fields)
 
 

@@ -1,4 +1,4 @@
-"""Resize a volume: it grows, and never shrinks.
+"""Resize a volume: it only grows.
 
 Returns 202. It grows while it is in use; the operation says so where the storage cannot do that.
 """

@@ -1,4 +1,4 @@
-"""Restore a volume to a snapshot, or its snapshot into a new volume.
+"""Restore a volume, or a new one, from a snapshot.
 
 In place, what has the volume is restarted with the files of the snapshot; what was written since is gone. `into`: the name of a
 new volume, which has them beside the present one. Returns 202: follow the operation.

@@ -1,4 +1,4 @@
-"""Measure what a volume holds, and tell its owner when it is nearly full, and when it is full."""
+"""Measure a volume, and publish when it is nearly full or full."""
 
 from events.volumes import VolumeFilled, VolumeMeasurementRequested
 from functions.deploy.domain.volume import VolumeState

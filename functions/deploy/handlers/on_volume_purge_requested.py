@@ -1,4 +1,4 @@
-"""Delete the files of a volume after its grace period, with its snapshots."""
+"""Delete a volume with its snapshots after its grace period."""
 
 from events.volumes import VolumePurgeRequested
 from functions.deploy.ports import Applications, Volumes, VolumeSnapshots, VolumeStorage

@@ -1,4 +1,4 @@
-"""Make what the cluster has of a volume what is stored.
+"""Refresh what the cluster has of a volume.
 
 Creates its storage, lets it grow, or fills another claim with a snapshot; deletes claims of before a restore an hour later.
 """

@@ -1,4 +1,4 @@
-"""Close the alert of a deleted schedule: no later run can resolve it."""
+"""Close the alert of a deleted schedule."""
 
 from events.workloads import ScheduleDeleted
 from functions.kernel import Clock, Done, Order, Scale, on
