@@ -17,7 +17,7 @@ from tests.cli.terminal import Terminal
 GLOBAL = ("api", "as_json", "quiet", "verbose", "help")
 FREE = frozenset(
     """
-    ACTION ADDRESS AMOUNT APP[:ENV] BRANCH BUILDER CODE COMMAND CRON FIELD=VALUE,… FILE FOLDER
+    ACTION ADDRESS AMOUNT APP[:ENV] BACKUP BRANCH BUILDER CODE COMMAND CRON FIELD=VALUE,… FILE FOLDER
     ID KEY KIND LINE LINK MIB MILLIS N N:HASH NAME=VALUE PATH POLICY PORT
     REFERENCE REPOSITORY REQUEST ROLE SCOPE SECONDS SIZE SNAPSHOT STATE STATUS TEXT TIME URL VALUE ZONE
     """.split()  # noqa: SIM905
@@ -30,6 +30,7 @@ NEW = {
     ("audit list", "action"),
     ("environments create", "name"),
     ("invoices pdf", "credit_note"),
+    ("services restore", "into"),
     ("profile", "name"),
     ("service-accounts create", "name"),
     ("service-accounts create-token", "token"),
