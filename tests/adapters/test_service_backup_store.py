@@ -12,7 +12,8 @@ import pytest
 from functions.deploy.adapters import postgres_backups
 from functions.deploy.adapters.postgres_backups import PostgresBackups
 from functions.deploy.adapters.service_backup_store import StoredServiceBackups
-from functions.deploy.domain.data_service import SMALL, DataService, ServiceKind, ServiceState
+from functions.deploy.domain.data_service import DataService, ServiceState
+from functions.deploy.domain.service_plans import SMALL, ServiceKind
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
 from functions.kernel import Permanent, new_id
 from functions.runtime.config.settings import Settings
@@ -81,6 +82,7 @@ async def test_a_backup_is_verified_and_replaces_what_there_is_now(service: Serv
     assert service.execute("SELECT text FROM notes ORDER BY id") == [("a",), ("b",)]
     assert service.execute("SELECT to_regclass('later')") == [(None,)]
     service.execute("INSERT INTO notes (text) VALUES ('c'); ALTER TABLE notes ADD COLUMN more int")
+    service.execute("SELECT lo_creat(-1)")
     assert service.names() == {"", "_1"}, "nothing of the copies and of their logins is left"
 
 

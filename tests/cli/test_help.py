@@ -31,6 +31,7 @@ NEW = {
     ("domains add", "host"),
     ("environments create", "name"),
     ("invoices pdf", "credit_note"),
+    ("services restore", "into"),
     ("profile", "name"),
     ("service-accounts create", "name"),
     ("service-accounts create-token", "token"),

@@ -4,6 +4,7 @@ A restore goes into a database beside the one in use, which is then renamed into
 of the former data or all of the backup's, and its logins and its URL stay.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from uuid import UUID
 import psycopg
 from psycopg import errors, sql
 
-from functions.deploy.adapters import postgres_dumps
+from functions.deploy.adapters import full_databases, postgres_dumps
 from functions.deploy.adapters.postgres_dumps import CONNECT_TIMEOUT_SECONDS, end_sessions, execute
 from functions.deploy.domain.data_service import DataService
 from functions.kernel import Permanent
@@ -87,13 +88,16 @@ class PostgresBackups:
     def _create(self, connection: psycopg.Connection, role: str, database: str) -> None:
         """Create an empty database for what a role owns, in place of one that an interruption left."""
         execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
-        execute(connection, "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", database)
+        query = "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate"
+        has_template = connection.execute(query, (full_databases.TEMPLATE,)).fetchone() is not None
+        execute(connection, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", database, full_databases.TEMPLATE if has_template else "template0")
         execute(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
         execute(connection, "GRANT CREATE, TEMPORARY ON DATABASE {} TO {}", database, role)
         inside_url = urlunsplit(urlsplit(self._url)._replace(path=f"/{database}"))
         with psycopg.connect(inside_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as inside:
             execute(inside, "ALTER SCHEMA public OWNER TO {}", role)
             execute(inside, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        asyncio.run(_allow_large_objects(inside_url, role))
 
     def _mark(self, connection: psycopg.Connection, database: str) -> str | None:
         """Which restore the database is of."""
@@ -103,6 +107,11 @@ class PostgresBackups:
 
     def _server(self) -> psycopg.Connection:
         return psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS)
+
+
+async def _allow_large_objects(inside_url: str, role: str) -> None:
+    async with await psycopg.AsyncConnection.connect(inside_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as inside:
+        await full_databases.allow_large_objects(inside, role)
 
 
 def _require_rows(found: Mapping[str, int], expected: Mapping[str, int]) -> None:

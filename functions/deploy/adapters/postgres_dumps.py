@@ -3,6 +3,8 @@
 What is in a dump runs when it is restored: functions of the tenant in indexes and constraints. So both programs log in as a role that may do what the
 tenant may do and nothing else: never as the provisioner or a superuser, whose rights the dump could take with RESET ROLE. The login lives as long as
 the program. Everything here blocks.
+
+Privileges are not dumped: all logins of a database act as its owner, and those of the server's own functions (`full_databases`) are the template's.
 """
 
 import secrets
@@ -18,8 +20,8 @@ from functions.wire.backups.programs import feed, output_of, postgres_environmen
 
 CONNECT_TIMEOUT_SECONDS = 10
 MAX_CONNECTIONS = 2
-DUMP = ("--format=custom", "--compress=1", "--no-owner", "--no-password", "--lock-wait-timeout=60s")
-RESTORE = ("--no-owner", "--exit-on-error", "--single-transaction", "--no-password")
+DUMP = ("--format=custom", "--compress=1", "--no-owner", "--no-privileges", "--no-password", "--lock-wait-timeout=60s")
+RESTORE = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", "--no-password")
 _SESSION = "9[0-9]{8}"
 """Number of a login for one dump. Generations of credentials count from 1 and stay below."""
 

@@ -18,7 +18,7 @@ from knative.machine.backup.parts import Gone, Moment, Source
 from knative.machine.home import CONTEXTS, Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.postgres_server import SUPERUSER
-from knative.machine.services_postgres import PROVISIONER, ServicesPostgres
+from knative.machine.services_postgres import ServicesPostgres
 
 TENANTS = "^s[0-9a-f]{16}$"
 """Databases of applications (`functions.deploy.domain.data_service`)."""
@@ -87,7 +87,8 @@ class ServiceRoles:
         return [Roles(home)] if home.has_services_postgres else []
 
     def restore(self, home: Home, name: str, chunks: Iterator[bytes]) -> None:
-        present = tuple(f"CREATE ROLE {each};" for each in (SUPERUSER, PROVISIONER))
+        with ServicesPostgres(home).superuser() as connection:  # the superuser, and the provisioner with its current login
+            present = tuple(f"CREATE ROLE {each};" for (each,) in connection.execute("SELECT rolname FROM pg_roles").fetchall())
         lines = [line for line in b"".join(chunks).decode().splitlines() if line not in present]
         # Logins of dumps that ran during the backup are nobody's.
         script = "\n".join(line for line in lines if not re.search(r"\bs[0-9a-f]{16}_9[0-9]{8}\b", line))
