@@ -42,6 +42,8 @@ FINDS_ENVIRONMENT = (
     *("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run", "deploy.restore_data_service", "deploy.rotate_data_service"),
     *("deploy.change_schedule", "deploy.delete_schedule", "deploy.run_schedule"),
     *("deploy.change_domain", "deploy.check_domain", "deploy.delete_domain_certificate", "deploy.remove_domain", "deploy.set_domain_certificate"),
+    *("deploy.attach_volume", "deploy.create_volume", "deploy.create_volume_snapshot", "deploy.delete_volume", "deploy.delete_volume_snapshot"),
+    *("deploy.detach_volume", "deploy.resize_volume", "deploy.restore_volume", "deploy.undelete_volume"),
 )
 """The environment is in their body, or in what the path names."""
 GRANTED, GRANTED_PRODUCTION = Caller(UUID(int=201)), Caller(UUID(int=202))

@@ -141,9 +141,14 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     assert former.rows("SELECT DISTINCT schedule_id, job_name, timeout_seconds FROM runs") == [(None, None, 3600)]
     database = {"kind": "postgres", "plan": "small", "state": "ready", "generation": 1, "sealed_url": "sealed:x", "requested_at": THEN}
     former.insert("data_services", id=uuid4(), application_id=application, name="main", **database)
+    for version in (35, 38, 39, 40):
+        former.migrate_through(version)
+    former.execute("UPDATE operations SET kind = 'volume-create'")
     former.migrate_through(42)
     assert former.rows("SELECT kind, plan FROM data_services") == [("postgres", "small")]
     former.execute("UPDATE data_services SET kind = 'redis'")
+    former.migrate_through(44)
+    assert former.rows("SELECT DISTINCT scale_metric, scale_target FROM environments") == [("concurrency", None)]
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

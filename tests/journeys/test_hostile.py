@@ -61,7 +61,7 @@ def test_the_loot_is_worth_it(whole: Whole) -> None:
     whole.send("GET", "/v1/users/me")
     found, sought = loot(str(whole.home.path)), secret_values(whole)
     assert len(sought) > 10
-    assert {value for value in sought if value in found} >= {value for value in sought if not value.startswith(("amqp", "postgres"))}
+    assert {value for value in sought if value in found} >= {value for value in sought if not value.startswith(("amqp", "postgres", "redis"))}
     assert keys.knative_amqp_url(whole.home) in found, "not even in the files of the one-machine Knative"
 
 

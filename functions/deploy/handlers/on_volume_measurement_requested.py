@@ -1,4 +1,4 @@
-"""Measure a volume, and publish when it is nearly full or full."""
+"""Measure a volume, and publish when it is nearly full."""
 
 from events.volumes import VolumeFilled, VolumeMeasurementRequested
 from functions.deploy.domain.volume import VolumeState
