@@ -107,12 +107,13 @@ SECCOMP = Tool("libseccomp", "libseccomp2", "", library("seccomp"))  # compiles 
 MKE2FS = Tool("e2fsprogs", "e2fsprogs", "", on_path("mke2fs", "/usr/sbin:/sbin"))  # formats the disks of containers
 BUILDAH = Tool("buildah", "buildah", "", on_path("buildah"))  # builds Dockerfiles and pulls images
 BUSYBOX = Tool("busybox", "busybox-static", "", on_path("busybox"))  # for tests: the root file system of an image
+PEBBLE = Tool("pebble", "pebble", "", on_path("pebble"))  # for tests: an ACME directory
 CHROMIUM = Tool("Chromium", "chromium", "", on_path("chromium"))  # for tests
 WRK = Tool("wrk", "wrk", "wrk", on_path("wrk"))  # for the bench
 NGINX = Tool("nginx", "nginx", "nginx", on_path("nginx", "/usr/sbin"))  # for the bench
 DOCKER_REGISTRY = Tool("docker-registry", "docker-registry", "", on_path("docker-registry"))  # for tests
 SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS, BUILDAH)
-TESTS = (POSTGRES, RABBITMQ, REDIS, GIT, SSH, SSHD, BUSYBOX, *SANDBOX)
+TESTS = (POSTGRES, RABBITMQ, REDIS, GIT, SSH, SSHD, BUSYBOX, PEBBLE, *SANDBOX)
 """What tests with servers need: a missing one would silently skip those that look for it."""
 
 

@@ -41,7 +41,8 @@ def volume(home: Home, uid: str, content: bytes) -> Path:
     images.create(uid, 16 << 20)
     file = home.path / "content"
     file.write_bytes(content)
-    subprocess.run(["debugfs", "-w", "-R", f"write {file} upload", images.image(uid)], check=True, capture_output=True)
+    argv = ["debugfs", "-w", "-R", f"write {file} upload", images.image(uid)]
+    subprocess.run(argv, check=True, capture_output=True, env={"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"})
     return images.image(uid)
 
 

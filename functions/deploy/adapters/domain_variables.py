@@ -24,7 +24,7 @@ _URL = forms.url("https", example="https://acme-v02.api.letsencrypt.org/director
 DNS_RESOLVER = Setting(
     "CAPSULE_DNS_RESOLVER",
     Form("an IP address with a port, as in 10.0.0.2:53", _endpoint),
-    "Who is asked for the DNS records of domains.",
+    "The resolver for the DNS records of domains.",
     default_note="the system's resolver",
 )
 DOMAIN_ADDRESSES = Setting(

@@ -82,7 +82,7 @@ class PostgresBackups:
         execute(connection, "ALTER DATABASE {} ALLOW_CONNECTIONS false", database)
         try:
             yield
-        finally:  # of the former one after an error, of the new one otherwise
+        finally:  # of the new one, or of the former one after an error
             execute(connection, "ALTER DATABASE {} ALLOW_CONNECTIONS true", database)
 
     def _create(self, connection: psycopg.Connection, role: str, database: str) -> None:

@@ -40,9 +40,12 @@ async def create_volume_snapshot(
     permit: Permit,
     clock: Clock,
 ) -> Done[VolumeSnapshotAccepted]:
-    application = await applications.lock(await control.to_application(permit, request.application_id))
+    checked = await control.to_application(permit, request.application_id)
+    application = await applications.lock(checked)
     await admit_work(quotas, application.user_id)
     volume = await volumes.lock(application.id, request.volume_id)
+    if volume.environment is not None:
+        checked.require_in(volume.environment)
     if len(await snapshots.list_of(volume.id)) >= MAX_SNAPSHOTS:
         raise TooManySnapshots.of(volume.name, MAX_SNAPSHOTS)
     now = clock.now()

@@ -35,8 +35,11 @@ async def delete_volume_snapshot(
     permit: Permit,
     clock: Clock,
 ) -> Done[VolumeSnapshotView]:
-    application = await applications.lock(await control.to_application(permit, request.application_id))
+    checked = await control.to_application(permit, request.application_id)
+    application = await applications.lock(checked)
     volume = await volumes.lock(application.id, request.volume_id)
+    if volume.environment is not None:
+        checked.require_in(volume.environment)
     snapshot = await snapshots.get(volume, request.snapshot_id)
     events = snapshot.delete(clock.now())
     await snapshots.save(snapshot)

@@ -42,8 +42,11 @@ async def resize_volume(
     permit: Permit,
     clock: Clock,
 ) -> Done[VolumeAccepted]:
-    application = await applications.lock(await control.to_application(permit, request.application_id))
+    checked = await control.to_application(permit, request.application_id)
+    application = await applications.lock(checked)
     volume = await volumes.lock(application.id, request.volume_id)
+    if volume.environment is not None:
+        checked.require_in(volume.environment)
     before, now = volume.size_mib, clock.now()
     events = volume.resize(request.size_mib, now)
     await admit_volume(quotas, volumes, application.user_id, volume.size_mib - before, now)

@@ -57,12 +57,12 @@ async def restore_volume(
     checked = await control.to_application(permit, request.application_id)
     application = await applications.lock(checked)
     volume = await volumes.lock(application.id, request.volume_id)
+    if volume.environment is not None:  # files of a protected environment are neither replaced nor read elsewhere without a grant
+        checked.require_in(volume.environment)
     snapshot = await snapshots.get(volume, request.snapshot_id)
     snapshot.require_ready()
     now = clock.now()
     if request.into is None:
-        if volume.environment is not None:
-            checked.require_in(volume.environment)
         kind, events = OperationKind.VOLUME_RESTORE, volume.restore(snapshot.id, now)
         await volumes.save(volume)
     else:

@@ -80,7 +80,7 @@ class Volume:
     """None: not measured yet, or the cluster does not say."""
     measured_at: datetime | None = None
     warned_percent: int = 0
-    """What its owner was told last: 0, 90 or 100."""
+    """The percentage of the last warning: 0, 90 or 100."""
     deleted_at: datetime | None = None
     purge_at: datetime | None = None
 
@@ -179,7 +179,7 @@ class Volume:
         return VolumeMeasurementRequested(volume_id=self.id, application_id=self.application_id)
 
     def measure(self, used_bytes: int, capacity_bytes: int, owner: UUID, at: datetime) -> Events:
-        """Record what it holds. Its owner is told once at 90 % and once when it is full."""
+        """Record what it holds. Warns once at 90 % and once when it is full."""
         self.used_bytes, self.measured_at = used_bytes, at
         percent = used_bytes * 100 // max(capacity_bytes, 1)
         reached = 100 if percent >= FULL_PERCENT else 90 if percent >= WARNING_PERCENT else 0
