@@ -161,7 +161,7 @@ def _start_postgres(home: Home, progress: Progress) -> None:
 
 
 def _start_services_postgres(home: Home, progress: Progress) -> None:
-    with progress.step("Data services") as step:
+    with progress.step("Services") as step:
         server = ServicesPostgres(home)
         server.start()
         server.create_provisioner()

@@ -14,7 +14,7 @@ from knative.machine.backup.destination import COLLECTION
 from knative.machine.backup.kinds import KINDS
 from knative.machine.backup.moment import moment
 from knative.machine.backup.outcome import Outcome
-from knative.machine.backup.parts import Gone, Source
+from knative.machine.backup.parts import Gone, Source, count
 from knative.machine.home import Home
 from knative.machine.knative_process import KNATIVE
 from knative.machine.postgres import PostgreSQL
@@ -60,7 +60,7 @@ def _backup(home: Home, progress: Progress, store: BackupStore, keep: int, wait_
                 with progress.step(kind.title) as step:
                     started = time.monotonic()
                     sizes = [part.size_bytes for source in kind.sources(home, at) if (part := _add(writer, source)) is not None]
-                    step.detail = f"{len(sizes)} parts, {_mib(sum(sizes))} ({_mib(int(sum(sizes) / max(time.monotonic() - started, 0.001)))}/s)"
+                    step.detail = f"{count(sizes)}, {_mib(sum(sizes))} ({_mib(int(sum(sizes) / max(time.monotonic() - started, 0.001)))}/s)"
         metadata = {**versions.current(), "inFlight": at.in_flight, "delayed": at.delayed, "wasRunning": is_running}
     manifest = writer.complete(now, metadata)
     store.delete_unfinished(COLLECTION, now - ABANDONED_AFTER)

@@ -1,10 +1,15 @@
 """The parts of a backup, by kind. A kind lists its parts when a backup begins, and restores one into a state folder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from typing import Protocol
 
 from knative.machine.home import Home
+
+
+def count(parts: Sized) -> str:
+    """How many parts, for people."""
+    return "1 part" if len(parts) == 1 else f"{len(parts)} parts"
 
 
 class Source(Protocol):

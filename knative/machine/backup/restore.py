@@ -11,7 +11,7 @@ from knative.machine import secrets
 from knative.machine.backup import destination, trees, versions
 from knative.machine.backup.destination import COLLECTION
 from knative.machine.backup.kinds import KINDS, kind_of
-from knative.machine.backup.parts import Kind
+from knative.machine.backup.parts import Kind, count
 from knative.machine.home import Home
 from knative.machine.knative_process import KNATIVE
 from knative.machine.postgres import PostgreSQL
@@ -39,7 +39,7 @@ def restore(home: Home, progress: Progress, source: str, keys: BackupKeys, backu
         with progress.step("Verify") as step:
             started = time.monotonic()
             store.verify(manifest)
-            step.detail = f"{len(manifest.parts)} parts, {_rate(manifest.size_bytes, time.monotonic() - started)}"
+            step.detail = f"{count(manifest.parts)}, {_rate(manifest.size_bytes, time.monotonic() - started)}"
         with lock(home):
             _write(home, progress, store, manifest, keys)
     except (BackupDamaged, BackupNotFound, WrongBackupKey, BackupStoreUnavailable, BackupStoreRefused) as error:
@@ -89,7 +89,7 @@ def _restore_kind(home: Home, progress: Progress, store: BackupStore, manifest: 
         for name in names:
             kind.restore(home, name, store.read(manifest, name))
         size = sum(manifest.part(name).size_bytes for name in names)
-        step.detail = f"{len(names)} parts, {_rate(size, time.monotonic() - started)}"
+        step.detail = f"{count(names)}, {_rate(size, time.monotonic() - started)}"
 
 
 def _rate(size_bytes: int, seconds: float) -> str:

@@ -87,7 +87,7 @@ class RedisCopy:
 class RedisServices:
     """The data, users and limits of Redis services."""
 
-    title = "Redis services"
+    title = "Redis"
     prefix = "redis-"
     needs_servers = False
 
