@@ -197,7 +197,7 @@ def _make_room(target: str, mounts: dict[str, Mount], links: list[tuple[str, str
     parent = os.path.dirname(target)
     while parent != "/":
         around = mounts.get(parent)
-        if around is not None and not around.writable:
+        if around is not None and not around.writable and not around.overlay:  # a mount point is created in an overlay
             if os.path.lexists(around.source + target[len(parent) :]):
                 return
             del mounts[parent]

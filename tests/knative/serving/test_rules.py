@@ -194,3 +194,12 @@ def test_a_mount_below_a_read_only_mount_is_possible(tmp_path: Path) -> None:
     assert Mount(str(around), "/data") not in mounts
     assert Mount(str(inner), "/data/new/place") in mounts and Mount(str(inner), "/data/kept") in mounts
     assert ("kept", "/data/link") in links
+
+
+def test_a_mount_below_an_overlay_leaves_it_whole(tmp_path: Path) -> None:
+    image, inner = tmp_path / "image", tmp_path / "inner"
+    for name in ("one", "two"):
+        (image / name).mkdir(parents=True)
+    inner.mkdir()
+    around, below = Mount(str(image), "/app", overlay=True), Mount(str(inner), "/app/media", writable=True)
+    assert arrange([below, around], []) == ((around, below), ())

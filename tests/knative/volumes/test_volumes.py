@@ -68,7 +68,7 @@ def test_a_volume_of_another_namespace_cannot_be_named(machine: Machine) -> None
 
     def reason() -> str | None:
         for pod in machine.core.list_namespaced_pod(other, label_selector=f"job-name={job}").items:
-            for status in pod.status.container_statuses or []:
+            for status in (pod.status.container_statuses if pod.status else None) or []:
                 if status.state.waiting:
                     return str(status.state.waiting.message)
         return None
