@@ -1,7 +1,6 @@
 """A real application that keeps uploads on a volume: through restarts, releases under load, kill -9, a full volume and a restored snapshot."""
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -9,11 +8,12 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import httpx
-import psutil
 import pytest
 
 from knative.machine import repositories
 from knative.machine.home import LOOPBACK
+from knative.machine.knative_process import KNATIVE
+from knative.machine.processes import find_running
 from tests.journeys.people import Person
 from tests.journeys.whole import Json, Whole, until
 from tests.proof import proof
@@ -183,11 +183,9 @@ def test_what_was_acknowledged_survives_kill_9(ada: Person, attached: tuple[Json
     _, url, _ = attached
     with uploads(ada.whole, url, "killed") as statuses:
         until(lambda: sum(code == 201 for code in statuses.values()) > 20, 60, "for uploads")
-        [process] = [
-            each for each in psutil.process_iter(["cmdline", "environ"]) if "knative.local" in (each.info["cmdline"] or [])
-            and (each.info["environ"] or {}).get("CAPSULE_HOME") == str(ada.whole.home.root)
-        ]  # fmt: skip
-        os.kill(process.pid, signal.SIGKILL)
+        process = find_running(ada.whole.home, KNATIVE)
+        assert process is not None
+        process.kill()
         until(lambda: sum(code == 201 for code in statuses.values()) > 60, 120, "for uploads after the start")
     acknowledged = {name for name, code in statuses.items() if code == 201}
     assert acknowledged <= files(ada, url)
