@@ -186,6 +186,7 @@ def test_what_was_acknowledged_survives_kill_9(ada: Person, attached: tuple[Json
         process = find_running(ada.whole.home, KNATIVE)
         assert process is not None
         process.kill()
+        ada.whole.up()
         until(lambda: sum(code == 201 for code in statuses.values()) > 60, 120, "for uploads after the start")
     acknowledged = {name for name, code in statuses.items() if code == 201}
     assert acknowledged <= files(ada, url)
