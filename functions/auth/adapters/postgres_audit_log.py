@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
+import orjson
 from psycopg import sql
 
 from events.platform import AuditRecord
@@ -21,6 +22,19 @@ SELECT entry.sequence, entry.id, entry.at, entry.user_id, entry.function, entry.
 FROM audit_log AS entry LEFT JOIN audit_personal AS personal USING (sequence)
 """
 
+APPEND = """
+WITH entries AS (
+    SELECT * FROM json_to_recordset(%s) AS entry (
+        sequence bigint, id uuid, at timestamptz, user_id uuid, function text, target text, content text, hash text, personal json
+    )
+), personal_data AS (
+    INSERT INTO audit_personal (sequence, salt, content)
+    SELECT sequence, decode(personal->>'salt', 'hex'), personal->>'content' FROM entries WHERE personal->>'salt' IS NOT NULL
+)
+INSERT INTO audit_log (sequence, id, at, user_id, function, target, content, hash)
+SELECT sequence, id, at, user_id, function, target, content, decode(hash, 'hex') FROM entries ORDER BY sequence
+"""
+
 
 class PostgresAuditLog:
     def __init__(self, database: Database) -> None:
@@ -35,29 +49,14 @@ class PostgresAuditLog:
         entries = chain(await self.head(), list(unique.values()), erased=await self._erased(users) if users else frozenset())
         if not entries:
             return 0
-        await connection.execute(
-            "INSERT INTO audit_log (sequence, id, at, user_id, function, target, content, hash) SELECT * FROM unnest("
-            "%s::bigint[], %s::uuid[], %s::timestamptz[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::bytea[])",
-            (
-                [entry.sequence for entry in entries],
-                [entry.id for entry in entries],
-                [entry.at for entry in entries],
-                [entry.user_id for entry in entries],
-                [entry.function for entry in entries],
-                [entry.target for entry in entries],
-                [entry.content for entry in entries],
-                [bytes.fromhex(entry.hash) for entry in entries],
-            ),
-        )
-        stored = [(entry.sequence, entry.personal) for entry in entries if entry.personal is not None]
-        await connection.execute(
-            "INSERT INTO audit_personal (sequence, salt, content) SELECT * FROM unnest(%s::bigint[], %s::bytea[], %s::text[])",
-            (
-                [sequence for sequence, _ in stored],
-                [bytes.fromhex(personal.salt) for _, personal in stored],
-                [personal.content for _, personal in stored],
-            ),
-        )
+        rows = [
+            {
+                "sequence": each.sequence, "id": each.id, "at": each.at, "user_id": each.user_id, "function": each.function, "target": each.target,
+                "content": each.content, "hash": each.hash, "personal": each.personal,
+            }
+            for each in entries
+        ]  # fmt: skip
+        await connection.execute(APPEND, (orjson.dumps(rows).decode(),))
         return len(entries)
 
     async def _known_ids(self, records: Sequence[AuditRecord]) -> set[UUID]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 import rfc8785
 
 from events.platform import ActorKind, AuditRecord
@@ -23,6 +24,8 @@ from functions.kernel import new_id
 FIRST_HASH = "0" * 64
 """`previousHash` of the first entry."""
 SALT_BYTES = 32
+MAX_SAFE_INTEGER = 2**53 - 1
+"""RFC 8785, 3.2.2.3: rfc8785 refuses larger ones."""
 REMOVAL = "auth.housekeeping"
 """The function of the entry that records that entries at the beginning were removed. Its target is `audit`."""
 MIN_RETENTION = timedelta(days=30)
@@ -153,4 +156,17 @@ def _optional(value: UUID | None) -> str | None:
 
 
 def _canonical(document: Mapping[str, Any]) -> str:
+    """Return canonical JSON. orjson writes the same bytes in a twelfth of the time, but for floats and for the order of names beyond ASCII."""
+    if _is_plain(document):
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
     return rfc8785.dumps(dict(document)).decode()
+
+
+def _is_plain(value: Any) -> bool:
+    if value is None or isinstance(value, (str, bool)):
+        return True
+    if isinstance(value, int):
+        return -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and name.isascii() and _is_plain(each) for name, each in value.items())
+    return isinstance(value, list) and all(map(_is_plain, value))
