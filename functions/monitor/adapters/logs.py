@@ -11,6 +11,7 @@ from typing import LiteralString
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Composable, Composed, Placeholder
 
+from functions.monitor.adapters.copy_format import NULL, escaped
 from functions.monitor.domain.log_index import NUMBER, block_filter, probes
 from functions.monitor.domain.logs import CLOSE_AFTER, LogFilter, LogLine, StoredLine
 from functions.monitor.domain.search import Condition
@@ -25,7 +26,6 @@ BLOCK_BYTES = 128 << 10
 LOCK_ADDING: LiteralString = "SELECT pg_advisory_xact_lock(1, 0)"
 LOCK_CLOSING: LiteralString = "SELECT pg_advisory_xact_lock(1, 1)"
 SEPARATOR = "\x1e"
-_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 _OLDEST = """
     SELECT max(position) FILTER (WHERE bytes <= %(bytes)s OR number = 1), count(*) FROM (
@@ -183,12 +183,8 @@ def _necessary_text(condition: Condition) -> SQL | None:
 def _row(line: LogLine) -> str:
     """A line in COPY's text format."""
     workload = line.workload
-    deployment = "\\N" if workload.deployment_id is None else workload.deployment_id
+    deployment = NULL if workload.deployment_id is None else workload.deployment_id
     return (
-        f"{line.at.isoformat()}\t{workload.application_id}\t{_escaped(workload.environment)}\t{deployment}\t{workload.component}\t{_escaped(line.pod)}"
-        f"\t{_escaped(line.container)}\t{_escaped(line.stream)}\t{_escaped(line.line)}\t{_escaped(line.service)}\t{_escaped(workload.process)}\n"
+        f"{line.at.isoformat()}\t{workload.application_id}\t{escaped(workload.environment)}\t{deployment}\t{workload.component}\t{escaped(line.pod)}"
+        f"\t{escaped(line.container)}\t{escaped(line.stream)}\t{escaped(line.line)}\t{escaped(line.service)}\t{escaped(workload.process)}\n"
     )
-
-
-def _escaped(text: str) -> str:
-    return text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)

@@ -1,20 +1,20 @@
 """Executions and retention over PostgreSQL: TimescaleDB's hypertables or native partitions, the same statements either way."""
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
 
 from psycopg.rows import class_row
-from psycopg.sql import SQL, Identifier
 
+from functions.monitor.adapters.copy_format import escaped, optional, text_array
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.timeline import Execution
 from functions.runtime.storage.database import Database
 
-EXECUTION = [field.name for field in fields(Execution)]
-EXECUTION_VALUES = attrgetter(*EXECUTION)
-COPY_EXECUTIONS = SQL("COPY executions ({}) FROM STDIN").format(SQL(", ").join(map(Identifier, EXECUTION)))
+COPY_EXECUTIONS = """
+COPY executions (at, correlation, kind, context, name, outcome, detail, duration_ms, message, type, causation, actor, trace, emitted, attempt, cold)
+FROM STDIN
+"""
 
 
 class PostgresExecutions:
@@ -25,8 +25,7 @@ class PostgresExecutions:
         if not executions:
             return
         async with self._database.connection.cursor() as cursor, cursor.copy(COPY_EXECUTIONS) as copy:
-            for each in executions:
-                await copy.write_row([list(value) if isinstance(value, tuple) else value for value in EXECUTION_VALUES(each)])
+            await copy.write("".join(map(_row, executions)))
 
     async def of(self, correlation: str, limit: int) -> Sequence[Execution]:
         async with self._database.connection.cursor(row_factory=class_row(Execution)) as cursor:
@@ -72,3 +71,12 @@ class PostgresRetention:
     async def drop(self, series: str, before: datetime) -> int:
         row = await (await self._database.connection.execute("SELECT drop_partitions(%s, %s)", (series, before))).fetchone()
         return int(row[0]) if row else 0
+
+
+def _row(each: Execution) -> str:
+    """An execution in COPY's text format."""
+    return (
+        f"{each.at.isoformat()}\t{escaped(each.correlation)}\t{escaped(each.kind)}\t{escaped(each.context)}\t{escaped(each.name)}"
+        f"\t{escaped(each.outcome)}\t{escaped(each.detail)}\t{each.duration_ms!r}\t{optional(each.message)}\t{optional(each.type)}"
+        f"\t{optional(each.causation)}\t{optional(each.actor)}\t{optional(each.trace)}\t{text_array(each.emitted)}\t{each.attempt}\t{each.cold}\n"
+    )

@@ -6,17 +6,18 @@ the cause of an execution is the one that emitted its message; if that line is m
 
 import heapq
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from functions.kernel import Caller
 from functions.monitor.domain.sanitizing import bounded
+from functions.wire.log_lines import MAX_LINE_BYTES
 
-Text = Annotated[str, AfterValidator(bounded)]
+REQUEST = '{"log":"request"'
 Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
 Line = TypeVar("Line", bound=BaseModel)
 
@@ -57,19 +58,19 @@ class TimelineNode:
 class _FunctionLine(BaseModel):
     log: Literal["function"]
     at: AwareDatetime
-    function: Text
-    context: Text
-    kind: Text
-    message: Text | None = None
-    type: Text | None = None
-    correlation: Text
-    causation: Text | None = None
+    function: str
+    context: str
+    kind: str
+    message: str | None = None
+    type: str | None = None
+    correlation: str
+    causation: str | None = None
     actor: str | None = None
-    trace: Text | None = None
-    outcome: Text
-    detail: Text = ""
+    trace: str | None = None
+    outcome: str
+    detail: str = ""
     ms: Milliseconds
-    emitted: tuple[Text, ...] = ()
+    emitted: tuple[str, ...] = ()
     attempt: int = Field(default=1, ge=0, le=1_000_000)
     cold: bool = False
 
@@ -77,58 +78,82 @@ class _FunctionLine(BaseModel):
 class _RequestLine(BaseModel):
     log: Literal["request"]
     at: AwareDatetime
-    method: Text
-    path: Text
+    method: str
+    path: str
     status: int
     ms: Milliseconds
-    correlation: Text
+    correlation: str
     actor: str | None = None
-    trace: Text | None = None
+    trace: str | None = None
 
 
 def read(line: str) -> Execution | None:
     """None for a line that is not an execution log entry."""
     if not line.startswith("{"):
         return None
-    if (call := _validated(_FunctionLine, line)) is not None:
-        return Execution(
-            at=call.at,
-            correlation=call.correlation,
-            kind=call.kind,
-            context=call.context,
-            name=call.function,
-            outcome=call.outcome,
-            detail=call.detail,
-            duration_ms=call.ms,
-            message=call.message,
-            type=call.type,
-            causation=call.causation,
-            actor=_uuid(call.actor),
-            trace=call.trace,
-            emitted=call.emitted,
-            attempt=call.attempt,
-            cold=call.cold,
-        )
-    if (request := _validated(_RequestLine, line)) is not None:
-        return Execution(
-            at=request.at,
-            correlation=request.correlation,
-            kind="request",
-            context="gateway",
-            name=f"{request.method} {request.path.partition('?')[0]}",  # the query string may hold personal data
-            outcome=str(request.status),
-            detail="",
-            duration_ms=request.ms,
-            message=None,
-            type=None,
-            causation=None,
-            actor=_uuid(request.actor),
-            trace=request.trace,
-            emitted=(),
-            attempt=1,
-            cold=False,
-        )
-    return None
+    is_request = line.startswith(REQUEST)  # as the gateway writes it: not the other model first
+    execution = None if is_request else _of_function(line)
+    execution = execution or _of_request(line)
+    return execution if execution is None or _is_bounded(line) else _bounded(execution)
+
+
+def _of_function(line: str) -> Execution | None:
+    call = _validated(_FunctionLine, line)
+    if call is None:
+        return None
+    return Execution(
+        at=call.at,
+        correlation=call.correlation,
+        kind=call.kind,
+        context=call.context,
+        name=call.function,
+        outcome=call.outcome,
+        detail=call.detail,
+        duration_ms=call.ms,
+        message=call.message,
+        type=call.type,
+        causation=call.causation,
+        actor=_uuid(call.actor),
+        trace=call.trace,
+        emitted=call.emitted,
+        attempt=call.attempt,
+        cold=call.cold,
+    )
+
+
+def _of_request(line: str) -> Execution | None:
+    request = _validated(_RequestLine, line)
+    if request is None:
+        return None
+    return Execution(
+        at=request.at,
+        correlation=request.correlation,
+        kind="request",
+        context="gateway",
+        name=f"{request.method} {request.path.partition('?')[0]}",  # the query string may hold personal data
+        outcome=str(request.status),
+        detail="",
+        duration_ms=request.ms,
+        message=None,
+        type=None,
+        causation=None,
+        actor=_uuid(request.actor),
+        trace=request.trace,
+        emitted=(),
+        attempt=1,
+        cold=False,
+    )
+
+
+def _is_bounded(line: str) -> bool:
+    """Whether no text in a line of JSON needs `bounded`: it is short, and has no escapes and nothing beyond ASCII. Nearly every one."""
+    return "\\" not in line and line.isascii() and len(line) <= MAX_LINE_BYTES
+
+
+def _bounded(execution: Execution) -> Execution:
+    texts = {each.name: getattr(execution, each.name) for each in fields(execution)}
+    changed: dict[str, Any] = {name: bounded(text) for name, text in texts.items() if isinstance(text, str)}
+    return replace(execution, **changed, emitted=tuple(map(bounded, execution.emitted)))
 
 
 def arrange(executions: Iterable[Execution]) -> list[TimelineNode]:

@@ -26,7 +26,7 @@ async def on_logs_collected(event: LogsCollected, logs: Logs, executions: Execut
             lines.append(_line(entry, workload, at))
         elif is_platform(entry.namespace, entry.labels):
             if (execution := read(entry.line)) is not None:
-                done.append(replace(execution, at=plausible(execution.at, now)))
+                done.append(execution if execution.at <= now else replace(execution, at=now))
             else:
                 lines.append(_line(entry, PLATFORM_WORKLOAD, at))
 
