@@ -21,7 +21,10 @@ from typing import Any
 from uuid import UUID
 
 import jwt
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from functions.kernel import Caller, Unauthenticated, Unavailable
 from functions.runtime.config.settings import Settings
@@ -37,6 +40,9 @@ PUBLIC_KEYS = "/etc/capsule/jwks/jwks.json"
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 RELOAD_SECONDS = 1.0
 MAX_CACHED_TOKENS = 10_000
+SIGNATURE_BYTES = 64
+"""r and s, each of 32 bytes (RFC 7518, section 3.4)."""
+_ECDSA = ec.ECDSA(SHA256())
 CLAIMS = ["iss", "aud", "sub", "sid", "roles", "iat", "exp", "jti"]
 
 Jwk = dict[str, Any]
@@ -84,6 +90,8 @@ class AccessTokens:
     def _decode(self, token: str, keys: Mapping[str, jwt.PyJWK]) -> _Verified:
         key = self._key_of(token, keys)
         try:
+            if token.partition(".")[0] in self._headers and (claims := _plain_claims(token, key, self._issuer)) is not None:
+                return _Verified(_caller(claims), float(claims["exp"]))
             # `verify` compares the expiry, for new and for cached tokens.
             claims = jwt.decode(
                 token,
@@ -139,6 +147,31 @@ class AccessTokens:
         except (MissingSetting, OSError, ValueError, KeyError, jwt.PyJWKError) as error:
             raise Unavailable(f"The public keys at {PUBLIC_KEYS} cannot be read: {error}", retry_after=5) from error
         return self._keys
+
+
+def _plain_claims(token: str, key: jwt.PyJWK, issuer: str) -> dict[str, Any] | None:
+    """Return the claims of a token as Capsule issues it, at two thirds of PyJWT's cost. `key`: of its header.
+
+    None: PyJWT decides, and has the reason. Here a token is accepted or nothing is known of it.
+    """
+    signed, _, signature_text = token.rpartition(".")
+    try:
+        signature = _decode_base64url(signature_text)
+        if len(signature) != SIGNATURE_BYTES:
+            return None
+        r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+        key.key.verify(encode_dss_signature(r, s), signed.encode(), _ECDSA)
+        claims = json.loads(_decode_base64url(signed.partition(".")[2]))
+    except (InvalidSignature, ValueError):
+        return None
+    get = claims.get if isinstance(claims, dict) else {}.get
+    is_plain = get("iss") == issuer and get("aud") == AUDIENCE and "nbf" not in claims and all(get(name) is not None for name in CLAIMS)
+    return claims if is_plain and isinstance(get("sub"), str) and isinstance(get("jti"), str) else None
+
+
+def _decode_base64url(text: str) -> bytes:
+    """Raises ValueError."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
