@@ -65,7 +65,7 @@ class Store:
         self.requests: ports.Requests = metrics.PostgresRequests(database) if database else memory.MemoryRequests()
         self.resources: ports.Resources = metrics.PostgresResources(database) if database else memory.MemoryResources()
         self.disks: ports.DiskUsages = disk.PostgresDiskUsages(database) if database else memory.MemoryDiskUsages()
-        self.rules: ports.Rules = alerts.PostgresRules(database) if database else memory_alerts.MemoryRules()
+        self.rules: ports.Rules = alerts.PostgresRules(database) if database else self._memory_rules()
         self.alerts: ports.Alerts = alerts.PostgresAlerts(database) if database else memory_alerts.MemoryAlerts()
         self.addresses: ports.Addresses = alerts.PostgresAddresses(database) if database else memory_alerts.MemoryAddresses()
         self.letters: ports.DeadLetters = dead_letters.PostgresDeadLetters(database) if database else memory_alerts.MemoryDeadLetters()
@@ -73,6 +73,10 @@ class Store:
         self.deliveries: ports.Deliveries = notifications.PostgresDeliveries(database) if database else memory_alerts.MemoryDeliveries()
 
         self.erasures: ports.Erasures = erasures.PostgresErasures(database) if database else self._memory_erasures()
+
+    def _memory_rules(self) -> ports.Rules:
+        assert isinstance(self.applications, memory.MemoryApplications)
+        return memory_alerts.MemoryRules(self.applications)
 
     def _memory_erasures(self) -> ports.Erasures:
         assert isinstance(self.applications, memory.MemoryApplications) and isinstance(self.addresses, memory_alerts.MemoryAddresses)

@@ -94,6 +94,23 @@ async def test_presets_are_made_once_even_after_one_was_deleted(store: Store) ->
         assert [rule for rule in found if rule.preset] == first[1:] and len(found) == 3
 
 
+async def test_an_application_has_its_presets_from_its_creation_on(store: Store) -> None:
+    application, unknown, creation = new_id(), new_id(), NOW - MINUTE
+    expected = list(presets(application, creation))
+    async with store.transaction():
+        await store.applications.keep([Application(unknown, UUID(int=1), "unknown")])  # by another event than that of its creation
+        await store.applications.keep([Application(application, UUID(int=1), "known", created_at=creation)])
+        assert list(await store.rules.of([application, unknown])) == expected
+        assert list(await store.rules.of([application], [RuleKind.ERROR_RATE])) == expected[2:]
+        assert await store.rules.get(expected[0].id) is None, "it is not stored"
+    async with store.transaction():
+        await store.rules.add_missing_presets(expected[:1])
+        assert await store.rules.get(expected[0].id) == expected[0]
+        assert list(await store.rules.of([application])) == expected
+        await store.rules.delete(expected[0].id, NOW)
+        assert list(await store.rules.of([application])) == expected[1:]
+
+
 async def test_alerts_come_back_as_they_were_at_every_turn(store: Store) -> None:
     application = new_id()
     rule = measured(application)

@@ -98,6 +98,11 @@ def volumes(applications: deploy.Applications) -> deploy_volumes.MemoryVolumes:
     return deploy_volumes.MemoryVolumes(applications)
 
 
+def rules(applications: monitor.Applications) -> monitor_alerts.MemoryRules:
+    assert isinstance(applications, memory_monitor.MemoryApplications)
+    return monitor_alerts.MemoryRules(applications)
+
+
 def webhooks(deliveries: monitor.WebhookDeliveries) -> monitor_webhooks.MemoryWebhookStore:
     assert isinstance(deliveries, monitor_webhooks.MemoryWebhookDeliveries)
     return monitor_webhooks.MemoryWebhookStore(deliveries)
@@ -220,7 +225,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.Resources: memory_monitor.MemoryResources,
         monitor.Retention: memory_monitor.MemoryRetention,
         monitor.Rollups: memory_monitor.MemoryRollups,
-        monitor.Rules: monitor_alerts.MemoryRules,
+        monitor.Rules: rules,
         monitor.UnownedUsage: memory_monitor.MemoryUnownedUsage,
         monitor.Vault: monitor_alerts.MemoryVault,
         monitor.WebhookDeliveries: monitor_webhooks.MemoryWebhookDeliveries,

@@ -55,8 +55,9 @@ class MemoryApplications:
             known = self.applications.get(application.id)
             if known is None:
                 self.applications[application.id] = application
-            elif known.deleted_at is None:
-                self.applications[application.id] = replace(known, deleted_at=application.deleted_at)
+            else:
+                deleted_at, created_at = known.deleted_at or application.deleted_at, known.created_at or application.created_at
+                self.applications[application.id] = replace(known, deleted_at=deleted_at, created_at=created_at)
 
     async def transfer(self, application: Application, at: datetime) -> None:
         if application.id in self.transferred_at and self.transferred_at[application.id] > at:

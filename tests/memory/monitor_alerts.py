@@ -10,7 +10,8 @@ from functions.kernel import Permanent
 from functions.monitor.domain.alerts import Alert, State
 from functions.monitor.domain.dead_letters import Waiting, WaitingTally
 from functions.monitor.domain.notifications import SECRET, Channel, Delivery, DeliveryState, Notification
-from functions.monitor.domain.rules import NoData, Rule, RuleKind
+from functions.monitor.domain.rules import NoData, Rule, RuleKind, presets
+from tests.memory.monitor import MemoryApplications
 
 
 class MemoryAddresses:
@@ -31,14 +32,18 @@ class MemoryAddresses:
 
 
 class MemoryRules:
-    def __init__(self) -> None:
+    def __init__(self, applications: MemoryApplications) -> None:
+        self._applications = applications
         self.rules: dict[UUID, Rule] = {}
         self.deleted: set[UUID] = set()
 
     async def add_missing_presets(self, rules: Collection[Rule]) -> None:
-        for rule in rules:
-            if not any(known.preset and (known.application_id, known.kind) == (rule.application_id, rule.kind) for known in self.rules.values()):
-                self.rules[rule.id] = rule
+        for rule in self._missing(rules):
+            self.rules[rule.id] = rule
+
+    def _missing(self, presets: Collection[Rule]) -> list[Rule]:
+        stored = {(rule.application_id, rule.kind) for rule in self.rules.values() if rule.preset}
+        return [rule for rule in presets if (rule.application_id, rule.kind) not in stored]
 
     async def add(self, rule: Rule) -> None:
         self.rules[rule.id] = rule
@@ -47,10 +52,10 @@ class MemoryRules:
         return None if rule_id in self.deleted else self.rules.get(rule_id)
 
     async def of(self, application_ids: Collection[UUID], kinds: Collection[RuleKind] = tuple(RuleKind)) -> Sequence[Rule]:
-        found = [
-            rule for rule in self.rules.values() if rule.application_id in application_ids and rule.kind in kinds and rule.id not in self.deleted
-        ]
-        return sorted(found, key=lambda rule: (rule.created_at, rule.id))
+        known = (await self._applications.find_many(application_ids)).values()
+        unstored = [rule for each in known if each.created_at is not None for rule in self._missing(presets(each.id, each.created_at))]
+        stored = [rule for rule in self.rules.values() if rule.application_id in application_ids and rule.id not in self.deleted]
+        return sorted((rule for rule in (*stored, *unstored) if rule.kind in kinds), key=lambda rule: (rule.created_at, rule.kind, rule.id))
 
     async def firing_without_data(self) -> Sequence[Rule]:
         return [rule for rule in self.rules.values() if rule.no_data is NoData.FIRE and rule.id not in self.deleted]

@@ -32,7 +32,7 @@ class MemoryErasures:
                     vars(store)[name] = {key: row for key, row in rows.items() if application_id not in (key, _application_of(row))}
         known = self._applications.applications.get(application_id)
         if known is not None:
-            self._applications.applications[application_id] = replace(known, name="")
+            self._applications.applications[application_id] = replace(known, name="", created_at=None)
 
     async def forget(self, before: datetime) -> int:
         expired = [user_id for user_id, at in self._addresses.deleted.items() if at < before]

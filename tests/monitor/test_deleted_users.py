@@ -8,11 +8,12 @@ async def test_address_logs_metrics_and_alerts_are_deleted() -> None:
     monitor = Monitor()
     await monitor.known()
     await monitor.created(OTHER, BOB)
-    rules = len(monitor.rules.rules)
+    assert len(await monitor.rules.of([APP, OTHER])) == 6
+    await monitor.failed()
     for _ in range(2):
         await monitor.publish(UserDeleted(user_id=ADA.user_id, at=monitor.clock.now()))
     assert await monitor.addresses.of(ADA.user_id) is None
-    assert {rule.application_id for rule in monitor.rules.rules.values()} == {OTHER} and len(monitor.rules.rules) < rules
+    assert {rule.application_id for rule in await monitor.rules.of([APP, OTHER])} == {OTHER} and not monitor.rules.rules
     known = await monitor.applications.find(APP)
     assert known is not None and (known.name, known.user_id) == ("", ADA.user_id), "usage that is not billed yet needs its owner"
 
@@ -21,7 +22,7 @@ async def test_address_logs_metrics_and_alerts_are_deleted() -> None:
     monitor.clock.advance(hours=1)
     await monitor.run("monitor.housekeeping")
     assert await monitor.addresses.of(ADA.user_id) is None
-    assert {rule.application_id for rule in monitor.rules.rules.values()} == {OTHER}
+    assert {rule.application_id for rule in await monitor.rules.of([APP, OTHER])} == {OTHER}
 
 
 async def test_a_changed_address_gets_the_alerts() -> None:

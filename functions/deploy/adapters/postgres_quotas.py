@@ -79,10 +79,10 @@ class PostgresQuotas:
 
     async def lock_all(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
         """As `lock`: two statements, sent together."""
-        ids = list(user_ids)
-        self._database.connection.queue("SELECT FROM quotas WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE", (ids,))
+        ids = f"{{{','.join(map(str, user_ids))}}}"
+        self._database.connection.queue("SELECT lock_quotas(%s::uuid[])", (ids,))
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(f"SELECT {COLUMNS} FROM quotas WHERE user_id = ANY(%s)", (ids,))
+            await cursor.execute(f"SELECT {COLUMNS} FROM quotas WHERE user_id = ANY(%s::uuid[])", (ids,))
             return [_quota(row) for row in await cursor.fetchall()]
 
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:

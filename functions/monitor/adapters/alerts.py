@@ -10,7 +10,7 @@ import orjson
 from psycopg.sql import SQL, Identifier, Placeholder
 
 from functions.monitor.domain.alerts import Alert, Notice, State
-from functions.monitor.domain.rules import NoData, Rule, RuleKind
+from functions.monitor.domain.rules import NoData, Rule, RuleKind, presets
 from functions.runtime.storage.database import Database
 
 INCIDENT = 4
@@ -53,7 +53,9 @@ class PostgresRules:
         self._database = database
 
     async def add_missing_presets(self, rules: Collection[Rule]) -> None:
-        """Sent with the next statement: the conflict target leaves nothing that could fail."""
+        """Sent with the next statement: nothing in it could fail."""
+        if not rules:
+            return
         rows = [dict(zip(RULE_COLUMNS, _row(each), strict=True)) for each in rules]
         self._database.connection.queue(
             f"""
@@ -61,7 +63,7 @@ class PostgresRules:
                 id uuid, application_id uuid, kind text, created_at timestamptz, environment text, threshold double precision,
                 window_length interval, pending_period interval, min_requests bigint, preset boolean, no_data text
             ) ORDER BY application_id, kind
-            ON CONFLICT (application_id, kind) WHERE preset DO NOTHING
+            ON CONFLICT DO NOTHING
             """,
             (orjson.dumps(rows, default=_seconds).decode(),),
         )
@@ -75,7 +77,24 @@ class PostgresRules:
 
     async def of(self, application_ids: Collection[UUID], kinds: Collection[RuleKind] = tuple(RuleKind)) -> Sequence[Rule]:
         parameters = {"applications": list(application_ids), "kinds": [str(kind) for kind in kinds]}
-        return await self._read(SQL("application_id = ANY(%(applications)s) AND kind = ANY(%(kinds)s)"), parameters)
+        stored = await self._read(SQL("application_id = ANY(%(applications)s) AND kind = ANY(%(kinds)s)"), parameters)
+        return sorted([*stored, *await self._presets(application_ids, kinds)], key=lambda rule: (rule.created_at, rule.kind, rule.id))
+
+    async def _presets(self, application_ids: Collection[UUID], kinds: Collection[RuleKind]) -> list[Rule]:
+        """Presets that are not stored."""
+        rows = await self._database.connection.execute(
+            """
+            SELECT id, created_at, ARRAY(SELECT kind FROM alert_rules WHERE application_id = applications.id AND preset)
+            FROM applications WHERE id = ANY(%s) AND created_at IS NOT NULL
+            """,
+            (list(application_ids),),
+        )
+        return [
+            rule
+            for application_id, created_at, stored in await rows.fetchall()
+            for rule in presets(application_id, created_at)
+            if rule.kind in kinds and rule.kind not in stored
+        ]
 
     async def firing_without_data(self) -> Sequence[Rule]:
         return await self._read(SQL("no_data = 'fire'"), {})

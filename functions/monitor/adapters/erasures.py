@@ -42,7 +42,9 @@ class PostgresErasures:
         await self._database.connection.execute(LOCK_CLOSING)  # lines that are being moved would be in neither table
         for table in TABLES:
             await self._database.connection.execute(f"DELETE FROM {table} WHERE application_id = %s", (application_id,))
-        await self._database.connection.execute("UPDATE applications SET name = '' WHERE id = %s AND name <> ''", (application_id,))
+        await self._database.connection.execute(
+            "UPDATE applications SET name = '', created_at = NULL WHERE id = %s AND (name <> '' OR created_at IS NOT NULL)", (application_id,)
+        )
 
     async def forget(self, before: datetime) -> int:
         return (await self._database.connection.execute("DELETE FROM deleted_users WHERE deleted_at < %s", (before,))).rowcount

@@ -1,6 +1,6 @@
 """Whose applications are, the use that waits for an owner, and what happened to applications, over PostgreSQL."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from functions.runtime.storage.database import Database
 OWNERSHIP = 2
 """First key of the advisory locks on an application's owner; 1 is the intake of logs."""
 
+APPLICATION = "id, user_id, name, deleted_at, created_at"
 BATCH_SIZE = 10_000
 
 
@@ -32,14 +33,14 @@ class PostgresApplications:
 
     async def find(self, application_id: UUID) -> Application | None:
         async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
-            await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE id = %s", (application_id,))
+            await cursor.execute(f"SELECT {APPLICATION} FROM applications WHERE id = %s", (application_id,))
             return await cursor.fetchone()
 
     async def find_many(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
         if not application_ids:
             return {}
         async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
-            await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE id = ANY(%s)", (list(application_ids),))
+            await cursor.execute(f"SELECT {APPLICATION} FROM applications WHERE id = ANY(%s)", (list(application_ids),))
             return {application.id: application for application in await cursor.fetchall()}
 
     async def lock(self, application_ids: Collection[UUID]) -> None:
@@ -47,14 +48,11 @@ class PostgresApplications:
 
         Sent with the next statement, which has a snapshot of its own.
         """
-        self._database.connection.queue(
-            "SELECT pg_advisory_xact_lock(%s, key) FROM (SELECT DISTINCT hashtext(id::text) AS key FROM unnest(%s::uuid[]) AS id ORDER BY key) keys",
-            (OWNERSHIP, list(application_ids)),
-        )
+        self._database.connection.queue("SELECT lock_applications(%s, %s::uuid[])", (OWNERSHIP, _uuid_array(application_ids)))
 
     async def of_teams(self, team_ids: Collection[UUID]) -> Sequence[Application]:
         async with self._database.connection.cursor(row_factory=class_row(Application)) as cursor:
-            await cursor.execute("SELECT id, user_id, name, deleted_at FROM applications WHERE user_id = ANY(%s)", (list(team_ids),))
+            await cursor.execute(f"SELECT {APPLICATION} FROM applications WHERE user_id = ANY(%s)", (list(team_ids),))
             return await cursor.fetchall()
 
     async def lock_known(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
@@ -67,16 +65,11 @@ class PostgresApplications:
 
     async def keep(self, applications: Collection[Application]) -> None:
         """Sent with the next statement: the conflict target leaves nothing that could fail."""
-        rows = [{"id": each.id, "user_id": each.user_id, "name": each.name, "deleted_at": each.deleted_at} for each in applications]
-        self._database.connection.queue(
-            """
-            INSERT INTO applications AS known (id, user_id, name, deleted_at)
-            SELECT id, user_id, name, deleted_at
-            FROM json_to_recordset(%s) AS kept (id uuid, user_id uuid, name text, deleted_at timestamptz) ORDER BY id
-            ON CONFLICT (id) DO UPDATE SET deleted_at = coalesce(known.deleted_at, excluded.deleted_at)
-            """,
-            (orjson.dumps(rows).decode(),),
-        )
+        rows = [
+            {"id": each.id, "user_id": each.user_id, "name": each.name, "deleted_at": each.deleted_at, "created_at": each.created_at}
+            for each in applications
+        ]
+        self._database.connection.queue("SELECT keep_applications(%s)", (orjson.dumps(rows).decode(),))
 
     async def transfer(self, application: Application, at: datetime) -> None:
         await self._database.connection.execute(
@@ -147,10 +140,10 @@ class PostgresUnownedUsage:
         async with self._database.connection.cursor(row_factory=class_row(MeasuredUse)) as cursor:
             await cursor.execute(
                 """
-                DELETE FROM unowned_usage WHERE application_id = ANY(%s)
-                RETURNING id, application_id, environment, window_from AS begin, window_to AS "end", requests, cpu_milliseconds
+                SELECT id, application_id, environment, window_from AS begin, window_to AS "end", requests, cpu_milliseconds
+                FROM release_unowned_usage(%s::uuid[])
                 """,
-                (list(application_ids),),
+                (_uuid_array(application_ids),),
             )
             return sorted(await cursor.fetchall(), key=lambda use: use.begin)
 
@@ -191,3 +184,8 @@ class PostgresMarkers:
             (before, BATCH_SIZE),
         )
         return gone.rowcount
+
+
+def _uuid_array(ids: Iterable[UUID]) -> str:
+    """As text (PostgreSQL documentation, "Array Input and Output Syntax"): psycopg takes longer for each value of a list."""
+    return f"{{{','.join(map(str, ids))}}}"

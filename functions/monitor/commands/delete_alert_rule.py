@@ -4,6 +4,7 @@ from uuid import UUID
 
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Scale, command
 from functions.monitor.domain.rejections import ApplicationNotFound, RuleNotFound
+from functions.monitor.domain.rules import presets
 from functions.monitor.ports import Alerts, Applications, Rules
 from functions.monitor.services.access_control import AccessControl
 
@@ -24,6 +25,8 @@ async def delete_alert_rule(
     request: DeleteAlertRule, control: AccessControl, permit: Permit, applications: Applications, rules: Rules, alerts: Alerts, clock: Clock
 ) -> Done[None]:
     application = await applications.get(await control.to_application(permit, request.application_id))
+    if application.created_at is not None:
+        await rules.add_missing_presets(presets(application.id, application.created_at))  # it may be one
     rule = await rules.get(request.rule_id)
     if rule is None or rule.application_id != application.id:
         raise RuleNotFound

@@ -16,6 +16,8 @@ class Application:
     """The team that owns it. The id of a personal team is that of its user."""
     name: str
     deleted_at: datetime | None = None
+    created_at: datetime | None = None
+    """None until its creation is known: other events about it may arrive before. From then on it has the preset rules."""
 
     @property
     def is_platform(self) -> bool:

@@ -1,7 +1,7 @@
 """Alert rules.
 
 Every application starts with three preset rules: a failed deployment, a rolled back deployment, and more than 5 % of responses 5xx over five minutes.
-They can be deleted, and others created.
+They can be deleted, and others created. A preset rule is stored when something refers to it: an alert, or its deletion.
 
 The platform itself is an application without an owner (`applications.PLATFORM`). Its rules are about dead letters; its environments are the functions
 that could not handle them. Operators are notified through the platform's webhooks and at the addresses in CAPSULE_OPERATORS.
@@ -11,8 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Self
-from uuid import UUID
+from typing import Any, Self
+from uuid import UUID, uuid5
 
 from functions.kernel import FieldError, new_id
 from functions.monitor.domain.applications import PLATFORM
@@ -175,9 +175,17 @@ class Rule:
         return Observation(verdicts[self.no_data], None, sample)
 
 
+PRESETS = UUID("5b0e2f5e-0a5c-5d0f-8f0e-6f1d2a9c4b37")
+"""The namespace of the ids of preset rules (RFC 9562, 5.5): one has the same id before and after it is stored."""
+
+
+def _preset(application_id: UUID, kind: RuleKind, at: datetime, **values: Any) -> Rule:
+    return Rule(uuid5(PRESETS, f"{application_id}/{kind}"), application_id, kind, at, preset=True, **values)
+
+
 def schedule_presets(application_id: UUID, at: datetime) -> Collection[Rule]:
     """The rule that an application has from the first failure of a schedule on."""
-    return (Rule(new_id(), application_id, RuleKind.SCHEDULED_RUN_FAILED, at, preset=True),)
+    return (_preset(application_id, RuleKind.SCHEDULED_RUN_FAILED, at),)
 
 
 def presets(application_id: UUID, at: datetime) -> Collection[Rule]:
@@ -185,11 +193,10 @@ def presets(application_id: UUID, at: datetime) -> Collection[Rule]:
     if application_id == PLATFORM.id:
         limits = {RuleKind.DEAD_LETTERS: 10.0, RuleKind.DEAD_LETTER_AGE: 3600.0, RuleKind.EVENTS_GIVEN_UP: 0.0}
         return tuple(
-            Rule(new_id(), application_id, kind, at, threshold=most, window=COUNT_LIFETIME, preset=True, no_data=NoData.RESOLVE)
-            for kind, most in limits.items()
+            _preset(application_id, kind, at, threshold=most, window=COUNT_LIFETIME, no_data=NoData.RESOLVE) for kind, most in limits.items()
         )
     return (
-        Rule(new_id(), application_id, RuleKind.DEPLOYMENT_FAILED, at, preset=True),
-        Rule(new_id(), application_id, RuleKind.DEPLOYMENT_ROLLED_BACK, at, preset=True),
-        Rule(new_id(), application_id, RuleKind.ERROR_RATE, at, threshold=0.05, window=timedelta(minutes=5), min_requests=10, preset=True),
+        _preset(application_id, RuleKind.DEPLOYMENT_FAILED, at),
+        _preset(application_id, RuleKind.DEPLOYMENT_ROLLED_BACK, at),
+        _preset(application_id, RuleKind.ERROR_RATE, at, threshold=0.05, window=timedelta(minutes=5), min_requests=10),
     )

@@ -1,4 +1,4 @@
-"""Learn an application's owner and create its preset rules.
+"""Learn an application's owner. From now on it has its preset rules.
 
 Usage that was measured before its owner was known is published now.
 """
@@ -9,20 +9,18 @@ from events.deploy import ApplicationCreated
 from events.monitor import UsageMeasured, WebhookDeliveryRequested
 from functions.kernel import Done, Scale, on
 from functions.monitor.domain.applications import Application
-from functions.monitor.domain.rules import presets
-from functions.monitor.ports import Applications, Rules, UnownedUsage
+from functions.monitor.ports import Applications, UnownedUsage
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 
 
 @on(emits=[UsageMeasured, WebhookDeliveryRequested], scale=Scale(concurrency=100, pool=4, batch=32))
 async def on_application_created(
-    events: Sequence[ApplicationCreated], applications: Applications, unowned: UnownedUsage, rules: Rules, dispatcher: WebhookDispatcher
+    events: Sequence[ApplicationCreated], applications: Applications, unowned: UnownedUsage, dispatcher: WebhookDispatcher
 ) -> Sequence[Done[None]]:
     ids = [event.application_id for event in events]
     await applications.lock(ids)
-    created = [Application(event.application_id, event.user_id, event.name) for event in events]
+    created = [Application(event.application_id, event.user_id, event.name, created_at=event.at) for event in events]
     await applications.keep(created)
-    await rules.add_missing_presets([rule for event in events for rule in presets(event.application_id, event.at)])
 
     held = await unowned.release(ids)
     deliveries = await dispatcher.dispatch_all([(event.user_id, event, event.at) for event in events])

@@ -52,6 +52,7 @@ async def _evaluate_rules(windows: Sequence[Window], rules: Rules, alerts: Alert
     if not suspected:
         return []
 
+    await rules.add_missing_presets([rule for rule, _ in suspected.values() if rule.preset])
     known, now = await alerts.lock(suspected), clock.now()
     messages: list[Event | Delayed] = []
     for incident, (rule, environment) in sorted(suspected.items()):

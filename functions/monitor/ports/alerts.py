@@ -31,7 +31,7 @@ class Operators(Protocol):
 
 class Rules(Protocol):
     async def add_missing_presets(self, rules: Collection[Rule]) -> None:
-        """Insert the presets that the application never had. A deleted preset stays deleted."""
+        """Store the presets that are not stored yet. A deleted preset stays deleted."""
         ...
 
     async def add(self, rule: Rule) -> None: ...
@@ -39,7 +39,7 @@ class Rules(Protocol):
     async def get(self, rule_id: UUID) -> Rule | None: ...
 
     async def of(self, application_ids: Collection[UUID], kinds: Collection[RuleKind] = tuple(RuleKind)) -> Sequence[Rule]:
-        """Oldest first."""
+        """Oldest first, then by kind; also presets that are not stored: from its creation on an application has those of `domain.rules.presets`."""
         ...
 
     async def firing_without_data(self) -> Sequence[Rule]: ...

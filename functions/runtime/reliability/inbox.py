@@ -74,21 +74,10 @@ def queue_reply(connection: Connection, reply: Reply) -> None:
     )
 
 
-CLAIM_ALL = """
-INSERT INTO inbox (source, id, function, body_hash)
-SELECT source, id, function, decode(body_hash, 'hex')
-FROM json_to_recordset(%s) AS claimed (source text, id text, function text, body_hash text, session_id uuid)
-WHERE NOT EXISTS (SELECT FROM revoked_sessions WHERE revoked_sessions.session_id = claimed.session_id)
-ORDER BY source, id, function
-ON CONFLICT DO NOTHING RETURNING source, id, function
-"""
-"""In the order of the key, so that two transactions do not wait for each other."""
+CLAIM_ALL = "SELECT source, id, function FROM claim_messages(%s)"
+"""In the order of the key, so that two transactions do not wait for each other. For the functions of batches see sql/shared/V0_5."""
 
-REPLY_ALL = """
-UPDATE inbox SET outcome = replies.outcome, status = replies.status, reply = decode(replies.reply, 'base64')
-FROM json_to_recordset(%s) AS replies (source text, id text, function text, outcome text, status smallint, reply text)
-WHERE inbox.source = replies.source AND inbox.id = replies.id AND inbox.function = replies.function
-"""
+REPLY_ALL = "SELECT store_replies(%s)"
 
 
 def key_of(message: Message, function: str) -> tuple[str, str, str]:

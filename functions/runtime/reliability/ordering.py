@@ -45,12 +45,7 @@ def advance_if_newer(declaration: Declaration, message: Message) -> Statement | 
     )
 
 
-ADVANCE_ALL = """
-INSERT INTO positions (function, subject, sequence)
-SELECT function, subject, sequence FROM json_to_recordset(%s) AS events (function text, subject text, sequence bigint) ORDER BY function, subject
-ON CONFLICT (function, subject) DO UPDATE SET sequence = excluded.sequence WHERE positions.sequence < excluded.sequence
-RETURNING function, subject
-"""
+ADVANCE_ALL = "SELECT function, subject FROM advance_positions(%s)"
 
 
 def subject_of(declaration: Declaration, message: Message) -> tuple[str, str] | None:

@@ -109,20 +109,7 @@ RETURNING position, headers->>'sequence'
 """
 """Numbers have no gaps and follow the order of commits: the subject's row stays locked until this transaction ends."""
 
-INSERT_ALL = """
-WITH pending AS (
-    SELECT * FROM json_to_recordset(%s)
-    AS p (index int, id uuid, exchange text, routing_key text, headers jsonb, body text, subject text, following int)
-), numbered AS (
-    INSERT INTO subjects AS s (subject, sequence) SELECT subject, count(*) FROM pending WHERE subject IS NOT NULL GROUP BY subject ORDER BY subject
-    ON CONFLICT (subject) DO UPDATE SET sequence = s.sequence + excluded.sequence RETURNING subject, sequence
-)
-INSERT INTO outbox (id, exchange, routing_key, headers, body)
-SELECT id, exchange, routing_key,
-    CASE WHEN sequence IS NULL THEN headers ELSE headers || jsonb_build_object('sequence', (sequence - following)::text) END, decode(body, 'base64')
-FROM pending LEFT JOIN numbered USING (subject) ORDER BY index
-RETURNING position, headers->>'sequence'
-"""
+INSERT_ALL = "SELECT position, sequence FROM enqueue_messages(%s)"
 """The same for many messages. Subjects are locked in their order, so that two transactions do not wait for each other."""
 
 MIN_TOGETHER = 4

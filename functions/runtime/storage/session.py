@@ -10,10 +10,13 @@ query's look-up of its caller's session, a lock, an insert that cannot fail) tra
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, LiteralString, NamedTuple, Self
+from typing import Any, LiteralString, NamedTuple, Self, TypeVar
 
 import psycopg
-from psycopg.abc import Params
+from psycopg.abc import Params, PQGen
+
+T = TypeVar("T")
+WAIT_INTERVAL_SECONDS = 60.0
 
 
 class Statement(NamedTuple):
@@ -88,6 +91,10 @@ class Session(psycopg.AsyncConnection[Any]):
         super().__init__(*args, **kwargs)
         self.queued, self.aside = [], []
         self.cursor_factory = QueueCursor
+
+    async def wait(self, gen: PQGen[T], interval: float = WAIT_INTERVAL_SECONDS, **options: Any) -> T:  # type: ignore[override]
+        """As psycopg does, which looks ten times a second whether it is to stop. A task that is to stop is woken by its loop."""
+        return await super().wait(gen, interval, **options)
 
     async def select_row(self, text: LiteralString, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
         """Return the first row of a SELECT.
