@@ -1,6 +1,6 @@
 """Events of the cluster: changes of objects with Capsule's label, log lines, requests and resource usage.
 
-On one machine `knative/local` publishes them; on a cluster Knative's ApiServerSource and a log agent do, in the same form.
+On one machine `knative/local` publishes them; on a cluster Knative's ApiServerSource and `knative.collector` do, in the same form.
 """
 
 from datetime import datetime
@@ -56,7 +56,10 @@ class Durations(Part):
 
 
 class RequestWindow(Part):
-    """The requests of one revision with one status within a window of time. Durations are in milliseconds."""
+    """The requests of one revision with one status within a window of time. Durations are in milliseconds.
+
+    A window with the count 0 and the status 0 reports that the revision is measured, and has had no requests.
+    """
 
     from_: datetime = Field(alias="from")
     to: datetime

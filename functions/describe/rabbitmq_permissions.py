@@ -1,4 +1,4 @@
-"""Derive one RabbitMQ user for each context, the gateway, the dead-letter router and the topology Job, with least permissions.
+"""Derive one RabbitMQ user for each context, the collector, the gateway, the dead-letter router and the topology Job, with least permissions.
 
 RabbitMQ's rules (https://www.rabbitmq.com/docs/access-control):
 
@@ -10,6 +10,7 @@ RabbitMQ's rules (https://www.rabbitmq.com/docs/access-control):
     user        configure              write                                            read
     <context>   nothing                its events, replies, its own functions           the queues of its own Triggers
                                        (redelivery, delays)
+    collector   nothing                its three events                                 nothing
     edge        its reply queues       capsule.commands, its reply queues               capsule.replies, its reply queues,
                                                                                         events that it follows
     runtime     nothing                redelivery, delays, capsule.unroutable           nothing
@@ -30,6 +31,7 @@ from collections.abc import Iterable, Sequence
 
 from events.auth import SessionEnded
 from functions.describe.catalog import CALLED, Catalog
+from functions.describe.knative import COLLECTED
 from functions.describe.rabbitmq_user import NOTHING, RabbitMQUser, TopicPermission
 from functions.describe.services import BROKER, NAMESPACE
 from functions.edge.gateway.cache.purges import followed_events
@@ -48,7 +50,7 @@ QUEUES = (UNROUTABLE, *delays.EXCHANGES)
 TO_FUNCTIONS = (REDELIVERY, *delays.EXCHANGES)
 """Topic exchanges whose routing key is the name of the function that gets the message."""
 
-EDGE, RUNTIME, TOPOLOGY = "edge", "runtime", "topology"
+COLLECTOR, EDGE, RUNTIME, TOPOLOGY = "collector", "edge", "runtime", "topology"
 
 
 def exactly(names: Iterable[str], *patterns: str) -> str:
@@ -59,7 +61,8 @@ def exactly(names: Iterable[str], *patterns: str) -> str:
 
 def users(catalog: Catalog) -> Sequence[RabbitMQUser]:
     """Return all users: those of contexts by name, then the others."""
-    return [*(context_user(catalog, context) for context in catalog.contexts), edge_user(catalog), runtime_user(), topology_user(catalog)]
+    contexts = [context_user(catalog, context) for context in catalog.contexts]
+    return [*contexts, collector_user(), edge_user(catalog), runtime_user(), topology_user(catalog)]
 
 
 def context_user(catalog: Catalog, context: str) -> RabbitMQUser:
@@ -79,6 +82,11 @@ def context_user(catalog: Catalog, context: str) -> RabbitMQUser:
 
 def _ports(declaration: Declaration) -> set[str]:
     return {getattr(port, "__name__", "") for port in declaration.dependencies.values()}
+
+
+def collector_user() -> RabbitMQUser:
+    """The collector of a cluster publishes what it has measured, and nothing else."""
+    return RabbitMQUser(name=COLLECTOR, write=exactly([EVENTS]), topics=(TopicPermission(EVENTS, write=exactly(sorted(COLLECTED))),))
 
 
 def edge_user(catalog: Catalog) -> RabbitMQUser:

@@ -15,7 +15,7 @@ from functions.runtime.config.registry import contexts, wiring_of
 from functions.wire.settings import Section, Setting
 
 PAGE = "docs/settings.md"
-MODULES = ("knative.machine.variables", "knative.local.variables", "knative.builder.parameter_variables")
+MODULES = ("knative.collector.variables", "knative.machine.variables", "knative.local.variables", "knative.builder.parameter_variables")
 COMMAND_MODULE = "cli.variables"
 INTERNAL = "Set by Capsule"
 """How the titles of sections begin that are no concern of operators; they are at the end of the page."""

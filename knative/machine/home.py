@@ -14,7 +14,7 @@ from knative.machine.variables import DATA_SERVICES, MIGRATION_URL, USER_AMQP_UR
 LOOPBACK = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]
 CONTEXTS = ("auth", "billing", "deploy", "monitor")
-AMQP_USERS = (*CONTEXTS, "edge", "runtime", "topology")
+AMQP_USERS = (*CONTEXTS, "collector", "edge", "runtime", "topology")
 """RabbitMQ users: one per context, the gateway (`edge`), the dead-letter router (`runtime`) and the topology Job (`topology`)."""
 
 

@@ -149,6 +149,10 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.execute("UPDATE data_services SET kind = 'redis'")
     former.migrate_through(44)
     assert former.rows("SELECT DISTINCT scale_metric, scale_target FROM environments") == [("concurrency", None)]
+    former.migrate_through(48)
+    measured = dict(former.rows("SELECT id, measured_at IS NOT NULL FROM deployments"))
+    assert measured[deployments["observing"]], "its revision has no annotation by which it would be reported"
+    assert not measured[deployments["succeeded"]]
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from events.cluster import LogEntry, LogsCollected, RequestsMeasured, RequestWindow, ResourcesMeasured, ResourceWindow
 from events.deployments import DeploymentRequested
 from functions.deploy.domain.deployment import Deployment
-from knative.local.eventing.duration_buckets import bucket_of
+from knative.collector.duration_buckets import bucket_of
 from tests.dashboard.application import BrowserOfDeploy
 from tests.deploy.deploy_capsule import COMMIT, IMAGE, OTHER_IMAGE
 from tests.monitor.test_timeline import function_line

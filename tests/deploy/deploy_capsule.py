@@ -62,6 +62,8 @@ class DeployCapsule(Capsule):
         self.environments: MemoryEnvironments = self.port(ports.Environments)
         self.quotas: MemoryQuotas = self.port(ports.Quotas)
         self.accesses: MemoryRepositoryAccesses = self.port(ports.RepositoryAccesses)
+        self.has_collector = True
+        """A release is reported, without requests, when it has taken the traffic."""
 
     @property
     def last_event(self) -> Event:
@@ -168,7 +170,8 @@ class DeployCapsule(Capsule):
     async def set_service_status(self, deployment: Deployment, status: str, **condition: Any) -> Deployment:
         self.cluster.service_became(deployment.namespace, deployment.service, status, **condition)
         await self.update_object("Service", deployment.namespace, deployment.service)
-        return await self.deployments.get(deployment.id)
+        changed = await self.deployments.get(deployment.id)
+        return await self.report_no_requests(changed) if changed.status == "observing" and self.has_collector else changed
 
     async def become_ready(self, deployment: Deployment) -> Deployment:
         return await self.set_service_status(deployment, "True")
@@ -198,6 +201,10 @@ class DeployCapsule(Capsule):
             await self.advance(seconds=deployment.terms.observation_seconds + 1)
             deployment = await self.deployments.get(deployment_id)
         return deployment
+
+    async def report_no_requests(self, deployment: Deployment) -> Deployment:
+        """As the collector reports an observed release that nobody has requested."""
+        return await self.measure_requests(deployment, 0, 0)
 
     async def measure_requests(self, deployment: Deployment, status: int, count: int) -> Deployment:
         at = self.clock.now()

@@ -27,6 +27,7 @@ from tests.builder.conftest import INHERITED, ROOT
 from tests.builder.repositories import Repositories, Repository, serving
 from tests.deploy import account
 from tests.deploy.deploy_capsule import TEMPLATE
+from tests.knative.eventing import conftest as objects
 from tests.knative.machine import Machine
 from tests.runtime.harness import Worker, World, until
 from tests.runtime.messages import message, request
@@ -80,6 +81,7 @@ class DeployWorld(World):
             "CAPSULE_DEPLOY_DATABASE_URL": self.database,
             "CAPSULE_REPOSITORY_HOSTS": self.hosts,
             "CAPSULE_OBSERVATION_SECONDS": "1",
+            "CAPSULE_COLLECTION_SECONDS": "1",
             "KUBECONFIG": str(self.folder / "kubeconfig"),
         }
 
@@ -95,6 +97,20 @@ class DeployWorld(World):
         (source,) = [each for each in manifests if each["kind"] == "ApiServerSource"]
         source["spec"]["sink"] = {"uri": f"http://127.0.0.1:{worker.port}/deploy.on_object_updated"}
         self._create("/apis/sources.knative.dev/v1/namespaces/capsule/apiserversources", source)
+
+    def subscribe_to_measurements(self, worker: Worker) -> None:
+        """Create a Broker for the machine's collector, and a Trigger for what it measures."""
+        config, broker = ({**each, "metadata": {**each["metadata"], "namespace": "capsule"}} for each in objects.broker("capsule"))
+        broker["spec"]["config"]["namespace"] = "capsule"
+        url = f"http://127.0.0.1:{worker.port}/deploy.on_requests_measured"
+        trigger = objects.trigger("measurements", url, "requests.measured", broker="capsule")
+        trigger["metadata"]["namespace"] = "capsule"
+        metadata = {"name": "capsule-collector", "namespace": "capsule"}
+        collector = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"broker": "capsule"}}
+        self._create("/apis/eventing.knative.dev/v1alpha1/namespaces/capsule/rabbitmqbrokerconfigs", config)
+        self._create("/apis/eventing.knative.dev/v1/namespaces/capsule/brokers", broker)
+        self._create("/apis/eventing.knative.dev/v1/namespaces/capsule/triggers", trigger)
+        self._create("/api/v1/namespaces/capsule/configmaps", collector)
 
     def _create(self, path: str, body: Any) -> None:
         with self.machine.api as api:
@@ -167,12 +183,13 @@ def hosts(repositories: Repositories) -> str:
 
 @pytest.fixture(scope="session")
 def world(postgres: Any, rabbitmq: Any, hosts: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeployWorld]:
-    machine = Machine(tmp_path_factory.mktemp("machine"), free_offset())
+    vhost = rabbitmq.vhost()
+    machine = Machine(tmp_path_factory.mktemp("machine"), free_offset(), environment={"CAPSULE_AMQP_URL": vhost})
     machine.start()
     machine.namespace("capsule")
     database = postgres.database("deploy")
     folder: Path = tmp_path_factory.mktemp("deploy")
-    world = DeployWorld(database.functions_url, database.owner_url, rabbitmq.vhost(), folder, machine=machine, hosts=hosts)
+    world = DeployWorld(database.functions_url, database.owner_url, vhost, folder, machine=machine, hosts=hosts)
     world.prepare()
     world.give_account()
     yield world
@@ -185,6 +202,7 @@ def worker(world: DeployWorld) -> Worker:
     worker = world.worker()
     world.pump(lambda: worker.port)
     world.subscribe_to_cluster_events(worker)
+    world.subscribe_to_measurements(worker)
     return worker
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from events.deployments import DeploymentFailed, DeploymentRolledBack
 from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut
+from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.rejections import DeploymentEnded
 from functions.deploy.ports import ClusterRefused
 from functions.deploy.queries.application import ApplicationView, ShowApplication
@@ -46,6 +47,41 @@ async def test_a_healthy_release_succeeds_at_the_end_of_its_observation(capsule:
     assert succeeded.status == "succeeded"
     assert [step.step for step in succeeded.steps] == ["requested", "building", "releasing", "observing"]
     assert (succeeded.steps[-1].finished_at or succeeded.requested_at) >= succeeded.steps[-1].started_at
+
+
+async def test_a_release_that_nothing_reports_is_rolled_back(capsule: DeployCapsule) -> None:
+    good = await capsule.release(environment="production")
+    capsule.has_collector = False
+    failed = await capsule.complete((await capsule.deploy(good.application_id, "production")).id, OTHER_IMAGE)
+    assert failed.status == "observing", "a late report is waited for"
+    await capsule.advance(seconds=25)
+    assert (await capsule.deployments.get(failed.id)).status == "observing"
+    await capsule.advance(seconds=10)
+    failed = await capsule.deployments.get(failed.id)
+    assert (failed.status, failed.reason, failed.rolled_back_to) == ("rolling-back", "not-measured", 1)
+    assert "not even that there were none" in (failed.detail or "")
+
+
+async def test_a_late_report_ends_the_observation_at_once(capsule: DeployCapsule) -> None:
+    capsule.has_collector = False
+    waiting = await capsule.first_release()
+    assert waiting.status == "observing"
+    await capsule.report_no_requests(waiting)
+    await capsule.advance(seconds=2)
+    assert (await capsule.deployments.get(waiting.id)).status == "succeeded"
+
+
+async def test_a_first_release_that_nothing_reports_fails(capsule: DeployCapsule) -> None:
+    capsule.has_collector = False
+    waiting = await capsule.first_release()
+    await capsule.advance(minutes=1)
+    failed = await capsule.deployments.get(waiting.id)
+    assert (failed.status, failed.reason) == ("failed", "not-measured")
+
+
+def test_an_observation_lasts_two_intervals_of_the_collector_at_least() -> None:
+    policy = ObservationPolicy(seconds=10, collection_seconds=15)
+    assert [policy.observation_seconds(own) for own in (None, 0, 1, 30, 60)] == [30, 0, 30, 30, 60]
 
 
 async def test_a_release_with_failing_requests_is_rolled_back(capsule: DeployCapsule) -> None:

@@ -95,11 +95,13 @@ async def test_housekeeping_resumes_a_deployment_after_lost_messages(capsule: De
     await capsule.advance(minutes=3)
     await capsule.housekeeping()
     await capsule.advance(seconds=5)
-    assert (await capsule.deployments.get(building.id)).status == "observing"
+    observing = await capsule.deployments.get(building.id)
+    assert observing.status == "observing"
 
     capsule.lose_messages()
     await capsule.advance(minutes=3)
     await capsule.housekeeping()
+    await capsule.report_no_requests(observing)
     await capsule.advance(seconds=5)
     assert (await capsule.deployments.get(building.id)).status == "succeeded"
 

@@ -35,7 +35,7 @@ def test_every_context_is_in_the_contracts() -> None:
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("architecture")
-    for name in ("functions", "events"):
+    for name in ("functions", "events", "knative"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / ".importlinter", folder)
     return folder

@@ -88,7 +88,7 @@ def test_the_grouped_component_has_one_service_and_trigger_per_context(kubectl: 
 
 BY_THE_OPERATOR = re.compile(
     r"capsule-authorities|capsule-jwks|capsule-sealing|auth-signing|(auth|billing|deploy|monitor)-(database|migration|sealing)"
-    r"|(auth|billing|deploy|monitor|edge|runtime|topology)-amqp|(samples|stripe-stand-in)-settings"
+    r"|(auth|billing|collector|deploy|monitor|edge|runtime|topology)-amqp|(samples|stripe-stand-in)-settings"
 )
 """Secrets and ConfigMaps that operators create before they apply manifests (base/kustomization.yaml lists them)."""
 
@@ -197,7 +197,7 @@ def test_each_function_has_only_the_rabbitmq_user_of_its_context(kubectl: Path, 
     assert has["capsule-topology"] == {"topology-amqp"}
     users = {m["metadata"]["name"] for m in manifests if m["kind"] == "User"}
     on_one_machine = overlay.startswith("local")
-    assert users == (set() if on_one_machine else {"auth", "billing", "deploy", "monitor", "edge", "runtime", "topology"})
+    assert users == (set() if on_one_machine else {"auth", "billing", "collector", "deploy", "monitor", "edge", "runtime", "topology"})
 
 
 @pytest.mark.parametrize("fault", INVALID)

@@ -71,8 +71,18 @@ def keys_of(user: RabbitMQUser, exchange: str) -> str:
     return found
 
 
-def test_there_is_a_user_for_each_context_the_gateway_the_router_and_the_topology_job() -> None:
+def test_there_is_a_user_for_each_context_the_collector_the_gateway_the_router_and_the_topology_job() -> None:
     assert tuple(USERS) == AMQP_USERS
+
+
+def test_the_collector_publishes_its_three_events_and_nothing_else() -> None:
+    user = USERS["collector"]
+    assert allowed(user.configure, NAMES) == allowed(user.read, NAMES) == set()
+    assert allowed(user.write, NAMES) == {"capsule.events"}
+    (topic,) = user.topics
+    types = {event.type for event in CATALOG.events}
+    assert allowed(topic.write, types) == {"logs.collected", "requests.measured", "resources.measured"}
+    assert allowed(topic.read, types) == set()
 
 
 @pytest.mark.parametrize("context", contexts())

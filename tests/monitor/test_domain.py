@@ -16,7 +16,7 @@ from functions.monitor.domain.resources import ResourceTally, ResourceWindow, fl
 from functions.monitor.domain.sanitizing import bounded, plausible
 from functions.monitor.domain.search import Condition, Terms, conditions
 from functions.monitor.domain.usage import usage_of_cpu, usage_of_requests
-from knative.local.eventing.duration_buckets import bucket_of
+from knative.collector.duration_buckets import bucket_of
 
 NOW = datetime(2026, 5, 20, 10, 30, tzinfo=UTC)
 APP = UUID(int=10)

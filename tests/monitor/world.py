@@ -15,7 +15,7 @@ from functions.monitor.domain.alerts import Alert
 from functions.monitor.queries.logs import LogsView, ReadLogs
 from functions.monitor.queries.metrics import MetricsView, ReadMetrics
 from functions.monitor.queries.timeline import ShowTimeline, TimelineView
-from knative.local.eventing.duration_buckets import bucket_of
+from knative.collector.duration_buckets import bucket_of
 from tests.capsule import Capsule, FixedClock
 from tests.memory import monitor as memory
 from tests.memory import monitor_alerts as memory_alerts

@@ -24,7 +24,7 @@ SELECT = """
     FROM deployments d JOIN applications a ON a.id = d.application_id LEFT JOIN releases r ON r.id = d.release_id
     LEFT JOIN deployments p ON p.id = d.previous_id LEFT JOIN releases s ON s.id = p.release_id
 """
-MUTABLE_COLUMNS = ("attempt", "commit", "release_id", "url", "traffic_at", "revision", "reason", "detail", "rolled_back_to")
+MUTABLE_COLUMNS = ("attempt", "commit", "release_id", "url", "traffic_at", "measured_at", "revision", "reason", "detail", "rolled_back_to")
 INSERTED_COLUMNS = (
     *(
         "id",

@@ -43,6 +43,7 @@ def observation_policy(settings: Settings) -> ObservationPolicy:
     return ObservationPolicy(
         seconds=settings.value(variables.OBSERVATION_SECONDS),
         ready_timeout_seconds=settings.value(variables.READY_SECONDS),
+        collection_seconds=settings.value(variables.COLLECTION_SECONDS),
     )
 
 

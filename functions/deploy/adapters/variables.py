@@ -55,6 +55,13 @@ OBSERVATION_SECONDS = Setting(
     "failing requests roll it back. 0: not observed. Takes effect at the next deployment.",
     default="10",
 )
+COLLECTION_SECONDS = Setting(
+    "CAPSULE_COLLECTION_SECONDS",
+    forms.whole_number(1, 60, "seconds"),
+    "How often requests are read from the pods of a cluster. An observation lasts twice as long at least.",
+    default="5",
+    default_note="`5`; on one machine `1`",
+)
 READY_SECONDS = Setting(
     "CAPSULE_READY_SECONDS",
     forms.whole_number(1, 3600, "seconds"),
@@ -153,7 +160,7 @@ SECTIONS = (
         "deploy",
         PLACE,
         (
-            REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, TERMINAL_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, READY_SECONDS,
+            REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, TERMINAL_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, COLLECTION_SECONDS, READY_SECONDS,
             HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_POSTGRES_ADDRESS, SERVICES_REDIS_URL, SERVICES_REDIS_ADDRESS,
             VOLUMES_STORAGE_CLASS, VOLUMES_SNAPSHOT_CLASS, VOLUMES_ACCESS_MODE, IMAGES,
             BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,

@@ -107,6 +107,14 @@ class ObservationPolicy:
 
     seconds: int = 10
     ready_timeout_seconds: int = 120
+    collection_seconds: int = 5
+    """Between two reports of the collector."""
+
+    def observation_seconds(self, own_seconds: int | None) -> int:
+        """Return how long an environment observes its releases: 0, or at least two intervals of the collector. A shorter observation could end
+        before anything is known about the release."""
+        seconds = self.seconds if own_seconds is None else own_seconds
+        return max(seconds, 2 * self.collection_seconds) if seconds else 0
 
 
 @dataclass(slots=True)
@@ -209,11 +217,10 @@ class Environment:
         return (EnvironmentDeleted(**self._names(application), at=at),)
 
     def terms(self, policy: ObservationPolicy, application: Application) -> Terms:
-        own_seconds = self.observation_seconds
         return Terms(
             size=self.size,
             config_version=application.config_version,
-            observation_seconds=policy.seconds if own_seconds is None else own_seconds,
+            observation_seconds=policy.observation_seconds(self.observation_seconds),
             ready_timeout_seconds=policy.ready_timeout_seconds,
             repository=application.repository,
             image=application.image,

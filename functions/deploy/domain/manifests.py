@@ -27,6 +27,8 @@ PROCESS = "capsule.dev/process"
 RUN = "capsule.dev/run"
 """Label with the id of a one-off command."""
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
+OBSERVATION = "capsule.dev/observation-seconds"
+"""Annotation of a revision: how long it is observed. The collector reports an observed release although it has no requests."""
 AWAIT_CLIENT = 'IFS= read -r _ && exec sh -c "$0"'
 """The shell script of an attachable command: `read` takes the line and not a byte more (POSIX, read)."""
 WAKING_PAGE = "capsule.dev/waking-page"
@@ -136,6 +138,7 @@ def service(
                         ),
                         "serving.knative.dev/progress-deadline": f"{terms.ready_timeout_seconds}s",
                         **({} if health_path_of(pod) else {SERVING_PATH: "/"}),
+                        **({OBSERVATION: str(terms.observation_seconds)} if terms.observation_seconds else {}),
                         **_retention(terms.observation_seconds),
                         **release,
                     },

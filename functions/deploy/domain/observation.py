@@ -26,6 +26,8 @@ EXITS_AT_START, NEVER_LISTENS, NOT_READY = "exits-at-start", "never-listens", "n
 UNHEALTHY, WRONG_PORT = "unhealthy", "wrong-port"
 CRASHES, FAILING_REQUESTS, DOES_NOT_ANSWER = "crashes", "failing-requests", "does-not-answer"
 """After the release has taken traffic."""
+NOT_MEASURED = "not-measured"
+"""Nothing reports requests, so nothing is known about what the release answers."""
 PROCESS_CRASHES = "process-crashes"
 """With which a deployment succeeds: `web` serves, and a process type beside it crashes."""
 

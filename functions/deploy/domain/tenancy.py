@@ -21,6 +21,9 @@ TERMINALS = "edge-cluster"
 ATTACH_ROLE = "edge-attach"
 """ClusterRole with its permissions in a tenant's namespace; defined in knative/base."""
 SYSTEM = ("knative-serving", "kourier-system", "istio-system", "contour-external", "contour-internal")
+COLLECTOR = "capsule-collector"
+"""The namespace of the collector, which reads requests from queue-proxies. Defined in knative/components/collector."""
+QUEUE_PROXY_METRICS = [{"protocol": "TCP", "port": 9091}]
 DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
 HARD = {"pods": "60", "count/jobs.batch": "1000", "secrets": "1200", "configmaps": "50", "services.nodeports": "0", "services.loadbalancers": "0"}
 """`pods` limits what runs: pods that have ended do not count. Ended Jobs do, each with the Secret of its build, for the hour that they
@@ -75,9 +78,10 @@ def _quota(application: str) -> Manifest:
 
 
 def _policy(application: str, egress_allow: Sequence[str]) -> Manifest:
-    """Ingress: from the ingress controller and Knative. Egress: DNS, public addresses, and private networks that the
-    operator opened."""
+    """Ingress: from the ingress controller and Knative, and from the collector to the metrics of queue-proxies. Egress:
+    DNS, public addresses, and private networks that the operator opened."""
     system = {"namespaceSelector": {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [*SYSTEM]}]}}
+    collector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": COLLECTOR}}}
     dns = {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}], "ports": DNS}
     everywhere = ({"cidr": "0.0.0.0/0", "except": [*PRIVATE, *SPECIAL]}, {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]})
     outside = {"to": [{"ipBlock": block} for block in (*everywhere, *({"cidr": each} for each in egress_allow))]}
@@ -88,7 +92,7 @@ def _policy(application: str, egress_allow: Sequence[str]) -> Manifest:
         "spec": {
             "podSelector": {},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [system]}],
+            "ingress": [{"from": [system]}, {"from": [collector], "ports": QUEUE_PROXY_METRICS}],
             "egress": [dns, outside],
         },
     }

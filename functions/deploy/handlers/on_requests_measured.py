@@ -1,5 +1,7 @@
 """Roll back an observed release with too many 5xx responses.
 
+Any report, also one without requests, shows that the release is measured.
+
 The share of errors is checked twice: in this measurement, so that earlier successes hide nothing, and in total, where
 there are few requests.
 """
@@ -18,12 +20,14 @@ async def on_requests_measured(event: RequestsMeasured, deployments: Deployments
         windows = [each for each in event.windows if (each.namespace, each.revision) == (observed.namespace, observed.revision)]
         requests = sum(each.count for each in windows)
         errors = sum(each.count for each in windows if each.status >= 500)
-        if not requests:
+        if not windows or (observed.measured_at and not requests):
             continue
 
         deployment = await deployments.lock(observed.id)
-        total = await deployments.add_traffic(deployment.id, requests, errors)
-        for traffic in (total, (requests, errors)):
-            events.extend(deployment.record_traffic(*traffic, clock.now()))
+        events.extend(deployment.record_report(clock.now()))
+        if requests:
+            total = await deployments.add_traffic(deployment.id, requests, errors)
+            for traffic in (total, (requests, errors)):
+                events.extend(deployment.record_traffic(*traffic, clock.now()))
         await deployments.save(deployment)
     return Done(None, *events)

@@ -40,6 +40,7 @@ SENTENCES: dict[str, tuple[str, tuple[str, str] | None]] = {
     "timed-out": ("The log below shows where it stopped.", None),
     "host-name-taken": ("Choose another name for the environment.", OVERVIEW),
     "environment-deleted": ("Create the environment again, and deploy.", OVERVIEW),
+    "not-measured": ("The platform does not measure requests at present. Its operator must repair its collector; then deploy again.", None),
     "failing-requests": ("Too many requests were answered with 5xx. The log of this release says why; correct it and deploy again.", None),
 }
 """Reason → what to do, and last segment and name of the page of the application that helps."""

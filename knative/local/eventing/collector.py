@@ -1,4 +1,4 @@
-"""Publishes log lines, request measurements and resource usage of pods as events: the work of an agent on each node of a cluster.
+"""Publishes log lines, request measurements and resource usage of pods as events. On a cluster `knative.collector` does, on each node.
 
 Serving reports each line and request of objects with label capsule.dev/collect: "true", synchronously and cheaply;
 resources are sampled here. At most once a second, and only if there is something, a batch goes to the Broker that
@@ -10,21 +10,22 @@ with the most first (`log_buffer`).
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from functions.wire.knative_events import now
+from functions.wire.knative_events import Event, now
+from knative.collector.log_buffer import LogBuffer
+from knative.collector.outgoing import Data, Outgoing, PublishFailed
+from knative.collector.release_reports import ReleaseReports
+from knative.collector.request_windows import RequestWindows
+from knative.collector.resources import SAMPLE_SECONDS, PodSource, Sampler, is_collected
 from knative.local.controller import Key
 from knative.local.eventing.disks import DiskReports, DiskSource, Usage
-from knative.local.eventing.ingress import Brokers, PublishFailed
-from knative.local.eventing.log_buffer import LogBuffer
-from knative.local.eventing.outgoing import Data, Outgoing
-from knative.local.eventing.request_windows import RequestWindows
-from knative.local.eventing.resources import SAMPLE_SECONDS, PodSource, Sampler
+from knative.local.eventing.ingress import Brokers
 from knative.local.objects import Object
 
 log = logging.getLogger(__name__)
 
-LABEL = "capsule.dev/collect"
 CONFIG_MAP = "capsule-collector"
 BATCH_SECONDS = 1.0
 QUIET_SECONDS = 0.5
@@ -35,28 +36,26 @@ BACKLOG_SECONDS = 0.1
 MAX_RESOURCE_WINDOWS = 5_000
 
 
-def is_collected(object: Mapping[str, Any]) -> bool:
-    return (object["metadata"].get("labels") or {}).get(LABEL) == "true"
-
-
 class Collector:
     """A Runnable. Keeps nothing while it has no target."""
 
     def __init__(self, brokers: Brokers) -> None:
+        self._brokers = brokers
         self._target: tuple[str, str] | None = None
         self._logs = LogBuffer()
         self._requests = RequestWindows()
         self._resources: list[Mapping[str, Any]] = []
         self._sampler = Sampler()
+        self._reports = ReleaseReports(BATCH_SECONDS)
         self._pods: PodSource | None = None
         self._disk_reports: DiskReports | None = None
         self._disks: dict[str, Usage] = {}
         self._has_data = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._outgoing = (
-            Outgoing(brokers, "logs.collected", self._take_logs),
-            Outgoing(brokers, "requests.measured", self._requests.take_batch),
-            Outgoing(brokers, "resources.measured", self._take_resources),
+            Outgoing("logs.collected", self._take_logs),
+            Outgoing("requests.measured", self._requests.take_batch),
+            Outgoing("resources.measured", self._take_resources),
         )
 
     def set_target(self, namespace: str, broker: str | None) -> None:
@@ -140,7 +139,12 @@ class Collector:
         """Sample resources and disks. `clock` in seconds."""
         if self._pods is None:
             return
-        windows = self._sampler.sample(((pod, used) for pod, used in self._pods.used() if is_collected(pod)), clock)
+        used = [(pod, usage) for pod, usage in self._pods.used() if is_collected(pod)]
+        windows = self._sampler.sample(used, clock)
+        if self._target is not None:
+            for pod in self._reports.due((pod for pod, _ in used if self._pods.is_ready(pod)), clock):
+                self._requests.add_report(pod)
+                self._has_data.set()
         if windows and self._target is not None:
             self._resources = (self._resources + windows)[-MAX_RESOURCE_WINDOWS:]
             self._has_data.set()
@@ -157,11 +161,14 @@ class Collector:
             return True
         try:
             for outgoing in self._outgoing:
-                await outgoing.send(*target)
+                await outgoing.send(partial(self._publish, *target))
         except PublishFailed as error:
             log.info("collected data is kept and sent again: %s", error)
             return False
         return True
+
+    async def _publish(self, namespace: str, broker: str, event: Event) -> None:
+        await self._brokers.publish(namespace, broker, event)
 
     def _take_logs(self) -> Data | None:
         return self._logs.take_batch(self._target[0] if self._target else "")

@@ -23,10 +23,11 @@ from typing import Any
 
 from functions.wire.amqp.acknowledgements import Acknowledgements
 from functions.wire.knative_requests import PREFETCH, DeadLetter, Lost, Request, Response, prepare_request
+from knative.collector.outgoing import PublishFailed
 from knative.local.eventing import dispatch
 from knative.local.eventing.delivery import DeliveryPolicy
 from knative.local.eventing.dispatch import Acknowledged, Retry
-from knative.local.eventing.ingress import Brokers, PublishFailed
+from knative.local.eventing.ingress import Brokers
 from knative.local.eventing.rabbit import Channel, ChannelRefused, RabbitMQ, RabbitMQUnavailable, Unconfirmed
 from knative.local.eventing.sinks import Address, NoResponse, Sinks
 

@@ -11,16 +11,13 @@ from functions.wire import knative_events as events
 from functions.wire.knative_events import Event, MalformedEvent
 from functions.wire.knative_requests import Response, trace_context
 from functions.wire.trace_context import TraceContext
+from knative.collector.outgoing import PublishFailed
 from knative.local.eventing.rabbit import ChannelRefused, Publisher, RabbitMQ, RabbitMQUnavailable, Unconfirmed
 
 log = logging.getLogger(__name__)
 
 SUFFIX = "-broker-ingress"
 DOMAINS = (".svc.cluster.local", ".svc", ".localhost")
-
-
-class PublishFailed(Exception):
-    """An event could not be published to a Broker. The text says why."""
 
 
 def broker_host(broker: str, namespace: str) -> str:

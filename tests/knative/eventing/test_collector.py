@@ -4,15 +4,16 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from events.cluster import LogsCollected, RequestsMeasured, ResourcesMeasured
 from functions.wire.knative_events import Event
-from knative.local.eventing import log_buffer
+from knative.collector import log_buffer
+from knative.collector.outgoing import PublishFailed
 from knative.local.eventing.collector import Collector
-from knative.local.eventing.ingress import PublishFailed
 from tests.knative.eventing.conftest import Machine, broker, trigger, until
 from tests.knative.eventing.test_brokers import CreateSubscriber
 
@@ -44,6 +45,9 @@ class Pods:
 
     def used(self) -> Iterator[tuple[dict[str, Any], Used]]:
         yield from self.running
+
+    def is_ready(self, pod: dict[str, Any]) -> bool:
+        return True
 
 
 class Broker:
@@ -255,6 +259,25 @@ async def test_a_request_makes_its_pods_reported_at_once_together_with_ended_pod
     assert {window["pod"]: window["cpuMilliseconds"] for window in await resources(collector, sink)} == {"p-1": 3, "short": 7}
     collector.sample(15.0)
     assert await resources(collector, sink) == []
+
+
+async def test_a_new_release_is_reported_without_requests(collector: Collector, sink: Broker) -> None:
+    observed, other = pod(), pod(name="p-2", service="x-production")
+    observed["metadata"]["labels"]["serving.knative.dev/revision"] = "x-staging-00002"
+    observed["metadata"]["annotations"] = {"capsule.dev/observation-seconds": "10"}
+    collector.set_sources(Pods((observed, Used()), (other, Used())))
+    reports = []
+    for clock in range(300):
+        collector.sample(float(clock))
+        await collector.publish()
+        reports += [clock] if any(event.get("type") == "requests.measured" for event in sink.published) else []
+        if clock == 1:
+            (window,) = json.loads(next(event for event in sink.published if event.get("type") == "requests.measured").data)["windows"]
+            assert (window["revision"], window["count"], window["status"], window["labels"]["app"]) == ("x-staging-00002", 0, 0, "x")
+            RequestsMeasured.model_validate({"windows": [window]})
+        sink.published.clear()
+    assert reports[:4] == [1, 3, 7, 15] and reports[-1] <= 130, "seldom, and not for ever"
+    assert max(later - earlier for earlier, later in pairwise(reports)) == 15
 
 
 async def test_idle_pods_are_reported_every_ten_minutes_and_at_the_stop(collector: Collector, sink: Broker) -> None:

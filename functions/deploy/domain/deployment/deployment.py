@@ -7,7 +7,7 @@ from functions.deploy.domain import observation as reasons
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.deployment import events
 from functions.deploy.domain.deployment.state import Cause, DeploymentState
-from functions.deploy.domain.deployment.steps import PLAN, Status
+from functions.deploy.domain.deployment.steps import PLAN, REPORT_TIMEOUT, Status
 from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.names import Ref
 from functions.deploy.domain.observation import (
@@ -30,6 +30,10 @@ MIN_ERRORS, MAX_ERROR_RATE = 3, 0.2
 """A release under observation is rolled back from this many 5xx responses on, if they are this share of its responses.
 """
 BUILD_STATUSES = frozenset({Status.REQUESTED, Status.BUILDING})
+NOT_MEASURED_DETAIL = (
+    "No report about its requests arrived, not even that there were none, so nothing is known about what the release answers. The platform's "
+    "collector does not run, or cannot read the requests: its operator finds the cause in docs/collector.md."
+)
 CAUSES_WITH_RELEASE_PHASE = frozenset({Cause.PROMOTION, Cause.CONFIGURATION, Cause.START})
 """Causes that run the release phase again, in their own environment. A rollback, a restart or another size does not: the
 release has run there before. A start may have another configuration."""
@@ -155,20 +159,28 @@ class Deployment(DeploymentState):
             return ()
         return self.roll_back(reasons.FAILING_REQUESTS, f"{errors} of {requests} requests failed with 5xx ({100 * errors / requests:.0f} %).", at)
 
+    def record_report(self, at: datetime) -> Events:
+        """Note that the collector has reported its release, with or without requests."""
+        if self.status is not Status.OBSERVING or self.measured_at is not None:
+            return ()
+        self.measured_at = at
+        self.deadline_at = self.observed_until  # not longer than usual, after it was waited for
+        return (self.postpone(at),)
+
     def warn(self, reason: str, detail: str | None) -> None:
         """Note what does not run as it should beside `web`, at the end of the observation. The deployment succeeds with it."""
         if detail is not None and self.is_running and self.status is Status.OBSERVING:
             self.reason, self.detail = reason, detail
 
     def expire(self, at: datetime) -> Events:
-        """End a step whose time is over: an observation succeeds, every other step fails. Otherwise schedule the next
-        reminder."""
+        """End a step whose time is over: an observation that was measured succeeds, every other step fails. Otherwise
+        schedule the next reminder."""
         if not self.is_running:
             return ()
         if not self.has_expired(at):
             return (self.postpone(at),)
         if self.status is Status.OBSERVING:
-            return self._succeed(at)
+            return self._succeed(at) if self.measured_at else self._await_report(at)
         if self.status is Status.ROLLING_BACK:
             return self._fail_rollback(reasons.TIMED_OUT, f"r{self.previous_release} did not become ready in time.", at)
         return self.fail(reasons.TIMED_OUT, f"The step {self.status!s} exceeded its time limit.", at)
@@ -226,6 +238,13 @@ class Deployment(DeploymentState):
         if self.terms.observation_seconds and self.cause is not Cause.ROLLBACK:
             return (self.enter(Status.OBSERVING, at, timedelta(seconds=self.terms.observation_seconds)),)
         return self._succeed(at)
+
+    def _await_report(self, at: datetime) -> Events:
+        """A late report is waited for once. Without any, nobody knows what the release answers: it is rolled back."""
+        if self.deadline_at == self.observed_until:
+            self.deadline_at = at + REPORT_TIMEOUT
+            return (self.postpone(at),)
+        return self.roll_back(reasons.NOT_MEASURED, NOT_MEASURED_DETAIL, at)
 
     def _succeed(self, at: datetime) -> Events:
         self.finish(Status.SUCCEEDED, at)

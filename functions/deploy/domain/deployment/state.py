@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
@@ -72,6 +72,8 @@ class DeploymentState(Saga):
     url: str | None = None
     traffic_at: datetime | None = None
     """When it took the traffic."""
+    measured_at: datetime | None = None
+    """When the collector first reported its release under observation, also without requests."""
     revision: str | None = None
     reason: str | None = None
     detail: str | None = None
@@ -126,6 +128,11 @@ class DeploymentState(Saga):
     @property
     def has_taken_traffic(self) -> bool:
         return self.traffic_at is not None
+
+    @property
+    def observed_until(self) -> datetime | None:
+        """When the observation ends, unless it waits for the collector's first report. None before it has taken traffic."""
+        return self.traffic_at + timedelta(seconds=self.terms.observation_seconds) if self.traffic_at else None
 
     def is_at_end_of_observation(self, at: datetime) -> bool:
         return self.status is Status.OBSERVING and self.has_expired(at)

@@ -34,6 +34,8 @@ RELEASE_TIMEOUT = timedelta(minutes=5)
 """Longer than Knative's progress deadline of a revision."""
 OBSERVATION = timedelta(seconds=30)
 """Replaced by `Terms.observation_seconds`."""
+REPORT_TIMEOUT = timedelta(seconds=30)
+"""An observation without a report of the collector waits so much longer for one."""
 ROLLBACK_TIMEOUT = timedelta(minutes=5)
 OBSERVATION_INTERVAL = timedelta(seconds=5)
 REMINDER_INTERVAL = timedelta(minutes=1)

@@ -90,6 +90,11 @@ class Pods:
         used = usage([process for _, process in running])
         return [(object, each) for (object, _), each in zip(running, used, strict=True) if each is not None]
 
+    def is_ready(self, pod: Mapping[str, Any]) -> bool:
+        """Whether the pod of this object is ready, for the collector."""
+        running = self._pods.get(pod["metadata"]["uid"])
+        return running is not None and running.state.is_ready
+
     def tenant_pods(self) -> list[Pod]:
         """Return tenants' pods that run or wait for a retry. A build whose image is being stored is not among them."""
         found = (pod for pod in self._pods.values() if pod.namespace not in PLATFORM_NAMESPACES)

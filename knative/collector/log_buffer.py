@@ -12,7 +12,7 @@ from typing import Any
 
 from functions.wire.knative_events import now
 from functions.wire.log_lines import bounded_line
-from knative.local.eventing.outgoing import Data
+from knative.collector.outgoing import Data
 
 MAX_LINES = 20_000
 MAX_BYTES = 8 << 20
@@ -26,19 +26,21 @@ MAX_NOTES = 200
 
 Entry = dict[str, Any]
 """A line, as `logs.collected` has it (`events/cluster.py`)."""
+Position = tuple[str, Any]
+"""Where the reader of a log file continues behind a line: (the file, the place in it)."""
 
 
 @dataclass(slots=True)
 class _Queue:
     """The lines of one namespace, oldest first, with their sizes in bytes."""
 
-    entries: deque[tuple[Entry, int]] = field(default_factory=deque)
+    entries: deque[tuple[Entry, int, Position | None]] = field(default_factory=deque)
     bytes: int = 0
 
-    def pop(self) -> tuple[Entry, int]:
-        entry, size = self.entries.popleft()
-        self.bytes -= size
-        return entry, size
+    def pop(self) -> tuple[Entry, int, Position | None]:
+        popped = self.entries.popleft()
+        self.bytes -= popped[1]
+        return popped
 
 
 @dataclass(slots=True)
@@ -49,40 +51,49 @@ class LogBuffer:
     bytes: int = 0
     dropped: dict[tuple[str, str], tuple[Entry, int]] = field(default_factory=dict)
     dropped_elsewhere: int = 0
+    positions: dict[str, Any] = field(default_factory=dict)
+    """File → the place behind the last of its lines that was removed, in a batch or dropped."""
+
+    def waiting_bytes(self, namespace: str) -> int:
+        queue = self.queues.get(namespace)
+        return queue.bytes if queue else 0
 
     @property
     def has_full_batch(self) -> bool:
         return self.waiting >= BATCH_LINES or self.bytes >= BATCH_BYTES
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Entry, position: Position | None = None) -> None:
         line = entry["line"] = bounded_line(entry["line"])
         size = (len(line) if line.isascii() else len(line.encode())) + ENTRY_OVERHEAD_BYTES
         queue = self.queues.get(entry["namespace"])
         if queue is None:
             queue = self.queues[entry["namespace"]] = _Queue()
-        queue.entries.append((entry, size))
+        queue.entries.append((entry, size, position))
         queue.bytes += size
         self.waiting += 1
         self.bytes += size
         while self.waiting > MAX_LINES or self.bytes > MAX_BYTES:
             largest = max(self.queues, key=lambda namespace: self.queues[namespace].bytes)
-            self._count_dropped(self._pop(largest)[0])
+            self.count_dropped(self._pop(largest)[0])
 
     def _pop(self, namespace: str) -> tuple[Entry, int]:
         queue = self.queues[namespace]
-        entry, size = queue.pop()
+        entry, size, position = queue.pop()
         self.waiting -= 1
         self.bytes -= size
+        if position is not None:
+            self.positions[position[0]] = position[1]
         if not queue.entries:
             del self.queues[namespace]
         return entry, size
 
-    def _count_dropped(self, entry: Entry) -> None:
+    def count_dropped(self, entry: Entry, lines: int = 1) -> None:
+        """Count lines of a pod that are not sent. `entry`: one of them, or any other line of the pod."""
         pod = (entry["namespace"], entry["pod"])
         if pod in self.dropped or len(self.dropped) < MAX_NOTES:
-            self.dropped[pod] = (entry, self.dropped.get(pod, (entry, 0))[1] + 1)
+            self.dropped[pod] = (entry, self.dropped.get(pod, (entry, 0))[1] + lines)
         else:
-            self.dropped_elsewhere += 1
+            self.dropped_elsewhere += lines
 
     def take_batch(self, platform_namespace: str) -> Data | None:
         """Remove and return the next lines, preceded by notes about dropped ones; None if there are none.

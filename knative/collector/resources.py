@@ -1,4 +1,4 @@
-"""CPU and memory of pods, sampled while they run: what metrics-server reads from the kubelets of a cluster.
+"""CPU and memory of pods, sampled while they run, as windows of `resources.measured`.
 
 The receiver of these measurements scales to zero, so idle pods must not wake it: their windows are kept and sent with
 those of the first active pod, or after ten minutes. The windows of a pod follow each other without gaps, and their sum
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from functions.wire.knative_events import now
-from knative.local.objects import Object
+
+Object = Mapping[str, Any]
+"""A Pod, as the Kubernetes API returns it."""
 
 SAMPLE_SECONDS = 1.0
 """Between two samples. Usage in a pod's last second is not measured."""
@@ -20,7 +22,13 @@ ACTIVE_CORES = 0.02
 """A pod that uses more is active."""
 MAX_WINDOW_SECONDS = 600.0
 MAX_ENDED_WINDOWS = 500
+COLLECT = "capsule.dev/collect"
+"""Label of pods and Services that are collected."""
 SERVICE, REVISION = "serving.knative.dev/service", "serving.knative.dev/revision"
+
+
+def is_collected(object: Object) -> bool:
+    return (object["metadata"].get("labels") or {}).get(COLLECT) == "true"
 
 
 class Used(Protocol):
@@ -38,6 +46,8 @@ class PodSource(Protocol):
     """The running pods of this machine."""
 
     def used(self) -> Iterable[tuple[Object, Used]]: ...
+
+    def is_ready(self, pod: Object) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -100,6 +110,15 @@ class Sampler:
         self._ended: list[Window] = []
         self._requested: set[tuple[str, str]] = set()
         self._reported_at = 0.0
+        self._counters: dict[str, tuple[float, str]] = {}
+
+    def restore(self, counters: Mapping[str, tuple[float, str]]) -> None:
+        """Continue after a restart: pod's uid → what `counters` returned. Call it before the first sample."""
+        self._counters = dict(counters)
+
+    def counters(self) -> dict[str, tuple[float, str]]:
+        """Return, by pod's uid, up to where its usage has been reported: (counter in milliseconds, time)."""
+        return {uid: (window.counter_ms - window.cpu_ms, window.since) for uid, window in self._windows.items()}
 
     def note_request(self, namespace: str, service: str) -> None:
         """Report the pods of a Service at the next occasion: a request makes them active, however little it cost."""
@@ -117,7 +136,8 @@ class Sampler:
             running_uids.add(metadata["uid"])
             window = self._windows.get(metadata["uid"])
             if window is None:
-                window = self._windows[metadata["uid"]] = Window(pod, used.run, clock, metadata.get("creationTimestamp") or at)
+                counter_ms, since = self._counters.pop(metadata["uid"], (0.0, metadata.get("creationTimestamp") or at))
+                window = self._windows[metadata["uid"]] = Window(pod, used.run, clock, since, counter_ms=counter_ms)
             window.sample(used, at)
         self._ended += [self._windows.pop(uid) for uid in self._windows.keys() - running_uids]
         del self._ended[:-MAX_ENDED_WINDOWS]
