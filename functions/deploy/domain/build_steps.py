@@ -13,7 +13,7 @@ from functions.deploy.domain.observation import BuildJobFailed
 
 Terminated = Mapping[str, Any]
 
-REPORTING_STEPS = frozenset({"clone", "build", "report"})
+REPORTING_STEPS = frozenset({"clone", "prepare", "build", "report"})
 """Containers whose program writes its outcome (`knative/builder/outcome.py`)."""
 NOT_RECOGNIZED_CODES = frozenset({20, 21})
 """Of `detect`: no group of buildpacks accepts the source (buildpacks/spec, platform.md, "Detector exit codes")."""
