@@ -53,7 +53,7 @@ def prepare(parameters: Parameters) -> Declarations:
     declared = read_declarations(application, parameters.settings)
     if declared.builder in OTHER_BUILDERS:
         detail = (
-            f"The builder {declared.builder} ({declared.builder_source}) is not available: this installation builds with Cloud Native Buildpacks."
+            f"The builder {declared.builder} ({declared.builder_source}) is not available. This installation builds with buildpacks."
         )
         raise BuildFailure(UNSUPPORTED, f"{detail} Choose auto or buildpack.")
     (source / application.directory).rename(target)
