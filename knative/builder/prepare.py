@@ -52,9 +52,7 @@ def prepare(parameters: Parameters) -> Declarations:
     application = find_base_directory(Tree.of_folder(source), parameters.settings)
     declared = read_declarations(application, parameters.settings)
     if declared.builder in OTHER_BUILDERS:
-        detail = (
-            f"The builder {declared.builder} ({declared.builder_source}) is not available. This installation builds with buildpacks."
-        )
+        detail = f"The builder {declared.builder} ({declared.builder_source}) is not available. This installation builds with buildpacks."
         raise BuildFailure(UNSUPPORTED, f"{detail} Choose auto or buildpack.")
     (source / application.directory).rename(target)
     if declared.start and declared.start_source != PROCFILE:
