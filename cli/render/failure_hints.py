@@ -24,7 +24,7 @@ FAULTS_OF_THE_COMMIT = (
     *("never-listens", "wrong-port"),
 )
 """Reasons whose detail says what to change in the repository."""
-FAULTS_OF_THE_PLATFORM = ("cluster-refused", "not-ready", "removed", "image-not-kept")
+FAULTS_OF_THE_PLATFORM = ("cluster-refused", "not-ready", "removed", "image-not-kept", "image-not-pulled")
 """Reasons that another deployment of the same commit may not have."""
 RESTRICTIONS = ("subscription-suspended", "usage-exhausted", "over-quota")
 """Of the account."""

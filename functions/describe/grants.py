@@ -5,7 +5,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
 
     SigningKeys   the Secret auth-signing at /etc/capsule/signing
     PublicKeys    the ConfigMap capsule-jwks at /etc/capsule/jwks (also for functions that verify a caller's token)
-    Builds        the ConfigMap capsule-build, the operator's template of build Jobs, at /etc/capsule/build
+    Builds        the ConfigMap capsule-build, the operator's template of build Jobs, and the Secret capsule-registry at /etc/capsule/build
     Vault         the keys of its context: the ConfigMap capsule-sealing and the Secret <context>-sealing
     Housekeeping  the same, in a context that stores sealed texts
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials

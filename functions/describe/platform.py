@@ -126,7 +126,7 @@ def cluster_manifests(context: str) -> list[Manifest]:
             [
                 _rule([""], ["namespaces"], ["patch", "delete"]),
                 _rule([""], ["pods"], ["list"]),
-                _rule([""], ["resourcequotas"], ["create", "patch"]),
+                _rule([""], ["resourcequotas", "serviceaccounts"], ["create", "patch"]),
                 _rule([""], ["secrets"], ["create", "patch", "deletecollection"]),
                 _rule([""], ["persistentvolumeclaims"], ["get", "list", "create", "patch", "delete"]),
                 _rule(["snapshot.storage.k8s.io"], ["volumesnapshots"], ["get", "create", "patch", "delete"]),

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
-from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
+from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, REGISTRY_FILE, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
+from functions.deploy.domain.registry_access import CONFIG as REGISTRY_CONFIG
+from functions.deploy.domain.registry_access import SECRET as REGISTRY_SECRET
 from functions.describe.grants import Grants
 from functions.runtime.config import variables
 from functions.wire.backups.variables import BACKUP_KEY, BACKUP_STORE
@@ -183,5 +185,6 @@ def _mounts(workload: Workload) -> Mapping[str, Manifest]:
     if workload.grants.signs_tokens:
         mounts["signing"] = {"secret": {"secretName": "auth-signing"}}
     if workload.grants.builds:
-        mounts["build"] = {"configMap": {"name": "capsule-build"}}
+        login = _source(REGISTRY_SECRET, {REGISTRY_CONFIG: REGISTRY_FILE}, optional=True)
+        mounts["build"] = {"projected": {"sources": [{"configMap": {"name": "capsule-build"}}, login]}}
     return mounts

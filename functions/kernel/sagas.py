@@ -43,7 +43,8 @@ STUCK_AFTER = timedelta(minutes=1)
 class Step:
     """`time_limit`: for all attempts together. `poll_interval`: until the first reminder; doubles per attempt up to `max_interval`.
 
-    Without `max_interval` the interval stays the same. Raises TypeError for times that are not positive.
+    Without `max_interval` the interval stays the same. With `first_interval` reminders come earlier in a young step: the first one after
+    this time, and each later one after as long as the step has lasted. Raises TypeError for times that are not positive.
     """
 
     name: str
@@ -51,17 +52,19 @@ class Step:
     poll_interval: timedelta
     max_interval: timedelta | None = None
     undo: str | None = None
+    first_interval: timedelta | None = None
 
     def __post_init__(self) -> None:
-        if self.poll_interval <= timedelta(0) or self.time_limit <= timedelta(0):
-            raise TypeError(f"step {self.name}: time_limit and poll_interval must be positive")
+        times = (self.time_limit, self.poll_interval, self.first_interval or self.poll_interval)
+        if min(times) <= timedelta(0):
+            raise TypeError(f"step {self.name}: time_limit, poll_interval and first_interval must be positive")
 
-    def interval(self, attempts: int) -> timedelta:
-        """Return the delay of the reminder after so many attempts."""
-        if self.max_interval is None:
-            return self.poll_interval
-        doubled: timedelta = self.poll_interval * 2 ** min(attempts - 1, 30)
-        return min(doubled, self.max_interval)
+    def interval(self, attempts: int, age: timedelta = timedelta(0)) -> timedelta:
+        """Return the delay of the reminder after so many attempts. `age`: how long the step has lasted."""
+        longest = self.poll_interval
+        if self.max_interval is not None:
+            longest = min(self.poll_interval * 2 ** min(attempts - 1, 30), self.max_interval)
+        return longest if self.first_interval is None else min(longest, max(self.first_interval, age))
 
 
 class Plan:
@@ -177,7 +180,8 @@ class Saga(ABC):
         return after(SHORT_DELAY, self.reminder())
 
     def _schedule_reminder(self, at: datetime) -> Delayed:
-        interval = self.plan[self.status].interval(self.current_step.attempts if self.current_step else 1)
+        record = self.current_step or StepRecord(self.status, at)
+        interval = self.plan[self.status].interval(record.attempts, at - record.started_at)
         if self.deadline_at is not None:
             interval = min(interval, max(self.deadline_at - at, SHORT_DELAY))
         self.reminder_at = at + interval

@@ -26,6 +26,6 @@ this machine. `containers` builds a Dockerfile or pulls an image; the result has
 The termination message of a successful build is {"commit", "kind"} and, if the Procfile has a `release:` line,
 {"release"}; with other process types, {"processes"}, JSON of names and lines. The commit of an image is its digest, 64
 hexadecimal digits. The platform copies the folder, computes its digest and adds {"image"}. The message of a failed build is
-{"reason", "detail"}, and {"commit"} once it is known; the reasons are those of `failure`. On a cluster, Cloud Native
-Buildpacks build the image (`buildpacks.yaml`), and their message holds {"image"}.
+{"reason", "detail"}, and {"commit"} once it is known; the reasons are those of `failure`. On a cluster others build the
+image (`knative/components`), and the message of `report` holds {"image"}.
 """

@@ -45,7 +45,9 @@ def read_commit(parameters: Parameters) -> str:
     try:
         return (parameters.workspace / COMMIT_FILE).read_text()
     except OSError as error:
-        detail = "The workspace holds no commit: the template of the build Job needs the init container of knative/base/build-job.yaml."
+        detail = (
+            "The workspace holds no commit: the template of the build Job needs the init container `clone` (knative/overlays/local/build-job.yaml)."
+        )
         raise BuildFailure(BUILD_FAILED, detail) from error
 
 

@@ -1,4 +1,4 @@
-"""The environment variables that builds read. An operator sets the limits in `knative/base/build-job.yaml`; deploy sets the others."""
+"""The environment variables that builds read. An operator sets the limits in `knative/overlays/local/build-job.yaml`; deploy sets the others."""
 
 from functions.wire.settings import Section, Setting, forms
 
@@ -36,7 +36,7 @@ SECTIONS = (
     Section(
         "Limits of builds",
         READER,
-        "In the template of the build Job, `knative/base/build-job.yaml`. They take effect at the next build.",
+        "In the template of the build Job, `knative/overlays/local/build-job.yaml`. They take effect at the next build.",
         (SOURCE_MIB, IMAGE_MIB, ROOT_IMAGE_MIB, CACHE_MIB, SECONDS),
     ),
     Section(

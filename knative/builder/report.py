@@ -1,5 +1,8 @@
-"""Entry point of the last container of a Cloud Native Buildpacks build: report the image that the lifecycle pushed (`report.toml`)."""
+"""Entry point of the last container of a Cloud Native Buildpacks build: report the image that the lifecycle pushed (`report.toml`), and what
+`prepare` has read from the repository.
+"""
 
+import json
 import os
 import sys
 import tomllib
@@ -8,6 +11,7 @@ from knative.builder.clone import read_commit
 from knative.builder.failure import BUILD_FAILED, BuildFailure
 from knative.builder.outcome import report_failure, report_success
 from knative.builder.parameters import Parameters
+from knative.builder.prepare import DECLARED
 
 
 def main() -> int:
@@ -15,10 +19,12 @@ def main() -> int:
     try:
         report = tomllib.loads((parameters.workspace / "report.toml").read_text())
         digest = report["image"]["digest"]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        declared = json.loads((parameters.workspace / DECLARED).read_text())
+    except (OSError, ValueError, KeyError) as error:  # ValueError: of both parsers
         detail = f"The buildpacks lifecycle reported no image ({type(error).__name__}: {error})."
         return report_failure(parameters, BuildFailure(BUILD_FAILED, detail))
-    return report_success(parameters, {"image": f"{parameters.image}@{digest}", "commit": read_commit(parameters), "kind": "buildpacks"})
+    outcome = {"image": f"{parameters.image}@{digest}", "commit": read_commit(parameters), "kind": "buildpacks"}
+    return report_success(parameters, {**outcome, **declared})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The first and last container of a buildpacks build: clone and report. The lifecycle between them does not run here."""
+"""The containers of a buildpacks build that are ours: clone, prepare and report. The lifecycle between them does not run here."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from tests.builder.conftest import ROOT
 from tests.builder.repositories import Repositories
 
 
-def run(module: str, root: Path, url: str, host: str) -> int:
+def run(module: str, root: Path, url: str, host: str, **parameters: str) -> int:
     environment = {
         "PATH": "/usr/bin:/bin",
         "CAPSULE_ROOT": str(root),
@@ -19,6 +19,7 @@ def run(module: str, root: Path, url: str, host: str) -> int:
         "IMAGE": "registry.example.com/apps/sample",
         "REPOSITORY_HOSTS": host,
         **{name: value for name, value in os.environ.items() if "CERT" in name},
+        **parameters,
     }
     return subprocess.run([sys.executable, "-m", module], env=environment, cwd=ROOT).returncode
 
@@ -29,6 +30,8 @@ def test_the_pushed_image_is_reported_with_its_commit(repositories: Repositories
     root = tmp_path / "pod"
     assert run("knative.builder.clone", root, repository.url, repositories.host) == 0
     assert (root / "workspace/source/index.html").read_text() == "1"
+    assert run("knative.builder.prepare", root, repository.url, repositories.host) == 0
+    assert (root / "workspace/app/index.html").read_text() == "1"
     digest = "sha256:" + "a" * 64
     (root / "workspace/report.toml").write_text(f'[image]\ntags = ["x"]\ndigest = "{digest}"\n')
     assert run("knative.builder.report", root, repository.url, repositories.host) == 0
@@ -50,3 +53,30 @@ def test_a_long_detail_keeps_its_end_and_fits_a_termination_message() -> None:
     message = termination_message({"reason": "build-failed", "detail": "ü" * 9000 + " the end"})
     assert len(message.encode()) <= MAX_MESSAGE_BYTES
     assert json.loads(message)["detail"].endswith("the end")
+
+
+def test_what_the_repository_declares_is_reported(repositories: Repositories, tmp_path: Path) -> None:
+    repository = repositories.create("declared")
+    files = {"shop/Procfile": "release: python migrate.py\nworker: python work.py\nweb: old", "shop/app.json": '{"healthchecks": {}}'}
+    repository.commit({**files, "capsule.toml": '[build]\ndirectory = "shop"\n\n[deploy]\nport = 3000\n'})
+    root = tmp_path / "pod"
+    parameters = {"START_COMMAND": "python serve.py --all"}
+    assert run("knative.builder.clone", root, repository.url, repositories.host, **parameters) == 0
+    assert run("knative.builder.prepare", root, repository.url, repositories.host, **parameters) == 0
+    assert (root / "workspace/app/Procfile").read_text() == "web: python serve.py --all\nrelease: python migrate.py\nworker: python work.py\n"
+    (root / "workspace/report.toml").write_text(f'[image]\ndigest = "sha256:{"a" * 64}"\n')
+    assert run("knative.builder.report", root, repository.url, repositories.host, **parameters) == 0
+    message = json.loads((root / "dev/termination-log").read_text())
+    assert (message["release"], message["port"]) == ("python migrate.py", "3000")
+    assert json.loads(message["processes"]) == {"worker": "python work.py"}
+
+
+def test_another_builder_and_images_of_registries_are_refused_before_anything_is_built(repositories: Repositories, tmp_path: Path) -> None:
+    repository = repositories.create("dockerfile")
+    repository.commit({"Dockerfile": "FROM scratch", "capsule.toml": '[build]\nbuilder = "dockerfile"\n'})
+    root = tmp_path / "pod"
+    assert run("knative.builder.clone", root, repository.url, repositories.host) == 0
+    for parameters, word in (({}, "dockerfile (capsule.toml)"), ({"IMAGE_REFERENCE": "nginx:1"}, "images of registries")):
+        assert run("knative.builder.prepare", root, repository.url, repositories.host, **parameters) == 1
+        message = json.loads((root / "dev/termination-log").read_text())
+        assert message["reason"] == "unsupported" and word in message["detail"]

@@ -47,7 +47,7 @@ REPOSITORY = "https://git.example.com/ada/hello.git"
 COMMIT = "c0ffee" + "0" * 34
 IMAGE = "capsule.local/apps/hello@sha256:" + "a" * 64
 OTHER_IMAGE = IMAGE.replace("a" * 64, "b" * 64)
-TEMPLATE = yaml.safe_load(yaml.safe_load((ROOT / "knative/base/build-job.yaml").read_text())["data"]["job.yaml"])
+TEMPLATE = yaml.safe_load(yaml.safe_load((ROOT / "knative/overlays/local/build-job.yaml").read_text())["data"]["job.yaml"])
 
 
 class DeployCapsule(Capsule):

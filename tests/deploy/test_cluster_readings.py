@@ -158,7 +158,7 @@ def test_readiness_of_another_state_is_ignored() -> None:
         (revision("ContainerHealthy", "ContainerMissing", "no such image"), "not-ready", "no such image"),
         (revision("ResourcesAvailable", "ImagePullBackOff", 'image "x@sha256:0" is no longer kept on this machine.'), "image-not-kept", "again"),
         (revision("ResourcesAvailable", "ImagePullBackOff", "manifest unknown: manifest unknown"), "image-not-kept", "Deploy its commit again"),
-        (revision("ResourcesAvailable", "ImagePullBackOff", "unauthorized: authentication required"), "not-ready", "unauthorized"),
+        (revision("ResourcesAvailable", "ImagePullBackOff", "unauthorized: authentication required"), "image-not-pulled", "unauthorized"),
         (revision("ContainerHealthy", "ExitCode1", "file not found"), "exits-at-start", "file not found"),
         (None, "not-ready", "Configuration"),
     ],

@@ -22,7 +22,11 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]
 
 
 def workloads(manifests: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {m["metadata"]["name"]: m["spec"]["template"]["spec"] for m in manifests if m["kind"] in ("Service", "Job") and "template" in m["spec"]}
+    return {
+        m["metadata"]["name"]: m["spec"]["template"]["spec"]
+        for m in manifests
+        if m["kind"] in ("Service", "Job", "Deployment") and "template" in m["spec"]
+    }
 
 
 def test_jobs_come_last_so_that_the_topology_sees_every_trigger(production: list[dict[str, Any]]) -> None:

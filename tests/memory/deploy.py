@@ -279,6 +279,6 @@ class FixedBuilds:
 
 @cache
 def build_template() -> dict[str, Any]:
-    config_map = yaml.safe_load((ROOT / "knative/base/build-job.yaml").read_text())
+    config_map = yaml.safe_load((ROOT / "knative/overlays/local/build-job.yaml").read_text())
     template: dict[str, Any] = yaml.safe_load(config_map["data"]["job.yaml"])
     return template

@@ -18,6 +18,7 @@ from functions.deploy.domain.inspection_readings import read_inspection_job
 from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
+from functions.deploy.domain.pod_readings import read_start
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
 from functions.deploy.domain.tenancy import PLATFORM
 from functions.deploy.domain.workloads import KINDS, Workloads
@@ -89,6 +90,8 @@ class MemoryCluster:
             if watched.has_traffic and not isinstance(observation, ServiceFailed)
             else None
         )
+        if observation is None and watched.pinned_revision is None and not watched.has_traffic:
+            return read_start(self._pods.get(key, []))
         return crashed or observation
 
     async def list_instances(self, namespace: str, service: str) -> list[Instance]:

@@ -18,8 +18,9 @@ from functions.deploy.domain.function_instances import SERVICE, FunctionService,
 from functions.deploy.domain.inspection import Outcome
 from functions.deploy.domain.inspection_readings import read_inspection_job
 from functions.deploy.domain.instances import Instance, read_instances_of
-from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, Manifest
+from functions.deploy.domain.manifests import APPLICATION, COMPONENT, DEPLOYMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted
+from functions.deploy.domain.pod_readings import read_start
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
 from functions.deploy.domain.tenancy import PLATFORM
 from functions.deploy.domain.workloads import Workloads
@@ -144,6 +145,8 @@ class KubernetesCluster(KubernetesWorkloads):
                     self._apply_other("networking.k8s.io", "networkpolicies", manifest, patch)
                 except NotFound:
                     return  # one machine has no such API: its sandbox limits the network
+            case "ServiceAccount":
+                self._within(key[1], self._core().patch_namespaced_service_account, *key, **patch)
             case "Secret":
                 self._within(key[1], self._core().patch_namespaced_secret, *key, **patch)
             case "Job":
@@ -218,10 +221,9 @@ class KubernetesCluster(KubernetesWorkloads):
         revision = self._revision(watched.namespace, latest) if latest else None
         observation = read_service(service, revision, watched.deployment_id, watched.pinned_revision)
         if watched.has_traffic:  # an exit says more than the failure that the Service derives from it
-            pods = self._within(
-                watched.namespace, self._core().list_namespaced_pod, watched.namespace, label_selector=f"serving.knative.dev/revision={latest}"
-            )
-            return read_instances(pods["items"], revision) or observation
+            return read_instances(self._pods(watched.namespace, f"serving.knative.dev/revision={latest}"), revision) or observation
+        if observation is None and watched.pinned_revision is None:  # Knative waits for its progress deadline
+            return read_start(self._pods(watched.namespace, f"{DEPLOYMENT}={watched.deployment_id},{COMPONENT}=web"))
         return observation
 
     def _list_functions(self) -> list[FunctionService]:
@@ -238,7 +240,10 @@ class KubernetesCluster(KubernetesWorkloads):
         return read_inspection_job(job, self._pods_of_job(namespace, name))
 
     def _pods_of_job(self, namespace: str, name: str) -> Any:
-        return self._within(namespace, self._core().list_namespaced_pod, namespace, label_selector=f"job-name={name}")["items"]
+        return self._pods(namespace, f"job-name={name}")
+
+    def _pods(self, namespace: str, selector: str) -> Any:
+        return self._within(namespace, self._core().list_namespaced_pod, namespace, label_selector=selector)["items"]
 
     def _delete_environment(self, service: str, workloads: Workloads) -> None:
         namespace = workloads.namespace

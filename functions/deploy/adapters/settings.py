@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import PurePosixPath
 
 import yaml
 
 from functions.deploy.adapters import variables
 from functions.deploy.domain.attach_ticket import TerminalAddress
+from functions.deploy.domain.build_template import with_images
 from functions.deploy.domain.environment import ObservationPolicy
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.repository import RepositoryPolicy
@@ -16,6 +18,7 @@ from functions.deploy.domain.volume_manifests import StoragePolicy
 from functions.deploy.ports import BuildSettings
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import GRACE_HOURS
+from functions.wire.settings import MissingSetting
 
 
 def repository_policy(settings: Settings) -> RepositoryPolicy:
@@ -66,13 +69,24 @@ class MountedBuilds:
         self._settings = settings
 
     def settings(self) -> BuildSettings:
-        template = yaml.safe_load(self._settings.file(self._settings.value(variables.BUILD_TEMPLATE)))
+        template_path = self._settings.value(variables.BUILD_TEMPLATE)
+        template = with_images(yaml.safe_load(self._settings.file(template_path)), lambda name: self._text_beside(template_path, name))
         inherited = self._inherited_variables()
         hosts = " ".join(sorted(self._settings.value(variables.REPOSITORY_HOSTS)))
         environment = {**inherited, "BUILD_ENVIRONMENT": " ".join(sorted(inherited)), "REPOSITORY_HOSTS": hosts}
         known_hosts = self._settings.value(variables.SSH_KNOWN_HOSTS)
         egress_allow = self._settings.value(variables.EGRESS_ALLOW)
-        return BuildSettings(template, self._settings.value(variables.IMAGES), environment, known_hosts, egress_allow)
+        return BuildSettings(template, self._settings.value(variables.IMAGES), environment, known_hosts, egress_allow, self._registry(template_path))
+
+    def _text_beside(self, template_path: str, name: str) -> str:
+        """Return another key of the template's ConfigMap. Raises MissingSetting."""
+        return self._settings.file(str(PurePosixPath(template_path).with_name(name))).decode()
+
+    def _registry(self, template_path: str) -> str:
+        try:
+            return self._text_beside(template_path, variables.REGISTRY_FILE)
+        except MissingSetting:
+            return ""  # the Secret is optional
 
     def _inherited_variables(self) -> dict[str, str]:
         """The variables that CAPSULE_BUILD_ENV names: as set for builds (CAPSULE_BUILD_<NAME>), or else as set for this

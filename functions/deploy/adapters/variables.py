@@ -12,6 +12,8 @@ from functions.wire.settings import Section, Setting, forms
 from functions.wire.settings.forms import Form
 
 TEMPLATE = "/etc/capsule/build/job.yaml"
+REGISTRY_FILE = "registry.json"
+"""Beside the template: the login to the registry of images, if there is one."""
 DEFAULT_BUILD_VARIABLES = (
     "HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE GIT_SSL_CAINFO "
     "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT UV_DEFAULT_INDEX UV_INDEX UV_FIND_LINKS "

@@ -14,6 +14,7 @@ import orjson
 
 from functions.deploy.domain import observation as reasons
 from functions.deploy.domain.application_settings import COMMAND, read_port
+from functions.deploy.domain.build_steps import is_interrupted, read_step_failure
 from functions.deploy.domain.exits import (
     EVICTED,
     MAX_DETAIL_LENGTH,
@@ -34,15 +35,12 @@ from functions.deploy.domain.observation import (
     ServiceFailed,
     ServiceReady,
 )
+from functions.deploy.domain.pod_readings import IMAGE_ABSENT, IMAGE_NOT_KEPT_DETAIL, PULL_FAILURES, find_pull_failure, read_pull_failure
 from functions.deploy.domain.processes import parse_commands
 from functions.deploy.domain.repository_access import HostKey, parse_learned_host_keys
 
 Object = Mapping[str, Any]
 
-PULL_FAILURES = frozenset({"ImagePullBackOff", "ErrImagePull", "ErrImageNeverPull"})
-IMAGE_ABSENT = re.compile(r"no longer kept|manifest unknown|not found", re.IGNORECASE)
-"""Messages for an image that does not exist: of the one-machine Knative, and of registries (OCI distribution
-specification, error codes)."""
 DOMAIN_CONFLICTS = ("DomainConflict", "DomainAlreadyClaimed")
 """Knative's reasons for a host name that belongs to another Route."""
 PUSH_FAILED = "ImagePushFailed"
@@ -61,7 +59,6 @@ IMAGE = re.compile(r"[a-z0-9.:/_-]+@sha256:[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 MAX_COMMAND_LENGTH = 1000
 MAX_KIND_LENGTH = 40
-IMAGE_NOT_KEPT_DETAIL = "The image of this release is no longer stored. Deploy its commit again to rebuild it."
 
 
 def read_build_job(job: Object, pods: Iterable[Object]) -> BuildJobSucceeded | BuildJobFailed | None:
@@ -75,6 +72,8 @@ def read_build_job(job: Object, pods: Iterable[Object]) -> BuildJobSucceeded | B
             return BuildJobFailed(reasons.TIMED_OUT, "The build exceeded its time limit and was stopped.")
         failure = _read_failure(report, failed, next(iter(_terminated_containers(pods)), {}))
         return replace(failure, host_keys=_learned_host_keys(pods))
+    if pull := find_pull_failure(pods):
+        return BuildJobFailed(reasons.IMAGE_NOT_PULLED, pull.describe(f'The image {pull.image} of the build\'s step "{pull.container}"'))
     return None
 
 
@@ -93,6 +92,7 @@ def _learned_host_keys(pods: Iterable[Object]) -> tuple[HostKey, ...]:
 
 def read_release_job(job: Object, pods: Iterable[Object]) -> ReleasePhaseSucceeded | ReleasePhaseFailed | None:
     """Read the outcome of a release phase. The detail of a failure is the end of its log."""
+    pods = list(pods)
     if true_condition(job, "Complete"):
         return ReleasePhaseSucceeded()
     if failed := true_condition(job, "Failed"):
@@ -107,6 +107,9 @@ def read_release_job(job: Object, pods: Iterable[Object]) -> ReleasePhaseSucceed
         if last.get("reason") == OOM_KILLED:
             return ReleasePhaseFailed("The release command needed more memory than the environment's instances have.", reasons.OUT_OF_MEMORY)
         return ReleasePhaseFailed(with_cause(f"Release command exited with {describe_code(code)}.", last.get("message")))
+    if pull := find_pull_failure(pods):
+        failure = read_pull_failure(pull)
+        return ReleasePhaseFailed(failure.detail, failure.reason)
     return None
 
 
@@ -197,7 +200,7 @@ def _requested_image(job: Object) -> str:
 
 
 def _read_failure(report: Mapping[str, Any], failed: Mapping[str, Any], ended: Mapping[str, Any]) -> BuildJobFailed:
-    """`ended`: `state.terminated` of the container that ended last."""
+    """`ended`: `state.terminated` of the container that ended last, with its `name`."""
     reason, commit, text = _text(report, "reason"), _text(report, "commit"), _text(report, "text").strip()
     if ended.get("reason") == OOM_KILLED:
         detail = "The build needed more memory than its limit."
@@ -208,11 +211,15 @@ def _read_failure(report: Mapping[str, Any], failed: Mapping[str, Any], ended: M
         sentence, _, output = _text(report, "detail").partition(OUTPUT_MARK)
         detail = with_cause(sentence[:MAX_DETAIL_LENGTH], output)
         return BuildJobFailed(reason, detail, commit if COMMIT.fullmatch(commit) else None)
-    if text:
+    was_interrupted = not report.keys() - {"text"} and is_interrupted(ended)
+    if not was_interrupted and (failure := read_step_failure(ended)):
+        return failure
+    if text and not was_interrupted:
         is_too_large = ended.get("reason") == PUSH_FAILED and re.search(r"\b(larger|more) than\b", text)
         return BuildJobFailed(reasons.TOO_LARGE if is_too_large else reasons.BUILD_FAILED, text[:MAX_DETAIL_LENGTH])
     cause = failed.get("message") or "see its log"
-    return BuildJobFailed(reasons.BUILD_FAILED, f"The build was stopped before it reported a result: {cause}.", is_interrupted=not report)
+    detail = f"The build was stopped before it reported a result: {cause}."
+    return BuildJobFailed(reasons.BUILD_FAILED, detail, is_interrupted=was_interrupted)
 
 
 def termination_report(pods: Iterable[Object]) -> Mapping[str, Any]:
@@ -239,9 +246,9 @@ def _text(report: Mapping[str, Any], field: str) -> str:
 
 
 def _terminated_containers(pods: Iterable[Object]) -> list[Mapping[str, Any]]:
-    """`state.terminated` of all containers, the last first. Without init containers that succeeded: they report no outcome."""
+    """`state.terminated` of all containers with their names, the last first. Without init containers that succeeded: they report no outcome."""
     terminated_states = [
-        terminated
+        {**terminated, "name": container.get("name")}
         for pod in pods
         for kind in ("initContainerStatuses", "containerStatuses")
         for container in pod.get("status", {}).get(kind, [])
@@ -256,8 +263,9 @@ def _read_service_failure(ready: Mapping[str, Any], revision: Object | None) -> 
     if ready.get("reason") in DOMAIN_CONFLICTS:
         return ServiceFailed(reasons.HOST_NAME_TAKEN, str(ready.get("message") or "The host name belongs to another Service.")[:MAX_DETAIL_LENGTH])
     message = next((text for each in conditions if (text := each.get("message"))), "").strip()[:MAX_DETAIL_LENGTH]
-    if {each.get("reason") for each in conditions} & PULL_FAILURES and IMAGE_ABSENT.search(message):
-        return ServiceFailed(reasons.IMAGE_NOT_KEPT, IMAGE_NOT_KEPT_DETAIL)
+    if {each.get("reason") for each in conditions} & PULL_FAILURES:
+        is_absent = IMAGE_ABSENT.search(message) is not None
+        return ServiceFailed(*((reasons.IMAGE_NOT_KEPT, IMAGE_NOT_KEPT_DETAIL) if is_absent else (reasons.IMAGE_NOT_PULLED, message)))
     if EVICTED in (container.get("reason"), resources.get("reason")):
         return ServiceFailed(reasons.DISK_FULL, f"The process was stopped. {message}".strip())
     if code := re.fullmatch(r"ExitCode(-?\d+)|OOMKilled", container.get("reason", "")):

@@ -9,18 +9,21 @@ from dataclasses import dataclass, field
 from functions.deploy.domain.repository_access import HostKey
 
 BUILD_FAILED, TIMED_OUT, CANCELLED, TOO_LARGE = "build-failed", "timed-out", "cancelled", "too-large"
+NOT_RECOGNIZED = "not-recognized"
 OUT_OF_MEMORY, DISK_FULL = "out-of-memory", "disk-full"
 """Of a build or of an instance."""
 BUILD_REASONS = frozenset(
     {
         *("repository-not-found", "repository-private", "host-key-changed", "ref-not-found"),
-        *("not-recognized", "unsupported", "version-unavailable", "image-unavailable"),
+        *(NOT_RECOGNIZED, "unsupported", "version-unavailable", "image-unavailable"),
         *(BUILD_FAILED, TIMED_OUT, TOO_LARGE, OUT_OF_MEMORY),
     }
 )
 """Reasons that the builder may report (`knative/builder/failure.py`)."""
 APPLICATION_DELETED, ENVIRONMENT_DELETED, SERVICE_REMOVED = "application-deleted", "environment-deleted", "removed"
 CLUSTER_REFUSED, HOST_NAME_TAKEN, IMAGE_NOT_KEPT = "cluster-refused", "host-name-taken", "image-not-kept"
+IMAGE_NOT_PULLED = "image-not-pulled"
+"""Of a build, a release phase or an instance: the registry does not give the image."""
 RELEASE_PHASE_FAILED = "release-phase-failed"
 EXITS_AT_START, NEVER_LISTENS, NOT_READY = "exits-at-start", "never-listens", "not-ready"
 UNHEALTHY, WRONG_PORT = "unhealthy", "wrong-port"

@@ -7,6 +7,7 @@ from functions.deploy.domain import autoscaling_manifests, configuration_manifes
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.environment import Size
+from functions.deploy.domain.image_launcher import launched
 from functions.deploy.domain.maintenance import Maintenance
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.names import process_of, secret_of, service_of
@@ -56,7 +57,7 @@ class Rendering:
         return self._with_volumes(service, WEB)
 
     def _with_volumes(self, workload: Manifest, process: str) -> Manifest:
-        return mounted(workload, serving(self.volumes, self.deployment.environment, process))
+        return launched(mounted(workload, serving(self.volumes, self.deployment.environment, process)), self.release.kind)
 
     def processes_of_release(self) -> list[Manifest]:
         """Render a Deployment for each process type of the release, followed by what scales it. Of a stopped environment each has no instances."""

@@ -6,14 +6,14 @@ its memory.
 
 from events.deploy import AccountReviewRequested
 from events.deployments import DeploymentFailed
-from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, ENVIRONMENT_DELETED, TIMED_OUT
+from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, ENVIRONMENT_DELETED, IMAGE_NOT_KEPT, IMAGE_NOT_PULLED, TIMED_OUT
 from functions.deploy.ports import Cluster, Deployments, Quotas
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.work_admission import review_events
 from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.kernel import Work, effect
 
-REASONS_WITH_RUNNING_JOBS = frozenset({TIMED_OUT, CANCELLED, ENVIRONMENT_DELETED})
+REASONS_WITH_RUNNING_JOBS = frozenset({TIMED_OUT, CANCELLED, ENVIRONMENT_DELETED, IMAGE_NOT_PULLED, IMAGE_NOT_KEPT})
 
 
 @effect(emits=[AccountReviewRequested])

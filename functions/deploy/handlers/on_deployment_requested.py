@@ -9,6 +9,7 @@ from functions.deploy.domain.build_secret import BuildSecret
 from functions.deploy.domain.configuration import Entry, merge
 from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut, Status
 from functions.deploy.domain.observation import APPLICATION_DELETED, CANCELLED, ENVIRONMENT_DELETED
+from functions.deploy.domain.registry_access import registry_access
 from functions.deploy.domain.release_facts import build_facts
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.tenancy import tenancy
@@ -53,7 +54,7 @@ async def on_deployment_requested(
     job = render_build_job(deployment, settings, secret)
     refusal: ClusterRefused | None = None
     try:
-        await cluster.apply(*tenancy(application.name, application.id, settings.egress_allow))
+        await cluster.apply(*tenancy(application.name, application.id, settings.egress_allow), *registry_access(application.name, settings.registry))
         await cluster.apply_owned(job, secret.manifest(job))
     except ClusterRefused as error:
         refusal = error

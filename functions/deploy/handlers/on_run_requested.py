@@ -4,6 +4,7 @@ from events.workloads import RunRequested
 from functions.deploy.domain import configuration_manifests, manifests
 from functions.deploy.domain.configuration import merge
 from functions.deploy.domain.environment import Size
+from functions.deploy.domain.image_launcher import launched
 from functions.deploy.domain.names import secret_of
 from functions.deploy.domain.release_facts import ApplicationUrls, release_facts
 from functions.deploy.domain.run import KEPT, RunOutcome, RunStreams
@@ -62,7 +63,7 @@ async def on_run_requested(
         has_terminal=run.streams is RunStreams.TERMINAL,
         annotations=configuration_manifests.pod_annotations(entries),
     )
-    job = mounted(job, serving(attached, run.environment, RUN if run.schedule_id is None else CRON))
+    job = launched(mounted(job, serving(attached, run.environment, RUN if run.schedule_id is None else CRON)), release.kind)
     bindings = [] if run.streams is RunStreams.LOGGED else [attach_binding(application.name)]
     try:
         await cluster.apply(*bindings, *secrets, job)

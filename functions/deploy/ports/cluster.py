@@ -1,7 +1,7 @@
 """What the use cases of deploy need from the cluster and the installation's builds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -122,6 +122,8 @@ class BuildSettings:
     """Host keys of ssh servers that the operator pins for all applications: lines of known_hosts (sshd(8))."""
     egress_allow: Sequence[str] = ()
     """Private networks that builds and applications may reach, in CIDR notation."""
+    registry: str = field(default="", repr=False)
+    """The login to the registry of images: the content of a config.json of Docker. Empty: it needs none."""
 
 
 class Builds(Protocol):

@@ -25,7 +25,7 @@ class Remedy:
 SENTENCES: dict[str, tuple[str, tuple[str, str] | None]] = {
     **dict.fromkeys(BUILD_REASONS, (CHANGE_THE_COMMIT, None)),
     **dict.fromkeys(("never-listens", "wrong-port"), ("Listen on the port in $PORT, or name the port that it listens on in the settings.", SETTINGS)),
-    **dict.fromkeys(("cluster-refused", "not-ready", "removed", "image-not-kept"), (DEPLOY_AGAIN, OVERVIEW)),
+    **dict.fromkeys(("cluster-refused", "not-ready", "removed", "image-not-kept", "image-not-pulled"), (DEPLOY_AGAIN, OVERVIEW)),
     **dict.fromkeys(("unhealthy", "does-not-answer"), ("Its log says why. If another path shows that it is healthy, name that path.", SETTINGS)),
     "exits-at-start": ("The process ended instead of listening on $PORT; the end of the log below says why.", None),
     "crashes": ("The process ended while it served; the end of the log below says why.", None),

@@ -1,7 +1,8 @@
-"""Bind Capsule's exchanges to the Broker's: the job `python -m functions.runtime.serving.topology`, after the Broker is ready.
+"""Bind Capsule's exchanges to the Broker's: the Job `python -m functions.runtime.serving.topology`, after the Broker is ready.
 
-The Broker's exchange and its Triggers' queues have UIDs in their names, so they are read from the cluster's objects. The job
-runs again whenever the Broker or a Trigger was created anew. All declarations are idempotent and use AMQP.
+The Broker's exchange and its Triggers' queues have UIDs in their names, so they are read from the cluster's objects. On one machine
+every `up` runs the Job, on a cluster `topology_watcher` does the same whenever the Broker or a Trigger was created anew. All declarations
+are idempotent and use AMQP. No connection is open while the Job waits: RabbitMQ closes one whose heartbeats are missing.
 
     capsule.commands  ──name of each function──────────▶ its Trigger's queue                 (direct)
     capsule.commands  ──type of a foreign Trigger──────▶ the Broker's exchange
@@ -23,7 +24,7 @@ message once: RabbitMQ routes to a set of queues.
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,10 @@ WAIT_TIMEOUT_SECONDS = 300.0
 POLL_SECONDS = 0.5
 
 Object = Mapping[str, Any]
+
+
+class TopologyRefused(Exception):
+    """RabbitMQ refuses the login or a declaration. The text says what would be right."""
 
 
 class NotReady(Exception):
@@ -184,19 +189,19 @@ class Cluster:
         from kubernetes import client, config  # heavy, and needed by this job only
 
         config.load_config()
-        self._api = client.CustomObjectsApi()
-        self._namespace = namespace
+        self.api = client.CustomObjectsApi()
+        self.namespace = namespace
         self._broker = broker
 
     def _list(self, group: str, version: str, plural: str) -> Sequence[Object]:
-        items: Sequence[Object] = self._api.list_namespaced_custom_object(group, version, self._namespace, plural)["items"]
+        items: Sequence[Object] = self.api.list_namespaced_custom_object(group, version, self.namespace, plural)["items"]
         return items
 
     def plan(self) -> tuple[list[Binding], list[Binding]]:
         """Return the bindings to declare, and those to delete. Raises NotReady."""
         brokers = [broker for broker in self._list("eventing.knative.dev", "v1", "brokers") if broker["metadata"]["name"] == self._broker]
         if not brokers:
-            raise NotReady(f"Broker {self._broker} does not exist in the namespace {self._namespace}")
+            raise NotReady(f"Broker {self._broker} does not exist in the namespace {self.namespace}")
         triggers = self._list("eventing.knative.dev", "v1", "triggers")
         rabbit = {plural: self._list("rabbitmq.com", "v1beta1", plural) for plural in ("exchanges", "queues", "bindings")}
         planned = plan(brokers[0], triggers, rabbit["exchanges"], rabbit["queues"], rabbit["bindings"])
@@ -216,27 +221,6 @@ def wait_for_plan(cluster: Cluster, timeout_seconds: float = WAIT_TIMEOUT_SECOND
             time.sleep(POLL_SECONDS)
 
 
-def main() -> int:
-    try:
-        require_tls(Settings())
-    except InvalidSetting as error:
-        return _fail(str(error))
-    parameters = pika.URLParameters(AMQP_URL.read(os.environ))
-    try:
-        connection = pika.BlockingConnection(parameters)
-    except (ProbableAuthenticationError, ProbableAccessDeniedError) as error:
-        return _fail(access_refusals.login_refusal(error, parameters.credentials.username, parameters.virtual_host) or str(error))
-    try:
-        return _declare(connection)
-    except ChannelClosedByBroker as error:
-        refusal = access_refusals.refusal_in(error, REQUIRED_PERMISSIONS)
-        if refusal is None:
-            raise
-        return _fail(str(refusal))
-    finally:
-        connection.close()
-
-
 REQUIRED_PERMISSIONS = {
     "exchange": "configure, write or read (the destination of a binding is written, its source read)",
     "queue": "configure or write",
@@ -244,25 +228,48 @@ REQUIRED_PERMISSIONS = {
 """For all operations of this job; used for RabbitMQ versions that do not name the permission in the error."""
 
 
-def _declare(connection: pika.BlockingConnection) -> int:
-    channel = connection.channel()
+def main() -> int:
     try:
-        declare_exchanges(channel)
-    except ChannelClosedByBroker as error:
-        if error.reply_code != PRECONDITION_FAILED:
-            raise
-        return _fail(
-            f"{error.reply_text}\nIt exists with other arguments than this release declares. Let it run empty, delete it and run this job again."
-        )
-    cluster = Cluster(NAMESPACE.read(os.environ), BROKER.read(os.environ))
-    try:
-        bindings, obsolete = wait_for_plan(cluster)
+        require_tls(Settings())
+        parameters = pika.URLParameters(AMQP_URL.read(os.environ))
+        with_channel(parameters, declare_exchanges)
+        bindings, obsolete = wait_for_plan(Cluster(NAMESPACE.read(os.environ), BROKER.read(os.environ)))
+        with_channel(parameters, lambda channel: rebind(channel, bindings, obsolete))
+    except (InvalidSetting, TopologyRefused) as error:
+        return _fail(str(error))
     except NotReady as error:
         return _fail(f"{error} after {WAIT_TIMEOUT_SECONDS:.0f} s")
-    bind(channel, bindings)
-    unbind(channel, obsolete)
     print(f"{len(bindings)} bindings declared")
     return 0
+
+
+def with_channel(parameters: pika.URLParameters, operation: Callable[[BlockingChannel], object]) -> None:
+    """Run declarations on a connection of their own. Raises TopologyRefused where RabbitMQ refuses the login or a declaration,
+    AMQPConnectionError where it cannot be reached."""
+    try:
+        connection = pika.BlockingConnection(parameters)
+    except (ProbableAuthenticationError, ProbableAccessDeniedError) as error:
+        refusal = access_refusals.login_refusal(error, parameters.credentials.username, parameters.virtual_host)
+        raise TopologyRefused(refusal or str(error)) from error
+    try:
+        operation(connection.channel())
+    except ChannelClosedByBroker as error:
+        raise TopologyRefused(_describe(error)) from error
+    finally:
+        connection.close()
+
+
+def _describe(error: ChannelClosedByBroker) -> str:
+    if error.reply_code == PRECONDITION_FAILED:
+        remedy = "It exists with other arguments than this release declares. Let it run empty, delete it and run this job again."
+        return f"{error.reply_text}\n{remedy}"
+    return str(access_refusals.refusal_in(error, REQUIRED_PERMISSIONS) or error)
+
+
+def rebind(channel: BlockingChannel, bindings: Sequence[Binding], obsolete: Sequence[Binding]) -> None:
+    """Declare bindings, and then delete those of former plans."""
+    bind(channel, bindings)
+    unbind(channel, obsolete)
 
 
 def _fail(reason: str) -> int:

@@ -212,7 +212,7 @@ START_FAILURES = (
         "releasing",
         revision_failed("ResourcesAvailable", "ImagePullBackOff", "unauthorized: authentication required"),
         "failed",
-        "not-ready",
+        "image-not-pulled",
         "unauthorized: authentication required",
         AGAIN,
     ),

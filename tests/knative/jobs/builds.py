@@ -1,4 +1,4 @@
-"""The two containers of a build Job, as knative/base/build-job.yaml has them."""
+"""The two containers of a build Job, as knative/overlays/local/build-job.yaml has them."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -40,12 +40,14 @@ ROLLBACK_TIMEOUT = timedelta(minutes=5)
 OBSERVATION_INTERVAL = timedelta(seconds=5)
 REMINDER_INTERVAL = timedelta(minutes=1)
 """The longest delay that a lost cluster event causes."""
+FIRST_INTERVAL = timedelta(seconds=5)
+"""For what no event tells: a pod whose image cannot be pulled, or whose process exits at its start, changes neither its Job nor its Service."""
 
 PLAN = Plan(
     Step(Status.REQUESTED, START_TIMEOUT, REMINDER_INTERVAL),
-    Step(Status.BUILDING, BUILD_TIMEOUT, REMINDER_INTERVAL),
-    Step(Status.PREPARING, RELEASE_PHASE_TIMEOUT, REMINDER_INTERVAL),
-    Step(Status.RELEASING, RELEASE_TIMEOUT, REMINDER_INTERVAL),
+    Step(Status.BUILDING, BUILD_TIMEOUT, REMINDER_INTERVAL, first_interval=FIRST_INTERVAL),
+    Step(Status.PREPARING, RELEASE_PHASE_TIMEOUT, REMINDER_INTERVAL, first_interval=FIRST_INTERVAL),
+    Step(Status.RELEASING, RELEASE_TIMEOUT, REMINDER_INTERVAL, first_interval=FIRST_INTERVAL),
     Step(Status.OBSERVING, OBSERVATION, OBSERVATION_INTERVAL, undo=Status.ROLLING_BACK),
     Step(Status.ROLLING_BACK, ROLLBACK_TIMEOUT, REMINDER_INTERVAL),
 )
