@@ -92,6 +92,7 @@ def discard(home: Home) -> None:
     processes.terminate(leftovers.find_leftovers(home), timeout_seconds=0)
     processes.terminate(leftovers.find_leftovers(home), timeout_seconds=2)
     leftovers.remove_control_groups(home)
+    leftovers.unmount_volumes(home)
     shutil.rmtree(home.path, ignore_errors=True)
     release_offset(home.ports.offset)
 

@@ -11,7 +11,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
     ServiceProvisioners   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
     ServiceBackupStore   the backup store and its key: the Secret deploy-backups, and the server of the data services, likewise
-    Cluster, VolumeStorage       the Service runs under the service account <context>-cluster
+    Cluster, DomainObjects, VolumeStorage   the Service runs under the service account <context>-cluster
 """
 
 import inspect
@@ -22,6 +22,9 @@ from typing import Any
 
 from functions.kernel import Declaration
 from functions.runtime.config.wiring import Wiring
+
+CLUSTER_PORTS = frozenset({"Cluster", "DomainObjects", "VolumeStorage"})
+"""Whose adapters call the Kubernetes API. A test compares them with the wiring."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         checks_applications="ApplicationRequests" in names,
         provisions_services=not names.isdisjoint({"ServiceProvisioners", "ServiceBackupStore"}),
         stores_backups="ServiceBackupStore" in names,
-        cluster=not names.isdisjoint({"Cluster", "VolumeStorage"}),
+        cluster=not names.isdisjoint(CLUSTER_PORTS),
     )
 
 

@@ -43,6 +43,7 @@ def down(home: Home, progress: Progress) -> None:
                 step.detail = ", ".join(sorted({process.name() for process in left}))
                 processes.terminate(left, timeout_seconds=10)
         leftovers.remove_control_groups(home)
+        leftovers.unmount_volumes(home)
     progress.print("Capsule is stopped. Data stays. Start it: ./taskw up" if is_stopped or servers or left else NOT_RUNNING)
 
 

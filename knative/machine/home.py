@@ -9,6 +9,7 @@ from typing import Self
 from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL
 from knative.installation import HOME, PORT_OFFSET
+from knative.local.variables import PUBLIC_HTTP_PORT, PUBLIC_HTTPS_PORT
 from knative.machine.variables import DATA_SERVICES, MIGRATION_URL, USER_AMQP_URL
 
 LOOPBACK = "127.0.0.1"
@@ -41,6 +42,9 @@ class Ports:
     """The Stripe stand-in, as annotated in knative/overlays/local/stripe-stand-in.yaml."""
     terminal = property(lambda self: 7082 + self.offset)
     """Terminals of one-off commands, as annotated in knative/base/edge.yaml."""
+    domains_http = property(lambda self: 7083 + self.offset)
+    """Domains of applications, as in knative/local/settings.py, unless CAPSULE_PUBLIC_HTTP_PORT names another port."""
+    domains_https = property(lambda self: 7084 + self.offset)
     postgres = property(lambda self: 7110 + self.offset)
     redis = property(lambda self: 7111 + self.offset)
     services_postgres = property(lambda self: 7112 + self.offset)
@@ -179,6 +183,12 @@ class Home:
         from functions.edge.gateway.variables import LOCAL_REDIS, REDIS_URL  # loads the gateway, which few tasks need
 
         return self.environment.get(REDIS_URL.name) == LOCAL_REDIS
+
+    @property
+    def domain_ports(self) -> dict[str, int]:
+        """The ports at which domains of applications are served, by title. Raises InvalidSetting."""
+        http, https = PUBLIC_HTTP_PORT.read(self.environment), PUBLIC_HTTPS_PORT.read(self.environment)
+        return {"domains, HTTP": http or self.ports.domains_http, "domains, HTTPS": https or self.ports.domains_https}
 
     @property
     def has_services_postgres(self) -> bool:

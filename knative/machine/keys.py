@@ -93,7 +93,7 @@ def operator_objects(home: Home) -> list[Object]:
         _secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own: dict[str, dict[str, str]] = {
-        "deploy": mirrors.build_settings(home) | health_check_settings(home),
+        "deploy": mirrors.build_settings(home) | health_check_settings(home) | tls.acme_settings(home),
         "billing": payment_settings(home) | billing_clock_settings(home),
         "auth": administrator_settings(home),
     }

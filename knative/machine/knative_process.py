@@ -54,7 +54,7 @@ def start_knative(home: Home) -> str:
         leftovers.kill_pods(home)
         leftovers.kill_remains(home, KNATIVE, successor.process.pid if successor else 0)
         titles = {"Kubernetes API": ports.api, "ingress": ports.ingress, "gateway": ports.gateway}
-        titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe}
+        titles |= {"terminals": ports.terminal, "Stripe stand-in": ports.stripe, **home.domain_ports}
         processes.require_free_ports({title: port for title, port in titles.items() if port not in sockets})
         _create_shared_folders(home)
         _prepare_https(home)

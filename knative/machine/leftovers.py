@@ -13,6 +13,8 @@ import psutil
 
 from knative.local.processes.control_groups import ControlGroups, existing_groups, group_names, pids_in_groups
 from knative.local.processes.procfs import boot_id, session_members, start_time_ticks
+from knative.local.trash import Trash
+from knative.local.volumes.images import VolumeImages
 from knative.machine.home import Home
 from knative.machine.processes import KILL_WAIT_SECONDS, MARK, NAME_MARK, wait_until_ended
 
@@ -58,6 +60,11 @@ def remove_control_groups(home: Home) -> None:
     if existing_groups(home.path):
         for name in group_names(home.path):
             ControlGroups(name).remove()
+
+
+def unmount_volumes(home: Home) -> None:
+    """Unmount what a one-machine Knative that was killed has left mounted: its folders could not be deleted. Call it only while no Knative runs."""
+    VolumeImages(home.path / "knative" / "volumes", Trash(home.path / "knative" / "trash")).close()
 
 
 def _kill(processes: list[psutil.Process]) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 import time
 import urllib.error
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from knative.local.files import write_private
 from knative.machine import accounts, leftovers, packages, processes, rabbitmq_users, secrets, tls
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
@@ -201,8 +203,10 @@ vm_memory_high_watermark.relative = 0.3
             if account:
                 shutil.chown(file, account.uid, account.gid)
         cookie = self.data / ".erlang.cookie"
-        if cookie.exists() and cookie.stat().st_size < COOKIE_BYTES:
-            cookie.unlink()  # Erlang was killed while it wrote the file, and would refuse to start
+        if not cookie.exists() or cookie.stat().st_size < COOKIE_BYTES:
+            # Erlang gives its own file the mode after its name. Its second process, at the first start, refuses one that it sees between both.
+            owner = (account.uid, account.gid) if account else None
+            write_private(cookie, base64.b32encode(os.urandom(COOKIE_BYTES)), owner, mode=0o400)
 
     def environment(self) -> dict[str, str]:
         """The environment of the server and of its tools."""

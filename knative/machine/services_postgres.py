@@ -92,7 +92,7 @@ class ServicesPostgres(PostgresServer):
     def _settings(self, folder: Path, account: accounts.Account | None) -> dict[str, str]:
         """Of these, a tenant can change `work_mem` and the time-outs for its own sessions, but not `temp_file_limit`."""
         return {
-            "max_connections": "400",  # each login has a limit of its own
+            "max_connections": "1000",  # each login has a limit of its own, and each account a number of databases
             "shared_buffers": "32MB",
             "work_mem": "4MB",
             "maintenance_work_mem": "32MB",

@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from filelock import FileLock
 
+from functions.deploy.adapters.domain_variables import ACME_CA_BUNDLE
 from functions.runtime.config.variables import AUTHORITIES_FILE
 from knative.certificates import issue, load_key, new_authority, new_key, pem
 from knative.local.files import write_private
@@ -39,6 +40,16 @@ def authority(home: Home) -> Path:
 def bundle(home: Home) -> Path:
     """The authorities that functions trust: this machine's, and those of CAPSULE_AUTHORITIES_FILE."""
     return folder(home) / "authorities.crt"
+
+
+def acme_bundle(home: Home) -> Path:
+    """A copy of CAPSULE_ACME_CA_BUNDLE where functions may read it."""
+    return folder(home) / "acme-authorities.crt"
+
+
+def acme_settings(home: Home) -> dict[str, str]:
+    """CAPSULE_ACME_CA_BUNDLE as functions get it: they see few files of this machine."""
+    return {ACME_CA_BUNDLE.name: str(acme_bundle(home))} if home.environment.get(ACME_CA_BUNDLE.name) else {}
 
 
 def expires_at(home: Home) -> datetime | None:
@@ -114,12 +125,18 @@ def write_bundle(home: Home) -> None:
     paths += [Path(others)] if (others := AUTHORITIES_FILE.read(home.environment)) else []
     if paths:
         write_private(bundle(home), b"\n".join(path.read_bytes() for path in paths), mode=0o644)
+    if acme := ACME_CA_BUNDLE.read(home.environment):
+        write_private(acme_bundle(home), Path(acme).read_bytes(), mode=0o644)
 
 
 def check_authorities(home: Home) -> None:
-    """Raises: Problem when CAPSULE_AUTHORITIES_FILE holds no certificates that OpenSSL reads."""
-    if not (path := AUTHORITIES_FILE.read(home.environment)):
-        return
+    """Raises: Problem when CAPSULE_AUTHORITIES_FILE or CAPSULE_ACME_CA_BUNDLE holds no certificates that OpenSSL reads."""
+    for setting in (AUTHORITIES_FILE, ACME_CA_BUNDLE):
+        if path := setting.read(home.environment):
+            _check_authorities(setting.name, path)
+
+
+def _check_authorities(setting: str, path: str) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
@@ -128,7 +145,7 @@ def check_authorities(home: Home) -> None:
         fault = f"cannot be read ({error.strerror})"
     else:
         return
-    raise Problem(f"{AUTHORITIES_FILE.name}: {path} {fault}.", "Name a PEM file with authorities that the account of ./taskw up reads, or unset it.")
+    raise Problem(f"{setting}: {path} {fault}.", "Name a PEM file with authorities that the account of ./taskw up reads, or unset it.")
 
 
 def renew_https(home: Home) -> None:

@@ -24,7 +24,8 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture(params=["memory", "postgres"])
 async def adapters(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Stores, DataServices]]:
     if request.param == "memory":
-        yield in_memory(), MemoryDataServices()
+        stores = in_memory()
+        yield stores, MemoryDataServices(stores.applications)
         return
     database = Database(request.getfixturevalue("url"))
     yield on_postgres(database), PostgresDataServices(database)
@@ -99,6 +100,19 @@ async def test_what_is_overdue_is_found(adapters: tuple[Stores, DataServices]) -
     assert await due(MINUTE) == set()
     assert await due(OVERLAP + MINUTE) == {"rotated"}
     assert await due(GRACE + MINUTE) == {"rotated", "deleted"}
+
+
+async def test_databases_of_an_account_are_counted(adapters: tuple[Stores, DataServices]) -> None:
+    stores, services = adapters
+    application, other = await add_application(stores), await add_application(stores)
+    cache, _ = DataService.request(application, "cache", ServiceKind.REDIS, "small", seal, NOW)
+    deleted = ready(application, "deleted")
+    deleted.delete(application.user_id, NOW)
+    async with stores.transaction():
+        for each in (ready(application), ready(other), cache, deleted):
+            await services.add(each)
+        assert await services.count_databases_of_account(application.user_id) == (3 if other.user_id == application.user_id else 2)
+        assert await services.count_databases_of_account(uuid4()) == 0
 
 
 async def test_the_url_of_a_service_is_replaced_in_every_version(adapters: tuple[Stores, DataServices]) -> None:

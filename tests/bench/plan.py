@@ -14,6 +14,7 @@ import psycopg
 from knative.machine.problems import Problem
 from tests.bench import idle, mixed, noisy, rows, start, throughput
 from tests.bench.application import Applications
+from tests.bench.handshakes import tls_servers
 from tests.bench.load import Missing
 from tests.bench.meter import Numbers
 from tests.bench.peers import REFERENCE, WITH_PROMISES, Peer
@@ -144,7 +145,15 @@ class Bench:
                 for row, size in zip(found, SIZES, strict=True):
                     for proxy in measured:
                         self._add(row, proxy.name, number, proxy.measure(size, PROXY_CONNECTIONS, self._seconds))
-        return found
+        return [*found, self._handshakes(checkouts)]
+
+    def _handshakes(self, checkouts: dict[str, Path]) -> Row:
+        row = Row("TLS handshakes of a domain", "per second of a core", "per core", goals=(at_least(0.5, NGINX),))
+        with tls_servers(checkouts) as measured:
+            for number in range(self._rounds):
+                for server in measured:
+                    self._add(row, server.name, number, server.measure(self._seconds))
+        return row
 
     def _declared(self) -> list[Row]:
         found = []

@@ -85,36 +85,47 @@ class Proxy:
 @contextmanager
 def proxies(checkouts: Mapping[str, Path]) -> Iterator[list[Proxy]]:
     """The ingress of each checkout, by the name of the system, and nginx. They are stopped afterwards. Raises: Missing."""
-    program = packages.NGINX.find()
-    if program is None:
-        raise Missing("nginx is not installed. Install it: apt-get install nginx")
+    program = find_nginx()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capsule-bench-nginx-", dir="/tmp")))
         folder.chmod(0o755)
         for size in SIZES.values():
             (folder / str(size)).write_bytes(b"x" * size)
-        backend = _free_port()
-        _start_nginx(stack, program, folder, "backend", BACKEND.format(address=f"{LOOPBACK}:{backend}", folder=folder), backend)
+        backend = free_port()
+        start_nginx(stack, program, folder, "backend", BACKEND.format(address=f"{LOOPBACK}:{backend}", folder=folder), backend)
         started = []
         for name, project in checkouts.items():
-            port = _free_port()
-            try:
-                process = _start(stack, [python_of(project), "-P", _program(), str(port), str(backend), HOST], port, {"PYTHONPATH": str(project)})
-            except Missing as missing:
-                print(f"Skipping the ingress of {name}: {missing}", file=sys.stderr)
-                continue
-            started.append(Proxy(name, f"http://{LOOPBACK}:{port}", process))
-        port = _free_port()
+            port = free_port()
+            process = start_ingress(stack, name, project, port, backend)
+            started += [Proxy(name, f"http://{LOOPBACK}:{port}", process)] if process is not None else []
+        port = free_port()
         server = PROXY.format(address=f"{LOOPBACK}:{port}", backend=f"{LOOPBACK}:{backend}")
-        started.append(Proxy(NGINX, f"http://{LOOPBACK}:{port}", _start_nginx(stack, program, folder, "proxy", server, port)))
+        started.append(Proxy(NGINX, f"http://{LOOPBACK}:{port}", start_nginx(stack, program, folder, "proxy", server, port)))
         yield started
 
 
-def _program() -> str:
-    return str(Path(__file__).with_name("ingress_process.py"))
+def find_nginx() -> Path:
+    """Raises: Missing."""
+    program = packages.NGINX.find()
+    if program is None:
+        raise Missing("nginx is not installed. Install it: apt-get install nginx")
+    return program
 
 
-def _start_nginx(stack: ExitStack, program: Path, folder: Path, name: str, server: str, port: int) -> psutil.Process:
+def start_ingress(
+    stack: ExitStack, name: str, project: Path, port: int, backend: int, https_port: int = 0, pair: Path | None = None
+) -> psutil.Process | None:
+    """The ingress of a checkout; None if that checkout cannot run it. `pair`: the file that `https_port` serves with."""
+    command = [python_of(project), "-P", str(Path(__file__).with_name("ingress_process.py")), str(port), str(backend), HOST]
+    command += [str(https_port), str(pair)] if pair is not None else []
+    try:
+        return _start(stack, command, https_port or port, {"PYTHONPATH": str(project)})
+    except Missing as missing:
+        print(f"Skipping the ingress of {name}: {missing}", file=sys.stderr)
+        return None
+
+
+def start_nginx(stack: ExitStack, program: Path, folder: Path, name: str, server: str, port: int) -> psutil.Process:
     path = folder / f"{name}.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     path.write_text(CONFIGURATION.format(folder=folder, name=name, server=server, user=user))
@@ -148,7 +159,7 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listening:
         listening.bind((LOOPBACK, 0))
         return int(listening.getsockname()[1])

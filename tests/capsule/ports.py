@@ -88,6 +88,10 @@ def domains(applications: deploy.Applications) -> deploy_domains.MemoryDomains:
     return deploy_domains.MemoryDomains(applications)
 
 
+def data_services(applications: deploy.Applications) -> deploy_data_services.MemoryDataServices:
+    return deploy_data_services.MemoryDataServices(applications)
+
+
 def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
     assert isinstance(applications, memory_deploy.MemoryApplications)
     return deploy_runs.MemoryRuns(applications)
@@ -181,7 +185,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Cluster: deploy_cluster.MemoryCluster,
         deploy.Configurations: memory_deploy.MemoryConfigurations,
         deploy.CertificateAuthority: deploy_domains.MemoryAuthority,
-        deploy.DataServices: deploy_data_services.MemoryDataServices,
+        deploy.DataServices: data_services,
         deploy.ServiceBackupStore: deploy_backups.MemoryServiceBackupStore,
         deploy.ServiceBackups: deploy_backups.MemoryServiceBackups,
         deploy.ServiceProvisioners: deploy_data_services.MemoryServiceProvisioners,

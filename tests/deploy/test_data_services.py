@@ -2,6 +2,7 @@
 
 import base64
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from functions.deploy.commands.rotate_data_service import RotateDataService
 from functions.deploy.commands.start_run import StartRun
 from functions.deploy.commands.unbind_data_service import UnbindDataService
 from functions.deploy.commands.undelete_data_service import UndeleteDataService
-from functions.deploy.domain.data_service import GRACE, MAX_SERVICES, DataService
+from functions.deploy.domain.data_service import GRACE, MAX_DATABASES, MAX_SERVICES, DataService
 from functions.deploy.domain.data_service_rejections import (
     DataServiceIsBound,
     DataServiceNameTaken,
@@ -31,11 +32,14 @@ from functions.deploy.domain.data_service_rejections import (
 )
 from functions.deploy.domain.data_service_views import DataServiceView
 from functions.deploy.domain.rejections import ApplicationNotFound
+from functions.deploy.domain.service_plans import SMALL
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
 from functions.deploy.queries.data_service import ShowDataService
 from functions.deploy.queries.data_services import ListDataServices
 from functions.deploy.queries.operation import ShowOperation
 from functions.kernel import OperationState
+from knative.machine.home import Home
+from knative.machine.services_postgres import ServicesPostgres
 from tests.deploy.deploy_capsule import OTHER_IMAGE, OWNER, STRANGER, DeployCapsule
 from tests.memory.deploy_data_services import MemoryDataServices, MemoryServiceProvisioners, MemoryServiceServer
 
@@ -310,6 +314,17 @@ async def test_names_plans_and_numbers_have_limits(capsule: DeployCapsule) -> No
     await capsule.call(DeleteDataService(application_id=application.id, service_id=(await show(capsule, application.id, "s0")).id), caller=OWNER)
     with pytest.raises(TooManyDataServices):
         await create(capsule, application.id, "s0")
+
+
+async def test_an_account_cannot_use_all_connections_of_the_server(capsule: DeployCapsule) -> None:
+    applications = [(await capsule.create(f"shop{number}")).id for number in range(3)]
+    for number in range(MAX_DATABASES):
+        await create(capsule, applications[number % 2], f"s{number}")
+    with pytest.raises(TooManyDataServices, match="an account may have"):
+        await create(capsule, applications[2])
+    await capsule.call(CreateDataService(application_id=applications[2], name="cache", kind="redis"), caller=OWNER)
+    rotating = 2 * SMALL.max_connections * MAX_DATABASES
+    assert rotating * 2 < int(ServicesPostgres(Home(Path("/nowhere")))._settings(Path("/"), None)["max_connections"])
 
 
 async def test_a_name_is_taken_once(capsule: DeployCapsule) -> None:

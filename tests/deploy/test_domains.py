@@ -27,7 +27,7 @@ from functions.deploy.domain.domain_rejections import (
 )
 from functions.deploy.domain.domain_views import DomainView
 from functions.deploy.domain.rejections import ApplicationNotFound, NothingReleased
-from functions.deploy.ports import OrderFailed
+from functions.deploy.ports import ClusterUnavailable, OrderFailed
 from functions.deploy.queries.domain import GetDomain
 from functions.deploy.queries.domains import ListDomains
 from functions.kernel import Caller
@@ -209,6 +209,21 @@ async def test_a_broken_domain_is_ordered_seldom_and_says_why(capsule: DeployCap
     authority.failure = None
     await capsule.advance(days=8)
     authority.now = capsule.clock.now()
+    await capsule.housekeeping()
+    await capsule.settle()
+    assert (await show(capsule, serving)).certificate.source == "acme"
+
+
+async def test_an_order_that_the_ingress_is_not_ready_for_says_so_and_is_repeated(
+    capsule: DeployCapsule, resolver: MemoryResolver, authority: MemoryAuthority, cluster: MemoryDomainObjects
+) -> None:
+    """A repeated message finds the attempt that was recorded, so the failure must be recorded too."""
+    serving = await capsule.release()
+    cluster.failures = [ClusterUnavailable("the API does not respond") for _ in range(2)]  # of the refresh, which is repeated, and of the order
+    failed = (await proven(capsule, resolver, serving)).certificate
+    assert "the API does not respond" in (failed.failure or "") and authority.orders == [] and failed.failures == 1
+    cluster.failures = []
+    await capsule.advance(minutes=6)
     await capsule.housekeeping()
     await capsule.settle()
     assert (await show(capsule, serving)).certificate.source == "acme"

@@ -222,6 +222,22 @@ def test_authorities_are_checked_and_given_to_functions_without_https_too(tmp_pa
     assert keys.decoded(settings["data"])["CAPSULE_AUTHORITIES_FILE"] == str(tls.bundle(trusted))
 
 
+def test_functions_get_a_copy_of_the_authorities_of_the_acme_directory(tmp_path: Path) -> None:
+    """They see few files of this machine."""
+    home = Home(tmp_path / "home", Ports(0), {"CAPSULE_ACME_CA_BUNDLE": str(tmp_path / "root.crt")})
+    home.create()
+    with pytest.raises(Problem, match=r"CAPSULE_ACME_CA_BUNDLE: .* cannot be read"):
+        tls.check_authorities(home)
+    Authority().trust(tmp_path)
+    tls.check_authorities(home)
+    tls.folder(home).mkdir()
+    tls.write_bundle(home)
+    settings = next(each for each in keys.operator_objects(home) if each["metadata"]["name"] == "deploy-settings")
+    copy = Path(keys.decoded(settings["data"])["CAPSULE_ACME_CA_BUNDLE"])
+    assert copy.parent == tls.folder(home) and copy.stat().st_mode & 0o777 == 0o644
+    assert copy.read_text() == (tmp_path / "root.crt").read_text()
+
+
 @pytest.mark.parametrize(
     ("url", "expected"),
     [

@@ -11,13 +11,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
 from knative.local.processes.control_groups import ControlGroups, existing_groups, group_names
 from knative.local.processes.resource_limits import ResourceLimits
+from knative.local.trash import Trash
+from knative.local.volumes.images import VolumeImages
 from knative.machine import leftovers, packages, processes
+from knative.machine.down import down, reset
 from knative.machine.home import Home, Ports
 from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import Problem
+from knative.machine.progress import Progress
 from knative.machine.redis_server import Redis
 from tests.journeys.whole import until
 from tests.servers import discard, fresh_home
@@ -176,3 +181,18 @@ def test_a_redis_without_a_record_is_found_by_its_mark() -> None:
         assert leftovers.find_leftovers(home) == []
     finally:
         discard(home)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a volume")
+def test_volumes_of_a_killed_knative_are_unmounted_by_down_so_that_reset_deletes_them(home: Home) -> None:
+    folder = home.path / "knative" / "volumes"
+    folder.mkdir(parents=True)
+    images = VolumeImages(folder, Trash(home.path / "knative" / "trash"))
+    images.open(())
+    images.create("uploads", 16 << 20)
+    (images.mount("uploads") / "photo").write_text("kept")
+    down(home, Progress(Console(quiet=True)))
+    assert not images.mount_point("uploads").exists() and images.image("uploads").exists(), "data stays"
+    images.mount("uploads")
+    reset(home, Progress(Console(quiet=True)))
+    assert not folder.exists()

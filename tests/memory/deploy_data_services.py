@@ -9,11 +9,13 @@ from uuid import UUID
 from functions.deploy.domain.data_service import OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
 from functions.deploy.domain.service_plans import Plan, ServiceKind
-from functions.deploy.ports import ServiceStatistics, ServiceUsage
+from functions.deploy.ports import Applications, ServiceStatistics, ServiceUsage
 
 
 class MemoryDataServices:
-    def __init__(self) -> None:
+    def __init__(self, applications: Applications | None = None) -> None:
+        """`applications`: whose accounts are counted."""
+        self._applications = applications
         self._rows: dict[UUID, DataService] = {}
 
     async def add(self, service: DataService) -> None:
@@ -42,6 +44,12 @@ class MemoryDataServices:
     async def list_of(self, application_id: UUID) -> Sequence[DataService]:
         found = [each for each in self._rows.values() if each.application_id == application_id and each.state is not ServiceState.PURGED]
         return deepcopy(sorted(found, key=lambda each: each.name))
+
+    async def count_databases_of_account(self, user_id: UUID) -> int:
+        assert self._applications is not None
+        found = [each for each in self._rows.values() if each.kind is ServiceKind.POSTGRES and each.state is not ServiceState.PURGED]
+        owners = [await self._applications.get_any(each.application_id) for each in found]
+        return sum(each.user_id == user_id for each in owners)
 
     async def list_stored(self, limit: int) -> Sequence[DataService]:
         return deepcopy([each for each in self._rows.values() if each.is_provisioned and each.state is ServiceState.READY][:limit])

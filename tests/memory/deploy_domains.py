@@ -141,13 +141,16 @@ class MemoryAuthority:
 
 @dataclass
 class MemoryDomainObjects:
-    """`claims`: host → namespace. `objects`: (kind, namespace, name) → manifest."""
+    """`claims`: host → namespace. `objects`: (kind, namespace, name) → manifest. `failures`: raised by the next calls, one each."""
 
     claims: dict[str, str] = field(default_factory=dict)
     objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
+    failures: list[Exception] = field(default_factory=list)
 
     @external_call
     async def apply(self, claim: Manifest, *objects: Manifest) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
         self.claims[claim["metadata"]["name"]] = claim["spec"]["namespace"]
         for each in objects:
             self.objects[each["kind"], each["metadata"]["namespace"], each["metadata"]["name"]] = deepcopy(each)

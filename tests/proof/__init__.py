@@ -28,6 +28,7 @@ PROOFS = {
         "The main job and every page, in Chromium",
         ("tests/journeys/test_dashboard.py", "tests/dashboard/test_pages_in_chromium.py", "tests/gateway/test_reference_in_chromium.py"),
     ),
+    "domains": Proof("Certificates come, renew under load, fail with reasons", ("tests/journeys/test_domains.py",)),
     "enumeration": Proof("No answer or time tells whether an account exists", ("tests/gateway/test_enumeration.py",)),
     "log-search": Proof("Searches of 10⁶ odd log lines are exact and indexed", ("tests/adapters/test_log_search.py",)),
     "one-machine-knative": Proof(
@@ -60,6 +61,7 @@ PROOFS = {
     "processes": Proof(
         "Workers and schedules run, scale, restart and tell", ("tests/journeys/test_processes.py", "tests/journeys/test_autoscaling.py")
     ),
+    "production": Proof("Django in production dies, is lost and is restored", ("tests/journeys/test_production.py",)),
     "repositories": Proof(
         "A repository of each kind and language builds and runs",
         (

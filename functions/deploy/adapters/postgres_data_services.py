@@ -50,6 +50,14 @@ class PostgresDataServices:
     async def list_of(self, application_id: UUID) -> Sequence[DataService]:
         return await self._many("application_id = %s AND state <> 'purged' ORDER BY name", application_id)
 
+    async def count_databases_of_account(self, user_id: UUID) -> int:
+        query: LiteralString = (
+            "SELECT count(*) FROM data_services JOIN applications ON applications.id = application_id"
+            " WHERE user_id = %s AND kind = 'postgres' AND state <> 'purged'"
+        )
+        found = await (await self._database.connection.execute(query, (user_id,))).fetchone()
+        return int(found[0]) if found else 0
+
     async def list_stored(self, limit: int) -> Sequence[DataService]:
         return await self._many("kind <> 'external' AND state = 'ready' ORDER BY id LIMIT %s", limit)
 

@@ -8,13 +8,14 @@ from datetime import datetime
 from uuid import UUID
 
 from events.data_services import DataServiceRequested
-from functions.deploy.domain.data_service import MAX_SERVICES, DataService, ServiceState
+from functions.deploy.domain.data_service import DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServicesUnavailable, InvalidDataService, TooManyDataServices
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
 from functions.deploy.domain.service_plans import SMALL, ServiceAddresses, ServiceKind
 from functions.deploy.ports import Applications, DataServices, Operations, Quotas, Vault
 from functions.deploy.services.access_control import AccessControl
+from functions.deploy.services.data_service_limits import require_room
 from functions.deploy.services.work_admission import admit_work
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Text, command
 
@@ -60,8 +61,7 @@ async def create_data_service(
 ) -> Done[DataServiceAccepted]:
     application = await applications.lock(await control.to_application(permit, request.application_id))
     await admit_work(quotas, application.user_id)
-    if len(await services.list_of(application.id)) >= MAX_SERVICES:
-        raise TooManyDataServices.of(application.name, MAX_SERVICES)
+    await require_room(services, application, request.kind)
 
     now = clock.now()
     service, events = DataService.request(application, request.name, request.kind, request.plan, vault.seal, now)

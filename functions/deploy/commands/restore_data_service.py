@@ -8,7 +8,7 @@ from uuid import UUID
 
 from events.backups import BackupRequested, DataServiceRestoreRequested
 from events.data_services import DataServiceRequested
-from functions.deploy.domain.data_service import MAX_SERVICES, DataService
+from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.data_service_rejections import (
     DataServiceNameTaken,
     DataServiceNotFound,
@@ -24,6 +24,7 @@ from functions.deploy.domain.service_backup_views import ServiceRestoreView
 from functions.deploy.ports import Applications, Configurations, DataServices, Quotas, ServiceBackups, Vault
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.backup_recorder import BackupRecorder
+from functions.deploy.services.data_service_limits import require_room
 from functions.deploy.services.work_admission import admit_work
 from functions.kernel import Change, Clock, Done, Events, Model, Permission, Permit, Text, command
 
@@ -75,8 +76,7 @@ async def restore_data_service(
     if request.into is None:
         safety, events = await recorder.start(service, application.user_id, BackupTrigger.SAFETY)
     else:
-        if len(await services.list_of(application.id)) >= MAX_SERVICES:
-            raise TooManyDataServices.of(application.name, MAX_SERVICES)
+        await require_room(services, application, service.kind)
         target, events = DataService.request(application, request.into, service.kind, service.plan, vault.seal, now)
         await services.add(target)
     restore = ServiceRestore.request(backup, target, safety, now)

@@ -38,6 +38,9 @@ from functions.kernel import Events, FieldError, after, new_id
 
 MAX_SERVICES = 5
 """Of one application, deleted ones included until they are purged."""
+MAX_DATABASES = 10
+"""Of one account on the shared PostgreSQL server. With all connections of their plan, twice as many while credentials rotate, they use less than half
+of the server's: an account cannot keep others from connecting."""
 GRACE = timedelta(days=7)
 """How long a deleted service keeps its data."""
 OVERLAP = timedelta(hours=1)

@@ -81,11 +81,15 @@ class VariableInUse(Conflict):
 
 
 class TooManyDataServices(Conflict):
-    """The application has as many data services as it may have. Delete one first."""
+    """The application or the account has as many data services as it may have. Delete one first."""
 
     @classmethod
     def of(cls, application: str, limit: int) -> Self:
         return cls(f"{application} has {limit} data services, the most it may have, including deleted ones in their grace period.")
+
+    @classmethod
+    def of_account(cls, limit: int) -> Self:
+        return cls(f"Your applications have {limit} databases, the most an account may have, including deleted ones in their grace period.")
 
 
 class DataServicesUnavailable(Conflict):

@@ -7,7 +7,18 @@ the failed validations of a name.
 from events.domains import DomainCertificateFailed, DomainCertificateIssued, DomainCertificateRequested, DomainRefreshRequested
 from functions.deploy.domain.certificate import CertificateSource
 from functions.deploy.domain.domain_rejections import InvalidCertificate
-from functions.deploy.ports import Account, Applications, CertificateAuthority, CertificatePolicy, CertificateReader, Domains, OrderFailed, Vault
+from functions.deploy.ports import (
+    Account,
+    Applications,
+    CertificateAuthority,
+    CertificatePolicy,
+    CertificateReader,
+    ClusterRefused,
+    ClusterUnavailable,
+    Domains,
+    OrderFailed,
+    Vault,
+)
 from functions.deploy.services.certificate_attempts import CertificateAttempts
 from functions.deploy.services.domain_publisher import DomainPublisher
 from functions.kernel import Clock, Scale, Work, effect
@@ -37,13 +48,15 @@ async def on_domain_certificate_requested(
 
     failure: OrderFailed | None = None
     if policy.directory:
-        await publisher.publish(application.name, domain.host, domain.id, work)  # the ingress answers challenges by the account's thumbprint
         try:
+            await publisher.publish(application.name, domain.host, domain.id, work)  # the ingress answers challenges by the account's thumbprint
             chain, key = await authority.order(domain.host, Account(vault.open(account[0]), account[1]))
             certificate = reader.read(domain.host, chain, key, clock.now())
             certificate.source, certificate.sealed_key = CertificateSource.ACME, vault.seal(key)
         except OrderFailed as error:
             failure = error
+        except (ClusterUnavailable, ClusterRefused) as error:  # a repeated message would find the attempt, and order nothing
+            failure = OrderFailed(f"The ingress could not be prepared for the validation: {error}")
         except InvalidCertificate as error:
             failure = OrderFailed(f"The certificate authority issued what clients would refuse: {error}")
 

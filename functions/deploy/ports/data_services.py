@@ -74,6 +74,10 @@ class DataServices(Protocol):
         """Services of an application by name, without purged ones."""
         ...
 
+    async def count_databases_of_account(self, user_id: UUID) -> int:
+        """How many PostgreSQL databases the account has, deleted ones included until they are purged."""
+        ...
+
     async def list_stored(self, limit: int) -> Sequence[DataService]:
         """Databases that exist and are not deleted, for their measurement."""
         ...

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from http import HTTPStatus
 
+from knative.local.serving.domains import https_url
 from knative.local.serving.http.error_responses import Cause
 from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.routing import Destination, RouteEntry, RoutingTable
@@ -19,6 +21,21 @@ class Refusal:
 
     def answer(self, exchange: Exchange) -> None:
         exchange.respond_error(self.status, self.detail, self.retry_after_seconds, self.cause)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpsOnly(Refusal):
+    """Plain HTTP leads to HTTPS. A request that carries a token is refused: its sender should learn that it was not encrypted."""
+
+    host: str = ""
+    port: int = 443
+
+    def answer(self, exchange: Exchange) -> None:
+        if exchange.method not in ("GET", "HEAD") or exchange.header(b"authorization") is not None or not exchange.target.startswith("/"):
+            exchange.keep_alive = False
+            Refusal.answer(self, exchange)
+            return
+        exchange.respond(HTTPStatus.PERMANENT_REDIRECT, "", b"", f"location: {https_url(self.host, self.port)}{exchange.target}")
 
 
 Lookup = Callable[[str], Destination | Refusal]
@@ -51,6 +68,28 @@ def only_hosts(table: RoutingTable, hosts: Collection[str]) -> Lookup:
 
     def look_up(host: str) -> Destination | Refusal:
         return public_host(table, host) if host in allowed else forbidden
+
+    return look_up
+
+
+def only_domains(table: RoutingTable) -> Lookup:
+    """Serve the domains of tenants."""
+
+    def look_up(host: str) -> Destination | Refusal:
+        return public_host(table, host) if table.domain(host) is not None else UNKNOWN
+
+    return look_up
+
+
+def redirect_others(table: RoutingTable, https_port: int) -> Lookup:
+    """Serve the domains of tenants, and lead every other public host to HTTPS."""
+
+    def look_up(host: str) -> Destination | Refusal:
+        if table.domain(host) is not None:
+            return public_host(table, host)
+        if table.by_host(host) is None:
+            return UNKNOWN
+        return HttpsOnly(400, f"{host} speaks HTTPS only. Use {https_url(host, https_port)}", host=host, port=https_port)
 
     return look_up
 

@@ -1,12 +1,18 @@
-"""The ports at which the ingress serves domains of tenants: one for HTTP, with challenges and redirects, one for HTTPS."""
+"""The ports at which the ingress serves domains of tenants: one for HTTP, with challenges and redirects, one for HTTPS.
+
+They may be the only ports that others reach. With the operator's HTTPS they serve every public host, and plain HTTP leads there. Without it they
+serve domains of tenants alone: the dashboard, the gateway and staging environments are for this machine, whatever Host a request names.
+"""
 
 import logging
 import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
+from knative.local.serving.destinations import Lookup, only_domains, public_host, redirect_others
 from knative.local.serving.http.listeners import Listener
 from knative.local.serving.http.tls_contexts import server_context
 from knative.local.serving.routing import RoutingTable
@@ -15,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Listen(Protocol):
-    def __call__(self, listening: socket.socket, *, name: str, tls: ssl.SSLContext | None) -> Listener: ...
+    def __call__(self, listening: socket.socket, *, lookup: Lookup, name: str, tls: ssl.SSLContext | None) -> Listener: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +35,18 @@ class PublicPorts:
 
     def listen(self, table: RoutingTable, others: ssl.SSLContext | None, listen: Listen) -> None:
         """Open both. One that cannot be opened keeps no application from being served at the other ports."""
-        https = domain_contexts(table, others)
-        for port, tls, name in ((self.http, None, "the HTTP port of domains"), (self.https, https, "the HTTPS port of domains")):
+        plain = redirect_others(table, self.https) if others is not None else only_domains(table)
+        secure = partial(public_host, table) if others is not None else only_domains(table)
+        for port, tls, lookup, name in (
+            (self.http, None, plain, "the HTTP port of domains"),
+            (self.https, domain_contexts(table, others), secure, "the HTTPS port of domains"),
+        ):
             try:
                 opened = self.open_at(port, self.address)
             except OSError as error:
                 log.error("%s, %s:%d, cannot be opened: %s", name, self.address, port, error.strerror or error)
             else:
-                listen(opened, name=name, tls=tls)
+                listen(opened, lookup=lookup, name=name, tls=tls)
 
 
 def domain_contexts(table: RoutingTable, others: ssl.SSLContext | None) -> ssl.SSLContext:

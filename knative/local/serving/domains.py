@@ -53,6 +53,10 @@ class Domains:
         return self._domains.get(host)
 
 
+def https_url(host: str, port: int) -> str:
+    return f"https://{host}" if port == 443 else f"https://{host}:{port}"
+
+
 def answer(domain: Domain, exchange: Exchange, https_port: int) -> bool:
     """Answer a request in the place of the domain's Service: a challenge, or a redirect to HTTPS. Returns whether it did."""
     if exchange.client.scheme != "http":
@@ -63,7 +67,6 @@ def answer(domain: Domain, exchange: Exchange, https_port: int) -> bool:
             exchange.respond(HTTPStatus.OK, "application/octet-stream", f"{token}.{domain.thumbprint}".encode())
             return True
     if domain.is_redirected and domain.context is not None and exchange.target.startswith("/"):
-        port = "" if https_port == 443 else f":{https_port}"
-        exchange.respond(HTTPStatus.PERMANENT_REDIRECT, "", b"", f"location: https://{domain.host}{port}{exchange.target}")
+        exchange.respond(HTTPStatus.PERMANENT_REDIRECT, "", b"", f"location: {https_url(domain.host, https_port)}{exchange.target}")
         return True
     return False

@@ -95,7 +95,7 @@ class Ingress:
             self._server = self.listen_outside(listener, self._public, "the ingress", self.tls)
         self._has_opened.set()
         if self._domain_ports is not None:
-            self._domain_ports.listen(self._routing.table, self.tls, partial(self.listen_outside, lookup=self._public))
+            self._domain_ports.listen(self._routing.table, self.tls, self.listen_outside)
         self._sweeper = asyncio.create_task(self._sweep(), name="ingress keep-alive")
 
     async def stop(self) -> None:

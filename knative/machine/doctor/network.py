@@ -33,6 +33,7 @@ def _ports(home: Home) -> dict[str, int]:
         "terminals": ports.terminal,
         "Stripe stand-in": ports.stripe,
         "Kubernetes API": ports.api,
+        **home.domain_ports,
     }
     if not home.external_amqp_url:
         titles |= {"RabbitMQ": ports.amqp, "RabbitMQ management": ports.management, "epmd": ports.epmd, "Erlang distribution": ports.distribution}

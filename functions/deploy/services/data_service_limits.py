@@ -1,0 +1,15 @@
+"""How many data services an application and an account may have."""
+
+from functions.deploy.domain.application import Application
+from functions.deploy.domain.data_service import MAX_DATABASES, MAX_SERVICES
+from functions.deploy.domain.data_service_rejections import TooManyDataServices
+from functions.deploy.domain.service_plans import ServiceKind
+from functions.deploy.ports import DataServices
+
+
+async def require_room(services: DataServices, application: Application, kind: ServiceKind) -> None:
+    """Lock the account's quota first, so that two requests do not both take the last place. Raises TooManyDataServices."""
+    if len(await services.list_of(application.id)) >= MAX_SERVICES:
+        raise TooManyDataServices.of(application.name, MAX_SERVICES)
+    if kind is ServiceKind.POSTGRES and await services.count_databases_of_account(application.user_id) >= MAX_DATABASES:
+        raise TooManyDataServices.of_account(MAX_DATABASES)

@@ -1,0 +1,24 @@
+"""What functions get beside their code is complete: no adapter finds itself without the account that it needs."""
+
+import inspect
+
+from functions.deploy.adapters.kubernetes_client import KubernetesClient
+from functions.describe.catalog import Catalog
+from functions.describe.grants import CLUSTER_PORTS, grants_of
+from functions.runtime.config.registry import Registry, contexts, wiring_of
+
+
+def test_each_port_whose_adapter_calls_the_kubernetes_api_gives_the_account_of_the_cluster() -> None:
+    ports = {
+        port.__name__
+        for context in contexts()
+        for port, adapter in wiring_of(context).ports.items()
+        if inspect.isclass(adapter) and issubclass(adapter, KubernetesClient)
+    }
+    assert len(ports) > 1 and ports == CLUSTER_PORTS
+
+
+def test_functions_that_publish_domains_have_it() -> None:
+    declarations = {each.name: each for each in Catalog.of(Registry.load().declarations).declarations}
+    for name in ("deploy.on_domain_refresh_requested", "deploy.on_domain_certificate_requested"):
+        assert grants_of(declarations[name], wiring_of("deploy")).cluster
