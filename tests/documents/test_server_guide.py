@@ -31,7 +31,7 @@ def test_the_commands_that_change_nothing_run(tmp_path: Path) -> None:
         assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr  # doctor: 1 if this machine has a fault
         outputs.append(done.stdout)
     assert f"CAPSULE_HOME={tmp_path}" in outputs[0]
-    for check in ("kernel", "ports", "disk", "memory", "clock", "mail", "names", "service", "firewall", "tls", "keys"):
+    for check in ("kernel", "ports", "disk", "memory", "clock", "mail", "names", "domains", "service", "firewall", "tls", "keys"):
         assert re.search(rf"^\S+ {check} ", outputs[1], re.MULTILINE), f"doctor says nothing of {check}"
 
 

@@ -56,6 +56,7 @@ PROOFS = {
     "grouped": Proof("The main job works with a Service for each context", ("tests/journeys/test_grouped.py",)),
     "asyncapi": Proof("The official AsyncAPI parser accepts the document", ("tests/generated/test_asyncapi_parser.py",)),
     "failures": Proof("Failures end in their reason, none in a false success", ("tests/failures", "tests/journeys/test_refusals.py")),
+    "full-disk": Proof("A full disk loses nothing, and space brings all back", ("tests/journeys/test_full_disk.py",)),
     "no-visitor-sees-a-deploy": Proof("Deployments under load fail no request, cut no stream", ("tests/visitors",)),
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
     "processes": Proof(

@@ -12,7 +12,7 @@ import psycopg
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
-from knative.machine.doctor import at_rest, backups, certificates, keys, mail, network, programs, resources, service, services, stored
+from knative.machine.doctor import at_rest, backups, certificates, domains, keys, mail, network, programs, resources, service, services, stored
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home
 from knative.machine.problems import Problem
@@ -27,6 +27,7 @@ CHECKS: dict[str, Check] = {
     "clock": resources.check_clock,
     "mail": mail.check,
     "names": network.check_names,
+    "domains": domains.check,
     "service": service.check,
     "firewall": network.check_firewall,
     "tls": certificates.check,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.runtime.config.registry import wiring_of
-from knative.machine.doctor import at_rest, certificates, keys, mail, network, programs, resources, service, stored
+from knative.machine.doctor import at_rest, certificates, domains, keys, mail, network, programs, resources, service, stored
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.doctor.keys import KeySet
 from knative.machine.doctor.programs import Kernel
@@ -59,6 +59,22 @@ def test_ports() -> None:
     ports = {"gateway": 3000, "ingress": 7080}
     expect(network.decide_ports({"gateway": "", "ingress": None}, ports), GOOD, "1 in use by Capsule, 1 free")
     expect(network.decide_ports({"gateway": "nginx (pid 1, user root)", "ingress": ""}, ports), FAULT, "3000 (gateway) by nginx")
+
+
+@pytest.mark.parametrize(
+    ("address", "ports", "closed", "issuer", "level", "text"),
+    [
+        ("127.0.0.1", (7083, 7084), (), "", NOTE, "this machine only"),
+        ("0.0.0.0", (80, 443), (), "https://acme.example/directory", GOOD, "certificates of https://acme.example/directory"),
+        ("::", (80, 443), (), "", NOTE, "CAPSULE_ACME_DIRECTORY"),
+        ("0.0.0.0", (7083, 7084), (), "https://acme.example/directory", WARNING, "use 80 and 443"),
+        ("0.0.0.0", (80, 443), (80, 443), "", FAULT, "CAP_NET_BIND_SERVICE"),
+    ],
+)
+def test_domains(address: str, ports: tuple[int, int], closed: tuple[int, ...], issuer: str, level: Level, text: str) -> None:
+    titles = dict(zip(domains.WELL_KNOWN, ports, strict=True))
+    (finding,) = domains.decide(domains.PublicPorts(address, titles, closed, issuer))
+    expect(finding, level, text)
 
 
 @pytest.mark.parametrize(
