@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from pydantic import ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from functions.edge.gateway.problems import INVALID, INVALID_JSON, NOT_JSON, SLOW_BODY, TOO_LARGE, Problem
 from functions.edge.gateway.routing import Route
@@ -45,19 +45,22 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     The server answers a body that arrives too slowly itself, and ends the stream (`functions.runtime.serving.http_protocol`).
     """
-    length = request.headers.get("content-length", "")
+    length = next((value.decode("latin-1") for name, value in request.scope["headers"] if name == b"content-length"), "")
     if length.isdigit() and int(length) > limit:
         raise Problem(TOO_LARGE, f"The body has {length} bytes. The limit is {limit} bytes.", headers={"connection": "close"})
     chunks: list[bytes] = []
     size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                raise Problem(TOO_LARGE, f"The body has more than {limit} bytes.", headers={"connection": "close"})
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise Problem(SLOW_BODY, "The connection ended before the body was complete.") from None
+    is_complete = False
+    while not is_complete:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(SLOW_BODY, "The connection ended before the body was complete.")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise Problem(TOO_LARGE, f"The body has more than {limit} bytes.", headers={"connection": "close"})
+        chunks.append(chunk)
+        is_complete = not message.get("more_body", False)
     return b"".join(chunks)
 
 

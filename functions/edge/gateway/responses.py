@@ -8,6 +8,7 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
@@ -216,12 +217,17 @@ def location_template(route: Route, routes: Iterable[Route]) -> str | None:
     return None
 
 
+@cache
+def _names(template: str) -> tuple[str, ...]:
+    return tuple(PARAMETER.findall(template))
+
+
 def _fill(template: str, path_values: Mapping[str, str], body: bytes) -> str | None:
     result = orjson.loads(body)
     if not isinstance(result, dict):
         return None
-    id_name = PARAMETER.findall(template)[-1]
-    values = {**result, **path_values, id_name: result.get(id_name, result.get("id"))}
-    if any(values.get(name) is None for name in PARAMETER.findall(template)):
+    names = _names(template)
+    values = {**result, **path_values, names[-1]: result.get(names[-1], result.get("id"))}
+    if any(values.get(name) is None for name in names):
         return None
     return PARAMETER.sub(lambda match: quote(str(values[match[1]]), safe=""), template)
