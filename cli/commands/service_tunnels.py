@@ -38,7 +38,7 @@ def declare(group: typer.Typer) -> None:
 def shell(
     session: Session,
     name: Name,
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[-- ARGUMENT...]", help="For psql or redis-cli, behind `--`.")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="ARGUMENT", help="For psql or redis-cli, behind `--`.")] = None,
     app: App = None,
 ) -> None:
     """Open psql or redis-cli on a data service.
@@ -62,7 +62,7 @@ def tunnel(
     session: Session,
     name: Name,
     app: App = None,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="INTEGER", help="Of this machine. Default: a free one.")] = 0,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, metavar="PORT", help="Of this machine. Default: a free one.")] = 0,
     show_password: Annotated[bool, typer.Option("--show-password", help="Print the URL with its password.")] = False,
 ) -> None:
     """Forward a local port to a data service.

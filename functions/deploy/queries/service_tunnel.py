@@ -1,4 +1,4 @@
-"""Show what the ticket of a tunnel allows now, and where its data service is.
+"""Show what a tunnel's ticket allows, and where it leads.
 
 For the function that serves terminals: it sends the hash of the ticket for each connection, and each second while one is open.
 """
