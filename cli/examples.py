@@ -50,6 +50,8 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "services show-backup": ("capsule services show-backup main 8000000000a1",),
     "services delete-backup": ("capsule services delete-backup main 8000000000a1",),
     "services backup-policy": ("capsule services backup-policy main", 'capsule services backup-policy main --schedule "0 3 * * *" --keep 7'),
+    "services shell": ("capsule services shell main", "capsule services shell main -- -c 'SELECT count(*) FROM orders'"),
+    "services tunnel": ("capsule services tunnel main --port 5433",),
     "services restore": (
         "capsule services restore main --backup 8000000000a1",
         "capsule services restore main --backup 8000000000a1 --into before",

@@ -24,6 +24,7 @@ NEXT_STEPS = {
     "run-not-found": "capsule runs list",
     "too-many-runs": "capsule runs list, then: capsule runs cancel RUN",
     "terminals-unavailable": "capsule run --detach COMMAND",
+    "data-service-not-found": "capsule services list",
     "environment-is-stopped": "capsule start",
     "environment-not-stopped": "capsule restart",
     "deployment-not-found": "capsule status",

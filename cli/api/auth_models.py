@@ -505,7 +505,7 @@ class PasswordResetView(TypedDict):
     email: str
 
 
-Permission: TypeAlias = "Literal['app.read', 'app.create', 'app.configure', 'app.deploy', 'app.run', 'app.delete', 'logs.read', 'alerts.read', 'alerts.write', 'billing.read', 'billing.write', 'webhooks.manage', 'team.read', 'team.manage', 'team.own']"
+Permission: TypeAlias = "Literal['app.read', 'app.create', 'app.configure', 'app.deploy', 'app.run', 'app.delete', 'service.connect', 'logs.read', 'alerts.read', 'alerts.write', 'billing.read', 'billing.write', 'webhooks.manage', 'team.read', 'team.manage', 'team.own']"
 
 
 class PersonalDataView(TypedDict):

@@ -1140,6 +1140,19 @@ class ServiceRestoreView(TypedDict):
 ServiceState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleted', 'purging', 'purged']"
 
 
+class ServiceTunnelView(TypedDict):
+    id: str
+    url: str
+    ticket: str
+    kind: ServiceKind
+    user: str
+    password: str
+    database: str
+    maxConnections: int
+    acceptsUntil: str
+    endsAt: str
+
+
 class SetBackupPolicyBody(TypedDict):
     schedule: str | None
     keepCount: NotRequired[int]

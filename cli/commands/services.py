@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.client import Json, segment
-from cli.commands import service_backups
+from cli.commands import service_backups, service_tunnels
 from cli.commands.operations import UNCHANGED_SECONDS
 from cli.commands.service_lookup import Name, NoWait, service_path, services_path
 from cli.completion import environment_names
@@ -37,6 +37,7 @@ def declare(app: typer.Typer) -> None:
     command(group, "delete")(delete)
     command(group, "undelete")(undelete)
     service_backups.declare(group)
+    service_tunnels.declare(group)
 
 
 def create(

@@ -21,6 +21,7 @@ from functions.deploy.adapters.postgres_repository_access import PostgresReposit
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
 from functions.deploy.adapters.postgres_service_backups import PostgresServiceBackups
+from functions.deploy.adapters.postgres_service_tunnels import PostgresServiceTunnels
 from functions.deploy.adapters.postgres_volumes import PostgresVolumes, PostgresVolumeSnapshots
 from functions.deploy.adapters.service_backup_store import StoredServiceBackups
 from functions.deploy.adapters.service_provisioners import ConfiguredServiceProvisioners
@@ -72,6 +73,7 @@ from functions.deploy.ports import (
     ServiceBackups,
     ServiceBackupStore,
     ServiceProvisioners,
+    ServiceTunnels,
     Vault,
     Volumes,
     VolumeSnapshots,
@@ -92,6 +94,7 @@ from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
+from functions.deploy.services.service_access import ServiceAccess
 from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.deploy.services.volume_refresher import VolumeRefresher
@@ -165,10 +168,12 @@ wiring = Wiring(
         Schedules: PostgresSchedules,
         ServiceBackupStore: StoredServiceBackups,
         ServiceBackups: PostgresServiceBackups,
+        ServiceAccess: ServiceAccess,
         ServiceAddresses: service_addresses,
         ServiceCredentials: ServiceCredentials,
         ServiceProvisioners: ConfiguredServiceProvisioners,
         ServiceRefresher: ServiceRefresher,
+        ServiceTunnels: PostgresServiceTunnels,
         StoragePolicy: storage_policy,
         TerminalAddress: terminal_address,
         Vault: SealedVault,

@@ -79,7 +79,7 @@ def edge_manifests() -> list[Manifest]:
         name="edge-terminal",
         functions=["edge.terminal"],
         component="edge",
-        summary="Attach clients to one-off commands over WebSockets.",
+        summary="Attach clients to one-off commands, and connect them to data services, over WebSockets.",
         kind="terminal",
         min_scale=0,
         max_scale=5,

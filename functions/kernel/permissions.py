@@ -27,6 +27,8 @@ class Permission(StrEnum):
     APP_RUN = "app.run"
     """One-off commands, whose streams may show secrets."""
     APP_DELETE = "app.delete"
+    SERVICE_CONNECT = "service.connect"
+    """Tunnels and shells to data services, with all that the application has stored there."""
     LOGS_READ = "logs.read"
     """Logs and metrics."""
     ALERTS_READ = "alerts.read"
@@ -44,7 +46,7 @@ class Permission(StrEnum):
     @property
     def is_of_environment(self) -> bool:
         """Whether it is checked for the environment that an action names."""
-        return self in (Permission.APP_CONFIGURE, Permission.APP_DEPLOY, Permission.APP_RUN)
+        return self in (Permission.APP_CONFIGURE, Permission.APP_DEPLOY, Permission.APP_RUN, Permission.SERVICE_CONNECT)
 
 
 class Role(StrEnum):
@@ -56,7 +58,10 @@ class Role(StrEnum):
 
 
 _VIEWER = frozenset({Permission.APP_READ, Permission.LOGS_READ, Permission.ALERTS_READ, Permission.TEAM_READ})
-_DEVELOPER = _VIEWER | {Permission.APP_CREATE, Permission.APP_CONFIGURE, Permission.APP_DEPLOY, Permission.APP_RUN, Permission.ALERTS_WRITE}
+_DEVELOPER = _VIEWER | {
+    *(Permission.APP_CREATE, Permission.APP_CONFIGURE, Permission.APP_DEPLOY, Permission.APP_RUN),
+    *(Permission.SERVICE_CONNECT, Permission.ALERTS_WRITE),
+}
 _OF_GRANTS = _DEVELOPER - {Permission.APP_CREATE}
 """What a grant can add in an application."""
 

@@ -7,15 +7,19 @@ from uuid import uuid4
 import pytest
 
 from functions.deploy.adapters.postgres_data_services import PostgresDataServices
+from functions.deploy.adapters.postgres_service_tunnels import PostgresServiceTunnels
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.configuration import Change
 from functions.deploy.domain.data_service import GRACE, OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
+from functions.deploy.domain.rejections import TicketNotFound
 from functions.deploy.domain.service_plans import ServiceKind
-from functions.deploy.ports import DataServices
+from functions.deploy.domain.service_tunnel import DURATION, ServiceTunnel
+from functions.deploy.ports import DataServices, ServiceTunnels
+from functions.kernel import Caller
 from functions.runtime.storage.database import Database
 from tests.adapters.deploy_stores import NOW, Stores, add_application, in_memory, on_postgres, url
-from tests.memory.deploy_data_services import MemoryDataServices
+from tests.memory.deploy_data_services import MemoryDataServices, MemoryServiceTunnels
 
 __all__ = ["url"]
 MINUTE = timedelta(minutes=1)
@@ -129,3 +133,24 @@ async def test_the_url_of_a_service_is_replaced_in_every_version(adapters: tuple
         assert [(each.sealed, each.service_id) for each in await stores.configurations.at(application.id, 1)] == [("sealed:b", service_id)]
         newest = {each.name: (each.sealed, each.service_kind) for each in await stores.configurations.at(application.id, 3)}
     assert newest == {"KEY": ("sealed:k", None), "DATABASE_URL": ("sealed:b", "postgres")}
+
+
+async def test_a_tunnel_is_found_by_the_hash_of_its_ticket_until_it_ends(adapters: tuple[Stores, DataServices]) -> None:
+    stores, services = adapters
+    tunnels: ServiceTunnels = PostgresServiceTunnels(stores.database) if stores.database else MemoryServiceTunnels()
+    application = await add_application(stores)
+    service = ready(application)
+    tunnel, ticket = ServiceTunnel.open(service, Caller(application.user_id, session_id=uuid4()), NOW)
+    later, _ = ServiceTunnel.open(service, Caller(application.user_id), NOW + DURATION)
+    assert ticket.encode() not in tunnel.token_hash
+    async with stores.transaction():
+        await services.add(service)
+        await tunnels.add(tunnel)
+        assert await tunnels.find(tunnel.token_hash, NOW + DURATION - MINUTE) == tunnel
+        for token_hash, at in ((tunnel.token_hash, NOW + DURATION), (later.token_hash, NOW)):
+            with pytest.raises(TicketNotFound):
+                await tunnels.find(token_hash, at)
+        await tunnels.add(later)
+        assert await tunnels.find(later.token_hash, NOW + DURATION) == later
+        with pytest.raises(TicketNotFound):
+            await tunnels.find(tunnel.token_hash, NOW)

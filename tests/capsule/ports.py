@@ -189,6 +189,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.ServiceBackupStore: deploy_backups.MemoryServiceBackupStore,
         deploy.ServiceBackups: deploy_backups.MemoryServiceBackups,
         deploy.ServiceProvisioners: deploy_data_services.MemoryServiceProvisioners,
+        deploy.ServiceTunnels: deploy_data_services.MemoryServiceTunnels,
         deploy.Deployments: deploy_releases.MemoryDeployments,
         deploy.DomainObjects: deploy_domains.MemoryDomainObjects,
         deploy.Domains: domains,

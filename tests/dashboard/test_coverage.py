@@ -31,6 +31,7 @@ WITHOUT_PAGE = {
     "deploy.delete_service_backup": "capsule services delete-backup",
     "deploy.restore_data_service": "it needs a confirmation: capsule services restore",
     "deploy.attach_run": "a terminal: capsule run",
+    "deploy.open_service_tunnel": "programs of the user's machine: capsule services shell, capsule services tunnel",
     "deploy.run": "the page of runs shows it",
     "deploy.domain": "the page of domains has the list: capsule domains show",
     "deploy.operation": "for programs: the deployment's page shows it",

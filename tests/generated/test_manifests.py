@@ -99,7 +99,7 @@ def secrets(manifest: Manifest) -> set[str]:
     containers = spec.get("template", {}).get("spec", {}).get("containers", ())
     sources = [each["valueFrom"].get("secretKeyRef") for container in containers for each in container.get("env", ()) if "valueFrom" in each]
     volumes = spec.get("template", {}).get("spec", {}).get("volumes", ())
-    projected = [each["secret"] for volume in volumes for each in volume.get("projected", {}).get("sources", ())]
+    projected = [each["secret"] for volume in volumes for each in volume.get("projected", {}).get("sources", ()) if "secret" in each]
     required = [each for each in projected if not each.get("optional")]
     return {source["name"] for source in (*sources, *required, spec.get("importCredentialsSecret")) if source}
 

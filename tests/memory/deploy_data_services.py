@@ -8,8 +8,10 @@ from uuid import UUID
 
 from functions.deploy.domain.data_service import OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
+from functions.deploy.domain.rejections import TicketNotFound
 from functions.deploy.domain.service_plans import Plan, ServiceKind
-from functions.deploy.ports import Applications, ServiceStatistics, ServiceUsage
+from functions.deploy.domain.service_tunnel import ServiceTunnel
+from functions.deploy.ports import Applications, ServiceEndpoint, ServiceStatistics, ServiceUsage
 
 
 class MemoryDataServices:
@@ -82,6 +84,9 @@ class MemoryServiceServer:
     reclaimed: int = 0
     failures: list[Exception] = field(default_factory=list)
 
+    def endpoint(self, database: str) -> ServiceEndpoint:
+        return ServiceEndpoint("127.0.0.1", self.port)
+
     async def create(self, database: str, plan: Plan) -> None:
         self._fail()
         self.databases.setdefault(database, set())
@@ -126,3 +131,18 @@ class MemoryServiceProvisioners:
 
     def of(self, kind: ServiceKind) -> MemoryServiceServer:
         return self.redis if kind is ServiceKind.REDIS else self.postgres
+
+
+class MemoryServiceTunnels:
+    def __init__(self) -> None:
+        self._rows: dict[bytes, ServiceTunnel] = {}
+
+    async def add(self, tunnel: ServiceTunnel) -> None:
+        self._rows = {key: each for key, each in self._rows.items() if each.ends_at > tunnel.opened_at}
+        self._rows[tunnel.token_hash] = tunnel
+
+    async def find(self, token_hash: bytes, now: datetime) -> ServiceTunnel:
+        tunnel = self._rows.get(token_hash)
+        if tunnel is None or tunnel.ends_at <= now:
+            raise TicketNotFound
+        return tunnel

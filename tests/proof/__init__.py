@@ -22,7 +22,8 @@ PROOFS = {
     "backup": Proof("A lost Capsule is restored and everything answers", ("tests/journeys/test_backup.py",)),
     "commands": Proof("Each kind of command against a whole Capsule", ("tests/cli/test_journey.py",)),
     "data-services": Proof(
-        "An application keeps its database through it all", ("tests/journeys/test_data_services.py", "tests/journeys/test_redis_services.py")
+        "An application keeps its database through it all",
+        ("tests/journeys/test_data_services.py", "tests/journeys/test_redis_services.py", "tests/journeys/test_service_tunnels.py"),
     ),
     "dashboard": Proof(
         "The main job and every page, in Chromium",

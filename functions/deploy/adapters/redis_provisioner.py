@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from functions.deploy.adapters import variables
 from functions.deploy.domain.service_plans import Plan
-from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
+from functions.deploy.ports import ServiceEndpoint, ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 from functions.wire.settings import MissingSetting
 
+PORT = 6379
 TIMEOUT_SECONDS = 15.0
 Ask = Callable[..., Awaitable[str]]
 """Sends a command SERVICE with these arguments."""
@@ -27,6 +29,10 @@ class RedisServiceProvisioner:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    def endpoint(self, database: str) -> ServiceEndpoint:
+        url = urlsplit(self._url())
+        return ServiceEndpoint(url.hostname or "", url.port or PORT)
 
     @external_call
     async def create(self, database: str, plan: Plan) -> None:
@@ -93,10 +99,7 @@ class RedisServiceProvisioner:
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
-        try:
-            url = self._settings.value(variables.SERVICES_REDIS_URL)
-        except MissingSetting as missing:
-            raise ServiceServerUnavailable(f"no server for Redis services is configured: {missing}") from missing
+        url = self._url()
         options: dict[str, Any] = {"protocol": 2, "retry": Retry(NoBackoff(), 0)}
         connection = Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, decode_responses=True, **options)
         try:
@@ -107,3 +110,10 @@ class RedisServiceProvisioner:
             raise ServiceServerRefused(f"the server of the Redis services: {error}") from error
         finally:
             await connection.aclose()
+
+    def _url(self) -> str:
+        """Raises ServiceServerUnavailable."""
+        try:
+            return str(self._settings.value(variables.SERVICES_REDIS_URL))
+        except MissingSetting as missing:
+            raise ServiceServerUnavailable(f"no server for Redis services is configured: {missing}") from missing

@@ -9,18 +9,19 @@ Names are random: every role sees those of all databases (pg_database), and hidi
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import LiteralString
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import errors, sql
 
 from functions.deploy.adapters import full_databases, variables
 from functions.deploy.domain.service_plans import Plan
-from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
+from functions.deploy.ports import ServiceEndpoint, ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 from functions.wire.settings import MissingSetting
 
+PORT = 5432
 CONNECT_TIMEOUT_SECONDS = 5
 TEMPORARY = (errors.OperationalError, errors.InsufficientResources, errors.ObjectInUse, errors.UniqueViolation, errors.InternalError)
 """UniqueViolation and InternalError ("tuple concurrently updated"): two attempts at a time."""
@@ -31,6 +32,10 @@ class PostgresServiceProvisioner:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+
+    def endpoint(self, database: str) -> ServiceEndpoint:
+        url = self._url()
+        return ServiceEndpoint(url.hostname or "", url.port or PORT)
 
     @external_call
     async def create(self, database: str, plan: Plan) -> None:
@@ -155,10 +160,7 @@ class PostgresServiceProvisioner:
     @asynccontextmanager
     async def _connection(self, database: str = "") -> AsyncIterator[psycopg.AsyncConnection]:
         """Connect with autocommit: CREATE DATABASE runs in no transaction. Raises ServiceServerUnavailable and ServiceServerRefused."""
-        try:
-            url = urlsplit(self._settings.value(variables.SERVICES_POSTGRES_URL))
-        except MissingSetting as missing:
-            raise ServiceServerUnavailable(f"no server for data services is configured: {missing}") from missing
+        url = self._url()
         address = urlunsplit(url._replace(path=f"/{database}")) if database else url.geturl()
         try:
             async with await psycopg.AsyncConnection.connect(address, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:
@@ -167,6 +169,13 @@ class PostgresServiceProvisioner:
             raise ServiceServerUnavailable(f"the server of the data services: {_first_line(error)}") from error
         except psycopg.Error as error:
             raise ServiceServerRefused(f"the server of the data services: {_first_line(error)}") from error
+
+    def _url(self) -> SplitResult:
+        """Raises ServiceServerUnavailable."""
+        try:
+            return urlsplit(self._settings.value(variables.SERVICES_POSTGRES_URL))
+        except MissingSetting as missing:
+            raise ServiceServerUnavailable(f"no server for data services is configured: {missing}") from missing
 
 
 def _first_line(error: psycopg.Error) -> str:

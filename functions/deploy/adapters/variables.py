@@ -41,7 +41,8 @@ APPLICATION_URL = Setting(
 TERMINAL_URL = Setting(
     "CAPSULE_TERMINAL_URL",
     Form("a WebSocket address, as in wss://terminal.example.com", TerminalAddress),
-    "Where clients attach to one-off commands: the address of the Service `edge-terminal`. Without it, `capsule run` needs `--detach`.",
+    "Where clients attach to one-off commands and connect to data services: the address of the Service `edge-terminal`. Without it, `capsule run` "
+    "needs `--detach`, and there are no tunnels.",
     default_note="on one machine: `ws://127.0.0.1:7082`, with the port offset",
 )
 EGRESS_ALLOW = Setting(

@@ -224,9 +224,9 @@ class RunHasEnded(Conflict):
 
 
 class TerminalsUnavailable(Conflict):
-    """This installation has no address for terminals. An operator sets CAPSULE_TERMINAL_URL.
+    """This installation has no address for terminals and tunnels. An operator sets CAPSULE_TERMINAL_URL.
 
-    Until then, start the command with its output in the log: `capsule run --detach`.
+    Until then, start commands with their output in the log: `capsule run --detach`.
     """
 
 

@@ -3,11 +3,13 @@
 from functions.deploy.ports.cluster import ApplicationRequests, Builds, BuildSettings, Cluster, ClusterRefused, ClusterUnavailable
 from functions.deploy.ports.data_services import (
     DataServices,
+    ServiceEndpoint,
     ServiceProvisioner,
     ServiceProvisioners,
     ServiceServerRefused,
     ServiceServerUnavailable,
     ServiceStatistics,
+    ServiceTunnels,
     ServiceUsage,
     hit_ratio,
 )
@@ -73,11 +75,13 @@ __all__ = [
     "Schedules",
     "ServiceBackupStore",
     "ServiceBackups",
+    "ServiceEndpoint",
     "ServiceProvisioner",
     "ServiceProvisioners",
     "ServiceServerRefused",
     "ServiceServerUnavailable",
     "ServiceStatistics",
+    "ServiceTunnels",
     "ServiceUsage",
     "StoredServiceBackup",
     "Vault",

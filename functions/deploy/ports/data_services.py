@@ -8,6 +8,7 @@ from uuid import UUID
 
 from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.service_plans import Plan, ServiceKind
+from functions.deploy.domain.service_tunnel import ServiceTunnel
 from functions.kernel import Permanent, Transient
 
 
@@ -43,6 +44,14 @@ class ServiceStatistics:
 
 def hit_ratio(hits: int, misses: int) -> float | None:
     return round(hits / (hits + misses), 4) if hits + misses else None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceEndpoint:
+    """Where the platform reaches a data service."""
+
+    host: str
+    port: int
 
 
 class DataServices(Protocol):
@@ -93,6 +102,10 @@ class ServiceProvisioner(Protocol):
     `database`: names the database and the role that owns its content, or the Redis. All raise ServiceServerUnavailable and ServiceServerRefused.
     """
 
+    def endpoint(self, database: str) -> ServiceEndpoint:
+        """Return where its clients connect to. No network call."""
+        ...
+
     async def create(self, database: str, plan: Plan) -> None:
         """Create a database to which no login may connect yet, with the limits of the plan."""
         ...
@@ -133,4 +146,16 @@ class ServiceProvisioner(Protocol):
 class ServiceProvisioners(Protocol):
     def of(self, kind: ServiceKind) -> ServiceProvisioner:
         """Return that of a kind that Capsule creates."""
+        ...
+
+
+class ServiceTunnels(Protocol):
+    """Tunnels to data services, found by the hash of their ticket."""
+
+    async def add(self, tunnel: ServiceTunnel) -> None:
+        """Store it, and delete those that have ended."""
+        ...
+
+    async def find(self, token_hash: bytes, now: datetime) -> ServiceTunnel:
+        """Raises TicketNotFound, also after its end."""
         ...

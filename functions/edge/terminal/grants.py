@@ -1,4 +1,4 @@
-"""What deploy answers about a ticket, a command and its pod, through `capsule.commands`."""
+"""What deploy answers about a ticket, a command and its pod or a data service, through `capsule.commands`."""
 
 import hashlib
 from collections.abc import Mapping
@@ -60,13 +60,46 @@ class Grant:
         return {"applicationId": str(self.application_id), "runId": str(self.run_id)}
 
 
+@dataclass(frozen=True, slots=True)
+class TunnelGrant:
+    """What the ticket of a tunnel allows now."""
+
+    id: UUID
+    application_id: UUID
+    service: str
+    user_id: UUID
+    session_id: UUID | None
+    host: str
+    port: int
+    accepts_until: datetime
+    ends_at: datetime
+
+    @classmethod
+    def of(cls, view: Mapping[str, Any]) -> "TunnelGrant":
+        return cls(
+            UUID(view["id"]),
+            UUID(view["applicationId"]),
+            view["service"],
+            UUID(view["userId"]),
+            UUID(view["sessionId"]) if view["sessionId"] else None,
+            view["host"],
+            view["port"],
+            datetime.fromisoformat(view["acceptsUntil"]),
+            datetime.fromisoformat(view["endsAt"]),
+        )
+
+
 class Grants:
     def __init__(self, requester: Requester, clock: Clock) -> None:
         self._requester, self._clock = requester, clock
 
     async def redeem(self, ticket: str) -> Grant:
         """Raises Refused, Unavailable."""
-        return Grant.of(await self._ask("deploy.redeem_attach_ticket", {"tokenHash": hashlib.sha256(ticket.encode()).hexdigest()}))
+        return Grant.of(await self._ask("deploy.redeem_attach_ticket", {"tokenHash": _hash(ticket)}))
+
+    async def find_tunnel(self, ticket: str, timeout: float = TIMEOUT_SECONDS) -> TunnelGrant:
+        """Raises Refused also when the user may no longer connect to the service, Unavailable."""
+        return TunnelGrant.of(await self._ask("deploy.service_tunnel", {"tokenHash": _hash(ticket)}, timeout))
 
     async def find_pod(self, grant: Grant) -> str | None:
         """Return the pod in which the command runs; None before. Raises Refused after its end, Unavailable."""
@@ -100,3 +133,7 @@ class Grants:
         if reply.status >= 500:
             raise Unavailable(detail, retry_after=2)
         raise Refused(detail)
+
+
+def _hash(ticket: str) -> str:
+    return hashlib.sha256(ticket.encode()).hexdigest()

@@ -27,12 +27,15 @@ class Ending(Enum):
     """Why a connection has ended: close code (RFC 6455 section 7.4; from 4000 on they are the application's) and reason."""
 
     COMPLETE = (1000, "")
-    CLIENT_LEFT = (1000, "")
+    CLIENT_LEFT = (1001, "")
     CLUSTER_LOST = (1014, "The cluster closed the connection.")
+    SERVICE_LOST = (1014, "The data service broke the connection.")
     SESSION_ENDED = (4401, "The session has ended. Sign in again.")
     ACCESS_ENDED = (4403, "You may no longer run commands in this environment.")
+    CONNECT_ENDED = (4403, "You may no longer connect to this data service.")
     IDLE = (4408, f"Nothing was sent or received for {IDLE_SECONDS / 60:g} minutes.")
     TIME_IS_UP = (4409, "The time of the command is up.")
+    TUNNEL_ENDED = (4409, "The tunnel was open for 12 hours. Connect again.")
 
     @property
     def reason(self) -> str:

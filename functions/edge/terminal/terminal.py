@@ -1,4 +1,4 @@
-"""Handle one connection: redeem its ticket, find the pod, attach, pass messages on, log."""
+"""Handle one connection: redeem its ticket, find the pod or the data service, connect, pass messages on, log."""
 
 import asyncio
 import sys
@@ -16,6 +16,7 @@ from functions.edge.gateway.ended_sessions import EndedSessions
 from functions.edge.terminal.cluster import Cluster
 from functions.edge.terminal.grants import Grant, Grants, Refused
 from functions.edge.terminal.stream_proxy import CHECK_SECONDS, Ending, StreamProxy
+from functions.edge.terminal.tunnels import Tunnels
 from functions.kernel import Clock, Unavailable
 from functions.runtime.config.clock import SystemClock
 from functions.runtime.config.settings import Settings
@@ -24,12 +25,13 @@ from functions.runtime.messaging.bus import Bus
 from functions.wire.attach_channels import V5
 from functions.wire.cloudevents import stamp
 from functions.wire.problems import MEDIA_TYPE, document
+from functions.wire.tunnel_messages import PROTOCOL
 
 MAX_CONNECTIONS, MAX_CONNECTIONS_OF_ACCOUNT = 200, 10
 """Of one instance of this function."""
 PROBLEMS = {
     401: ("unauthenticated", "The request has no valid ticket"),
-    403: ("forbidden", "The terminal was refused"),
+    403: ("forbidden", "The connection was refused"),
     426: ("upgrade-required", "This address serves WebSockets only"),
     503: ("unavailable", "The terminal is unavailable"),
 }
@@ -42,6 +44,7 @@ class Terminal:
     def __init__(self, bus: Bus, sessions: EndedSessions, cluster: Cluster, clock: Clock) -> None:
         self._bus, self._sessions, self._cluster, self._clock = bus, sessions, cluster, clock
         self._grants = Grants(bus, clock)
+        self._tunnels = Tunnels(self._grants, sessions, clock)
         self._connections: Counter[UUID] = Counter()
         """Of each account."""
 
@@ -56,13 +59,17 @@ class Terminal:
             return Response(
                 "ok\n" if self._bus.connected else "RabbitMQ is not connected\n", 200 if self._bus.connected else 503, media_type="text/plain"
             )
-        return _problem(426, "This address serves WebSockets only: capsule run COMMAND", {"upgrade": "websocket"})
+        return _problem(426, "This address serves WebSockets only: capsule run COMMAND, capsule services shell NAME", {"upgrade": "websocket"})
 
     async def handle_websocket(self, websocket: WebSocket) -> None:
         scheme, _, ticket = websocket.headers.get("authorization", "").partition(" ")
         try:
-            if scheme.lower() != "bearer" or not ticket or V5 not in websocket.scope["subprotocols"]:
-                await _deny(websocket, 401, f"Send a ticket as Authorization: Bearer, and offer the subprotocol {V5}.")
+            offered = set(websocket.scope["subprotocols"])
+            if scheme.lower() != "bearer" or not ticket or offered.isdisjoint({V5, PROTOCOL}):
+                await _deny(websocket, 401, f"Send a ticket as Authorization: Bearer, and offer the subprotocol {V5} or {PROTOCOL}.")
+                return
+            if PROTOCOL in offered:
+                await self._connect_to_service(websocket, ticket.strip())
                 return
             grant = await self._grants.redeem(ticket.strip())
             if grant.session_id is not None and await self._sessions.has_ended(grant.session_id):
@@ -74,6 +81,32 @@ class Terminal:
             await _deny(websocket, 503, str(unavailable.detail))
         except WebSocketDisconnect:
             return  # the client has left while it was attached
+
+    async def _connect_to_service(self, websocket: WebSocket, ticket: str) -> None:
+        """Raises Refused, Unavailable."""
+        grant = await self._tunnels.admit(ticket)
+        began, ending = time.monotonic(), Ending.CLIENT_LEFT
+        async with self._tunnels.connection(grant, ticket, websocket) as relay:
+            try:
+                await websocket.accept(PROTOCOL)
+                ending = await relay.run()
+                if websocket.client_state is WebSocketState.CONNECTED:
+                    await websocket.close(*ending.value)
+            finally:
+                _write_line(
+                    {
+                        "log": "tunnel",
+                        "at": stamp(self._clock.now()),
+                        "actor": str(grant.user_id),
+                        "application": str(grant.application_id),
+                        "tunnel": str(grant.id),
+                        "service": grant.service,
+                        "ending": ending.name.lower().replace("_", "-"),
+                        "seconds": round(time.monotonic() - began, 1),
+                        "sentBytes": relay.sent_bytes,
+                        "receivedBytes": relay.received_bytes,
+                    }
+                )
 
     async def _serve(self, websocket: WebSocket, grant: Grant) -> None:
         if self._connections.total() >= MAX_CONNECTIONS or self._connections[grant.user_id] >= MAX_CONNECTIONS_OF_ACCOUNT:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 FIRST_INHERITED_DESCRIPTOR = 3
 DRAIN_TIMEOUT_SECONDS = 20
+PONG_SECONDS = 600.0
+"""How long a client may leave a WebSocket's ping unanswered. Pings wait behind data, and data behind a slow reader, such as a COPY behind a lock."""
 GC_THRESHOLDS = (200_000, 20, 100)
 """Messages leave few reference cycles, so cyclic garbage is collected rarely: it was a third of a busy function's CPU."""
 
@@ -102,6 +104,7 @@ def server_of(app: ASGIApp, process: Process) -> Server:
         http=LimitedHttpProtocol,
         ws="websockets-sansio" if process.has_websockets else "none",
         ws_max_size=MAX_MESSAGE_BYTES,
+        ws_ping_timeout=PONG_SECONDS,
         lifespan="off",
         access_log=False,
         log_config=None,

@@ -23,6 +23,7 @@ PERMISSIONS = {
     Permission.APP_CONFIGURE: "Configure them and their environments",
     Permission.APP_DEPLOY: "Deploy, start, stop and scale",
     Permission.APP_RUN: "Run one-off commands",
+    Permission.SERVICE_CONNECT: "Connect to data services",
     Permission.APP_DELETE: "Delete applications",
     Permission.LOGS_READ: "Read logs and metrics",
     Permission.ALERTS_READ: "See alerts",
