@@ -1,4 +1,4 @@
-"""Learn an application's owner. From now on it has its preset rules.
+"""Learn an application's owner; its preset rules follow.
 
 Usage that was measured before its owner was known is published now.
 """
