@@ -24,6 +24,19 @@ class UsageMeasured(Event, type="usage.measured"):
     application: str = ""
 
 
+class MeasurementInterrupted(Event, type="measurement.interrupted"):
+    """No usage has been measured since a time: the platform's collector does not report."""
+
+    since: datetime
+    at: datetime
+
+
+class MeasurementResumed(Event, type="measurement.resumed"):
+    """Usage is measured again."""
+
+    at: datetime
+
+
 class AlertFired(Event, type="alert.fired", subject="alert_id", is_public=True):
     """An alert fired.
 

@@ -58,10 +58,11 @@ class BillPlanView(TypedDict):
 
 
 class BillView(TypedDict):
-    """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges. `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `disputed`: the part of `paid` that banks have demanded back and have. `due`: all open invoices, to pay now."""
+    """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges. `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `disputed`: the part of `paid` that banks have demanded back and have. `due`: all open invoices, to pay now. `not_measured_since`: usage of later moments is not contained, because nothing measures it; null if it is measured."""
 
     customerId: str
     period: PeriodView
+    notMeasuredSince: str | None
     plan: BillPlanView
     lines: list[BillLineView]
     charges: list[BillChargeView]

@@ -273,6 +273,7 @@ MetricsView = TypedDict(
         "from": "str",
         "to": "str",
         "measuredUntil": "str | None",
+        "notMeasuredSince": "str | None",
         "step": "int",
         "total": "MetricsPoint",
         "points": "list[MetricsPoint]",

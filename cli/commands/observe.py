@@ -14,6 +14,7 @@ from cli.follow import logs_path
 from cli.help import default
 from cli.options import App, Env, EnvFilter
 from cli.render import observe as render
+from cli.render.formats import not_measured
 from cli.session import Session
 
 POLL_SECONDS = 1.0  # the log collector sends once a second
@@ -92,6 +93,8 @@ def metrics(
     query = {"from": (end - timedelta(minutes=minutes)).isoformat(), "to": end.isoformat(), "step": step}
     view = session.api.get(f"/v1/apps/{application['id']}/metrics", environment=session.environment(env), **query)
     session.output.show(view, render.metrics(view, minutes))
+    if since := view.get("notMeasuredSince"):
+        session.output.note(f"! {not_measured(since)}")
     session.output.next_step(session.command("logs --run", application), session.command("alert-rules list", application))
 
 
@@ -138,6 +141,10 @@ def _print_lines(session: Session, lines: list[Json], *, is_raw: bool) -> None:
 
 
 def _explain_no_lines(session: Session, application: Json, *, is_filtered: bool) -> None:
+    view = session.api.get(f"/v1/apps/{application['id']}/metrics", step=3600)
+    if since := view.get("notMeasuredSince"):
+        session.output.note(f"! {not_measured(since)} No lines arrive either.")
+        return
     if is_filtered:
         session.output.note("No log lines match.")
         session.output.next_step(session.command("logs", application))

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.render.formats import age, count, cpu_seconds, day, local_time, money, period, quantity, status_text, time_and_age
+from cli.render.formats import age, count, cpu_seconds, day, local_time, money, not_measured, period, quantity, status_text, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
 Json = Mapping[str, Any]
@@ -178,8 +178,10 @@ WARNING_PERCENT = 80
 
 
 def warnings(quota: Json, bill: Json | None) -> list[str]:
-    """Return why nothing new starts, and what will soon be the reason; empty if all is well. `bill` None: not known yet."""
+    """Return why nothing new starts, what will soon be the reason, and what the bill lacks; empty if all is well. `bill` None: not known yet."""
     found = []
+    if bill and (since := bill.get("notMeasuredSince")):
+        found.append(f"{not_measured(since)} The bill lacks the usage since then.")
     if (standing := quota["standing"])["status"] != "good":
         found.append(standing["detail"])
         if standing["status"] == "paused":

@@ -54,6 +54,11 @@ def time_and_age(text: str | None, now: datetime | None = None) -> str:
     return f"{local_time(text)} ({age(text, now)})" if text else NONE
 
 
+def not_measured(since: str) -> str:
+    """Return that nothing is measured in this installation."""
+    return f"Nothing is measured since {time_and_age(since)}: this installation's collector does not report."
+
+
 def day(text: str) -> str:
     """Return the date in UTC, in which billing periods are counted."""
     return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d")

@@ -6,6 +6,7 @@ from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans
 from functions.billing.adapters.postgres_details import PostgresApplications, PostgresPaymentMethodChanges
 from functions.billing.adapters.postgres_invoices import PostgresInvoices
+from functions.billing.adapters.postgres_measurement import PostgresMeasurementState
 from functions.billing.adapters.postgres_payments import PostgresLedger, PostgresPayments, PostgresWebhookEvents
 from functions.billing.adapters.postgres_reversals import PostgresCreditNotes, PostgresDisputes
 from functions.billing.adapters.postgres_subscriptions import PostgresRatedPeriods, PostgresSubscriptions, PostgresUsageNotices
@@ -23,6 +24,7 @@ from functions.billing.ports import (
     Invoices,
     Ledger,
     Mailer,
+    MeasurementState,
     Memberships,
     PaymentMethodChanges,
     PaymentProvider,
@@ -110,6 +112,7 @@ wiring = Wiring(
         Subscriptions: PostgresSubscriptions,
         Usage: PostgresUsage,
         UsageLimits: UsageLimits,
+        MeasurementState: PostgresMeasurementState,
         UsageNotices: PostgresUsageNotices,
         WebhookEvents: PostgresWebhookEvents,
         WebhookVerifier: webhook_verifier,

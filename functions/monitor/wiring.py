@@ -4,6 +4,7 @@ from functions.kernel import Clock
 from functions.monitor import ports
 from functions.monitor.adapters import variables
 from functions.monitor.adapters.alerts import PostgresAddresses, PostgresAlerts, PostgresRules
+from functions.monitor.adapters.collection import PostgresCollection
 from functions.monitor.adapters.dead_letters import PostgresDeadLetters, SettingsOperators
 from functions.monitor.adapters.disk import PostgresDiskUsages
 from functions.monitor.adapters.emails import EmailNotifier
@@ -20,6 +21,7 @@ from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.services.access_control import AccessControl
 from functions.monitor.services.attempt_limiter import AttemptLimiter
 from functions.monitor.services.erasure import Erasure
+from functions.monitor.services.measurement import Measurement
 from functions.monitor.services.operation_reader import OperationReader
 from functions.monitor.services.schedule_alerts import ScheduleAlerts
 from functions.monitor.services.webhook_access import WebhookAccess
@@ -71,12 +73,14 @@ wiring = Wiring(
         ports.Alerts: PostgresAlerts,
         ports.Applications: PostgresApplications,
         ports.Channels: PostgresChannels,
+        ports.Collection: PostgresCollection,
         ports.DeadLetters: PostgresDeadLetters,
         ports.Deliveries: PostgresDeliveries,
         ports.DiskUsages: PostgresDiskUsages,
         ports.Erasures: PostgresErasures,
         Erasure: Erasure,
         ports.Executions: PostgresExecutions,
+        Measurement: Measurement,
         ports.Housekeeping: housekeeping,
         ports.Logs: PostgresLogs,
         ports.Mailer: EmailNotifier,

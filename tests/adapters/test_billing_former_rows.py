@@ -166,6 +166,8 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     with pytest.raises(psycopg.errors.RestrictViolation):
         former.execute("UPDATE invoices SET parties = '{}' WHERE number IS NOT NULL")
 
+    former.migrate_through(28)
+    assert former.rows("SELECT missing_since FROM measurement") == [(None,)]
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

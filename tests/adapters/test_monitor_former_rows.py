@@ -91,6 +91,8 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     assert former.rows("SELECT DISTINCT process FROM log_lines UNION SELECT DISTINCT process FROM hot_log_lines") == [("",)]
     former.migrate_through(24)
     add_rule(former, application, RuleKind.SCHEDULED_RUN_FAILED)
+    former.migrate_through(27)
+    assert former.rows("SELECT now() - reported_at < interval '1 minute', missing_since FROM collection") == [(True, None)], "as if reported just now"
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -1,8 +1,8 @@
 """In-memory customers, plans and usage. The contract suites in `tests/adapters` run on these and on PostgreSQL."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from functions.billing.domain.applications import Application
@@ -13,6 +13,8 @@ from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import FREE, Entitlements, Meter, Plan, Price, Tier
 from functions.billing.domain.transfers import Transfer, owner_at
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
+
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 def _plan(code: str, fee: int, requests: int, cpu: int, entitlements: Entitlements, *tiers: tuple[Meter, int | None, int, int]) -> Plan:
@@ -154,6 +156,19 @@ class MemoryPlans:
             if (plan.code, plan.version) == (code, version):
                 return plan
         raise LookupError(f"there is no plan {code!r} v{version}")
+
+
+@dataclass
+class MemoryMeasurementState:
+    missing: datetime | None = None
+    changed_at: datetime = BEFORE_ALL
+
+    async def set(self, missing_since: datetime | None, at: datetime) -> None:
+        if at > self.changed_at:
+            self.missing, self.changed_at = missing_since, at
+
+    async def missing_since(self) -> datetime | None:
+        return self.missing
 
 
 class MemoryUsage:

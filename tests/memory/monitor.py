@@ -2,8 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import count
 from statistics import quantiles
 from uuid import UUID
@@ -20,6 +20,8 @@ from functions.monitor.domain.requests import Health, Tally, Window
 from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.timeline import Execution
 from functions.monitor.domain.usage import MeasuredUse
+
+NEVER_OVERDUE = datetime.max.replace(tzinfo=UTC)
 
 
 class MemoryApplications:
@@ -313,3 +315,25 @@ class MemoryRetention:
     async def drop(self, series: str, before: datetime) -> int:
         self.dropped[series] = before
         return 0
+
+
+@dataclass
+class MemoryCollection:
+    """Unless a test sets another time, reports are never overdue."""
+
+    reported_at: datetime = NEVER_OVERDUE
+    missing: datetime | None = None
+
+    async def record_report(self, at: datetime) -> bool:
+        was_missing, self.missing = self.missing is not None, None
+        self.reported_at = max(self.reported_at, at)
+        return was_missing
+
+    async def mark_missing(self, before: datetime) -> datetime | None:
+        if self.missing is not None or self.reported_at >= before:
+            return None
+        self.missing = self.reported_at
+        return self.missing
+
+    async def missing_since(self) -> datetime | None:
+        return self.missing

@@ -145,6 +145,16 @@ class UsageNotices(Protocol):
         ...
 
 
+class MeasurementState(Protocol):
+    """Whether usage is measured in this installation."""
+
+    async def set(self, missing_since: datetime | None, at: datetime) -> None:
+        """Set since when it is not measured; None: it is. An older state than the stored one changes nothing."""
+        ...
+
+    async def missing_since(self) -> datetime | None: ...
+
+
 class RatedPeriods(Protocol):
     """Change only under the lock of the subscription."""
 

@@ -18,7 +18,7 @@ from functions.billing.domain.plans import FREE, Meter
 from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
 from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import Amount, PeriodView
-from functions.billing.ports import Applications, CreditNotes, Disputes, Invoices, Payments, Plans, Subscribers, Usage
+from functions.billing.ports import Applications, CreditNotes, Disputes, Invoices, MeasurementState, Payments, Plans, Subscribers, Usage
 from functions.billing.services.access_control import AccessControl
 from functions.billing.services.invoicing import Invoicing
 from functions.kernel import Clock, Model, Permission, Permit, query
@@ -85,11 +85,13 @@ class BillView(Model):
 
     `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period
     before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `disputed`: the part of `paid`
-    that banks have demanded back and have. `due`: all open invoices, to pay now.
+    that banks have demanded back and have. `due`: all open invoices, to pay now. `not_measured_since`: usage of later moments is not
+    contained, because nothing measures it; null if it is measured.
     """
 
     customer_id: UUID
     period: PeriodView
+    not_measured_since: datetime | None
     plan: BillPlanView
     lines: list[BillLineView]
     charges: list[BillChargeView]
@@ -117,6 +119,7 @@ async def current_bill(
     disputes: Disputes,
     invoicing: Invoicing,
     applications: Applications,
+    measurement: MeasurementState,
     clock: Clock,
 ) -> BillView:
     subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
@@ -146,6 +149,7 @@ async def current_bill(
     return BillView(
         customer_id=customer.id,
         period=PeriodView.of(period),
+        not_measured_since=await measurement.missing_since(),
         plan=BillPlanView(code=plan.code, version=plan.version, name=plan.name, fee=Amount.of(plan.fee)),
         lines=_line_views(bill, await applications.get_many({line.usage.application_id for line in bill.lines})),
         charges=_charge_views(bill),

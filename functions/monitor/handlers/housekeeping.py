@@ -6,7 +6,7 @@ that fire without data, which nothing else evaluates.
 
 from datetime import timedelta
 
-from events.monitor import AlertFired, AlertResolved, WebhookDeliveryRequested
+from events.monitor import AlertFired, AlertResolved, MeasurementInterrupted, WebhookDeliveryRequested
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 from functions.monitor.domain.timers import AlertCheckRequested, AlertDeliveryRequested
@@ -29,6 +29,7 @@ from functions.monitor.ports import (
     WebhookDeliveries,
 )
 from functions.monitor.services.erasure import Erasure
+from functions.monitor.services.measurement import Measurement
 from functions.monitor.services.silence import evaluate_silence
 
 RAW_RETENTION = timedelta(days=3)
@@ -58,7 +59,10 @@ MAX_OVERDUE = 100
 """Webhook deliveries with a lost request, requested again at a time."""
 
 
-@every("*/10 * * * *", emits=[AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested, WebhookDeliveryRequested])
+@every(
+    "*/10 * * * *",
+    emits=[AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested, MeasurementInterrupted, WebhookDeliveryRequested],
+)
 async def housekeeping(
     housekeeping: Housekeeping,
     retention: Retention,
@@ -76,6 +80,7 @@ async def housekeeping(
     channels: Channels,
     erasures: Erasures,
     erasure: Erasure,
+    measurement: Measurement,
     vault: Vault,
     work: Work,
     clock: Clock,
@@ -110,4 +115,5 @@ async def housekeeping(
         await letters.forget(now - ALERT_RETENTION)
         await erasures.forget(now - ALERT_RETENTION)
         await channels.seal(vault.seal)
+        record.emit(*await measurement.find_silence(now))
         record.emit(*await evaluate_silence(rules, requests, alerts, applications, now))

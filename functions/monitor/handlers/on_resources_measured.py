@@ -2,7 +2,7 @@
 
 from events import cluster
 from events.cluster import ResourcesMeasured, ResourceWindow
-from events.monitor import UsageMeasured
+from events.monitor import MeasurementResumed, UsageMeasured
 from functions.kernel import Clock, Done, Order, Scale, on
 from functions.monitor.domain import resources as measured
 from functions.monitor.domain.disk import DiskUsage
@@ -10,12 +10,20 @@ from functions.monitor.domain.labels import PLATFORM_ID, Workload, is_platform, 
 from functions.monitor.domain.sanitizing import bounded, plausible
 from functions.monitor.domain.usage import usage_of_cpu
 from functions.monitor.ports import Applications, DiskUsages, Resources, UnownedUsage
+from functions.monitor.services.measurement import Measurement
 
 
-@on(emits=[UsageMeasured], order=Order.ANY, scale=Scale(max=2, pool=2))
+@on(emits=[UsageMeasured, MeasurementResumed], order=Order.ANY, scale=Scale(max=2, pool=2))
 async def on_resources_measured(
-    event: ResourcesMeasured, resources: Resources, disks: DiskUsages, applications: Applications, unowned: UnownedUsage, clock: Clock
+    event: ResourcesMeasured,
+    resources: Resources,
+    disks: DiskUsages,
+    applications: Applications,
+    unowned: UnownedUsage,
+    measurement: Measurement,
+    clock: Clock,
 ) -> Done[None]:
+    resumed = await measurement.record_report(clock.now())
     await disks.keep([usage for measured in event.disks if (usage := _disk_usage(measured, clock)) is not None])
     windows = [window for sample in event.windows if (window := _window(sample, clock)) is not None]
     await resources.add(windows)
@@ -23,7 +31,7 @@ async def on_resources_measured(
     usages = usage_of_cpu(window for window in windows if window.application_id != PLATFORM_ID)
     known = await applications.lock_known({usage.application_id for usage in usages})
     await unowned.add([usage for usage in usages if usage.application_id not in known])
-    return Done(None, *(usage.event(known[usage.application_id]) for usage in usages if usage.application_id in known))
+    return Done(None, *resumed, *(usage.event(known[usage.application_id]) for usage in usages if usage.application_id in known))
 
 
 def _disk_usage(measured: cluster.DiskUsage, clock: Clock) -> DiskUsage | None:

@@ -1,6 +1,7 @@
 """Ports of the monitor context."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import abc
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -18,6 +19,7 @@ from functions.monitor.domain.resources import ResourceTally, ResourceWindow
 from functions.monitor.domain.timeline import Execution
 from functions.monitor.domain.usage import MeasuredUse
 from functions.monitor.ports.alerts import Addresses, Alerts, Channels, Deliveries, Mailer, Operators, Rules, Vault, WebhookGone, Webhooks
+from functions.monitor.ports.collection import Collection
 from functions.monitor.ports.erasures import Erasures
 from functions.monitor.ports.queues import Queues
 from functions.monitor.ports.webhooks import WebhookDeliveries, WebhookNotices, WebhookStore
@@ -27,6 +29,7 @@ __all__ = [
     "Alerts",
     "Applications",
     "Channels",
+    "Collection",
     "DeadLetters",
     "Deliveries",
     "DiskUsages",
@@ -63,21 +66,21 @@ class Applications(Protocol):
         """Read an application for what follows from an event, or to check the access to it."""
         ...
 
-    async def find_many(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
+    async def find_many(self, application_ids: abc.Collection[UUID]) -> Mapping[UUID, Application]:
         """Those that are known, by id."""
         ...
 
-    async def of_teams(self, team_ids: Collection[UUID]) -> Sequence[Application]: ...
+    async def of_teams(self, team_ids: abc.Collection[UUID]) -> Sequence[Application]: ...
 
-    async def lock(self, application_ids: Collection[UUID]) -> None:
+    async def lock(self, application_ids: abc.Collection[UUID]) -> None:
         """Lock them until the transaction ends: concurrent transactions neither set nor miss their owner."""
         ...
 
-    async def lock_known(self, application_ids: Collection[UUID]) -> Mapping[UUID, Application]:
+    async def lock_known(self, application_ids: abc.Collection[UUID]) -> Mapping[UUID, Application]:
         """As `find_many`, locked: an unknown application stays unknown until the transaction ends."""
         ...
 
-    async def keep(self, applications: Collection[Application]) -> None:
+    async def keep(self, applications: abc.Collection[Application]) -> None:
         """Insert or complete them, none twice. Events arrive in any order: a deleted application stays deleted."""
         ...
 
@@ -94,7 +97,7 @@ class Applications(Protocol):
         """Remember an environment. Idempotent."""
         ...
 
-    async def environments(self, application_id: UUID) -> Collection[str]:
+    async def environments(self, application_id: UUID) -> abc.Collection[str]:
         """Names of environments that users created or deployed to, beside those that every application has. Also of deleted ones."""
         ...
 
@@ -106,7 +109,7 @@ class UnownedUsage(Protocol):
 
     async def add(self, uses: Sequence[MeasuredUse]) -> None: ...
 
-    async def release(self, application_ids: Collection[UUID]) -> Sequence[MeasuredUse]:
+    async def release(self, application_ids: abc.Collection[UUID]) -> Sequence[MeasuredUse]:
         """Remove and return the usage held for these applications, oldest first."""
         ...
 
@@ -181,7 +184,7 @@ class DeadLetters(Protocol):
 
     async def add(self, context: str, counts: Mapping[str, Waiting], at: datetime) -> None: ...
 
-    async def counted_in(self, context: str) -> Collection[str]:
+    async def counted_in(self, context: str) -> abc.Collection[str]:
         """Functions that had dead letters at the context's last count."""
         ...
 

@@ -13,7 +13,7 @@ from functions.monitor.domain.metrics import HOUR, Point, Range, points, total
 from functions.monitor.domain.rejections import ApplicationNotFound, BadRange, EnvironmentNotFound
 from functions.monitor.domain.requests import Tally
 from functions.monitor.domain.resources import ResourceTally
-from functions.monitor.ports import Applications, DiskUsages, Markers, Requests, Resources
+from functions.monitor.ports import Applications, Collection, DiskUsages, Markers, Requests, Resources
 from functions.monitor.services.access_control import AccessControl
 from functions.monitor.services.environments import check_environment
 
@@ -78,6 +78,7 @@ class MetricsView(Model):
     from_: datetime = Field(alias="from")
     to: datetime
     measured_until: datetime | None = Field(description="The end of the newest measurement; later traffic is not counted yet. Null: none.")
+    not_measured_since: datetime | None = Field(description="Since when nothing is measured in the whole installation. Null: it is measured.")
     step: int
     total: MetricsPoint
     points: list[MetricsPoint]
@@ -96,6 +97,7 @@ async def metrics(
     resources: Resources,
     markers: Markers,
     disks: DiskUsages,
+    collection: Collection,
     clock: Clock,
 ) -> MetricsView:
     application = await applications.get(await control.to_application(permit, request.application_id))
@@ -111,6 +113,7 @@ async def metrics(
         from_=over.begin,
         to=end,
         measured_until=max(filter(None, measured), default=None),
+        not_measured_since=await collection.missing_since(),
         step=request.step,
         total=_point_view(total(over.begin, tallies, used)),
         points=[_point_view(point) for point in points(over, tallies, used)],
