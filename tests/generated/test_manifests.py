@@ -189,7 +189,8 @@ INVALID: dict[str, Callable[[], Manifest]] = {
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_each_function_has_only_the_rabbitmq_user_of_its_context(kubectl: Path, overlay: str) -> None:
     manifests = render(kubectl, KNATIVE / "overlays" / overlay)
-    has = {m["metadata"]["name"]: {name for name in secrets(m) if name.endswith("-amqp")} for m in manifests if m["kind"] in ("Service", "Job", "Deployment")}
+    workloads = [m for m in manifests if m["kind"] in ("Service", "Job", "Deployment")]
+    has = {m["metadata"]["name"]: {name for name in secrets(m) if name.endswith("-amqp")} for m in workloads}
     for manifest in manifests:
         component = manifest["metadata"].get("labels", {}).get("app.kubernetes.io/component")
         if manifest["kind"] == "Service" and component in ("auth", "billing", "deploy", "monitor", "edge", "runtime"):
