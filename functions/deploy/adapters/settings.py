@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import yaml
-
 from functions.deploy.adapters import variables
 from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.environment import ObservationPolicy
@@ -65,13 +63,14 @@ class MountedBuilds:
         self._settings = settings
 
     def settings(self) -> BuildSettings:
+        import yaml  # only builds need it
+
         template = yaml.safe_load(self._settings.file(self._settings.value(variables.BUILD_TEMPLATE)))
         inherited = self._inherited_variables()
         hosts = " ".join(sorted(self._settings.value(variables.REPOSITORY_HOSTS)))
         environment = {**inherited, "BUILD_ENVIRONMENT": " ".join(sorted(inherited)), "REPOSITORY_HOSTS": hosts}
         known_hosts = self._settings.value(variables.SSH_KNOWN_HOSTS)
-        egress_allow = self._settings.value(variables.EGRESS_ALLOW)
-        return BuildSettings(template, self._settings.value(variables.IMAGES), environment, known_hosts, egress_allow)
+        return BuildSettings(template, self._settings.value(variables.IMAGES), environment, known_hosts)
 
     def _inherited_variables(self) -> dict[str, str]:
         """The variables that CAPSULE_BUILD_ENV names: as set for builds (CAPSULE_BUILD_<NAME>), or else as set for this

@@ -20,6 +20,7 @@ from functions.deploy.ports import (
     ClusterRefused,
     Configurations,
     Deployments,
+    Networks,
     RepositoryAccesses,
     Vault,
 )
@@ -32,6 +33,7 @@ async def on_deployment_requested(
     applications: Applications,
     deployments: Deployments,
     builds: Builds,
+    networks: Networks,
     configurations: Configurations,
     accesses: RepositoryAccesses,
     vault: Vault,
@@ -53,7 +55,7 @@ async def on_deployment_requested(
     job = render_build_job(deployment, settings, secret)
     refusal: ClusterRefused | None = None
     try:
-        await cluster.apply(*tenancy(application.name, application.id, settings.egress_allow))
+        await cluster.apply(*tenancy(application.name, application.id, await networks.egress()))
         await cluster.apply_owned(job, secret.manifest(job))
     except ClusterRefused as error:
         refusal = error

@@ -7,7 +7,7 @@ from functions.deploy.domain.inspection_job import inspection_job
 from functions.deploy.domain.observation import CLUSTER_REFUSED, TIMED_OUT, BuildJobFailed
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.tenancy import tenancy
-from functions.deploy.ports import Builds, Cluster, ClusterRefused, Inspections, Vault
+from functions.deploy.ports import Builds, Cluster, ClusterRefused, Inspections, Networks, Vault
 from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.kernel import Clock, Work, effect
 
@@ -17,6 +17,7 @@ async def on_inspection_requested(
     event: InspectionRequested,
     inspections: Inspections,
     builds: Builds,
+    networks: Networks,
     vault: Vault,
     recorder: InspectionRecorder,
     cluster: Cluster,
@@ -36,7 +37,7 @@ async def on_inspection_requested(
     secret = BuildSecret(credentials=_credentials(inspection, vault, settings.known_hosts))
     job = inspection_job(inspection, settings.template, settings.environment, secret)
     try:
-        await cluster.apply(*tenancy(inspection.name, inspection.id, settings.egress_allow))
+        await cluster.apply(*tenancy(inspection.name, inspection.id, await networks.egress()))
         await cluster.apply_owned(job, secret.manifest(job))
     except ClusterRefused as refused:
         await recorder.finish(inspection, BuildJobFailed(CLUSTER_REFUSED, f"The cluster refused it: {refused}"), work)
