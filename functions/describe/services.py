@@ -176,6 +176,14 @@ def _environment(workload: Workload) -> list[Manifest]:
     return [{"name": variables.FUNCTION.name, "value": ",".join(workload.functions)}]
 
 
+def credential_sources(component: str) -> Mapping[str, tuple[str, str]]:
+    """Return variable → Secret and its key, of all that functions of a context may get as files."""
+    grants = Grants(verifies_webhooks=True, checks_applications=True, provisions_services=True, stores_backups=True)
+    every = Workload("any", (), component, "", "query", 0, 1, 1, database=component, grants=grants)
+    secrets = [each["secret"] for each in _credentials(every)["projected"]["sources"]]
+    return {item["path"]: (secret["name"], item["key"]) for secret in secrets for item in secret["items"]}
+
+
 def _credentials(workload: Workload) -> Manifest:
     """Return the volume of what rotates while processes run: a variable keeps its value until the process ends, a file follows its Secret."""
     sources = [_source(amqp_secret(workload.component), {"url": variables.AMQP_URL.name})]
