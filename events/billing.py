@@ -26,7 +26,7 @@ class PaymentAccountChanged(Event, type="payment-account.changed", subject="cust
 
     The account is the customer's at the payment provider. `status`: `opened`; `delayed` (the provider was unavailable,
     nothing changed); `refused` (the provider does not accept the customer); `given-up` (the customer cannot subscribe to
-    paid plans). `detail`: for people.
+    paid plans); `off` (the installation takes no payments, and needs no account). `detail`: for people.
     """
 
     customer_id: UUID

@@ -7,6 +7,7 @@ share one go to one worker. A group must not take so long that the other workers
 from xdist.scheduler.loadfile import LoadFileScheduling
 
 TOGETHER = (
+    ("tests/generated/test_manifests.py", "tests/generated/test_object_policy.py", "tests/generated/test_rbac.py"),
     ("tests/knative/conformance/",),
     ("tests/knative/api/deploy_account/",),
     ("tests/knative/api/",),

@@ -74,6 +74,7 @@ class BillView(TypedDict):
     due: Amount
     atPeriodEnd: BillAtPeriodEndView
     total: Amount
+    payments: Literal['on', 'off']
 
 
 class BillingDetailsView(TypedDict):

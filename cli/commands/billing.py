@@ -46,6 +46,8 @@ def bill(session: Session, team: Team = None) -> None:
         session.output.show(view)
         return
     session.output.show(view, *render.bill(view, _application_names(session, view)))
+    if view.get("payments") == "off":
+        session.output.note("Payments are off in this installation: nothing is charged, and paid plans are not available.")
     show_warnings(session, render.warnings(session.api.get("/v1/quota", **chosen), view))
     session.output.next_step("capsule usage", "capsule invoices list")
 

@@ -40,6 +40,7 @@ def health(document: Json) -> Iterator[RenderableType]:
             details=[each.get("detail", "")],
         )
     yield table
+    yield from document.get("notices") or ()
 
 
 def functions(document: Json, *, is_complete: bool) -> Iterator[RenderableType]:

@@ -24,11 +24,9 @@ from functions.auth.adapters.postgres_sessions import PostgresSessions
 from functions.auth.adapters.postgres_teams import PostgresTeams
 from functions.auth.adapters.postgres_tokens import PostgresLoginFailures, PostgresSentEmails, PostgresVerificationTokens
 from functions.auth.adapters.postgres_users import PostgresUsers
-from functions.auth.adapters.provider_client import HttpProviderClient
 from functions.auth.adapters.session_limits import session_limits
 from functions.auth.adapters.settings import ConfiguredAuditRetention, ConfiguredDeletion
 from functions.auth.adapters.vault import vault
-from functions.auth.adapters.webauthn_ceremonies import WebAuthnCeremonies
 from functions.auth.domain.session import SessionLimits
 from functions.auth.services.access_control import AccessControl
 from functions.auth.services.code_check import CodeCheck
@@ -60,6 +58,18 @@ def revoked_sessions(revoked_sessions: RevokedSessions) -> ports.RevokedSessions
 
 def suppressions(suppressions: EmailSuppressions) -> ports.Suppressions:
     return suppressions
+
+
+def passkey_ceremonies(settings: Settings) -> ports.PasskeyCeremonies:
+    from functions.auth.adapters.webauthn_ceremonies import WebAuthnCeremonies  # 53 modules that only passkeys need
+
+    return WebAuthnCeremonies(settings)
+
+
+def provider_client(settings: Settings) -> ports.ProviderClient:
+    from functions.auth.adapters.provider_client import HttpProviderClient  # with authlib and httpx 230 modules
+
+    return HttpProviderClient(settings)
 
 
 def sns_notifications(settings: Settings) -> ports.Notifications:
@@ -94,10 +104,10 @@ wiring = Wiring(
         ports.DashboardPages: ConfiguredDashboardPages,
         ports.Identities: PostgresIdentities,
         ports.IdentityProviders: ConfiguredIdentityProviders,
-        ports.PasskeyCeremonies: WebAuthnCeremonies,
+        ports.PasskeyCeremonies: passkey_ceremonies,
         ports.PasskeyChallenges: PostgresPasskeyChallenges,
         ports.Passkeys: PostgresPasskeys,
-        ports.ProviderClient: HttpProviderClient,
+        ports.ProviderClient: provider_client,
         ports.ProviderLogins: PostgresProviderLogins,
         ports.DeviceAuthorizations: PostgresDeviceAuthorizations,
         ports.Vault: vault,

@@ -2,6 +2,7 @@
 
 from functions.billing.adapters import variables
 from functions.billing.adapters.emails import EmailMailer
+from functions.billing.adapters.no_payments import NoPayments, notices
 from functions.billing.adapters.pdf import PdfCreditNoteRenderer, PdfRenderer
 from functions.billing.adapters.postgres_customers import PostgresCustomers, PostgresPlans
 from functions.billing.adapters.postgres_details import PostgresApplications, PostgresPaymentMethodChanges
@@ -13,6 +14,7 @@ from functions.billing.adapters.postgres_subscriptions import PostgresRatedPerio
 from functions.billing.adapters.postgres_usage import PostgresUsage
 from functions.billing.adapters.trial_clock import trial_clock
 from functions.billing.domain.parties import Seller
+from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.ports import (
     Applications,
     CreditNoteRenderer,
@@ -64,7 +66,13 @@ def seller(settings: Settings) -> Seller:
     return Seller(lines, settings.value(variables.INVOICE_VAT_ID), percent, settings.value(variables.INVOICE_VAT_NOTE))
 
 
-def payment_provider(settings: Settings) -> PaymentProvider:
+def payment_policy(settings: Settings) -> PaymentPolicy:
+    return PaymentPolicy(bool(settings.value(variables.STRIPE_API_KEY)))
+
+
+def payment_provider(settings: Settings, policy: PaymentPolicy) -> PaymentProvider:
+    if not policy.is_on:
+        return NoPayments()
     from functions.billing.adapters.stripe import StripeProvider  # imported here because Stripe's client loads slowly
 
     return StripeProvider(settings)
@@ -84,6 +92,7 @@ wiring = Wiring(
     database="billing",
     settings=variables.SECTIONS,
     clock=trial_clock,
+    notices=notices,
     ports={
         Applications: PostgresApplications,
         PaymentMethodChanges: PostgresPaymentMethodChanges,
@@ -102,6 +111,7 @@ wiring = Wiring(
         CustomerClosing: CustomerClosing,
         Mailer: EmailMailer,
         Memberships: PostgresMemberships,
+        PaymentPolicy: payment_policy,
         PaymentProvider: payment_provider,
         Payments: PostgresPayments,
         Plans: PostgresPlans,

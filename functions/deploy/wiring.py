@@ -2,12 +2,13 @@
 
 from functions.deploy.adapters import variables
 from functions.deploy.adapters.acme_authority import AcmeAuthority
-from functions.deploy.adapters.application_requests import HttpApplicationRequests
+from functions.deploy.adapters.configured_networks import ConfiguredNetworks
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.dns_resolver import DnsResolver
 from functions.deploy.adapters.domain_settings import certificate_policy, platform_names
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.adapters.kubernetes_domains import KubernetesDomains
+from functions.deploy.adapters.kubernetes_functions import KubernetesFunctions
 from functions.deploy.adapters.kubernetes_volumes import KubernetesVolumes
 from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_data_services import PostgresDataServices
@@ -60,9 +61,11 @@ from functions.deploy.ports import (
     DomainObjects,
     Domains,
     Environments,
+    FunctionServices,
     Housekeeping,
     Inspections,
     Memberships,
+    Networks,
     Operations,
     Quotas,
     Releases,
@@ -99,9 +102,16 @@ from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.deploy.services.volume_refresher import VolumeRefresher
 from functions.deploy.services.workload_refresher import WorkloadRefresher
+from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import SealedColumn, Wiring
 from functions.runtime.reliability.housekeeping import Housekeeping as RuntimeHousekeeping
 from functions.runtime.reliability.memberships import PostgresMemberships
+
+
+def application_requests(settings: Settings) -> ApplicationRequests:
+    from functions.deploy.adapters.application_requests import HttpApplicationRequests  # httpx is large: only who calls out waits for it
+
+    return HttpApplicationRequests(settings)
 
 
 def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
@@ -124,7 +134,7 @@ wiring = Wiring(
     ports={
         ApplicationDeletion: ApplicationDeletion,
         AccountReviewer: AccountReviewer,
-        ApplicationRequests: HttpApplicationRequests,
+        ApplicationRequests: application_requests,
         ApplicationUrls: application_urls,
         Applications: PostgresApplications,
         BackupRecorder: BackupRecorder,
@@ -147,10 +157,12 @@ wiring = Wiring(
         GracePolicy: grace_policy,
         AccessControl: AccessControl,
         AccountClosing: AccountClosing,
+        FunctionServices: KubernetesFunctions,
         Housekeeping: housekeeping,
         InspectionRecorder: InspectionRecorder,
         Inspections: PostgresInspections,
         Memberships: PostgresMemberships,
+        Networks: ConfiguredNetworks,
         ObservationPolicy: observation_policy,
         OperationReader: OperationReader,
         OperationRecorder: OperationRecorder,

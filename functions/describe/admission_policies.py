@@ -63,8 +63,9 @@ def _namespaces(account: str) -> list[Manifest]:
             f"{account} writes no cluster-scoped object but Namespaces of applications and ClusterDomainClaims",
         ),
         _validation(
-            f"!{IS_CLAIM} || request.operation == 'DELETE' || object.spec.namespace.startsWith('{PREFIX}')",
-            f"a ClusterDomainClaim of {account} is for the namespace of an application: {PREFIX}*",
+            f"!{IS_CLAIM} || ((request.operation == 'DELETE' || object.spec.namespace.startsWith('{PREFIX}'))"
+            f" && (request.operation == 'CREATE' || oldObject.spec.namespace.startsWith('{PREFIX}')))",
+            f"a ClusterDomainClaim of {account} is for the namespace of an application, before and after: {PREFIX}*",
         ),
         _validation(
             f"{IS_CLAIM} || request.operation == 'CREATE' || ({_is_application('oldObject')})",

@@ -12,6 +12,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     ServiceProvisioners   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
     ServiceBackupStore   the backup store and its key: the Secret deploy-backups, and the server of the data services, likewise
     Cluster, DomainObjects, VolumeStorage   the Service runs under the service account <context>-cluster
+    FunctionServices   under the service account <context>-functions, which lists the platform's functions and does nothing else
 """
 
 import inspect
@@ -25,6 +26,23 @@ from functions.runtime.config.wiring import Wiring
 
 CLUSTER_PORTS = frozenset({"Cluster", "DomainObjects", "VolumeStorage"})
 """Whose adapters call the Kubernetes API. A test compares them with the wiring."""
+OUTSIDE = frozenset(
+    {
+        "ApplicationRequests",
+        "CertificateAuthority",
+        "EmailTransport",
+        "Networks",
+        "Notifications",
+        "PaymentProvider",
+        "ProviderClient",
+        "Queues",
+        "Resolver",
+        "ServiceBackupStore",
+        "ServiceProvisioners",
+        "Webhooks",
+    }
+)
+"""Ports whose adapters connect to something that is neither RabbitMQ's broker, the context's own database nor the cluster's API."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,7 @@ class Grants:
     decrypts sealed fields and signs replays. `seals`: has the public keys of the contexts. `verifies_webhooks`: has the secrets
     with which the payment provider signs. `checks_applications`: has the key that marks the platform's own requests.
     `provisions_services`: has the login that creates databases of applications. `stores_backups`: has the backup store and its key.
+    `reaches_outside`: may connect to more than broker, own database and cluster.
     """
 
     verifies_tokens: bool = False
@@ -45,6 +64,8 @@ class Grants:
     provisions_services: bool = False
     stores_backups: bool = False
     cluster: bool = False
+    lists_functions: bool = False
+    reaches_outside: bool = False
 
 
 def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
@@ -61,6 +82,8 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         provisions_services=not names.isdisjoint({"ServiceProvisioners", "ServiceBackupStore"}),
         stores_backups="ServiceBackupStore" in names,
         cluster=not names.isdisjoint(CLUSTER_PORTS),
+        lists_functions="FunctionServices" in names,
+        reaches_outside=not names.isdisjoint(OUTSIDE),
     )
 
 

@@ -3,7 +3,7 @@
 `knative/base/<context>.yaml` has one Service and Trigger per function. The component `knative/components/grouped`
 replaces them by one Service and Trigger per context.
 
-Grouping trades isolation for size, because each Trigger has an always-on dispatcher of about 45 MB. A Trigger filters on
+Grouping trades isolation for size, because each Trigger has an always-on dispatcher (docs/sizing.md). A Trigger filters on
 one exact `type`, so the Trigger of a group filters on a type without messages (`capsule.group.<context>`) and gets its
 messages from bindings: the topology Job binds the Trigger's queue to `capsule.commands` for each name in the annotation
 `capsule.dev/functions` (and for the group's own, `auth.*`), and to the Broker's exchange for each type in
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from functions.describe.catalog import SUBSCRIBED, Catalog
 from functions.describe.grants import Grants, grants_of
-from functions.describe.services import BROKER, NAMESPACE, Manifest, Workload, cluster_account, service
+from functions.describe.services import BROKER, NAMESPACE, Manifest, Workload, cluster_account, listing_account, service
 from functions.kernel import Declaration, Kind
 from functions.runtime.config.wiring import Wiring
 from functions.runtime.serving import grouping
@@ -30,10 +30,12 @@ from functions.runtime.serving import grouping
 MAX_IN_FLIGHT = 100
 """The dispatcher's prefetch: parallelism above it has no effect."""
 DISPATCHER = {
-    "rabbitmq.eventing.knative.dev/cpu-request": "10m",
-    "rabbitmq.eventing.knative.dev/memory-request": "64Mi",
-    "rabbitmq.eventing.knative.dev/memory-limit": "256Mi",
+    "rabbitmq.eventing.knative.dev/cpu-request": "2m",
+    "rabbitmq.eventing.knative.dev/memory-request": "16Mi",
+    "rabbitmq.eventing.knative.dev/memory-limit": "128Mi",
 }
+"""What a Trigger's dispatcher requests. Idle it has 8.3 MB in its cgroup, of 40 MB resident: its binary's pages are shared (measured with
+eventing-rabbitmq of August 2026). It takes 190 µs of CPU for each message."""
 COLLECTED = frozenset({"logs.collected", "requests.measured", "resources.measured"})
 """Events of the collector."""
 FROM_PODS = COLLECTED - {"requests.measured"}
@@ -175,11 +177,9 @@ def _collected(declaration: Declaration) -> bool:
 
 
 def _accounts(context: str, manifests: Sequence[Manifest]) -> list[Manifest]:
-    account = cluster_account(context)
-    is_used = any(m["kind"] == "Service" and m["spec"]["template"]["spec"].get("serviceAccountName") == account for m in manifests)
-    if not is_used:
-        return []
-    return [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": NAMESPACE}}]
+    used = {m["spec"]["template"]["spec"].get("serviceAccountName") for m in manifests if m["kind"] == "Service"}
+    accounts = [each for each in (cluster_account(context), listing_account(context)) if each in used]
+    return [{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": each, "namespace": NAMESPACE}} for each in accounts]
 
 
 def _union(grants: Iterable[Grants]) -> Grants:

@@ -5,31 +5,35 @@
 applications to the Broker with a read-only account of its own.
 
 The account creates a namespace for every application, so it may create Namespaces and RoleBindings in the whole cluster.
-It may also read a Namespace by name, to tell a missing one from one without a RoleBinding. All other permissions are in a
-second role, to which it binds itself in each application's namespace. Admission policies deny what the roles would still
-allow elsewhere (to bind itself in the platform's namespace).
+It may also read a Namespace by name, to tell a missing one from one without a RoleBinding. All other permissions are in
+roles without a binding (`TENANT_ROLES`): it binds them in each application's namespace, each to one account. Admission
+policies deny what the roles would still allow elsewhere (to bind itself in the platform's namespace).
 """
 
 import json
 
-from functions.describe.admission_policies import APPLICATION, CLAIMS_GROUP, application_policies
+from functions.describe.admission_policies import CLAIMS_GROUP, application_policies
 from functions.describe.grants import Grants
-from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, service
+from functions.describe.services import NAMESPACE, Manifest, Workload, cluster_account, listing_account, service
 from functions.edge.dashboard.pages import PAGES
 from functions.runtime.config.registry import find
 
 GATEWAY_PORT, TERMINAL_PORT = "3000", "7082"
 WATCHER = "capsule-deployments"
-MANAGED = "capsule.dev/managed"
+"""Account and ClusterRole of the source that reports changed Jobs and Services of applications."""
+MANAGED, WATCHED = "capsule.dev/managed", "capsule.dev/watched"
+"""Labels of what Capsule applies, and of the namespaces in which the account of the source is bound."""
 ATTACH_ROLE = "edge-attach"
 """The role by which `edge.terminal` attaches to pods in the namespace of an application."""
 WAKES = "local.capsule.dev/wakes"
 """Annotation: path → the Services that a visit of it calls. One machine starts them together with a dashboard that is at zero."""
 RBAC = "rbac.authorization.k8s.io"
 FUNCTIONS_ROLE = "deploy-functions"
-"""The role by which deploy lists where the platform's functions run."""
+"""The role by which the account of the same name lists where the platform's functions run."""
 TENANT_ROLE = "deploy-tenant"
 """The role in the namespace of an application. Kubernetes authorizes requests about a Namespace in that namespace."""
+TENANT_ROLES = {TENANT_ROLE: cluster_account("deploy"), ATTACH_ROLE: cluster_account("edge"), WATCHER: WATCHER}
+"""The roles that deploy binds in the namespaces of applications, and the account to which it binds each."""
 
 
 def edge_manifests() -> list[Manifest]:
@@ -42,7 +46,7 @@ def edge_manifests() -> list[Manifest]:
         min_scale=1,
         max_scale=10,
         concurrency=0,  # the gateway limits itself, with 503 and Retry-After
-        grants=Grants(verifies_tokens=True),
+        grants=Grants(verifies_tokens=True, reaches_outside=True),  # Redis
         seals=True,
         public=True,
         collected=True,
@@ -58,7 +62,7 @@ def edge_manifests() -> list[Manifest]:
         min_scale=0,
         max_scale=5,
         concurrency=0,  # a page that follows a log keeps its request open
-        grants=Grants(verifies_tokens=True),
+        grants=Grants(verifies_tokens=True, reaches_outside=True),  # Redis
         seals=True,
         public=True,
         collected=True,
@@ -84,7 +88,7 @@ def edge_manifests() -> list[Manifest]:
         min_scale=0,
         max_scale=5,
         concurrency=0,  # it limits itself: connections of an account, and in all
-        grants=Grants(cluster=True),
+        grants=Grants(cluster=True, reaches_outside=True),  # servers of data services
         public=True,
         collected=True,
         probe="/readyz",
@@ -109,18 +113,18 @@ def cluster_manifests(context: str) -> list[Manifest]:
     """Return the permissions, policies and source of the context that uses the cluster's API."""
     account = cluster_account(context)
     return [
-        *application_policies(account, {TENANT_ROLE: account, ATTACH_ROLE: cluster_account("edge")}),
+        *application_policies(account, TENANT_ROLES),
         _cluster_role(
             account,
             [
                 _rule([""], ["namespaces"], ["get", "create"]),
                 _rule([RBAC], ["rolebindings"], ["create"]),
                 _rule([CLAIMS_GROUP], ["clusterdomainclaims"], ["get", "create", "patch", "delete"]),
-                {**_rule([RBAC], ["clusterroles"], ["bind"]), "resourceNames": [TENANT_ROLE, ATTACH_ROLE]},
+                {**_rule([RBAC], ["clusterroles"], ["bind"]), "resourceNames": [*TENANT_ROLES]},
             ],
         ),
         _cluster_role_binding(account, account),
-        *_platform_permissions(account),
+        *_listing_permissions(listing_account(context)),
         _cluster_role(
             TENANT_ROLE,
             [
@@ -150,33 +154,38 @@ def cluster_manifests(context: str) -> list[Manifest]:
                 _rule(["serving.knative.dev"], ["services"], ["get", "list", "watch"]),
             ],
         ),
-        _cluster_role_binding(WATCHER, WATCHER),
         _deployments_source(),
     ]
 
 
-def _platform_permissions(account: str) -> list[Manifest]:
-    """Return what the account may do in the platform's own namespace: list where functions run. Manifests of functions hold no secret."""
+def _listing_permissions(account: str) -> list[Manifest]:
+    """Return the one role in the platform's own namespace: list where functions run. Manifests of functions hold no secret."""
     rules = [_rule([""], ["pods"], ["list"]), _rule(["serving.knative.dev"], ["services"], ["list"])]
     metadata = {"name": FUNCTIONS_ROLE, "namespace": NAMESPACE}
-    return [
-        {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
-        {
-            "apiVersion": f"{RBAC}/v1",
-            "kind": "RoleBinding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": FUNCTIONS_ROLE},
-            "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}],
-        },
-    ]
+    return [{"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules}, _listing_binding(FUNCTIONS_ROLE, account)]
+
+
+def group_permissions(context: str) -> list[Manifest]:
+    """Return what the account of a group needs beside what its roles allow: all functions of a context have one account."""
+    return [_listing_binding(f"grouped-{FUNCTIONS_ROLE}", cluster_account(context))]
+
+
+def _listing_binding(name: str, account: str) -> Manifest:
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": FUNCTIONS_ROLE},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}],
+    }
 
 
 def _deployments_source() -> Manifest:
     """Return the source that reports changed Jobs and Services.
 
     Knative's controller sends a SubjectAccessReview (get, list, watch) for each resource and selected namespace. If one is
-    denied, the source is not ready (eventing, pkg/reconciler/apiserversource, runAccessCheck). A RoleBinding in each
-    namespace would come too late, after the namespace. So the account reads Jobs and Services in all namespaces.
+    denied, the source is not ready, and its adapter learns of no new namespace (eventing, pkg/reconciler/apiserversource,
+    runAccessCheck). So the source selects a namespace by a label that it gets after the RoleBinding.
     """
     selector = {"matchLabels": {MANAGED: "true"}}
     return {
@@ -190,7 +199,7 @@ def _deployments_source() -> Manifest:
                 {"apiVersion": "batch/v1", "kind": "Job", "selector": selector},
                 {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "selector": selector},
             ],
-            "namespaceSelector": {"matchExpressions": [{"key": APPLICATION, "operator": "Exists"}]},
+            "namespaceSelector": {"matchLabels": {WATCHED: "true"}},
             "sink": {"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "capsule", "namespace": NAMESPACE}},
         },
     }

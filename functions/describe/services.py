@@ -31,14 +31,22 @@ SECURITY: Manifest = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 RESOURCES: Manifest = {"requests": {"cpu": "25m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}}
+"""docs/sizing.md has what they add up to. No limit of CPU: it would slow down a cold start, which is one second of imports."""
 
 
 READING = ("query", "group")
 """Kinds of workloads that get the URL of the read-only database role, if the operator has configured one."""
+MIN_SCALE, INITIAL_SCALE = "autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/initial-scale"
+"""Annotation of what may be at zero: a new revision is ready without a pod, so that a roll-out does not start all Services at once, and a Secret
+that is not there yet fails no revision: the first pod waits for it. A cluster must allow it (config-autoscaler: allow-zero-initial-scale)."""
 SUMMARY = "capsule.dev/summary"
 """Annotation of a Service: what it does, in one line. `kubectl get ksvc -o yaml` shows it."""
 BACKUP_TIMEOUT_SECONDS = 600
 """Of functions that copy whole databases: Knative's largest without a change of config-defaults (max-revision-timeout-seconds)."""
+KIND = "capsule.dev/kind"
+"""Label of the pods of every Service."""
+REACHES_DATABASE, REACHES_CLUSTER, REACHES_OUTSIDE = "capsule.dev/reaches-database", "capsule.dev/reaches-cluster", "capsule.dev/reaches-outside"
+"""Labels of pods: the context of their database, the cluster's API, anything else by the network (mail, Stripe, webhooks …)."""
 MAX_NAME_LENGTH = 49
 """Of Services, so that a revision's name (`<service>-00001`) fits into 63 characters with room for tags."""
 
@@ -84,9 +92,10 @@ def service(workload: Workload) -> Manifest:
     service_labels = dict(workload.labels)
     if not workload.public:
         service_labels["networking.knative.dev/visibility"] = "cluster-local"
-    template_labels = {**labels, "capsule.dev/kind": workload.kind, "capsule.dev/collect": str(workload.collected).lower()}
+    template_labels = {**labels, KIND: workload.kind, "capsule.dev/collect": str(workload.collected).lower(), **_reaches(workload)}
     annotations = {
-        "autoscaling.knative.dev/min-scale": str(workload.min_scale),
+        **({} if workload.min_scale else {INITIAL_SCALE: "0"}),
+        MIN_SCALE: str(workload.min_scale),
         "autoscaling.knative.dev/max-scale": str(workload.max_scale),
         "autoscaling.knative.dev/target-burst-capacity": "0",
         **workload.annotations,
@@ -105,7 +114,7 @@ def service(workload: Workload) -> Manifest:
 
 
 def _pod(workload: Workload) -> Manifest:
-    mounts = _mounts(workload)
+    mounts, account = _mounts(workload), _account(workload)
     container: Manifest = {
         "name": "function",
         "image": IMAGE,
@@ -123,20 +132,41 @@ def _pod(workload: Workload) -> Manifest:
         "containerConcurrency": workload.concurrency,
         "timeoutSeconds": BACKUP_TIMEOUT_SECONDS if workload.grants.stores_backups else workload.timeout_seconds,
         "enableServiceLinks": False,
-        **({} if workload.grants.cluster else {"automountServiceAccountToken": False}),  # Knative rejects `true`
+        **({} if account else {"automountServiceAccountToken": False}),  # Knative rejects `true`
         "containers": [container],
     }
-    if workload.grants.cluster:
-        pod["serviceAccountName"] = cluster_account(workload.component)
+    if account:
+        pod["serviceAccountName"] = account
     if mounts:
         container["volumeMounts"] = [{"name": name, "mountPath": f"/etc/capsule/{name}", "readOnly": True} for name in mounts]
         pod["volumes"] = [{"name": name, **source} for name, source in mounts.items()]
     return pod
 
 
+def _reaches(workload: Workload) -> dict[str, str]:
+    """Return the labels by which network policies know what the pods may reach (`functions.describe.networks`)."""
+    return {
+        **({REACHES_DATABASE: workload.database} if workload.database else {}),
+        **({REACHES_CLUSTER: "true"} if _account(workload) else {}),
+        **({REACHES_OUTSIDE: "true"} if workload.grants.reaches_outside else {}),
+    }
+
+
+def _account(workload: Workload) -> str | None:
+    """Return the service account of a Service; none for those that do not use the cluster's API."""
+    if workload.grants.cluster:
+        return cluster_account(workload.component)
+    return listing_account(workload.component) if workload.grants.lists_functions else None
+
+
 def cluster_account(context: str) -> str:
-    """Return the service account of the functions of a context that use the cluster's API."""
+    """Return the service account of the functions of a context that deploy or attach."""
     return f"{context}-cluster"
+
+
+def listing_account(context: str) -> str:
+    """Return the service account of the functions of a context that list where the platform's functions run."""
+    return f"{context}-functions"
 
 
 def amqp_secret(user: str) -> str:
@@ -146,6 +176,14 @@ def amqp_secret(user: str) -> str:
 
 def _environment(workload: Workload) -> list[Manifest]:
     return [{"name": variables.FUNCTION.name, "value": ",".join(workload.functions)}]
+
+
+def credential_sources(component: str) -> Mapping[str, tuple[str, str]]:
+    """Return variable → Secret and its key, of all that functions of a context may get as files."""
+    grants = Grants(verifies_webhooks=True, checks_applications=True, provisions_services=True, stores_backups=True)
+    every = Workload("any", (), component, "", "query", 0, 1, 1, database=component, grants=grants)
+    secrets = [each["secret"] for each in _credentials(every)["projected"]["sources"]]
+    return {item["path"]: (secret["name"], item["key"]) for secret in secrets for item in secret["items"]}
 
 
 def _credentials(workload: Workload) -> Manifest:

@@ -8,15 +8,19 @@ import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from functions.describe.services import credential_sources
 from functions.describe.text import COMMAND
 from functions.edge.gateway import variables as gateway
 from functions.runtime.config import variables as runtime
 from functions.runtime.config.registry import contexts, wiring_of
+from functions.runtime.config.variables import PLACE
 from functions.wire.settings import Section, Setting
 
 PAGE = "docs/settings.md"
 MODULES = ("knative.collector.variables", "knative.machine.variables", "knative.local.variables", "knative.builder.parameter_variables")
 COMMAND_MODULE = "cli.variables"
+COMPONENTS = {"functions": "<context>", "gateway": "edge", "dashboard": "edge"}
+"""Readers whose Secrets have another name."""
 INTERNAL = "Set by Capsule"
 """How the titles of sections begin that are no concern of operators; they are at the end of the page."""
 
@@ -41,6 +45,8 @@ class Row:
     allowed: str
     readers: Sequence[str]
     meaning: str
+    held: str = ""
+    """The object that holds it on a cluster; empty where an operator of a cluster does not set it."""
 
 
 def sections() -> list[Section]:
@@ -56,7 +62,7 @@ def page() -> str:
     readers = _readers(found)
     parts, declared = [], set[str]()
     for section in found:
-        rows = [_row(each, readers[each.name]) for each in section.settings if each.name not in declared]
+        rows = [_row(each, readers[each.name], _held(each, section)) for each in section.settings if each.name not in declared]
         declared |= {row.name for row in rows}
         parts.append((section.title, section.place, rows))
     variables = importlib.import_module(COMMAND_MODULE).VARIABLES
@@ -85,14 +91,29 @@ def _readers(found: Iterable[Section]) -> Mapping[str, list[str]]:
     return readers
 
 
-def _row(setting: Setting[object], readers: Sequence[str]) -> Row:
+def _held(setting: Setting[object], section: Section) -> str:
+    """Return which object of the namespace `capsule` holds a setting of functions. Secrets are in no ConfigMap."""
+    if section.place != PLACE:
+        return ""
+    component = COMPONENTS.get(section.reader, section.reader)
+    if source := credential_sources(component).get(setting.name):
+        return f"Secret `{source[0]}`, key `{source[1]}`"
+    return f"Secret `{component}-settings`" if setting.is_secret else "ConfigMap `capsule-settings`"
+
+
+def _row(setting: Setting[object], readers: Sequence[str], held: str) -> Row:
     default = setting.default_note or (f"`{setting.default}`" if setting.default else "required" if setting.default is None else "none")
-    return Row(setting.name, default, setting.form.description, readers, setting.meaning)
+    return Row(setting.name, default, setting.form.description, readers, setting.meaning, held)
 
 
 def _section(title: str, place: str, rows: Sequence[Row]) -> str:
-    lines = [f"| `{row.name}` | {row.default} | {_cell(row.allowed)} | {', '.join(row.readers)} | {row.meaning} |" for row in rows]
-    head = "| Variable | Default | Value | Read by | Meaning |\n|---|---|---|---|---|\n"
+    is_held = any(row.held for row in rows)
+    columns = ("Variable", "Default", "Value", "Read by", *(("On a cluster",) if is_held else ()), "Meaning")
+    cells = [
+        (f"`{row.name}`", row.default, _cell(row.allowed), ", ".join(row.readers), *((row.held,) if is_held else ()), row.meaning) for row in rows
+    ]
+    head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
+    lines = [f"| {' | '.join(each)} |" for each in cells]
     return f"## {title}\n\n{place}\n\n{head}" + "\n".join(lines) + "\n"
 
 

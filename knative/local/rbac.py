@@ -1,4 +1,4 @@
-"""Kubernetes' role-based access control over the roles and bindings in the store.
+"""Kubernetes' role-based access control over roles and bindings: those in the store, or in manifests.
 
 Everything that is not granted is refused. Nobody can grant what they do not have: writing a role needs its permissions
 or the verb `escalate`, writing a binding needs the permissions of its role or the verb `bind`.
@@ -6,9 +6,9 @@ or the verb `escalate`, writing a binding needs the permissions of its role or t
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from knative.local.objects import Object
-from knative.local.store import Store
 from knative.local.tokens import Identity
 
 GROUP = "rbac.authorization.k8s.io"
@@ -49,8 +49,16 @@ class Attempt:
     name: str = ""
 
 
+class Roles(Protocol):
+    """Where roles and bindings are."""
+
+    def find(self, kind: str, namespace: str | None, name: str, /) -> Object | None: ...
+
+    def list(self, kind: str, namespace: str | None = None, /) -> list[Object]: ...
+
+
 class Authorizer:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Roles) -> None:
         self._store = store
 
     def allows(self, identity: Identity, attempt: Attempt) -> bool:

@@ -7,7 +7,7 @@ PRELOADED_MODULES = (
     "asyncio", "contextlib", "dataclasses", "email.message", "http.client", "logging.handlers", "ssl", "uuid", "zoneinfo",
     "httptools", "orjson", "pydantic", "starlette.requests", "uvicorn", "uvicorn.protocols.http.httptools_impl",
     "uvicorn.lifespan.on", "uvloop", "pika.adapters.asyncio_connection", "psycopg", "psycopg_pool", "jwt", "uuid_utils",
-    "email_validator", "cryptography.hazmat.primitives.asymmetric.ed25519", "functions_framework.aio", "functions.runtime.serving.main",
+    "email_validator", "cryptography.hazmat.primitives.asymmetric.ed25519",
     "functions.runtime.serving.serve", "functions.runtime.serving.preload", "functions.edge.gateway", "functions.edge.dashboard",
     "functions.edge.terminal",
 )  # fmt: skip

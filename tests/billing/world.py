@@ -12,6 +12,7 @@ from functions.billing.commands.pay_invoice import PayInvoice, PaymentAccepted
 from functions.billing.commands.refund_invoice import RefundAccepted, RefundInvoice
 from functions.billing.commands.resume_subscription import ResumeSubscription
 from functions.billing.commands.subscribe import Subscribe
+from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.views import CancellationView, InvoiceSummaryView, SubscriptionChangeView
 from functions.billing.queries.current_bill import BillView, CurrentBill
 from functions.billing.queries.customer import CustomerView, ShowCustomer
@@ -33,9 +34,14 @@ class FixedRenderer:
 
 
 class World:
-    def __init__(self) -> None:
+    def __init__(self, *, takes_payments: bool = True) -> None:
         self.clock = FixedClock(NOW)
-        self.capsule = Capsule("billing", ports={ports.InvoiceRenderer: FixedRenderer, ports.CreditNoteRenderer: FixedRenderer}, clock=self.clock)
+        self.capsule = Capsule(
+            "billing",
+            ports={ports.InvoiceRenderer: FixedRenderer, ports.CreditNoteRenderer: FixedRenderer},
+            settings={} if takes_payments else {"CAPSULE_STRIPE_API_KEY": ""},
+            clock=self.clock,
+        )
         self.customers: memory_billing.MemoryCustomers = self.capsule.port(ports.Customers)
         self.usage: memory_billing.MemoryUsage = self.capsule.port(ports.Usage)
         self.subscriptions: billing_money.MemorySubscriptions = self.capsule.port(ports.Subscriptions)
@@ -48,6 +54,10 @@ class World:
         self.ledger: billing_money.MemoryLedger = self.capsule.port(ports.Ledger)
         self.provider: billing_provider.MemoryProvider = self.capsule.port(ports.PaymentProvider)
         self.mailer: billing_provider.MemoryMailer = self.capsule.port(ports.Mailer)
+
+    def turn_payments(self, is_on: bool) -> None:
+        """As processes that start with or without the key of a provider."""
+        self.capsule._containers["billing"]._instances[PaymentPolicy] = PaymentPolicy(is_on)
 
     # -- requests -----------------------------------------------------------------------------------------------------
 

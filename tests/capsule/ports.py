@@ -60,6 +60,7 @@ from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
 
 SETTINGS: Mapping[str, str] = {
     "CAPSULE_PUBLIC_URL": "http://capsule.localhost",
+    "CAPSULE_STRIPE_API_KEY": "sk_test_none",
     "CAPSULE_TERMINAL_URL": "ws://terminal.localhost",
     "CAPSULE_ACME_DIRECTORY": "https://acme.invalid/directory",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
@@ -90,6 +91,11 @@ def domains(applications: deploy.Applications) -> deploy_domains.MemoryDomains:
 
 def data_services(applications: deploy.Applications) -> deploy_data_services.MemoryDataServices:
     return deploy_data_services.MemoryDataServices(applications)
+
+
+def function_services(cluster: deploy.Cluster) -> deploy_cluster.MemoryFunctionServices:
+    assert isinstance(cluster, deploy_cluster.MemoryCluster)
+    return deploy_cluster.MemoryFunctionServices(cluster)
 
 
 def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
@@ -195,9 +201,11 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.DomainObjects: deploy_domains.MemoryDomainObjects,
         deploy.Domains: domains,
         deploy.Environments: memory_deploy.MemoryEnvironments,
+        deploy.FunctionServices: function_services,
         deploy.Housekeeping: MemoryHousekeeping,
         deploy.Inspections: deploy_inspections.MemoryInspections,
         deploy.Memberships: MemoryMemberships,
+        deploy.Networks: memory_deploy.FixedNetworks,
         deploy.Operations: deploy_operations.MemoryOperations,
         deploy.Quotas: memory_deploy.MemoryQuotas,
         deploy.Releases: deploy_releases.MemoryReleases,
@@ -253,6 +261,8 @@ EXTERNAL: frozenset[Any] = frozenset(
         deploy.Cluster,
         deploy.ServiceBackupStore,
         deploy.DomainObjects,
+        deploy.FunctionServices,
+        deploy.Networks,
         deploy.Resolver,
         deploy.ServiceProvisioners,
         deploy.VolumeStorage,

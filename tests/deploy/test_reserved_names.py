@@ -13,6 +13,7 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.cluster_readings import read_service
 from functions.deploy.domain.environment import Environment
 from functions.deploy.domain.names import ApplicationName, check_host_name
+from functions.deploy.domain.network_policies import Egress
 from functions.deploy.domain.observation import ServiceFailed
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName
@@ -130,7 +131,9 @@ def test_a_host_name_of_another_service_is_reported_as_the_reason() -> None:
 
 
 def egress(*allowed: str) -> list[dict[str, object]]:
-    (policy,) = [each for each in tenancy.tenancy("shop", uuid4(), allowed) if each["kind"] == "NetworkPolicy"]
+    """What instances may reach, as IP blocks."""
+    objects = tenancy.tenancy("shop", uuid4(), Egress(networks=allowed))
+    (policy,) = [each for each in objects if (each["kind"], each["metadata"]["name"]) == ("NetworkPolicy", "instances")]
     return [block["ipBlock"] for rule in policy["spec"]["egress"] for block in rule["to"] if "ipBlock" in block]
 
 

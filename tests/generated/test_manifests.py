@@ -3,30 +3,19 @@
 import copy
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from knative.machine import kustomize
-from knative.machine.home import Home
-from knative.machine.problems import Problem
-from tests.generated.kinds import CRDS, PROJECT, Manifest, crd_faults, faults
+from tests.generated.kinds import CRDS, Manifest, crd_faults, faults
+from tests.generated.rendering import KNATIVE, OVERLAYS, documents, render
 
-KNATIVE = PROJECT / "knative"
 FILES = sorted(
     file for folder in ("base", "overlays", "components") for file in (KNATIVE / folder).rglob("*.yaml") if file.name != "kustomization.yaml"
 )
-OVERLAYS = ("local", "local-grouped", "staging", "production")
-
-
-def documents(text: str) -> list[Manifest]:
-    return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
 
 def problems(manifests: list[Manifest]) -> list[str]:
@@ -49,22 +38,6 @@ def test_every_manifest_is_valid(file: Path) -> None:
     assert problems(manifests) == []
 
 
-@pytest.fixture(scope="module")
-def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        return kustomize.kubectl(Home(tmp_path_factory.mktemp("kubectl")))
-    except Problem as problem:
-        pytest.skip(f"kubectl is not installed and cannot be downloaded: {problem}")
-
-
-@cache
-def render(kubectl: Path, folder: Path) -> list[Manifest]:
-    """Return the objects of a kustomization. They are rendered once and shared: do not change them."""
-    result = subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return documents(result.stdout)
-
-
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_overlay_renders_to_valid_manifests(kubectl: Path, overlay: str) -> None:
     manifests = render(kubectl, KNATIVE / "overlays" / overlay)
@@ -72,13 +45,8 @@ def test_every_overlay_renders_to_valid_manifests(kubectl: Path, overlay: str) -
     assert_closed(manifests)
 
 
-def test_the_grouped_component_has_one_service_and_trigger_per_context(kubectl: Path, tmp_path: Path) -> None:
-    for folder in ("base", "components"):
-        shutil.copytree(KNATIVE / folder, tmp_path / folder)
-    overlay = tmp_path / "overlays" / "small"
-    overlay.mkdir(parents=True)
-    (overlay / "kustomization.yaml").write_text("resources: [../../base]\ncomponents: [../../components/grouped]\n")
-    manifests = render(kubectl, overlay)
+def test_the_grouped_component_has_one_service_and_trigger_per_context(kubectl: Path, grouped: Path) -> None:
+    manifests = render(kubectl, grouped)
     assert problems(manifests) == []
     assert_closed(manifests)
     names = {kind: sorted(m["metadata"]["name"] for m in manifests if m["kind"] == kind) for kind in ("Service", "Trigger")}

@@ -17,6 +17,7 @@ import yaml
 from functions.deploy.domain.application import ACTIVE, DELETED, Application
 from functions.deploy.domain.configuration import Change, Entry
 from functions.deploy.domain.environment import DEFAULT_ENVIRONMENTS, Environment
+from functions.deploy.domain.network_policies import Egress
 from functions.deploy.domain.quota import ExhaustedMeter, Quota
 from functions.deploy.domain.rejections import (
     ApplicationNameTaken,
@@ -275,6 +276,14 @@ class FixedBuilds:
     def settings(self) -> BuildSettings:
         environment = {"REPOSITORY_HOSTS": "", "BUILD_ENVIRONMENT": "PIP_INDEX_URL", "PIP_INDEX_URL": "https://m/"}
         return BuildSettings(build_template(), "capsule.local/apps", environment)
+
+
+class FixedNetworks:
+    def __init__(self) -> None:
+        self.found = Egress()
+
+    async def egress(self) -> Egress:
+        return self.found
 
 
 @cache

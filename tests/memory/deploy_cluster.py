@@ -119,7 +119,8 @@ class MemoryCluster:
         of_environment = labels.get(APPLICATION) == str(workloads.application_id) and labels.get(ENVIRONMENT) == workloads.environment
         return key[0] in kinds and key[1] == workloads.namespace and of_environment
 
-    async def list_functions(self) -> list[FunctionService]:
+    def functions(self) -> list[FunctionService]:
+        """What `MemoryFunctionServices` reads."""
         self._reach()
         services = [each for (kind, namespace, _), each in self.objects.items() if (kind, namespace) == ("Service", PLATFORM)]
         return read_functions(services, [pod for key, pods in self._pods.items() if key[:2] == ("Service", PLATFORM) for pod in pods])
@@ -252,3 +253,13 @@ class MemoryCluster:
     def _reach(self) -> None:
         if self.is_unavailable:
             raise ClusterUnavailable("connection refused")
+
+
+class MemoryFunctionServices:
+    """The platform's Services of a MemoryCluster."""
+
+    def __init__(self, cluster: MemoryCluster) -> None:
+        self._cluster = cluster
+
+    async def list_functions(self) -> list[FunctionService]:
+        return self._cluster.functions()

@@ -95,7 +95,7 @@ def _become(request: Mapping[str, Any]) -> int:
 
 
 def _serve() -> None:
-    import functions.runtime.serving.main  # noqa: F401  what every child would import, once
+    import functions.runtime.serving.serve  # noqa: F401  what every child would import, once
     import tests.runtime.worker  # noqa: F401
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel

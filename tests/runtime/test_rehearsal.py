@@ -8,7 +8,7 @@ from tests.waiting import wait_limit
 
 PROGRAM = """
 import json, os, resource
-import functions.runtime.serving.preload, functions_framework.aio
+import functions.runtime.serving.preload
 from functions.runtime.serving import rehearsal
 
 asked = []

@@ -121,7 +121,7 @@ class Registration(Saga):
                 return self._enter(Stage.QUOTA, at)
             case QuotaGranted() if self.pending_step is Stage.QUOTA:
                 return self._enter(Stage.ACCOUNT, at)
-            case PaymentAccountChanged(status="opened") if self.pending_step is Stage.ACCOUNT:
+            case PaymentAccountChanged(status="opened" | "off") if self.pending_step is Stage.ACCOUNT:
                 return self._complete(at)
             case PaymentAccountChanged(status="delayed") if self.status is Stage.ACCOUNT:
                 return (self.record_failure(event.detail, at),)

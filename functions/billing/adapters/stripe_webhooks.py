@@ -66,8 +66,11 @@ class StripeWebhookVerifier:
         return WebhookEvent(event.id, event.type, _uuid((subject.metadata or {}).get(PAYMENT)), provider_payment_id, is_reversal)
 
     def _verify(self, body: bytes, signature: str) -> None:
+        secrets = self._secrets()
+        if not secrets:
+            raise InvalidWebhookSignature(f"No signing secret is configured: {STRIPE_WEBHOOK_SECRET.name} is not set.")
         cause: Exception | None = None
-        for secret in self._secrets():
+        for secret in secrets:
             try:
                 stripe.WebhookSignature.verify_header(body, signature, secret, SIGNATURE_TOLERANCE_SECONDS)
                 return

@@ -7,18 +7,16 @@ MAX_DAYS_AHEAD = 3660
 
 STRIPE_API_KEY = Setting(
     "CAPSULE_STRIPE_API_KEY",
-    forms.matching("an API key of Stripe, as in sk_live_…", r"\S+"),
-    "Your Stripe account. With it, `up` starts no stand-in.",
-    default=None,
-    default_note="on one machine: a stand-in that moves no money",
+    forms.matching("an API key of Stripe, as in sk_live_…", r"(\S+)?"),
+    "Your Stripe account. With it, `up` starts no stand-in. Without it, on a cluster, [payments are off](billing.md#without-payments).",
+    default_note="none: payments are off; on one machine: a stand-in that moves no money",
     is_secret=True,
 )
 STRIPE_WEBHOOK_SECRET = Setting(
     "CAPSULE_STRIPE_WEBHOOK_SECRET",
     forms.items("signing secrets of webhooks, as in whsec_…, separated by commas"),
-    "Verifies what Stripe sends to `/v1/billing/webhooks/stripe`. Several secrets while you rotate them.",
-    default=None,
-    default_note="on one machine: that of the stand-in",
+    "Verifies what Stripe sends to `/v1/billing/webhooks/stripe`. Several secrets while you rotate them. Without one, webhooks are refused.",
+    default_note="none; on one machine: that of the stand-in",
     is_secret=True,
 )
 STRIPE_API_BASE = Setting(

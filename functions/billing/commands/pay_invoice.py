@@ -10,6 +10,7 @@ from pydantic import Field
 
 from functions.billing.domain.invoices import InvoiceStatus
 from functions.billing.domain.payment_methods import PaymentMethodId
+from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.payments import Payment, PaymentRequested
 from functions.billing.domain.rejections import (
     ChangeInProgress,
@@ -18,6 +19,7 @@ from functions.billing.domain.rejections import (
     InvoiceNotOpen,
     PaymentAccountMissing,
     PaymentMethodMissing,
+    PaymentsOff,
     TeamNotFound,
 )
 from functions.billing.domain.team import OfTeam
@@ -48,16 +50,27 @@ class PaymentAccepted(Model):
     http="POST /v1/billing/invoices/{invoice_id}/payment",
     permission=Permission.BILLING_WRITE,
     status=202,
-    rejects=[TeamNotFound, ChangeInProgress, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing],
+    rejects=[
+        *(TeamNotFound, ChangeInProgress, CustomerNotFound, InvoiceNotFound, InvoiceNotOpen, PaymentAccountMissing, PaymentMethodMissing),
+        PaymentsOff,
+    ],
     emits=[PaymentRequested],
 )
 async def pay_invoice(
-    request: PayInvoice, control: AccessControl, permit: Permit, subscribers: Subscribers, invoices: Invoices, payments: Payments, clock: Clock
+    request: PayInvoice,
+    control: AccessControl,
+    permit: Permit,
+    subscribers: Subscribers,
+    invoices: Invoices,
+    payments: Payments,
+    policy: PaymentPolicy,
+    clock: Clock,
 ) -> Done[PaymentAccepted]:
     subscriber = await subscribers.lock(await control.to_team(permit, request.team_id))
     invoice = subscriber.require_own(await invoices.get(request.invoice_id))
     if invoice.status is not InvoiceStatus.OPEN:
         raise InvoiceNotOpen(f"This invoice is {invoice.status}. Only an open invoice can be paid.")
+    policy.require()
     if not subscriber.customer.can_pay:
         raise PaymentAccountMissing
     payment_method = request.payment_method or subscriber.customer.payment_method

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from functions.billing.domain.credit_notes import CreditNote, RefundRequested, credit_note_series
 from functions.billing.domain.ledger import Transaction, TransactionKind
-from functions.billing.domain.rejections import InvoiceNotFound, InvoiceNotPaid, RefundTooLarge
+from functions.billing.domain.payment_policy import PaymentPolicy
+from functions.billing.domain.rejections import InvoiceNotFound, InvoiceNotPaid, PaymentsOff, RefundTooLarge
 from functions.billing.domain.views import Amount
 from functions.billing.ports import CreditNotes, Invoices, Ledger, Subscriptions
 from functions.kernel import ADMIN, Clock, Done, Model, PositiveInt64, command
@@ -35,12 +36,19 @@ class RefundAccepted(Model):
     http="POST /v1/billing/invoices/{invoice_id}/refunds",
     status=202,
     allow=ADMIN,
-    rejects=[InvoiceNotFound, InvoiceNotPaid, RefundTooLarge],
+    rejects=[InvoiceNotFound, InvoiceNotPaid, PaymentsOff, RefundTooLarge],
     emits=[RefundRequested],
 )
 async def refund_invoice(
-    request: RefundInvoice, subscriptions: Subscriptions, invoices: Invoices, credit_notes: CreditNotes, ledger: Ledger, clock: Clock
+    request: RefundInvoice,
+    subscriptions: Subscriptions,
+    invoices: Invoices,
+    credit_notes: CreditNotes,
+    ledger: Ledger,
+    policy: PaymentPolicy,
+    clock: Clock,
 ) -> Done[RefundAccepted]:
+    policy.require()
     now = clock.now()
     invoice = await invoices.get(request.invoice_id)
     await subscriptions.lock(invoice.customer_id)

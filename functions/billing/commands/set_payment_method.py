@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import Field
 
 from functions.billing.domain.payment_methods import PaymentMethodChange, PaymentMethodChangeRequested, PaymentMethodId
-from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, PaymentAccountMissing, TeamNotFound
+from functions.billing.domain.payment_policy import PaymentPolicy
+from functions.billing.domain.rejections import ChangeInProgress, CustomerNotFound, PaymentAccountMissing, PaymentsOff, TeamNotFound
 from functions.billing.domain.team import OfTeam
 from functions.billing.ports import PaymentMethodChanges, Subscribers
 from functions.billing.services.access_control import AccessControl
@@ -33,13 +34,20 @@ class PaymentMethodAccepted(Model):
     http="PUT /v1/billing/payment-method",
     permission=Permission.BILLING_WRITE,
     status=202,
-    rejects=[TeamNotFound, ChangeInProgress, CustomerNotFound, PaymentAccountMissing],
+    rejects=[TeamNotFound, ChangeInProgress, CustomerNotFound, PaymentAccountMissing, PaymentsOff],
     emits=[PaymentMethodChangeRequested],
 )
 async def set_payment_method(
-    request: SetPaymentMethod, control: AccessControl, permit: Permit, subscribers: Subscribers, changes: PaymentMethodChanges, clock: Clock
+    request: SetPaymentMethod,
+    control: AccessControl,
+    permit: Permit,
+    subscribers: Subscribers,
+    changes: PaymentMethodChanges,
+    policy: PaymentPolicy,
+    clock: Clock,
 ) -> Done[PaymentMethodAccepted]:
     subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
+    policy.require()
     if not subscriber.customer.can_pay:
         raise PaymentAccountMissing
 

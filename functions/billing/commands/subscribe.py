@@ -12,6 +12,7 @@ from events.billing import SubscriptionChanged
 from functions.billing.domain import charges
 from functions.billing.domain.invoices import Invoice, Purpose
 from functions.billing.domain.payment_methods import PaymentMethodId
+from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.payments import MIN_CHARGE_MINOR, Payment, PaymentRequested
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.rejections import (
@@ -21,6 +22,7 @@ from functions.billing.domain.rejections import (
     PaymentAccountMissing,
     PaymentMethodMissing,
     PaymentOverdue,
+    PaymentsOff,
     PlanNotOffered,
     RenewalInProgress,
     TeamNotFound,
@@ -58,6 +60,7 @@ class SubscriptionChangeAccepted(SubscriptionChangeView):
         PaymentAccountMissing,
         PaymentMethodMissing,
         PaymentOverdue,
+        PaymentsOff,
         PlanNotOffered,
         RenewalInProgress,
     ],
@@ -72,6 +75,7 @@ async def subscribe(
     plans: Plans,
     invoices: Invoices,
     payments: Payments,
+    policy: PaymentPolicy,
     clock: Clock,
 ) -> Done[SubscriptionChangeAccepted]:
     now = clock.now()
@@ -94,6 +98,7 @@ async def subscribe(
         await subscriptions.save(subscription)
         return Done(SubscriptionChangeAccepted.scheduled(subscription, plan.code), *events, change=change)
 
+    policy.require()
     if not customer.can_pay:
         raise PaymentAccountMissing
     payment_method = request.payment_method or customer.payment_method

@@ -31,6 +31,8 @@ class AccountStatus(StrEnum):
     DELAYED = "delayed"
     REFUSED = "refused"
     GIVEN_UP = "given-up"
+    OFF = "off"
+    """Payments are off in this installation: there is no account, and none is needed."""
 
 
 class CustomerExists(Exception):

@@ -35,6 +35,10 @@ class PaymentAccountMissing(Conflict):
     """The payment provider opened no account for this customer, so paid plans are not available. Ask your operator."""
 
 
+class PaymentsOff(Conflict):
+    """This installation takes no payments. The free plan works; an operator turns payments on by setting CAPSULE_STRIPE_API_KEY."""
+
+
 class PaymentMethodMissing(Invalid):
     """There is no stored payment method. Pass `paymentMethod`."""
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functions.billing.domain.credit_notes import RefundRequested
 from functions.billing.domain.customers import CustomerClosureRequested
 from functions.billing.domain.payment_methods import PaymentMethodChangeRequested
+from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.payments import SETTLEMENT_TIMEOUT, PaymentRequested, PaymentRetryRequested
 from functions.billing.domain.subscriptions import LATE_USAGE_GRACE, PeriodEnded, SubscriptionReviewRequested
 from functions.billing.domain.usage import ID_RETENTION
@@ -37,6 +38,7 @@ async def housekeeping(
     method_changes: PaymentMethodChanges,
     webhook_events: WebhookEvents,
     usage: Usage,
+    policy: PaymentPolicy,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -51,6 +53,8 @@ async def housekeeping(
             record.emit(CustomerClosureRequested(customer_id=customer.id))
         for subscription in await subscriptions.list_to_review(now, BATCH_SIZE):
             record.emit(SubscriptionReviewRequested(customer_id=subscription.customer_id))
+        if not policy.is_on:
+            return  # what is pending waits until payments are on again
         for payment in await payments.list_pending(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):
             record.emit(PaymentRequested(payment_id=payment.id))
         for payment in await payments.list_due_retries(now - SETTLEMENT_TIMEOUT, BATCH_SIZE):

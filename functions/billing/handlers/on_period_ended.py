@@ -1,12 +1,14 @@
 """Invoice an ended period and start the next one.
 
 The invoice contains the usage of the ended period, usage of former periods that arrived late, and the fee of the next
-period. A suspended plan ends: its final invoice has the time that was served instead of an unpaid fee.
+period. A suspended plan ends: its final invoice has the time that was served instead of an unpaid fee. While payments are
+off nothing is charged: the invoice stays open.
 """
 
 from events.billing import InvoiceIssued, InvoiceVoided, SubscriptionChanged
 from functions.billing.domain import charges
 from functions.billing.domain.invoices import Invoice, InvoiceLine, Purpose
+from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.payments import Payment, PaymentRequested
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.subscribers import Subscriber
@@ -28,6 +30,7 @@ async def on_period_ended(
     invoices: Invoices,
     payments: Payments,
     invoicing: Invoicing,
+    policy: PaymentPolicy,
     clock: Clock,
 ) -> Done[None]:
     now = clock.now()
@@ -59,7 +62,7 @@ async def on_period_ended(
         subscription.reactivate()
     events += Subscriber(customer, subscription).renew(current, next_plan, free, now)
     await subscriptions.save(subscription)
-    if invoice.number is not None and purpose is Purpose.RENEWAL:
+    if invoice.number is not None and purpose is Purpose.RENEWAL and policy.is_on:
         payment, requested = Payment.create(invoice, customer.payment_method or NO_PAYMENT_METHOD, now)
         await payments.add(payment)
         events += requested

@@ -5,6 +5,7 @@ Usage is listed by application and environment. It is rated with the subscriptio
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from functions.billing.domain import charges
@@ -14,6 +15,7 @@ from functions.billing.domain.credit_notes import RefundStatus, credited_amount
 from functions.billing.domain.disputes import disputed_amount
 from functions.billing.domain.invoices import InvoiceLine, InvoiceStatus, LineKind
 from functions.billing.domain.money import Money
+from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.plans import FREE, Meter
 from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
 from functions.billing.domain.team import OfTeam
@@ -103,6 +105,8 @@ class BillView(Model):
     due: Amount
     at_period_end: BillAtPeriodEndView
     total: Amount
+    payments: Literal["on", "off"]
+    """`off`: this installation takes no payments, and nothing is charged."""
 
 
 @query(http="GET /v1/billing/current", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound])
@@ -120,6 +124,7 @@ async def current_bill(
     invoicing: Invoicing,
     applications: Applications,
     measurement: MeasurementState,
+    policy: PaymentPolicy,
     clock: Clock,
 ) -> BillView:
     subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
@@ -168,6 +173,7 @@ async def current_bill(
             total=money(used + fee - credit),
         ),
         total=money(advance - credited_amount(notes) + charged),
+        payments=policy.mode,
     )
 
 

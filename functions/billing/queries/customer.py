@@ -3,7 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
+from functions.billing.domain.customers import AccountStatus
 from functions.billing.domain.ledger import Account
+from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
 from functions.billing.domain.team import OfTeam
 from functions.billing.domain.views import Amount, BillingDetailsView
@@ -32,14 +34,15 @@ class CustomerView(Model):
     owes: list[Amount]
     """One per currency, from the ledger. A negative amount is a balance in the customer's favour."""
     payment_account: str
-    """State of the account at the payment provider: `opened`, `pending` or `refused` (paid plans are then not available)."""
+    """State of the account at the payment provider: `opened`, `pending`, `refused` (paid plans are then not available) or `off` (payments are
+    off in this installation)."""
     billing_details: BillingDetailsView | None
     """On invoices to come; null: they show the e-mail address only."""
 
 
 @query(http="GET /v1/billing/customer", permission=Permission.BILLING_READ, rejects=[TeamNotFound, CustomerNotFound])
 async def customer(
-    request: ShowCustomer, control: AccessControl, permit: Permit, subscribers: Subscribers, plans: Plans, ledger: Ledger
+    request: ShowCustomer, control: AccessControl, permit: Permit, subscribers: Subscribers, plans: Plans, ledger: Ledger, policy: PaymentPolicy
 ) -> CustomerView:
     subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
     customer, subscription = subscriber.customer, subscriber.subscription
@@ -53,6 +56,6 @@ async def customer(
         plan=CustomerPlanView(code=plan.code, version=plan.version, name=plan.name, since=subscription.started_at),
         created_at=customer.created_at,
         owes=owes,
-        payment_account=customer.account,
+        payment_account=customer.account if policy.is_on else AccountStatus.OFF.value,
         billing_details=BillingDetailsView.of(customer.billing_details) if customer.billing_details else None,
     )

@@ -14,7 +14,6 @@ from functions.deploy.adapters.kubernetes_workloads import APPLY, FIELD_MANAGER,
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
-from functions.deploy.domain.function_instances import SERVICE, FunctionService, read_functions
 from functions.deploy.domain.inspection import Outcome
 from functions.deploy.domain.inspection_readings import read_inspection_job
 from functions.deploy.domain.instances import Instance, read_instances_of
@@ -22,7 +21,6 @@ from functions.deploy.domain.manifests import APPLICATION, COMPONENT, DEPLOYMENT
 from functions.deploy.domain.observation import Observation, ResourceDeleted
 from functions.deploy.domain.pod_readings import read_start
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
-from functions.deploy.domain.tenancy import PLATFORM
 from functions.deploy.domain.workloads import Workloads
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.runtime.storage.external_call import external_call
@@ -71,10 +69,6 @@ class KubernetesCluster(KubernetesWorkloads):
             pods = await asyncio.to_thread(self._within, namespace, self._core().list_namespaced_pod, namespace, **selector)
             return read_instances_of(pods["items"])
         return []
-
-    @external_call
-    async def list_functions(self) -> list[FunctionService]:
-        return await asyncio.to_thread(self._list_functions)
 
     @external_call
     async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
@@ -225,11 +219,6 @@ class KubernetesCluster(KubernetesWorkloads):
         if observation is None and watched.pinned_revision is None:  # Knative waits for its progress deadline
             return read_start(self._pods(watched.namespace, f"{DEPLOYMENT}={watched.deployment_id},{COMPONENT}=web"))
         return observation
-
-    def _list_functions(self) -> list[FunctionService]:
-        services = self._call(self._custom().list_namespaced_custom_object, **SERVING, namespace=PLATFORM, plural="services")
-        pods = self._call(self._core().list_namespaced_pod, PLATFORM, label_selector=SERVICE)
-        return read_functions(services["items"], pods["items"])
 
     def _observe_run(self, namespace: str, name: str) -> RunOutcome | None:
         job = self._within(namespace, self._batch().read_namespaced_job, name, namespace)

@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePosixPath
 
-import yaml
-
 from functions.deploy.adapters import variables
 from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.build_template import with_images
@@ -69,14 +67,15 @@ class MountedBuilds:
         self._settings = settings
 
     def settings(self) -> BuildSettings:
+        import yaml  # only builds need it
+
         template_path = self._settings.value(variables.BUILD_TEMPLATE)
         template = with_images(yaml.safe_load(self._settings.file(template_path)), lambda name: self._text_beside(template_path, name))
         inherited = self._inherited_variables()
         hosts = " ".join(sorted(self._settings.value(variables.REPOSITORY_HOSTS)))
         environment = {**inherited, "BUILD_ENVIRONMENT": " ".join(sorted(inherited)), "REPOSITORY_HOSTS": hosts}
         known_hosts = self._settings.value(variables.SSH_KNOWN_HOSTS)
-        egress_allow = self._settings.value(variables.EGRESS_ALLOW)
-        return BuildSettings(template, self._settings.value(variables.IMAGES), environment, known_hosts, egress_allow, self._registry(template_path))
+        return BuildSettings(template, self._settings.value(variables.IMAGES), environment, known_hosts, self._registry(template_path))
 
     def _text_beside(self, template_path: str, name: str) -> str:
         """Return another key of the template's ConfigMap. Raises MissingSetting."""

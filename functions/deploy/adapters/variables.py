@@ -140,7 +140,8 @@ VOLUMES_ACCESS_MODE = Setting(
 IMAGES = Setting(
     "CAPSULE_IMAGES",
     forms.matching("a registry and a path without a tag, as in registry.example.org/apps", r"[a-z0-9][a-z0-9.:/_-]*[a-z0-9]"),
-    "Where images of applications are pushed: `<prefix>/<application>`. On one machine the prefix stands for the local image store.",
+    "Where images of applications are pushed: `<prefix>/<application>`. Set it on a cluster. On one machine the prefix stands for the local image "
+    "store.",
     default="capsule.local/apps",
 )
 BUILD_TEMPLATE = Setting("CAPSULE_BUILD_TEMPLATE", forms.text("a path"), "The mounted template of the build Job.", default=TEMPLATE)

@@ -1,16 +1,17 @@
 """The namespace of an application and its limits: no privileged pods, a quota of objects, traffic only from the
 ingress, no access to the cluster's API or to other tenants.
 
-The deploy context's service account has permissions only in these namespaces, through a RoleBinding in each. In the
-platform's namespace it may list Knative Services and pods, to tell where functions run, and nothing else.
+The deploy context's service account has permissions only in these namespaces, through a RoleBinding in each; likewise the
+account of the source that reports changes of builds and releases.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
-from functions.deploy.domain.manifests import APPLICATION, MANAGED, Manifest
+from functions.deploy.domain.manifests import APPLICATION, COMPONENT, MANAGED, Manifest
 from functions.deploy.domain.names import namespace_of
-from functions.wire.addresses import PRIVATE, SPECIAL
+from functions.deploy.domain.network_policies import Egress, network_policies
 
 PLATFORM = "capsule"
 ACCOUNT = "deploy-cluster"
@@ -20,27 +21,30 @@ TERMINALS = "edge-cluster"
 """The account of the function that attaches clients to one-off commands."""
 ATTACH_ROLE = "edge-attach"
 """ClusterRole with its permissions in a tenant's namespace; defined in knative/base."""
-SYSTEM = ("knative-serving", "kourier-system", "istio-system", "contour-external", "contour-internal")
-COLLECTOR = "capsule-collector"
-"""The namespace of the collector, which reads requests from queue-proxies. Defined in knative/components/collector."""
-QUEUE_PROXY_METRICS = [{"protocol": "TCP", "port": 9091}]
-DNS = [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]
+WATCHER = "capsule-deployments"
+"""The account of the ApiServerSource, and its ClusterRole."""
+WATCHED = "capsule.dev/watched"
+"""The label by which the source selects a namespace: where its account is bound. Without the binding it would not be ready."""
 HARD = {"pods": "60", "count/jobs.batch": "1000", "secrets": "1200", "configmaps": "50", "services.nodeports": "0", "services.loadbalancers": "0"}
 """`pods` limits what runs: pods that have ended do not count. Ended Jobs do, each with the Secret of its build, for the hour that they
 are kept: their numbers limit what the cluster stores, and must be above what one application deploys in an hour."""
 
 
-def tenancy(application: str, application_id: UUID, egress_allow: Sequence[str] = ()) -> tuple[Manifest, ...]:
+def tenancy(application: str, application_id: UUID, egress: Egress | None = None) -> tuple[Manifest, ...]:
     """Render the namespace and its limits, in the order of application: the account may create Namespaces and
     RoleBindings anywhere, and other objects only where the RoleBinding is in force.
 
-    `egress_allow`: private networks that the pods may reach, in CIDR notation.
+    `egress`: what its pods may reach beside public addresses.
     """
+    created = namespace(application, application_id)
+    watched = {**created, "metadata": {**created["metadata"], "labels": {**created["metadata"]["labels"], WATCHED: "true"}}}
     return (
-        namespace(application, application_id),
+        created,
         _binding(application, TENANT_ROLE, ACCOUNT),
+        _binding(application, WATCHER, WATCHER),
         _quota(application),
-        _policy(application, egress_allow),
+        *(_policy(application, name, spec) for name, spec in network_policies(COMPONENT, egress or Egress())),
+        watched,
     )
 
 
@@ -77,25 +81,8 @@ def _quota(application: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": _metadata("capsule", application), "spec": {"hard": dict(HARD)}}
 
 
-def _policy(application: str, egress_allow: Sequence[str]) -> Manifest:
-    """Ingress: from the ingress controller and Knative, and from the collector to the metrics of queue-proxies. Egress:
-    DNS, public addresses, and private networks that the operator opened."""
-    system = {"namespaceSelector": {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [*SYSTEM]}]}}
-    collector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": COLLECTOR}}}
-    dns = {"to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}], "ports": DNS}
-    everywhere = ({"cidr": "0.0.0.0/0", "except": [*PRIVATE, *SPECIAL]}, {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]})
-    outside = {"to": [{"ipBlock": block} for block in (*everywhere, *({"cidr": each} for each in egress_allow))]}
-    return {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "NetworkPolicy",
-        "metadata": _metadata("capsule", application),
-        "spec": {
-            "podSelector": {},
-            "policyTypes": ["Ingress", "Egress"],
-            "ingress": [{"from": [system]}, {"from": [collector], "ports": QUEUE_PROXY_METRICS}],
-            "egress": [dns, outside],
-        },
-    }
+def _policy(application: str, name: str, spec: Mapping[str, Any]) -> Manifest:
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": _metadata(name, application), "spec": spec}
 
 
 def _metadata(name: str, application: str) -> Manifest:

@@ -21,6 +21,7 @@ from functions.deploy.ports import (
     ClusterRefused,
     Configurations,
     Deployments,
+    Networks,
     RepositoryAccesses,
     Vault,
 )
@@ -33,6 +34,7 @@ async def on_deployment_requested(
     applications: Applications,
     deployments: Deployments,
     builds: Builds,
+    networks: Networks,
     configurations: Configurations,
     accesses: RepositoryAccesses,
     vault: Vault,
@@ -54,7 +56,8 @@ async def on_deployment_requested(
     job = render_build_job(deployment, settings, secret)
     refusal: ClusterRefused | None = None
     try:
-        await cluster.apply(*tenancy(application.name, application.id, settings.egress_allow), *registry_access(application.name, settings.registry))
+        limits = tenancy(application.name, application.id, await networks.egress())
+        await cluster.apply(*limits, *registry_access(application.name, settings.registry))
         await cluster.apply_owned(job, secret.manifest(job))
     except ClusterRefused as error:
         refusal = error

@@ -8,7 +8,7 @@ from functions.deploy.domain.observation import CLUSTER_REFUSED, TIMED_OUT, Buil
 from functions.deploy.domain.registry_access import registry_access
 from functions.deploy.domain.repository_access import RepositoryAccess
 from functions.deploy.domain.tenancy import tenancy
-from functions.deploy.ports import Builds, Cluster, ClusterRefused, Inspections, Vault
+from functions.deploy.ports import Builds, Cluster, ClusterRefused, Inspections, Networks, Vault
 from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.kernel import Clock, Work, effect
 
@@ -18,6 +18,7 @@ async def on_inspection_requested(
     event: InspectionRequested,
     inspections: Inspections,
     builds: Builds,
+    networks: Networks,
     vault: Vault,
     recorder: InspectionRecorder,
     cluster: Cluster,
@@ -37,7 +38,7 @@ async def on_inspection_requested(
     secret = BuildSecret(credentials=_credentials(inspection, vault, settings.known_hosts))
     job = inspection_job(inspection, settings.template, settings.environment, secret)
     try:
-        await cluster.apply(*tenancy(inspection.name, inspection.id, settings.egress_allow), *registry_access(inspection.name, settings.registry))
+        await cluster.apply(*tenancy(inspection.name, inspection.id, await networks.egress()), *registry_access(inspection.name, settings.registry))
         await cluster.apply_owned(job, secret.manifest(job))
     except ClusterRefused as refused:
         await recorder.finish(inspection, BuildJobFailed(CLUSTER_REFUSED, f"The cluster refused it: {refused}"), work)

@@ -1,6 +1,15 @@
 """Ports of the deploy context: what its use cases need from databases, the cluster and the installation."""
 
-from functions.deploy.ports.cluster import ApplicationRequests, Builds, BuildSettings, Cluster, ClusterRefused, ClusterUnavailable
+from functions.deploy.ports.cluster import (
+    ApplicationRequests,
+    Builds,
+    BuildSettings,
+    Cluster,
+    ClusterRefused,
+    ClusterUnavailable,
+    FunctionServices,
+    Networks,
+)
 from functions.deploy.ports.data_services import (
     DataServices,
     ServiceEndpoint,
@@ -61,9 +70,11 @@ __all__ = [
     "DomainObjects",
     "Domains",
     "Environments",
+    "FunctionServices",
     "Housekeeping",
     "Inspections",
     "Memberships",
+    "Networks",
     "Operations",
     "OrderFailed",
     "Quotas",

@@ -1,6 +1,6 @@
 """What the use cases of deploy need from the cluster and the installation's builds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -11,6 +11,7 @@ from functions.deploy.domain.function_instances import FunctionService
 from functions.deploy.domain.inspection import Outcome
 from functions.deploy.domain.instances import Instance
 from functions.deploy.domain.manifests import Manifest
+from functions.deploy.domain.network_policies import Egress
 from functions.deploy.domain.observation import Observation, ServiceFailed
 from functions.deploy.domain.run import RunOutcome
 from functions.deploy.domain.workloads import Workloads
@@ -23,6 +24,17 @@ class ClusterUnavailable(Transient):
 
 class ClusterRefused(Permanent):
     """The cluster rejected the request."""
+
+
+class FunctionServices(Protocol):
+    """Where the platform's own functions run. Raises ClusterUnavailable, ClusterRefused.
+
+    A port of its own: whoever only reads these gets an account that may do nothing else.
+    """
+
+    async def list_functions(self) -> list[FunctionService]:
+        """The Services that carry the platform's functions, by name, with their instances."""
+        ...
 
 
 class Cluster(Protocol):
@@ -60,10 +72,6 @@ class Cluster(Protocol):
 
     async def list_autoscalers(self, workloads: Workloads) -> list[AutoscalerReading]:
         """What the autoscalers of the process types report."""
-        ...
-
-    async def list_functions(self) -> list[FunctionService]:
-        """The Services that carry the platform's functions, by name, with their instances."""
         ...
 
     async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:
@@ -120,10 +128,14 @@ class BuildSettings:
     """Variables of every build."""
     known_hosts: str = ""
     """Host keys of ssh servers that the operator pins for all applications: lines of known_hosts (sshd(8))."""
-    egress_allow: Sequence[str] = ()
-    """Private networks that builds and applications may reach, in CIDR notation."""
     registry: str = field(default="", repr=False)
     """The login to the registry of images: the content of a config.json of Docker. Empty: it needs none."""
+
+
+class Networks(Protocol):
+    async def egress(self) -> Egress:
+        """What builds and applications may reach beside public addresses, by the settings, with the addresses that hosts have now."""
+        ...
 
 
 class Builds(Protocol):

@@ -6,7 +6,7 @@ Read from the cluster at each request, on one machine as on any other: no functi
 from datetime import datetime
 
 from functions.deploy.domain.function_instances import FunctionService, FunctionState
-from functions.deploy.ports import Cluster
+from functions.deploy.ports import FunctionServices
 from functions.kernel import ADMIN, Clock, Model, Scale, Work, query
 
 
@@ -44,8 +44,8 @@ class FunctionInstancesView(Model):
 
 
 @query(http="GET /v1/functions/instances", allow=ADMIN, scale=Scale(max=2, pool=1))
-async def function_instances(request: ListFunctionInstances, cluster: Cluster, clock: Clock, work: Work) -> FunctionInstancesView:
-    found = await cluster.list_functions()
+async def function_instances(request: ListFunctionInstances, services: FunctionServices, clock: Clock, work: Work) -> FunctionInstancesView:
+    found = await services.list_functions()
     numbers = {state: sum(each.state is state for each in found) for state in FunctionState}
     return FunctionInstancesView(
         at=clock.now(),

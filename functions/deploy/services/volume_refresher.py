@@ -11,11 +11,11 @@ from functions.deploy.domain.volume import Volume, VolumeState
 from functions.deploy.domain.volume_manifests import StoragePolicy, claim
 from functions.deploy.ports import (
     Applications,
-    Builds,
     Cluster,
     ClusterRefused,
     Deployments,
     Environments,
+    Networks,
     Releases,
     Volumes,
     VolumeSnapshots,
@@ -35,7 +35,7 @@ class VolumeRefresher:
     snapshots: VolumeSnapshots
     storage: VolumeStorage
     cluster: Cluster
-    builds: Builds
+    networks: Networks
     policy: StoragePolicy
     starter: DeploymentStarter
     clock: Clock
@@ -53,7 +53,7 @@ class VolumeRefresher:
             snapshot = await self.snapshots.find(volume.snapshot_id) if volume.snapshot_id else None
         if application.status != ACTIVE:
             return False
-        await self.cluster.apply(*tenancy(application.name, application.id, self.builds.settings().egress_allow))
+        await self.cluster.apply(*tenancy(application.name, application.id, await self.networks.egress()))
         reading = await self.storage.provide(claim(volume, application, self.policy, snapshot))
         if reading.failure is not None:
             if volume.state is VolumeState.CREATING:

@@ -121,8 +121,8 @@ class Health:
         """What is known about each context. Asks none."""
         now = self.now()
         for context, state in self._states.items():
-            metadata = (state.report or {}).get("metadata") or {}
-            yield Report(context, state.check(), now - state.asked_at if state.asked_at else None, metadata.get("messages") or {})
+            messages = _metadata(state).get("messages") or {}
+            yield Report(context, state.check(), now - state.asked_at if state.asked_at else None, messages)
 
     async def _ask_all(self, contexts: Sequence[str]) -> None:
         await asyncio.gather(*(self._ask_one(context) for context in contexts))
@@ -160,6 +160,7 @@ class Health:
                 "bus": {"connected": is_connected},
             },
             "checks": checks,
+            "notices": [notice for state in self._states.values() for notice in _metadata(state).get("notices") or ()],
             "services": [self._service(context, state, now, details.get(context)) for context, state in self._states.items()],
         }
         return (503 if worst == FAIL else 200), document
@@ -174,3 +175,9 @@ class Health:
             **({"detail": state.error} if state.error else {}),
             **({"gateway": details} if details else {}),
         }
+
+
+def _metadata(state: _ContextState) -> Mapping[str, Any]:
+    """What a context reported of itself; empty before its first report."""
+    metadata: Mapping[str, Any] = (state.report or {}).get("metadata") or {}
+    return metadata

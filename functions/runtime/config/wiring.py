@@ -7,7 +7,7 @@ that the runtime provides (Database, Settings, Clock, …).
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ class Wiring:
     `database`: name in `CAPSULE_<NAME>_DATABASE_URL`. `ports`: port → class or factory. `settings`: variables that only its
     functions read; checked when a process starts. `clock`: makes the clock of its functions from the system's; None: that
     itself. Deadlines, tokens and retries always follow the system's clock. `sealed`: all columns with sealed texts.
+    `notices`: what its health query reports about the settings, in sentences: modes that an operator should know of.
     """
 
     database: str
@@ -39,6 +40,7 @@ class Wiring:
     settings: tuple[Section, ...] = ()
     clock: Callable[[Settings, Clock], Clock] | None = None
     sealed: tuple[SealedColumn, ...] = ()
+    notices: Callable[[Settings], Sequence[str]] = lambda _: ()
 
 
 class NothingProvides(Exception):

@@ -37,7 +37,10 @@ class MessageBacklogView(Model):
 
 
 class HealthMetadataView(Model):
+    """`notices`: what an operator should know about the settings, as in `Payments are off: …`."""
+
     version: str
+    notices: list[str]
     memory: MemoryView
     database: DatabaseHealthView
     messages: MessageBacklogView
@@ -59,6 +62,7 @@ async def health(request: GetHealth, health_info: HealthInfo, clock: Clock) -> H
         timestamp=clock.now(),
         metadata=HealthMetadataView(
             version=health_info.version(),
+            notices=list(health_info.notices()),
             memory=MemoryView(used=memory.used, total=memory.total),
             database=DatabaseHealthView(connected=database.is_connected, response_time=database.response_ms),
             messages=MessageBacklogView(

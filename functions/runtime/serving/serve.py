@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 import uvloop
 from starlette.requests import Request
-from starlette.routing import Route, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -118,34 +117,18 @@ def server_of(app: ASGIApp, process: Process) -> Server:
 
 
 def application(process: Process) -> ASGIApp:
-    """Return the ASGI application of a process: functions that messages trigger are served by functions-framework, an edge by itself."""
-    return answer_faults(_edge(process) if process.is_edge else _function(process))
+    """Return the ASGI application of a process.
 
-
-def _edge(process: Process) -> ASGIApp:
-    """Every request of every path goes to the edge, without a router or middleware in between: they were a tenth of the gateway's CPU."""
+    Every request of every path goes to the process, without a router, middleware or framework in between: those answer some
+    requests themselves (/robots.txt, other methods than seven), were a tenth of the gateway's CPU, and functions-framework
+    imports Flask, a fifth of a cold start.
+    """
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         response = await process.handle(Request(scope, receive, send))
         await response(scope, receive, send)
 
-    return respond
-
-
-def _function(process: Process) -> ASGIApp:
-    """The function of an application of functions-framework, as an application that passes every request to it.
-
-    The routes of functions-framework answer some themselves, in plain text: other methods than seven, /robots.txt, a path with a line
-    feed. Its middleware does so for faults.
-    """
-    from functions_framework.aio import create_asgi_app_from_module  # 0.2 s that an edge does not need
-
-    from functions.runtime.serving import main
-
-    main.set_process(process)
-    app = create_asgi_app_from_module(main.TARGET, main.__file__, "http", main, main.__spec__)
-    (handler,) = {route.endpoint for route in app.routes if isinstance(route, Route) and route.path == "/{path:path}"}
-    return request_response(handler)
+    return answer_faults(respond)
 
 
 def with_websockets(app: ASGIApp, process: Process) -> ASGIApp:

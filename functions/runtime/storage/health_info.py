@@ -3,6 +3,7 @@
 import os
 import resource
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -45,8 +46,10 @@ BACKLOG = """
 
 
 class HealthInfo:
-    def __init__(self, database: Database, context: str) -> None:
+    def __init__(self, database: Database, context: str, notices: Callable[[], Sequence[str]] = tuple) -> None:
         self._database = database
+        self.notices = notices
+        """What an operator should know about the context's settings, in sentences."""
         self.service = f"{context}-service"
 
     def version(self) -> str:

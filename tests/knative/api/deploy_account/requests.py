@@ -56,6 +56,6 @@ def role_binding(role: str = TENANT, kind: str = "ClusterRole", **subject: str) 
 
 def denied(answer: httpx.Response, message: str) -> bool:
     """Whether a policy, and not a role, denied the request."""
-    message = answer.json().get("message", "")
-    assert answer.status_code == 403 and "denied request: " in message and message in message, f"{answer.status_code} {message}"
+    text = answer.json().get("message", "")
+    assert answer.status_code == 403 and "denied request: " in text and message in text, f"{answer.status_code} {text}"
     return True

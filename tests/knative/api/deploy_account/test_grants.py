@@ -1,4 +1,4 @@
-"""The account grants only its tenant role to itself, and the role that attaches to pods to the account of terminals."""
+"""The account grants only roles of applications, each to its own account: deploy, terminals, the source of changes."""
 
 import uuid
 
@@ -23,13 +23,15 @@ EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
         role_binding(tenancy.ATTACH_ROLE),
         role_binding(name=tenancy.TERMINALS),
         role_binding(tenancy.ATTACH_ROLE, name=tenancy.TERMINALS, namespace="default"),
+        role_binding(tenancy.WATCHER),
+        role_binding(TENANT, name=tenancy.WATCHER),
         {**role_binding(), "subjects": [{"kind": "Group", "name": "system:authenticated", "apiGroup": RBAC}]},
         {**role_binding(), "subjects": [*role_binding()["subjects"], {"kind": "User", "name": "me", "apiGroup": RBAC}]},
         {**role_binding(), "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT}]},
         {key: value for key, value in role_binding().items() if key != "subjects"},
     ],
 )
-def test_only_two_roles_can_be_granted_each_to_its_account(all_powerful: None, deploy: httpx.Client, body: Object) -> None:
+def test_only_roles_of_applications_can_be_granted_each_to_its_account(all_powerful: None, deploy: httpx.Client, body: Object) -> None:
     namespace_name, _ = application(deploy)
     path, message = f"/apis/{RBAC}/v1/namespaces/{namespace_name}/rolebindings", f"grants only the ClusterRole {TENANT} to {ACCOUNT}"
     assert denied(deploy.post(path, json=body), message)
@@ -38,7 +40,9 @@ def test_only_two_roles_can_be_granted_each_to_its_account(all_powerful: None, d
     role = {"metadata": {"name": "mine"}, "rules": [EVERYTHING]}
     assert denied(deploy.post(f"/apis/{RBAC}/v1/namespaces/{namespace_name}/roles", json=role), message)
     assert denied(deploy.delete(f"{path}/{TENANT}"), message)
-    assert deploy.post(path, json=tenancy.attach_binding(namespace_name.removeprefix("app-"))).status_code == 201
+    name = namespace_name.removeprefix("app-")
+    bindings = [tenancy.attach_binding(name), *(each for each in tenancy.tenancy(name, uuid.uuid4()) if each["metadata"]["name"] == tenancy.WATCHER)]
+    assert [deploy.post(path, json=each).status_code for each in bindings] == [201, 201]
 
 
 def test_the_policies_apply_to_this_account_only(admin: httpx.Client) -> None:
