@@ -17,7 +17,7 @@ from functions.deploy.domain.environment import Size
 from functions.deploy.domain.instances import Instance, InstanceState
 from functions.deploy.domain.names import build_job_of, namespace_of, secret_of, service_of
 from functions.deploy.domain.observation import ResourceDeleted
-from functions.deploy.domain.tenancy import tenancy
+from functions.deploy.domain.tenancy import TENANT_ROLE, WATCHED, WATCHER, tenancy
 from functions.deploy.domain.workloads import Workloads
 from functions.deploy.ports import Cluster, ClusterRefused, ClusterUnavailable
 from functions.runtime.config.settings import Settings
@@ -221,6 +221,19 @@ async def test_the_labels_of_a_namespace_follow_those_applied(knative: Kubernete
     machine.core.patch_namespace(name, {"metadata": {"labels": {manifests.MANAGED: None}}})
     await knative.apply(*app.tenancy)
     assert machine.core.read_namespace(name).metadata.labels[manifests.MANAGED] == "true"
+
+
+async def test_a_namespace_of_an_earlier_version_is_watched_once_its_account_is_bound(knative: KubernetesCluster, machine: Machine) -> None:
+    """Knative's controller checks the account in each selected namespace: a label before the binding would make the source unready."""
+    app = App()
+    await knative.apply(*app.tenancy[:2])  # the namespace and deploy's own binding, as before
+    name = namespace_of(app.name)
+    assert WATCHED not in machine.core.read_namespace(name).metadata.labels
+    assert [each["kind"] for each in app.tenancy][-1] == "Namespace"
+    await knative.apply(*app.tenancy)
+    bindings = machine.custom.list_namespaced_custom_object("rbac.authorization.k8s.io", "v1", name, "rolebindings")["items"]
+    assert {each["metadata"]["name"] for each in bindings} == {TENANT_ROLE, WATCHER}
+    assert machine.core.read_namespace(name).metadata.labels[WATCHED] == "true"
 
 
 async def test_an_operator_s_namespace_with_an_application_s_name_is_not_touched(knative: KubernetesCluster, machine: Machine) -> None:

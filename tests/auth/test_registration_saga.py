@@ -47,6 +47,13 @@ async def test_the_steps_are_customer_quota_and_payment_account(scenario: Regist
     assert not await scenario.world.list_registrations()
 
 
+async def test_a_registration_completes_where_payments_are_off(scenario: RegistrationScenario) -> None:
+    await scenario.publish_customer_created()
+    await scenario.publish_quota_granted()
+    await scenario.publish_account_changed("off")
+    assert (await scenario.show()).status == "completed"
+
+
 async def test_repeated_and_late_messages_change_nothing(scenario: RegistrationScenario) -> None:
     for publish in (scenario.publish_customer_created, scenario.publish_quota_granted):
         await publish()

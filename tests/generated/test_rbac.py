@@ -16,7 +16,7 @@ from functions.deploy.domain.tenancy import attach_binding, tenancy
 from knative.local.rbac import GROUP, Attempt, Authorizer
 from knative.local.tokens import service_account
 from tests.generated.kinds import Manifest
-from tests.generated.rendering import KNATIVE, OVERLAYS, render
+from tests.generated.rendering import KNATIVE, render
 
 PLATFORM, APPLICATION, UNBOUND = "capsule", "app-shop", "app-other"
 SYSTEM = ("default", "kube-system", "kube-public", "knative-serving", "knative-eventing", "kourier-system", "rabbitmq", "postgresql")
@@ -81,7 +81,7 @@ class Rendered:
         return [each for each in self.objects.get(kind, ()) if namespace is None or each["metadata"].get("namespace") == namespace]
 
 
-@pytest.fixture(scope="module", params=[*OVERLAYS, "grouped"])
+@pytest.fixture(scope="module", params=["local", "production", "grouped"])
 def overlay(request: pytest.FixtureRequest, kubectl: Path, grouped: Path) -> tuple[str, Rendered]:
     folder = grouped if request.param == "grouped" else KNATIVE / "overlays" / request.param
     bindings = [each for each in (*tenancy("shop", uuid4()), attach_binding("shop")) if each["kind"] == "RoleBinding"]
@@ -148,9 +148,10 @@ def permissions(rendered: Rendered, account: str, namespace: str | None) -> Allo
     authorizer, identity = Authorizer(rendered), service_account(PLATFORM, account)
     rules = [rule for role in (*rendered.list(f"ClusterRole.{GROUP}"), *rendered.list(f"Role.{GROUP}")) for rule in role["rules"]]
     resources = SENSITIVE | {(group, each) for rule in rules for group in rule["apiGroups"] for each in rule["resources"]}
-    names = {"", *(name for rule in rules for name in rule.get("resourceNames", ()))}
+    names = {each: rule["resourceNames"] for rule in rules if "resourceNames" in rule for each in rule["resources"]}
     return {
         (verb, f"{resource}.{group}" if group else resource)
-        for (group, resource), verb, name in product(resources, VERBS, names)
+        for (group, resource), verb in product(resources, VERBS)
+        for name in {"", *names.get(resource, ())}
         if authorizer.allows(identity, Attempt(verb, group, resource, namespace, name))
     }

@@ -1,7 +1,7 @@
 """The last answer to a request: a problem document for a fault that nothing nearer has answered.
 
-uvicorn and the middleware of functions-framework answer faults in plain text. This is the outermost part of the application,
-so an error in rendering a response, in logging or in the framework ends here too.
+uvicorn answers faults in plain text. This is the outermost part of the application,
+so an error in rendering a response or in logging ends here too.
 """
 
 import traceback
