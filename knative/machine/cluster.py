@@ -88,16 +88,20 @@ class Cluster:
     def wait_until_ready(self, items: Iterable[Object], timeout_seconds: float, report: Callable[[int, int], None]) -> None:
         """Wait until all objects are ready; `report(ready, total)` is called after each poll. One list request per kind.
 
+        `timeout_seconds`: since an object became ready last, so that a slow machine has its time and a fault is noticed soon.
+
         Raises: Problem that names the objects that are not ready and their reasons, at once for a Job that failed.
         """
         expected = [item for item in items if item["kind"] in KINDS_WITH_READINESS]
-        deadline = time.monotonic() + timeout_seconds
+        deadline, least = time.monotonic() + timeout_seconds, len(expected)
         while True:
             current = {key(item): item for item in self._current(expected)}
             pending = [(item, reason) for item in expected if (reason := not_ready(current.get(key(item)))) is not None]
             report(len(expected) - len(pending), len(expected))
             if not pending:
                 return
+            if len(pending) < least:
+                deadline, least = time.monotonic() + timeout_seconds, len(pending)
             failed = [(item, reason) for item, reason in pending if reason.startswith("failed")]
             if failed or time.monotonic() > deadline:
                 lines = "\n".join(f"  {title(item)}: {reason}" for item, reason in (failed or pending)[:12])

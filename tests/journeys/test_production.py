@@ -142,9 +142,9 @@ def test_a_lost_machine_is_restored(production: Production) -> None:
     lost, gallery = production.whole, production.gallery
     visits = production.visitor.get("/").json()["visits"]
     reports = production.visitor.get("/reports").json()
-    with uploads(production):
-        time.sleep(2)  # the newest may be missing from the backup, and nothing that was acknowledged before
-        before = dict(gallery.uploaded)
+    gallery.check(production.visitor)
+    before = dict(gallery.uploaded)
+    with uploads(production):  # during the backup: these may be missing from it
         print(lost.task("backup", str(production.backups)))
     key = destination.keys(lost.home).current.text
     lost.task("down")

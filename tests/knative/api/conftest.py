@@ -50,7 +50,7 @@ class Server:
         with (self.home / "server.log").open("ab") as log:
             self.process = subprocess.Popen([sys.executable, "-m", "knative.local", "serve", "--parts", "api"], env=environment, stderr=log)
         ready = self.log.count(": ready")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + wait_limit(30)
         while self.log.count(": ready") <= ready or not self._listens():
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
