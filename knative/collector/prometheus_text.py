@@ -13,8 +13,8 @@ def samples(text: str, prefixes: Sequence[str]) -> Iterator[Sample]:
 
     Other lines are not parsed: a queue-proxy exposes hundreds about its Go runtime.
     """
-    beginnings = tuple(prefixes)
-    lines = "".join(f"{line}\n" for line in text.splitlines() if line.startswith(beginnings))
+    names = tuple(prefixes)
+    lines = "".join(f"{line}\n" for line in text.splitlines() if line.startswith(names))
     for family in text_string_to_metric_families(lines):
         for sample in family.samples:
             yield sample.name, sample.labels, sample.value

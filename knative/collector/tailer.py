@@ -24,7 +24,7 @@ NAMESPACE_BYTES = MAX_BYTES // 8
 MAX_UNREAD_BYTES = 32 << 20
 """Of one container. The kubelet keeps 50 MiB by default (containerLogMaxSize × containerLogMaxFiles)."""
 MAX_ROUNDS = 16
-"""Chunks of one file in a row."""
+"""In each, a chunk of each file that has one."""
 SIDECARS = frozenset({"queue-proxy", "istio-proxy", "linkerd-proxy"})
 """Containers that are no part of what an application writes or uses."""
 
@@ -55,7 +55,17 @@ class Tailer:
         The log of a pod that is gone is read to its end: the file stays open.
         """
         self._discover(pods)
-        return sum(self._read_file(key, file, pod) for key, (file, pod) in list(self._files.items()))
+        for key, (file, pod) in self._files.items():
+            self._skip_excess(key, file, pod)
+        count, keys = 0, list(self._files)
+        for _ in range(MAX_ROUNDS):
+            read = [(key, self._read_file(key, *self._files[key])) for key in keys]
+            keys = [key for key, lines in read if lines is not None]
+            count += sum(lines or 0 for _, lines in read)
+        if self._files:  # another file has the first turn next time
+            first = next(iter(self._files))
+            self._files[first] = self._files.pop(first)
+        return count
 
     def keys(self) -> frozenset[str]:
         """Return the keys of all logs that are being read, or will be."""
@@ -84,19 +94,14 @@ class Tailer:
                 file.close()
                 del self._files[key]
 
-    def _read_file(self, key: _Key, file: LogFile, pod: Object) -> int:
-        namespace, count = pod["metadata"]["namespace"], 0
-        self._skip_excess(key, file, pod)
-        for _ in range(MAX_ROUNDS):
-            if self._buffer.waiting_bytes(namespace) >= NAMESPACE_BYTES or self._buffer.bytes >= MAX_BYTES * 3 // 4:
-                break
-            found = self._read_chunk(key, file)
-            if found is None:
-                break
-            for line, position in found:
-                self._buffer.add(_entry(pod, key.container, line.at, line.stream, line.text), (str(key), position))
-            count += len(found)
-        return count
+    def _read_file(self, key: _Key, file: LogFile, pod: Object) -> int | None:
+        """Read one chunk of a file. Returns the number of lines; None if there is nothing to read, or no room for it."""
+        if self._buffer.waiting_bytes(pod["metadata"]["namespace"]) >= NAMESPACE_BYTES or self._buffer.bytes >= MAX_BYTES * 3 // 4:
+            return None
+        found = self._read_chunk(key, file)
+        for line, position in found or ():
+            self._buffer.add(_entry(pod, key.container, line.at, line.stream, line.text), (str(key), position))
+        return None if found is None else len(found)
 
     def _read_chunk(self, key: _Key, file: LogFile) -> list[Found] | None:
         try:

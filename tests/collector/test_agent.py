@@ -166,6 +166,22 @@ async def test_a_namespace_that_writes_too_much_delays_itself_only(node: Node, i
     assert noise == [str(number) for number in range(3000)], "all of it, in order, when there is time"
 
 
+async def test_one_pod_that_writes_too_much_does_not_hide_the_others_of_its_application(
+    node: Node, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tailer, "NAMESPACE_BYTES", 300_000)
+    noisy, quiet = pod("noisy-1"), pod("quiet-1")
+    node.pods = [noisy, quiet]
+    node.container(noisy).write(*(f"noise {number} {'x' * 1000}" for number in range(9000)))
+    agent = agent_of(node, inbox)
+    for number in range(6):
+        node.container(quiet).write(f"important {number}")
+        agent.read()
+        await agent.publish()
+    important = [line for line in inbox.lines if line.startswith("important")]
+    assert len(important) >= 3 and len(inbox.lines) < 9000, "while the other log still lags behind"
+
+
 async def test_what_lies_too_far_back_is_skipped_and_counted(node: Node, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tailer, "MAX_UNREAD_BYTES", 10_000)
     container = node.container()
