@@ -11,13 +11,13 @@ from knative.machine.problems import Problem
 
 
 class ClusterApi(KubernetesApi):
-    """A KubernetesApi that knows where it is. `name`: of the context. `host`: of the API server."""
+    """A KubernetesApi that knows where it is. `name`: of the context. `host`: of the API server. `version`: as /version answers."""
 
     def __init__(self, api: client.ApiClient, name: str) -> None:
         super().__init__(api)
         self.name = name
         self.host = str(api.configuration.host)
-        self.version = client.VersionApi(api).get_code(_request_timeout=10)
+        self.version: dict[str, str] = dict(self.dynamic.version["kubernetes"])
 
     def has(self, api_version: str, kind: str) -> bool:
         """Whether the API serves a kind."""

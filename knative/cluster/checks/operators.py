@@ -74,7 +74,7 @@ COMPONENTS = (
 
 
 def check_kubernetes(cluster: ClusterApi, _: Overlay) -> Iterator[Finding]:
-    yield kubernetes_finding(_version(f"{cluster.version.major}.{cluster.version.minor}"), str(cluster.version.git_version))
+    yield kubernetes_finding(_version(cluster.version["gitVersion"]), cluster.version["gitVersion"])
 
 
 def kubernetes_finding(version: Version | None, text: str) -> Finding:
