@@ -19,7 +19,7 @@ from knative.machine.installation_objects import NAMESPACE
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress
 from tests.cluster import small
-from tests.cluster.test_secrets import GIVEN
+from tests.cluster.test_secrets import INPUTS
 from tests.knative.machine import Machine
 
 QUICK = rollout.Options(batch=1, poll_seconds=0.1)
@@ -71,8 +71,8 @@ def test_a_release_is_applied_changed_and_rolled_back(cluster: ClusterApi) -> No
     roll_out(cluster, changed, small.job(script="print(2)"))
     assert len(jobs(cluster)) == 1 and jobs(cluster) != before, "Jobs of earlier versions are deleted"
 
-    shown, output = progress()
-    back = rollback.roll_back(cluster, None, shown, rollout.Options(1, migrates=False, poll_seconds=0.1))
+    lines, output = progress()
+    back = rollback.roll_back(cluster, None, lines, rollout.Options(1, migrates=False, poll_seconds=0.1))
     service = cluster.get(small.service())
     assert service is not None and "env" not in service["spec"]["template"]["spec"]["containers"][0]
     assert back.source.startswith("rollback to") and f"Release {back.number - 2}" in output.text
@@ -92,9 +92,9 @@ def test_a_failed_migration_stops_the_roll_out_and_says_why(cluster: ClusterApi)
 
 def test_what_the_next_release_has_not_is_named_and_pruned_only_on_request(cluster: ClusterApi) -> None:
     roll_out(cluster, small.settings(CAPSULE_ISSUER="x"), {**small.settings(), "metadata": small.metadata("left-over")})
-    shown, output = progress()
+    lines, output = progress()
     overlay = small.overlay()
-    rollout.roll_out(cluster, overlay.objects, "image", "small", shown, QUICK)
+    rollout.roll_out(cluster, overlay.objects, "image", "small", lines, QUICK)
     left: Any = {**small.settings(), "metadata": small.metadata("left-over")}
     assert "left-over" in output.text and cluster.get(left) is not None
     cluster.apply([left], "test")
@@ -115,7 +115,7 @@ def test_the_commands_make_secrets_and_find_what_is_missing(
 ) -> None:
     (tmp_path / "objects.yaml").write_text(yaml.safe_dump_all(small.overlay(small.service()).objects))
     (tmp_path / "kustomization.yaml").write_text("resources: [objects.yaml]\n")
-    (tmp_path / "capsule.env").write_text("\n".join(f"{name}={value}" for name, value in GIVEN.items()))
+    (tmp_path / "capsule.env").write_text("\n".join(f"{name}={value}" for name, value in INPUTS.items()))
     common = ["--kubeconfig", str(machine.home / "kubeconfig"), "-k", str(tmp_path)]
 
     assert main(["secrets", *common, "--apply"]) == 1 and "CAPSULE_MAIL_URL" in capsys.readouterr().out

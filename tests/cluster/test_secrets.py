@@ -22,7 +22,7 @@ from tests.cluster import small
 from tests.generated.kinds import PROJECT
 
 CONTEXTS = ("auth", "billing", "deploy", "monitor")
-GIVEN = {
+INPUTS = {
     "CAPSULE_MAIL_URL": "smtp://user:password@mail.test:587",
     **{f"CAPSULE_{context.upper()}_DATABASE_URL": f"postgresql://{context}_functions:x@db.test/{context}" for context in CONTEXTS},
     **{f"CAPSULE_{context.upper()}_MIGRATION_URL": f"postgresql://{context}_owner:x@db.test/{context}" for context in CONTEXTS},
@@ -39,7 +39,7 @@ AUTHORITIES = small.overlay(
 
 
 def plan(
-    values: Mapping[str, str] = GIVEN,
+    values: Mapping[str, str] = INPUTS,
     existing: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
     *replace: str,
     external: frozenset[str] = frozenset(),
@@ -77,17 +77,17 @@ def test_public_parts_belong_to_the_private_ones() -> None:
 
 def test_a_second_run_changes_nothing() -> None:
     first = plan()
-    second = plan(GIVEN, stored(first))
+    second = plan(INPUTS, stored(first))
     assert [item.name for item in second.values() if item.changes] == []
     assert stored(second) == stored(first)
 
 
 def test_an_existing_value_stays_until_it_is_named() -> None:
     first = plan()
-    changed = {**GIVEN, "CAPSULE_MAIL_URL": "smtps://other.test"}
+    changed = {**INPUTS, "CAPSULE_MAIL_URL": "smtps://other.test"}
     kept = plan(changed, stored(first))
     assert kept["auth-settings"].states["CAPSULE_MAIL_URL"] is State.DIFFERS
-    assert kept["auth-settings"].values["CAPSULE_MAIL_URL"] == GIVEN["CAPSULE_MAIL_URL"] and not kept["auth-settings"].changes
+    assert kept["auth-settings"].values["CAPSULE_MAIL_URL"] == INPUTS["CAPSULE_MAIL_URL"] and not kept["auth-settings"].changes
     one = plan(changed, stored(first), "auth-settings/CAPSULE_MAIL_URL")
     assert one["auth-settings"].values["CAPSULE_MAIL_URL"] == "smtps://other.test" and not one["billing-settings"].changes
     every = plan(changed, stored(first), "CAPSULE_MAIL_URL")
@@ -109,13 +109,13 @@ def test_passwords_fit_into_urls_and_the_url_into_the_broker() -> None:
 
 
 def test_with_tls_the_certificate_of_the_broker_is_verified() -> None:
-    made = {item.name: item for item in Catalog(AUTHORITIES, Inputs(GIVEN, authorities="PEM"), {}).plan()}
+    made = {item.name: item for item in Catalog(AUTHORITIES, Inputs(INPUTS, authorities="PEM"), {}).plan()}
     parts = urlsplit(made["auth-amqp"].values["url"])
     assert (parts.scheme, parts.port) == ("amqps", 5671)
     options = "{'cafile': '/etc/capsule/authorities/ca.crt', 'server_hostname': 'rabbitmq.rabbitmq.svc'}"
     assert unquote(parts.query.partition("=")[2]) == options
     assert made["capsule-authorities"].values == {"ca.crt": "PEM"}
-    missing = {item.name: item for item in Catalog(AUTHORITIES, Inputs(GIVEN), {}).plan()}
+    missing = {item.name: item for item in Catalog(AUTHORITIES, Inputs(INPUTS), {}).plan()}
     assert missing["capsule-authorities"].keys_in(State.MISSING) == ["ca.crt"]
 
 
@@ -128,7 +128,7 @@ def test_what_only_the_operator_knows_is_named_at_once() -> None:
 
 def test_optional_objects_exist_only_when_they_are_named() -> None:
     assert not {"deploy-services", "deploy-backups", "registry", "capsule-authorities"} & set(plan())
-    more = {**GIVEN, "CAPSULE_BACKUP_STORE": "s3://bucket/capsule", "CAPSULE_SERVICES_POSTGRES_URL": "postgresql://p:x@data.test/postgres"}
+    more = {**INPUTS, "CAPSULE_BACKUP_STORE": "s3://bucket/capsule", "CAPSULE_SERVICES_POSTGRES_URL": "postgresql://p:x@data.test/postgres"}
     made = plan(more)
     assert made["deploy-backups"].values["key"].startswith("capsule-backup-key-1-")
     assert made["deploy-services"].values == {"postgres": "postgresql://p:x@data.test/postgres"}
@@ -147,7 +147,7 @@ def test_external_secrets_name_each_key_and_hold_no_value() -> None:
     for each in objects:
         for reference in each["spec"].get("data", ()) if each["kind"] == "ExternalSecret" else ():
             assert reference["remoteRef"]["property"] in document[reference["remoteRef"]["key"]]
-    later = plan(GIVEN, stored(made), external=frozenset(name for name, item in made.items() if item.kind == "Secret"))
+    later = plan(INPUTS, stored(made), external=frozenset(name for name, item in made.items() if item.kind == "Secret"))
     assert [name for name, item in later.items() if item.changes and not item.is_external] == []
 
 

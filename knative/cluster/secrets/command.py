@@ -36,10 +36,10 @@ def run(options: argparse.Namespace, cluster: ClusterApi | None, overlay: Overla
         detail = rotation.rotate(cluster, overlay, options.rotate, datetime.now(UTC), is_forced=options.force)
         console.print(json.dumps({"rotated": options.rotate, "detail": detail}) if options.json else f"✓ {options.rotate}: {detail}", markup=False)
         return 0
-    given = inputs.read(options.file, options.values, options.authorities, options.registry)
+    named = inputs.read(options.file, options.values, options.authorities, options.registry)
     replacements = Replacements(frozenset(options.replace))
     existing, external = ({}, frozenset[str]()) if cluster is None else read(cluster)
-    items = Catalog(overlay, given, existing, replacements, external).plan()
+    items = Catalog(overlay, named, existing, replacements, external).plan()
     if options.store_values:
         console.print(json.dumps(store_document(items), indent=1), markup=False, soft_wrap=True)
         return 0
