@@ -1,7 +1,7 @@
 """Kinds of operators without a model in any package: the fields that Capsule uses, as schemas that reject others.
 
 Sources: https://cloudnative-pg.io/documentation/current/cloudnative-pg.v1/, https://cert-manager.io/docs/reference/api-docs/,
-https://www.rabbitmq.com/kubernetes/operator/using-operator. RabbitmqCluster is checked against its upstream CRD too, where `shared/knative/crds` is there;
+https://www.rabbitmq.com/kubernetes/operator/using-operator. RabbitmqCluster is checked against its upstream CRD too, where that is at hand;
 the others were compared with theirs by hand when they were written.
 """
 
