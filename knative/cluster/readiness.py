@@ -11,7 +11,7 @@ from knative.machine.installation_objects import Object
 READY_CONDITION = {
     "Broker": "Ready", "Trigger": "Ready", "Service": "Ready", "PingSource": "Ready", "ApiServerSource": "Ready", "DomainMapping": "Ready",
     "User": "Ready", "Permission": "Ready", "TopicPermission": "Ready", "Certificate": "Ready", "Issuer": "Ready", "ClusterIssuer": "Ready",
-    "Cluster": "Ready", "RabbitmqCluster": "AllReplicasReady", "Deployment": "Available",
+    "Cluster": "Ready", "RabbitmqCluster": "AllReplicasReady",
 }  # fmt: skip
 """Kind → the condition that says that it is ready. Kinds without an entry are ready when they are applied."""
 HOPELESS = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull", "CrashLoopBackOff")
@@ -27,10 +27,8 @@ def unready(item: Object, present: Object | None) -> str | None:
     present = {"kind": kind, **present}
     if kind in ("Job", "Broker", "Trigger", "PingSource", "ApiServerSource") or (kind == "Service" and item["apiVersion"].startswith("serving.")):
         return not_ready(present)
-    if kind == "DaemonSet":
-        status = present.get("status") or {}
-        ready, all_ = status.get("numberReady", 0), status.get("desiredNumberScheduled", 0)
-        return None if ready >= all_ and all_ else f"{ready} of {all_} pods are ready"
+    if kind in ("DaemonSet", "Deployment", "StatefulSet"):
+        return _unready_workload(present)
     if kind == "Database":
         status = present.get("status") or {}
         return None if status.get("applied") else str(status.get("message") or "not applied yet")
@@ -42,11 +40,26 @@ def unready(item: Object, present: Object | None) -> str | None:
     return None if found.get("status") == "True" else ": ".join(filter(None, (found.get("reason"), found.get("message")))) or "not ready yet"
 
 
+def _unready_workload(present: Object) -> str | None:
+    """As `kubectl rollout status` decides: all pods are of this generation and available."""
+    status = present.get("status") or {}
+    if status.get("observedGeneration") != present["metadata"].get("generation"):
+        return "not reconciled yet"
+    if present["kind"] == "DaemonSet":
+        count, updated, ready = (status.get(name) or 0 for name in ("desiredNumberScheduled", "updatedNumberScheduled", "numberAvailable"))
+    else:
+        count = (present.get("spec") or {}).get("replicas", 1)
+        updated, ready = (status.get(name) or 0 for name in ("updatedReplicas", "availableReplicas"))
+    return None if min(updated, ready) >= count else f"{min(updated, ready)} of {count} pods are ready"
+
+
 def pods_of(cluster: ClusterApi, item: Object) -> list[Object]:
-    """Pods of a Job or of the newest Revision of a Service, the newest first."""
+    """Pods of a workload, the newest first."""
     name, namespace = item["metadata"]["name"], item["metadata"].get("namespace")
-    label = f"job-name={name}" if item["kind"] == "Job" else f"serving.knative.dev/service={name}"
-    if item["kind"] not in ("Job", "Service"):
+    label = {"Job": f"job-name={name}", "Service": f"serving.knative.dev/service={name}"}.get(item["kind"])
+    if label is None and item["kind"] in ("DaemonSet", "Deployment", "StatefulSet"):
+        label = ",".join(f"{key}={value}" for key, value in item["spec"]["selector"].get("matchLabels", {}).items())
+    if not label:
         return []
     pods = cluster.find("v1", "Pod", namespace, label)
     return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)

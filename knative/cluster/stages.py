@@ -1,7 +1,7 @@
 """The order in which the objects of an overlay are applied: each stage is ready before the next one begins.
 
 What functions need comes first, then servers that the overlay runs, then migrations, then the functions in batches, then what sends messages to them,
-then the remaining Jobs, such as the one that binds the exchanges.
+then Deployments and the remaining Jobs: what binds the exchanges is ready when all Triggers are bound.
 """
 
 from collections.abc import Iterable
@@ -47,8 +47,8 @@ def stages(objects: Iterable[Object], batch: int = BATCH, *, migrates: bool = Tr
         Stage("Migrations", _one([each for each in jobs if is_migration(each)] if migrates else []), 1800),
         Stage("Broker", _one(brokers), 300),
         Stage("Functions", tuple(tuple(services[start : start + batch]) for start in range(0, len(services), batch)), 600),
-        Stage("Workloads", _one(workloads), 300),
         Stage("Triggers", _one(senders), 600),
+        Stage("Workloads", _one(workloads), 600),
         Stage("Jobs", _one([each for each in jobs if not is_migration(each)]), 600),
     ]
     return [stage for stage in found if stage.batches]

@@ -1,6 +1,7 @@
 """Jobs are named by version, and each stage is ready before the next one begins."""
 
 from knative.cluster.jobs import LABEL, outdated, versioned
+from knative.cluster.readiness import reason_of_pods, unready
 from knative.cluster.releases import Release, dropped, former
 from knative.cluster.stages import stages
 from knative.machine.pinned_traffic import description, pinned
@@ -57,3 +58,27 @@ def test_a_pinned_split_is_named() -> None:
     split = {**small.service(), "spec": {"traffic": [{"revisionName": "edge-gateway-00003", "percent": 90}, {"latestRevision": True, "percent": 10}]}}
     follows = {**small.service("b"), "spec": {"traffic": [{"latestRevision": True, "percent": 100}, {"revisionName": "b-00001", "tag": "old"}]}}
     assert [description(each) for each in pinned([split, follows, small.service("c")])] == ["edge-gateway: edge-gateway-00003 90 %, @latest 10 %"]
+
+
+def test_a_workload_is_ready_when_all_its_pods_are_of_this_version() -> None:
+    item = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "generation": 2}, "spec": {"replicas": 2}}
+    status = {"observedGeneration": 2, "replicas": 3, "updatedReplicas": 1, "availableReplicas": 2}
+    assert unready(item, item) == "not reconciled yet"
+    assert unready(item, {**item, "status": status}) == "1 of 2 pods are ready"
+    assert unready(item, {**item, "status": {**status, "updatedReplicas": 2}}) is None
+    daemons = {**item, "kind": "DaemonSet", "spec": {}}
+    assert (
+        unready(daemons, {**daemons, "status": {"observedGeneration": 2, "desiredNumberScheduled": 3, "numberAvailable": 2}})
+        == "0 of 3 pods are ready"
+    )
+    assert unready(item, None) == "does not exist"
+
+
+def test_the_reason_of_a_pod_that_does_not_start_is_named() -> None:
+    waiting = {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "manifest unknown"}}}
+    assert reason_of_pods([{"status": {"containerStatuses": [waiting]}}]) == "ImagePullBackOff: manifest unknown"
+    crash = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": {"exitCode": 3, "message": "no such table"}}}
+    assert reason_of_pods([{"status": {"containerStatuses": [crash]}}]) == "CrashLoopBackOff; last exit code 3: no such table"
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: Insufficient memory"}
+    assert reason_of_pods([{"status": {"conditions": [unscheduled]}}]) == "Unschedulable: 0/1 nodes: Insufficient memory"
+    assert reason_of_pods([{"status": {"containerStatuses": [{"state": {"running": {}}}]}}]) is None

@@ -133,9 +133,10 @@ def test_the_commands_make_secrets_and_find_what_is_missing(
     assert rotated != signing and len(jwks["keys"]) == 3
     assert main(["secrets", *common, "--rotate", "signing"]) == 1 and "may be valid" in capsys.readouterr().out
     assert main(["secrets", *common, "--rotate", "sealing"]) == 0
+    assert main(["secrets", *common, "--rotate", "sealing"]) == 1 and "two minutes ago" in capsys.readouterr().out
     body = {"metadata": {"annotations": {EXTERNAL: "vault"}}}
-    client.CoreV1Api(machine.api).patch_namespaced_secret("monitor-sealing", NAMESPACE, body)
-    assert main(["secrets", *common, "--rotate", "sealing"]) == 1 and "secret store" in capsys.readouterr().out
+    client.CoreV1Api(machine.api).patch_namespaced_secret("auth-signing", NAMESPACE, body)
+    assert main(["secrets", *common, "--rotate", "signing"]) == 1 and "secret store" in capsys.readouterr().out
 
     assert main(["check", *common, "--json"]) == 1
     found = {each["check"]: each for each in json.loads(capsys.readouterr().out)["findings"]}

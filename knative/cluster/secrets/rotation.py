@@ -24,6 +24,8 @@ from knative.machine.secrets import new_password
 ROTATED_AT = "capsule.dev/rotated-at"
 """Annotation of a Secret: RFC 3339, UTC."""
 MANAGER = "capsule-operator"
+MOUNT_SECONDS = 120
+"""How long the kubelet takes at most to bring a changed Secret to every pod."""
 USER_KIND = ("rabbitmq.com/v1beta1", "User")
 
 
@@ -62,6 +64,10 @@ def _rotate_signing(cluster: ClusterApi, _: Overlay, now: datetime, is_forced: b
 
 
 def _rotate_sealing(cluster: ClusterApi, _: Overlay, now: datetime, is_forced: bool) -> Rotation:
+    """The next key becomes current. Every process must have it: the kubelet brings a Secret to all pods within MOUNT_SECONDS."""
+    at = _rotated_at(_stored(cluster, f"{CONTEXTS[0]}-sealing"))
+    if at is not None and (now - at).total_seconds() < MOUNT_SECONDS:
+        raise NotApplicable("The sealing keys were rotated less than two minutes ago: not every process has the next ones yet.", "Wait, then repeat.")
     sets = {context: json.loads(values_of(_stored(cluster, f"{context}-sealing"))["keys.json"]) for context in CONTEXTS}
     if is_forced:
         sets = {context: encryption.with_next_key(private, is_fresh=True) for context, private in sets.items()}
@@ -101,9 +107,13 @@ def _stored(cluster: ClusterApi, name: str) -> Object:
 
 def _refuse_early(stored: Object, now: datetime) -> None:
     """Raises: NotApplicable while tokens of the key that would be removed may be valid."""
-    at = (stored["metadata"].get("annotations") or {}).get(ROTATED_AT)
-    if at is not None:
-        refuse_early(Record(SIGNING, at, "an operator", at), now)
+    if (at := _rotated_at(stored)) is not None:
+        refuse_early(Record(SIGNING, at.isoformat(), "an operator", at.isoformat()), now)
+
+
+def _rotated_at(stored: Object) -> datetime | None:
+    text = (stored["metadata"].get("annotations") or {}).get(ROTATED_AT)
+    return datetime.fromisoformat(text) if text else None
 
 
 def _stamped(objects: list[Object], now: datetime | None) -> list[Object]:
