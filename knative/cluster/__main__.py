@@ -78,6 +78,10 @@ def apply(options: argparse.Namespace, cluster: ClusterApi, console: Console) ->
     """Check, show what changes, confirm, and roll out. Raises: Problem."""
     rendered = overlay(options)
     quiet = Console(file=sys.stderr, highlight=False) if options.json else console
+    if options.servers:
+        rollout.start_servers(cluster, rendered.objects, Progress(quiet), rollout.Options(options.batch))
+        quiet.print("\nThe servers are ready. Their authorities: ./taskw cluster secrets --apply", markup=False)
+        return 0
     if not options.skip_checks and not checks.run(cluster, rendered, quiet):
         raise Problem("The cluster lacks something; nothing was changed.", "Mend what is marked, or apply all the same: --skip-checks")
     has_changes = differences.show(differences.differences(cluster, rendered), quiet, as_json=False)
@@ -147,6 +151,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--prune", action="store_true", help="delete what the former release had and this one has not")
         if name == "apply":
             command.add_argument("--skip-checks", action="store_true", help="apply although check finds something")
+            command.add_argument("--servers", action="store_true", help="only the servers that the overlay runs: RabbitMQ, PostgreSQL, issuers")
         else:
             command.add_argument("--to", type=int, metavar="NUMBER", help="the release (default: the last one before the present)")
             command.add_argument("--list", action="store_true", help="list the releases; changes nothing")

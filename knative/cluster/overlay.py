@@ -91,6 +91,17 @@ class Overlay:
             counts[key] = counts.get(key, 0) + 1
         return counts
 
+    @property
+    def own_authorities(self) -> list[tuple[str, str]]:
+        """Namespace and name of the Secrets with `ca.crt` of the servers that the overlay itself runs."""
+        found = []
+        for item in self.of_kind("RabbitmqCluster", "Cluster"):
+            namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+            secret = f"{name}-ca" if item["kind"] == "Cluster" else item["spec"].get("tls", {}).get("caSecretName")
+            if secret:
+                found.append((namespace, secret))
+        return found
+
     def required_values(self) -> dict[tuple[str, str], set[str]]:
         """(kind, name) of the Secrets and ConfigMaps that the overlay reads and does not contain → keys without which a workload does not start."""
         own = {(each["kind"], each["metadata"]["name"]) for each in self.of_kind("Secret", "ConfigMap")}

@@ -73,6 +73,15 @@ def roll_out(cluster: ClusterApi, objects: tuple[Object, ...], image: str, sourc
     return releases.finish(cluster, release, releases.APPLIED)
 
 
+def start_servers(cluster: ClusterApi, objects: tuple[Object, ...], progress: Progress, options: Options) -> None:
+    """Apply only the namespaces and the servers that the overlay runs, and wait for them. Raises: Problem."""
+    found = [stage for stage in stages(objects) if stage.title in ("Namespace", "Servers")]
+    if not any(stage.title == "Servers" for stage in found):
+        raise Problem("The overlay runs no servers.", "Add a component: rabbitmq, cloudnativepg. docs/cluster.md, Servers in the cluster")
+    for stage in found:
+        _run(cluster, stage, progress, options)
+
+
 def _run(cluster: ClusterApi, stage: Stage, progress: Progress, options: Options) -> None:
     with progress.step(stage.title) as step:
         done, total = 0, len(stage.objects)

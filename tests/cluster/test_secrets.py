@@ -168,3 +168,30 @@ def test_the_file_and_the_arguments_are_checked(tmp_path: Path) -> None:
         inputs.read(None, ["CAPSULE_MAIL_URL=http://a.test"])
     with pytest.raises(Problem, match="cannot be read"):
         inputs.read(tmp_path / "none.env", [])
+
+
+def test_servers_of_the_overlay_get_logins_addresses_and_their_authorities() -> None:
+    """With the component cloudnativepg, the operator names no database."""
+    text = (PROJECT / "knative" / "components" / "cloudnativepg" / "postgres.yaml").read_text()
+    postgres = [each for each in yaml.load_all(text, yaml.CSafeLoader) if each]
+    rabbitmq = {
+        "apiVersion": "rabbitmq.com/v1beta1",
+        "kind": "RabbitmqCluster",
+        "metadata": {"name": "rabbitmq", "namespace": "rabbitmq"},
+        "spec": {"tls": {"caSecretName": "rabbitmq-tls"}},
+    }
+    overlay = small.overlay(small.service(), *postgres, rabbitmq)
+    assert sorted(overlay.own_authorities) == [("capsule", "postgres-ca"), ("rabbitmq", "rabbitmq-tls")]
+    made = {item.name: item for item in Catalog(overlay, Inputs({"CAPSULE_MAIL_URL": "smtp://a.test"}), {}).plan()}
+    require_all(made.values())
+    password = made["postgres-auth-functions"].values["password"]
+    assert (
+        made["postgres-auth-functions"].values["username"] == "auth_functions" and made["postgres-auth-functions"].type == "kubernetes.io/basic-auth"
+    )
+    assert made["auth-database"].values["url"] == f"postgresql://auth_functions:{password}@postgres-pooler-rw.capsule.svc:5432/auth"
+    assert urlsplit(made["auth-database"].values["reader"]).hostname == "postgres-pooler-ro.capsule.svc"
+    assert urlsplit(made["auth-migration"].values["url"]).hostname == "postgres-rw.capsule.svc"
+    roles = {role["name"] for role in postgres[0]["spec"]["managed"]["roles"]}
+    assert roles == {f"{context}_{role}" for context in CONTEXTS for role in ("owner", "functions", "reader")}
+    hosts = set(postgres[0]["spec"]["certificates"]["serverAltDNSNames"])
+    assert hosts == {urlsplit(made["auth-database"].values[key]).hostname for key in ("url", "reader")}, "verify-full needs these names"

@@ -122,7 +122,8 @@ class Catalog:
         needs_authorities = ("ConfigMap", AUTHORITIES) in self.overlay.required_values()
         authorities, stored = self._new("ConfigMap", AUTHORITIES, optional=not needs_authorities)
         hint = "--authorities FILE: PEM certificates of the authorities of RabbitMQ and PostgreSQL"
-        self._settle(authorities, AUTHORITIES_KEY, stored, self.inputs.authorities, hint=hint, is_required=needs_authorities)
+        is_required = needs_authorities and not self.overlay.own_authorities  # servers of the overlay make theirs when they run
+        self._settle(authorities, AUTHORITIES_KEY, stored, self.inputs.authorities, hint=hint, is_required=is_required)
         registry, stored = self._new("Secret", REGISTRY, optional=True, type_=REGISTRY_TYPE)
         self._settle(registry, REGISTRY_KEY, stored, self.inputs.registry, is_required=False)
         return [item for item in (services, backups, authorities, registry) if item.states]

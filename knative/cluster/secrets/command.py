@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rich.markup import escape
 from knative.cluster.connection import ClusterApi
 from knative.cluster.overlay import Overlay
 from knative.cluster.secrets import inputs, rotation
-from knative.cluster.secrets.catalog import Catalog, has_payments
+from knative.cluster.secrets.catalog import AUTHORITIES_KEY, Catalog, has_payments
 from knative.cluster.secrets.external import external_objects, store_document
 from knative.cluster.secrets.planned import Planned, Replacements, State, is_external, values_of
 from knative.machine.installation_objects import NAMESPACE, Object
@@ -37,6 +38,8 @@ def run(options: argparse.Namespace, cluster: ClusterApi | None, overlay: Overla
         console.print(json.dumps({"rotated": options.rotate, "detail": detail}) if options.json else f"✓ {options.rotate}: {detail}", markup=False)
         return 0
     named = inputs.read(options.file, options.values, options.authorities, options.registry)
+    if named.authorities is None and cluster is not None:
+        named = replace(named, authorities=read_authorities(cluster, overlay))
     replacements = Replacements(frozenset(options.replace))
     existing, external = ({}, frozenset[str]()) if cluster is None else read(cluster)
     items = Catalog(overlay, named, existing, replacements, external).plan()
@@ -69,6 +72,18 @@ def read(cluster: ClusterApi) -> tuple[dict[tuple[str, str], dict[str, str]], fr
             if kind == "Secret" and is_external(item):
                 external.add(name)
     return existing, frozenset(external)
+
+
+def read_authorities(cluster: ClusterApi, overlay: Overlay) -> str | None:
+    """The certificates of the authorities of the servers that the overlay runs. None without such servers, or before all of them have one."""
+    found = []
+    for namespace, name in overlay.own_authorities:
+        item = cluster.get({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}})
+        text = values_of({**item, "kind": "Secret"}).get(AUTHORITIES_KEY) if item else None
+        if not text:
+            return None
+        found.append(text.strip())
+    return "\n".join(dict.fromkeys(found)) + "\n" if found else None
 
 
 def _is_text(item: Object) -> bool:
