@@ -19,6 +19,7 @@ AppArgument = Annotated[
     str | None,
     typer.Argument(metavar="APP", help=f"Application, by name or id. {SELECTED}", autocompletion=completion.application_names),
 ]
+"""For commands that take the application as an argument; `--app` names it too, see `one_application`."""
 Env = Annotated[
     str | None,
     typer.Option("--env", "-e", metavar="NAME", help=f"Environment. {default('staging')}", autocompletion=completion.environment_names),
@@ -54,3 +55,10 @@ def parse_release(text: str | None) -> int | None:
     if match is None:
         raise UsageError(f'"{text}" is not a release', hint="Use rN, such as r3: capsule releases")
     return int(match[1])
+
+
+def one_application(argument: str | None, option: str | None) -> str | None:
+    """Return the application that a command names, as its argument or with --app. Raises UsageError for two."""
+    if argument and option and argument != option:
+        raise UsageError(f"{argument} and --app {option} are two applications", hint="Name one of them.")
+    return argument or option

@@ -11,7 +11,7 @@ from cli.completion import application_names
 from cli.declaration import command, subcommands
 from cli.failures import UsageError
 from cli.git import Clone
-from cli.options import AppArgument, PasswordStdin, Yes
+from cli.options import App, AppArgument, PasswordStdin, Yes, one_application
 from cli.prompts import confirm, confirm_deletion, offer
 from cli.render import apps as render
 from cli.repositories import application_name, command_of_page, expand_address, image_name, is_address, without_credentials
@@ -79,9 +79,9 @@ def create(
     session.output.next_step("capsule deploy" if is_linked else session.command("deploy", created))
 
 
-def show(session: Session, app: AppArgument = None) -> None:
+def show(session: Session, app: AppArgument = None, app_option: App = None) -> None:
     """Show an application and its settings."""
-    view = session.api.get(f"/v1/apps/{session.application(app)['id']}")
+    view = session.api.get(f"/v1/apps/{session.application(one_application(app, app_option))['id']}")
     session.output.show(view, render.application(view, has_settings=True))
     session.output.next_step(session.command("status" if view["environments"] else "deploy", view), f"capsule apps update {view['name']} --help")
 
@@ -90,6 +90,7 @@ def show(session: Session, app: AppArgument = None) -> None:
 def update(
     session: Session,
     app: AppArgument = None,
+    app_option: App = None,
     repository: Annotated[
         str | None, typer.Option("--repository", metavar="REPOSITORY", help="Address of the git repository, or owner/repo at GitHub.")
     ] = None,
@@ -101,7 +102,7 @@ def update(
 
     A change takes effect at the next build. An empty value clears a setting: --branch ''.
     """
-    application = session.application(app)
+    application = session.application(one_application(app, app_option))
     body = settings.changes()
     if repository:
         body["repository"] = expand_address(repository)
@@ -163,12 +164,12 @@ def transfer(
     session.output.next_step(session.command("alert-channels list", application), "capsule apps list")
 
 
-def delete(session: Session, app: AppArgument = None, yes: Yes = False) -> None:
+def delete(session: Session, app: AppArgument = None, app_option: App = None, yes: Yes = False) -> None:
     """Delete an application and all it runs.
 
     Deletes its environments, releases and running workloads. Irreversible.
     """
-    application = session.application(app)
+    application = session.application(one_application(app, app_option))
     session.output.note(f"This deletes {application['name']} with its environments, releases and running workloads. Irreversible.")
     confirm_deletion(application["name"], yes=yes)
     accepted = session.api.delete(f"/v1/apps/{application['id']}")

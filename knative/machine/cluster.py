@@ -1,8 +1,9 @@
-"""The Kubernetes API for `up` and `status`: apply, wait and list, with the official client and the kubeconfig, as on any cluster."""
+"""The Kubernetes API for the tasks of `./taskw`: apply, wait and list, with the official client and a kubeconfig, as on any cluster."""
 
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import urllib3
@@ -24,17 +25,14 @@ KINDS_WITH_READINESS = ("Broker", "Trigger", "Service", "PingSource", "ApiServer
 DELETE_TIMEOUT_SECONDS = 20
 
 
-class Cluster:
-    """A client for the kubeconfig of the state folder. Raises: Problem when there is none."""
+class KubernetesApi:
+    """Objects of any kind through the Kubernetes API. `discovery`: the file that caches which kinds there are."""
 
-    def __init__(self, home: Home) -> None:
-        if not home.kubeconfig.exists():
-            raise Problem("Capsule is not running.", "Start it: ./taskw up")
-        api = config.new_client_from_config(str(home.kubeconfig))
+    def __init__(self, api: client.ApiClient, discovery: Path | None = None) -> None:
         api.configuration.retries = False
         api.rest_client.pool_manager.connection_pool_kw["retries"] = False
         self.core = client.CoreV1Api(api)
-        self.dynamic = DynamicClient(api, cache_file=str(home.run / "discovery.json"))
+        self.dynamic = DynamicClient(api, cache_file=None if discovery is None else str(discovery))
 
     def _resource(self, api_version: str, kind: str) -> Any:
         try:
@@ -53,7 +51,7 @@ class Cluster:
                     body=item, name=metadata["name"], namespace=metadata.get("namespace"), field_manager=manager, force_conflicts=True
                 )
             except ApiException as error:
-                raise Problem(f"The API refused {title(item)}: {_reason(error)}", "Fix the manifest, then ./taskw up") from error
+                raise Problem(f"The API refused {title(item)}: {reason_of(error)}", "Fix the manifest, then repeat the task.") from error
             count += 1
         return count
 
@@ -82,8 +80,19 @@ class Cluster:
         deadline = time.monotonic() + DELETE_TIMEOUT_SECONDS
         while self.get(item) is not None:
             if time.monotonic() > deadline:
-                raise Problem(f"{title(item)} is not deleted after {DELETE_TIMEOUT_SECONDS} s.", "./taskw logs knative")
+                raise Problem(
+                    f"{title(item)} is not deleted after {DELETE_TIMEOUT_SECONDS} s.", "See its finalizers, and the log of what removes them."
+                )
             time.sleep(0.05)
+
+
+class Cluster(KubernetesApi):
+    """The one-machine Knative, by the kubeconfig of the state folder. Raises: Problem when there is none."""
+
+    def __init__(self, home: Home) -> None:
+        if not home.kubeconfig.exists():
+            raise Problem("Capsule is not running.", "Start it: ./taskw up")
+        super().__init__(config.new_client_from_config(str(home.kubeconfig)), home.run / "discovery.json")
 
     def wait_until_ready(self, items: Iterable[Object], timeout_seconds: float, report: Callable[[int, int], None]) -> None:
         """Wait until all objects are ready; `report(ready, total)` is called after each poll. One list request per kind.
@@ -173,7 +182,8 @@ def _true(condition: Object | None) -> bool:
     return bool(condition) and condition is not None and condition.get("status") == "True"
 
 
-def _reason(error: ApiException) -> str:
+def reason_of(error: ApiException) -> str:
+    """The message of the API's answer."""
     try:
         return str(yaml.safe_load(error.body)["message"])
     except (yaml.YAMLError, TypeError, KeyError):

@@ -1,29 +1,29 @@
 """The Secrets and ConfigMaps that an operator provides: server addresses, signing and sealing keys. Generated once, never printed."""
 
-import base64
 import json
 from collections.abc import Iterable
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from functions.auth.adapters import variables as auth
 from functions.auth.adapters.variables import ADMINISTRATORS
-from functions.billing.adapters import variables as billing
 from functions.billing.adapters.variables import DAYS_AHEAD, STRIPE_API_BASE, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET
 from functions.deploy.adapters import variables as deploy
 from functions.deploy.adapters.variables import APPLICATION_URL, HEALTH_CHECK_KEY
 from functions.edge.gateway import variables as gateway
 from functions.edge.gateway.variables import REDIS_URL
-from functions.monitor.adapters import variables as monitor
 from functions.monitor.adapters.variables import MANAGEMENT_URL
 from functions.runtime.config import variables as runtime
-from functions.runtime.security.encryption import new_private_keys, public_key
-from functions.runtime.security.tokens import new_signing_jwks, public_jwks
+from functions.runtime.security.encryption import new_private_keys
+from functions.runtime.security.tokens import new_signing_jwks
 from functions.wire.backups.variables import BACKUP_STORE
 from functions.wire.settings import Section, Setting, settings_of
 from knative.local import variables as local
-from knative.machine import mirrors, services_postgres, services_redis, tls, variables
+from knative.machine import installation_objects, mirrors, services_postgres, services_redis, tls, variables
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
+from knative.machine.installation_objects import CONTEXT_SECTIONS, secret, settings_in
+from knative.machine.installation_objects import NAMESPACE as NAMESPACE
+from knative.machine.installation_objects import SERVICES as SERVICES
+from knative.machine.installation_objects import Object as Object
+from knative.machine.installation_objects import decoded as decoded
+from knative.machine.installation_objects import reference as reference
 from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import Problem
 from knative.machine.rabbitmq import RabbitMQ
@@ -32,14 +32,9 @@ from knative.machine.redis_server import Redis
 from knative.machine.secrets import password, stored_secret
 from knative.machine.shared_secrets import SharedSecret
 
-Object = dict[str, Any]
-NAMESPACE = "capsule"
-CONTEXT_SECTIONS = {"auth": auth.SECTIONS, "billing": billing.SECTIONS, "deploy": deploy.SECTIONS, "monitor": monitor.SECTIONS}
 SIGNING = "auth-signing.json"
 SEALING = "{context}-sealing.json"
 """Names of the stored key sets."""
-SERVICES = "deploy-services"
-"""The Secret with the logins that provision data services."""
 PAYMENTS_FILE = "stripe-stand-in.pickle"
 """File with the state of the Stripe stand-in."""
 
@@ -88,9 +83,9 @@ def operator_objects(home: Home) -> list[Object]:
         *(database_secret(home, context) for context in CONTEXTS),
         *services_secrets(home),
         backup_secret(home),
-        _secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
-        _secret("edge-settings", settings | operator_settings(home, gateway.SECTIONS) | redis_settings(home)),
-        _secret("stripe-stand-in-settings", stand_in_settings(home)),
+        secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
+        secret("edge-settings", settings | operator_settings(home, gateway.SECTIONS) | redis_settings(home)),
+        secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own: dict[str, dict[str, str]] = {
         "deploy": mirrors.build_settings(home) | health_check_settings(home) | tls.acme_settings(home),
@@ -104,8 +99,8 @@ def operator_objects(home: Home) -> list[Object]:
     for context in CONTEXTS:
         chosen = addresses.get(context, {}) | operator_settings(home, CONTEXT_SECTIONS.get(context, ()))
         objects += [
-            _secret(f"{context}-migration", {"url": migration_url(home, context)}),
-            _secret(f"{context}-settings", settings | chosen | own.get(context, {})),
+            installation_objects.migration_secret(context, migration_url(home, context)),
+            secret(f"{context}-settings", settings | chosen | own.get(context, {})),
         ]
     return objects
 
@@ -113,17 +108,17 @@ def operator_objects(home: Home) -> list[Object]:
 def services_secrets(home: Home) -> list[Object]:
     """The Secret with the logins that provision data services; none without a server."""
     urls = services_postgres.provisioner_url(home) | services_redis.provisioner_url(home)
-    return [_secret(SERVICES, urls)] if urls else []
+    return [secret(SERVICES, urls)] if urls else []
 
 
 def amqp_secrets(home: Home) -> list[Object]:
     """The Secrets of RabbitMQ's users."""
-    return [_secret(f"{user}-amqp", _amqp(user_amqp_url(home, user))) for user in AMQP_USERS]
+    return [installation_objects.amqp_secret(user, user_amqp_url(home, user)) for user in AMQP_USERS]
 
 
 def database_secret(home: Home, context: str) -> Object:
     """The Secret with the addresses of a context's database."""
-    return _secret(f"{context}-database", {"url": database_url(home, context), **_reader(home, context)})
+    return installation_objects.database_secret(context, database_url(home, context), _reader(home, context))
 
 
 def backup_secret(home: Home) -> Object:
@@ -132,7 +127,7 @@ def backup_secret(home: Home) -> Object:
 
     store = home.environment.get(BACKUP_STORE.name) or home.backups.as_uri()
     keys = destination.keys(home)
-    return _secret("deploy-backups", {"store": store, "key": ",".join(each.text for each in (keys.current, *keys.former))})
+    return installation_objects.backup_secret(store, (each.text for each in (keys.current, *keys.former)))
 
 
 def signing_keys(home: Home) -> Object:
@@ -142,8 +137,7 @@ def signing_keys(home: Home) -> Object:
 
 def signing_objects(home: Home) -> list[Object]:
     """The signing keys, and their public part."""
-    private = signing_keys(home)
-    return [_config("capsule-jwks", {"jwks.json": json.dumps(public_jwks(private))}), _secret("auth-signing", {"jwks.json": json.dumps(private)})]
+    return installation_objects.signing_objects(signing_keys(home))
 
 
 def sealing_keys(home: Home, context: str) -> Object:
@@ -153,9 +147,7 @@ def sealing_keys(home: Home, context: str) -> Object:
 
 def sealing_objects(home: Home) -> list[Object]:
     """The sealing keys of all contexts, and their public part."""
-    sealing = {context: sealing_keys(home, context) for context in CONTEXTS}
-    secrets = [_secret(f"{context}-sealing", {"keys.json": json.dumps(keys)}) for context, keys in sealing.items()]
-    return [*secrets, _config("capsule-sealing", {f"{context}.json": json.dumps(public_key(keys)) for context, keys in sealing.items()})]
+    return installation_objects.sealing_objects({context: sealing_keys(home, context) for context in CONTEXTS})
 
 
 def management_settings(home: Home) -> dict[str, str]:
@@ -182,7 +174,7 @@ def administrator_settings(home: Home) -> dict[str, str]:
 
 def administrators_secret(home: Home) -> Object:
     """The part of the Secret `auth-settings` that `./taskw admin` changes."""
-    return _secret("auth-settings", administrator_settings(home))
+    return secret("auth-settings", administrator_settings(home))
 
 
 def billing_days_ahead(home: Home) -> int:
@@ -203,7 +195,7 @@ def billing_clock_settings(home: Home) -> dict[str, str]:
 
 def billing_clock_secret(home: Home) -> Object:
     """The part of the Secret `billing-settings` that `./taskw advance-billing` changes."""
-    return _secret("billing-settings", billing_clock_settings(home))
+    return secret("billing-settings", billing_clock_settings(home))
 
 
 def application_urls(home: Home) -> dict[str, str]:
@@ -216,16 +208,9 @@ def terminal_address(home: Home) -> dict[str, str]:
     return {deploy.TERMINAL_URL.name: f"{'wss' if home.has_https else 'ws'}://{LOOPBACK}:{home.ports.terminal}"}
 
 
-def _amqp(url: str) -> dict[str, str]:
-    """Keys of an AMQP Secret. On a cluster, RabbitMQ's topology operator creates the user from `username` and `password`."""
-    parts = urlsplit(url)
-    return {"url": url, "username": unquote(parts.username or "guest"), "password": unquote(parts.password or "guest")}
-
-
-def _reader(home: Home, context: str) -> dict[str, str]:
-    """The read-only role. An external database has one only if the operator created it; without it, queries open a transaction."""
-    url = home.external_reader_url(context) if home.external_database_url(context) else PostgreSQL(home).database(context).reader_url
-    return {"reader": url} if url else {}
+def _reader(home: Home, context: str) -> str | None:
+    """The address as the read-only role. An external database has one only if the operator created it."""
+    return home.external_reader_url(context) if home.external_database_url(context) else PostgreSQL(home).database(context).reader_url
 
 
 def payment_settings(home: Home) -> dict[str, str]:
@@ -248,7 +233,7 @@ def webhook_secrets(home: Home) -> list[Object]:
     """The parts of Secrets that a rotation of the webhook secret changes."""
     stand_in = {STRIPE_WEBHOOK_SECRET.name: stand_in_settings(home)[STRIPE_WEBHOOK_SECRET.name]}
     billing = {STRIPE_WEBHOOK_SECRET.name: payment_settings(home)[STRIPE_WEBHOOK_SECRET.name]}
-    return [_secret("billing-settings", billing), _secret("stripe-stand-in-settings", stand_in)]
+    return [secret("billing-settings", billing), secret("stripe-stand-in-settings", stand_in)]
 
 
 def all_settings() -> list[Setting[object]]:
@@ -259,12 +244,7 @@ def all_settings() -> list[Setting[object]]:
 
 def operator_settings(home: Home, sections: Iterable[Section]) -> dict[str, str]:
     """The settings of functions that the environment of this task has. Servers have Secrets of their own."""
-    names = [
-        each.name
-        for each in settings_of(sections)
-        if each not in (runtime.AMQP_URL, deploy.SERVICES_POSTGRES_URL, deploy.SERVICES_REDIS_URL) and each.name.startswith(("CAPSULE_", "OTEL_"))
-    ]
-    return {name: home.environment[name] for name in names if home.environment.get(name)}
+    return settings_in(home.environment, sections)
 
 
 def health_check_settings(home: Home) -> dict[str, str]:
@@ -279,7 +259,7 @@ def health_check_key(home: Home) -> SharedSecret:
 
 def health_check_secret(home: Home) -> Object:
     """The part of the Secret `deploy-settings` that a rotation of the health check key changes."""
-    return _secret("deploy-settings", health_check_settings(home))
+    return secret("deploy-settings", health_check_settings(home))
 
 
 def knative_settings(home: Home) -> dict[str, str]:
@@ -296,22 +276,3 @@ def stand_in_settings(home: Home) -> dict[str, str]:
         **({"SSL_CERT_FILE": str(tls.bundle(home))} if home.has_https else {}),  # read by OpenSSL
         variables.STRIPE_STATE.name: str(home.payments / PAYMENTS_FILE),
     }
-
-
-def reference(secret: str) -> Object:
-    """A Secret of the platform by its name, for `Cluster.get`."""
-    return _secret(secret, {})
-
-
-def decoded(data: dict[str, str]) -> dict[str, str]:
-    """The values of a Secret."""
-    return {key: base64.b64decode(value).decode() for key, value in data.items()}
-
-
-def _secret(name: str, values: dict[str, str]) -> Object:
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "type": "Opaque", "data": data}
-
-
-def _config(name: str, data: dict[str, str]) -> Object:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE}, "data": data}

@@ -40,12 +40,17 @@ def render(home: Home, overlay: str = "local") -> list[Object]:
 
     The topology Job binds the queues of the Triggers that exist: before them it would end without those of new functions.
     """
-    folder = PROJECT / "knative" / "overlays" / overlay
+    documents = render_folder(home, PROJECT / "knative" / "overlays" / overlay)
+    return sorted(documents, key=lambda document: bool(document["kind"] == "Job"))
+
+
+def render_folder(home: Home, folder: Path) -> list[Object]:
+    """Objects of a kustomization, in the order in which kustomize applies them. Raises: Problem."""
     result = subprocess.run([kubectl(home), "kustomize", folder], capture_output=True, text=True)
     if result.returncode != 0:
-        raise Problem(f"knative/overlays/{overlay} cannot be rendered:\n{result.stderr.strip()}", "Generate the manifests: ./taskw generate")
-    documents = [document for document in yaml.load_all(result.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if document]
-    return sorted(documents, key=lambda document: bool(document["kind"] == "Job"))
+        name = folder.relative_to(PROJECT) if folder.is_relative_to(PROJECT) else folder
+        raise Problem(f"{name} cannot be rendered:\n{result.stderr.strip()}", "Generate the manifests: ./taskw generate")
+    return [document for document in yaml.load_all(result.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if document]
 
 
 def _download(target: Path) -> None:

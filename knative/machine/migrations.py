@@ -138,7 +138,7 @@ def _grant(backend: Backend, functions: str | None, reader: str | None) -> None:
     except psycopg.Error as error:
         raise Problem(
             f"The owner of the database cannot grant privileges to {functions} and {reader}: {error.diag.message_primary or error}",
-            "Create the roles and the database as docs/operations.md says (PostgreSQL).",
+            "Create the roles and the database as docs/cluster.md says (Databases).",
         ) from error
 
 

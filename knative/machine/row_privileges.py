@@ -1,7 +1,7 @@
 """Privileges on the rows of a context's tables: what functions and readers may do, granted by the owner of the database.
 
 The owner of a database can grant all of it, so a migration does on every server. What it cannot do (roles, the database itself, CONNECT) a superuser
-does: on the local server `postgres`, on others as docs/operations.md says.
+does: on the local server `postgres`, on others as docs/cluster.md says.
 """
 
 import psycopg

@@ -50,7 +50,7 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     created = terminal.run("apps", "create", terminal.name, repository.url, "--link", "--json").document
     assert_matches("CreatedApplicationView", created)
     yield terminal
-    terminal.run("apps", "delete", terminal.name, "--yes")
+    terminal.run("apps", "delete", "--app", terminal.name, "--yes")
     terminal.run("logout")
     terminal.run("whoami", code=3)
 

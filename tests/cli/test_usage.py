@@ -38,6 +38,16 @@ def test_without_an_application_the_ways_to_select_one_are_named(terminal: Termi
     assert "No application selected" in error and "--app NAME" in error and "capsule link NAME" in error
 
 
+@pytest.mark.parametrize("verb", ["show", "update", "delete"])
+def test_the_application_is_an_argument_or_an_option(terminal: Terminal, verb: str) -> None:
+    terminal.variables = {"CAPSULE_TOKEN": "t"}
+    change = ("--branch", "main") if verb == "update" else ()
+    error = terminal.invoke("apps", verb, "hello", "--app", "shop", *change, code=2).err
+    assert "hello and --app shop are two applications" in error
+    for name in (("hello",), ("--app", "hello"), ("-a", "hello"), ("hello", "--app", "hello")):
+        assert "Cannot connect" in terminal.invoke("apps", verb, *name, *change, code=6).err
+
+
 def test_without_a_terminal_there_is_no_prompt(terminal: Terminal) -> None:
     assert "--password-stdin" in terminal.invoke("login", "--email", "ada@example.org", code=2).err
     assert "--email ADDRESS" in terminal.invoke("login", code=2).err

@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from knative.local import definitions
+from tests.generated import operator_kinds
 
 Manifest = dict[str, Any]
 
@@ -57,6 +58,8 @@ def faults(manifest: Manifest) -> list[str]:
         return list(_model_faults(manifest, version, kind))
     if (version, kind) in ONLY_OURS:
         return _schema_faults(manifest, _our_validator(version, kind))
+    if (version, kind) in operator_kinds.KINDS:
+        return _schema_faults(manifest, _operator_validator(version, kind))
     if (version, kind) in OF_TOPOLOGY_OPERATOR:
         return _schema_faults(manifest, _topology_validator(version, kind))
     return [f"{version} {kind} is not a known kind"]
@@ -65,7 +68,7 @@ def faults(manifest: Manifest) -> list[str]:
 def crd_faults(manifest: Manifest) -> list[str]:
     """Return the faults by the upstream CRD. Core kinds have none."""
     version, kind = manifest.get("apiVersion", ""), manifest.get("kind", "")
-    if version in CORE:
+    if version in CORE or ((version, kind) in operator_kinds.KINDS and (version, kind) not in upstream()):
         return []
     if (version, kind) not in upstream():
         return [f"no CRD defines {version} {kind}"]
@@ -136,6 +139,11 @@ def _our_validator(version: str, kind: str) -> jsonschema_rs.Draft4Validator:
 
 
 @cache
+def _operator_validator(version: str, kind: str) -> jsonschema_rs.Draft4Validator:
+    return _strict_validator(operator_kinds.KINDS[version, kind])
+
+
+@cache
 def _topology_validator(version: str, kind: str) -> jsonschema_rs.Draft4Validator:
     return _strict_validator(_topology_schema(OF_TOPOLOGY_OPERATOR[version, kind]))
 
@@ -170,6 +178,8 @@ def to_strict(schema: Any) -> Any:
         return {"anyOf": [{"type": "integer"}, {"type": "string"}]}
     known = {key: value for key, value in schema.items() if not key.startswith("x-") and key not in ("description", "default", "format", "example")}
     strict = {key: to_strict(value) for key, value in known.items() if key not in ("properties", "enum")}
+    if not strict.get("required", True):
+        del strict["required"]  # Draft 4 has no empty list
     if "enum" in known:
         strict["enum"] = known["enum"]
     if "properties" in known:

@@ -31,6 +31,13 @@ def service(name: str, *, failure: str = "") -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "capsule"}, "status": {"conditions": [ready], "url": url}}
 
 
+def test_a_pinned_split_of_traffic_is_named() -> None:
+    split = service("auth-login") | {"spec": {"traffic": [{"revisionName": "auth-login-00001", "percent": 100}]}}
+    cluster: Any = Cluster(Service=[split], Pod=[])
+    row = workloads.functions(cluster)
+    assert row.summary.endswith("1 pinned") and row.details == ("pinned traffic: auth-login: auth-login-00001 100 %",)
+
+
 def pod(service_name: str) -> dict[str, Any]:
     return {"metadata": {"labels": {SERVICE: service_name}}, "status": {"phase": "Running"}}
 

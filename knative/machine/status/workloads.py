@@ -2,6 +2,7 @@
 
 from knative.machine.cluster import Cluster, Object, not_ready
 from knative.machine.keys import NAMESPACE
+from knative.machine.pinned_traffic import description, pinned
 from knative.machine.status.row import Row, State, plural
 
 SERVICES = ("serving.knative.dev/v1", "Service")
@@ -11,7 +12,10 @@ MAX_DETAILS = 10
 
 
 def functions(cluster: Cluster, show_all: bool = False) -> Row:
-    """How many functions are at zero, running and failed. Failed functions are named with their reason; `show_all` names all."""
+    """How many functions are at zero, running and failed. Failed functions are named with their reason; `show_all` names all.
+
+    A split of `kn service update --traffic` is named too: an upgrade does not reach the share of named Revisions.
+    """
     replicas = _replicas(cluster)
     at_zero, running, failed, items = 0, 0, [], []
     for service in sorted(cluster.find(*SERVICES, NAMESPACE), key=_name):
@@ -24,8 +28,9 @@ def functions(cluster: Cluster, show_all: bool = False) -> Row:
         else:
             at_zero += 1
         items.append(f"{name:<48} {reason or (plural(count, 'instance') if count else 'at zero')}")
-    summary = f"{at_zero} at zero, {running} running, {len(failed)} failed"
-    return Row("functions", State.BAD if failed else State.GOOD, summary, tuple(items if show_all else shorten(failed)))
+    splits = [f"pinned traffic: {description(each)}" for each in pinned(cluster.find(*SERVICES, NAMESPACE))]
+    summary = f"{at_zero} at zero, {running} running, {len(failed)} failed{f', {len(splits)} pinned' if splits else ''}"
+    return Row("functions", State.BAD if failed else State.GOOD, summary, (*(items if show_all else shorten(failed)), *splits))
 
 
 def triggers(cluster: Cluster) -> Row:

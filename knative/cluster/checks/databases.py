@@ -1,0 +1,81 @@
+"""Whether the databases answer to the addresses in the Secrets: from here, or, where their names belong to the cluster, by a Job (`--probe`)."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from knative.cluster.connection import ClusterApi
+from knative.cluster.overlay import Overlay
+from knative.cluster.secrets.command import read
+from knative.cluster.secrets.planned import Existing
+from knative.machine.doctor.finding import Finding, Level
+from knative.machine.home import CONTEXTS
+
+TIMEOUT_SECONDS = 4
+MIN_VERSION = 15
+INSIDE = (".svc", ".svc.cluster.local")
+PROBE = "./taskw cluster check --probe"
+
+
+@dataclass(frozen=True)
+class Address:
+    """One login: `title` names its Secret and key."""
+
+    context: str
+    title: str
+    url: str
+
+    @property
+    def host(self) -> str:
+        return str(conninfo_to_dict(self.url).get("host") or "")
+
+
+def check(cluster: ClusterApi, _: Overlay) -> Iterator[Finding]:
+    existing, _external = read(cluster)
+    for address in addresses(existing):
+        yield probe(address)
+
+
+def addresses(existing: Existing) -> list[Address]:
+    """The logins of all contexts that the Secrets have."""
+    places = (("database", "url"), ("database", "reader"), ("migration", "url"))
+    found = [(context, f"{context}-{kind}", key) for context in CONTEXTS for kind, key in places]
+    return [
+        Address(context, f"{name}/{key}", existing["Secret", name][key]) for context, name, key in found if key in existing.get(("Secret", name), {})
+    ]
+
+
+def probe(address: Address) -> Finding:
+    """Log in once. A name that only the cluster's DNS knows is a note."""
+    try:
+        host = address.host
+    except psycopg.Error as error:
+        return Finding("database", Level.FAULT, f"{address.title} is no address of PostgreSQL: {str(error).strip()}", "docs/cluster.md, Databases")
+    if host.endswith(INSIDE) or not _resolves(host):
+        return Finding("database", Level.NOTE, f"{address.title}: {host} is a name of the cluster, not tried from here", PROBE)
+    try:
+        with psycopg.connect(address.url, connect_timeout=TIMEOUT_SECONDS) as connection:
+            return login_finding(address.title, host, connection.info.server_version)
+    except psycopg.Error as error:
+        remedy = "Create roles and databases as docs/cluster.md says, or pass the right URL: ./taskw cluster secrets --apply --replace all …"
+        return Finding("database", Level.FAULT, f"{address.title}: {str(error).strip().splitlines()[0]}", remedy)
+
+
+def login_finding(title: str, host: str, server_version: int) -> Finding:
+    """`server_version`: as libpq numbers it, 150004 for 15.4."""
+    if server_version < MIN_VERSION * 10_000:
+        return Finding("database", Level.FAULT, f"{title}: {host} has PostgreSQL {server_version // 10_000}", f"PostgreSQL {MIN_VERSION} is needed.")
+    return Finding("database", Level.GOOD, f"{title}: {host} accepts the login")
+
+
+def _resolves(host: str) -> bool:
+    if not host or host.startswith("/"):
+        return True
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,47 @@
+"""Storage classes, and the features of Knative that volumes of applications need."""
+
+from collections.abc import Iterator, Mapping
+
+from functions.deploy.adapters.variables import VOLUMES_STORAGE_CLASS
+from knative.cluster.connection import ClusterApi
+from knative.cluster.overlay import Object, Overlay
+from knative.machine.doctor.finding import Finding, Level
+
+DEFAULT = "storageclass.kubernetes.io/is-default-class"
+FEATURES = ("kubernetes.podspec-persistent-volume-claim", "kubernetes.podspec-persistent-volume-write", "kubernetes.podspec-securitycontext")
+APPLY_FEATURES = "kubectl apply --server-side -k knative/overlays/production/knative-serving"
+
+
+def check(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
+    classes = cluster.listed("storage.k8s.io/v1", "StorageClass")
+    named = overlay.settings.get(VOLUMES_STORAGE_CLASS.name, "")
+    yield class_finding(classes, named, has_claims=bool(overlay.of_kind("Cluster", "RabbitmqCluster")))
+
+
+def class_finding(classes: list[Object], named: str, *, has_claims: bool) -> Finding:
+    """`named`: the class of CAPSULE_VOLUMES_STORAGE_CLASS. `has_claims`: whether the overlay itself stores data, in the default class."""
+    names = {each["metadata"]["name"]: each for each in classes}
+    if named and named not in names:
+        remedy = f"One of: {', '.join(sorted(names)) or 'none exists'}"
+        return Finding("storage", Level.FAULT, f"{VOLUMES_STORAGE_CLASS.name} is {named}, which does not exist", remedy)
+    default = next((name for name, each in names.items() if (each["metadata"].get("annotations") or {}).get(DEFAULT) == "true"), None)
+    chosen = named or default
+    if default is None and (has_claims or not named):
+        mark = f"kubectl annotate storageclass NAME {DEFAULT}=true"
+        level = Level.FAULT if has_claims else Level.WARNING
+        without = "servers of the overlay would get no disk" if has_claims else "applications get no volumes"
+        return Finding("storage", level, f"no default StorageClass: {without}", mark)
+    if chosen and not names[chosen].get("allowVolumeExpansion"):
+        return Finding("storage", Level.WARNING, f"{chosen} does not allow expansion: volumes cannot grow", "Set allowVolumeExpansion: true on it.")
+    return Finding("storage", Level.GOOD, f"volumes are of class {chosen}")
+
+
+def check_features(cluster: ClusterApi, _: Overlay) -> Iterator[Finding]:
+    found = cluster.present({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config-features", "namespace": "knative-serving"}})
+    yield feature_finding((found or {}).get("data") or {})
+
+
+def feature_finding(data: Mapping[str, str]) -> Finding:
+    if missing := [name for name in FEATURES if data.get(name, "").lower() not in ("enabled", "allowed")]:
+        return Finding("features", Level.WARNING, f"Knative refuses volumes of applications: {', '.join(missing)}", f"Enable them: {APPLY_FEATURES}")
+    return Finding("features", Level.GOOD, "Knative admits volumes of applications")

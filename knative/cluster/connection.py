@@ -1,0 +1,55 @@
+"""The cluster of a kubeconfig and a context, as kubectl finds them."""
+
+from pathlib import Path
+
+import urllib3
+from kubernetes import client, config
+from kubernetes.dynamic.exceptions import ApiException
+
+from knative.machine.cluster import KubernetesApi, Object, reason_of
+from knative.machine.problems import Problem
+
+
+class ClusterApi(KubernetesApi):
+    """A KubernetesApi that knows where it is. `name`: of the context. `host`: of the API server. `version`: as /version answers."""
+
+    def __init__(self, api: client.ApiClient, name: str) -> None:
+        super().__init__(api)
+        self.name = name
+        self.host = str(api.configuration.host)
+        self.version: dict[str, str] = dict(self.dynamic.version["kubernetes"])
+
+    def has(self, api_version: str, kind: str) -> bool:
+        """Whether the API serves a kind."""
+        return bool(self.dynamic.resources.search(api_version=api_version, kind=kind))
+
+    def present(self, item: Object) -> Object | None:
+        """The current state of an object; None when it, or its kind, does not exist."""
+        return self.get(item) if self.has(item["apiVersion"], item["kind"]) else None
+
+    def listed(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> list[Object]:
+        """Objects of a kind; none when the kind does not exist. Raises: Problem when this account may not list them."""
+        if not self.has(api_version, kind):
+            return []
+        try:
+            return self.find(api_version, kind, namespace, labels)
+        except ApiException as error:
+            raise Problem(f"{kind} objects cannot be listed: {reason_of(error)}", "Use a kubeconfig of an administrator of the cluster.") from error
+
+
+def connect(kubeconfig: Path | None = None, context: str | None = None) -> ClusterApi:
+    """Connect as kubectl does: --kubeconfig, else KUBECONFIG, else ~/.kube/config. Raises: Problem when there is none or the API does not answer."""
+    path = None if kubeconfig is None else str(kubeconfig)
+    try:
+        contexts, active = config.list_kube_config_contexts(path)
+        api = config.new_client_from_config(path, context)
+    except (config.ConfigException, OSError) as error:
+        raise Problem(f"No cluster: {error}", "Pass --kubeconfig FILE and --context NAME, or set KUBECONFIG.") from error
+    name = context or str(active["name"])
+    if name not in {each["name"] for each in contexts}:
+        raise Problem(f'The kubeconfig has no context "{name}".', f"One of: {', '.join(str(each['name']) for each in contexts)}")
+    try:
+        return ClusterApi(api, name)
+    except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
+        reason = reason_of(error) if isinstance(error, client.ApiException) else str(error)
+        raise Problem(f"The API of the cluster {name} at {api.configuration.host} does not answer: {reason}", "kubectl cluster-info") from error

@@ -1,0 +1,131 @@
+"""`diff`: what `apply` would change, object by object, by a dry run of server-side apply. Values of Secrets are not shown."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes.dynamic.exceptions import ApiException, NotFoundError
+from rich.console import Console
+from rich.markup import escape
+
+from knative.cluster.connection import ClusterApi
+from knative.cluster.jobs import versioned
+from knative.cluster.overlay import Overlay
+from knative.cluster.releases import dropped, history
+from knative.machine.cluster import reason_of, title
+from knative.machine.installation_objects import Object
+
+MANAGER = "capsule-cluster"
+"""Field manager of the overlay's objects."""
+HIDDEN = "(hidden)"
+SERVER_FIELDS = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
+MAX_VALUE = 120
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field: its path, and both values as JSON; None where there is none."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`action`: create, change, keep, remove (with --prune), refused or unknown (the namespace or kind does not exist yet)."""
+
+    item: Object
+    action: str
+    changes: tuple[Change, ...] = ()
+    detail: str = ""
+
+    def document(self) -> dict[str, Any]:
+        metadata = self.item["metadata"]
+        changes = [{"path": each.path, "before": each.before, "after": each.after} for each in self.changes]
+        return {
+            "kind": self.item["kind"], "namespace": metadata.get("namespace"), "name": metadata["name"],
+            "action": self.action, "detail": self.detail, "changes": changes,
+        }  # fmt: skip
+
+
+def differences(cluster: ClusterApi, overlay: Overlay) -> Iterator[Difference]:
+    """Compare each object, then what the last release had and this one has not."""
+    for item in overlay.objects:
+        yield difference(cluster, versioned(item) if item["kind"] == "Job" else item)
+    last = next(iter(history(cluster)), None)
+    for item in dropped(last.objects, overlay.objects) if last else ():
+        if cluster.present(item) is not None:
+            yield Difference(item, "remove")
+
+
+def difference(cluster: ClusterApi, item: Object) -> Difference:
+    present = cluster.present(item)
+    if not cluster.has(item["apiVersion"], item["kind"]):
+        return Difference(item, "unknown", detail=f"the API does not serve {item['kind']}")
+    resource = cluster.dynamic.resources.get(api_version=item["apiVersion"], kind=item["kind"])
+    metadata = item["metadata"]
+    try:
+        response = resource.server_side_apply(
+            body=item, name=metadata["name"], namespace=metadata.get("namespace"), field_manager=MANAGER, force_conflicts=True, dry_run="All"
+        )
+    except NotFoundError:
+        return Difference(item, "create", detail="its namespace does not exist yet")
+    except ApiException as error:
+        return Difference(item, "refused", detail=reason_of(error))
+    if present is None:
+        return Difference(item, "create")
+    found = tuple(changes(_comparable(present), _comparable(dict(response.to_dict())), is_secret=item["kind"] == "Secret"))
+    return Difference(item, "change" if found else "keep", found)
+
+
+def changes(before: Any, after: Any, path: str = "", *, is_secret: bool = False) -> Iterator[Change]:
+    """Fields that differ, the innermost ones. Lists are compared as a whole if their lengths differ."""
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in (*before, *(each for each in after if each not in before)):
+            is_hidden = is_secret and path in (".data", ".stringData")
+            if before.get(name) != after.get(name) and is_hidden:
+                yield Change(f"{path}.{name}", HIDDEN if name in before else None, HIDDEN if name in after else None)
+            else:
+                yield from changes(before.get(name), after.get(name), f"{path}.{name}", is_secret=is_secret)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from changes(old, new, f"{path}[{index}]", is_secret=is_secret)
+    elif is_secret and path in (".data", ".stringData"):
+        yield Change(path, HIDDEN if before else None, HIDDEN if after else None)
+    else:
+        yield Change(path, _text(before), _text(after))
+
+
+def show(found: Iterable[Difference], console: Console, *, as_json: bool, show_all: bool = False) -> bool:
+    """Print the differences and return whether there are any."""
+    items = list(found)
+    changed = [each for each in items if each.action != "keep"]
+    if as_json:
+        console.print(json.dumps([each.document() for each in (items if show_all else changed)], indent=1), markup=False, soft_wrap=True)
+        return bool(changed)
+    marks = {"create": "[green]+[/]", "change": "[yellow]~[/]", "remove": "[red]-[/]", "refused": "[red]✗[/]", "unknown": "[red]?[/]", "keep": " "}
+    for each in items if show_all else changed:
+        detail = f" [dim]{escape(each.detail)}[/]" if each.detail else ""
+        console.print(f"{marks[each.action]} {escape(title(each.item))}{detail}", soft_wrap=True)
+        for change in each.changes:
+            console.print(f"    {escape(change.path)}: {escape(change.before or '–')} → {escape(change.after or '–')}", soft_wrap=True)
+    counts = {action: sum(each.action == action for each in items) for action in ("create", "change", "remove", "refused", "unknown", "keep")}
+    text = ", ".join(f"{count} to {action}" if action in ("create", "change") else f"{count} {action}" for action, count in counts.items() if count)
+    console.print(f"\n{text or 'nothing'}", markup=False)
+    return bool(changed)
+
+
+def _comparable(item: Object) -> Object:
+    metadata = {name: value for name, value in item["metadata"].items() if name not in SERVER_FIELDS}
+    return {**{name: value for name, value in item.items() if name != "status"}, "metadata": metadata}
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}…"

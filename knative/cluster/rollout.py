@@ -1,0 +1,171 @@
+"""`apply`: check, show the differences, then apply the stages one after the other and wait for each.
+
+Interrupted, it can be repeated: what is applied and ready is passed quickly, and Jobs of this version that ended are not run again.
+"""
+
+import getpass
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import urllib3
+from kubernetes.dynamic.exceptions import ApiException
+
+from knative.cluster import readiness, releases
+from knative.cluster.connection import ClusterApi
+from knative.cluster.differences import MANAGER
+from knative.cluster.jobs import outdated, versioned
+from knative.cluster.stages import Stage, stages
+from knative.machine.cluster import key, title
+from knative.machine.installation_objects import NAMESPACE, Object
+from knative.machine.pinned_traffic import description, pinned
+from knative.machine.problems import Problem
+from knative.machine.progress import Progress
+
+POLL_SECONDS = 1.0
+PODS_AFTER_SECONDS = 10.0
+"""From then on the pods of what is not ready are read, for a reason."""
+HOPELESS_AFTER_SECONDS = 90.0
+"""How long a reason that seldom ends by itself (an image that cannot be pulled) is waited for."""
+MAX_NAMED = 8
+
+
+@dataclass(frozen=True)
+class Options:
+    """`batch`: functions that start at the same time. `migrates`: False for a rollback.
+
+    `prune`: delete what the last release had and this one has not.
+    """
+
+    batch: int
+    migrates: bool = True
+    prune: bool = False
+    poll_seconds: float = POLL_SECONDS
+
+
+def roll_out(cluster: ClusterApi, objects: tuple[Object, ...], image: str, source: str, progress: Progress, options: Options) -> releases.Release:
+    """Apply the objects and wait until all are ready. Raises: Problem that names what is not ready and why; the release is then FAILED."""
+    last = next(iter(releases.history(cluster)), None)
+    plan = stages(objects, options.batch, migrates=options.migrates)
+    if plan[0].title == "Namespace":
+        _run(cluster, plan.pop(0), progress, options)
+    release = releases.begin(cluster, objects, image, source, getpass.getuser(), datetime.now(UTC))
+    try:
+        _remove_jobs(cluster, [versioned(each) for each in objects if each["kind"] == "Job"], progress)
+        for stage in plan:
+            _run(cluster, stage, progress, options)
+    except BaseException:
+        releases.finish(cluster, release, releases.FAILED)
+        raise
+    left = [each for each in releases.dropped(last.objects, objects) if cluster.present(each) is not None] if last else []
+    if left and options.prune:
+        with progress.step("Prune") as step:
+            for item in left:
+                cluster.delete(item)
+            step.detail = f"{len(left)} objects of release {last.number if last else 0} deleted"
+    elif left:
+        progress.print(f"[yellow]![/] {len(left)} objects of the former release are left: {', '.join(title(each) for each in left[:MAX_NAMED])}")
+        progress.print("  → When their queues are empty: ./taskw cluster apply --prune")
+    for service in pinned(cluster.listed("serving.knative.dev/v1", "Service", NAMESPACE)):
+        progress.print(f"[yellow]![/] pinned, the new version gets no requests: {description(service)}")
+        progress.print(f"  → kn service update {service['metadata']['name']} -n {NAMESPACE} --traffic @latest=100")
+    return releases.finish(cluster, release, releases.APPLIED)
+
+
+def start_servers(cluster: ClusterApi, objects: tuple[Object, ...], progress: Progress, options: Options) -> None:
+    """Apply only the namespaces and the servers that the overlay runs, and wait for them. Raises: Problem."""
+    found = [stage for stage in stages(objects) if stage.title in ("Namespace", "Servers")]
+    if not any(stage.title == "Servers" for stage in found):
+        raise Problem("The overlay runs no servers.", "Add a component: rabbitmq, cloudnativepg. docs/cluster.md, Servers in the cluster")
+    for stage in found:
+        _run(cluster, stage, progress, options)
+
+
+def _run(cluster: ClusterApi, stage: Stage, progress: Progress, options: Options) -> None:
+    with progress.step(stage.title) as step:
+        done, total = 0, len(stage.objects)
+        for batch in stage.batches:
+            cluster.apply(batch, MANAGER)
+            before = done
+
+            def report(ready: int, first: str) -> None:
+                step.detail = f"{before + ready} of {total} ready{f', waiting for {first}' if first else ''}"  # noqa: B023  # called in this round
+
+            wait(cluster, batch, stage.timeout_seconds, report, options.poll_seconds)
+            done += len(batch)
+        step.detail = f"{total} {'object' if total == 1 else 'objects'}"
+
+
+def wait(
+    cluster: ClusterApi, items: Iterable[Object], timeout_seconds: float, report: Callable[[int, str], None], poll_seconds: float = POLL_SECONDS
+) -> None:
+    """Wait until all are ready. `report(ready, title of the first that is not)` follows each poll.
+
+    An API that does not answer is asked again until the time is over. Raises: Problem with a reason for each object, at once
+    where waiting is useless.
+    """
+    items = list(items)
+    started_at = time.monotonic()
+    hopeless_since: dict[tuple[str, str | None, str], float] = {}
+    while True:
+        elapsed = time.monotonic() - started_at
+        try:
+            present = _present(cluster, items)
+            pending = [(item, reason) for item in items if (reason := readiness.unready(item, present.get(key(item)))) is not None]
+            report(len(items) - len(pending), title(pending[0][0]) if pending else "")
+            if not pending:
+                return
+            if elapsed > PODS_AFTER_SECONDS:
+                pending = [(item, _with_pods(cluster, item, reason)) for item, reason in pending[:MAX_NAMED]] + pending[MAX_NAMED:]
+        except (ApiException, urllib3.exceptions.HTTPError) as error:
+            if elapsed > timeout_seconds:
+                raise Problem(f"The API does not answer: {error}", "Repeat: ./taskw cluster apply") from error
+            time.sleep(poll_seconds)
+            continue
+        failed = [(item, reason) for item, reason in pending if reason.startswith("failed")]
+        for item, reason in pending:
+            if any(word in reason for word in readiness.HOPELESS):
+                hopeless_since.setdefault(key(item), elapsed)
+                if elapsed - hopeless_since[key(item)] > HOPELESS_AFTER_SECONDS:
+                    failed.append((item, reason))
+            else:
+                hopeless_since.pop(key(item), None)
+        if failed or elapsed > timeout_seconds:
+            raise _problem(cluster, failed or pending, None if failed else timeout_seconds)
+        time.sleep(poll_seconds)
+
+
+def _present(cluster: ClusterApi, items: list[Object]) -> dict[tuple[str, str | None, str], Object]:
+    """The current state, with one list for each kind and namespace."""
+    kinds = {(item["apiVersion"], item["kind"], item["metadata"].get("namespace")) for item in items}
+    found = [{"apiVersion": version, "kind": kind, **item} for version, kind, namespace in kinds for item in cluster.find(version, kind, namespace)]
+    return {key(item): item for item in found}
+
+
+def _with_pods(cluster: ClusterApi, item: Object, reason: str) -> str:
+    """The reason, with what the pods of a Job or Service say."""
+    detail = readiness.reason_of_pods(readiness.pods_of(cluster, item))
+    return f"{reason}; {detail}" if detail and detail not in reason else reason
+
+
+def _problem(cluster: ClusterApi, pending: list[tuple[Object, str]], timeout_seconds: float | None) -> Problem:
+    lines = [f"  {title(item)}: {reason}" for item, reason in pending[:MAX_NAMED]]
+    if more := len(pending) - MAX_NAMED:
+        lines += [f"  … and {more} more"] if more > 0 else []
+    first = pending[0][0]
+    log = readiness.log_of(cluster, readiness.pods_of(cluster, first))
+    text = "\n".join([*lines, *([f"  Log of {title(first)}:"] if log else []), *(f"    {line}" for line in log)])
+    head = "Not ready:" if timeout_seconds is None else f"Not ready after {timeout_seconds:.0f} s:"
+    return Problem(f"{head}\n{text}", "Mend the cause, then repeat: ./taskw cluster apply. What serves now: ./taskw cluster rollback")
+
+
+def _remove_jobs(cluster: ClusterApi, current: list[Object], progress: Progress) -> None:
+    """Delete Jobs of other versions. One that runs ends: it belongs to a release that this one replaces, and each migration is one transaction."""
+    old = outdated(cluster.listed("batch/v1", "Job", NAMESPACE), current)
+    if not old:
+        return
+    with progress.step("Old Jobs") as step:
+        for job in old:
+            cluster.delete(job)
+        step.detail = f"{len(old)} of earlier versions deleted"

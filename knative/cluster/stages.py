@@ -1,0 +1,58 @@
+"""The order in which the objects of an overlay are applied: each stage is ready before the next one begins.
+
+What functions need comes first, then servers that the overlay runs, then migrations, then the functions in batches, then what sends messages to them,
+then Deployments and the remaining Jobs: what binds the exchanges is ready when all Triggers are bound.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from knative.cluster.jobs import is_migration, versioned
+from knative.machine.installation_objects import Object
+
+SERVERS = ("RabbitmqCluster", "Cluster", "Database", "Pooler", "Certificate", "Issuer", "ClusterIssuer")
+SENDERS = ("Trigger", "PingSource", "ApiServerSource", "DomainMapping")
+BATCH = 20
+"""Functions that start at the same time: each new Revision starts a pod once."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`batches`: applied one after the other, each until it is ready. `timeout_seconds`: for each."""
+
+    title: str
+    batches: tuple[tuple[Object, ...], ...]
+    timeout_seconds: float
+
+    @property
+    def objects(self) -> list[Object]:
+        return [item for batch in self.batches for item in batch]
+
+
+def stages(objects: Iterable[Object], batch: int = BATCH, *, migrates: bool = True) -> list[Stage]:
+    """Empty stages are left out. `migrates`: False for a rollback, whose schema is that of the newer release."""
+    jobs = [versioned(each) for each in objects if each["kind"] == "Job"]
+    rest = [each for each in objects if each["kind"] != "Job"]
+    services = [each for each in rest if each["kind"] == "Service" and each["apiVersion"].startswith("serving.knative.dev/")]
+    servers, senders = ([each for each in rest if each["kind"] in kinds] for kinds in (SERVERS, SENDERS))
+    others = [each for each in rest if each["kind"] not in (*SERVERS, *SENDERS) and each not in services]
+    before = [each for each in others if each["kind"] == "Namespace"]
+    basics = [each for each in others if each["kind"] not in ("Namespace", "Broker", "Deployment", "DaemonSet", "StatefulSet")]
+    brokers = [each for each in others if each["kind"] == "Broker"]
+    workloads = [each for each in others if each["kind"] in ("Deployment", "DaemonSet", "StatefulSet")]
+    found = [
+        Stage("Namespace", _one([*before]), 60),
+        Stage("Servers", _one(servers), 900),
+        Stage("Policies", _one(basics), 300),
+        Stage("Migrations", _one([each for each in jobs if is_migration(each)] if migrates else []), 1800),
+        Stage("Broker", _one(brokers), 300),
+        Stage("Functions", tuple(tuple(services[start : start + batch]) for start in range(0, len(services), batch)), 600),
+        Stage("Triggers", _one(senders), 600),
+        Stage("Workloads", _one(workloads), 600),
+        Stage("Jobs", _one([each for each in jobs if not is_migration(each)]), 600),
+    ]
+    return [stage for stage in found if stage.batches]
+
+
+def _one(objects: list[Object]) -> tuple[tuple[Object, ...], ...]:
+    return (tuple(objects),) if objects else ()
