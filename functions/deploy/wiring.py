@@ -21,6 +21,8 @@ from functions.deploy.adapters.postgres_repository_access import PostgresReposit
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
 from functions.deploy.adapters.postgres_service_backups import PostgresServiceBackups
+from functions.deploy.adapters.postgres_storage_meters import PostgresStorageMeters
+from functions.deploy.adapters.postgres_storage_use import PostgresStorageUse
 from functions.deploy.adapters.postgres_volumes import PostgresVolumes, PostgresVolumeSnapshots
 from functions.deploy.adapters.service_backup_store import StoredServiceBackups
 from functions.deploy.adapters.service_provisioners import ConfiguredServiceProvisioners
@@ -72,6 +74,8 @@ from functions.deploy.ports import (
     ServiceBackups,
     ServiceBackupStore,
     ServiceProvisioners,
+    StorageMeters,
+    StorageUse,
     Vault,
     Volumes,
     VolumeSnapshots,
@@ -94,6 +98,9 @@ from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.deploy.services.service_refresher import ServiceRefresher
+from functions.deploy.services.storage_admission import StorageAdmission
+from functions.deploy.services.storage_exporter import StorageExporter
+from functions.deploy.services.storage_metering import StorageMetering
 from functions.deploy.services.volume_refresher import VolumeRefresher
 from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.runtime.config.wiring import SealedColumn, Wiring
@@ -169,7 +176,12 @@ wiring = Wiring(
         ServiceCredentials: ServiceCredentials,
         ServiceProvisioners: ConfiguredServiceProvisioners,
         ServiceRefresher: ServiceRefresher,
+        StorageAdmission: StorageAdmission,
+        StorageExporter: StorageExporter,
+        StorageMetering: StorageMetering,
+        StorageMeters: PostgresStorageMeters,
         StoragePolicy: storage_policy,
+        StorageUse: PostgresStorageUse,
         TerminalAddress: terminal_address,
         Vault: SealedVault,
         VolumeRefresher: VolumeRefresher,
