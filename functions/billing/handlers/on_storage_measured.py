@@ -1,4 +1,4 @@
-"""Add storage of an application to the hour in which its window began.
+"""Add storage to the hour in which its window began.
 
 It has no environment: data services, volumes and backups belong to the application. Each record counts once, as other usage.
 """
