@@ -53,7 +53,7 @@ class AllowedStorage(Part):
 class Allowed(Part):
     """The limits of a plan.
 
-    `memory_mib`: MiB over all applications. `storage`: null in events of releases whose plans had no such limits.
+    `memory_mib`: MiB over all applications. `storage`: null in events of releases without such limits.
     """
 
     applications: int

@@ -28,7 +28,7 @@ HOUR = 3600
 
 
 class Metered:
-    """An application whose storage is measured."""
+    """An application with storage that is measured."""
 
     def __init__(self, capsule: DeployCapsule, application_id: UUID) -> None:
         self.capsule, self.application_id = capsule, application_id

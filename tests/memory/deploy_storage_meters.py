@@ -20,7 +20,7 @@ from tests.memory.deploy_volumes import MemoryVolumes, MemoryVolumeSnapshots
 
 @dataclass(frozen=True)
 class StoredRows:
-    """The stores whose rows are measured."""
+    """The stores with the rows that are measured."""
 
     applications: MemoryApplications
     services: MemoryDataServices
@@ -95,8 +95,8 @@ class MemoryStorageUse:
         volumes = [each for each in self._stored.volumes.rows.values() if each.state is not VolumeState.PURGED]
         backups = [each for each in self._stored.backups.rows.values() if each.state is not BackupState.FAILED and each.application_id in ids]
         snapshots = [each for each in self._stored.snapshots.rows.values() if each.state is not SnapshotState.FAILED and each.application_id in ids]
-        taken = [each.size_mib * MIB if each.used_bytes is None else each.used_bytes for each in snapshots]
-        total = StorageAmounts(backups=len(backups) + len(snapshots), backups_mib=(sum(each.stored_bytes for each in backups) + sum(taken)) // MIB)
+        sizes = [each.size_mib * MIB if each.used_bytes is None else each.used_bytes for each in snapshots]
+        total = StorageAmounts(backups=len(backups) + len(snapshots), backups_mib=(sum(each.stored_bytes for each in backups) + sum(sizes)) // MIB)
         for service in services:
             total += StorageAmounts.of_service(service) if service.application_id in ids else StorageAmounts()
         for volume in volumes:

@@ -40,7 +40,7 @@ FREE = StorageAmounts(data_services=5, data_services_mib=5120, volumes=5, volume
 
 
 def check_storage(used: StorageAmounts, limits: StorageAmounts, more: StorageAmounts, plan: str) -> None:
-    """Whether there is room for more. What is not asked for is not checked, so a smaller plan hinders nothing else.
+    """Whether there is room for more. Only what `more` contains is checked, so a smaller plan hinders nothing else.
 
     Raises DataServiceQuotaExceeded, VolumeQuotaExceeded and BackupQuotaExceeded.
     """

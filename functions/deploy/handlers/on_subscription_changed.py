@@ -27,6 +27,6 @@ async def on_subscription_changed(event: SubscriptionChanged, quotas: Quotas, cl
 
 
 async def _storage(quotas: Quotas, user_id: UUID) -> StorageAmounts:
-    """The limits of before: the event is of a release whose plans had none."""
+    """The limits of before: the event is of a release without them."""
     quota = await quotas.find(user_id)
     return quota.storage if quota is not None else FREE
