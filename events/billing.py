@@ -36,14 +36,29 @@ class PaymentAccountChanged(Event, type="payment-account.changed", subject="cust
     at: datetime
 
 
+class AllowedStorage(Part):
+    """How many data services, volumes and backups a plan allows, and how large they may be together.
+
+    Backups: with snapshots of volumes.
+    """
+
+    data_services: int
+    data_services_mib: int
+    volumes: int
+    volumes_mib: int
+    backups: int
+    backups_mib: int
+
+
 class Allowed(Part):
     """The limits of a plan.
 
-    `memory_mib`: MiB over all applications.
+    `memory_mib`: MiB over all applications. `storage`: null in events of releases without such limits.
     """
 
     applications: int
     memory_mib: int
+    storage: AllowedStorage | None = None
 
 
 class SubscriptionChanged(Event, type="subscription.changed", subject="subscription_id"):

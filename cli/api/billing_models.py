@@ -27,7 +27,7 @@ class BillAtPeriodEndView(TypedDict):
 
 
 class BillChargeView(TypedDict):
-    """One meter over all applications. The included quantity counts once. `is_limit`: more than that is not sold, and nothing new starts when it is used."""
+    """One meter over all applications. The included quantity counts once; of a meter without a price, all is included. `is_limit`: more than that is not sold, and nothing new starts when it is used."""
 
     meter: Meter
     quantity: int
@@ -38,14 +38,18 @@ class BillChargeView(TypedDict):
 
 
 class BillLineView(TypedDict):
-    """`application`: its name, also after it was deleted; null if Capsule created it before bills had names. `cpu_measured_until`: CPU time of later moments is not contained yet. It follows the requests by some seconds."""
+    """`application`: its name, also after it was deleted; null if Capsule created it before bills had names. `environment`: empty for data services, volumes and backups, which belong to the application. `cpu_measured_until`: CPU time of later moments is not contained yet. It follows the requests by some seconds."""
 
+    requests: int
+    cpuMilliseconds: int
+    databaseMibSeconds: int
+    redisMibSeconds: int
+    volumeMibSeconds: int
+    backupMibSeconds: int
     applicationId: str
     application: str | None
     isDeleted: bool
     environment: str
-    requests: int
-    cpuMilliseconds: int
     cpuMeasuredUntil: str | None
     amount: Amount
 
@@ -167,10 +171,16 @@ class DisputeView(TypedDict):
 
 
 class EntitlementsView(TypedDict):
-    """What the subscription may run: applications, and memory in MiB over all of them."""
+    """What the subscription may run and store: applications, and memory in MiB over all of them; the number of data services, volumes and backups (with snapshots), and how large they may be together."""
 
     applications: int
     memoryMib: int
+    dataServices: int
+    dataServicesMib: int
+    volumes: int
+    volumesMib: int
+    backups: int
+    backupsMib: int
 
 
 class ExportedCustomerView(TypedDict):
@@ -208,12 +218,16 @@ class ExportedPaymentView(TypedDict):
 
 
 class ExportedUsageView(TypedDict):
-    """The sum since the customer was created."""
+    """The sum since the customer was created. `environment`: empty for data services, volumes and backups."""
 
-    applicationId: str
-    environment: str
     requests: int
     cpuMilliseconds: int
+    databaseMibSeconds: int
+    redisMibSeconds: int
+    volumeMibSeconds: int
+    backupMibSeconds: int
+    applicationId: str
+    environment: str
 
 
 class InvoiceLineView(TypedDict):
@@ -280,7 +294,7 @@ class InvoiceView(TypedDict):
 LineKind: TypeAlias = "Literal['fee', 'proration', 'credit', 'usage', 'late-usage']"
 
 
-Meter: TypeAlias = "Literal['requests', 'cpu_milliseconds']"
+Meter: TypeAlias = "Literal['requests', 'cpu_milliseconds', 'database_mib_seconds', 'redis_mib_seconds', 'volume_mib_seconds', 'backup_mib_seconds']"
 
 
 class NextPlanView(TypedDict):

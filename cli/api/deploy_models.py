@@ -523,6 +523,9 @@ class EnvironmentView(TypedDict):
 
 
 class ExportedApplicationView(TypedDict):
+    dataServices: list[ExportedDataServiceView]
+    volumes: list[ExportedVolumeView]
+    domains: list[DomainView]
     repository: str | None
     image: str | None
     branch: str | None
@@ -541,6 +544,28 @@ class ExportedApplicationView(TypedDict):
     configuration: list[ExportedEntryView]
     releases: list[ExportedReleaseView]
     deployments: list[ExportedDeploymentView]
+
+
+class ExportedDataServiceView(TypedDict):
+    id: str
+    name: str
+    kind: ServiceKind
+    plan: str
+    state: ServiceState
+    error: str | None
+    bindings: list[ServiceBindingView]
+    maxConnections: int | None
+    storageMib: int | None
+    statementTimeoutSeconds: int | None
+    memoryMib: int | None
+    requestedAt: str
+    readyAt: str | None
+    rotatedAt: str | None
+    storageExceededAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None
+    backupPolicy: BackupPolicyView | None
+    backups: list[ServiceBackupView]
 
 
 class ExportedDeploymentView(TypedDict):
@@ -571,8 +596,16 @@ class ExportedEnvironmentView(TypedDict):
 
 
 class ExportedQuotaView(TypedDict):
+    """The limits."""
+
     applications: int
     memoryMib: int
+    dataServices: int
+    dataServicesMib: int
+    volumes: int
+    volumesMib: int
+    backups: int
+    backupsMib: int
 
 
 class ExportedReleaseView(TypedDict):
@@ -591,6 +624,25 @@ class ExportedScheduleView(TypedDict):
     timeoutSeconds: int
     createdAt: str
     pausedAt: str | None
+
+
+class ExportedVolumeView(TypedDict):
+    id: str
+    name: str
+    sizeMib: int
+    state: VolumeState
+    error: str | None
+    environment: str | None
+    mountPath: str | None
+    processes: list[str]
+    usedBytes: int | None
+    measuredAt: str | None
+    requestedAt: str
+    readyAt: str | None
+    attachedAt: str | None
+    deletedAt: str | None
+    purgeAt: str | None
+    snapshots: list[VolumeSnapshotView]
 
 
 class FunctionInstancesView(TypedDict):
@@ -854,6 +906,12 @@ class QuotaView(TypedDict):
     standing: StandingView
     applications: LimitView
     memoryMib: LimitView
+    dataServices: LimitView
+    dataServicesMib: LimitView
+    volumes: LimitView
+    volumesMib: LimitView
+    backups: LimitView
+    backupsMib: LimitView
 
 
 class ReleaseSummaryPage(TypedDict):

@@ -7,11 +7,26 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.render.formats import age, count, cpu_seconds, day, local_time, money, not_measured, period, quantity, status_text, time_and_age
+from cli.render.formats import (
+    STORAGE,
+    age,
+    count,
+    cpu_seconds,
+    day,
+    gib_hours,
+    local_time,
+    money,
+    not_measured,
+    period,
+    quantity,
+    status_text,
+    time_and_age,
+)
 from cli.render.tables import Column, Facts, Prose, Table
 
 Json = Mapping[str, Any]
-METER_NAMES = {"cpu_milliseconds": "CPU seconds"}
+STORED = {"dataServices": "data services", "volumes": "volumes", "backups": "backups and snapshots"}
+METER_NAMES = {"cpu_milliseconds": "CPU seconds", **{meter: f"{name}, GiB hours" for meter, name in STORAGE.items()}}
 
 
 def plans(items: Sequence[Json]) -> Table:
@@ -28,9 +43,14 @@ def plans(items: Sequence[Json]) -> Table:
             money(each["fee"]),
             count(allowed["applications"]),
             f"{count(allowed['memoryMib'])} MiB",
-            details=[f"includes {included}" if included else ""],
+            details=[f"includes {included}" if included else "", f"stores {_allowed_storage(allowed)}"],
         )
     return table
+
+
+def _allowed_storage(allowed: Json) -> str:
+    sizes = (f"{count(allowed[name])} {label} of {count(allowed[f'{name}Mib'])} MiB together" for name, label in STORED.items())
+    return ", ".join(sizes)
 
 
 def accepted(view: Json) -> Text:
@@ -65,6 +85,7 @@ def subscription(view: Json) -> RenderableType:
         ("status", status_text(view["status"])),
         ("period", period(view["period"])),
         ("allows", f"{count(allowed['applications'])} applications, {count(allowed['memoryMib'])} MiB of memory"),
+        ("stores", _allowed_storage(allowed)),
     ]
     if coming:
         starts = "after the payment" if coming["pending"] else f"on {day(coming['beginsAt'])}"
@@ -108,7 +129,8 @@ def invoice(view: Json) -> list[RenderableType]:
         facts.append(("payment", f"{payment['status']}, attempt {payment['attempt']}{detail}"))
     table = Table(Column("description"), Column("quantity", drop=1, is_right=True), Column("amount", is_right=True))
     for line in view["lines"]:
-        table.add_row(line["description"], count(line["quantity"]), money(line["amount"]))
+        used = f"{gib_hours(line['quantity'])} GiB hours" if line["meter"] in STORAGE else count(line["quantity"])
+        table.add_row(line["description"], used, money(line["amount"]))
     for credit in view["credits"]:
         detail = f": {credit['detail']}" if credit["detail"] else ""
         table.add_row(f"credit note {credit['number']}: {credit['reason']}, refund {credit['status']}{detail}", "", f"-{money(credit['amount'])}")
@@ -153,7 +175,11 @@ def lines(view: Json, names: dict[str, str]) -> RenderableType:
         name = line["application"] or names.get(line["applicationId"], line["applicationId"])
         if line["isDeleted"]:
             name = f"{name} (deleted)"
-        table.add_row(name, line["environment"], count(line["requests"]), cpu_seconds(line["cpuMilliseconds"]), money(line["amount"]))
+        if line["environment"]:
+            requests, cpu, stored = count(line["requests"]), cpu_seconds(line["cpuMilliseconds"]), []
+        else:
+            requests, cpu, stored = "", "", [quantity(meter, used) for meter in STORAGE if (used := line[_camel(meter)])]
+        table.add_row(name, line["environment"] or "storage", requests, cpu, money(line["amount"]), details=stored)
     measured = [datetime.fromisoformat(line["cpuMeasuredUntil"]) for line in view["lines"] if line["cpuMeasuredUntil"]]
     if not measured:
         return table
@@ -205,8 +231,13 @@ def quota(view: Json, bill: Json | None) -> RenderableType:
         ("status", status_text(view["standing"]["status"])),
         ("applications", f"{count(applications['used'])} of {count(applications['limit'])}"),
         ("memory", f"{count(memory['used'])} of {count(memory['limit'])} MiB"),
+        *((label, _stored(view[name], view[f"{name}Mib"])) for name, label in STORED.items()),
         *((_meter_name(charge["meter"]), _included_use(charge, bill["period"])) for charge in charges if bill and charge["isLimit"]),
     )
+
+
+def _stored(number: Json, mib: Json) -> str:
+    return f"{count(number['used'])} of {count(number['limit'])}, {count(mib['used'])} of {count(mib['limit'])} MiB"
 
 
 def _included_use(charge: Json, billed: Json) -> str:
@@ -214,7 +245,15 @@ def _included_use(charge: Json, billed: Json) -> str:
     return f"{used} of {included}, {period(billed)}"
 
 
+def _camel(meter: str) -> str:
+    """`volume_mib_seconds` as the API has it: `volumeMibSeconds`."""
+    first, *others = meter.split("_")
+    return first + "".join(each.capitalize() for each in others)
+
+
 def _units(meter: str, value: int) -> str:
+    if meter in STORAGE:
+        return gib_hours(value)
     return cpu_seconds(value) if meter == "cpu_milliseconds" else count(value)
 
 

@@ -13,6 +13,11 @@ STYLES = {
 }  # fmt: skip
 CURRENCIES_WITHOUT_MINOR_UNIT = frozenset({"JPY", "KRW", "CLP", "VND"})
 MAX_RELATIVE_DAYS = 30
+MIB_SECONDS_PER_GIB_HOUR = 1024 * 3600
+STORAGE = {
+    "database_mib_seconds": "databases", "redis_mib_seconds": "Redis memory", "volume_mib_seconds": "volumes", "backup_mib_seconds": "backups",
+}  # fmt: skip
+"""Meters that are MiB × seconds."""
 
 
 def money(amount: Mapping[str, Any]) -> str:
@@ -93,8 +98,19 @@ def cpu_seconds(milliseconds: float) -> str:
     return f"{milliseconds / 1000:,.0f}" if milliseconds % 1000 == 0 else f"{milliseconds / 1000:,.3f}"
 
 
+def gib_hours(mib_seconds: int) -> str:
+    """Return storage times time: `744`, `0.25`."""
+    return (
+        f"{mib_seconds / MIB_SECONDS_PER_GIB_HOUR:,.4g}"
+        if mib_seconds < 1000 * MIB_SECONDS_PER_GIB_HOUR
+        else (f"{mib_seconds / MIB_SECONDS_PER_GIB_HOUR:,.0f}")
+    )
+
+
 def quantity(meter: str, value: int) -> str:
-    """Return a metered quantity with its unit: `2,000,000 requests`, `1,800,000 CPU seconds`."""
+    """Return a metered quantity with its unit: `2,000,000 requests`, `1,800,000 CPU seconds`, `744 GiB hours of volumes`."""
+    if meter in STORAGE:
+        return f"{gib_hours(value)} GiB hours of {STORAGE[meter]}"
     return f"{cpu_seconds(value)} CPU seconds" if meter == "cpu_milliseconds" else f"{count(value)} {meter.replace('_', ' ')}"
 
 

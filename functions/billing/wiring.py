@@ -46,6 +46,7 @@ from functions.billing.services.customer_closing import CustomerClosing
 from functions.billing.services.invoicing import Invoicing
 from functions.billing.services.operation_reader import OperationReader
 from functions.billing.services.usage_limits import UsageLimits
+from functions.billing.services.usage_recorder import UsageRecorder
 from functions.kernel import Clock
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Wiring
@@ -124,6 +125,7 @@ wiring = Wiring(
         UsageLimits: UsageLimits,
         MeasurementState: PostgresMeasurementState,
         UsageNotices: PostgresUsageNotices,
+        UsageRecorder: UsageRecorder,
         WebhookEvents: PostgresWebhookEvents,
         WebhookVerifier: webhook_verifier,
     },

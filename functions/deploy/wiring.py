@@ -23,6 +23,8 @@ from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
 from functions.deploy.adapters.postgres_service_backups import PostgresServiceBackups
 from functions.deploy.adapters.postgres_service_tunnels import PostgresServiceTunnels
+from functions.deploy.adapters.postgres_storage_meters import PostgresStorageMeters
+from functions.deploy.adapters.postgres_storage_use import PostgresStorageUse
 from functions.deploy.adapters.postgres_volumes import PostgresVolumes, PostgresVolumeSnapshots
 from functions.deploy.adapters.service_backup_store import StoredServiceBackups
 from functions.deploy.adapters.service_provisioners import ConfiguredServiceProvisioners
@@ -77,6 +79,8 @@ from functions.deploy.ports import (
     ServiceBackupStore,
     ServiceProvisioners,
     ServiceTunnels,
+    StorageMeters,
+    StorageUse,
     Vault,
     Volumes,
     VolumeSnapshots,
@@ -100,6 +104,9 @@ from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.deploy.services.service_access import ServiceAccess
 from functions.deploy.services.service_credentials import ServiceCredentials
 from functions.deploy.services.service_refresher import ServiceRefresher
+from functions.deploy.services.storage_admission import StorageAdmission
+from functions.deploy.services.storage_exporter import StorageExporter
+from functions.deploy.services.storage_metering import StorageMetering
 from functions.deploy.services.volume_refresher import VolumeRefresher
 from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.runtime.config.settings import Settings
@@ -186,7 +193,12 @@ wiring = Wiring(
         ServiceProvisioners: ConfiguredServiceProvisioners,
         ServiceRefresher: ServiceRefresher,
         ServiceTunnels: PostgresServiceTunnels,
+        StorageAdmission: StorageAdmission,
+        StorageExporter: StorageExporter,
+        StorageMetering: StorageMetering,
+        StorageMeters: PostgresStorageMeters,
         StoragePolicy: storage_policy,
+        StorageUse: PostgresStorageUse,
         TerminalAddress: terminal_address,
         Vault: SealedVault,
         VolumeRefresher: VolumeRefresher,

@@ -51,7 +51,7 @@ async def test_a_crash_during_a_renewal_leaves_nothing_and_is_repaired(database:
 
     async def record(requests: int) -> None:
         async with database.transaction():
-            await usage.record(UsageRecord(new_id(), customer.user_id, uuid4(), "production", NOW, NOW + timedelta(seconds=1), requests, 0))
+            await usage.record(UsageRecord(new_id(), customer.user_id, uuid4(), "production", NOW, NOW + timedelta(seconds=1), requests=requests))
 
     async with database.transaction():
         await store.subscriptions.save(subscription)

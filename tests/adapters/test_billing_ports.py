@@ -19,7 +19,7 @@ from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
 from tests.adapters.billing_stores import NOW, Store, store, url
-from tests.memory.billing import SEEDED
+from tests.memory.billing import SEEDED, WITH_STORAGE, WITH_STORAGE_FROM
 from tests.servers import Databases
 
 __all__ = ["store", "url"]
@@ -41,7 +41,7 @@ def new_customer() -> Customer:
 
 
 def new_record(user_id: UUID, begin: datetime = NOW, requests: int = 1, environment: str = "staging") -> UsageRecord:
-    return UsageRecord(new_id(), user_id, APP, environment, begin, begin + timedelta(seconds=1), requests, 10)
+    return UsageRecord(new_id(), user_id, APP, environment, begin, begin + timedelta(seconds=1), requests=requests, cpu_milliseconds=10)
 
 
 async def test_a_user_has_one_customer(store: Store) -> None:
@@ -80,6 +80,8 @@ async def test_the_seeded_plans_are_stored(store: Store) -> None:
         for plan in SEEDED:
             assert await store.plans.get_offered(plan.code, NOW) == plan
             assert await store.plans.get(plan.code, plan.version) == plan
+        for plan in WITH_STORAGE:
+            assert await store.plans.get_offered(plan.code, WITH_STORAGE_FROM) == plan
         with pytest.raises(LookupError):
             await store.plans.get("free", 99)
         with pytest.raises(LookupError):
@@ -111,8 +113,8 @@ async def test_usage_records_count_once_in_their_hour_and_period(store: Store) -
         assert await store.usage.record(new_record(new_id(), NOW, 100))
     async with store.transaction():
         assert list(await store.usage.by_environment(user, MAY)) == [
-            EnvironmentUsage(APP, "production", 6, 10, new_record(user, MAY.begin).end),
-            EnvironmentUsage(APP, "staging", 12, 30, new_record(user, NOW + timedelta(hours=5)).end),
+            EnvironmentUsage(APP, "production", new_record(user, MAY.begin).end, requests=6, cpu_milliseconds=10),
+            EnvironmentUsage(APP, "staging", new_record(user, NOW + timedelta(hours=5)).end, requests=12, cpu_milliseconds=30),
         ]
 
 
@@ -177,12 +179,16 @@ async def test_a_new_plan_version_is_offered_from_its_date_and_the_old_one_stays
     fresh = Database(postgres.database("billing").functions_url)
     plans = PostgresPlans(fresh)
     async with fresh.transaction() as connection:
-        await connection.execute("INSERT INTO plans VALUES ('pro', 2, 'Pro', 2500, 'EUR', %s)", (NOW,))
-        await connection.execute("INSERT INTO prices SELECT plan_code, 2, meter, included_units FROM prices WHERE plan_code = 'pro'")
+        await connection.execute("INSERT INTO plans VALUES ('pro', 3, 'Pro', 2500, 'EUR', %s)", (NOW,))
         await connection.execute(
-            "INSERT INTO price_tiers SELECT plan_code, 2, meter, position, up_to, amount_minor, per_units FROM price_tiers WHERE plan_code = 'pro'"
+            "INSERT INTO prices SELECT plan_code, 3, meter, included_units FROM prices WHERE plan_code = 'pro' AND plan_version = 2"
         )
-        await connection.execute("INSERT INTO entitlements VALUES ('pro', 2, 30, 20000)")
+        await connection.execute(
+            "INSERT INTO price_tiers SELECT plan_code, 3, meter, position, up_to, amount_minor, per_units FROM price_tiers"
+            " WHERE plan_code = 'pro' AND plan_version = 2"
+        )
+        await connection.execute("INSERT INTO entitlements VALUES ('pro', 3, 30, 20000)")
+        await connection.execute("INSERT INTO storage_entitlements VALUES ('pro', 3, 30, 51200, 50, 102400, 1000, 204800)")
     async with fresh.transaction():
         assert (await plans.get_offered("pro", NOW - timedelta(seconds=1))).version == 1
         assert (await plans.get_offered("pro", NOW)).fee.amount == 2500

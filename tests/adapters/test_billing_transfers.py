@@ -67,7 +67,8 @@ async def test_each_record_is_paid_by_the_owner_at_its_begin_in_any_order(store:
         begin = NOW + timedelta(minutes=random.randint(-100, 120), seconds=random.randint(0, 59))
         environment, cpu = random.choice(["production", "staging"]), random.choice([0, 1_000 + number])
         attributed = random.choice(owners) if begin > at[0] else owners[0]
-        records.append(UsageRecord(new_id(), attributed, application, environment, begin, begin + timedelta(seconds=10), 2**number % 997, cpu))
+        used = {"requests": 2**number % 997, "cpu_milliseconds": cpu, "volume_mib_seconds": number}
+        records.append(UsageRecord(new_id(), attributed, application, environment, begin, begin + timedelta(seconds=10), **used))
     steps: list[UsageRecord | Transfer] = [*records, *transfers, *random.sample(records, 10), *transfers]
     random.shuffle(steps)
     for each in steps:
@@ -90,7 +91,7 @@ async def test_a_record_that_arrives_with_its_transfer_is_not_missed(url: str) -
     store = Store(database)
     for delay in itertools.chain(*([0.0, 0.01] for _ in range(5))):
         application, former, owner = new_id(), new_id(), new_id()
-        late = UsageRecord(new_id(), former, application, "production", NOW, NOW + timedelta(seconds=10), 5, 0)
+        late = UsageRecord(new_id(), former, application, "production", NOW, NOW + timedelta(seconds=10), requests=5)
 
         async def moved(wait: float, each: Transfer) -> None:
             await asyncio.sleep(wait)

@@ -149,6 +149,16 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.execute("UPDATE data_services SET kind = 'redis'")
     former.migrate_through(44)
     assert former.rows("SELECT DISTINCT scale_metric, scale_target FROM environments") == [("concurrency", None)]
+    volume = {"application_id": application, "requested_at": THEN, "generation": 1, "processes": [], "warned_percent": 0, "size_mib": 10}
+    purged = {"state": "purged", "deleted_at": THEN, "purge_at": THEN, "ready_at": THEN}
+    former.insert("volumes", id=uuid4(), name="gone", **{**volume, **purged, "application_id": uuid4()})
+    former.insert("volumes", id=uuid4(), name="uploads", **{**volume, "state": "ready", "ready_at": THEN})
+    former.execute("UPDATE quotas SET plan = 'pro' WHERE user_id = %s", nobody)
+    former.migrate_through(45)
+    [(metered, measured_until)] = former.rows("SELECT application_id, measured_until FROM storage_meters")
+    assert metered == application and measured_until > THEN, "what there was is measured from the upgrade on"
+    former.migrate_through(46)
+    assert dict(former.rows("SELECT user_id, volumes_mib FROM quotas WHERE user_id IN (%s, %s)", owner, nobody)) == {owner: 2048, nobody: 102400}
     former.migrate_through(48)
     measured = dict(former.rows("SELECT id, measured_at IS NOT NULL FROM deployments"))
     assert measured[deployments["observing"]], "its revision has no annotation by which it would be reported"

@@ -22,6 +22,10 @@ async def test_each_context_exports_what_it_stores_of_the_user() -> None:
     deploy = await walk.call(ExportApplications(), caller=OWNER)
     assert [each.id for each in deploy.applications] == [walk.ids["applicationId"]]
     assert deploy.applications[0].releases and len(deploy.applications[0].deployments) == 3
+    exported = deploy.applications[0]
+    assert walk.ids["serviceId"] in [each.id for each in exported.data_services] and exported.domains
+    assert walk.ids["volumeId"] in [each.id for each in exported.volumes] and any(each.snapshots for each in exported.volumes)
+    assert any(each.backups for each in exported.data_services)
     monitor = await walk.call(ExportMonitoring(), caller=OWNER)
     assert (monitor.email, [each.id for each in monitor.channels]) == (EMAIL, [walk.ids["channelId"]])
     assert monitor.rules and monitor.alerts and [each.id for each in monitor.webhooks] == [walk.ids["webhookId"]]

@@ -77,7 +77,7 @@ def rated_period() -> RatedPeriod:
 
 
 def used(requests: int, cpu: int = 0) -> Bill:
-    return rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", requests, cpu)])
+    return rate(PRO, JUNE, [EnvironmentUsage(UUID(int=9), "production", requests=requests, cpu_milliseconds=cpu)])
 
 
 def test_usage_lines_have_all_units_and_the_price_of_those_above_the_included() -> None:
@@ -85,7 +85,10 @@ def test_usage_lines_have_all_units_and_the_price_of_those_above_the_included() 
     assert (requests.quantity, requests.amount, requests.description) == (3_000_000, euros(40), "Requests, 2,000,000 included")
     assert (cpu.quantity, cpu.amount, cpu.description) == (183_600_000, euros(8), "CPU milliseconds, 50 CPU hours included")
     assert rated_period().unbilled_lines(used(0), LineKind.USAGE) == []
-    assert rated_period().unbilled_lines(rate(FREE_PLAN, JUNE, [EnvironmentUsage(UUID(int=9), "a", 10**9, 1)]), LineKind.USAGE) == []
+    assert (
+        rated_period().unbilled_lines(rate(FREE_PLAN, JUNE, [EnvironmentUsage(UUID(int=9), "a", requests=10**9, cpu_milliseconds=1)]), LineKind.USAGE)
+        == []
+    )
 
 
 def test_late_usage_is_billed_by_difference_and_billed_again_after_its_invoice_is_void() -> None:

@@ -85,7 +85,7 @@ def test_an_anchor_is_midnight_utc() -> None:
 
 
 def test_the_free_plan_never_costs_anything() -> None:
-    bill = rate(FREE_PLAN, Period(moment(2026, 1, 1), moment(2026, 2, 1)), [EnvironmentUsage(A, "staging", 10**9, 10**12)])
+    bill = rate(FREE_PLAN, Period(moment(2026, 1, 1), moment(2026, 2, 1)), [EnvironmentUsage(A, "staging", requests=10**9, cpu_milliseconds=10**12)])
     assert bill.total == Money(0, "EUR")
     assert {charge.meter: charge.billable for charge in bill.charges} == {
         Meter.REQUESTS: 10**9 - 100_000,
@@ -95,9 +95,9 @@ def test_the_free_plan_never_costs_anything() -> None:
 
 def test_the_included_quantity_counts_once_and_lines_add_up() -> None:
     usages = [
-        EnvironmentUsage(A, "production", 2_000_000, 0),
-        EnvironmentUsage(A, "staging", 500_000, 90_000_000),
-        EnvironmentUsage(B, "production", 500_001, 93_600_000),
+        EnvironmentUsage(A, "production", requests=2_000_000, cpu_milliseconds=0),
+        EnvironmentUsage(A, "staging", requests=500_000, cpu_milliseconds=90_000_000),
+        EnvironmentUsage(B, "production", requests=500_001, cpu_milliseconds=93_600_000),
     ]
     bill = rate(PRO, Period(moment(2026, 1, 1), moment(2026, 2, 1)), usages)
 

@@ -110,6 +110,7 @@ async def test_the_bill_has_integer_minor_units_and_camel_case(world: World) -> 
         "environment": "staging",
         "requests": 3,
         "cpuMilliseconds": 0,
+        **dict.fromkeys(("databaseMibSeconds", "redisMibSeconds", "volumeMibSeconds", "backupMibSeconds"), 0),
         "cpuMeasuredUntil": None,
         "amount": {"amount": 0, "currency": "EUR"},
     }

@@ -46,6 +46,7 @@ from tests.memory import (
     deploy_releases,
     deploy_runs,
     deploy_schedules,
+    deploy_storage_meters,
     deploy_volumes,
     monitor_alerts,
     monitor_queues,
@@ -103,9 +104,17 @@ def runs(applications: deploy.Applications) -> deploy_runs.MemoryRuns:
     return deploy_runs.MemoryRuns(applications)
 
 
-def volumes(applications: deploy.Applications) -> deploy_volumes.MemoryVolumes:
-    assert isinstance(applications, memory_deploy.MemoryApplications)
-    return deploy_volumes.MemoryVolumes(applications)
+def stored_rows(
+    applications: deploy.Applications,
+    services: deploy.DataServices,
+    backups: deploy.ServiceBackups,
+    volumes: deploy.Volumes,
+    snapshots: deploy.VolumeSnapshots,
+) -> deploy_storage_meters.StoredRows:
+    assert isinstance(applications, memory_deploy.MemoryApplications) and isinstance(services, deploy_data_services.MemoryDataServices)
+    assert isinstance(backups, deploy_backups.MemoryServiceBackups) and isinstance(volumes, deploy_volumes.MemoryVolumes)
+    assert isinstance(snapshots, deploy_volumes.MemoryVolumeSnapshots)
+    return deploy_storage_meters.StoredRows(applications, services, backups, volumes, snapshots)
 
 
 def rules(applications: monitor.Applications) -> monitor_alerts.MemoryRules:
@@ -213,10 +222,13 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Resolver: deploy_domains.MemoryResolver,
         deploy.Runs: runs,
         deploy.Schedules: schedules,
+        deploy.StorageMeters: deploy_storage_meters.MemoryStorageMeters,
+        deploy.StorageUse: deploy_storage_meters.MemoryStorageUse,
+        deploy_storage_meters.StoredRows: stored_rows,
         deploy.Vault: memory_deploy.PlainVault,
         deploy.VolumeSnapshots: deploy_volumes.MemoryVolumeSnapshots,
         deploy.VolumeStorage: deploy_volumes.MemoryVolumeStorage,
-        deploy.Volumes: volumes,
+        deploy.Volumes: deploy_volumes.MemoryVolumes,
     },
     "monitor": {
         monitor.Addresses: monitor_alerts.MemoryAddresses,

@@ -125,7 +125,11 @@ def test_a_bill_says_what_is_due_what_was_paid_and_what_comes() -> None:
 
 def quota_view(status: str, detail: str = "", pauses_at: str | None = None) -> dict[str, Any]:
     standing = {"status": status, "restriction": None, "detail": detail, "pausesAt": pauses_at}
-    return {"plan": "free", "standing": standing, "applications": {"limit": 5, "used": 1}, "memoryMib": {"limit": 2560, "used": 512}}
+    stored = ("dataServices", "dataServicesMib", "volumes", "volumesMib", "backups", "backupsMib")
+    return {
+        **{"plan": "free", "standing": standing, "applications": {"limit": 5, "used": 1}, "memoryMib": {"limit": 2560, "used": 512}},
+        **{name: {"limit": 2048, "used": 7} for name in stored},
+    }
 
 
 def requests(quantity: int, *, is_limit: bool = True) -> dict[str, Any]:
@@ -138,6 +142,7 @@ def test_the_quota_shows_the_plan_the_limits_and_the_included_use() -> None:
     lines = [" ".join(line.split()) for line in text.splitlines()]
     assert lines == [
         *("plan free", "status good", "applications 1 of 5", "memory 512 of 2,560 MiB"),
+        *(f"{name} 7 of 2,048, 7 of 2,048 MiB" for name in ("data services", "volumes", "backups and snapshots")),
         "requests 79,999 of 100,000, 2026-01-01 to 2026-01-31",
     ]
     assert "requests" not in render(billing.quota(quota_view("good"), requests(5, is_limit=False)))

@@ -45,6 +45,7 @@ SERVING = {
     "name": "production", "url": URL, "release": 11, "commit": "c" * 40,
     "stoppedAt": None, "pausedAt": None, "pauseReason": None, "summary": "r11 serving · last deployment (r12) rolled back (failing-requests)",
 }  # fmt: skip
+STORAGE_LIMITS = ("dataServices", "dataServicesMib", "volumes", "volumesMib", "backups", "backupsMib")
 SIZE = {"minScale": 0, "maxScale": 10, "memoryMib": 512, "cpuMillis": 1000, "observationSeconds": 60}
 POINT = {
     "at": AT, "requests": 1234, "byStatus": {"2xx": 1200, "5xx": 34}, "p50LatencyMs": 1.0, "p95LatencyMs": 1234.5, "cpuMilliseconds": 50,
@@ -89,9 +90,10 @@ DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
         ["r12", "c" * 12, "production"],
     ),
     "plans": (
-        billing.plans([{"code": "business", "name": "Business", "fee": EUR, "allowed": {"applications": 100, "memoryMib": 131072},
+        billing.plans([{"code": "business", "name": "Business", "fee": EUR, 
+                        "allowed": {"applications": 100, "memoryMib": 131072, **dict.fromkeys(STORAGE_LIMITS, 512_000)},
                         "prices": [{"meter": "cpu_milliseconds", "included": 1_800_000_000}]}]),
-        ["business", "20.00 EUR", "1,800,000"],
+        ["business", "20.00 EUR", "1,800,000", "512,000 MiB"],
     ),
     "invoices": (
         billing.invoices([
@@ -104,12 +106,15 @@ DOCUMENTS: dict[str, tuple[RenderableType, list[str]]] = {
             **dict.fromkeys(("total", "advance", "paid", "credited", "refunded", "disputed", "due"), EUR),
             "atPeriodEnd": {"at": AT, "plan": "pro", "usage": EUR, "fee": EUR, "credit": EUR, "total": EUR},
             "lines": [{"applicationId": IDS[0], "application": None, "isDeleted": False, "environment": "production", "requests": 12345,
-                       "cpuMilliseconds": 1250, "cpuMeasuredUntil": AT, "amount": EUR}]}, {})),
-        [IDS[0], "production", "12,345", "20.00 EUR"],
+                       "cpuMilliseconds": 1250, "cpuMeasuredUntil": AT, "amount": EUR},
+                      {"applicationId": IDS[1], "application": "shop", "isDeleted": False, "environment": "", "cpuMeasuredUntil": None, "amount": EUR,
+                       "databaseMibSeconds": 0, "redisMibSeconds": 0, "volumeMibSeconds": 744 * 1024 * 3600, "backupMibSeconds": 0}]}, {})),
+        [IDS[0], "production", "12,345", "20.00 EUR", "shop", "storage", "744 GiB hours"],
     ),
     "usage": (
-        billing.usage({"charges": [{"meter": "cpu_milliseconds", "quantity": 10**9, "included": 10**9, "billable": 0, "amount": EUR}]}),
-        ["CPU seconds", "1,000,000", "20.00 EUR"],
+        billing.usage({"charges": [{"meter": "cpu_milliseconds", "quantity": 10**9, "included": 10**9, "billable": 0, "amount": EUR},
+                                   {"meter": "volume_mib_seconds", "quantity": 1024 * 900, "included": 1024 * 3600, "billable": 0, "amount": EUR}]}),
+        ["CPU seconds", "1,000,000", "20.00 EUR", "0.25"],
     ),
     "metrics": (
         observe.metrics({"total": POINT, "points": [POINT], "markers": [], "measuredUntil": AT}, 60), ["1,234 requests", "1,234.5 ms", "5xx 34"],

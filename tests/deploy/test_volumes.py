@@ -22,6 +22,7 @@ from functions.deploy.commands.restore_volume import RestoreVolume
 from functions.deploy.commands.start_run import StartRun
 from functions.deploy.commands.undelete_volume import UndeleteVolume
 from functions.deploy.domain.rejections import ApplicationNotFound
+from functions.deploy.domain.storage_rejections import VolumeQuotaExceeded
 from functions.deploy.domain.volume import FORMER_KEPT, GRACE, VolumeState
 from functions.deploy.domain.volume_rejections import (
     InvalidVolume,
@@ -31,7 +32,6 @@ from functions.deploy.domain.volume_rejections import (
     VolumeNotDeleted,
     VolumeNotFound,
     VolumeNotReady,
-    VolumeQuotaExceeded,
 )
 from functions.deploy.domain.volume_views import VolumeAccepted, VolumeView
 from functions.deploy.queries.operation import ShowOperation

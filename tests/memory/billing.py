@@ -10,7 +10,7 @@ from functions.billing.domain.billing_details import BillingDetails
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
-from functions.billing.domain.plans import FREE, Entitlements, Meter, Plan, Price, Tier
+from functions.billing.domain.plans import FREE, MIB_SECONDS_PER_GIB_MONTH, Entitlements, Meter, Plan, Price, StorageEntitlements, Tier
 from functions.billing.domain.transfers import Transfer, owner_at
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 
@@ -32,7 +32,7 @@ SEEDED = (
         0,
         100_000,
         3_600_000,
-        Entitlements(5, 2560),
+        Entitlements(5, 2560, StorageEntitlements(5, 5120, 5, 2048, 100, 5120)),
         (Meter.REQUESTS, None, 0, 1_000_000),
         (Meter.CPU_MILLISECONDS, None, 0, 3_600_000),
     ),
@@ -41,7 +41,7 @@ SEEDED = (
         2000,
         2_000_000,
         180_000_000,
-        Entitlements(25, 16_384),
+        Entitlements(25, 16_384, StorageEntitlements(25, 51_200, 50, 102_400, 1000, 204_800)),
         (Meter.REQUESTS, 10_000_000, 40, 1_000_000),
         (Meter.REQUESTS, None, 30, 1_000_000),
         (Meter.CPU_MILLISECONDS, None, 8, 3_600_000),
@@ -51,13 +51,30 @@ SEEDED = (
         10_000,
         20_000_000,
         1_800_000_000,
-        Entitlements(100, 131_072),
+        Entitlements(100, 131_072, StorageEntitlements(100, 512_000, 200, 1_048_576, 10_000, 2_097_152)),
         (Meter.REQUESTS, 100_000_000, 30, 1_000_000),
         (Meter.REQUESTS, None, 20, 1_000_000),
         (Meter.CPU_MILLISECONDS, None, 6, 3_600_000),
     ),
 )
-"""The plans that the migrations insert."""
+"""The first versions of the plans, which the migrations insert."""
+
+
+def _with_storage(plan: Plan, **storage: tuple[float, int]) -> Plan:
+    """`storage`: meter → included GiB months, and the price of a GiB month in cents."""
+    prices = {
+        Meter(meter): Price(int(included * MIB_SECONDS_PER_GIB_MONTH), (Tier(None, Money(amount, "EUR"), MIB_SECONDS_PER_GIB_MONTH),))
+        for meter, (included, amount) in storage.items()
+    }
+    return replace(plan, version=2, prices={**plan.prices, **prices})
+
+
+WITH_STORAGE = (
+    _with_storage(SEEDED[1], database_mib_seconds=(5, 25), redis_mib_seconds=(0.25, 400), volume_mib_seconds=(20, 10), backup_mib_seconds=(50, 4)),
+    _with_storage(SEEDED[2], database_mib_seconds=(50, 20), redis_mib_seconds=(2, 300), volume_mib_seconds=(200, 8), backup_mib_seconds=(500, 3)),
+)
+"""The second versions, on offer from WITH_STORAGE_FROM on."""
+WITH_STORAGE_FROM = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 class MemoryCustomers:
@@ -138,15 +155,18 @@ class MemoryApplications:
 
 
 class MemoryPlans:
-    def __init__(self, plans: Iterable[Plan] = SEEDED) -> None:
+    def __init__(self, plans: Iterable[Plan] = (*SEEDED, *WITH_STORAGE)) -> None:
         self.plans = list(plans)
 
+    def _offered(self, at: datetime) -> list[Plan]:
+        return [plan for plan in self.plans if plan not in WITH_STORAGE or at >= WITH_STORAGE_FROM]
+
     async def list_offered(self, at: datetime) -> Sequence[Plan]:
-        newest = {plan.code: plan for plan in sorted(self.plans, key=lambda plan: plan.version)}
+        newest = {plan.code: plan for plan in sorted(self._offered(at), key=lambda plan: plan.version)}
         return sorted(newest.values(), key=lambda plan: (plan.fee.amount, plan.code))
 
     async def get_offered(self, code: str, at: datetime) -> Plan:
-        found = [plan for plan in self.plans if plan.code == code]
+        found = [plan for plan in self._offered(at) if plan.code == code]
         if not found:
             raise LookupError(f"no plan {code!r} is on offer")
         return max(found, key=lambda plan: plan.version)
@@ -182,7 +202,8 @@ class MemoryUsage:
             return False
         self.records[record.id] = record
         key = (record.user_id, record.hour, record.application_id, record.environment)
-        added = EnvironmentUsage(record.application_id, record.environment, record.requests, record.cpu_milliseconds, record.cpu_until)
+        quantities = {meter.value: record.of(meter) for meter in Meter}
+        added = EnvironmentUsage(record.application_id, record.environment, record.cpu_until, **quantities)
         self.hours[key] = _sum(self.hours[key], added) if key in self.hours else added
         return True
 
@@ -214,7 +235,6 @@ class MemoryUsage:
 def _sum(one: EnvironmentUsage, other: EnvironmentUsage) -> EnvironmentUsage:
     return replace(
         one,
-        requests=one.requests + other.requests,
-        cpu_milliseconds=one.cpu_milliseconds + other.cpu_milliseconds,
+        **{meter.value: one.of(meter) + other.of(meter) for meter in Meter},
         cpu_until=max((at for at in (one.cpu_until, other.cpu_until) if at), default=None),
     )

@@ -126,6 +126,9 @@ class MemoryApplications:
         self._quotas = quotas
         self._rows: dict[UUID, Application] = {}
 
+    def ids_of(self, user_id: UUID) -> set[UUID]:
+        return {id for id, each in self._rows.items() if each.user_id == user_id}
+
     async def add(self, applications: Sequence[tuple[Application, Quota]]) -> None:
         rows, granted = dict(self._rows), dict(self._quotas.granted)
         try:

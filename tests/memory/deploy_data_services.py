@@ -18,21 +18,21 @@ class MemoryDataServices:
     def __init__(self, applications: Applications | None = None) -> None:
         """`applications`: whose accounts are counted."""
         self._applications = applications
-        self._rows: dict[UUID, DataService] = {}
+        self.rows: dict[UUID, DataService] = {}
 
     async def add(self, service: DataService) -> None:
         if any(each.name == service.name for each in await self.list_of(service.application_id)):
             raise DataServiceNameTaken.of(service.name)
-        self._rows[service.id] = deepcopy(service)
+        self.rows[service.id] = deepcopy(service)
 
     async def get(self, application_id: UUID, service_id: UUID) -> DataService:
-        found = self._rows.get(service_id)
+        found = self.rows.get(service_id)
         if found is None or found.application_id != application_id or found.state is ServiceState.PURGED:
             raise DataServiceNotFound.of(service_id)
         return deepcopy(found)
 
     async def find(self, service_id: UUID) -> DataService | None:
-        return deepcopy(self._rows.get(service_id))
+        return deepcopy(self.rows.get(service_id))
 
     async def lock(self, application_id: UUID, service_id: UUID) -> DataService:
         return await self.get(application_id, service_id)
@@ -41,23 +41,23 @@ class MemoryDataServices:
         return await self.find(service_id)
 
     async def save(self, service: DataService) -> None:
-        self._rows[service.id] = deepcopy(service)
+        self.rows[service.id] = deepcopy(service)
 
     async def list_of(self, application_id: UUID) -> Sequence[DataService]:
-        found = [each for each in self._rows.values() if each.application_id == application_id and each.state is not ServiceState.PURGED]
+        found = [each for each in self.rows.values() if each.application_id == application_id and each.state is not ServiceState.PURGED]
         return deepcopy(sorted(found, key=lambda each: each.name))
 
     async def count_databases_of_account(self, user_id: UUID) -> int:
         assert self._applications is not None
-        found = [each for each in self._rows.values() if each.kind is ServiceKind.POSTGRES and each.state is not ServiceState.PURGED]
+        found = [each for each in self.rows.values() if each.kind is ServiceKind.POSTGRES and each.state is not ServiceState.PURGED]
         owners = [await self._applications.get_any(each.application_id) for each in found]
         return sum(each.user_id == user_id for each in owners)
 
     async def list_stored(self, limit: int) -> Sequence[DataService]:
-        return deepcopy([each for each in self._rows.values() if each.is_provisioned and each.state is ServiceState.READY][:limit])
+        return deepcopy([each for each in self.rows.values() if each.is_provisioned and each.state is ServiceState.READY][:limit])
 
     async def list_due(self, before: datetime, limit: int) -> Sequence[DataService]:
-        return deepcopy([each for each in self._rows.values() if _is_due(each, before)][:limit])
+        return deepcopy([each for each in self.rows.values() if _is_due(each, before)][:limit])
 
 
 def _is_due(service: DataService, before: datetime) -> bool:
@@ -135,14 +135,14 @@ class MemoryServiceProvisioners:
 
 class MemoryServiceTunnels:
     def __init__(self) -> None:
-        self._rows: dict[bytes, ServiceTunnel] = {}
+        self.rows: dict[bytes, ServiceTunnel] = {}
 
     async def add(self, tunnel: ServiceTunnel) -> None:
-        self._rows = {key: each for key, each in self._rows.items() if each.ends_at > tunnel.opened_at}
-        self._rows[tunnel.token_hash] = tunnel
+        self.rows = {key: each for key, each in self.rows.items() if each.ends_at > tunnel.opened_at}
+        self.rows[tunnel.token_hash] = tunnel
 
     async def find(self, token_hash: bytes, now: datetime) -> ServiceTunnel:
-        tunnel = self._rows.get(token_hash)
+        tunnel = self.rows.get(token_hash)
         if tunnel is None or tunnel.ends_at <= now:
             raise TicketNotFound
         return tunnel

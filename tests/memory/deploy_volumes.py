@@ -12,27 +12,25 @@ from functions.deploy.domain.volume_manifests import VOLUME
 from functions.deploy.domain.volume_readings import ClaimReading, read_claim
 from functions.deploy.domain.volume_rejections import SnapshotNotFound, VolumeNameTaken, VolumeNotFound
 from functions.deploy.domain.volume_snapshot import SnapshotState, VolumeSnapshot
-from tests.memory.deploy import MemoryApplications
 
 
 class MemoryVolumes:
-    def __init__(self, applications: MemoryApplications) -> None:
-        self._applications = applications
-        self._rows: dict[UUID, Volume] = {}
+    def __init__(self) -> None:
+        self.rows: dict[UUID, Volume] = {}
 
     async def add(self, volume: Volume) -> None:
         if any(each.name == volume.name for each in await self.list_of(volume.application_id)):
             raise VolumeNameTaken.of(volume.name)
-        self._rows[volume.id] = deepcopy(volume)
+        self.rows[volume.id] = deepcopy(volume)
 
     async def get(self, application_id: UUID, volume_id: UUID) -> Volume:
-        found = self._rows.get(volume_id)
+        found = self.rows.get(volume_id)
         if found is None or found.application_id != application_id or found.state is VolumeState.PURGED:
             raise VolumeNotFound.of(volume_id)
         return deepcopy(found)
 
     async def find(self, volume_id: UUID) -> Volume | None:
-        return deepcopy(self._rows.get(volume_id))
+        return deepcopy(self.rows.get(volume_id))
 
     async def lock(self, application_id: UUID, volume_id: UUID) -> Volume:
         return await self.get(application_id, volume_id)
@@ -41,46 +39,42 @@ class MemoryVolumes:
         return await self.find(volume_id)
 
     async def save(self, volume: Volume) -> None:
-        self._rows[volume.id] = deepcopy(volume)
+        self.rows[volume.id] = deepcopy(volume)
 
     async def list_of(self, application_id: UUID) -> Sequence[Volume]:
-        found = [each for each in self._rows.values() if each.application_id == application_id and each.state is not VolumeState.PURGED]
+        found = [each for each in self.rows.values() if each.application_id == application_id and each.state is not VolumeState.PURGED]
         return deepcopy(sorted(found, key=lambda each: each.name))
 
-    async def reserved_mib(self, user_id: UUID) -> int:
-        counted = [each for each in self._rows.values() if each.state is not VolumeState.PURGED]
-        return sum([each.size_mib for each in counted if (await self._applications.get_any(each.application_id)).user_id == user_id])
-
     async def list_stored(self, limit: int) -> Sequence[Volume]:
-        return deepcopy([each for each in self._rows.values() if each.state is VolumeState.READY][:limit])
+        return deepcopy([each for each in self.rows.values() if each.state is VolumeState.READY][:limit])
 
     async def list_due(self, before: datetime, limit: int) -> Sequence[Volume]:
         states = (VolumeState.DELETED, VolumeState.PURGING)
-        return deepcopy([each for each in self._rows.values() if each.state in states and each.purge_at and each.purge_at < before][:limit])
+        return deepcopy([each for each in self.rows.values() if each.state in states and each.purge_at and each.purge_at < before][:limit])
 
 
 class MemoryVolumeSnapshots:
     def __init__(self) -> None:
-        self._rows: dict[UUID, VolumeSnapshot] = {}
+        self.rows: dict[UUID, VolumeSnapshot] = {}
 
     async def save(self, snapshot: VolumeSnapshot) -> None:
-        self._rows[snapshot.id] = deepcopy(snapshot)
+        self.rows[snapshot.id] = deepcopy(snapshot)
 
     async def get(self, volume: Volume, snapshot_id: UUID) -> VolumeSnapshot:
-        found = self._rows.get(snapshot_id)
+        found = self.rows.get(snapshot_id)
         if found is None or found.volume_id != volume.id or found.state is SnapshotState.DELETING:
             raise SnapshotNotFound.of(snapshot_id)
         return deepcopy(found)
 
     async def find(self, snapshot_id: UUID) -> VolumeSnapshot | None:
-        return deepcopy(self._rows.get(snapshot_id))
+        return deepcopy(self.rows.get(snapshot_id))
 
     async def list_of(self, volume_id: UUID) -> Sequence[VolumeSnapshot]:
-        found = [each for each in self._rows.values() if each.volume_id == volume_id and each.state is not SnapshotState.DELETING]
+        found = [each for each in self.rows.values() if each.volume_id == volume_id and each.state is not SnapshotState.DELETING]
         return deepcopy(sorted(found, key=lambda each: each.id, reverse=True))
 
     async def delete(self, snapshot_id: UUID) -> None:
-        self._rows.pop(snapshot_id, None)
+        self.rows.pop(snapshot_id, None)
 
 
 @dataclass

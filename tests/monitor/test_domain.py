@@ -47,6 +47,9 @@ def test_labels_say_whose_a_pod_is() -> None:
     assert workload_of({**labels, "capsule.dev/deployment": "nonsense", "capsule.dev/component": "other"}) == Workload(
         APP, "staging", None, "run", "other"
     )
+    for component in ("run", "cron", "process", "release"):
+        workload = workload_of({**labels, "capsule.dev/component": component})
+        assert workload is not None and workload.component == "run", "its CPU is billed as that of web instances"
     worker = {**labels, "capsule.dev/component": "process", "capsule.dev/process": "worker"}
     assert workload_of(worker) == Workload(APP, "staging", None, "run", "worker")
     assert workload_of({"capsule.dev/application": "nonsense"}) is None

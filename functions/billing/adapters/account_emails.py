@@ -1,5 +1,6 @@
 """E-mails about the use and the standing of an account."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import uuid5
 
@@ -7,11 +8,17 @@ from events.billing import UsageThresholdReached
 from events.deploy import AccountStandingChanged
 from functions.billing.domain.allowances import EXHAUSTED_PERCENT
 from functions.billing.domain.customers import Customer
-from functions.billing.domain.plans import Meter
+from functions.billing.domain.plans import MIB_SECONDS_PER_GIB_HOUR, Meter
 from functions.runtime.email.message import OutgoingEmail
 from functions.wire.email_layout import Block, Command, render
 
 CPU_MILLISECONDS_PER_MINUTE = 60_000
+STORAGE: Mapping[str, str] = {
+    Meter.DATABASE_MIB_SECONDS: "databases",
+    Meter.REDIS_MIB_SECONDS: "Redis memory",
+    Meter.VOLUME_MIB_SECONDS: "volumes",
+    Meter.BACKUP_MIB_SECONDS: "backups",
+}
 
 
 def usage_threshold_email(reached: UsageThresholdReached, customer: Customer, grace_hours: float) -> OutgoingEmail:
@@ -61,12 +68,18 @@ def _day(at: datetime) -> str:
 
 
 def _quantity(meter: str, units: int) -> str:
+    if meter in STORAGE:
+        return f"{units / MIB_SECONDS_PER_GIB_HOUR:,.1f}"
     return f"{units / CPU_MILLISECONDS_PER_MINUTE:,.1f}" if meter == Meter.CPU_MILLISECONDS else f"{units:,}"
 
 
 def _unit(meter: str) -> str:
+    if meter in STORAGE:
+        return f"GiB hours of {STORAGE[meter]}"
     return "CPU minutes" if meter == Meter.CPU_MILLISECONDS else _meter(meter)
 
 
 def _meter(meter: str) -> str:
+    if meter in STORAGE:
+        return STORAGE[meter]
     return "CPU time" if meter == Meter.CPU_MILLISECONDS else meter.replace("_", " ")

@@ -18,9 +18,16 @@ from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, InvoiceLine, InvoiceStatus, Purpose
 from functions.billing.domain.money import Money
 from functions.billing.domain.parties import Parties, Seller
-from functions.billing.domain.plans import Meter
+from functions.billing.domain.plans import MIB_SECONDS_PER_GIB_MONTH, Meter
 
-UNITS = {Meter.REQUESTS: (1_000_000, "M requests"), Meter.CPU_MILLISECONDS: (3_600_000, "CPU hours")}
+UNITS = {
+    Meter.REQUESTS: (1_000_000, "M requests"),
+    Meter.CPU_MILLISECONDS: (3_600_000, "CPU hours"),
+    Meter.DATABASE_MIB_SECONDS: (MIB_SECONDS_PER_GIB_MONTH, "GiB months"),
+    Meter.REDIS_MIB_SECONDS: (MIB_SECONDS_PER_GIB_MONTH, "GiB months"),
+    Meter.VOLUME_MIB_SECONDS: (MIB_SECONDS_PER_GIB_MONTH, "GiB months"),
+    Meter.BACKUP_MIB_SECONDS: (MIB_SECONDS_PER_GIB_MONTH, "GiB months"),
+}
 """In which unit a meter is priced."""
 SUMS_HEIGHT = 9
 """In lines: the last row is on the page of the sums."""

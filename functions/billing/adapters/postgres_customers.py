@@ -12,11 +12,12 @@ from psycopg.types.json import Jsonb
 from functions.billing.domain.billing_details import BillingDetails
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
-from functions.billing.domain.plans import Entitlements, Meter, Plan, Price, Tier
+from functions.billing.domain.plans import Entitlements, Meter, Plan, Price, StorageEntitlements, Tier
 from functions.runtime.storage.database import Database
 
-PLAN: LiteralString = """code, version, name, fee_minor, currency, applications, memory_mib
-    FROM plans JOIN entitlements ON (plan_code, plan_version) = (code, version)"""
+STORAGE: LiteralString = "data_services, data_services_mib, volumes, volumes_mib, backups, backups_mib"
+PLAN: LiteralString = f"""code, version, name, fee_minor, currency, applications, memory_mib, {STORAGE}
+    FROM plans JOIN entitlements ON (plan_code, plan_version) = (code, version) JOIN storage_entitlements USING (plan_code, plan_version)"""
 CUSTOMER: LiteralString = (
     "id, user_id, email, created_at, provider_id, payment_method, account_refusal_reason, deleted_at, closed_at, billing_details"
 )
@@ -169,5 +170,6 @@ class PostgresPlans:
             included[meter] = row["included_units"]
             tiers.setdefault(meter, []).append(Tier(row["up_to"], Money(row["amount_minor"], plan["currency"]), row["per_units"]))
         prices = {meter: Price(included[meter], tuple(of_meter)) for meter, of_meter in tiers.items()}
-        entitlements = Entitlements(plan["applications"], plan["memory_mib"])
+        storage = StorageEntitlements(**{name: plan[name] for name in STORAGE.split(", ")})
+        entitlements = Entitlements(plan["applications"], plan["memory_mib"], storage)
         return Plan(plan["code"], plan["version"], plan["name"], Money(plan["fee_minor"], plan["currency"]), prices, entitlements)

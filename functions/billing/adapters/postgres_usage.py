@@ -8,12 +8,18 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import Meter
 from functions.billing.domain.transfers import Transfer, owner_at
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 10_000
 HOUR: LiteralString = "date_trunc('hour', window_from, 'UTC')"
+METERS = ", ".join(Meter)
+VALUES = ", ".join(f"%({meter})s" for meter in Meter)
+SUMS = ", ".join(f"sum({meter})::bigint AS {meter}" for meter in Meter)
+ADDED = ", ".join(f"{meter} = sums.{meter} + excluded.{meter}" for meter in Meter)
+"""Each meter is a column."""
 
 
 class PostgresUsage:
@@ -22,19 +28,17 @@ class PostgresUsage:
 
     async def record(self, record: UsageRecord) -> bool:
         inserted = await self._database.connection.execute(
-            """
+            f"""
             WITH recorded AS (
-                INSERT INTO usage_records
-                    (id, user_id, application_id, environment, window_from, window_to, requests, cpu_milliseconds)
-                VALUES (%(id)s, %(user)s, %(application)s, %(environment)s, %(begin)s, %(end)s, %(requests)s, %(cpu)s)
+                INSERT INTO usage_records (id, user_id, application_id, environment, window_from, window_to, {METERS})
+                VALUES (%(id)s, %(user)s, %(application)s, %(environment)s, %(begin)s, %(end)s, {VALUES})
                 ON CONFLICT (id) DO NOTHING
-                RETURNING user_id, application_id, environment, requests, cpu_milliseconds
+                RETURNING user_id, application_id, environment, {METERS}
             )
-            INSERT INTO usage_hours AS sums (user_id, hour, application_id, environment, requests, cpu_milliseconds, cpu_until)
-            SELECT user_id, %(hour)s, application_id, environment, requests, cpu_milliseconds, %(cpu_until)s FROM recorded
+            INSERT INTO usage_hours AS sums (user_id, hour, application_id, environment, {METERS}, cpu_until)
+            SELECT user_id, %(hour)s, application_id, environment, {METERS}, %(cpu_until)s FROM recorded
             ON CONFLICT (user_id, hour, application_id, environment) DO UPDATE
-            SET requests = sums.requests + excluded.requests, cpu_milliseconds = sums.cpu_milliseconds + excluded.cpu_milliseconds,
-                cpu_until = greatest(sums.cpu_until, excluded.cpu_until)
+            SET {ADDED}, cpu_until = greatest(sums.cpu_until, excluded.cpu_until)
             """,
             {
                 "id": record.id,
@@ -43,10 +47,9 @@ class PostgresUsage:
                 "environment": record.environment,
                 "begin": record.begin,
                 "end": record.end,
-                "requests": record.requests,
-                "cpu": record.cpu_milliseconds,
                 "hour": record.hour,
                 "cpu_until": record.cpu_until,
+                **{meter.value: record.of(meter) for meter in Meter},
             },
         )
         return inserted.rowcount == 1
@@ -97,9 +100,8 @@ class PostgresUsage:
         )
         await self._database.connection.execute(
             f"""
-            INSERT INTO usage_hours (user_id, hour, application_id, environment, requests, cpu_milliseconds, cpu_until)
-            SELECT user_id, {HOUR}, application_id, environment, sum(requests), sum(cpu_milliseconds),
-                max(window_to) FILTER (WHERE cpu_milliseconds > 0)
+            INSERT INTO usage_hours (user_id, hour, application_id, environment, {METERS}, cpu_until)
+            SELECT user_id, {HOUR}, application_id, environment, {SUMS}, max(window_to) FILTER (WHERE cpu_milliseconds > 0)
             FROM usage_records WHERE application_id = %(application)s AND window_from >= %(first)s AND {HOUR} = ANY(%(hours)s)
                 AND user_id = ANY(%(users)s)
             GROUP BY 1, 2, 3, 4
@@ -122,9 +124,8 @@ class PostgresUsage:
     async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
         async with self._database.connection.cursor(row_factory=class_row(EnvironmentUsage)) as cursor:
             await cursor.execute(
-                """
-                SELECT application_id, environment, sum(requests)::bigint AS requests, sum(cpu_milliseconds)::bigint AS cpu_milliseconds,
-                    max(cpu_until) AS cpu_until
+                f"""
+                SELECT application_id, environment, {SUMS}, max(cpu_until) AS cpu_until
                 FROM usage_hours WHERE user_id = %s AND hour >= %s AND hour < %s
                 GROUP BY application_id, environment ORDER BY application_id, environment
                 """,

@@ -45,7 +45,7 @@ class Allowance:
 
 def limited_allowances(bill: Bill) -> Sequence[Allowance]:
     """The meters of which the plan charges nothing beyond what it includes: the rest is not sold."""
-    return [Allowance(charge.meter, charge.quantity, charge.included) for charge in bill.charges if bill.plan.prices[charge.meter].is_limit]
+    return [Allowance(charge.meter, charge.quantity, charge.included) for charge in bill.charges if bill.plan.is_limited(charge.meter)]
 
 
 def report_exhausted(exhausted: Iterable[Meter], plan: Plan, customer: Customer, period_end: datetime, at: datetime) -> UsageAllowanceChanged:

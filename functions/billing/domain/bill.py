@@ -18,6 +18,8 @@ from functions.billing.domain.usage import EnvironmentUsage
 
 @dataclass(frozen=True, slots=True)
 class Charge:
+    """Of a meter without a price, all that was used is included."""
+
     meter: Meter
     quantity: int
     included: int
@@ -46,19 +48,16 @@ def rate(plan: Plan, period: Period, usages: Sequence[EnvironmentUsage]) -> Bill
     charges: list[Charge] = []
     amounts = [Money.zero(plan.fee.currency) for _ in usages]
     for meter in Meter:
-        price = plan.prices[meter]
-        quantities = [_quantity(usage, meter) for usage in usages]
-        total_quantity = sum(quantities)
-        charge = Charge(meter, total_quantity, price.included, price.billable(total_quantity), price.charge(total_quantity))
+        price = plan.prices.get(meter)
+        quantities = [usage.of(meter) for usage in usages]
+        quantity = sum(quantities)
+        if price is not None:
+            charge = Charge(meter, quantity, price.included, price.billable(quantity), price.charge(quantity))
+        elif quantity:
+            charge = Charge(meter, quantity, quantity, 0, Money.zero(plan.fee.currency))
+        else:
+            continue
         charges.append(charge)
         amounts = [amount + share for amount, share in zip(amounts, charge.amount.shared(quantities), strict=True)]
     total = reduce(add, (charge.amount for charge in charges), plan.fee)
     return Bill(period, plan, tuple(charges), tuple(Line(usage, amount) for usage, amount in zip(usages, amounts, strict=True)), total)
-
-
-def _quantity(usage: EnvironmentUsage, meter: Meter) -> int:
-    match meter:
-        case Meter.REQUESTS:
-            return usage.requests
-        case Meter.CPU_MILLISECONDS:
-            return usage.cpu_milliseconds

@@ -4,7 +4,7 @@ An offered plan never changes: another price is another version, and existing su
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 from fractions import Fraction
 from itertools import pairwise
@@ -15,10 +15,24 @@ FREE = "free"
 
 
 class Meter(StrEnum):
-    """A measured quantity."""
+    """A measured quantity. Its value is the name of the field and of the column that has it.
+
+    MiB seconds: what data services and volumes reserve, and what backups and snapshots take, times how long.
+    """
 
     REQUESTS = "requests"
     CPU_MILLISECONDS = "cpu_milliseconds"
+    DATABASE_MIB_SECONDS = "database_mib_seconds"
+    REDIS_MIB_SECONDS = "redis_mib_seconds"
+    VOLUME_MIB_SECONDS = "volume_mib_seconds"
+    BACKUP_MIB_SECONDS = "backup_mib_seconds"
+
+
+ALWAYS_PRICED = frozenset({Meter.REQUESTS, Meter.CPU_MILLISECONDS})
+"""Plans from before storage was metered have no price for it: it is neither charged nor limited by use."""
+MIB_SECONDS_PER_GIB_HOUR = 1024 * 3600
+MIB_SECONDS_PER_GIB_MONTH = MIB_SECONDS_PER_GIB_HOUR * 744
+"""A month of 31 days, so that what is included lasts for every month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +91,27 @@ class Price:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageEntitlements:
+    """How many data services, volumes and backups a customer may have, and how large they may be together. Backups: with snapshots of volumes."""
+
+    data_services: int
+    data_services_mib: int
+    volumes: int
+    volumes_mib: int
+    backups: int
+    backups_mib: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entitlements:
-    """What a plan lets its customer run. The deploy context enforces it."""
+    """What a plan lets its customer run and store. The deploy context enforces it."""
 
     applications: int
     memory_mib: int
+    storage: StorageEntitlements
 
     def __post_init__(self) -> None:
-        if self.applications < 0 or self.memory_mib < 0:
+        if min(self.applications, self.memory_mib, *astuple(self.storage)) < 0:
             raise ValueError(f"{self}: entitlements must not be negative")
 
 
@@ -103,8 +130,12 @@ class Plan:
     def has_limits(self) -> bool:
         return any(price.is_limit for price in self.prices.values())
 
+    def is_limited(self, meter: Meter) -> bool:
+        """Whether what the plan includes of the meter is a limit."""
+        return meter in self.prices and self.prices[meter].is_limit
+
     def __post_init__(self) -> None:
-        if set(self.prices) != set(Meter):
-            raise ValueError(f"{self.code} v{self.version} must have a price for each of {[meter.value for meter in Meter]}")
+        if missing := ALWAYS_PRICED - set(self.prices):
+            raise ValueError(f"{self.code} v{self.version} must have a price for each of {sorted(missing)}")
         if any(tier.amount.currency != self.fee.currency for price in self.prices.values() for tier in price.tiers):
             raise ValueError(f"{self.code} v{self.version} mixes currencies")

@@ -14,12 +14,21 @@ from functions.billing.domain.bill import Bill, Charge
 from functions.billing.domain.invoices import InvoiceLine, LineKind
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
-from functions.billing.domain.plans import Meter
+from functions.billing.domain.plans import MIB_SECONDS_PER_GIB_MONTH, Meter
 from functions.billing.domain.usage import MAX_LATENESS
 
 CLOSING_DELAY = MAX_LATENESS + timedelta(days=1)
 """A day more than a record may be late: longer than any transaction that has accepted one may take."""
 CPU_MILLISECONDS_PER_HOUR = 3_600_000
+NAMES = {
+    Meter.REQUESTS: "Requests",
+    Meter.CPU_MILLISECONDS: "CPU milliseconds",
+    Meter.DATABASE_MIB_SECONDS: "Databases",
+    Meter.REDIS_MIB_SECONDS: "Redis memory",
+    Meter.VOLUME_MIB_SECONDS: "Volumes",
+    Meter.BACKUP_MIB_SECONDS: "Backups and snapshots",
+}
+"""What an invoice line counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +111,12 @@ class UnbilledUsage:
 
 
 def _describe(charge: Charge, kind: LineKind) -> str:
-    name = "Requests" if charge.meter is Meter.REQUESTS else "CPU milliseconds"
+    name = NAMES[charge.meter]
     if kind is LineKind.LATE_USAGE:
         return f"{name} not billed before"
-    if charge.meter is Meter.REQUESTS:
-        return f"{name}, {charge.included:,} included"
-    return f"{name}, {charge.included / CPU_MILLISECONDS_PER_HOUR:g} CPU hours included"
+    match charge.meter:
+        case Meter.REQUESTS:
+            return f"{name}, {charge.included:,} included"
+        case Meter.CPU_MILLISECONDS:
+            return f"{name}, {charge.included / CPU_MILLISECONDS_PER_HOUR:g} CPU hours included"
+    return f"{name}, {charge.included / MIB_SECONDS_PER_GIB_MONTH:.4g} GiB months included"

@@ -1,9 +1,9 @@
 """A subscriber: a customer with their current subscription. Changes of the subscription return `subscription.changed`."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from events.billing import Allowed, SubscriptionChanged
+from events.billing import Allowed, AllowedStorage, SubscriptionChanged
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice
 from functions.billing.domain.plans import Plan
@@ -56,7 +56,11 @@ class Subscriber:
             plan=subscription.plan_code,
             plan_version=subscription.plan_version,
             status=subscription.status.value,
-            allowed=Allowed(applications=entitlements.applications, memory_mib=entitlements.memory_mib),
+            allowed=Allowed(
+                applications=entitlements.applications,
+                memory_mib=entitlements.memory_mib,
+                storage=AllowedStorage(**asdict(entitlements.storage)),
+            ),
             period_end=subscription.billed_until,
             next_plan=subscription.next_plan_code,
             at=at,

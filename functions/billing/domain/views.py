@@ -1,6 +1,7 @@
 """Parts that several answers of the billing context share."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Self
 from uuid import UUID
@@ -12,6 +13,7 @@ from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import FREE, Entitlements, Meter
 from functions.billing.domain.subscriptions import ChangeTiming, Subscription
+from functions.billing.domain.usage import Quantities
 from functions.kernel import Model
 
 
@@ -50,15 +52,37 @@ class PeriodView(Model):
         return cls(begin=period.begin, end=period.end)
 
 
+class UsageView(Model):
+    """Used quantities. MiB seconds: reserved by data services and volumes, and stored by backups and snapshots, times how long."""
+
+    requests: int
+    cpu_milliseconds: int
+    database_mib_seconds: int
+    redis_mib_seconds: int
+    volume_mib_seconds: int
+    backup_mib_seconds: int
+
+    @staticmethod
+    def quantities(usage: Quantities) -> dict[str, int]:
+        return {meter.value: usage.of(meter) for meter in Meter}
+
+
 class EntitlementsView(Model):
-    """What the subscription may run: applications, and memory in MiB over all of them."""
+    """What the subscription may run and store: applications, and memory in MiB over all of them; the number of data services, volumes
+    and backups (with snapshots), and how large they may be together."""
 
     applications: int
     memory_mib: int
+    data_services: int
+    data_services_mib: int
+    volumes: int
+    volumes_mib: int
+    backups: int
+    backups_mib: int
 
     @classmethod
     def of(cls, entitlements: Entitlements) -> Self:
-        return cls(applications=entitlements.applications, memory_mib=entitlements.memory_mib)
+        return cls(applications=entitlements.applications, memory_mib=entitlements.memory_mib, **asdict(entitlements.storage))
 
 
 class SubscriptionChangeView(Model):

@@ -19,7 +19,7 @@ from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.plans import FREE, Meter
 from functions.billing.domain.rejections import CustomerNotFound, TeamNotFound
 from functions.billing.domain.team import OfTeam
-from functions.billing.domain.views import Amount, PeriodView
+from functions.billing.domain.views import Amount, PeriodView, UsageView
 from functions.billing.ports import Applications, CreditNotes, Disputes, Invoices, MeasurementState, Payments, Plans, Subscribers, Usage
 from functions.billing.services.access_control import AccessControl
 from functions.billing.services.invoicing import Invoicing
@@ -38,7 +38,7 @@ class BillPlanView(Model):
 
 
 class BillChargeView(Model):
-    """One meter over all applications. The included quantity counts once.
+    """One meter over all applications. The included quantity counts once; of a meter without a price, all is included.
 
     `is_limit`: more than that is not sold, and nothing new starts when it is used.
     """
@@ -51,8 +51,9 @@ class BillChargeView(Model):
     is_limit: bool
 
 
-class BillLineView(Model):
-    """`application`: its name, also after it was deleted; null if Capsule created it before bills had names.
+class BillLineView(UsageView):
+    """`application`: its name, also after it was deleted; null if Capsule created it before bills had names. `environment`: empty for
+    data services, volumes and backups, which belong to the application.
 
     `cpu_measured_until`: CPU time of later moments is not contained yet. It follows the requests by some seconds.
     """
@@ -61,8 +62,6 @@ class BillLineView(Model):
     application: str | None
     is_deleted: bool
     environment: str
-    requests: int
-    cpu_milliseconds: int
     cpu_measured_until: datetime | None
     amount: Amount
 
@@ -184,8 +183,7 @@ def _line_views(bill: Bill, applications: Mapping[UUID, Application]) -> list[Bi
             application=known.name if (known := applications.get(line.usage.application_id)) else None,
             is_deleted=known is not None and known.is_deleted,
             environment=line.usage.environment,
-            requests=line.usage.requests,
-            cpu_milliseconds=line.usage.cpu_milliseconds,
+            **UsageView.quantities(line.usage),
             cpu_measured_until=line.usage.cpu_until,
             amount=Amount.of(line.amount),
         )
@@ -201,7 +199,7 @@ def _charge_views(bill: Bill) -> list[BillChargeView]:
             included=charge.included,
             billable=charge.billable,
             amount=Amount.of(charge.amount),
-            is_limit=bill.plan.prices[charge.meter].is_limit,
+            is_limit=bill.plan.is_limited(charge.meter),
         )
         for charge in bill.charges
     ]

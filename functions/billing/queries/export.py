@@ -9,7 +9,7 @@ from uuid import UUID
 from functions.billing.domain.credit_notes import credited_amount
 from functions.billing.domain.payments import PaymentStatus
 from functions.billing.domain.periods import Period
-from functions.billing.domain.views import Amount, BillingDetailsView, InvoiceLineView, InvoiceSummaryView
+from functions.billing.domain.views import Amount, BillingDetailsView, InvoiceLineView, InvoiceSummaryView, UsageView
 from functions.billing.ports import CreditNotes, Customers, Invoices, Payments, Subscriptions, Usage
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Model, query
 
@@ -46,13 +46,11 @@ class ExportedPaymentView(Model):
     created_at: datetime
 
 
-class ExportedUsageView(Model):
-    """The sum since the customer was created."""
+class ExportedUsageView(UsageView):
+    """The sum since the customer was created. `environment`: empty for data services, volumes and backups."""
 
     application_id: UUID
     environment: str
-    requests: int
-    cpu_milliseconds: int
 
 
 class BillingExport(Model):
@@ -113,12 +111,7 @@ async def export(
             for each in await payments.list_all(customer.id, None, before=None, limit=MAX_ROWS)
         ],
         usage=[
-            ExportedUsageView(
-                application_id=each.application_id,
-                environment=each.environment,
-                requests=each.requests,
-                cpu_milliseconds=each.cpu_milliseconds,
-            )
+            ExportedUsageView(application_id=each.application_id, environment=each.environment, **UsageView.quantities(each))
             for each in await usage.by_environment(caller.user_id, Period(customer.created_at - HOUR, clock.now()))
         ],
     )

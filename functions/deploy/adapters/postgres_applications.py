@@ -161,7 +161,7 @@ class PostgresApplications:
         if not ids:
             return 0
         steps = "DELETE FROM saga_steps WHERE saga_id IN (SELECT id FROM deployments WHERE application_id = ANY(%s))"
-        tables = ("operations", "runs", "deployments", "releases", "config_entries", "environments", "repository_access")
+        tables = ("operations", "runs", "deployments", "releases", "config_entries", "environments", "repository_access", "storage_meters")
         for statement in (steps, *(f"DELETE FROM {table} WHERE application_id = ANY(%s)" for table in tables)):
             await connection.execute(statement, (ids,))
         await connection.execute("DELETE FROM applications WHERE id = ANY(%s)", (ids,))

@@ -1,7 +1,7 @@
 """Quotas in PostgreSQL."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,13 +13,16 @@ from functions.deploy.domain.application import Application
 from functions.deploy.domain.quota import ExhaustedMeter, Quota
 from functions.deploy.domain.rejections import MemoryQuotaExceeded
 from functions.deploy.domain.standing import Restriction, Standing
+from functions.deploy.domain.storage_amounts import StorageAmounts
 from functions.runtime.storage.database import Database
 
 MEMORY_USED = """
     SELECT COALESCE(sum(reserved_memory_mib), 0)::int FROM environments JOIN applications a ON a.id = application_id WHERE a.user_id = quotas.user_id
 """
+STORAGE = tuple(each.name for each in fields(StorageAmounts))
+VALUES = ", ".join(f"%({name})s" for name in STORAGE)
 COLUMNS = f"""user_id, applications, memory_mib, granted_at, applications_used, ({MEMORY_USED}) AS memory_used_mib, is_suspended, plan, exhausted,
-    renews_at, restriction, restricted_at, pauses_at, is_paused"""
+    renews_at, restriction, restricted_at, pauses_at, is_paused, {", ".join(STORAGE)}"""
 
 
 class PostgresQuotas:
@@ -28,19 +31,24 @@ class PostgresQuotas:
 
     async def grant(self, quota: Quota) -> None:
         await self._database.connection.execute(
-            "INSERT INTO quotas (user_id, applications, memory_mib, granted_at) VALUES (%s, %s, %s, %s) ON CONFLICT (user_id) DO NOTHING",
-            (quota.user_id, quota.applications, quota.memory_mib, quota.granted_at),
+            f"""
+            INSERT INTO quotas (user_id, applications, memory_mib, granted_at, {", ".join(STORAGE)})
+            VALUES (%(user_id)s, %(applications)s, %(memory_mib)s, %(granted_at)s, {VALUES}) ON CONFLICT (user_id) DO NOTHING
+            """,
+            _limits(quota),
         )
 
     async def set(self, quota: Quota) -> None:
         await self._database.connection.execute(
-            """
-            INSERT INTO quotas (user_id, applications, memory_mib, granted_at, is_suspended, plan) VALUES (%s, %s, %s, %s, %s, %s)
+            f"""
+            INSERT INTO quotas (user_id, applications, memory_mib, granted_at, is_suspended, plan, {", ".join(STORAGE)})
+            VALUES (%(user_id)s, %(applications)s, %(memory_mib)s, %(granted_at)s, %(is_suspended)s, %(plan)s, {VALUES})
             ON CONFLICT (user_id) DO UPDATE SET applications = excluded.applications, memory_mib = excluded.memory_mib,
-                granted_at = excluded.granted_at, is_suspended = excluded.is_suspended, plan = excluded.plan, version = quotas.version + 1
+                granted_at = excluded.granted_at, is_suspended = excluded.is_suspended, plan = excluded.plan, version = quotas.version + 1,
+                {", ".join(f"{name} = excluded.{name}" for name in STORAGE)}
             WHERE quotas.deleted_at IS NULL
             """,
-            (quota.user_id, quota.applications, quota.memory_mib, quota.granted_at, quota.is_suspended, quota.plan),
+            _limits(quota),
         )
 
     async def close(self, user_id: UUID, at: datetime) -> None:
@@ -140,8 +148,14 @@ class PostgresQuotas:
         )
 
 
+def _limits(quota: Quota) -> dict[str, Any]:
+    names = ("user_id", "applications", "memory_mib", "granted_at", "is_suspended", "plan")
+    return {**{name: getattr(quota, name) for name in names}, **asdict(quota.storage)}
+
+
 def _quota(row: dict[str, Any]) -> Quota:
     restriction = row.pop("restriction")
     standing = Standing(Restriction(restriction) if restriction else None, row.pop("restricted_at"), row.pop("pauses_at"), row.pop("is_paused"))
     exhausted = tuple(ExhaustedMeter(**each) for each in row.pop("exhausted"))
-    return Quota(**row, exhausted=exhausted, standing=standing)
+    storage = StorageAmounts(**{name: row.pop(name) for name in STORAGE})
+    return Quota(**row, exhausted=exhausted, standing=standing, storage=storage)

@@ -54,15 +54,6 @@ class PostgresVolumes:
     async def list_of(self, application_id: UUID) -> Sequence[Volume]:
         return await self._many("application_id = %s AND state <> 'purged' ORDER BY name", application_id)
 
-    async def reserved_mib(self, user_id: UUID) -> int:
-        row = await self._database.connection.execute(
-            "SELECT coalesce(sum(size_mib), 0) FROM volumes"
-            " WHERE state <> 'purged' AND application_id IN (SELECT id FROM applications WHERE user_id = %s)",
-            (user_id,),
-        )
-        found = await row.fetchone()
-        return int(found[0]) if found else 0
-
     async def list_stored(self, limit: int) -> Sequence[Volume]:
         return await self._many("state = 'ready' ORDER BY id LIMIT %s", limit)
 

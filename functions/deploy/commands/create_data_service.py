@@ -13,10 +13,12 @@ from functions.deploy.domain.data_service_rejections import DataServiceNameTaken
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
 from functions.deploy.domain.service_plans import SMALL, ServiceAddresses, ServiceKind
-from functions.deploy.ports import Applications, DataServices, Operations, Quotas, Vault
+from functions.deploy.domain.storage_amounts import StorageAmounts
+from functions.deploy.domain.storage_rejections import DataServiceQuotaExceeded
+from functions.deploy.ports import Applications, DataServices, Operations, Vault
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.data_service_limits import require_room
-from functions.deploy.services.work_admission import admit_work
+from functions.deploy.services.storage_admission import StorageAdmission
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Text, command
 
 
@@ -43,6 +45,7 @@ class DataServiceAccepted(Model):
     status=202,
     rejects=[
         *(ApplicationNotFound, InvalidDataService, DataServiceNameTaken, TooManyDataServices, DataServicesUnavailable),
+        DataServiceQuotaExceeded,
         *(OverQuota, SubscriptionSuspended, UsageExhausted),
     ],
     emits=[DataServiceRequested],
@@ -51,7 +54,7 @@ async def create_data_service(
     request: CreateDataService,
     applications: Applications,
     services: DataServices,
-    quotas: Quotas,
+    admission: StorageAdmission,
     operations: Operations,
     addresses: ServiceAddresses,
     vault: Vault,
@@ -60,12 +63,12 @@ async def create_data_service(
     clock: Clock,
 ) -> Done[DataServiceAccepted]:
     application = await applications.lock(await control.to_application(permit, request.application_id))
-    await admit_work(quotas, application.user_id)
-    await require_room(services, application, request.kind)
 
     now = clock.now()
     service, events = DataService.request(application, request.name, request.kind, request.plan, vault.seal, now)
     addresses.require(request.kind)
+    await admission.admit(application.user_id, StorageAmounts.of_service(service))
+    await require_room(services, application, request.kind)
     await services.add(service)
     operation = Operation.start(OperationKind.SERVICE_CREATION, application, None, now)
     await operations.add(operation)

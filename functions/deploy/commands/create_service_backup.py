@@ -11,10 +11,12 @@ from functions.deploy.domain.rejections import ApplicationNotFound, Subscription
 from functions.deploy.domain.service_backup import BackupTrigger
 from functions.deploy.domain.service_backup_rejections import BackupInProgress, NoBackups, TooManyBackups
 from functions.deploy.domain.service_backup_views import ServiceBackupView
-from functions.deploy.ports import Applications, DataServices, Quotas
+from functions.deploy.domain.storage_amounts import StorageAmounts
+from functions.deploy.domain.storage_rejections import BackupQuotaExceeded
+from functions.deploy.ports import Applications, DataServices
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.backup_recorder import BackupRecorder
-from functions.deploy.services.work_admission import admit_work
+from functions.deploy.services.storage_admission import StorageAdmission
 from functions.kernel import Change, Done, Model, Permission, Permit, command
 
 
@@ -30,7 +32,7 @@ class CreateServiceBackup(Model):
     without_operation="the backup has its own state: GET …/backups/{backup_id}",
     rejects=[
         *(ApplicationNotFound, DataServiceNotFound, DataServiceNotReady, NoBackups, BackupInProgress, TooManyBackups),
-        SubscriptionSuspended,
+        *(BackupQuotaExceeded, SubscriptionSuspended),
     ],
     emits=[BackupRequested],
 )
@@ -38,14 +40,14 @@ async def create_service_backup(
     request: CreateServiceBackup,
     applications: Applications,
     services: DataServices,
-    quotas: Quotas,
+    admission: StorageAdmission,
     recorder: BackupRecorder,
     control: AccessControl,
     permit: Permit,
 ) -> Done[ServiceBackupView]:
     application = await applications.lock(await control.to_application(permit, request.application_id))
     service = await services.lock(application.id, request.service_id)
-    await admit_work(quotas, application.user_id, is_growth=False)
+    await admission.admit(application.user_id, StorageAmounts(backups=1), is_growth=False)
 
     backup, events = await recorder.start(service, application.user_id, BackupTrigger.MANUAL)
 

@@ -8,12 +8,14 @@ from uuid import UUID
 from events.volumes import VolumeRefreshRequested
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
+from functions.deploy.domain.storage_amounts import StorageAmounts
+from functions.deploy.domain.storage_rejections import VolumeQuotaExceeded
 from functions.deploy.domain.volume import MAX_VOLUMES, Volume
-from functions.deploy.domain.volume_rejections import InvalidVolume, TooManyVolumes, VolumeNameTaken, VolumeQuotaExceeded
+from functions.deploy.domain.volume_rejections import InvalidVolume, TooManyVolumes, VolumeNameTaken
 from functions.deploy.domain.volume_views import VolumeAccepted
-from functions.deploy.ports import Applications, Operations, Quotas, Volumes
+from functions.deploy.ports import Applications, Operations, Volumes
 from functions.deploy.services.access_control import AccessControl
-from functions.deploy.services.volume_admission import admit_volume
+from functions.deploy.services.storage_admission import StorageAdmission
 from functions.kernel import Change, Clock, Done, Int32, Model, Permission, Permit, Text, command
 
 DEFAULT_SIZE_MIB = 1024
@@ -39,7 +41,7 @@ async def create_volume(
     request: CreateVolume,
     applications: Applications,
     volumes: Volumes,
-    quotas: Quotas,
+    admission: StorageAdmission,
     operations: Operations,
     control: AccessControl,
     permit: Permit,
@@ -50,7 +52,7 @@ async def create_volume(
         raise TooManyVolumes.of(application.name, MAX_VOLUMES)
     now = clock.now()
     volume, events = Volume.request(application, request.name, request.size_mib, now)
-    await admit_volume(quotas, volumes, application.user_id, volume.size_mib, now)
+    await admission.admit(application.user_id, StorageAmounts(volumes=1, volumes_mib=volume.size_mib))
 
     await volumes.add(volume)
     operation = Operation.start(OperationKind.VOLUME_CREATION, application, None, now)

@@ -8,12 +8,14 @@ from uuid import UUID
 from events.volumes import VolumeSnapshotRequested
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
+from functions.deploy.domain.storage_amounts import StorageAmounts
+from functions.deploy.domain.storage_rejections import BackupQuotaExceeded
 from functions.deploy.domain.volume_rejections import TooManySnapshots, VolumeNotFound, VolumeNotReady
 from functions.deploy.domain.volume_snapshot import MAX_SNAPSHOTS, VolumeSnapshot
 from functions.deploy.domain.volume_views import VolumeSnapshotAccepted
-from functions.deploy.ports import Applications, Operations, Quotas, Volumes, VolumeSnapshots
+from functions.deploy.ports import Applications, Operations, Volumes, VolumeSnapshots
 from functions.deploy.services.access_control import AccessControl
-from functions.deploy.services.work_admission import admit_work
+from functions.deploy.services.storage_admission import StorageAdmission
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command
 
 
@@ -26,7 +28,16 @@ class CreateVolumeSnapshot(Model):
     http="POST /v1/apps/{application_id}/volumes/{volume_id}/snapshots",
     permission=Permission.APP_CONFIGURE,
     status=202,
-    rejects=[ApplicationNotFound, VolumeNotFound, VolumeNotReady, TooManySnapshots, OverQuota, SubscriptionSuspended, UsageExhausted],
+    rejects=[
+        ApplicationNotFound,
+        VolumeNotFound,
+        VolumeNotReady,
+        TooManySnapshots,
+        BackupQuotaExceeded,
+        OverQuota,
+        SubscriptionSuspended,
+        UsageExhausted,
+    ],
     emits=[VolumeSnapshotRequested],
 )
 async def create_volume_snapshot(
@@ -34,7 +45,7 @@ async def create_volume_snapshot(
     applications: Applications,
     volumes: Volumes,
     snapshots: VolumeSnapshots,
-    quotas: Quotas,
+    admission: StorageAdmission,
     operations: Operations,
     control: AccessControl,
     permit: Permit,
@@ -42,7 +53,7 @@ async def create_volume_snapshot(
 ) -> Done[VolumeSnapshotAccepted]:
     checked = await control.to_application(permit, request.application_id)
     application = await applications.lock(checked)
-    await admit_work(quotas, application.user_id)
+    await admission.admit(application.user_id, StorageAmounts(backups=1))
     volume = await volumes.lock(application.id, request.volume_id)
     if volume.environment is not None:
         checked.require_in(volume.environment)

@@ -8,11 +8,13 @@ from uuid import UUID
 from events.volumes import VolumeRefreshRequested
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
-from functions.deploy.domain.volume_rejections import InvalidVolume, VolumeNotFound, VolumeNotReady, VolumeQuotaExceeded
+from functions.deploy.domain.storage_amounts import StorageAmounts
+from functions.deploy.domain.storage_rejections import VolumeQuotaExceeded
+from functions.deploy.domain.volume_rejections import InvalidVolume, VolumeNotFound, VolumeNotReady
 from functions.deploy.domain.volume_views import VolumeAccepted
-from functions.deploy.ports import Applications, Operations, Quotas, Volumes
+from functions.deploy.ports import Applications, Operations, Volumes
 from functions.deploy.services.access_control import AccessControl
-from functions.deploy.services.volume_admission import admit_volume
+from functions.deploy.services.storage_admission import StorageAdmission
 from functions.kernel import Change, Clock, Done, Int32, Model, Permission, Permit, command
 
 
@@ -36,7 +38,7 @@ async def resize_volume(
     request: ResizeVolume,
     applications: Applications,
     volumes: Volumes,
-    quotas: Quotas,
+    admission: StorageAdmission,
     operations: Operations,
     control: AccessControl,
     permit: Permit,
@@ -49,7 +51,7 @@ async def resize_volume(
         checked.require_in(volume.environment)
     before, now = volume.size_mib, clock.now()
     events = volume.resize(request.size_mib, now)
-    await admit_volume(quotas, volumes, application.user_id, volume.size_mib - before, now)
+    await admission.admit(application.user_id, StorageAmounts(volumes_mib=volume.size_mib - before))
     await volumes.save(volume)
     operation = Operation.start(OperationKind.VOLUME_RESIZE, application, None, now)
     await operations.add(operation)

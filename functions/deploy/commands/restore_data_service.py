@@ -21,11 +21,13 @@ from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, S
 from functions.deploy.domain.service_backup import BackupState, BackupTrigger, ServiceRestore
 from functions.deploy.domain.service_backup_rejections import BackupInProgress, BackupNotComplete, BackupNotFound, NoBackups, TooManyBackups
 from functions.deploy.domain.service_backup_views import ServiceRestoreView
-from functions.deploy.ports import Applications, Configurations, DataServices, Quotas, ServiceBackups, Vault
+from functions.deploy.domain.storage_amounts import StorageAmounts
+from functions.deploy.domain.storage_rejections import BackupQuotaExceeded, DataServiceQuotaExceeded
+from functions.deploy.ports import Applications, Configurations, DataServices, ServiceBackups, Vault
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.backup_recorder import BackupRecorder
 from functions.deploy.services.data_service_limits import require_room
-from functions.deploy.services.work_admission import admit_work
+from functions.deploy.services.storage_admission import StorageAdmission
 from functions.kernel import Change, Clock, Done, Events, Model, Permission, Permit, Text, command
 
 
@@ -45,6 +47,7 @@ class RestoreDataService(Model):
     rejects=[
         *(ApplicationNotFound, DataServiceNotFound, DataServiceNotReady, DataServiceNameTaken, InvalidDataService, TooManyDataServices),
         *(BackupNotFound, BackupNotComplete, BackupInProgress, NoBackups, TooManyBackups, OverQuota, SubscriptionSuspended, UsageExhausted),
+        *(BackupQuotaExceeded, DataServiceQuotaExceeded),
     ],
     emits=[BackupRequested, DataServiceRequested, DataServiceRestoreRequested],
 )
@@ -54,7 +57,7 @@ async def restore_data_service(
     services: DataServices,
     configurations: Configurations,
     backups: ServiceBackups,
-    quotas: Quotas,
+    admission: StorageAdmission,
     recorder: BackupRecorder,
     vault: Vault,
     control: AccessControl,
@@ -69,7 +72,8 @@ async def restore_data_service(
     backup = await backups.get(service.id, request.backup_id)
     if backup.state is not BackupState.COMPLETE:
         raise BackupNotComplete.of(backup.state)
-    await admit_work(quotas, application.user_id, is_growth=request.into is not None)
+    more = StorageAmounts(backups=1) if request.into is None else StorageAmounts.of_service(service)
+    await admission.admit(application.user_id, more, is_growth=request.into is not None)
 
     now, safety, target = clock.now(), None, service
     events: Events

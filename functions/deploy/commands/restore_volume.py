@@ -9,6 +9,8 @@ from uuid import UUID
 from events.volumes import VolumeRefreshRequested
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
+from functions.deploy.domain.storage_amounts import StorageAmounts
+from functions.deploy.domain.storage_rejections import VolumeQuotaExceeded
 from functions.deploy.domain.volume import MAX_VOLUMES, Volume
 from functions.deploy.domain.volume_rejections import (
     InvalidVolume,
@@ -17,12 +19,11 @@ from functions.deploy.domain.volume_rejections import (
     VolumeNameTaken,
     VolumeNotFound,
     VolumeNotReady,
-    VolumeQuotaExceeded,
 )
 from functions.deploy.domain.volume_views import VolumeAccepted
-from functions.deploy.ports import Applications, Operations, Quotas, Volumes, VolumeSnapshots
+from functions.deploy.ports import Applications, Operations, Volumes, VolumeSnapshots
 from functions.deploy.services.access_control import AccessControl
-from functions.deploy.services.volume_admission import admit_volume
+from functions.deploy.services.storage_admission import StorageAdmission
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Text, command
 
 
@@ -48,7 +49,7 @@ async def restore_volume(
     applications: Applications,
     volumes: Volumes,
     snapshots: VolumeSnapshots,
-    quotas: Quotas,
+    admission: StorageAdmission,
     operations: Operations,
     control: AccessControl,
     permit: Permit,
@@ -70,7 +71,7 @@ async def restore_volume(
             raise TooManyVolumes.of(application.name, MAX_VOLUMES)
         kind = OperationKind.VOLUME_CREATION
         volume, events = Volume.request(application, request.into, snapshot.size_mib, now, snapshot.id)
-        await admit_volume(quotas, volumes, application.user_id, volume.size_mib, now)
+        await admission.admit(application.user_id, StorageAmounts(volumes=1, volumes_mib=volume.size_mib))
         await volumes.add(volume)
     operation = Operation.start(kind, application, None, now)
     await operations.add(operation)

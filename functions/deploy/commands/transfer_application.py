@@ -21,7 +21,8 @@ from functions.deploy.domain.rejections import (
     TeamNotFound,
     UsageExhausted,
 )
-from functions.deploy.ports import Applications, Environments, Quotas
+from functions.deploy.domain.storage_rejections import BackupQuotaExceeded, DataServiceQuotaExceeded, VolumeQuotaExceeded
+from functions.deploy.ports import Applications, Environments, Quotas, StorageUse
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import review_events
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Rejection, command
@@ -52,6 +53,7 @@ class TransferredApplicationView(ApplicationSettingsView):
     rejects=[
         *(ApplicationNotFound, TeamNotFound, ApplicationIsPaused),
         *(ApplicationQuotaExceeded, MemoryQuotaExceeded, OverQuota, SubscriptionSuspended, UsageExhausted),
+        *(BackupQuotaExceeded, DataServiceQuotaExceeded, VolumeQuotaExceeded),
     ],
     emits=[ApplicationTransferred, AccountReviewRequested],
     needs_recent_login=True,
@@ -61,6 +63,7 @@ async def transfer_application(
     applications: Applications,
     environments: Environments,
     quotas: Quotas,
+    use: StorageUse,
     control: AccessControl,
     permit: Permit,
     clock: Clock,
@@ -83,6 +86,7 @@ async def transfer_application(
         with naming(names[target.team_id]):
             other.check_work(is_growth=True)
             other.check_room(await quotas.reserved_memory(application.id))
+            other.check_storage(await use.of_account(target.team_id), await use.of_application(application.id))
         await applications.transfer(application, former)
         events = (*events, *await review_events(quotas, former))
 

@@ -8,11 +8,11 @@ from uuid import UUID
 from events.deploy import AccountStandingChanged, QuotaGranted
 from functions.deploy.domain.rejections import ApplicationQuotaExceeded, MemoryQuotaExceeded, OverQuota, SubscriptionSuspended, UsageExhausted
 from functions.deploy.domain.standing import GracePolicy, Restriction, Standing
+from functions.deploy.domain.storage_amounts import FREE, StorageAmounts, check_storage
 from functions.kernel import Events
 
 CPU_MILLISECONDS_PER_HOUR = 3_600_000
-VOLUMES_MIB = {"free": 2 << 10, "pro": 100 << 10}
-"""Of all volumes of an account, by plan; any other plan has the largest."""
+MIB_SECONDS_PER_GIB_HOUR = 1024 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class ExhaustedMeter:
     def __str__(self) -> str:
         if self.meter == "cpu_milliseconds":
             return f"{self.included / CPU_MILLISECONDS_PER_HOUR:,g} CPU hours"
+        if self.meter.endswith("_mib_seconds"):
+            return f"{self.included / MIB_SECONDS_PER_GIB_HOUR:,.4g} GiB hours of {self.meter.removesuffix('_mib_seconds')} storage"
         return f"{self.included:,} {self.meter.replace('_', ' ')}"
 
 
@@ -45,11 +47,8 @@ class Quota:
     renews_at: datetime | None = None
     """When what is exhausted is available again."""
     standing: Standing = field(default_factory=Standing)
-
-    @property
-    def volumes_mib(self) -> int:
-        """How large all volumes of the account may be together."""
-        return VOLUMES_MIB.get(self.plan, max(VOLUMES_MIB.values()))
+    storage: StorageAmounts = FREE
+    """The limits of data services, volumes and backups. What is used of them: `StorageUse`."""
 
     @classmethod
     def default(cls, user_id: UUID, at: datetime) -> Self:
@@ -102,6 +101,10 @@ class Quota:
                 f"The team uses {self.memory_used_mib} of {self.memory_mib} MiB of its {self.plan} plan, and the application has {memory_mib} MiB. "
                 "Scale it down or change the plan."
             )
+
+    def check_storage(self, used: StorageAmounts, more: StorageAmounts) -> None:
+        """Whether more storage fits. Raises DataServiceQuotaExceeded, VolumeQuotaExceeded and BackupQuotaExceeded."""
+        check_storage(used, self.storage, more, self.plan)
 
     def review(self, policy: GracePolicy, now: datetime) -> tuple[Standing, Events]:
         """Return the standing of now, with an event if it has changed."""

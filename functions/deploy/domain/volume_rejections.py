@@ -98,15 +98,3 @@ class TooManySnapshots(Conflict):
     @classmethod
     def of(cls, name: str, limit: int) -> Self:
         return cls(f"{name} has {limit} snapshots, the most it may have. Delete one: capsule volumes delete-snapshot")
-
-
-class VolumeQuotaExceeded(Conflict):
-    """The plan has no room for so large a volume."""
-
-    @classmethod
-    def of(cls, more_mib: int, used_mib: int, limit_mib: int, plan: str) -> Self:
-        return cls(
-            f"Volumes of this account have {used_mib} of {limit_mib} MiB of its {plan} plan, deleted ones in their grace period included, so "
-            f"{more_mib} MiB more are too much. Choose a smaller size, delete volumes, or change the plan.",
-            errors=[FieldError("/sizeMib", "exceeds the quota")],
-        )

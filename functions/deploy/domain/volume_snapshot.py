@@ -35,12 +35,14 @@ class VolumeSnapshot:
     state: SnapshotState = SnapshotState.CREATING
     error: str | None = None
     ready_at: datetime | None = None
+    used_bytes: int | None = None
+    """What the volume had at its last measurement before; None: it was not measured."""
 
     @classmethod
     def request(cls, volume: Volume, at: datetime) -> tuple[Self, Events]:
         """Raises VolumeNotReady."""
         volume.require_ready()
-        snapshot = cls(new_id(), volume.id, volume.application_id, volume.claim, volume.size_mib, at)
+        snapshot = cls(new_id(), volume.id, volume.application_id, volume.claim, volume.size_mib, at, used_bytes=volume.used_bytes)
         return snapshot, (VolumeSnapshotRequested(**snapshot._ids(), at=at),)
 
     @property

@@ -1,8 +1,8 @@
 """Resume stuck deployments, cancel commands without a client.
 
 Ends grace periods with a lost reminder, also of data services and volumes, and inspections whose end was not noticed, reports missed runs of
-schedules, checks domains, orders certificates and starts backups of data services that are due, erases applications a week after their deletion, and
-runs the runtime's clean-up.
+schedules, checks domains, orders certificates and starts backups of data services that are due, measures storage once in an hour, erases
+applications a week after their deletion, and runs the runtime's clean-up.
 """
 
 from datetime import timedelta
@@ -12,6 +12,7 @@ from events.data_services import DataServiceCredentialsExpired, DataServiceMeasu
 from events.deploy import AccountReviewRequested, InspectionRequested
 from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
 from events.domains import DomainCertificateRequested, DomainCheckRequested
+from events.storage import StorageMeasured
 from events.volumes import VolumeMeasurementRequested, VolumePurgeRequested
 from events.workloads import RunCancelled, ScheduledRunMissed
 from functions.deploy.domain.deployment import DeploymentTimedOut
@@ -34,6 +35,7 @@ from functions.deploy.ports import (
 )
 from functions.deploy.services.backup_recorder import BackupRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
+from functions.deploy.services.storage_metering import StorageMetering
 from functions.kernel import Clock, Work, every
 from functions.kernel.sagas import STUCK_AFTER
 
@@ -60,7 +62,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
         *(DomainCheckRequested, DomainCertificateRequested),
         *(BackupFailed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested),
         *(DataServicePurgeRequested, DataServiceCredentialsExpired, DataServiceMeasurementRequested),
-        *(VolumeMeasurementRequested, VolumePurgeRequested),
+        *(VolumeMeasurementRequested, VolumePurgeRequested, StorageMeasured),
     ],
 )
 async def housekeeping(
@@ -77,6 +79,7 @@ async def housekeeping(
     policy: CertificatePolicy,
     volumes: Volumes,
     backups: BackupRecorder,
+    metering: StorageMetering,
     clock: Clock,
     work: Work,
 ) -> None:
@@ -103,6 +106,7 @@ async def housekeeping(
             record.emit(*resent_events(deployment))
         record.emit(*await schedules.find_missed())
         record.emit(*await backups.find_due())
+        record.emit(*await metering.measure())
         record.emit(*(AccountReviewRequested(user_id=each) for each in to_pause))
         record.emit(*(each.purge_request() if each.is_deleted else each.expiry() for each in due))
         record.emit(*(each.measurement_request() for each in databases))

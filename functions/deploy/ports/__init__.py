@@ -35,6 +35,7 @@ from functions.deploy.ports.domains import (
 )
 from functions.deploy.ports.schedules import Schedules
 from functions.deploy.ports.service_backups import ServiceBackups, ServiceBackupStore, StoredServiceBackup
+from functions.deploy.ports.storage_meters import StorageMeters, StorageUse
 from functions.deploy.ports.stores import (
     Applications,
     Configurations,
@@ -94,6 +95,8 @@ __all__ = [
     "ServiceStatistics",
     "ServiceTunnels",
     "ServiceUsage",
+    "StorageMeters",
+    "StorageUse",
     "StoredServiceBackup",
     "Vault",
     "VolumeSnapshots",

@@ -40,10 +40,6 @@ class Volumes(Protocol):
         """Volumes of an application by name, without purged ones."""
         ...
 
-    async def reserved_mib(self, user_id: UUID) -> int:
-        """The sizes of all volumes of an account together, deleted ones included until they are purged."""
-        ...
-
     async def list_stored(self, limit: int) -> Sequence[Volume]:
         """Volumes that are ready, for their measurement."""
         ...

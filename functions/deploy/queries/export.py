@@ -3,14 +3,18 @@
 One part of the export of all data about a user: each context has its own. Secrets are write-only: their names are exported.
 """
 
+from dataclasses import asdict
 from datetime import datetime
+from typing import Self
 from uuid import UUID
 
 from functions.deploy.domain.application_views import ApplicationSettingsView
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.process_views import ProcessSizeView
+from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.schedule import Overlap
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Quotas, Releases, Schedules
+from functions.deploy.services.storage_exporter import ExportedStorageView, StorageExporter
 from functions.kernel import OWN_ACCOUNT, Caller, Model, query
 
 MAX_APPLICATIONS, MAX_ROWS = 200, 100
@@ -22,8 +26,20 @@ class ExportApplications(Model):
 
 
 class ExportedQuotaView(Model):
+    """The limits."""
+
     applications: int
     memory_mib: int
+    data_services: int
+    data_services_mib: int
+    volumes: int
+    volumes_mib: int
+    backups: int
+    backups_mib: int
+
+    @classmethod
+    def of(cls, quota: Quota) -> Self:
+        return cls(applications=quota.applications, memory_mib=quota.memory_mib, **asdict(quota.storage))
 
 
 class ExportedScheduleView(Model):
@@ -71,7 +87,7 @@ class ExportedDeploymentView(Model):
     finished_at: datetime | None
 
 
-class ExportedApplicationView(ApplicationSettingsView):
+class ExportedApplicationView(ApplicationSettingsView, ExportedStorageView):
     created_at: datetime
     environments: list[ExportedEnvironmentView]
     configuration: list[ExportedEntryView]
@@ -94,13 +110,16 @@ async def export(
     deployments: Deployments,
     quotas: Quotas,
     schedules: Schedules,
+    exporter: StorageExporter,
     caller: Caller,
 ) -> DeployExport:
     quota = await quotas.find(caller.user_id)
     views = []
     for each in await applications.page([caller.user_id], before=None, limit=MAX_APPLICATIONS):
+        entries = await configurations.at(each.id, each.config_version)
         view = ExportedApplicationView(
             **ApplicationSettingsView.of(each).model_dump(),
+            **dict(await exporter.export(each, entries)),
             created_at=each.created_at,
             environments=[
                 ExportedEnvironmentView(
@@ -117,10 +136,7 @@ async def export(
                 )
                 for environment in await environments.list_all(each)
             ],
-            configuration=[
-                ExportedEntryView(scope=entry.scope, name=entry.name, value=entry.value)
-                for entry in await configurations.at(each.id, each.config_version)
-            ],
+            configuration=[ExportedEntryView(scope=entry.scope, name=entry.name, value=entry.value) for entry in entries],
             releases=[
                 ExportedReleaseView(number=release.number, commit=release.commit, image=release.image, created_at=release.created_at)
                 for release in await releases.page(each.id, before=None, limit=MAX_ROWS)
@@ -138,4 +154,4 @@ async def export(
             ],
         )
         views.append(view)
-    return DeployExport(quota=ExportedQuotaView(applications=quota.applications, memory_mib=quota.memory_mib) if quota else None, applications=views)
+    return DeployExport(quota=ExportedQuotaView.of(quota) if quota else None, applications=views)

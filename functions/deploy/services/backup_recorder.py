@@ -18,7 +18,10 @@ from functions.deploy.domain.service_backup import (
 )
 from functions.deploy.domain.service_backup_rejections import BackupInProgress, TooManyBackups
 from functions.deploy.domain.service_plans import PLANS
+from functions.deploy.domain.storage_amounts import StorageAmounts
+from functions.deploy.domain.storage_rejections import BackupQuotaExceeded
 from functions.deploy.ports import Applications, DataServices, ServiceBackups
+from functions.deploy.services.storage_admission import StorageAdmission
 from functions.kernel import Clock, Events, OutgoingMessage
 
 BATCH_SIZE = 100
@@ -30,6 +33,7 @@ class BackupRecorder:
     applications: Applications
     services: DataServices
     backups: ServiceBackups
+    admission: StorageAdmission
     clock: Clock
 
     async def start(self, service: DataService, owner: UUID, trigger: BackupTrigger) -> tuple[ServiceBackup, Events]:
@@ -115,6 +119,13 @@ class BackupRecorder:
         if any(each.state is BackupState.RUNNING for each in await self.backups.list_of(service.id)):
             return ()
         application = await self.applications.get_any(service.application_id)
+        try:
+            await self.admission.require_room(application.user_id, StorageAmounts(backups=1))
+        except BackupQuotaExceeded as refused:  # a backup that failed, so that its owner is informed
+            backup, _ = ServiceBackup.request(service, BackupTrigger.SCHEDULE, application.user_id, self.clock.now())
+            events = backup.fail(service.name, application.user_id, refused.detail, self.clock.now())
+            await self.backups.add(backup)
+            return events
         _, events = await self.start(service, application.user_id, BackupTrigger.SCHEDULE)
         return events
 

@@ -8,6 +8,15 @@ from functions.edge.dashboard.source_links import compare_url
 
 MINOR_DIGITS = {"JPY": 0, "KRW": 0, "CLP": 0, "VND": 0, "KWD": 3, "BHD": 3, "OMR": 3, "TND": 3}
 """Digits after the point, where ISO 4217 has not two."""
+MIB_SECONDS_PER_GIB_HOUR = 1024 * 3600
+METER_NAMES = {
+    "requests": "Requests",
+    "cpu_milliseconds": "CPU",
+    "database_mib_seconds": "Databases",
+    "redis_mib_seconds": "Redis memory",
+    "volume_mib_seconds": "Volumes",
+    "backup_mib_seconds": "Backups and snapshots",
+}
 STEPS = ((60, "s", 1), (3600, "min", 60), (86400, "h", 3600), (86400 * 30, "d", 86400))
 
 
@@ -77,7 +86,10 @@ def size(number: float | None) -> str:
 
 
 def quantity(meter: str, number: int) -> str:
-    """An amount of a meter: `1,200 requests`, `36.0 CPU seconds`."""
+    """An amount of a meter: `1,200 requests`, `36.0 CPU seconds`, `12.5 GiB hours`."""
+    if meter.endswith("_mib_seconds"):
+        gib_hours = number / MIB_SECONDS_PER_GIB_HOUR
+        return f"{gib_hours:,.0f} GiB hours" if gib_hours >= 1000 else f"{gib_hours:,.4g} GiB hours"
     if meter != "cpu_milliseconds":
         return f"{number:,} {meter}"
     seconds = number / 1000
@@ -92,4 +104,23 @@ FILTERS = {
     "age": age, "exact": exact, "clock_time": clock_time, "minute": minute, "day": day,
     "money": money, "count": count, "size": size, "commit": commit,
 }  # fmt: skip
-FUNCTIONS = {"duration": duration, "quantity": quantity, "log_parts": log_parts, "compare_url": compare_url}
+
+
+def meter_name(meter: str) -> str:
+    return METER_NAMES.get(meter, meter.replace("_", " "))
+
+
+def storage(line: dict[str, Any]) -> list[str]:
+    """What a line of a bill has of storage: `databases 1.5 GiB hours`."""
+    fields = {meter: "".join([meter.split("_")[0], "MibSeconds"]) for meter in METER_NAMES if meter.endswith("_mib_seconds")}
+    return [f"{METER_NAMES[meter]} {quantity(meter, line[field])}" for meter, field in fields.items() if line[field]]
+
+
+FUNCTIONS = {
+    "duration": duration,
+    "quantity": quantity,
+    "meter_name": meter_name,
+    "storage": storage,
+    "log_parts": log_parts,
+    "compare_url": compare_url,
+}

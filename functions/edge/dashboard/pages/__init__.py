@@ -29,11 +29,13 @@ from functions.edge.dashboard.pages import (
     schedules,
     security,
     service_accounts,
+    service_backups,
     settings,
     team_members,
     teams,
     tokens,
     users,
+    volumes,
     webhooks,
 )
 from functions.edge.dashboard.pages.page import Page
@@ -52,6 +54,8 @@ PAGES: tuple[Page, ...] = (
     *runs.PAGES,
     *schedules.PAGES,
     *data_services.PAGES,
+    *service_backups.PAGES,
+    *volumes.PAGES,
     *domains.PAGES,
     *alert_deliveries.PAGES,
     *configuration.PAGES,
