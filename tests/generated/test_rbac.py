@@ -14,12 +14,22 @@ import pytest
 
 from functions.deploy.domain.tenancy import attach_binding, tenancy
 from knative.local.rbac import GROUP, Attempt, Authorizer
-from knative.local.tokens import service_account
+from knative.local.tokens import Identity, service_account
 from tests.generated.kinds import Manifest
 from tests.generated.rendering import KNATIVE, render
 
 PLATFORM, APPLICATION, UNBOUND = "capsule", "app-shop", "app-other"
-SYSTEM = ("default", "kube-system", "kube-public", "knative-serving", "knative-eventing", "kourier-system", "rabbitmq", "postgresql")
+SYSTEM = (
+    "capsule-collector",
+    "default",
+    "kube-system",
+    "kube-public",
+    "knative-serving",
+    "knative-eventing",
+    "kourier-system",
+    "rabbitmq",
+    "postgresql",
+)
 VERBS = (
     *("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"),
     *("bind", "escalate", "impersonate", "approve", "sign", "use", "*"),
@@ -48,9 +58,11 @@ EVERYWHERE: Mapping[str, Allowed] = {
         *allowed("create", f"rolebindings.{GROUP}"),  # which: the admission policy deploy-cluster-objects
         *allowed("bind", f"clusterroles.{GROUP}"),
         *allowed("get create patch delete", "clusterdomainclaims.networking.internal.knative.dev"),
-    }
+    },
+    "capsule-collector/capsule-collector": {*allowed("get list watch", "pods"), *allowed("get", "nodes/metrics")},
 }
-"""In the whole cluster: what has no namespace yet. Admission policies bound it (decision 0007)."""
+"""In the whole cluster: what has no namespace yet, which admission policies bound (decision 0007), and what the collector of nodes reads. An
+account of another namespace than the platform's has its namespace in front."""
 LISTS_FUNCTIONS = allowed("list", "pods", "services.serving.knative.dev")
 IN_PLATFORM: Mapping[str, Allowed] = {
     "deploy-functions": LISTS_FUNCTIONS,
@@ -107,8 +119,9 @@ def test_deploy_works_in_namespaces_of_applications_and_reads_no_secret_there(ov
     assert {("create", "jobs.batch"), ("patch", "services.serving.knative.dev"), ("patch", "secrets"), ("delete", "namespaces")} <= found
     secrets = {verb for verb, resource in found if resource == "secrets"}
     assert secrets == {"create", "patch", "deletecollection"}, "it writes what a pod mounts, and cannot read it back"
-    forbidden = ("pods/exec", "pods/attach", "serviceaccounts", "serviceaccounts/token", "roles", f"roles.{GROUP}", "pods/log")
+    forbidden = ("pods/exec", "pods/attach", "serviceaccounts/token", "roles", f"roles.{GROUP}", "pods/log")
     assert not {each for each in found if each[1] in forbidden}
+    assert {verb for verb, resource in found if resource == "serviceaccounts"} <= {"create", "patch"}, "the default one's pull secrets"
     assert {verb for verb, resource in found if resource == f"rolebindings.{GROUP}"} == {"create"}
 
 
@@ -116,8 +129,18 @@ def test_only_roles_of_applications_can_be_bound(overlay: tuple[str, Rendered]) 
     authorizer = Authorizer(overlay[1])
     roles = [each["metadata"]["name"] for each in overlay[1].list(f"ClusterRole.{GROUP}")]
     for account, role in product(accounts(overlay[1]), [*roles, "cluster-admin", "admin", "edit", "view", ""]):
-        may_bind = authorizer.allows(service_account(PLATFORM, account), Attempt("bind", GROUP, "clusterroles", None, role))
+        may_bind = authorizer.allows(_identity(account), Attempt("bind", GROUP, "clusterroles", None, role))
         assert may_bind is (account == "deploy-cluster" and role in BINDABLE), f"{account} binds {role}"
+
+
+def test_nobody_but_deploy_writes_in_every_namespace_and_nobody_reads_secrets_there() -> None:
+    """The headline, whatever is added to the lists above."""
+    for account, found in EVERYWHERE.items():
+        writes = {each for each in found if each[0] not in ("get", "list", "watch")}
+        assert not writes or account == "deploy-cluster", account
+        assert not {resource for _, resource in found if resource.partition(".")[0] in ("secrets", "jobs", "services", "configmaps", "pods/exec")}, (
+            account
+        )
 
 
 def test_no_role_has_a_wildcard_and_no_binding_another_subject(overlay: tuple[str, Rendered]) -> None:
@@ -127,15 +150,21 @@ def test_no_role_has_a_wildcard_and_no_binding_another_subject(overlay: tuple[st
             assert not {"escalate", "impersonate"} & set(rule["verbs"]), role["metadata"]["name"]
     for binding in (*overlay[1].list(f"ClusterRoleBinding.{GROUP}"), *overlay[1].list(f"RoleBinding.{GROUP}")):
         for subject in binding["subjects"]:
-            assert (subject["kind"], subject["namespace"]) == ("ServiceAccount", PLATFORM), binding["metadata"]["name"]
+            assert subject["kind"] == "ServiceAccount", binding["metadata"]["name"]
+            assert overlay[1].find("ServiceAccount", subject["namespace"], subject["name"]) is not None, binding["metadata"]["name"]
 
 
 def accounts(rendered: Rendered) -> list[str]:
     """Every account that an object creates, uses or binds, and the default one of the namespace."""
     used = {spec.get("serviceAccountName") for found in rendered.objects.values() for each in found for spec in _specs(each)}
-    created = {each["metadata"]["name"] for each in rendered.list("ServiceAccount")}
-    assert used - {None} <= created
-    return sorted({*created, "default"})
+    created = {(each["metadata"]["namespace"], each["metadata"]["name"]) for each in rendered.list("ServiceAccount")}
+    assert used - {None} <= {name for _, name in created}
+    return sorted({"default", *(name if namespace == PLATFORM else f"{namespace}/{name}" for namespace, name in created)})
+
+
+def _identity(account: str) -> Identity:
+    namespace, _, name = account.rpartition("/")
+    return service_account(namespace or PLATFORM, name)
 
 
 def _specs(manifest: Manifest) -> Iterable[dict[str, Any]]:
@@ -145,7 +174,7 @@ def _specs(manifest: Manifest) -> Iterable[dict[str, Any]]:
 
 def permissions(rendered: Rendered, account: str, namespace: str | None) -> Allowed:
     """Every (verb, resource) that the account may use in a namespace, by any name."""
-    authorizer, identity = Authorizer(rendered), service_account(PLATFORM, account)
+    authorizer, identity = Authorizer(rendered), _identity(account)
     rules = [rule for role in (*rendered.list(f"ClusterRole.{GROUP}"), *rendered.list(f"Role.{GROUP}")) for rule in role["rules"]]
     resources = SENSITIVE | {(group, each) for rule in rules for group in rule["apiGroups"] for each in rule["resources"]}
     names = {each: rule["resourceNames"] for rule in rules if "resourceNames" in rule for each in rule["resources"]}
