@@ -25,7 +25,10 @@ class UsageMeasured(Event, type="usage.measured"):
 
 
 class MeasurementInterrupted(Event, type="measurement.interrupted"):
-    """No usage has been measured since a time: the platform's collector does not report."""
+    """Usage is no longer measured.
+
+    The platform's collector has not reported since a time.
+    """
 
     since: datetime
     at: datetime

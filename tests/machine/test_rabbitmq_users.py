@@ -100,7 +100,7 @@ def test_an_external_server_is_used_as_the_users_that_the_operator_names(tmp_pat
     assert keys.user_amqp_url(state, "billing") == keys.knative_amqp_url(state) == SHARED
     assert keys._amqp(own) == {"url": own, "username": "auth-external", "password": "p@ss"}
     warning = next_steps.shared_user(state.sharing_amqp_users)
-    assert "is shared by billing, deploy, monitor, edge, runtime, topology." in warning
+    assert "is shared by billing, deploy, monitor, collector, edge, runtime, topology." in warning
     assert "CAPSULE_BILLING_AMQP_URL" in warning and "auth" not in warning.lower()
     assert home(tmp_path, CAPSULE_AMQP_URL=SHARED, **{f"CAPSULE_{user.upper()}_AMQP_URL": own for user in AMQP_USERS}).sharing_amqp_users == ()
     assert home(tmp_path).sharing_amqp_users == ()
