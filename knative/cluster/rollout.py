@@ -26,7 +26,7 @@ from knative.machine.progress import Progress
 POLL_SECONDS = 1.0
 PODS_AFTER_SECONDS = 10.0
 """From then on the pods of what is not ready are read, for a reason."""
-HOPELESS_AFTER_SECONDS = 90.0
+HOPELESS_AFTER_SECONDS = 45.0
 """How long a reason that seldom ends by itself (an image that cannot be pulled) is waited for."""
 MAX_NAMED = 8
 
