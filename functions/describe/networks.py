@@ -22,6 +22,8 @@ API_PORTS = (443, 6443)
 OTLP_PORTS = (4317, 4318)
 CALLERS = ("knative-serving", "knative-eventing", "kourier-system", "istio-system", "contour-external", "contour-internal")
 """Namespaces whose pods call functions: activator, ingress, PingSources. Dispatchers are in the platform's own."""
+COLLECTOR, QUEUE_PROXY_METRICS = "capsule-collector", 9091
+"""The namespace of the collector, and the port where it reads requests of the gateway (knative/components/collector)."""
 NODE_LOCAL_DNS = "169.254.20.10/32"
 IN_CLUSTER: Manifest = {"namespaceSelector": {}}
 
@@ -33,7 +35,10 @@ def network_policies(contexts: Iterable[str]) -> list[Manifest]:
     broker = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": BROKER_NAMESPACE}}}
     return [
         _policy(
-            "functions", {"matchExpressions": [{"key": KIND, "operator": "Exists"}]}, [_dns(), _rule([broker], AMQP_PORTS)], ingress=[_callers()]
+            "functions",
+            {"matchExpressions": [{"key": KIND, "operator": "Exists"}]},
+            [_dns(), _rule([broker], AMQP_PORTS)],
+            ingress=[_callers(), _collector()],
         ),
         _policy("functions-telemetry", {"matchExpressions": [{"key": KIND, "operator": "Exists"}]}, [_rule([IN_CLUSTER, *private], OTLP_PORTS)]),
         *(
@@ -59,6 +64,11 @@ def _policy(name: str, pods: Manifest, egress: list[Manifest], ingress: list[Man
 def _callers() -> Manifest:
     namespaces = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(CALLERS)}]}
     return {"from": [{"podSelector": {}}, {"namespaceSelector": namespaces}]}
+
+
+def _collector() -> Manifest:
+    namespace = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": COLLECTOR}}}
+    return {"from": [namespace], "ports": [{"protocol": "TCP", "port": QUEUE_PROXY_METRICS}]}
 
 
 def _dns() -> Manifest:

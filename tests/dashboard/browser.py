@@ -128,6 +128,7 @@ class MemoryRequester:
         """The reply of a context's health function, with the backlog of its dead letters."""
         backlog = MessageBacklogView(outbox=0, outbox_oldest_seconds=0.0, parked=0, dead_letters=self.letters.count_open(context))
         metadata = HealthMetadataView(
+            notices=["Payments are off: CAPSULE_STRIPE_API_KEY is not set."] if context == "billing" else [],
             version="0.2.0",
             memory=MemoryView(used=40, total=512),
             database=DatabaseHealthView(connected=True, response_time=1.5),

@@ -60,7 +60,8 @@ def test_every_pod_has_one_policy_of_its_own_and_all_are_denied_the_rest() -> No
 
 def test_only_the_ingress_calls_instances_and_nobody_calls_builds() -> None:
     found = policies()
-    [rule] = found["instances"]["ingress"]
+    rule, *measuring = found["instances"]["ingress"]
+    assert all([port["port"] for port in each["ports"]] == [9091] for each in measuring), "the collector reads figures of queue-proxies"
     [source] = rule["from"]
     assert source["namespaceSelector"]["matchExpressions"][0]["operator"] == "In" and "podSelector" not in source
     assert not {"capsule", "rabbitmq", "default"} & set(source["namespaceSelector"]["matchExpressions"][0]["values"])

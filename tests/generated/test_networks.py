@@ -53,6 +53,15 @@ def test_every_function_is_denied_what_no_policy_allows() -> None:
     assert len(pods()) > 300
 
 
+def test_the_ingress_knative_and_dispatchers_call_functions_and_the_collector_reads_their_figures() -> None:
+    callers, collector = policies()["functions"]["spec"]["ingress"]
+    [own, knative] = callers["from"]
+    assert own == {"podSelector": {}} and "ports" not in callers
+    namespaces = knative["namespaceSelector"]["matchExpressions"][0]["values"]
+    assert {"knative-serving", "knative-eventing", "kourier-system"} <= set(namespaces) and not any(each.startswith("app-") for each in namespaces)
+    assert [each["port"] for each in collector["ports"]] == [9091]
+
+
 def test_a_function_reaches_the_database_of_its_own_context_only() -> None:
     found = policies()
     for service, labels in pods().items():
