@@ -66,6 +66,13 @@ async def furnish_application(ada: BrowserOfDeploy) -> str:
     await ada.send(f"{path}/domains", environment="production", host="shop.example.com")
     await ada.send(f"{path}/services", name="main")
     await ada.send(f"{path}/services", name="warehouse", url="postgresql://hello:x@db.example.com/warehouse")
+    await ada.send(f"{path}/volumes", name="uploads", sizeMib="1024")
+    await ada.send(f"{path}/volumes", name="index", sizeMib="256")
+    await deploy.settle()
+    volumes = sorted(set(re.findall(rf'href="({path}/volumes/[^"]+)"', (await ada.open(f"{path}/volumes")).text)))
+    await ada.send(f"{volumes[0]}/snapshots")
+    [backups] = set(re.findall(rf'href="({path}/services/[^"]+/backups)"', (await ada.open(f"{path}/services")).text))
+    await ada.send(backups)
     await deploy.settle()
     added = await ada.send("/webhooks", url="https://hooks.example.org/capsule", description="Deployments in the team chat")
     assert added.status_code == 200, added.text

@@ -16,7 +16,19 @@ PAST = timedelta(minutes=46)
 """What the application has behind it."""
 OPERATIONS = ("", "/functions", "/queues", "/dead-letters", "/registrations", "/logs", "/users", "/customers", "/invoices", "/payments")
 ACCOUNT = ("", "/security", "/tokens", "/permissions", "/audit", "/confirmation")
-APPLICATION = ("deployments", "configuration", "logs", "metrics", "runs", "schedules", "services", "domains", "alert-deliveries", "settings")
+APPLICATION = (
+    "deployments",
+    "configuration",
+    "logs",
+    "metrics",
+    "runs",
+    "schedules",
+    "services",
+    "volumes",
+    "domains",
+    "alert-deliveries",
+    "settings",
+)
 
 
 class FurnishedSite(Site):
@@ -48,6 +60,8 @@ class FurnishedSite(Site):
         """Name → path of every page of a signed-in user and of a visitor."""
         ada, app = self.ada, self.ada.path
         deployments = re.findall(rf'href="({app}/deployments/[^"]+)">r\d<', (await ada.open(f"{app}/deployments")).text)
+        volumes = sorted(set(re.findall(rf'href="({app}/volumes/[^"]+)"', (await ada.open(f"{app}/volumes")).text)))
+        [backups] = set(re.findall(rf'href="({app}/services/[^"]+/backups)"', (await ada.open(f"{app}/services")).text))
         webhooks = re.findall(r'href="(/webhooks/[^"]+)"', (await ada.open("/webhooks?team=all")).text)
         members = re.findall(r'href="(/teams/[^"/]+/members/[^"]+)"', (await ada.open(f"/teams/{self.team}")).text)
         users = re.findall(r'href="(/operations/users/[^"]+)"', (await ada.open("/operations/users?suspended=true")).text)
@@ -59,6 +73,8 @@ class FurnishedSite(Site):
             **self.inspections,
             "overview": app,
             **{name: f"{app}/{name}" for name in APPLICATION},
+            "volume": volumes[0],
+            "service-backups": backups,
             "configuration-staging": f"{app}/configuration?environment=staging",
             "logs-filtered": f"{app}/logs?search=order&where=level%3Derror",
             "deployment": deployments[0],
