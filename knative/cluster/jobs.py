@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from hashlib import sha256
 
+from knative.machine.cluster import conditions
 from knative.machine.installation_objects import Object
 
 LABEL = "capsule.dev/job"
@@ -37,12 +38,15 @@ def is_migration(job: Object) -> bool:
 
 
 def outdated(present: Iterable[Object], current: Iterable[Object]) -> list[Object]:
-    """Jobs of other versions, and those that were applied without one. `present`: all of the namespace."""
+    """Jobs of other versions, those that were applied without one, and those of this version that failed. `present`: all of the namespace.
+
+    A failed Job never runs again: without it, a repeated `apply` runs a new one.
+    """
     names = {job["metadata"]["labels"][LABEL]: job["metadata"]["name"] for job in current}
     found = []
     for job in present:
         name = job["metadata"]["name"]
         base = (job["metadata"].get("labels") or {}).get(LABEL, name)
-        if base in names and name != names[base]:
+        if base in names and (name != names[base] or conditions(job).get("Failed", {}).get("status") == "True"):
             found.append({**job, "apiVersion": "batch/v1", "kind": "Job"})
     return found

@@ -161,11 +161,11 @@ def _problem(cluster: ClusterApi, pending: list[tuple[Object, str]], timeout_sec
 
 
 def _remove_jobs(cluster: ClusterApi, current: list[Object], progress: Progress) -> None:
-    """Delete Jobs of other versions. One that runs ends: it belongs to a release that this one replaces, and each migration is one transaction."""
+    """Delete Jobs of other versions, and failed ones. One that runs ends: this release replaces its own, and each migration is one transaction."""
     old = outdated(cluster.listed("batch/v1", "Job", NAMESPACE), current)
     if not old:
         return
     with progress.step("Old Jobs") as step:
         for job in old:
-            cluster.delete(job)
-        step.detail = f"{len(old)} of earlier versions deleted"
+            cluster.delete(job, "Background")  # a pod that cannot start may take long to end
+        step.detail = f"{len(old)} deleted, of earlier versions or failed"

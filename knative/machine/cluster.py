@@ -69,12 +69,12 @@ class KubernetesApi:
         response = self._resource(api_version, kind).get(namespace=namespace, label_selector=labels)
         return [dict(item) for item in response.to_dict().get("items") or []]
 
-    def delete(self, item: Object) -> None:
-        """Delete an object and wait until it no longer exists. Idempotent."""
+    def delete(self, item: Object, propagation: str = "Foreground") -> None:
+        """Delete an object and wait until it no longer exists. Idempotent. `propagation`: `Background` does not wait for what it owns."""
         metadata = item["metadata"]
         resource = self._resource(item["apiVersion"], item["kind"])
         try:
-            resource.delete(name=metadata["name"], namespace=metadata.get("namespace"), body={"propagationPolicy": "Foreground"})
+            resource.delete(name=metadata["name"], namespace=metadata.get("namespace"), body={"propagationPolicy": propagation})
         except NotFoundError:
             return
         deadline = time.monotonic() + DELETE_TIMEOUT_SECONDS

@@ -22,6 +22,13 @@ def test_only_jobs_of_other_versions_are_outdated() -> None:
     assert names == [older["metadata"]["name"], "auth-migration"]
 
 
+def test_a_failed_job_of_this_version_makes_room_for_another_try() -> None:
+    current = versioned(small.job())
+    failed = {**current, "status": {"conditions": [{"type": "Failed", "status": "True"}]}}
+    complete = {**current, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    assert outdated([failed], [current]) and not outdated([complete], [current])
+
+
 def test_migrations_come_before_functions_and_senders_after_them() -> None:
     objects = [
         small.trigger(), small.service("a"), small.service("b"), small.service("c"), small.job("capsule-topology"), small.job(), small.settings(),

@@ -60,7 +60,7 @@ def findings(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
     try:
         yield from outcome_findings(_wait(cluster, job))
     finally:
-        cluster.delete(job)
+        cluster.delete(job, "Background")
 
 
 def probe_job(overlay: Overlay, logins: list[Address]) -> Object:
