@@ -60,6 +60,21 @@ class BackupFailed(Event, type="backup.failed", is_public=True):
     at: datetime
 
 
+class BackupMissed(Event, type="backup.missed", is_public=True):
+    """A backup of a data service that was due has not come in time.
+
+    `reason`: why. If nothing stands in its way it begins now.
+    """
+
+    service_id: UUID
+    application_id: UUID
+    user_id: UUID
+    name: str
+    expected_at: datetime
+    reason: str
+    at: datetime
+
+
 class BackupRestored(Event, type="backup.restored", is_public=True):
     """A data service has the data of a backup.
 

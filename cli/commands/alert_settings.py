@@ -18,6 +18,8 @@ class RuleKind(StrEnum):
     DEPLOYMENT_FAILED = "deployment-failed"
     DEPLOYMENT_ROLLED_BACK = "deployment-rolled-back"
     SCHEDULED_RUN_FAILED = "scheduled-run-failed"
+    BACKUP_FAILED = "backup-failed"
+    CERTIFICATE_FAILED = "certificate-failed"
     ERROR_RATE = "error-rate"
     LATENCY = "latency"
 

@@ -21,9 +21,9 @@ from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.services.access_control import AccessControl
 from functions.monitor.services.attempt_limiter import AttemptLimiter
 from functions.monitor.services.erasure import Erasure
+from functions.monitor.services.incident_alerts import IncidentAlerts
 from functions.monitor.services.measurement import Measurement
 from functions.monitor.services.operation_reader import OperationReader
-from functions.monitor.services.schedule_alerts import ScheduleAlerts
 from functions.monitor.services.webhook_access import WebhookAccess
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 from functions.runtime.config.settings import Settings
@@ -101,9 +101,9 @@ wiring = Wiring(
         ports.WebhookStore: PostgresWebhooks,
         ports.Webhooks: webhooks,
         AttemptLimiter: AttemptLimiter,
+        IncidentAlerts: IncidentAlerts,
         OperationReader: OperationReader,
         WebhookAccess: WebhookAccess,
-        ScheduleAlerts: ScheduleAlerts,
         WebhookDispatcher: WebhookDispatcher,
         EmailTransport: guarded_transport,
         WebhookPolicy: webhook_policy,

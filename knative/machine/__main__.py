@@ -72,7 +72,9 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             if options.uninstall:
                 uninstall_service(console, is_user_service=options.user)
             else:
-                install_service(home, console, is_user_service=options.user, account=options.run_as, print_only=options.print)
+                install_service(
+                    home, console, is_user_service=options.user, account=options.run_as, print_only=options.print, backup_at=options.backup_at
+                )
         case "logs":
             from knative.machine.logs import logs
 
@@ -140,6 +142,7 @@ def parser() -> argparse.ArgumentParser:
     who = service.add_mutually_exclusive_group()
     who.add_argument("--user", action="store_true", help="a service of your own user, without root")
     who.add_argument("--run-as", metavar="NAME", help="run as this user instead of root; isolation of applications is weaker, see docs/security.md")
+    service.add_argument("--backup-at", metavar="HH:MM", default="03:00", help="when daily backups begin, in the time of this machine; off: never")
     what = service.add_mutually_exclusive_group()
     what.add_argument("--print", action="store_true", help="print the unit and change nothing")
     what.add_argument("--uninstall", action="store_true", help="stop the service and delete its unit; data stays")

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from knative.machine.home import PROJECT, Home
 from knative.machine.problems import Problem
-from knative.machine.service_unit import NAME, ServiceUnit, settings_text
+from knative.machine.service_unit import BACKUP_NAME, NAME, TIME_OF_DAY, TIMER_NAME, ServiceUnit, render_timer, settings_text
 
+BACKUP_AT, OFF = "03:00", "off"
 RUNNING_SYSTEMD = Path("/run/systemd/system")
 """Exists while systemd is the init system (sd_booted(3))."""
 
@@ -37,8 +38,15 @@ class Place:
         return ["systemctl", *(["--user"] if self.is_user_service else [])]
 
 
-def install_service(home: Home, console: Console, *, is_user_service: bool, account: str | None, print_only: bool) -> None:
-    """Write the unit, the settings file if there is none, and start the service. Raises Problem."""
+def install_service(
+    home: Home, console: Console, *, is_user_service: bool, account: str | None, print_only: bool, backup_at: str = BACKUP_AT
+) -> None:
+    """Write the unit, the settings file if there is none, and the timer of backups, and start the service.
+
+    `backup_at`: a time of day, or `off`. Raises Problem.
+    """
+    if backup_at != OFF and not TIME_OF_DAY.fullmatch(backup_at):
+        raise Problem(f"{backup_at!r} is no time of day.", f"--backup-at {BACKUP_AT}, or --backup-at {OFF}")
     place = Place.of(is_user_service=is_user_service)
     unit = ServiceUnit(PROJECT, home.path, home.ports.offset, place.settings_file, account, is_user_service)
     if print_only:
@@ -48,9 +56,16 @@ def install_service(home: Home, console: Console, *, is_user_service: bool, acco
     if account is not None:
         _require_account(account, home)
     written = write(unit, place, home)
+    write_backups(unit, place, backup_at)
     _systemctl(place, "daemon-reload")
     _systemctl(place, "enable", NAME)
     _systemctl(place, "restart" if written else "start", NAME)
+    if backup_at == OFF:
+        console.print(f"No backups by a timer: {BACKUP_AT} is the default of --backup-at", soft_wrap=True)
+    else:
+        _systemctl(place, "enable", TIMER_NAME)
+        _systemctl(place, "restart", TIMER_NAME)
+        console.print(f"Backups: daily at {backup_at}, as {TIMER_NAME}. Keep a copy of the key: ./taskw backup --show-key", soft_wrap=True)
     console.print(f"{'Wrote' if written else 'Unchanged:'} {place.unit}", soft_wrap=True)
     console.print(f"Settings: {place.settings_file}", soft_wrap=True)
     control = " ".join(place.systemctl)
@@ -68,6 +83,7 @@ def uninstall_service(console: Console, *, is_user_service: bool) -> None:
     _require_systemd(place)
     _systemctl(place, "disable", "--now", NAME)
     place.unit.unlink()
+    _remove_backups(place)
     _systemctl(place, "daemon-reload")
     console.print(f"Deleted {place.unit}. Data in the state folder and {place.settings_file} stay.", soft_wrap=True)
 
@@ -86,6 +102,23 @@ def write(unit: ServiceUnit, place: Place, home: Home) -> bool:
     place.unit.parent.mkdir(parents=True, exist_ok=True)
     place.unit.write_text(text)
     return True
+
+
+def write_backups(unit: ServiceUnit, place: Place, backup_at: str) -> None:
+    """Write the unit and the timer of backups, or remove them."""
+    if backup_at == OFF:
+        _remove_backups(place)
+        return
+    for name, text in ((BACKUP_NAME, unit.render_backup()), (TIMER_NAME, render_timer(backup_at))):
+        place.unit.with_name(name).write_text(text)
+
+
+def _remove_backups(place: Place) -> None:
+    """A backup that is in progress goes on to its end."""
+    if place.unit.with_name(TIMER_NAME).exists():
+        _systemctl(place, "disable", "--now", TIMER_NAME)
+    for name in (TIMER_NAME, BACKUP_NAME):
+        place.unit.with_name(name).unlink(missing_ok=True)
 
 
 def _require_systemd(place: Place) -> None:

@@ -1,9 +1,10 @@
-"""The systemd unit of Capsule, rendered from values. Pure.
+"""The systemd units of Capsule and of its daily backups, rendered from values. Pure.
 
 Directives that would break the sandboxes of applications are left out, with the reason in LEFT_OUT. Source: systemd.service(5), systemd.exec(5),
-systemd.resource-control(5).
+systemd.resource-control(5), systemd.timer(5).
 """
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from pathlib import Path
 
 from knative.installation import HOME, PORT_OFFSET
 
-NAME = "capsule.service"
+NAME, BACKUP_NAME, TIMER_NAME = "capsule.service", "capsule-backup.service", "capsule-backup.timer"
+TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 MAX_STARTS, START_WINDOW_SECONDS = 5, 600
 RESTART_SECONDS, STOP_SECONDS = 5, 180
 OWN_VARIABLES = ("CAPSULE_", "AWS_", "OTEL_")
@@ -40,6 +42,21 @@ class ServiceUnit:
     def render(self) -> str:
         return "\n\n".join("\n".join(section) for section in (self._unit(), self._service(), self._install())) + "\n"
 
+    def render_backup(self) -> str:
+        """Return the unit that makes one backup, beside whatever else the machine does."""
+        account = [f"User={self.account}", "NoNewPrivileges=yes"] if self.account else []
+        unit = ["[Unit]", "Description=Backup of Capsule", f"Documentation=file:{self.project}/docs/backups.md", f"After={NAME}"]
+        start = f"ExecStart={_quoted(str(self.project / 'taskw'))} backup"
+        service = ["[Service]", "Type=oneshot", *account, *self._place(), start, "Nice=10", "IOSchedulingClass=idle"]
+        return "\n\n".join("\n".join(section) for section in (unit, service)) + "\n"
+
+    def _place(self) -> list[str]:
+        return [
+            f"WorkingDirectory={_specifiers(str(self.project))}",
+            f"Environment={_quoted(f'{HOME.name}={self.home}')} {_quoted(f'{PORT_OFFSET.name}={self.port_offset}')}",
+            f"EnvironmentFile=-{_specifiers(str(self.settings_file))}",
+        ]
+
     def _unit(self) -> list[str]:
         order = [] if self.is_user_service else ["Wants=network-online.target", "After=network-online.target time-sync.target nss-lookup.target"]
         return [
@@ -57,9 +74,7 @@ class ServiceUnit:
             "[Service]",
             "Type=exec",
             *account,
-            f"WorkingDirectory={_specifiers(str(self.project))}",
-            f"Environment={_quoted(f'{HOME.name}={self.home}')} {_quoted(f'{PORT_OFFSET.name}={self.port_offset}')}",
-            f"EnvironmentFile=-{_specifiers(str(self.settings_file))}",
+            *self._place(),
             f"ExecStart={_quoted(str(self.project / 'taskw'))} up --foreground",
             "Restart=on-failure",
             f"RestartSec={RESTART_SECONDS}",
@@ -77,6 +92,13 @@ class ServiceUnit:
 
     def _install(self) -> list[str]:
         return ["[Install]", f"WantedBy={'default.target' if self.is_user_service else 'multi-user.target'}"]
+
+
+def render_timer(time_of_day: str) -> str:
+    """Return the timer of daily backups. A backup that was due while the machine was off begins after its start."""
+    unit = ["[Unit]", "Description=Daily backups of Capsule"]
+    timer = ["[Timer]", f"OnCalendar=*-*-* {time_of_day}:00", "RandomizedDelaySec=600", "Persistent=true"]
+    return "\n\n".join("\n".join(section) for section in (unit, timer, ["[Install]", "WantedBy=timers.target"])) + "\n"
 
 
 def settings_text(environment: Mapping[str, str]) -> str:

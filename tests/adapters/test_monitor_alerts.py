@@ -315,3 +315,17 @@ async def test_with_an_application_goes_what_its_owner_wanted_to_be_told(databas
         assert await applications.forget_deleted(long_ago + MINUTE) == 1
         assert len(await rules.of([gone.id])) == 0 and len(await channels.of(gone.id)) == 0
         assert len(await rules.of([alive.id])) == 3 and len(await channels.of(alive.id)) == 1
+
+
+async def test_an_ended_incident_is_remembered_until_it_is_restored_or_old(database: Database) -> None:
+    alerts, incident, old = PostgresAlerts(database), f"schedule:{new_id()}", f"schedule:{new_id()}"
+    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+    async with database.transaction():
+        for _ in range(2):
+            await alerts.end_incident(incident, NOW)
+        await alerts.end_incident(old, long_ago)
+        assert await alerts.has_ended(incident) and await alerts.has_ended(old)
+        await alerts.forget(long_ago + MINUTE)
+        assert await alerts.has_ended(incident) and not await alerts.has_ended(old)
+        await alerts.restore_incident(incident)
+        assert not await alerts.has_ended(incident)

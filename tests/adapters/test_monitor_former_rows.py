@@ -12,7 +12,7 @@ from functions.monitor.adapters.logs import PostgresLogs
 from functions.monitor.adapters.postgres import PostgresApplications
 from functions.monitor.domain.applications import PLATFORM
 from functions.monitor.domain.logs import LogFilter
-from functions.monitor.domain.rules import NoData, RuleKind
+from functions.monitor.domain.rules import OF_INCIDENTS, NoData, RuleKind
 from functions.monitor.domain.search import conditions
 from functions.runtime.storage.database import Database
 from tests.adapters.former_schema import FormerDatabase
@@ -23,7 +23,7 @@ LAST_YEAR = NOW - timedelta(days=400)
 FIRST = 8
 LINES = ['{"level": "error"}', '{"level": "error"', '{"level": "err\\u0000or"}', "[1]", "", '{"level": "info", "level": "error"}']
 
-FORMER_KINDS = [kind for kind in RuleKind if kind is not RuleKind.SCHEDULED_RUN_FAILED]
+FORMER_KINDS = [kind for kind in RuleKind if kind not in OF_INCIDENTS]
 
 
 def add_rule(former: FormerDatabase, application: UUID, kind: RuleKind, deleted_at: datetime | None = None) -> UUID:
@@ -93,6 +93,9 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     add_rule(former, application, RuleKind.SCHEDULED_RUN_FAILED)
     former.migrate_through(27)
     assert former.rows("SELECT now() - reported_at < interval '1 minute', missing_since FROM collection") == [(True, None)], "as if reported just now"
+    former.migrate_through(29)
+    for kind in OF_INCIDENTS:
+        add_rule(former, application, kind)
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from events.backups import BackupCreated, BackupFailed, BackupRestored, BackupVerified
+from events.backups import BackupCreated, BackupFailed, BackupMissed, BackupRestored, BackupVerified
 from functions.deploy import ports
 from functions.deploy.commands.add_external_data_service import AddExternalDataService
 from functions.deploy.commands.create_data_service import CreateDataService
@@ -189,6 +189,27 @@ async def test_it_is_backed_up_daily_by_default_and_as_the_policy_says(service: 
     await service.capsule.housekeeping()
     await service.capsule.settle()
     assert len(await service.listed()) == 1
+
+
+async def test_a_backup_that_has_not_come_is_reported_with_the_reason(service: BackedUp) -> None:
+    capsule = service.capsule
+    await capsule.call(SetBackupPolicy(**service.ids, schedule="0 * * * *"), caller=OWNER)
+    await capsule.advance(hours=1)
+    await capsule.housekeeping()
+    await capsule.settle()
+    assert not capsule.events(BackupMissed) and len(await service.listed()) == 1
+
+    await capsule.advance(hours=4)
+    await capsule.housekeeping()
+    (missed,) = capsule.events(BackupMissed)
+    assert (missed.name, missed.reason) == ("main", "The platform was not running.")
+    await capsule.settle()
+    assert len(await service.listed()) == 2, "it began after that"
+
+    await capsule.advance(hours=1)
+    running = await capsule.call(CreateServiceBackup(**service.ids), caller=OWNER)
+    await capsule.housekeeping()
+    assert capsule.events(BackupMissed)[-1].reason == f"The backup of {running.requested_at:%Y-%m-%d %H:%M} UTC is still in progress."
 
 
 async def test_older_backups_are_deleted_from_the_store(service: BackedUp) -> None:

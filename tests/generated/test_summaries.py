@@ -17,7 +17,7 @@ MAX_LENGTH = 60
 MAX_EVENT_LENGTH = 72
 VERBS = frozenset(
     """
-    Acknowledge Add Append Apply Attach Begin Bind Cancel Change Charge Clean Close Confirm Continue Create Decide Delete Deploy Detach Download
+    Acknowledge Add Allow Append Apply Attach Begin Bind Cancel Change Charge Clean Close Confirm Continue Create Decide Delete Deploy Detach Download
     E-mail End Erase Evaluate Exchange Export Fire Get Grant Handle Inspect Invoice Keep Learn Link List Mark Measure Observe Open Pay Promote
     Publish Read Record Redeem Refresh Refund Refuse Register Remove Rename Replace Replay Report Request Reset Resize Resolve Restart Restore
     Resume Revoke Roll Rotate Route Run Send Set Show Sign Start Stop Store Stream Suspend Sweep Take Tell Transfer Turn Unbind Undo Update

@@ -12,8 +12,8 @@ from rich.console import Console
 from knative.machine import service_installation
 from knative.machine.home import PROJECT, Home
 from knative.machine.problems import Problem
-from knative.machine.service_installation import Place, install_service, write
-from knative.machine.service_unit import ServiceUnit, settings_text
+from knative.machine.service_installation import Place, install_service, write, write_backups
+from knative.machine.service_unit import BACKUP_NAME, TIMER_NAME, ServiceUnit, render_timer, settings_text
 
 
 def unit(folder: Path, **fields: object) -> ServiceUnit:
@@ -39,6 +39,29 @@ def test_systemd_would_notice_a_wrong_directive(tmp_path: Path) -> None:
     path.write_text(unit(tmp_path).render().replace("OOMPolicy=continue", "OOMPolicy=perhaps"))
     checked = subprocess.run(["systemd-analyze", "verify", "--man=no", str(path)], capture_output=True, text=True, check=False)
     assert "Failed to parse OOM policy" in checked.stderr
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+@pytest.mark.parametrize("account", [None, "daemon"])
+def test_systemd_accepts_the_timer_of_backups(tmp_path: Path, account: str | None) -> None:
+    place = Place(tmp_path / "capsule.service", tmp_path / "capsule.env", False)
+    write_backups(unit(tmp_path, account=account), place, "23:05")
+    service, timer = tmp_path / BACKUP_NAME, tmp_path / TIMER_NAME
+    command = ["systemd-analyze", "verify", "--man=no", str(timer), str(service)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    faults = [line for line in checked.stderr.splitlines() if "capsule-backup" in line]
+    assert not faults and checked.returncode == 0, checked.stderr
+    assert f'ExecStart="{PROJECT}/taskw" backup' in service.read_text() and f"CAPSULE_HOME={tmp_path}/state" in service.read_text()
+    assert ("User=daemon" in service.read_text()) is (account is not None)
+    times = subprocess.run(["systemd-analyze", "calendar", "*-*-* 23:05:00"], capture_output=True, text=True, check=False)
+    assert "OnCalendar=*-*-* 23:05:00" in timer.read_text() and times.returncode == 0 and "Persistent=true" in render_timer("23:05")
+
+
+def test_backups_begin_at_a_time_of_day(tmp_path: Path) -> None:
+    for text in ("24:00", "3:00", "daily", ""):
+        with pytest.raises(Problem, match="no time of day") as problem:
+            install_service(Home(tmp_path), Console(), is_user_service=False, account=None, print_only=True, backup_at=text)
+        assert "--backup-at 03:00" in problem.value.remedy
 
 
 def test_an_account_gets_low_ports_and_no_other_privilege(tmp_path: Path) -> None:

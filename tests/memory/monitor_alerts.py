@@ -105,6 +105,7 @@ class MemoryOperators:
 class MemoryAlerts:
     def __init__(self) -> None:
         self.alerts: dict[UUID, Alert] = {}
+        self.ended: dict[str, datetime] = {}
 
     async def lock(self, incidents: Collection[str]) -> Mapping[str, Alert]:
         """One loop, no transactions: nothing moves meanwhile."""
@@ -140,7 +141,17 @@ class MemoryAlerts:
         ]
         return sorted(found, key=lambda alert: alert.id, reverse=True)[:limit]
 
+    async def end_incident(self, incident: str, at: datetime) -> None:
+        self.ended.setdefault(incident, at)
+
+    async def restore_incident(self, incident: str) -> None:
+        self.ended.pop(incident, None)
+
+    async def has_ended(self, incident: str) -> bool:
+        return incident in self.ended
+
     async def forget(self, before: datetime) -> int:
+        self.ended = {incident: at for incident, at in self.ended.items() if at >= before}
         old = [key for key, alert in self.alerts.items() if alert.closed and alert.resolved_at is not None and alert.resolved_at < before]
         for key in old:
             del self.alerts[key]

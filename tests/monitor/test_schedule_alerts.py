@@ -66,3 +66,13 @@ async def test_a_deleted_schedule_has_no_open_alert(monitor: Monitor) -> None:
     await monitor.publish(ScheduleDeleted(**fields(monitor)))
     assert not monitor.open_alerts()
     assert monitor.mails() == ["alert.fired: scheduled-run-failed"], "nobody is told what its user did"
+
+
+async def test_a_failure_that_is_reported_after_the_deletion_begins_no_alert(monitor: Monitor) -> None:
+    await fail(monitor)
+    await monitor.publish(ScheduleDeleted(**fields(monitor)))
+    await fail(monitor)
+    await monitor.publish(ScheduledRunMissed(**fields(monitor), expected_at=monitor.clock.now() - timedelta(minutes=15)))
+    assert not monitor.open_alerts()
+    await fail(monitor, UUID(int=51))
+    assert len(monitor.open_alerts()) == 1, "another schedule"

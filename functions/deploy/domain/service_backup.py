@@ -14,6 +14,7 @@ from uuid import UUID
 from events.backups import (
     BackupCreated,
     BackupFailed,
+    BackupMissed,
     BackupPurgeRequested,
     BackupRequested,
     BackupRestored,
@@ -35,6 +36,8 @@ MAX_KEEP_DAYS = 366
 MIN_PERIOD = timedelta(hours=1)
 STUCK_AFTER = timedelta(hours=2)
 """A backup or restore that has not ended by then has lost its message: it is sent again."""
+LATE_AFTER = timedelta(hours=2)
+"""A backup that begins later than that after its time was missed."""
 LOST_AFTER = timedelta(hours=24)
 """It has failed then."""
 FAILURES_KEPT = timedelta(days=30)
@@ -45,6 +48,18 @@ def require_backups(service: DataService) -> None:
     """Raises NoBackups for a service that is not a database of Capsule's."""
     if service.kind is not ServiceKind.POSTGRES:
         raise NoBackups.of(service.name, service.kind)
+
+
+def backup_missed(service: DataService, owner: UUID, expected_at: datetime, reason: str, at: datetime) -> BackupMissed:
+    return BackupMissed(
+        service_id=service.id,
+        application_id=service.application_id,
+        user_id=owner,
+        name=service.name,
+        expected_at=expected_at,
+        reason=reason,
+        at=at,
+    )
 
 
 class BackupTrigger(StrEnum):

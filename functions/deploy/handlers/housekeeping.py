@@ -7,7 +7,7 @@ applications a week after their deletion, and runs the runtime's clean-up.
 
 from datetime import timedelta
 
-from events.backups import BackupFailed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested
+from events.backups import BackupFailed, BackupMissed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested
 from events.data_services import DataServiceCredentialsExpired, DataServiceMeasurementRequested, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, InspectionRequested
 from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
@@ -60,7 +60,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
         *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
         *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested, ScheduledRunMissed),
         *(DomainCheckRequested, DomainCertificateRequested),
-        *(BackupFailed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested),
+        *(BackupFailed, BackupMissed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested),
         *(DataServicePurgeRequested, DataServiceCredentialsExpired, DataServiceMeasurementRequested),
         *(VolumeMeasurementRequested, VolumePurgeRequested, StorageMeasured),
     ],

@@ -1,11 +1,13 @@
 """Start backups, also those that are due, and record how they ended."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.service_backup import (
+    LATE_AFTER,
     LOST_AFTER,
     MAX_BACKUPS,
     STORAGE_FACTOR,
@@ -14,6 +16,7 @@ from functions.deploy.domain.service_backup import (
     BackupState,
     BackupTrigger,
     ServiceBackup,
+    backup_missed,
     require_backups,
 )
 from functions.deploy.domain.service_backup_rejections import BackupInProgress, TooManyBackups
@@ -91,9 +94,10 @@ class BackupRecorder:
         for service in await self.backups.list_without_policy(BATCH_SIZE):
             await self.backups.save_policy(BackupPolicy.default(service, now))
         for policy in await self.backups.lock_due_policies(now, BATCH_SIZE):
+            expected_at = policy.next_at or now
             policy.advance(now)
             await self.backups.save_policy(policy)
-            events.extend(await self._start_scheduled(policy))
+            events.extend(await self._start_scheduled(policy, expected_at))
         for backup in await self.backups.list_unfinished(now - STUCK_AFTER, BATCH_SIZE):
             if backup.state is BackupState.DELETING:
                 events.extend(backup.delete())
@@ -112,22 +116,27 @@ class BackupRecorder:
                 events.append(restore.request_event(application.user_id))
         return tuple(events)
 
-    async def _start_scheduled(self, policy: BackupPolicy) -> Events:
+    async def _start_scheduled(self, policy: BackupPolicy, expected_at: datetime) -> Events:
         service = await self.services.lock_any(policy.service_id)
         if service is None or service.is_deleted or service.ready_at is None:
             return ()
-        if any(each.state is BackupState.RUNNING for each in await self.backups.list_of(service.id)):
-            return ()
         application = await self.applications.get_any(service.application_id)
+        now = self.clock.now()
+        running = next((each for each in await self.backups.list_of(service.id) if each.state is BackupState.RUNNING), None)
+        if running is not None:
+            reason = f"The backup of {running.requested_at:%Y-%m-%d %H:%M} UTC is still in progress."
+            return (backup_missed(service, application.user_id, expected_at, reason, now),)
         try:
             await self.admission.require_room(application.user_id, StorageAmounts(backups=1))
         except BackupQuotaExceeded as refused:  # a backup that failed, so that its owner is informed
-            backup, _ = ServiceBackup.request(service, BackupTrigger.SCHEDULE, application.user_id, self.clock.now())
-            events = backup.fail(service.name, application.user_id, refused.detail, self.clock.now())
+            backup, _ = ServiceBackup.request(service, BackupTrigger.SCHEDULE, application.user_id, now)
+            events = backup.fail(service.name, application.user_id, refused.detail, now)
             await self.backups.add(backup)
             return events
         _, events = await self.start(service, application.user_id, BackupTrigger.SCHEDULE)
-        return events
+        if now - expected_at <= LATE_AFTER:
+            return events
+        return (backup_missed(service, application.user_id, expected_at, "The platform was not running.", now), *events)
 
     async def _of(self, backup: ServiceBackup) -> tuple[DataService, Application]:
         service = await self.services.find(backup.service_id)

@@ -172,7 +172,18 @@ class PostgresAlerts:
             {"applications": list(application_ids), "states": [*states], "before": before, "limit": limit},
         )
 
+    async def end_incident(self, incident: str, at: datetime) -> None:
+        await self._database.connection.execute("INSERT INTO ended_incidents (incident, at) VALUES (%s, %s) ON CONFLICT DO NOTHING", (incident, at))
+
+    async def restore_incident(self, incident: str) -> None:
+        await self._database.connection.execute("DELETE FROM ended_incidents WHERE incident = %s", (incident,))
+
+    async def has_ended(self, incident: str) -> bool:
+        found = await self._database.connection.execute("SELECT 1 FROM ended_incidents WHERE incident = %s", (incident,))
+        return await found.fetchone() is not None
+
     async def forget(self, before: datetime) -> int:
+        await self._database.connection.execute("DELETE FROM ended_incidents WHERE at < %s", (before,))
         deleted = await self._database.connection.execute(
             "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE closed AND resolved_at < %s LIMIT %s)", (before, BATCH_SIZE)
         )

@@ -13,6 +13,9 @@ from functions.wire.email_layout import Block, Command, Lines, render
 TITLES = {
     "deployment-failed": "deployment failed",
     "deployment-rolled-back": "deployment rolled back",
+    "scheduled-run-failed": "scheduled run failed",
+    "backup-failed": "backup failed",
+    "certificate-failed": "certificate not renewed",
     "error-rate": "error rate over threshold",
     "latency": "latency over threshold",
     "dead-letters": "too many dead letters",

@@ -5,7 +5,8 @@
                                 means what the rule says: by default a firing alert goes on firing.
     a failed deployment         fires at once; the next successful deployment of that environment resolves it. `failed` and `rolled back` of one
                                 deployment are one incident.
-    a schedule                  a run that failed or did not come fires at once; the next run that succeeds resolves it.
+    a schedule, a backup,       a run, a backup or a renewal that failed or did not come fires at once; the next one that succeeds resolves it.
+    a certificate               What was deleted has no incident any more, also if a failure is reported afterwards.
 
 `state_version` counts the transitions: a timer that was set before the last transition does nothing.
 """
@@ -81,12 +82,12 @@ class Alert:
         if rule.kind is RuleKind.DEPLOYMENT_ROLLED_BACK and self.kind is not rule.kind:
             self.kind, self.rule_id, self.summary = rule.kind, rule.id, summary
 
-    # --- schedules
+    # --- schedules, backups, certificates
 
     @classmethod
-    def of_schedule(cls, rule: Rule, schedule_id: UUID, environment: str, summary: str, correlation_id: str, at: datetime) -> tuple[Self, Events]:
-        incident = incident_of_schedule(schedule_id)
-        alert = cls(new_id(), rule.application_id, rule.id, incident, rule.kind, environment, State.PENDING, summary, at)
+    def of_incident(cls, rule: Rule, incident: str, subject: str, summary: str, correlation_id: str, at: datetime) -> tuple[Self, Events]:
+        """`subject`: an environment, or what else fails, as people read it."""
+        alert = cls(new_id(), rule.application_id, rule.id, incident, rule.kind, subject, State.PENDING, summary, at)
         alert.correlation_id = correlation_id
         return alert, alert._fire(at)
 
@@ -254,6 +255,14 @@ def incident_of_deployment(deployment_id: UUID) -> str:
 
 def incident_of_schedule(schedule_id: UUID) -> str:
     return f"schedule:{schedule_id}"
+
+
+def incident_of_backups(service_id: UUID) -> str:
+    return f"backups:{service_id}"
+
+
+def incident_of_certificate(domain_id: UUID) -> str:
+    return f"certificate:{domain_id}"
 
 
 def incident_of(rule: Rule, environment: str) -> str:

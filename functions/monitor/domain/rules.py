@@ -33,6 +33,10 @@ class RuleKind(StrEnum):
     DEPLOYMENT_ROLLED_BACK = "deployment-rolled-back"
     SCHEDULED_RUN_FAILED = "scheduled-run-failed"
     """It failed, or has not come."""
+    BACKUP_FAILED = "backup-failed"
+    """A backup of a data service failed, could not be verified, or has not come."""
+    CERTIFICATE_FAILED = "certificate-failed"
+    """The certificate of a domain was not renewed, twice or more."""
     ERROR_RATE = "error-rate"
     LATENCY = "latency"
     DEAD_LETTERS = "dead-letters"
@@ -42,7 +46,7 @@ class RuleKind(StrEnum):
     @property
     def is_measured(self) -> bool:
         """A condition over a window, as opposed to a single event."""
-        return self not in (RuleKind.DEPLOYMENT_FAILED, RuleKind.DEPLOYMENT_ROLLED_BACK, RuleKind.SCHEDULED_RUN_FAILED)
+        return self not in OF_EVENTS
 
     @property
     def is_of_platform(self) -> bool:
@@ -77,6 +81,9 @@ class Observation:
         return self.verdict is Verdict.BREACHED
 
 
+OF_INCIDENTS = (RuleKind.SCHEDULED_RUN_FAILED, RuleKind.BACKUP_FAILED, RuleKind.CERTIFICATE_FAILED)
+"""About one thing that fails again and again: an incident from the first failure to the next success."""
+OF_EVENTS = (RuleKind.DEPLOYMENT_FAILED, RuleKind.DEPLOYMENT_ROLLED_BACK, *OF_INCIDENTS)
 OF_DEAD_LETTERS = (RuleKind.DEAD_LETTERS, RuleKind.DEAD_LETTER_AGE, RuleKind.EVENTS_GIVEN_UP)
 
 
@@ -183,9 +190,9 @@ def _preset(application_id: UUID, kind: RuleKind, at: datetime, **values: Any) -
     return Rule(uuid5(PRESETS, f"{application_id}/{kind}"), application_id, kind, at, preset=True, **values)
 
 
-def schedule_presets(application_id: UUID, at: datetime) -> Collection[Rule]:
-    """The rule that an application has from the first failure of a schedule on."""
-    return (_preset(application_id, RuleKind.SCHEDULED_RUN_FAILED, at),)
+def incident_preset(kind: RuleKind, application_id: UUID, at: datetime) -> Rule:
+    """The rule that an application has from the first failure of this kind on."""
+    return _preset(application_id, kind, at)
 
 
 def presets(application_id: UUID, at: datetime) -> Collection[Rule]:

@@ -1,11 +1,14 @@
-"""Tell webhooks that a data service was deleted."""
+"""Close the alert about backups, and tell webhooks."""
 
 from events.data_services import DataServiceDeleted
 from events.monitor import WebhookDeliveryRequested
-from functions.kernel import Done, Order, Scale, on
+from functions.kernel import Clock, Done, Order, Scale, on
+from functions.monitor.domain.alerts import incident_of_backups
+from functions.monitor.services.incident_alerts import IncidentAlerts
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 
 
 @on(emits=[WebhookDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
-async def on_data_service_deleted(event: DataServiceDeleted, dispatcher: WebhookDispatcher) -> Done[None]:
+async def on_data_service_deleted(event: DataServiceDeleted, alerts: IncidentAlerts, dispatcher: WebhookDispatcher, clock: Clock) -> Done[None]:
+    await alerts.close(incident_of_backups(event.service_id), clock.now())
     return Done(None, *await dispatcher.dispatch(event.user_id, event, event.at))

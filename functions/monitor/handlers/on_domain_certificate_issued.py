@@ -1,11 +1,17 @@
-"""Tell webhooks of a new certificate of a domain."""
+"""Resolve the alert of a certificate, and tell webhooks."""
 
 from events.domains import DomainCertificateIssued
-from events.monitor import WebhookDeliveryRequested
-from functions.kernel import Done, Order, Scale, on
+from events.monitor import AlertResolved, WebhookDeliveryRequested
+from functions.kernel import Clock, Done, Order, Scale, on
+from functions.monitor.domain.alerts import incident_of_certificate
+from functions.monitor.domain.timers import AlertDeliveryRequested
+from functions.monitor.services.incident_alerts import IncidentAlerts
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 
 
-@on(emits=[WebhookDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
-async def on_domain_certificate_issued(event: DomainCertificateIssued, dispatcher: WebhookDispatcher) -> Done[None]:
-    return Done(None, *await dispatcher.dispatch(event.user_id, event, event.at))
+@on(emits=[AlertResolved, AlertDeliveryRequested, WebhookDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
+async def on_domain_certificate_issued(
+    event: DomainCertificateIssued, alerts: IncidentAlerts, dispatcher: WebhookDispatcher, clock: Clock
+) -> Done[None]:
+    deliveries = await dispatcher.dispatch(event.user_id, event, event.at)
+    return Done(None, *await alerts.resolve(incident_of_certificate(event.domain_id), event.at, clock.now()), *deliveries)

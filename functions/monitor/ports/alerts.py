@@ -76,12 +76,20 @@ class Alerts(Protocol):
         """Insert or update."""
         ...
 
+    async def end_incident(self, incident: str, at: datetime) -> None:
+        """Remember that no alert of this incident may begin: what it is about was deleted. Idempotent."""
+        ...
+
+    async def restore_incident(self, incident: str) -> None: ...
+
+    async def has_ended(self, incident: str) -> bool: ...
+
     async def page(self, application_ids: Collection[UUID], states: Collection[str], before: UUID | None, limit: int) -> Sequence[Alert]:
         """Newest first. Alerts that never fired are left out unless pending."""
         ...
 
     async def forget(self, before: datetime) -> int:
-        """Delete closed alerts that were resolved before; return how many."""
+        """Delete closed alerts that were resolved before, and ended incidents; return how many alerts."""
         ...
 
 

@@ -9,7 +9,7 @@ from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home
 
 MAX_AGE = timedelta(hours=48)
-REMEDY = "./taskw backup, daily by cron: docs/backups.md"
+REMEDY = "./taskw backup; daily: ./taskw install-service, or cron (docs/backups.md)"
 
 
 def check(home: Home, now: datetime) -> Iterator[Finding]:

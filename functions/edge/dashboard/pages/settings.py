@@ -15,7 +15,7 @@ SETTINGS = (
     *("repository", "image", "branch", "directory", "builder"),
     *("buildCommand", "startCommand", "releaseCommand", "healthPath", "port", "wakingPage"),
 )
-RULE_KINDS = ("deployment-failed", "deployment-rolled-back", "scheduled-run-failed", "error-rate", "latency")
+RULE_KINDS = ("deployment-failed", "deployment-rolled-back", "scheduled-run-failed", "backup-failed", "certificate-failed", "error-rate", "latency")
 
 
 async def show(visit: Visit) -> Response:
