@@ -85,6 +85,7 @@ async def test_the_first_page_shows_what_needs_attention(root: Browser) -> None:
     page = await root.open("/operations")
     text = text_of(page)
     assert "healthy" in text and "auth works" in text and "1.5 ms" in text
+    assert "Payments are off: CAPSULE_STRIPE_API_KEY is not set." in text
     assert 'href="/operations/dead-letters"><strong class="bad">3' in page.text, "the open letters of billing"
     assert "deploy.on_build_succeeded" in text.partition("Needs attention")[2]
     other = Browser(root.capsule, tokens=root.tokens)
