@@ -21,6 +21,7 @@ IMAGE_ABSENT = re.compile(r"no longer kept|manifest unknown|not found", re.IGNOR
 specification, error codes)."""
 PULL_CONTEXT = re.compile(
     r'^Back-off pulling image "[^"]*":? ?|ErrImagePull: |rpc error: code = \w+ desc = |failed to pull and unpack image "[^"]*": '
+    r'|failed to resolve (?:image|reference "[^"]*"): '
 )
 """What kubelet and containerd put before the registry's answer."""
 SIDECAR = "queue-proxy"

@@ -5,7 +5,8 @@ The previous revision serves until the new one is ready.
 
 from events.deployments import DeploymentFailed, DeploymentReleaseStarted
 from functions.deploy.domain.deployment import Status
-from functions.deploy.ports import Cluster, Deployments, Vault
+from functions.deploy.domain.registry_access import registry_access
+from functions.deploy.ports import Builds, Cluster, Deployments, Vault
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.service_refresher import ServiceRefresher
 from functions.deploy.services.transitions import fail_if_refused
@@ -18,6 +19,7 @@ async def on_deployment_release_started(
     deployments: Deployments,
     renderings: Renderings,
     refresher: ServiceRefresher,
+    builds: Builds,
     vault: Vault,
     cluster: Cluster,
     clock: Clock,
@@ -30,7 +32,8 @@ async def on_deployment_release_started(
         rendering = await renderings.read(deployment)
 
     async def release() -> None:
-        await cluster.apply(*rendering.secrets(vault.open), rendering.service())
+        login = registry_access(deployment.application, builds.settings().registry)  # a promotion has no build that copied it
+        await cluster.apply(*login, *rendering.secrets(vault.open), rendering.service())
         await refresher.follow(rendering, work)
 
     await fail_if_refused(release(), deployment.id, deployments, clock, work)
