@@ -22,7 +22,8 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
 
 
 def test_a_build_whose_image_cannot_be_pulled_names_image_and_step() -> None:
-    pods = [pod("initContainerStatuses", name="clone", state=waiting("ImagePullBackOff", MISSING.format("failed to resolve image: 401 Unauthorized")))]
+    state = waiting("ImagePullBackOff", MISSING.format("failed to resolve image: 401 Unauthorized"))
+    pods = [pod("initContainerStatuses", name="clone", state=state)]
     assert read_build_job({"status": {"active": 1}}, pods) == BuildJobFailed(
         "image-not-pulled", f'The image {PLATFORM} of the build\'s step "clone" cannot be pulled: 401 Unauthorized'
     )

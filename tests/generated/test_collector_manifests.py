@@ -7,7 +7,7 @@ import pytest
 
 from functions.describe.rabbitmq_permissions import COLLECTOR
 from functions.describe.services import amqp_secret
-from tests.generated.test_manifests import KNATIVE, OVERLAYS, kubectl, render
+from tests.generated.rendering import KNATIVE, OVERLAYS, render
 
 __all__ = ["kubectl"]
 

@@ -172,7 +172,7 @@ class World:
         port = free_port()
         log = self.folder / f"worker-{port}.log"
         worker = Worker(_forks().fork({**self.environment(), "PORT": str(port), **environment}, log), port, log)
-        return self._ready(worker)
+        return self.ready(worker)
 
     def worker_of_its_own(self) -> Worker:
         """A child of ours, started from nothing: it is known how it ends."""
@@ -181,9 +181,9 @@ class World:
         command = [sys.executable, "-m", "tests.runtime.worker"]
         with log.open("wb") as output:
             process = subprocess.Popen(command, env={**self.environment(), "PORT": str(port)}, cwd=ROOT, stderr=output, stdout=output)
-        return self._ready(Worker(process, port, log))
+        return self.ready(Worker(process, port, log))
 
-    def _ready(self, worker: Worker) -> Worker:
+    def ready(self, worker: Worker) -> Worker:
         self.workers.append(worker)
         until(lambda: self._answers(worker), 30, f"for a worker, whose log is {worker.log}")
         return worker
