@@ -22,3 +22,17 @@ DISK_RESERVE_GIB = Setting(
     default=None,
     default_note="the larger of 2 GiB and 5 % of the disk, at most 10 %",
 )
+PUBLIC_HTTP_PORT = Setting(
+    "CAPSULE_PUBLIC_HTTP_PORT",
+    forms.whole_number(0, 65535),
+    "Its port for HTTP, which answers challenges and redirects. ACME directories on the internet need 80.",
+    default="0",
+    default_note="7083, with the port offset",
+)
+PUBLIC_HTTPS_PORT = Setting(
+    "CAPSULE_PUBLIC_HTTPS_PORT",
+    forms.whole_number(0, 65535),
+    "Its port for HTTPS. Browsers need 443.",
+    default="0",
+    default_note="7084, with the port offset",
+)

@@ -6,7 +6,7 @@ import os
 from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
 from functions.runtime.config.variables import AMQP_URL
 from functions.wire.settings import Section, Setting, forms
-from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET
+from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET, PUBLIC_HTTP_PORT, PUBLIC_HTTPS_PORT
 from knative.local import listening_sockets
 
 READER = "one-machine Knative"
@@ -59,21 +59,6 @@ PUBLIC_ADDRESS = Setting(
     "effect after `down` and `up`.",
     default=listening_sockets.LOOPBACK,
 )
-PUBLIC_HTTP_PORT = Setting(
-    "CAPSULE_PUBLIC_HTTP_PORT",
-    forms.whole_number(0, 65535),
-    "Its port for HTTP, which answers challenges and redirects. ACME directories on the internet need 80.",
-    default="0",
-    default_note="7083, with the port offset",
-)
-PUBLIC_HTTPS_PORT = Setting(
-    "CAPSULE_PUBLIC_HTTPS_PORT",
-    forms.whole_number(0, 65535),
-    "Its port for HTTPS. Browsers need 443.",
-    default="0",
-    default_note="7084, with the port offset",
-)
-
 SHARED_FOLDERS = Setting(
     "CAPSULE_SHARED_FOLDERS",
     forms.paths(f"folders separated by {os.pathsep}"),

@@ -9,8 +9,6 @@ from functions.describe.rabbitmq_permissions import COLLECTOR
 from functions.describe.services import amqp_secret
 from tests.generated.rendering import KNATIVE, OVERLAYS, render
 
-__all__ = ["kubectl"]
-
 NAMESPACE = "capsule-collector"
 HOST_PATHS = {"/var/log": True, "/var/lib/capsule-collector": False}
 """The only folders of a node that any object mounts: path → whether it is mounted read-only."""

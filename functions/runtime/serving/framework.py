@@ -3,9 +3,10 @@
     CAPSULE_FUNCTION=auth.me … functions-framework --asgi --source functions/runtime/serving/framework.py --target capsule
 
 To try one by hand, or where a platform starts functions this way. Installations start `serve` instead: the framework's imports (Flask)
-are a fifth of a cold start, and its routes answer some requests themselves. What a message does is the same in both. The signature is `http`, not `cloudevent`: functions-framework answers 400 to a
-request that is not a CloudEvent, and the broker's dispatcher counts most 4xx as success, so the message would be lost. `process`
-reads the event itself and answers 2xx or 5xx only.
+are a fifth of a cold start, and its routes answer some requests themselves. What a message does is the same in both.
+
+The signature is `http`, not `cloudevent`: functions-framework answers 400 to a request that is not a CloudEvent, and the broker's
+dispatcher counts most 4xx as success, so the message would be lost. `process` reads the event itself and answers 2xx or 5xx only.
 """
 
 import asyncio
