@@ -11,7 +11,7 @@ from functions.runtime.config.settings import Settings as MountedSettings
 from functions.runtime.config.variables import AMQP_URL
 from functions.wire.amqp.connection import Address
 from functions.wire.settings import InvalidSetting, Setting
-from knative.installation import HOME, PORT_OFFSET
+from knative.installation import HOME, PORT_OFFSET, PUBLIC_HTTP_PORT, PUBLIC_HTTPS_PORT
 from knative.local import variables
 from knative.local.own_hosts import OwnHosts
 
@@ -161,8 +161,8 @@ class Settings:
             own_hosts=OwnHosts.read(environment),
             port_offset=offset,
             public_address=variables.PUBLIC_ADDRESS.read(environment),
-            http_port=variables.PUBLIC_HTTP_PORT.read(environment),
-            https_port=variables.PUBLIC_HTTPS_PORT.read(environment),
+            http_port=PUBLIC_HTTP_PORT.read(environment),
+            https_port=PUBLIC_HTTPS_PORT.read(environment),
             shared_folders=variables.SHARED_FOLDERS.read(environment),
             readable_folders=variables.READABLE_FOLDERS.read(environment),
             amqp_url=mounted.following(replace(AMQP_URL, default=f"amqp://guest:guest@{LOOPBACK}:{7010 + offset}/%2F")),
