@@ -1,6 +1,6 @@
 """The manifests of an installation, and what they need of a cluster: pure questions about rendered objects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,6 +101,27 @@ class Overlay:
             if secret:
                 found.append((namespace, secret))
         return found
+
+    @cached_property
+    def namespaces_of_copies(self) -> dict[str, list[str]]:
+        """Secret → the other namespaces whose workloads read it too: the collector's. Each needs a copy."""
+        found: dict[str, list[str]] = {}
+        for item in self.objects:
+            namespace = item["metadata"].get("namespace", NAMESPACE)
+            for kind, name, _ in references(item) if namespace != NAMESPACE else ():
+                if kind == "Secret" and namespace not in (namespaces := found.setdefault(name, [])):
+                    namespaces.append(namespace)
+        return found
+
+    def copies_of(self, objects: Iterable[Object]) -> list[Object]:
+        """Return the copies of these Secrets (or ExternalSecrets) for other namespaces."""
+        found = self.namespaces_of_copies
+        return [
+            {**each, "metadata": {**each["metadata"], "namespace": namespace}}
+            for each in objects
+            if each["kind"] in ("Secret", "ExternalSecret")
+            for namespace in found.get(each["metadata"]["name"], ())
+        ]
 
     def required_values(self) -> dict[tuple[str, str], set[str]]:
         """(kind, name) of the Secrets and ConfigMaps that the overlay reads and does not contain → keys without which a workload does not start."""

@@ -130,6 +130,19 @@ def test_a_default_storage_class_is_needed_where_data_is_stored() -> None:
     assert storage.feature_finding({}).level is WARNING and storage.feature_finding(dict.fromkeys(storage.FEATURES, "Enabled")).level is GOOD
 
 
+def test_settings_of_knative_that_functions_and_the_collector_need_are_checked() -> None:
+    assert storage.scale_finding({}).level is FAULT and storage.scale_finding({"allow-zero-initial-scale": "true"}).level is GOOD
+    assert storage.requests_finding({}).level is FAULT and storage.requests_finding({"request-metrics-protocol": "none"}).level is FAULT
+    assert storage.requests_finding({"request-metrics-protocol": "prometheus"}).level is GOOD
+
+
+def test_a_missing_or_outdated_copy_of_a_secret_is_named() -> None:
+    login = {"url": "amqp://x"}
+    assert levels(values.copy_findings("collector-amqp", "capsule-collector", login, login)) == []
+    assert levels(values.copy_findings("collector-amqp", "capsule-collector", login, None)) == [FAULT]
+    assert levels(values.copy_findings("collector-amqp", "capsule-collector", login, {"url": "amqp://former"})) == [FAULT]
+
+
 def test_missing_secrets_and_keys_are_named() -> None:
     required = {("Secret", "auth-database"): {"url"}, ("ConfigMap", "capsule-jwks"): set[str]()}
     found = list(values.value_findings(required, {("Secret", "auth-database"): {"reader": "x"}}))

@@ -54,7 +54,8 @@ def stored(items: Mapping[str, Planned]) -> dict[tuple[str, str], dict[str, str]
 
 def test_the_list_of_the_base_is_complete() -> None:
     """The comment that people read, the manifests, and what `secrets` makes are one list."""
-    manifests = [each for file in (PROJECT / "knative" / "base").rglob("*.yaml") for each in yaml.load_all(file.read_text(), yaml.CSafeLoader)]
+    files = [file for folder in ("base", "components/buildpacks") for file in (PROJECT / "knative" / folder).rglob("*.yaml")]
+    manifests = [each for file in files for each in yaml.load_all(file.read_text(), yaml.CSafeLoader)]
     from knative.cluster.overlay import Overlay
 
     base = Overlay("base", tuple(each for each in manifests if each and "metadata" in each))
@@ -195,3 +196,22 @@ def test_servers_of_the_overlay_get_logins_addresses_and_their_authorities() -> 
     assert roles == {f"{context}_{role}" for context in CONTEXTS for role in ("owner", "functions", "reader")}
     hosts = set(postgres[0]["spec"]["certificates"]["serverAltDNSNames"])
     assert hosts == {urlsplit(made["auth-database"].values[key]).hostname for key in ("url", "reader")}, "verify-full needs these names"
+
+
+def test_a_secret_that_another_namespace_reads_is_copied_there() -> None:
+    volume = {"name": "credentials", "projected": {"sources": [{"secret": {"name": "collector-amqp", "items": [{"key": "url", "path": "URL"}]}}]}}
+    collector = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": small.metadata("capsule-collector", "capsule-collector"),
+        "spec": {"template": {"spec": {"containers": [{"image": "x"}], "volumes": [volume]}}},
+    }
+    overlay = small.overlay(small.service(), collector)
+    items = Catalog(overlay, Inputs(INPUTS), {}).plan()
+    objects = [item.manifest for item in items]
+    (copy,) = overlay.copies_of(objects)
+    original = next(each for each in objects if each["metadata"]["name"] == "collector-amqp")
+    assert copy["metadata"]["namespace"] == "capsule-collector" and copy["data"] == original["data"]
+    (external,) = overlay.copies_of(external_objects(items, "my-store"))
+    assert (external["kind"], external["metadata"]["namespace"]) == ("ExternalSecret", "capsule-collector")
+    assert small.overlay(small.service()).copies_of(objects) == []

@@ -7,6 +7,7 @@ import pytest
 
 from functions.describe.rabbitmq_permissions import COLLECTOR
 from functions.describe.services import amqp_secret
+from knative.cluster.overlay import Overlay
 from tests.generated.rendering import KNATIVE, OVERLAYS, render
 
 NAMESPACE = "capsule-collector"
@@ -78,3 +79,7 @@ def test_it_has_a_rabbitmq_user_of_its_own_and_verifies_the_server(production: l
     variables = {each["name"]: each.get("value") for each in spec["containers"][0]["env"]}
     assert variables["CAPSULE_REQUIRE_TLS"] == "on"
     assert any(each.get("configMap", {}).get("name") == "capsule-authorities" for each in spec["volumes"])
+
+
+def test_its_secret_is_the_only_one_that_is_copied_into_another_namespace(production: list[dict[str, Any]]) -> None:
+    assert Overlay("production", tuple(production)).namespaces_of_copies == {"collector-amqp": ["capsule-collector"]}

@@ -1,4 +1,4 @@
-"""Storage classes, and the features of Knative that volumes of applications need."""
+"""Storage classes, and settings of Knative that functions, volumes and the collector need."""
 
 from collections.abc import Iterator, Mapping
 
@@ -36,12 +36,37 @@ def class_finding(classes: list[Object], named: str, *, has_claims: bool) -> Fin
     return Finding("storage", Level.GOOD, f"volumes are of class {chosen}")
 
 
-def check_features(cluster: ClusterApi, _: Overlay) -> Iterator[Finding]:
-    found = cluster.present({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "config-features", "namespace": "knative-serving"}})
-    yield feature_finding((found or {}).get("data") or {})
+def check_features(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
+    yield feature_finding(_setting_of_serving(cluster, "config-features"))
+    if overlay.services:
+        yield scale_finding(_setting_of_serving(cluster, "config-autoscaler"))
+    if overlay.of_kind("DaemonSet"):
+        yield requests_finding(_setting_of_serving(cluster, "config-observability"))
+
+
+def _setting_of_serving(cluster: ClusterApi, name: str) -> Mapping[str, str]:
+    found = cluster.present({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "knative-serving"}})
+    return (found or {}).get("data") or {}
 
 
 def feature_finding(data: Mapping[str, str]) -> Finding:
     if missing := [name for name in FEATURES if data.get(name, "").lower() not in ("enabled", "allowed")]:
         return Finding("features", Level.WARNING, f"Knative refuses volumes of applications: {', '.join(missing)}", f"Enable them: {APPLY_FEATURES}")
     return Finding("features", Level.GOOD, "Knative admits volumes of applications")
+
+
+def scale_finding(data: Mapping[str, str]) -> Finding:
+    """`data`: of config-autoscaler."""
+    if data.get("allow-zero-initial-scale", "").lower() != "true":
+        return Finding(
+            "features", Level.FAULT, "Knative refuses Services that start at zero (allow-zero-initial-scale)", f"Allow them: {APPLY_FEATURES}"
+        )
+    return Finding("features", Level.GOOD, "Knative lets functions start at zero")
+
+
+def requests_finding(data: Mapping[str, str]) -> Finding:
+    """`data`: of config-observability. Queue-proxies of Serving before 1.19 expose their requests without a setting."""
+    if data.get("request-metrics-protocol", "") != "prometheus" and "metrics.request-metrics-backend-destination" not in data:
+        detail = "queue-proxies do not expose requests: deployments would fail with not-measured, and bills would be empty"
+        return Finding("features", Level.FAULT, detail, f"Turn them on: {APPLY_FEATURES}")
+    return Finding("features", Level.GOOD, "queue-proxies expose requests for the collector")

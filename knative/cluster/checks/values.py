@@ -8,8 +8,9 @@ from knative.cluster.connection import ClusterApi
 from knative.cluster.overlay import Overlay
 from knative.cluster.secrets.command import read
 from knative.cluster.secrets.inputs import known_settings
-from knative.cluster.secrets.planned import Existing
+from knative.cluster.secrets.planned import Existing, values_of
 from knative.machine.doctor.finding import Finding, Level
+from knative.machine.installation_objects import NAMESPACE
 
 MAKE = "./taskw cluster secrets --file FILE --apply"
 
@@ -17,6 +18,19 @@ MAKE = "./taskw cluster secrets --file FILE --apply"
 def check(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
     existing, _ = read(cluster)
     yield from value_findings(overlay.required_values(), existing)
+    for name, namespaces in overlay.namespaces_of_copies.items():
+        for namespace in namespaces:
+            found = cluster.get({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}})
+            copy = values_of({**found, "kind": "Secret"}) if found else None
+            yield from copy_findings(name, namespace, existing.get(("Secret", name)), copy)
+
+
+def copy_findings(name: str, namespace: str, original: Mapping[str, str] | None, copy: Mapping[str, str] | None) -> Iterator[Finding]:
+    """Decide about the copy of a Secret in another namespace."""
+    if copy is None:
+        yield Finding("secrets", Level.FAULT, f"Secret {name} is missing in the namespace {namespace}", MAKE)
+    elif original is not None and copy != original:
+        yield Finding("secrets", Level.FAULT, f"Secret {name} of the namespace {namespace} differs from the one of {NAMESPACE}", MAKE)
 
 
 def value_findings(required: Mapping[tuple[str, str], set[str]], existing: Existing) -> Iterator[Finding]:

@@ -33,8 +33,8 @@ from knative.machine.secrets import new_password
 from knative.machine.variables import MIGRATION_URL, USER_AMQP_URL
 
 AUTHORITIES, AUTHORITIES_KEY, AUTHORITIES_FILE = "capsule-authorities", "ca.crt", "/etc/capsule/authorities/ca.crt"
-REGISTRY, REGISTRY_KEY, REGISTRY_TYPE = "registry", ".dockerconfigjson", "kubernetes.io/dockerconfigjson"
-"""Credentials for pushing and pulling images of applications."""
+REGISTRY, REGISTRY_KEY, REGISTRY_TYPE = "capsule-registry", ".dockerconfigjson", "kubernetes.io/dockerconfigjson"
+"""Credentials for pushing and pulling images of applications, as `knative/components/buildpacks` mounts them."""
 EDGE = "edge"
 
 

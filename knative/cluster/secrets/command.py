@@ -49,13 +49,13 @@ def run(options: argparse.Namespace, cluster: ClusterApi | None, overlay: Overla
     if options.print:
         require_all(items)
         objects = external_objects(items, options.external) if options.external else [item.manifest for item in items if not item.is_external]
-        console.print(yaml.safe_dump_all(objects, sort_keys=False).rstrip(), markup=False, soft_wrap=True)
+        console.print(yaml.safe_dump_all([*objects, *overlay.copies_of(objects)], sort_keys=False).rstrip(), markup=False, soft_wrap=True)
         return 0
     if options.apply:
         if cluster is None:
             raise Problem("--offline cannot apply anything.", "Use --print, or leave --offline out.")
         require_all(items)
-        apply(cluster, items, options.external)
+        apply(cluster, overlay, items, options.external)
     show(items, console, as_json=options.json, is_applied=options.apply)
     return 1 if any(item.keys_in(State.MISSING) for item in items) else 0
 
@@ -102,12 +102,20 @@ def require_all(items: Iterable[Planned]) -> None:
         raise Problem("Missing:\n" + "\n".join(missing), "Name them in a file (--file) or as arguments: docs/cluster.md")
 
 
-def apply(cluster: ClusterApi, items: Iterable[Planned], store: str | None = None) -> None:
-    """Write what changed, after the namespace. Objects that another system writes are left alone. Raises: Problem."""
-    if cluster.get(NAMESPACE_OBJECT) is None:
-        cluster.apply([NAMESPACE_OBJECT], MANAGER)
-    changed = [item for item in items if item.changes and not item.is_external]
-    cluster.apply(external_objects(changed, store) if store else [item.manifest for item in changed], MANAGER)
+def apply(cluster: ClusterApi, overlay: Overlay, items: Iterable[Planned], store: str | None = None) -> None:
+    """Write what changed, after the namespaces, and the copies for other namespaces. Objects that another system writes are left alone.
+
+    Raises: Problem.
+    """
+    own = [item for item in items if not item.is_external]
+    changed = [item for item in own if item.changes]
+    copied = [item for item in own if item.name in overlay.namespaces_of_copies and item.values]
+    copies = overlay.copies_of(external_objects(copied, store) if store else [item.manifest for item in copied])
+    named = {each["metadata"]["namespace"] for each in copies}
+    for namespace in (NAMESPACE_OBJECT, *(each for each in overlay.of_kind("Namespace") if each["metadata"]["name"] in named)):
+        if cluster.get(namespace) is None:
+            cluster.apply([namespace], MANAGER)
+    cluster.apply([*(external_objects(changed, store) if store else [item.manifest for item in changed]), *copies], MANAGER)
 
 
 def show(items: list[Planned], console: Console, *, as_json: bool, is_applied: bool) -> None:

@@ -45,7 +45,7 @@ def rotate(cluster: ClusterApi, overlay: Overlay, name: str, now: datetime, *, i
     if name not in ROTATIONS:
         raise Problem(f'"{name}" cannot be rotated here.', OTHERS.get(name, f"One of: {', '.join(ROTATIONS)}"))
     rotation = ROTATIONS[name](cluster, overlay, now, is_forced)
-    cluster.apply(rotation.objects, MANAGER)
+    cluster.apply([*rotation.objects, *overlay.copies_of(rotation.objects)], MANAGER)
     if name == BROKER:
         _reconcile_users(cluster, now)
     return rotation.detail
