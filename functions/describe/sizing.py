@@ -121,7 +121,7 @@ def _notes(ungrouped: Installation) -> str:
     dispatcher = ungrouped.dispatchers
     return f"""
 - A node of the default size takes {MAX_PODS} pods, of which the system has about {SYSTEM_PODS}. Each Trigger has a dispatcher that never scales to
-  zero: with fewer nodes than the table has, choose the component `grouped`, see [operations](operations.md#small-clusters-and-conformance).
+  zero: with fewer nodes than the table has, choose the component `grouped`, see [A Knative cluster](cluster.md#sizes).
 - A function requests {requests["cpu"]} CPU and {requests["memory"]} while it runs, and its limit is {limits["memory"]}; Knative's sidecar requests
   {QUEUE_PROXY_MILLICORES}m CPU beside it. There is no limit of CPU: it would slow down cold starts. Idle functions have no pod.
 - A dispatcher requests {dispatcher.millicores / dispatcher.pods:.0f}m CPU and {dispatcher.mebibytes / dispatcher.pods:.0f} MiB on average: idle it
@@ -130,5 +130,5 @@ def _notes(ungrouped: Installation) -> str:
   once. The cluster must allow it: `allow-zero-initial-scale: "true"` in the ConfigMap `config-autoscaler`, which
   `knative/overlays/production/knative-serving` sets. For the same reason a Secret that is missing fails no revision: the first pod waits for it
   and starts when it appears.
-- Jobs of a roll-out (migrations, topology) request at most 50m CPU and 64 MiB each, until they end.
+- Jobs of a roll-out (migrations) request at most 50m CPU and 64 MiB each, until they end.
 """
