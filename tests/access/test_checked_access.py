@@ -34,7 +34,7 @@ async def forgotten(applications: Applications, subscribers: Subscribers, permit
 """
 UNCHECKED = ("get_any", "lock_any")
 OF_TEAMS = ("to_team", "to_shared_team", "lock_shared_team", "to_webhook", "to_operation", "readable_teams", "allows")
-OF_APPLICATIONS = ("to_application", "to_all_environments", "to_environment", "to_some_environment")
+OF_APPLICATIONS = ("to_application", "to_all_environments", "to_environment", "to_some_environment", "to_service")
 
 
 def test_a_forgotten_check_does_not_type_check(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from functions.billing.adapters.postgres_usage import PostgresUsage
 from functions.billing.domain.parties import Seller
+from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.subscriptions import PeriodEnded
 from functions.billing.domain.usage import UsageRecord
 from functions.billing.handlers.on_period_ended import on_period_ended
@@ -64,7 +65,8 @@ async def test_a_crash_during_a_renewal_leaves_nothing_and_is_repaired(database:
         if dies_at and dies_at != "commit":
             _die(store, dies_at)
         async with database.transaction():
-            await on_period_ended(event, store.customers, store.subscriptions, store.plans, store.invoices, store.payments, invoicing, clock)
+            stores = (store.customers, store.subscriptions, store.plans, store.invoices, store.payments)
+            await on_period_ended(event, *stores, invoicing, PaymentPolicy(is_on=True), clock)
             if dies_at == "commit":
                 raise Crash
 

@@ -159,6 +159,7 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     assert metered == application and measured_until > THEN, "what there was is measured from the upgrade on"
     former.migrate_through(46)
     assert dict(former.rows("SELECT user_id, volumes_mib FROM quotas WHERE user_id IN (%s, %s)", owner, nobody)) == {owner: 2048, nobody: 102400}
+    former.migrate_through(47)
     former.migrate_through(48)
     measured = dict(former.rows("SELECT id, measured_at IS NOT NULL FROM deployments"))
     assert measured[deployments["observing"]], "its revision has no annotation by which it would be reported"

@@ -252,7 +252,7 @@ def test_public_keys_and_health_are_served(visitor: Visitor) -> None:
     assert (status, [key["kty"] for key in keys["keys"]]) == (200, ["EC", "EC"])
     status, health = visitor.call("health")
     assert (status, health["status"], health["service"]) == (200, "healthy", "auth-service")
-    assert set(health["metadata"]) == {"version", "memory", "database", "messages"}
+    assert set(health["metadata"]) == {"version", "memory", "database", "messages", "notices"}
     assert set(health["metadata"]["messages"]) == {"outbox", "outboxOldestSeconds", "parked", "deadLetters"}
     assert set(health["metadata"]["memory"]) == {"used", "total", "unit"}
     assert health["metadata"]["database"]["connected"] is True

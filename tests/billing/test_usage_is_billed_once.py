@@ -114,7 +114,10 @@ class History:
             plan = await world.plans.get(rated.plan_code, rated.plan_version)
             bill = rate(plan, rated.period, await world.usage.by_environment(USER, rated.period))
             records = [each for each in self.records if rated.period.begin <= each[1] < rated.period.end]
-            used = {Meter.REQUESTS: sum(each[2] for each in records), Meter.CPU_MILLISECONDS: sum(each[3] for each in records)}
+            used = dict.fromkeys(Meter, 0) | {
+                Meter.REQUESTS: sum(each[2] for each in records),
+                Meter.CPU_MILLISECONDS: sum(each[3] for each in records),
+            }
             for charge in bill.charges:
                 key = (rated.period.begin, charge.meter)
                 assert charge.quantity == used[charge.meter]

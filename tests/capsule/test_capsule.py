@@ -151,7 +151,8 @@ async def test_a_foreign_system_may_not_be_called_inside_a_transaction() -> None
 
 @pytest.mark.parametrize("context", contexts())
 def test_every_memory_adapter_stands_behind_a_port_of_its_context(context: str) -> None:
-    assert set(PORTS[context]) <= set(wiring_of(context).ports)
+    shared = {each for each in PORTS[context] if each.__module__.startswith("tests.")}  # what several memory adapters share
+    assert set(PORTS[context]) - shared <= set(wiring_of(context).ports)
 
 
 async def test_a_handler_gets_what_json_carries() -> None:

@@ -1,7 +1,7 @@
 """Data services: created, bound, rotated, deleted and restored, on the in-memory Capsule."""
 
 import base64
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -31,8 +31,10 @@ from functions.deploy.domain.data_service_rejections import (
     VariableInUse,
 )
 from functions.deploy.domain.data_service_views import DataServiceView
+from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.service_plans import SMALL
+from functions.deploy.domain.storage_amounts import StorageAmounts
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
 from functions.deploy.queries.data_service import ShowDataService
 from functions.deploy.queries.data_services import ListDataServices
@@ -44,6 +46,7 @@ from tests.deploy.deploy_capsule import OTHER_IMAGE, OWNER, STRANGER, DeployCaps
 from tests.memory.deploy_data_services import MemoryDataServices, MemoryServiceProvisioners, MemoryServiceServer
 
 ANNOTATION = "capsule.dev/data-services"
+BUSINESS = Quota(OWNER.user_id, 10, 10_240, datetime(2026, 1, 1, tzinfo=UTC), storage=StorageAmounts(data_services=100, data_services_mib=500_000))
 
 
 def server(capsule: DeployCapsule) -> MemoryServiceServer:
@@ -303,6 +306,7 @@ async def test_an_invalid_url_is_refused_without_repeating_it(capsule: DeployCap
 
 
 async def test_names_plans_and_numbers_have_limits(capsule: DeployCapsule) -> None:
+    await capsule.quotas.set(BUSINESS)
     application = await capsule.create()
     for fields in ({"name": "Main"}, {"name": "main", "plan": "huge"}):
         with pytest.raises(InvalidDataService):
@@ -317,6 +321,7 @@ async def test_names_plans_and_numbers_have_limits(capsule: DeployCapsule) -> No
 
 
 async def test_an_account_cannot_use_all_connections_of_the_server(capsule: DeployCapsule) -> None:
+    await capsule.quotas.set(BUSINESS)
     applications = [(await capsule.create(f"shop{number}")).id for number in range(3)]
     for number in range(MAX_DATABASES):
         await create(capsule, applications[number % 2], f"s{number}")

@@ -18,8 +18,8 @@ PUBLISH = "INSERT INTO outbox (id, exchange, routing_key, headers, body) VALUES 
 @pytest.fixture
 def urls(postgres: Databases) -> Iterator[dict[str, str]]:
     """Role → URL of a database that the guide's statements made, under names that no other test has."""
-    guide = (PROJECT / "docs/operations.md").read_text()
-    statements = re.search(r"### PostgreSQL of your own.*?```sql\n(.*?)```", guide, re.DOTALL)
+    guide = (PROJECT / "docs/cluster.md").read_text()
+    statements = re.search(r"## 3. Databases.*?```sql\n(.*?)```", guide, re.DOTALL)
     assert statements is not None
     with postgres.server.superuser() as connection:
         for statement in statements[1].replace(CONTEXT, "guide").split(";"):
@@ -78,4 +78,4 @@ def test_nobody_else_connects(urls: dict[str, str], postgres: Databases) -> None
 
 def test_a_role_that_does_not_exist_is_named(urls: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert migrate({**urls, "functions": "postgresql://nobody:x@127.0.0.1/guide"}, monkeypatch) == 1
-    assert "nobody" in (error := capsys.readouterr().err) and "docs/operations.md" in error
+    assert "nobody" in (error := capsys.readouterr().err) and "docs/cluster.md" in error

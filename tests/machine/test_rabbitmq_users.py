@@ -8,7 +8,7 @@ import pika
 import pytest
 from pika.exceptions import ChannelClosedByBroker
 
-from knative.machine import keys, next_steps, rabbitmq_users, up
+from knative.machine import installation_objects, keys, next_steps, rabbitmq_users, up
 from knative.machine.home import AMQP_USERS, Home, Ports
 from knative.machine.problems import Problem
 from knative.machine.progress import Progress
@@ -98,7 +98,12 @@ def test_an_external_server_is_used_as_the_users_that_the_operator_names(tmp_pat
     state = home(tmp_path, CAPSULE_AMQP_URL=SHARED, CAPSULE_AUTH_AMQP_URL=own)
     assert keys.user_amqp_url(state, "auth") == own
     assert keys.user_amqp_url(state, "billing") == keys.knative_amqp_url(state) == SHARED
-    assert keys._amqp(own) == {"url": own, "username": "auth-external", "password": "p@ss"}
+    secret = installation_objects.amqp_secret("auth", own)
+    assert installation_objects.decoded(secret["data"]) == {
+        "url": own,
+        "username": "auth-external",
+        "password": "p@ss",
+    }
     warning = next_steps.shared_user(state.sharing_amqp_users)
     assert "is shared by billing, deploy, monitor, collector, edge, runtime, topology." in warning
     assert "CAPSULE_BILLING_AMQP_URL" in warning and "auth" not in warning.lower()

@@ -120,6 +120,6 @@ def test_housekeeping_runs_as_the_functions_role_and_may_come_twice(story: Story
 def test_health_has_the_shape_of_the_specification(story: Story, context: str) -> None:
     status, health = story.ask(f"{context}.health")
     assert (status, health["status"], health["service"]) == ("200", "healthy", f"{context}-service")
-    assert set(health["metadata"]) == {"version", "memory", "database", "messages"}
+    assert set(health["metadata"]) == {"version", "memory", "database", "messages", "notices"}
     assert health["metadata"]["memory"]["unit"] == "MB" and health["metadata"]["memory"]["used"] > 0
     assert health["metadata"]["database"]["connected"] is True and health["metadata"]["database"]["responseTime"] >= 0

@@ -22,12 +22,12 @@ class ServiceAccess:
 
         Raises ApplicationNotFound, DataServiceNotFound, Forbidden.
         """
-        access = await self.control.to_some_environment(permit, application_id)
-        application = await self.applications.get(access)
+        checked = await self.control.to_some_environment(permit, application_id)
+        application = await self.applications.get(checked)
         service = await self.services.get(application.id, service_id)
         bound = {each.scope for each in bindings_of(service, await self.configurations.at(application.id, application.config_version))}
         for each in sorted(bound):
-            access.require_in(each)
+            checked.require_in(each)
         if not bound:
             await self.control.to_application(permit, application_id)
         return service

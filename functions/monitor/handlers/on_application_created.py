@@ -1,4 +1,4 @@
-"""Learn an application's owner; its preset rules follow.
+"""Learn an application's owner and creation.
 
 Usage that was measured before its owner was known is published now.
 """

@@ -35,7 +35,7 @@ class ResourceLimits:
     def rlimits(self, is_sandboxed: bool, has_control_group: bool) -> dict[str, int]:
         """Return RLIMIT_… → value.
 
-        Without a control group, RLIMIT_DATA and RLIMIT_NPROC bound each process by itself.
+        Without a control group, RLIMIT_DATA bounds each process by itself, and RLIMIT_NPROC the processes of its user (getrlimit(2)).
         """
         rlimits = {"RLIMIT_CORE": 1 if is_sandboxed else 0}  # 1 starts no core dump handler either (core(5), piping)
         if is_sandboxed:

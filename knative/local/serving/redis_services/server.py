@@ -142,7 +142,7 @@ class RedisServer:
             argv=("env", "--ignore-signal=XFSZ", program, str(self.files.configuration)),  # a full disk refuses writes, and ends nothing
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},
             cwd=str(self.files.data),
-            limits=resources.rlimits(is_sandboxed=True, has_control_group=self._group is not None),
+            limits=_limits(resources, has_control_group=self._group is not None),
             cgroups=self._group.paths if self._group else (),
             uid=account.pw_uid if account else None,
             gid=account.pw_gid if account else None,
@@ -199,6 +199,12 @@ async def _receive_reply(connection: socket.socket) -> bytes:
         except Incomplete:
             continue
     raise ProtocolError("the reply is too long")
+
+
+def _limits(resources: ResourceLimits, has_control_group: bool) -> dict[str, int]:
+    """Without RLIMIT_NPROC: it counts the processes of a user, and all servers have the same one. A control group counts those of each server."""
+    rlimits = resources.rlimits(is_sandboxed=True, has_control_group=has_control_group)
+    return {name: value for name, value in rlimits.items() if name != "RLIMIT_NPROC"}
 
 
 def _last_line(path: Path) -> str:
