@@ -1,5 +1,6 @@
 """What pods show before their Job or Service does: images that cannot be pulled, processes that exit at their start, steps of a build."""
 
+import json
 from typing import Any
 
 import pytest
@@ -91,7 +92,7 @@ def step(name: str, code: int, message: str | None = None, *, reason: str = "Err
         (
             step("buildpacks", 51, "Collecting flsk\nERROR: No matching distribution found for flsk==1\nERROR: failed to build: exit status 1"),
             "build-failed",
-            'The step "buildpacks" of the build exited with code 51: ERROR: failed to build: exit status 1',
+            'The step "buildpacks" of the build exited with code 51: ERROR: No matching distribution found for flsk==1',
         ),
         (step("export", 62), "build-failed", 'The step "export" of the build exited with code 62.'),
         (step("buildpacks", 137, "x", reason="OOMKilled"), "out-of-memory", "The build needed more memory than its limit. x"),
@@ -110,3 +111,13 @@ def test_a_build_that_its_node_ended_is_built_again(ended: dict[str, Any]) -> No
 def test_a_builder_that_fails_without_a_report_is_not_started_again() -> None:
     outcome = read_build_job({"status": FAILED}, [step("build", 1)])
     assert outcome == BuildJobFailed("build-failed", "The build was stopped before it reported a result: limit.")
+
+
+def test_only_the_clone_names_host_keys_and_the_commit_of_a_failed_step() -> None:
+    key = "git.example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl"
+    message = {"commit": "1" * 40, "hostKeys": key}
+    cloned = step("clone", 0, json.dumps(message))
+    forged = step("buildpacks", 51, json.dumps({"commit": "2" * 40, "hostKeys": key.replace("git.", "other.")}))
+    outcome = read_build_job({"status": FAILED}, [cloned, forged])
+    assert isinstance(outcome, BuildJobFailed)
+    assert (outcome.commit, [each.names for each in outcome.host_keys]) == ("1" * 40, ["git.example.com"])

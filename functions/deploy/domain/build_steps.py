@@ -4,19 +4,23 @@ so the cluster keeps the end of their output (`terminationMessagePolicy: Fallbac
 Pure functions of what their containers show.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from functions.deploy.domain import observation as reasons
 from functions.deploy.domain.exits import describe_code, with_cause
+from functions.deploy.domain.inspection_job import CLONE
 from functions.deploy.domain.observation import BuildJobFailed
 
 Terminated = Mapping[str, Any]
 
-REPORTING_STEPS = frozenset({"clone", "prepare", "build", "report"})
+REPORTING_STEPS = frozenset({CLONE, "prepare", "build", "report"})
 """Containers whose program writes its outcome (`knative/builder/outcome.py`)."""
 NOT_RECOGNIZED_CODES = frozenset({20, 21})
 """Of `detect`: no group of buildpacks accepts the source (buildpacks/spec, platform.md, "Detector exit codes")."""
+LAST_WORD = re.compile(r"^ERROR: failed to build: exit status \d+\s*$", re.MULTILINE)
+"""What the lifecycle prints after the output of the buildpack that failed."""
 STOPPED_FROM_OUTSIDE = frozenset({137, 143})
 """SIGKILL and SIGTERM, by which a node ends a pod."""
 
@@ -27,7 +31,8 @@ def read_step_failure(terminated: Terminated) -> BuildJobFailed | None:
     if step is None or step in REPORTING_STEPS or code is None:
         return None
     reason = reasons.NOT_RECOGNIZED if step == "detect" and code in NOT_RECOGNIZED_CODES else reasons.BUILD_FAILED
-    return BuildJobFailed(reason, with_cause(f'The step "{step}" of the build exited with {describe_code(code)}.', terminated.get("message")))
+    output = LAST_WORD.sub("", str(terminated.get("message") or ""))
+    return BuildJobFailed(reason, with_cause(f'The step "{step}" of the build exited with {describe_code(code)}.', output))
 
 
 def is_interrupted(terminated: Terminated) -> bool:

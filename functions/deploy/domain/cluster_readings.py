@@ -6,6 +6,7 @@ Each returns None while the outcome is open.
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from functions.deploy.domain.exits import (
     with_cause,
 )
 from functions.deploy.domain.hidden_services import PUBLIC_URL
+from functions.deploy.domain.inspection_job import CLONE
 from functions.deploy.domain.manifests import DEPLOYMENT
 from functions.deploy.domain.observation import (
     BuildJobFailed,
@@ -37,7 +39,7 @@ from functions.deploy.domain.observation import (
 )
 from functions.deploy.domain.pod_readings import IMAGE_ABSENT, IMAGE_NOT_KEPT_DETAIL, PULL_FAILURES, find_pull_failure, read_pull_failure
 from functions.deploy.domain.processes import parse_commands
-from functions.deploy.domain.repository_access import HostKey, parse_learned_host_keys
+from functions.deploy.domain.repository_access import parse_learned_host_keys
 
 Object = Mapping[str, Any]
 
@@ -64,30 +66,30 @@ MAX_KIND_LENGTH = 40
 def read_build_job(job: Object, pods: Iterable[Object]) -> BuildJobSucceeded | BuildJobFailed | None:
     """Read the outcome of a build Job. Its termination message comes from tenant code: only its form is trusted."""
     pods = list(pods)
-    report = termination_report(pods)
+    report, clone = termination_report(pods), _read_clone(pods)
+    host_keys = parse_learned_host_keys(_text(clone, "hostKeys"))
     if true_condition(job, "Complete"):
-        return replace(_read_success(report, _requested_image(job)), host_keys=_learned_host_keys(pods))
+        return replace(_read_success(report, _requested_image(job)), host_keys=host_keys)
     if failed := true_condition(job, "Failed"):
         if failed.get("reason") == "DeadlineExceeded":
             return BuildJobFailed(reasons.TIMED_OUT, "The build exceeded its time limit and was stopped.")
         failure = _read_failure(report, failed, next(iter(_terminated_containers(pods)), {}))
-        return replace(failure, host_keys=_learned_host_keys(pods))
+        commit = failure.commit or (_text(clone, "commit") if COMMIT.fullmatch(_text(clone, "commit")) else None)
+        return replace(failure, commit=commit, host_keys=host_keys)
     if pull := find_pull_failure(pods):
         return BuildJobFailed(reasons.IMAGE_NOT_PULLED, pull.describe(f'The image {pull.image} of the build\'s step "{pull.container}"'))
     return None
 
 
-def _learned_host_keys(pods: Iterable[Object]) -> tuple[HostKey, ...]:
-    """Return the host keys that the clone reports. No tenant code runs in an init container: its message is the platform's own."""
+def _read_clone(pods: Iterable[Object]) -> Mapping[str, Any]:
+    """Return the report of the container that clones, {} without one. No tenant code runs in it: its message is the platform's own."""
     for pod in pods:
         for container in pod.get("status", {}).get("initContainerStatuses", []):
-            try:
-                report = orjson.loads(container.get("state", {}).get("terminated", {}).get("message") or "{}")
-            except ValueError:
-                continue
-            if isinstance(report, dict) and (text := _text(report, "hostKeys")):
-                return parse_learned_host_keys(text)
-    return ()
+            if container.get("name") == CLONE:
+                with suppress(ValueError):
+                    report = orjson.loads(container.get("state", {}).get("terminated", {}).get("message") or "{}")
+                    return report if isinstance(report, dict) else {}
+    return {}
 
 
 def read_release_job(job: Object, pods: Iterable[Object]) -> ReleasePhaseSucceeded | ReleasePhaseFailed | None:
