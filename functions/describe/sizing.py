@@ -128,7 +128,7 @@ def _notes(ungrouped: Installation) -> str:
   has 8 MB in its cgroup (its binary's pages are shared), and a message takes 190 µs of its CPU.
 - New revisions of functions start no pod (`autoscaling.knative.dev/initial-scale: "0"`): a roll-out starts what gets messages, not everything at
   once. The cluster must allow it: `allow-zero-initial-scale: "true"` in the ConfigMap `config-autoscaler`, which
-  `knative/overlays/production/knative-serving` sets. For the same reason a Secret that is missing fails no revision: the first pod waits for it
+  `knative/overlays/staging/knative-serving` sets. For the same reason a Secret that is missing fails no revision: the first pod waits for it
   and starts when it appears.
 - Jobs of a roll-out (migrations) request at most 50m CPU and 64 MiB each, until they end.
 """

@@ -37,11 +37,16 @@ def settings_in(environment: Mapping[str, str], sections: Iterable[Section]) -> 
     return {name: environment[name] for name in names if environment.get(name)}
 
 
+LOGIN_SUFFIX = "-amqp"
+READ_BY_TOPOLOGY_OPERATOR = {"rabbitmq.com/topology-operator": "true"}
+"""Label: RabbitMQ's topology operator since 2026-08 sees only Secrets that have it; without it a User never becomes Ready."""
+
+
 def amqp_secret(user: str, url: str) -> Object:
     """On a cluster, RabbitMQ's topology operator creates the user from `username` and `password`."""
     parts = urlsplit(url)
     values = {"url": url, "username": unquote(parts.username or "guest"), "password": unquote(parts.password or "guest")}
-    return secret(f"{user}-amqp", values)
+    return secret(f"{user}{LOGIN_SUFFIX}", values)
 
 
 def database_secret(context: str, url: str, reader: str | None) -> Object:
@@ -82,7 +87,13 @@ def decoded(data: Mapping[str, str]) -> dict[str, str]:
 
 def secret(name: str, values: Mapping[str, str], type_: str = "Opaque") -> Object:
     data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "type": type_, "data": data}
+    metadata = {"name": name, "namespace": NAMESPACE, **({"labels": dict(READ_BY_TOPOLOGY_OPERATOR)} if is_login(name) else {})}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": type_, "data": data}
+
+
+def is_login(name: str) -> bool:
+    """Whether the Secret has the name and password of a user of RabbitMQ."""
+    return name.endswith(LOGIN_SUFFIX)
 
 
 def config_map(name: str, data: Mapping[str, str]) -> Object:

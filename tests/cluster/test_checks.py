@@ -7,6 +7,7 @@ import pytest
 
 from knative.cluster.checks import broker, capacity, databases, kinds, names, operators, probe, storage, traffic, values
 from knative.cluster.secrets.inputs import known_settings
+from knative.machine import installation_objects
 from knative.machine.doctor.finding import Finding, Level
 from tests.cluster import small
 
@@ -134,6 +135,12 @@ def test_settings_of_knative_that_functions_and_the_collector_need_are_checked()
     assert storage.scale_finding({}).level is FAULT and storage.scale_finding({"allow-zero-initial-scale": "true"}).level is GOOD
     assert storage.requests_finding({}).level is FAULT and storage.requests_finding({"request-metrics-protocol": "none"}).level is FAULT
     assert storage.requests_finding({"request-metrics-protocol": "prometheus"}).level is GOOD
+
+
+def test_a_login_that_the_topology_operator_would_not_see_is_named() -> None:
+    login = installation_objects.amqp_secret("auth", "amqp://auth:x@rabbitmq/")
+    assert levels(values.login_findings(login)) == []
+    assert levels(values.login_findings({"metadata": {"name": "auth-amqp"}})) == [FAULT]
 
 
 def test_a_missing_or_outdated_copy_of_a_secret_is_named() -> None:

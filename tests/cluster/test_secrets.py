@@ -212,6 +212,8 @@ def test_a_secret_that_another_namespace_reads_is_copied_there() -> None:
     (copy,) = overlay.copies_of(objects)
     original = next(each for each in objects if each["metadata"]["name"] == "collector-amqp")
     assert copy["metadata"]["namespace"] == "capsule-collector" and copy["data"] == original["data"]
+    assert original["metadata"]["labels"] == {"rabbitmq.com/topology-operator": "true"}, "topology operators see no other Secret"
     (external,) = overlay.copies_of(external_objects(items, "my-store"))
+    assert external["spec"]["target"]["template"]["metadata"]["labels"] == {"rabbitmq.com/topology-operator": "true"}
     assert (external["kind"], external["metadata"]["namespace"]) == ("ExternalSecret", "capsule-collector")
     assert small.overlay(small.service()).copies_of(objects) == []

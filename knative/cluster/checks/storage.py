@@ -9,7 +9,7 @@ from knative.machine.doctor.finding import Finding, Level
 
 DEFAULT = "storageclass.kubernetes.io/is-default-class"
 FEATURES = ("kubernetes.podspec-persistent-volume-claim", "kubernetes.podspec-persistent-volume-write", "kubernetes.podspec-securitycontext")
-APPLY_FEATURES = "kubectl apply --server-side -k knative/overlays/production/knative-serving"
+APPLY_FEATURES = "kubectl apply --server-side -k knative/overlays/staging/knative-serving"
 
 
 def check(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from knative.cluster.secrets.command import read
 from knative.cluster.secrets.inputs import known_settings
 from knative.cluster.secrets.planned import Existing, values_of
 from knative.machine.doctor.finding import Finding, Level
-from knative.machine.installation_objects import NAMESPACE
+from knative.machine.installation_objects import NAMESPACE, READ_BY_TOPOLOGY_OPERATOR, Object, reference
 
 MAKE = "./taskw cluster secrets --file FILE --apply"
 
@@ -18,11 +18,24 @@ MAKE = "./taskw cluster secrets --file FILE --apply"
 def check(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
     existing, _ = read(cluster)
     yield from value_findings(overlay.required_values(), existing)
+    for user in overlay.of_kind("User"):
+        secret = cluster.get(reference(user["spec"].get("importCredentialsSecret", {}).get("name", "")))
+        if secret is not None:
+            yield from login_findings(secret)
     for name, namespaces in overlay.namespaces_of_copies.items():
         for namespace in namespaces:
             found = cluster.get({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}})
             copy = values_of({**found, "kind": "Secret"}) if found else None
             yield from copy_findings(name, namespace, existing.get(("Secret", name)), copy)
+
+
+def login_findings(secret: Object) -> Iterator[Finding]:
+    """Decide about the Secret of a user of RabbitMQ."""
+    metadata = secret["metadata"]
+    if not READ_BY_TOPOLOGY_OPERATOR.items() <= (metadata.get("labels") or {}).items():
+        label = "=".join(next(iter(READ_BY_TOPOLOGY_OPERATOR.items())))
+        detail = f"Secret {metadata['name']} has no label {label}: RabbitMQ's topology operator would not see it"
+        yield Finding("secrets", Level.FAULT, detail, MAKE)
 
 
 def copy_findings(name: str, namespace: str, original: Mapping[str, str] | None, copy: Mapping[str, str] | None) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from knative.cluster.secrets import inputs, rotation
 from knative.cluster.secrets.catalog import AUTHORITIES_KEY, Catalog, has_payments
 from knative.cluster.secrets.external import external_objects, store_document
 from knative.cluster.secrets.planned import Planned, Replacements, State, is_external, values_of
-from knative.machine.installation_objects import NAMESPACE, Object
+from knative.machine.installation_objects import NAMESPACE, Object, is_login
 from knative.machine.problems import Problem
 
 MANAGER = rotation.MANAGER
@@ -108,7 +108,7 @@ def apply(cluster: ClusterApi, overlay: Overlay, items: Iterable[Planned], store
     Raises: Problem.
     """
     own = [item for item in items if not item.is_external]
-    changed = [item for item in own if item.changes]
+    changed = [item for item in own if item.changes or (is_login(item.name) and item.values)]  # logins: for their label
     copied = [item for item in own if item.name in overlay.namespaces_of_copies and item.values]
     copies = overlay.copies_of(external_objects(copied, store) if store else [item.manifest for item in copied])
     named = {each["metadata"]["namespace"] for each in copies}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from knative.cluster.secrets.planned import Planned, State
 from knative.machine.home import CONTEXTS
-from knative.machine.installation_objects import NAMESPACE, Object
+from knative.machine.installation_objects import NAMESPACE, READ_BY_TOPOLOGY_OPERATOR, Object, is_login
 
 API = "external-secrets.io/v1"
 PREFIX = "capsule"
@@ -46,7 +46,11 @@ def _external(item: Planned, store: str, kind: str) -> Object:
         "spec": {
             "refreshInterval": REFRESH,
             "secretStoreRef": {"kind": kind, "name": store},
-            "target": {"name": item.name, "creationPolicy": "Owner", "template": {"type": item.type}},
+            "target": {"name": item.name, "creationPolicy": "Owner", "template": _template(item)},
             "data": data,
         },
     }
+
+
+def _template(item: Planned) -> Object:
+    return {"type": item.type, **({"metadata": {"labels": dict(READ_BY_TOPOLOGY_OPERATOR)}} if is_login(item.name) else {})}
