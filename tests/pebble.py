@@ -21,6 +21,10 @@ from tests.waiting import wait_limit
 LOOPBACK = "127.0.0.1"
 
 
+REFUSED_NONCES_PERCENT = "30"
+"""Directories may refuse any nonce, and clients repeat the request (RFC 8555, 6.5). Pebble refuses 5 % by itself."""
+
+
 @dataclass
 class Pebble:
     """`http_port`: where it asks for HTTP-01 challenges. `validity_seconds`: of certificates."""
@@ -81,7 +85,7 @@ class Pebble:
 
     def _launch(self, program: str, *arguments: str) -> None:
         with (self.folder / f"{program}.log").open("ab") as log:
-            environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1"}
+            environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": REFUSED_NONCES_PERCENT}
             self._processes[program] = subprocess.Popen([program, *arguments], stdout=log, stderr=log, env=environment)
 
     @staticmethod

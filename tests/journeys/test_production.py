@@ -5,6 +5,7 @@ The tests of this file are chapters of one story.
 """
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -72,20 +73,21 @@ def test_it_is_deployed_with_all_that_it_needs(production: Production) -> None:
     gallery.deploy()
     production.schedule = gallery.schedule_nightly()
     production.domain = add_domain(gallery.person, gallery.application, "production", HOST, production.pebble)
+    until(lambda: production.visitor.plain("/").status_code == 308, why="for the certificate at the ingress")
 
 
 def test_it_answers_over_https_on_its_own_domain(production: Production) -> None:
     visitor = production.visitor
     production.serial_number = visitor.serial_number()
     answer = visitor.get("/").json()
-    assert (answer["secure"], answer["host"], answer["visits"]) == (True, HOST, 1)
+    assert (answer["secure"], answer["host"]) == (True, HOST) and answer["visits"] >= 1
     moved = visitor.plain("/photos?page=2")
     port = production.whole.home.ports.domains_https
     assert (moved.status_code, moved.headers["location"]) == (308, f"https://{HOST}:{port}/photos?page=2")
     login = visitor.get("/admin/login/?next=/admin/")
     assert login.status_code == 200 and "csrftoken" in login.cookies
-    (style,) = [line.split('"')[1] for line in login.text.splitlines() if "admin/css/base" in line]
-    assert visitor.get(style).status_code == 200, style
+    style = re.search(r'href="([^"]*admin/css/base[^"]*)"', login.text)
+    assert style is not None and visitor.get(style[1]).status_code == 200, login.text
 
 
 def test_uploads_are_stored_and_the_worker_handles_them(production: Production) -> None:
@@ -138,6 +140,12 @@ def test_what_was_acknowledged_survives_kill_9_of_everything(production: Product
     production.gallery.check(production.visitor)
 
 
+def redis_lines(whole: Whole) -> list[str]:
+    """What the one-machine Knative logged about Redis services: the reason of a failure."""
+    logs = [each.read_text(errors="replace").splitlines() for each in whole.home.path.glob("**/knative*.log")]
+    return [line for lines in logs for line in lines if "Redis" in line][-20:]
+
+
 def test_a_lost_machine_is_restored(production: Production) -> None:
     lost, gallery = production.whole, production.gallery
     visits = production.visitor.get("/").json()["visits"]
@@ -162,12 +170,16 @@ def test_a_lost_machine_is_restored(production: Production) -> None:
     assert production.visitor.serial_number() == production.serial_number, "no other certificate was needed"
     gallery.check(production.visitor)
     assert production.visitor.get("/reports").json() == reports
-    assert production.visitor.get("/").json()["visits"] >= visits + 1
+    answer = production.visitor.get("/")
+    assert answer.status_code == 200, "\n".join(redis_lines(production.whole))
+    assert answer.json()["visits"] >= visits + 1
 
 
 def test_the_whole_journey_goes_on(production: Production) -> None:
     gallery, visitor = production.gallery, production.visitor
-    tables = visitor.get("/").json()["tables"]
+    answer = visitor.get("/")
+    assert answer.status_code == 200, "\n".join(gallery.person.log(gallery.application, "run")[-40:])
+    tables = answer.json()["tables"]
     answer = gallery.person.patiently("PATCH", production.schedule, {"cron": next_time()})
     assert answer.status_code == 202, answer.text
     before = len(gallery.runs(production.schedule))

@@ -17,9 +17,11 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 
 if TYPE_CHECKING:
-    from acme.client import ClientV2
+    from acme.client import ClientNetwork, ClientV2
 
 ORDER_TIMEOUT = timedelta(seconds=60)
+NONCE_ATTEMPTS = 6
+"""Each of them sends a request twice."""
 REQUEST_TIMEOUT_SECONDS = 15
 RATE_LIMIT_PAUSE = timedelta(hours=1)
 MAX_REASON = 500
@@ -56,13 +58,13 @@ class AcmeAuthority:
     def _client(self, account: Account) -> "ClientV2":
         """Raises OrderFailed. Registering again returns the account of the key (RFC 8555 section 7.3.1)."""
         from acme import errors, messages
-        from acme.client import ClientNetwork, ClientV2
+        from acme.client import ClientV2
         from josepy.jwa import ES256
         from josepy.jwk import JWK
 
         if not self._directory:
             raise OrderFailed("No certificate authority is configured.")
-        net = ClientNetwork(JWK.load(account.key.encode()), alg=ES256, user_agent="capsule", timeout=REQUEST_TIMEOUT_SECONDS)
+        net = _network(JWK.load(account.key.encode()), alg=ES256, user_agent="capsule", timeout=REQUEST_TIMEOUT_SECONDS)
         net.verify_ssl = self._ca_bundle or True  # type: ignore[assignment]  # requests takes the path of a bundle
         client = ClientV2(ClientV2.get_directory(self._directory, net), net)
         contact = (f"mailto:{self._contact}",) if self._contact else ()
@@ -71,6 +73,24 @@ class AcmeAuthority:
         except errors.ConflictError as known:
             net.account = messages.RegistrationResource(uri=known.location, body=messages.Registration())
         return client
+
+
+def _network(key: Any, alg: Any, **options: Any) -> "ClientNetwork":
+    """`acme` sends a request again once when its nonce is refused; a directory that was restarted refuses every nonce from before (RFC 8555, 6.5)."""
+    from acme import messages
+    from acme.client import ClientNetwork
+
+    class PatientNetwork(ClientNetwork):
+        def post(self, *args: Any, **kwargs: Any) -> Any:
+            for attempts_left in reversed(range(NONCE_ATTEMPTS)):
+                try:
+                    return super().post(*args, **kwargs)
+                except messages.Error as error:
+                    if error.code != "badNonce" or not attempts_left:
+                        raise
+            raise AssertionError("unreachable")
+
+    return PatientNetwork(key, alg=alg, **options)
 
 
 @contextmanager

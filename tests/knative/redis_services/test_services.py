@@ -173,6 +173,19 @@ async def test_what_was_synced_survives_a_kill(servers: Servers) -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root, all files are the platform's")
+async def test_restored_folders_belong_to_root_and_are_given_to_the_servers(servers: Servers) -> None:
+    url = await created(servers)
+    async with servers.client(url) as client:
+        await client.set("key", "value")
+    server = servers.front.server("s1")
+    await server.stop()
+    for folder, _, _ in os.walk(server.files.folder):
+        os.chown(folder, 0, 0)
+    async with servers.client(url) as client:
+        assert await client.get("key") == b"value"
+
+
 async def test_limits_hold(servers: Servers) -> None:
     url = await created(servers, plan=Plan("tiny", max_connections=2, storage_mib=64, memory_mib=8))
     async with servers.client(url) as client:

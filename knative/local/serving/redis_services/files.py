@@ -88,9 +88,12 @@ class ServiceFiles:
         write_private(self._settings, orjson.dumps({**asdict(limits), "control": control}))
 
     def give_to_servers(self) -> None:
-        """Give the data to the account of the servers: on the machine of a restored backup it may have another number."""
+        """Give the data to the account of the servers: a restored backup has folders of root, and files of an account with another number."""
         account = server_account()
-        if account is None or self.data.stat().st_uid == account.pw_uid:
+        if account is None:
+            return
+        os.chown(self.folder, -1, account.pw_gid)
+        if self.data.stat().st_uid == account.pw_uid:
             return
         for parent, _, names in os.walk(self.data, topdown=False):
             for path in (*(os.path.join(parent, name) for name in names), parent):
