@@ -183,7 +183,7 @@ async def test_restored_folders_belong_to_root_and_are_given_to_the_servers(serv
     for folder, _, _ in os.walk(server.files.folder):
         os.chown(folder, 0, 0)
     async with servers.client(url) as client:
-        assert await client.get("key") == b"value"
+        assert await client.get("key") == "value"
 
 
 async def test_limits_hold(servers: Servers) -> None:
