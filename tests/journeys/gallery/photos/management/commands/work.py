@@ -24,7 +24,10 @@ class Command(BaseCommand):
                 queue.lrem(jobs.IN_PROGRESS, 1, number)
 
     def work(self, number: int) -> None:
-        photo = Photo.objects.get(pk=number)
+        photo = Photo.objects.filter(pk=number).first()
+        if photo is None:  # a restored queue may be of a later moment than the restored database
+            self.stdout.write(f"photo {number} does not exist")
+            return
         with photo.file.open() as file:
             photo.digest = hashlib.file_digest(file, "sha256").hexdigest()
         photo.save(update_fields=["digest"])
