@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.runtime.harness import ROOT, Worker, World, free_port
@@ -10,26 +12,28 @@ from tests.runtime.messages import deposit, request
 SOURCE = ROOT / "functions/runtime/serving/framework.py"
 
 
-def framework_worker(world: World) -> Worker:
+@contextmanager
+def framework_worker(world: World) -> Iterator[Worker]:
+    """It is asked to stop, since its server has a process below it that would go on after a kill."""
     port = free_port()
     log = world.folder / f"framework-{port}.log"
     command = [str(Path(sys.executable).with_name("functions-framework")), "--asgi", "--target", "capsule", "--host", "127.0.0.1"]
     with log.open("wb") as output:
         arguments = [*command, "--source", str(SOURCE), "--port", str(port)]
         process = subprocess.Popen(arguments, env=world.environment(), cwd=ROOT, stderr=output, stdout=output)
-    return world.ready(Worker(process, port, log))
+    worker = Worker(process, port, log)
+    try:
+        yield world.ready(worker)
+    finally:
+        worker.stop()
 
 
 def test_a_command_under_functions_framework_changes_state_once_and_answers(world: World) -> None:
-    worker = framework_worker(world)
-    command = request("probe.deposit")
-    for _ in range(2):
-        assert worker.post(command, deposit(account="framework")) == 204
-        headers, body = world.reply(command["correlationid"])
-        assert (headers["outcome"], headers["status"], body) == ("done", "201", {"total": 100})
-    assert world.count("deposits WHERE account = 'framework'") == 1
-
-
-def test_what_is_no_cloudevent_is_answered_by_the_function_itself(world: World) -> None:
-    worker = framework_worker(world)
-    assert worker.post({}, b"{}") == 400
+    with framework_worker(world) as worker:
+        command = request("probe.deposit")
+        for _ in range(2):
+            assert worker.post(command, deposit(account="framework")) == 204
+            headers, body = world.reply(command["correlationid"])
+            assert (headers["outcome"], headers["status"], body) == ("done", "201", {"total": 100})
+        assert world.count("deposits WHERE account = 'framework'") == 1
+        assert worker.post({}, b"{}") == 400, "what is no CloudEvent is answered by the function itself"
