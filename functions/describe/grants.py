@@ -42,7 +42,7 @@ OUTSIDE = frozenset(
         "Webhooks",
     }
 )
-"""Ports whose adapters connect to something that is neither RabbitMQ's broker, the context's own database nor the cluster's API."""
+"""Ports with adapters that connect to something that is neither RabbitMQ's broker, the context's own database nor the cluster's API."""
 
 
 @dataclass(frozen=True)

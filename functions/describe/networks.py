@@ -21,7 +21,7 @@ POSTGRESQL_PORTS = (5432, 6432)
 API_PORTS = (443, 6443)
 OTLP_PORTS = (4317, 4318)
 CALLERS = ("knative-serving", "knative-eventing", "kourier-system", "istio-system", "contour-external", "contour-internal")
-"""Namespaces whose pods call functions: activator, ingress, PingSources. Dispatchers are in the platform's own."""
+"""Namespaces with pods that call functions: activator, ingress, PingSources. Dispatchers are in the platform's own."""
 COLLECTOR, QUEUE_PROXY_METRICS = "capsule-collector", 9091
 """The namespace of the collector, and the port where it reads requests of the gateway (knative/components/collector)."""
 NODE_LOCAL_DNS = "169.254.20.10/32"

@@ -20,7 +20,7 @@ PAGE = "docs/settings.md"
 MODULES = ("knative.collector.variables", "knative.machine.variables", "knative.local.variables", "knative.builder.parameter_variables")
 COMMAND_MODULE = "cli.variables"
 COMPONENTS = {"functions": "<context>", "gateway": "edge", "dashboard": "edge"}
-"""Readers whose Secrets have another name."""
+"""Readers of Secrets with another name."""
 INTERNAL = "Set by Capsule"
 """How the titles of sections begin that are no concern of operators; they are at the end of the page."""
 

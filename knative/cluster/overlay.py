@@ -104,7 +104,7 @@ class Overlay:
 
     @cached_property
     def namespaces_of_copies(self) -> dict[str, list[str]]:
-        """Secret → the other namespaces whose workloads read it too: the collector's. Each needs a copy."""
+        """Secret → the other namespaces with workloads that read it too: the collector's. Each needs a copy."""
         found: dict[str, list[str]] = {}
         for item in self.objects:
             namespace = item["metadata"].get("namespace", NAMESPACE)

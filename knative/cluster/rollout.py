@@ -102,7 +102,7 @@ def wait(
 ) -> None:
     """Wait until all are ready. `report(ready, title of the first that is not)` follows each poll.
 
-    An API that does not answer is asked again until the time is over. Raises: Problem with a reason for each object, at once
+    A request to an API that does not answer is repeated until the time is over. Raises: Problem with a reason for each object, at once
     where waiting is useless.
     """
     items = list(items)

@@ -30,7 +30,7 @@ class Stage:
 
 
 def stages(objects: Iterable[Object], batch: int = BATCH, *, migrates: bool = True) -> list[Stage]:
-    """Empty stages are left out. `migrates`: False for a rollback, whose schema is that of the newer release."""
+    """Empty stages are left out. `migrates`: False for a rollback: the schema stays that of the newer release."""
     jobs = [versioned(each) for each in objects if each["kind"] == "Job"]
     rest = [each for each in objects if each["kind"] != "Job"]
     services = [each for each in rest if each["kind"] == "Service" and each["apiVersion"].startswith("serving.knative.dev/")]

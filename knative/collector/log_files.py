@@ -91,7 +91,7 @@ class LogFile:
         return self._split(chunk)
 
     def is_finished(self) -> bool:
-        """Whether nothing is left to read, of a log whose folder is gone."""
+        """Whether nothing is left to read, of a log without its folder."""
         return self._file is None or os.fstat(self._file).st_size <= self._offset + len(self._rest)
 
     def unread_bytes(self) -> int:

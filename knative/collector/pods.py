@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 PATH = "/api/v1/pods"
 RETRY_SECONDS = 2.0
 WATCH_SECONDS = 300
-"""How long the API server keeps a watch open. A watch whose connection was lost unnoticed ends so much later."""
+"""How long the API server keeps a watch open. A watch that lost its connection unnoticed ends so much later."""
 
 
 class NodePods:

@@ -9,7 +9,7 @@ Sample = tuple[str, Mapping[str, str], float]
 
 
 def samples(text: str, prefixes: Sequence[str]) -> Iterator[Sample]:
-    """Return the samples of metrics whose names begin with a prefix. Raises ValueError for text in another format.
+    """Return the samples of metrics with names that begin with a prefix. Raises ValueError for text in another format.
 
     Other lines are not parsed: a queue-proxy exposes hundreds about its Go runtime.
     """

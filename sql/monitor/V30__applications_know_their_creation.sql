@@ -2,7 +2,7 @@
 -- before are stored.
 ALTER TABLE applications ADD COLUMN created_at timestamptz;
 
--- What the handler of application.created does for a batch, as functions whose plans are kept (docs/decisions/0055).
+-- What the handler of application.created does for a batch, as functions, so that the server keeps their plans (docs/decisions/0055).
 
 CREATE FUNCTION lock_applications(kind int, ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -122,7 +122,7 @@ def test_a_restart_goes_on_in_a_rotated_file(container: Container) -> None:
     assert read_all(LogFile(container.folder, "0.log", first)) == ["b", "c"]
 
 
-def test_a_restart_whose_file_is_gone_begins_with_the_oldest_that_is_left(container: Container) -> None:
+def test_a_restart_without_its_file_begins_with_the_oldest_that_is_left(container: Container) -> None:
     container.write("a", "b")
     first = found_in(LogFile(container.folder, "0.log"))[0][1]
     container.rotate().unlink()

@@ -22,7 +22,7 @@ def waiting(reason: str, message: str = "") -> dict[str, Any]:
     return {"waiting": {"reason": reason, "message": message}}
 
 
-def test_a_build_whose_image_cannot_be_pulled_names_image_and_step() -> None:
+def test_a_build_that_cannot_pull_an_image_names_image_and_step() -> None:
     state = waiting("ImagePullBackOff", MISSING.format("failed to resolve image: 401 Unauthorized"))
     pods = [pod("initContainerStatuses", name="clone", state=state)]
     assert read_build_job({"status": {"active": 1}}, pods) == BuildJobFailed(
@@ -35,7 +35,7 @@ def test_a_build_that_is_starting_has_no_outcome(reason: str) -> None:
     assert read_build_job({"status": {"active": 1}}, [pod(state=waiting(reason))]) is None
 
 
-def test_a_release_phase_whose_image_cannot_be_pulled_fails() -> None:
+def test_a_release_phase_that_cannot_pull_its_image_fails() -> None:
     gone = [pod(state=waiting("ErrImagePull", MISSING.format("not found")))]
     refused = [pod(state=waiting("ErrImagePull", "dial tcp 10.0.0.1:443: i/o timeout"))]
     assert read_release_job({"status": {}}, gone) == ReleasePhaseFailed(

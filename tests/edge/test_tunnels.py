@@ -209,7 +209,7 @@ async def test_a_connection_ends_with_session_permission_and_time(
         server.deploy.is_unavailable = True
         await asyncio.sleep(0.1)
         writer.write(b"y")
-        assert await reader.read(1) == b"y", "who cannot be asked ends nothing"
+        assert await reader.read(1) == b"y", "an unreachable check ends nothing"
         server.deploy.is_unavailable = False
         if case == "session":
             server.sessions.ended.add(server.deploy.session_id)

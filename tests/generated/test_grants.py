@@ -8,7 +8,7 @@ from functions.describe.grants import CLUSTER_PORTS, grants_of
 from functions.runtime.config.registry import Registry, contexts, wiring_of
 
 
-def test_each_port_whose_adapter_calls_the_kubernetes_api_gives_the_account_of_the_cluster() -> None:
+def test_each_port_with_an_adapter_of_the_kubernetes_api_gives_the_account_of_the_cluster() -> None:
     ports = {
         port.__name__
         for context in contexts()

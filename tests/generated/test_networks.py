@@ -19,9 +19,9 @@ from tests.generated.kinds import PROJECT, Manifest, faults
 
 CALL = "from functions.runtime.storage.external_call import external_call"
 OF_THE_CLUSTER = {"Cluster", "DomainObjects", "FunctionServices", "VolumeStorage"}
-"""Ports whose adapters call the cluster's API, with an account."""
+"""Ports with adapters that call the cluster's API, with an account."""
 OF_FILES = {"Mailbox"}
-"""Ports whose adapters read files."""
+"""Ports with adapters that read files."""
 
 
 def policies() -> dict[str, Manifest]:
@@ -83,7 +83,7 @@ def test_only_functions_with_an_account_reach_the_cluster() -> None:
 
 
 def test_every_port_that_calls_out_is_known() -> None:
-    """`OUTSIDE` names ports by hand; their adapters are those in whose modules `external_call` is used."""
+    """`OUTSIDE` names ports by hand; their adapters are in modules that use `external_call`."""
     calling = {port.__name__ for context in contexts() for port, factory in wiring_of(context).ports.items() if _calls_out(factory)}
     assert calling - OF_THE_CLUSTER - OF_FILES <= OUTSIDE
     ports = {port.__name__ for context in contexts() for port in wiring_of(context).ports}

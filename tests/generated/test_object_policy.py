@@ -16,7 +16,7 @@ CREDENTIALS = re.compile(r"://[^/\s:@]+:[^/\s@<…]+@|-----BEGIN [A-Z ]*PRIVATE 
 OF_THE_NODE = {"DaemonSet/capsule-collector": {"/var/log", "/var/lib/capsule-collector"}}
 """What reads its node, in a namespace of its own: the collector of logs. Its first container, as root without capabilities, gives it its folder."""
 WRITES_ITS_ROOT = {"ConfigMap/capsule-build/job.yaml/buildpacks"}
-"""Containers whose image writes into its own root file system: the lifecycle of Cloud Native Buildpacks."""
+"""Containers of images that write into its own root file system: the lifecycle of Cloud Native Buildpacks."""
 HOST = ("hostNetwork", "hostPID", "hostIPC", "hostUsers", "shareProcessNamespace")
 
 

@@ -1,4 +1,4 @@
-"""A whole Capsule whose domains get certificates from a real ACME directory, and visitors of a domain who verify its certificate."""
+"""A whole Capsule with domains that get certificates from a real ACME directory, and visitors of a domain who verify its certificate."""
 
 import socket
 import ssl

@@ -16,7 +16,7 @@ from functions.deploy.ports import Applications, ServiceEndpoint, ServiceStatist
 
 class MemoryDataServices:
     def __init__(self, applications: Applications | None = None) -> None:
-        """`applications`: whose accounts are counted."""
+        """`applications`: of the accounts that are counted."""
         self._applications = applications
         self.rows: dict[UUID, DataService] = {}
 

@@ -14,7 +14,7 @@ SOURCE = ROOT / "functions/runtime/serving/framework.py"
 
 @contextmanager
 def framework_worker(world: World) -> Iterator[Worker]:
-    """It is asked to stop, since its server has a process below it that would go on after a kill."""
+    """It gets SIGTERM, since its server has a process below it that would go on after a kill."""
     port = free_port()
     log = world.folder / f"framework-{port}.log"
     command = [str(Path(sys.executable).with_name("functions-framework")), "--asgi", "--target", "capsule", "--host", "127.0.0.1"]

@@ -16,7 +16,7 @@ from functions.deploy.domain.observation import BuildJobFailed
 Terminated = Mapping[str, Any]
 
 REPORTING_STEPS = frozenset({CLONE, "prepare", "build", "report"})
-"""Containers whose program writes its outcome (`knative/builder/outcome.py`)."""
+"""Containers with a program that writes its outcome (`knative/builder/outcome.py`)."""
 NOT_RECOGNIZED_CODES = frozenset({20, 21})
 """Of `detect`: no group of buildpacks accepts the source (buildpacks/spec, platform.md, "Detector exit codes")."""
 LAST_WORD = re.compile(r"^ERROR: failed to build: exit status \d+\s*$", re.MULTILINE)

@@ -14,7 +14,7 @@ LAUNCHER = ("/cnb/lifecycle/launcher", "--")
 
 
 def launched(workload: Manifest, kind: str) -> Manifest:
-    """Return a workload whose command runs under the launcher, if the image of a release of this kind has one."""
+    """Return a workload with its command under the launcher, if the image of a release of this kind has one."""
     if kind != BUILDPACKS:
         return workload
     workload = copy.deepcopy(workload)

@@ -28,7 +28,7 @@ COLLECTOR = "capsule-collector"
 """The namespace of the collector, which reads requests from queue-proxies. Defined in knative/components/collector."""
 QUEUE_PROXY_METRICS = [{"protocol": "TCP", "port": 9091}]
 BUILDS = ("build", "inspection")
-"""Components (`capsule.dev/component`) whose pods fetch sources and packages."""
+"""Components (`capsule.dev/component`) with pods that fetch sources and packages."""
 NODE_LOCAL_DNS = "169.254.20.10/32"
 """NodeLocal DNSCache, where a cluster has it: https://kubernetes.io/docs/tasks/administer-cluster/nodelocaldns/"""
 CLUSTER_HOST = re.compile(r"(?:[a-z0-9-]+\.)*(?P<namespace>[a-z0-9-]+)\.svc(?:\.cluster\.local)?")

@@ -55,7 +55,7 @@ def find_pull_failure(pods: Iterable[Object]) -> PullFailure | None:
 
 
 def read_pull_failure(failure: PullFailure) -> ServiceFailed:
-    """An instance whose image cannot be pulled."""
+    """An instance that cannot pull its image."""
     if failure.is_absent:
         return ServiceFailed(reasons.IMAGE_NOT_KEPT, IMAGE_NOT_KEPT_DETAIL)
     return ServiceFailed(reasons.IMAGE_NOT_PULLED, failure.describe(f"The image {failure.image}"))

@@ -16,7 +16,7 @@ def escaped(text: str) -> str:
 
 
 def optional(value: object) -> str:
-    """Of a text, or of a value whose text PostgreSQL reads."""
+    """Of a text, or of a value that PostgreSQL reads as text."""
     return NULL if value is None else escaped(str(value))
 
 

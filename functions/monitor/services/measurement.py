@@ -11,7 +11,7 @@ SILENCE = timedelta(minutes=25)
 NEW_RELEASE_SILENCE = timedelta(minutes=1)
 """While a release is observed its instances have just started, and are reported every few seconds."""
 NOT_MEASURED = "not-measured"
-"""The reason of a deployment for whose release nothing was reported."""
+"""The reason of a deployment without any report on its release."""
 
 
 class Measurement:

@@ -173,7 +173,7 @@ class Deployment(DeploymentState):
             self.reason, self.detail = reason, detail
 
     def expire(self, at: datetime) -> Events:
-        """End a step whose time is over: an observation that was measured succeeds, every other step fails. Otherwise
+        """End a step at the end of its time: an observation that was measured succeeds, every other step fails. Otherwise
         schedule the next reminder."""
         if not self.is_running:
             return ()

@@ -41,7 +41,7 @@ OBSERVATION_INTERVAL = timedelta(seconds=5)
 REMINDER_INTERVAL = timedelta(minutes=1)
 """The longest delay that a lost cluster event causes."""
 FIRST_INTERVAL = timedelta(seconds=5)
-"""For what no event tells: a pod whose image cannot be pulled, or whose process exits at its start, changes neither its Job nor its Service."""
+"""For what no event tells: a pod that cannot pull its image, or exits at its start, changes neither its Job nor its Service."""
 
 PLAN = Plan(
     Step(Status.REQUESTED, START_TIMEOUT, REMINDER_INTERVAL),
