@@ -9,20 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from cli.client import Json, trust
-from cli.failures import ExitCode, Failure
+from cli.client import Json
+from cli.failures import Failure
 from cli.raw_terminal import LEAVE_SCREEN, raw, resize_events, size_of
-from cli.settings import is_loopback
+from cli.tickets import NOT_OPENED, failure_of, options_of
 
 PROTOCOL = Subprotocol("v5.channel.k8s.io")
 STDIN, STDOUT, STDERR, ERROR, RESIZE, CLOSE = 0, 1, 2, 3, 4, 255
 OPEN_SECONDS = 150
 """The command may have to wait for its container."""
-MAX_MESSAGE_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 15
 
 
@@ -56,33 +55,11 @@ def attach(ticket: Json, ca_file: str = "", *, forwards_input: bool) -> tuple[En
 
 
 def _connect(ticket: Json, ca_file: str) -> ClientConnection:
-    url = ticket["url"]
     try:
-        return connect(
-            url,
-            ssl=trust(ca_file) if ca_file and url.startswith("wss:") else None,
-            additional_headers={"Authorization": f"Bearer {ticket['ticket']}"},
-            subprotocols=[PROTOCOL],
-            compression=None,
-            open_timeout=OPEN_SECONDS,
-            max_size=MAX_MESSAGE_BYTES,
-            proxy=None if is_loopback(url) else True,
-            user_agent_header="capsule-cli",
-        )
-    except InvalidStatus as refused:
-        status, body = refused.response.status_code, refused.response.body or b""
-        code = ExitCode.UNAVAILABLE if status >= 500 else ExitCode.REFUSED
-        raise Refused("Cannot attach to the command", _detail(body) or f"{url} answered {status}", exit_code=code) from refused
-    except (InvalidHandshake, OSError, TimeoutError) as error:
-        raise Refused(f"Cannot connect to {url}", str(error), exit_code=ExitCode.UNAVAILABLE) from error
-
-
-def _detail(body: bytes | bytearray) -> str:
-    """Why, of a problem document; the text of another response, such as a proxy's."""
-    try:
-        return str(json.loads(body)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return body.decode("utf-8", "replace").strip()
+        connection: ClientConnection = connect(**options_of(ticket, PROTOCOL, ca_file), open_timeout=OPEN_SECONDS)
+    except NOT_OPENED as error:
+        raise failure_of(error, ticket, "Cannot attach to the command", Refused) from error
+    return connection
 
 
 def _copy_output(connection: ClientConnection) -> tuple[Ending, str]:

@@ -4,7 +4,6 @@ Binary messages are the bytes of a connection; an empty one ends its sender's di
 """
 
 import asyncio
-import json
 import socket
 import threading
 import time
@@ -15,12 +14,12 @@ from types import TracebackType
 from typing import Self
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from cli.client import Json, trust
+from cli.client import Json
 from cli.failures import ExitCode, Failure
-from cli.settings import is_loopback
+from cli.tickets import NOT_OPENED, failure_of, options_of
 
 PROTOCOL = Subprotocol("v1.tunnel.capsule.dev")
 LOOPBACK = "127.0.0.1"
@@ -30,7 +29,6 @@ OPEN_SECONDS = 30
 CLOSE_SECONDS = 2
 PONG_SECONDS = 600
 """Pings wait behind data, and data behind a slow reader, such as a COPY behind a lock."""
-MAX_MESSAGE_BYTES = 1 << 20
 CHUNK_BYTES = 1 << 16
 RENEW_SECONDS = 60
 """Before a ticket accepts no new connections, the next one is requested."""
@@ -150,28 +148,13 @@ class Tunnel:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[ClientConnection]:
         """Connect to the service. Raises TunnelClosed when it is refused."""
-        url = self.grant["url"]
+        options = options_of(self.grant, PROTOCOL, self._ca_file)
         try:
             connection = await connect(
-                url,
-                ssl=trust(self._ca_file) if self._ca_file and url.startswith("wss:") else None,
-                additional_headers={"Authorization": f"Bearer {self.grant['ticket']}"},
-                subprotocols=[PROTOCOL],
-                compression=None,
-                open_timeout=OPEN_SECONDS,
-                close_timeout=CLOSE_SECONDS,
-                ping_timeout=PONG_SECONDS,
-                max_size=MAX_MESSAGE_BYTES,
-                max_queue=MAX_QUEUE,
-                proxy=None if is_loopback(url) else True,
-                user_agent_header="capsule-cli",
+                **options, open_timeout=OPEN_SECONDS, close_timeout=CLOSE_SECONDS, ping_timeout=PONG_SECONDS, max_queue=MAX_QUEUE
             )
-        except InvalidStatus as refused:
-            status, body = refused.response.status_code, refused.response.body or b""
-            code = ExitCode.UNAVAILABLE if status >= 500 else ExitCode.REFUSED
-            raise TunnelClosed("Cannot connect to the data service", _detail(body) or f"{url} answered {status}", exit_code=code) from refused
-        except (InvalidHandshake, OSError, TimeoutError) as error:
-            raise TunnelClosed(f"Cannot connect to {url}", str(error), exit_code=ExitCode.UNAVAILABLE) from error
+        except NOT_OPENED as error:
+            raise failure_of(error, self.grant, "Cannot connect to the data service", TunnelClosed) from error
         try:
             yield connection
         finally:
@@ -213,11 +196,3 @@ async def _receive(connection: ClientConnection, writer: asyncio.StreamWriter) -
         writer.write(data)
         await writer.drain()
     writer.write_eof()
-
-
-def _detail(body: bytes | bytearray) -> str:
-    """Why, of a problem document; the text of another response, such as a proxy's."""
-    try:
-        return str(json.loads(body)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return body.decode("utf-8", "replace").strip()
