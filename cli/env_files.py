@@ -1,12 +1,14 @@
 """Variables from the command line and from `.env` files, which are read by python-dotenv."""
 
 import re
+import sys
 from collections.abc import Iterable
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 from cli.failures import UsageError
 
+STANDARD_INPUT = Path("-")
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -26,7 +28,7 @@ def parse_arguments(words: Iterable[str]) -> dict[str, str]:
 
 
 def read_file(path: Path) -> dict[str, str]:
-    """Return the values of a `.env` file.
+    """Return the values of a `.env` file, or of STANDARD_INPUT.
 
     Quotes, comments, `export` and values of several lines are read as python-dotenv reads them. References such as `${NAME}` stay as they are.
 
@@ -34,12 +36,13 @@ def read_file(path: Path) -> dict[str, str]:
         UsageError: the file is not text, or a line is not NAME=VALUE. python-dotenv would leave the line out.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
+        text = TextIOWrapper(BytesIO(content), encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8 text", f"byte {error.start + 1}") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read", error.strerror or "") from error
-    return parse_file(text, str(path))
+    return parse_file(text, "standard input" if path == STANDARD_INPUT else str(path))
 
 
 def parse_file(text: str, name: str) -> dict[str, str]:

@@ -98,7 +98,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "env list": ("capsule env list --env production",),
     "env set": (
         "capsule env set GREETING=Hi PAGE_SIZE=20",
-        "capsule env set --secret DATABASE_URL=postgres://db.example.org/shop --env production",
+        "capsule env set --secret SECRET_KEY --env production",
         "capsule env set --file .env --all",
     ),
     "env unset": ("capsule env unset GREETING",),

@@ -95,6 +95,7 @@ WORDS: Mapping[str, str] = {
     **dict.fromkeys(
         ("pg", "postgres", "mpg", "database", "databases", "db", "addons:create", "postgres:create"), "capsule services create postgres NAME"
     ),
+    **dict.fromkeys(("redis", "valkey", "redis create", "redis:create"), "capsule services create redis NAME"),
     **dict.fromkeys(("postgres:link", "pg:attach", "addons:attach", "postgres:promote"), "capsule services bind NAME ENVIRONMENT"),
     "postgres:unlink": "capsule services unbind NAME ENVIRONMENT",
     "addons:detach": "capsule services unbind NAME ENVIRONMENT",
@@ -179,9 +180,9 @@ WORDS: Mapping[str, str] = {
 }
 """Word or words, as typed → what to type instead."""
 
-DATABASE = "Capsule creates databases of PostgreSQL only. Add a server elsewhere by its URL: `capsule services add NAME`."
+DATABASE = "Capsule creates PostgreSQL and Redis. Add a server elsewhere by its URL: `capsule services add NAME`."
 NOT_OFFERED: Mapping[str, str] = {
-    **dict.fromkeys(("redis", "valkey", "mysql", "mongo", "ext", "extensions"), DATABASE),
+    **dict.fromkeys(("mysql", "mongo", "ext", "extensions"), DATABASE),
     **dict.fromkeys(("ips", "dns"), "Capsule has no addresses of its own for an application: `capsule domains add DOMAIN` prints the DNS records."),
     **dict.fromkeys(("regions", "spaces"), "Capsule has no regions: applications run on your own servers."),
     **dict.fromkeys(("drains", "log-drains"), "Capsule has no log drains: `capsule logs --follow --json` streams the lines."),

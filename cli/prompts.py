@@ -1,6 +1,7 @@
 """Questions to a person. Without a terminal each names the option that answers it instead."""
 
 import sys
+from collections.abc import Sequence
 
 import typer
 
@@ -51,6 +52,22 @@ def ask_service_url(*, from_stdin: bool) -> str:
         return sys.stdin.readline().strip()
     _require_terminal("--url-stdin")
     return str(typer.prompt("URL", hide_input=True, err=True)).strip()
+
+
+def ask_secrets(names: Sequence[str]) -> dict[str, str]:
+    """Return a value for each variable, from prompts that do not echo it, or of one variable all of standard input without its last line break.
+
+    Raises:
+        UsageError: there is no terminal, and standard input is empty or there are several names.
+    """
+    if sys.stdin.isatty():
+        return {name: str(typer.prompt(name, hide_input=True, err=True)) for name in names}
+    if len(names) > 1:
+        raise UsageError("Standard input holds the value of one secret", hint="One command for each, or NAME=VALUE lines: --secret --file -")
+    values = {name: sys.stdin.read().removesuffix("\n").removesuffix("\r") for name in names}
+    if empty := [name for name, value in values.items() if not value]:
+        raise UsageError(f"{empty[0]} has no value", hint=f"Write it to standard input. An empty value: {empty[0]}=")
+    return values
 
 
 def confirm(action: str, name: str, *, yes: bool) -> None:

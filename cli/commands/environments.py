@@ -9,11 +9,11 @@ from cli.client import Json, segment
 from cli.commands.deploy import follow
 from cli.completion import environment_names
 from cli.declaration import command, subcommands
-from cli.env_files import parse_arguments, read_file
+from cli.env_files import STANDARD_INPUT, VARIABLE_NAME, parse_arguments, read_file
 from cli.failures import UsageError
 from cli.options import App, Detach, Env, Yes
 from cli.other_words import translate_argument
-from cli.prompts import confirm_deletion
+from cli.prompts import ask_secrets, confirm_deletion
 from cli.render import environments as render
 from cli.session import Session
 
@@ -46,11 +46,19 @@ def list_settings(session: Session, app: App = None, env: Env = None, everywhere
 
 def set_(
     session: Session,
-    settings: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Variables to set.")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Variables to set. With --secret, NAME alone.")] = None,
     secret: Annotated[bool, typer.Option("--secret", help="Store as secrets (write-only).")] = False,
     file: Annotated[
         Path | None,
-        typer.Option("--file", "-f", metavar="FILE", exists=True, dir_okay=False, help="Read NAME=VALUE lines, as of a .env file."),
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+            help="Read NAME=VALUE lines, as of a .env file; - reads them from standard input.",
+        ),
     ] = None,
     app: App = None,
     env: Env = None,
@@ -60,11 +68,15 @@ def set_(
 ) -> None:
     """Set variables or secrets, then deploy.
 
-    A file is read as python-dotenv reads it: quotes, comments, export and values of several lines. References to
-    other variables are not expanded.
+    With --secret, the value of a NAME alone is read from standard input, or from a prompt that does not show it. A file is read
+    as python-dotenv reads it: quotes, comments, export and values of several lines. References to other variables are not expanded.
     """
+    words = settings or []
+    hidden = [word for word in words if secret and VARIABLE_NAME.fullmatch(word)]
+    if hidden and file == STANDARD_INPUT:
+        raise UsageError("Standard input is the file", hint=f"Put {hidden[0]}=VALUE into it.")
     from_file = read_file(file) if file else {}
-    values = {**from_file, **parse_arguments(settings or [])}
+    values = {**from_file, **parse_arguments(word for word in words if word not in hidden), **ask_secrets(hidden)}
     if not values:
         raise UsageError("Nothing to set", hint="capsule env set NAME=VALUE, or --file FILE")
     if file:

@@ -65,6 +65,7 @@ class ImageBuilder:
         if python:
             self._provide_package_resources(plan, application)
             self._finish_environment(application)
+            env["VIRTUAL_ENV"] = f"{ROOT}/{(application / VENV).relative_to(self._root)}"  # active, as it is for steps: uWSGI's `virtualenv` reads it
         env |= {name: value for each in installed.installations if each.name == "java" for name, value in each.variables.items()}
         env |= plan.variables
         env["PATH"] = ":".join(filter(None, (*self._own_programs(application), *programs, env.get("PATH", ""))))

@@ -32,7 +32,9 @@ from tests.cli.terminal import Terminal
         ("deploy main --app x", "`capsule deploy main` is `capsule deploy --ref main` here."),
         ("rollback --app x v12", "`capsule rollback v12` is `capsule rollback --release r12` here."),
         ("restart hello", "`capsule restart hello` is `capsule restart --app hello` here."),
-        ("redis", "Capsule creates databases of PostgreSQL only"),
+        ("redis", "`capsule redis` is `capsule services create redis NAME` here."),
+        ("redis:create cache", "`capsule redis:create` is `capsule services create redis NAME` here."),
+        ("mysql", "Capsule creates PostgreSQL and Redis."),
     ],
 )
 def test_a_word_of_another_tool_is_explained_in_one_sentence(terminal: Terminal, typed: str, sentence: str) -> None:
