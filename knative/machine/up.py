@@ -201,6 +201,7 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
     """Apply the Secrets and the overlay through the Kubernetes API, wait until everything is ready, and remove the former grouping."""
     from knative.machine import rotation
     from knative.machine.cluster import OPERATOR, UP, Cluster
+    from knative.machine.unchanged import apply_changed
 
     with progress.step("Secrets") as step:
         if home.has_https:
@@ -210,14 +211,17 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
         repositories.create(home, SAMPLE, repositories.sample(SAMPLE))
         cluster = Cluster(home)
         knative_credentials.write_credentials(home)
-        step.detail = f"{cluster.apply(keys.operator_objects(home), OPERATOR)} Secrets and ConfigMaps"
+        secrets = keys.operator_objects(home)
+        changed = apply_changed(cluster, secrets, OPERATOR, home.run / "applied-secrets.json")
+        step.detail = f"{len(secrets)} Secrets and ConfigMaps, {changed} changed"
         open_front(home)
         rotation.close_interrupted(home)
     with progress.step("Manifests") as step:
         overlay = grouping.OVERLAYS[shape]
         objects = kustomize.render(home, overlay)
         cluster.delete(TOPOLOGY)  # a Job runs once: a new one binds what this overlay adds
-        step.detail = f"{cluster.apply(objects, UP)} objects of knative/overlays/{overlay}"
+        changed = apply_changed(cluster, objects, UP, home.run / "applied-manifests.json")
+        step.detail = f"{len(objects)} objects of knative/overlays/{overlay}, {changed} changed"
     with progress.step("Ready") as step:
 
         def report(ready: int, total: int) -> None:

@@ -18,7 +18,7 @@ class SlowCluster(Cluster):
     def __init__(self, pause_seconds: float, count: int) -> None:  # no connection
         self._pause_seconds, self._count, self._began = pause_seconds, count, time.monotonic()
 
-    def find(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> list[dict[str, Any]]:
+    def read(self, api_version: str, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
         ready = min(int((time.monotonic() - self._began) / self._pause_seconds), self._count)
         return [{**each, "status": {"conditions": [{"type": "Ready", "status": str(number < ready)}]}} for number, each in enumerate(OBJECTS)]
 

@@ -1,0 +1,73 @@
+"""Applies what has changed since the last time: of hundreds of objects usually none.
+
+An object is left alone if the same document was applied to it before, and it still holds every field of that document. What was applied is
+recorded in the state folder after it was applied, so an interrupted `up` applies it again.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from knative.machine.cluster import KubernetesApi, Object
+
+Identity = str
+"""API version, kind, namespace and name."""
+Applied = dict[Identity, tuple[str, str]]
+"""→ uid of the object, digest of the document."""
+
+
+def apply_changed(cluster: KubernetesApi, documents: Sequence[Object], manager: str, record: Path) -> int:
+    """Apply the documents whose objects do not hold them. `record`: the file of what was applied before. Returns how many were applied.
+
+    Raises: Problem.
+    """
+    applied, live = _read(record), _live(cluster, documents)
+    changed = [each for each in documents if not _is_applied(each, live.get(_identity(each)), applied)]
+    if not changed:
+        return 0
+    record.unlink(missing_ok=True)
+    cluster.apply(changed, manager)
+    live |= _live(cluster, changed)
+    now = {name: (live[name]["metadata"]["uid"], _digest(each)) for each in documents if (name := _identity(each)) in live}
+    temporary = record.with_suffix(".new")
+    temporary.write_text(json.dumps(now))
+    temporary.replace(record)
+    return len(changed)
+
+
+def covers(live: Any, document: Any) -> bool:
+    """Whether every field of a document has its value in an object. Items of lists count by position, and none may be added."""
+    if isinstance(document, dict):
+        return isinstance(live, dict) and all(value is None or (name in live and covers(live[name], value)) for name, value in document.items())
+    if isinstance(document, list):
+        return isinstance(live, list) and len(live) == len(document) and all(map(covers, live, document))
+    return bool(live == document)
+
+
+def _is_applied(document: Object, live: Object | None, applied: Applied) -> bool:
+    if live is None or applied.get(_identity(document)) != (live["metadata"]["uid"], _digest(document)):
+        return False
+    return "deletionTimestamp" not in live["metadata"] and covers(live, document)
+
+
+def _live(cluster: KubernetesApi, documents: Sequence[Object]) -> dict[Identity, Object]:
+    kinds = {(each["apiVersion"], each["kind"], each["metadata"].get("namespace")) for each in documents}
+    return {_identity(item): item for kind in kinds for item in cluster.read(*kind)}
+
+
+def _read(record: Path) -> Applied:
+    try:
+        return {name: (uid, digest) for name, (uid, digest) in json.loads(record.read_text()).items()}
+    except FileNotFoundError:
+        return {}
+
+
+def _identity(item: Object) -> Identity:
+    metadata = item["metadata"]
+    return " ".join((item["apiVersion"], item["kind"], metadata.get("namespace") or "", metadata["name"]))
+
+
+def _digest(document: Object) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
