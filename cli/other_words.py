@@ -105,6 +105,7 @@ WORDS: Mapping[str, str] = {
     **dict.fromkeys(("proxy", "mpg proxy", "redis proxy", "port-forward", "postgres:expose"), "capsule services tunnel NAME"),
     **dict.fromkeys(("volume", "storage", "disks", "storage:list", "volume list"), "capsule volumes list"),
     **dict.fromkeys(("volume create", "storage:ensure-directory", "storage create"), "capsule volumes create NAME"),
+    **dict.fromkeys(("volumes mount", "volume attach", "storage:mount", "disks attach"), "capsule volumes attach NAME ENVIRONMENT --at PATH"),
     **dict.fromkeys(("volumes extend", "volume extend", "volume update"), "capsule volumes resize NAME --size SIZE"),
     **dict.fromkeys(("storage:mount", "volume attach"), "capsule volumes attach NAME ENVIRONMENT --at PATH"),
     **dict.fromkeys(("storage:unmount", "volume detach"), "capsule volumes detach NAME"),

@@ -119,6 +119,9 @@ def _environment(process: psutil.Process) -> dict[str, str]:
 
 
 def _processes(pids: set[int]) -> Iterator[psutil.Process]:
+    """Those that run: one that has ended and that its parent has not waited for holds nothing."""
     for pid in pids:
         with suppress(psutil.NoSuchProcess):
-            yield psutil.Process(pid)
+            process = psutil.Process(pid)
+            if process.status() != psutil.STATUS_ZOMBIE:
+                yield process

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from knative.local.processes.control_groups import ControlGroups, existing_groups, group_names
+from knative.local.processes.procfs import boot_id, start_time_ticks
 from knative.local.processes.resource_limits import ResourceLimits
 from knative.local.trash import Trash
 from knative.local.volumes.images import VolumeImages
@@ -72,6 +73,18 @@ def test_the_remains_of_one_server_are_killed_and_no_other(home: Home) -> None:
     leftovers.kill_remains(home, "lost")
     assert lost.wait(5) in (None, -signal.SIGKILL)
     assert processes.find_running(home, "kept") == kept
+
+
+def test_a_pod_that_has_ended_is_no_leftover_while_its_parent_does_not_wait_for_it(home: Home) -> None:
+    pod = subprocess.Popen(SLEEPER, start_new_session=True)
+    record = home.path / "knative" / "pods" / "app" / "web" / "process.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"boot": boot_id(), "pid": pod.pid, "started": start_time_ticks(pod.pid)}))
+    assert [each.pid for each in leftovers.find_pods(home)] == [pod.pid]
+    pod.kill()
+    until(lambda: psutil.Process(pod.pid).status() == psutil.STATUS_ZOMBIE, 10, "for the end of the pod")
+    assert leftovers.find_pods(home) == []
+    pod.wait()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="control groups need root")
