@@ -189,7 +189,11 @@ class Node:
 
     def is_trusted(self, pod: Object, is_platform_image: bool) -> bool:
         """Return whether a pod runs without a sandbox: only the platform's own image in the platform's own namespace, and no build."""
-        return is_platform_image and pod["metadata"]["namespace"] in PLATFORM_NAMESPACES and not self.is_build(pod)
+        return is_platform_image and self.runs_platform(pod)
+
+    def runs_platform(self, pod: Object) -> bool:
+        """Return whether a pod is the platform's own and runs nothing of a tenant's."""
+        return pod["metadata"]["namespace"] in PLATFORM_NAMESPACES and not self.is_build(pod)
 
     def is_build(self, pod: Object) -> bool:
         annotations = pod["metadata"].get("annotations") or {}

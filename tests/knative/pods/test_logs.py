@@ -4,8 +4,10 @@ import asyncio
 import os
 from pathlib import Path
 
+import pytest
+
 from functions.wire.log_lines import MAX_LINE_BYTES
-from knative.local.serving.pods.logs import TAIL_BYTES, Log
+from knative.local.serving.pods.logs import BURST_BYTES, CHUNK_BYTES, LINE_COST_BYTES, TAIL_BYTES, Log
 
 
 async def write(log: Log, *pieces: bytes) -> None:
@@ -43,3 +45,22 @@ async def test_the_tail_is_whole_lines(tmp_path: Path) -> None:
     await write(log, "漢".encode() * 5000)
     assert log.tail.endswith("漢…") and TAIL_BYTES - 8 < len(log.tail.encode()) <= TAIL_BYTES
     log.close()
+
+
+@pytest.mark.parametrize("is_limited", [True, False])
+async def test_a_container_that_prints_fast_waits_unless_it_is_the_platforms(tmp_path: Path, is_limited: bool) -> None:
+    log = Log(tmp_path / "c.log", is_limited=is_limited)
+    descriptor = log.open_pipe("stdout")
+    os.set_blocking(descriptor, False)
+    written = 0
+    try:
+        while written < 3 * BURST_BYTES:
+            written += os.write(descriptor, b"x" * 1023 + b"\n")
+            await asyncio.sleep(0)
+    except BlockingIOError:
+        assert is_limited and written >= BURST_BYTES * 1024 // (1024 + LINE_COST_BYTES) - CHUNK_BYTES
+    else:
+        assert not is_limited
+    finally:
+        os.close(descriptor)
+        log.close()

@@ -5,7 +5,8 @@ up to 64 KiB (`functions.wire.log_lines`). The last lines stay in memory: they a
 failed.
 
 A container that prints faster than `RATE_BYTES_PER_SECOND` blocks in its own write(2), as it would on a slow terminal:
-nothing is lost and nobody else is slowed down. Each descriptor belongs to one `Pipe`, which removes its reader from the
+nothing is lost and nobody else is slowed down. The platform's own functions are exempt: they print a line for each
+execution, and a limit on lines would be one on executions. Each descriptor belongs to one `Pipe`, which removes its reader from the
 event loop before it closes the descriptor. Output after `close` is dropped.
 """
 
@@ -50,7 +51,7 @@ class Pipe:
     `on_data` is called with each chunk, and with b"" at the end of the stream.
     """
 
-    def __init__(self, descriptor: int, on_data: Callable[[bytes], None], bucket: TokenBucket) -> None:
+    def __init__(self, descriptor: int, on_data: Callable[[bytes], None], bucket: TokenBucket | None) -> None:
         os.set_blocking(descriptor, False)
         self._descriptor: int | None = descriptor
         self._on_data, self._bucket = on_data, bucket
@@ -69,6 +70,8 @@ class Pipe:
         self._on_data(data)
         if not data:
             self.close()
+            return
+        if self._bucket is None:
             return
         seconds = self._bucket.take(len(data) + LINE_COST_BYTES * data.count(b"\n"), self._loop.time())
         if seconds and self._descriptor is not None:
@@ -95,10 +98,10 @@ class Pipe:
 class Log:
     """One container's log file, `<name>.log`; the part before the last rotation is `<name>.log.1`.
 
-    `sink` receives every line too.
+    `sink` receives every line too. `is_limited`: whether its container waits when it prints faster than the rate.
     """
 
-    def __init__(self, path: Path, sink: Sink | None = None) -> None:
+    def __init__(self, path: Path, sink: Sink | None = None, *, is_limited: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._file: FileIO | None = self._open()
@@ -106,7 +109,8 @@ class Log:
         self._sink = sink
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._pipes: list[Pipe] = []
-        self._bucket = TokenBucket(RATE_BYTES_PER_SECOND, BURST_BYTES, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self._bucket = TokenBucket(RATE_BYTES_PER_SECOND, BURST_BYTES, now) if is_limited else None
 
     def open_pipe(self, stream: str) -> int:
         """Return a descriptor for a process to write to. The caller closes it after it has started the process."""

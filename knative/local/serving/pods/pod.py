@@ -269,7 +269,8 @@ class Pod:
     def _open_log(self) -> Log:
         if self._log is None:
             self.setup.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._log = Log(self.setup.folder / f"{self.setup.container['name']}.log", self._collect_lines)
+            path = self.setup.folder / f"{self.setup.container['name']}.log"
+            self._log = Log(path, self._collect_lines, is_limited=not self._node.runs_platform(self.object))
         return self._log
 
     async def _run_container(self, finishing: Callable[["Pod", Exit], Awaitable[Exit]] | None) -> None:
