@@ -50,7 +50,9 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     routing = OneRoute(host, backend)
     if public is not None:
+        domain = _domain(host)
         routing.table.certificate = lambda name: public[1] if name == host else None
+        routing.table.domain = lambda name: domain if name == host else None
     ingress = Ingress(routing, Upstreams(PodNetworks().connect), port, public=public and public[0])  # type: ignore[arg-type]
     await ingress.start()
     await stop.wait()
@@ -64,6 +66,12 @@ def _public_ports(https_port: str, pair: str) -> Any:
 
     ports = PublicPorts("127.0.0.1", 0, int(https_port), lambda port, address: socket.create_server((address, port), backlog=2048))
     return ports, load_pair(Path(pair).read_bytes(), ssl.TLSVersion.TLSv1_2)
+
+
+def _domain(host: str) -> Any:
+    from knative.local.serving.domains import Domain
+
+    return Domain(host, "app-bench", "bench")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from knative.local.serving import waking
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host, refuse_maintenance
 from knative.local.serving.domain_ports import PublicPorts
 from knative.local.serving.domains import answer
+from knative.local.serving.http.alpn import NegotiatedConnection
 from knative.local.serving.http.arrivals import Arrivals, refuse_plain
 from knative.local.serving.http.authority import BadAuthority, authority_of
 from knative.local.serving.http.client import UpstreamError
@@ -162,7 +163,7 @@ class Ingress:
         serve = partial(self._serve, lookup)
 
         async def handle(connection: socket.socket) -> None:
-            client: ClientConnection | None = None
+            arrival: NegotiatedConnection | None = None
             try:
                 with self._arrivals.count(connection.getpeername()[0]) as count:
                     if count > MAX_CONNECTIONS_PER_ADDRESS:
@@ -171,11 +172,12 @@ class Ingress:
                         speaks_tls = await is_tls(connection, HEAD_SECONDS) if tls is not None else False
                     if speaks_tls is None:
                         return
-                    client = ClientConnection(serve if speaks_tls or tls is None else refuse_plain, self._clients)
-                    await self._arrivals.connect(client, connection, tls if speaks_tls else None)
-                await client.closed.wait()
+                    arrival = NegotiatedConnection(serve if speaks_tls or tls is None else refuse_plain, self._clients)
+                    await self._arrivals.connect(arrival, connection, tls if speaks_tls else None)
+                if arrival.client is not None:
+                    await arrival.client.closed.wait()
             finally:
-                if client is not None and client.is_connected:
+                if arrival is not None and (client := arrival.client) is not None and client.is_connected:
                     client.abort()
                     await client.closed.wait()
 

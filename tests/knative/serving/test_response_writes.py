@@ -1,7 +1,7 @@
 """What a pod sends at once is written to the client at once: each write is a system call, and a packet."""
 
 from knative.local.serving.http.client import UpstreamError
-from knative.local.serving.http.exchange import Exchange
+from knative.local.serving.http.http1_exchange import Http1Exchange
 
 CHUNKED = [(b"transfer-encoding", b"chunked")]
 
@@ -19,15 +19,15 @@ class Client:
 
     def pause(self, paused: bool) -> None: ...
 
-    def tunnel(self, exchange: Exchange) -> None: ...
+    def tunnel(self, exchange: Http1Exchange) -> None: ...
 
     def await_close(self) -> None: ...
 
     def abort(self) -> None: ...
 
 
-def request(client: Client) -> Exchange:
-    exchange = Exchange(client, "GET", "/", "1.1", [], is_upgrade=False, keep_alive=True)
+def request(client: Client) -> Http1Exchange:
+    exchange = Http1Exchange(client, "GET", "/", "1.1", [], is_upgrade=False, keep_alive=True)
     exchange.feed_end()
     return exchange
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from knative.local.serving.http.alpn import NegotiatedConnection
 from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.exchange import Exchange
 
@@ -41,15 +42,15 @@ class Arrivals:
         finally:
             self.silent -= 1
 
-    async def connect(self, client: asyncio.Protocol, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """Give a client its connection, after a handshake with `tls`. Raises OSError."""
+    async def connect(self, arrival: NegotiatedConnection, connection: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Make a connection a client, after a handshake with `tls`. Raises OSError."""
         loop = asyncio.get_running_loop()
         if tls is None:
-            await loop.connect_accepted_socket(lambda: client, connection)
+            await loop.connect_accepted_socket(lambda: arrival, connection)
             return
         self.handshakes += 1
         try:
-            await loop.connect_accepted_socket(lambda: client, connection, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS)
+            await loop.connect_accepted_socket(lambda: arrival, connection, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS)
         finally:
             self.handshakes -= 1
 

@@ -1,5 +1,6 @@
 """The clients' connections of an ingress, and how many each address has."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
@@ -7,15 +8,21 @@ from typing import Protocol
 
 class Client(Protocol):
     address: str
+    closed: asyncio.Event
 
     def expire(self, now: float) -> None: ...
 
     def drain(self) -> None: ...
 
     @property
+    def is_connected(self) -> bool: ...
+
+    @property
     def is_draining(self) -> bool: ...
 
     def close(self) -> None: ...
+
+    def abort(self) -> None: ...
 
 
 class Clients:

@@ -1,19 +1,19 @@
 """One request and its response, forwarded piece by piece between a client and a pod.
 
-Each side is paused while the other reads more slowly, so a body is never whole in memory.
+Each side is paused while the other reads more slowly, so a body is never whole in memory. Subclasses write the response in the client's version
+of HTTP: `http1_exchange`, `http2.exchange`.
 """
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Protocol
 
 from knative.local.serving.http.client import Headers, Upstream, UpstreamError
 from knative.local.serving.http.error_responses import Cause, error_response, request_id_of
-from knative.local.serving.http.forwarding import interim_head, response_lines
 from knative.local.serving.http.framing import BadRequest
-from knative.local.serving.http.stream_ends import LAST_CHUNK, StreamEnd, stream_end_of
 
 log = logging.getLogger(__name__)
 
@@ -22,25 +22,17 @@ MAX_BUFFERED_BODY_BYTES = 256 << 10
 
 
 class Connection(Protocol):
-    """The client's connection."""
+    """Where the request came from: the client's connection, or one stream of it."""
 
     address: str
     scheme: str
 
-    def write(self, data: bytes) -> None: ...
-
     def pause(self, paused: bool) -> None: ...
-
-    def tunnel(self, exchange: "Exchange") -> None: ...
-
-    def await_close(self) -> None:
-        """Close the connection if the client does not do so soon."""
-        ...
 
     def abort(self) -> None: ...
 
 
-class Exchange:
+class Exchange(ABC):
     """The `Receiver` of a pod's response, which it writes to the client."""
 
     def __init__(
@@ -63,30 +55,23 @@ class Exchange:
         self.deadline: asyncio.TimerHandle | None = None
         """Fires unless the response starts before."""
         self.keep_alive = keep_alive and not is_upgrade and fault is None
+        """Of HTTP/1.1: whether the connection serves another request."""
         self._names = {name for name, _ in headers}
         self.is_chunked = b"transfer-encoding" in self._names
+        """Whether the pod gets the body in chunks."""
         self.has_sized_body = any(name == b"content-length" and value != b"0" for name, value in headers)
-        self._is_response_chunked = False
         self.hsts = b""
         """Strict-Transport-Security that every response gets unless the pod sends its own; empty: none."""
-        self._output: list[bytes] = []
-        """What the client is sent at the end of the pod's present data, in one system call."""
         self._body: list[bytes] = []
         self._buffered_bytes = 0
         self.is_complete = False
         """The client has sent all of the request."""
         self._upstream: Upstream | None = None
-        self._stream_end: StreamEnd | None = None
-        self._is_ending = self._has_said_end = False
 
     def header(self, name: bytes) -> str | None:
         if name not in self._names:
             return None
         return next(value.decode("latin-1") for each, value in self.headers if each == name)
-
-    def refuse(self, fault: BadRequest) -> None:
-        """Refuse a request that has not begun."""
-        self.fault, self.keep_alive = fault, False
 
     def reset(self) -> None:
         """Prepare for another attempt at another pod."""
@@ -143,84 +128,36 @@ class Exchange:
     def accepts_upgrade(self) -> bool:
         return self.is_upgrade
 
-    def interim(self, status: int, reason: bytes, headers: Headers) -> None:
-        if self.version != "1.0":  # RFC 9110 section 15.2: HTTP/1.0 has no 1xx
-            self._output.append(interim_head(status, reason, headers))
+    @abstractmethod
+    def interim(self, status: int, reason: bytes, headers: Headers) -> None: ...
 
-    def head(self, status: int, reason: bytes, headers: Headers) -> None:
+    @abstractmethod
+    def head(self, status: int, reason: bytes, headers: Headers) -> None: ...
+
+    @abstractmethod
+    def data(self, data: bytes) -> None: ...
+
+    @abstractmethod
+    def end(self) -> None: ...
+
+    @abstractmethod
+    def flush(self) -> None: ...
+
+    @abstractmethod
+    def upgraded(self, rest: bytes) -> None: ...
+
+    @abstractmethod
+    def end_stream(self) -> None:
+        """End a response that has no end of its own, as soon as it may (`stream_ends`)."""
+
+    @abstractmethod
+    def _write_response(self, status: int, lines: list[str], body: bytes) -> None:
+        """Write a whole response. `lines`: all its headers that do not belong to the connection. `body`: empty for HEAD."""
+
+    def _begin_response(self, status: int) -> None:
         self.status = status
         if self.deadline is not None:
             self.deadline.cancel()
-        lines = response_lines(status, reason, headers)
-        has_no_body = status in (101, 204, 304) or self.method == "HEAD"
-        names = {name for name, _ in headers}
-        if self.hsts and b"strict-transport-security" not in names:
-            lines.append(b"strict-transport-security: " + self.hsts)
-        is_sized, is_chunked = b"content-length" in names, b"transfer-encoding" in names
-        if status in (101, 426):  # the protocols that the pod changes to, or asks for
-            lines += [b"upgrade: " + value for name, value in headers if name == b"upgrade"]
-        if status == 101:
-            lines.append(b"connection: upgrade")
-        elif not is_sized and (not has_no_body or (self.method == "HEAD" and is_chunked)):
-            self._is_response_chunked = not has_no_body and self.version != "1.0"
-            if self.version == "1.0":
-                self.keep_alive = False
-            else:
-                lines.append(b"transfer-encoding: chunked")
-        if not self.is_complete:  # the pod answers early: the rest of the request would be read as the next one
-            self.keep_alive = False
-        if status != 101:
-            if not self.keep_alive:
-                lines.append(b"connection: close, upgrade" if status == 426 else b"connection: close")
-            elif status == 426:
-                lines.append(b"connection: upgrade")
-            elif self.version == "1.0":
-                lines.append(b"connection: keep-alive")
-        self._output.append(b"\r\n".join((*lines, b"", b"")))
-        if status == 101 or self._is_response_chunked:
-            content_type = next((value for name, value in headers if name == b"content-type"), b"")
-            self._stream_end = stream_end_of(status, content_type, self._is_response_chunked)
-        if self._is_ending and status != HTTPStatus.SWITCHING_PROTOCOLS:
-            self.end_stream()
-
-    def data(self, data: bytes) -> None:
-        if self._has_said_end:
-            return
-        self._output.append(b"%x\r\n%s\r\n" % (len(data), data) if self._is_response_chunked else data)
-        if self._stream_end is not None:
-            self._stream_end.feed(data)
-            if self._is_ending:
-                self.end_stream()
-
-    def end(self) -> None:
-        if self._is_response_chunked:
-            self._output.append(LAST_CHUNK)
-        self._finish()
-
-    def flush(self) -> None:
-        if self._output:
-            output, self._output = self._output, []
-            self.client.write(output[0] if len(output) == 1 else b"".join(output))
-
-    def upgraded(self, rest: bytes) -> None:
-        self.client.tunnel(self)
-        if rest:
-            self.data(rest)
-        if self._is_ending:
-            self.end_stream()
-
-    def end_stream(self) -> None:
-        """End a response that has no end of its own, as soon as it may: an event stream, a WebSocket. The client then closes the WebSocket."""
-        self._is_ending = True
-        if self._stream_end is None or not self._stream_end.is_between or self._has_said_end:
-            return
-        self._has_said_end = True
-        self._output.append(self._stream_end.last_bytes)
-        self.flush()
-        if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
-            self.client.await_close()
-        else:
-            self.abandon()
 
     def failed(self, error: UpstreamError) -> None:
         self._upstream = None
@@ -235,10 +172,6 @@ class Exchange:
     def read_paused(self, paused: bool) -> None:
         if self._upstream is not None:
             self._upstream.pause(paused)
-
-    def raw(self, data: bytes) -> None:
-        """Forward bytes of a tunnel."""
-        self.feed(data)
 
     # --- the end
 
@@ -261,15 +194,10 @@ class Exchange:
         self._respond(status, content_type, body, lines)
 
     def _respond(self, status: int, content_type: str, body: bytes, lines: Iterable[str]) -> None:
-        self.keep_alive = self.keep_alive and self.is_complete
-        head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"content-length: {len(body)}", "server: capsule", *lines]
+        head = [f"content-length: {len(body)}", "server: capsule", *lines]
         head += [f"content-type: {content_type}"] if content_type else []
         head += [f"strict-transport-security: {self.hsts.decode()}"] if self.hsts else []
-        if not self.keep_alive:
-            head.append("connection: close")
-        elif self.version == "1.0":
-            head.append("connection: keep-alive")
-        self.client.write("\r\n".join((*head, "", "")).encode() + (b"" if self.method == "HEAD" else body))
+        self._write_response(status, head, b"" if self.method == "HEAD" else body)
         self._finish()
 
     def detach(self) -> None:

@@ -26,6 +26,7 @@ from knative.local.serving.http.client import Headers
 from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.http.framing import BadRequest, is_websocket_request, parser_fault, request_fault
+from knative.local.serving.http.http1_exchange import Http1Exchange
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +59,12 @@ class ClientConnection(asyncio.Protocol):
         self._unread_bytes = 0
         """Since the parser last had a whole head or a part of a body: of a head, of the extension of a chunk, or of trailers."""
         self._is_in_head = True
-        self._parsing: Exchange | None = None
-        self._current: Exchange | None = None
-        self._next: deque[Exchange] = deque()
+        self._parsing: Http1Exchange | None = None
+        self._current: Http1Exchange | None = None
+        self._next: deque[Http1Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
-        self._tunnel: Exchange | None = None
-        self._upgrading: Exchange | None = None
+        self._tunnel: Http1Exchange | None = None
+        self._upgrading: Http1Exchange | None = None
         """The request for another protocol: all that follows it is not HTTP."""
         self._ignores_offer = False
         """The parser takes the message that it reads to end with its head, because it offers another protocol."""
@@ -123,7 +124,7 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing() and not self._has_ended:
             (self._transport.pause_reading if paused else self._transport.resume_reading)()
 
-    def tunnel(self, exchange: Exchange) -> None:
+    def tunnel(self, exchange: Http1Exchange) -> None:
         self._tunnel = exchange
 
     def await_close(self) -> None:
@@ -247,7 +248,7 @@ class ClientConnection(asyncio.Protocol):
         self._ignores_offer = offers and not is_upgrade
         target, keep_alive = self._url.decode("latin-1"), self._parser.should_keep_alive() and not self._is_stopping
         fault = request_fault(self._url, self._headers, version)
-        exchange = Exchange(self, method, target, version, self._headers, is_upgrade, keep_alive, fault)
+        exchange = Http1Exchange(self, method, target, version, self._headers, is_upgrade, keep_alive, fault)
         if is_upgrade:
             self._upgrading = exchange
         self._is_refused = fault is not None
@@ -269,20 +270,20 @@ class ClientConnection(asyncio.Protocol):
 
     # --- requests in order
 
-    def _enqueue(self, exchange: Exchange) -> None:
+    def _enqueue(self, exchange: Http1Exchange) -> None:
         if self._current is None:
             self._begin(exchange)
         else:  # pipelined: nothing more is read until it is answered
             self._next.append(exchange)
             self.pause(True)
 
-    def _begin(self, exchange: Exchange) -> None:
+    def _begin(self, exchange: Http1Exchange) -> None:
         self._current = exchange
         if self._is_stopping:
             exchange.end_stream()
         self._task = asyncio.ensure_future(self._answer(exchange))
 
-    async def _answer(self, exchange: Exchange) -> None:
+    async def _answer(self, exchange: Http1Exchange) -> None:
         try:
             await self._serve(exchange)
         except Exception:
@@ -306,7 +307,7 @@ class ClientConnection(asyncio.Protocol):
         self._is_refused = True
         exchange, self._parsing = self._parsing, None
         if exchange is None:
-            self._enqueue(Exchange(self, "GET", "/", "1.1", [], False, False, fault))
+            self._enqueue(Http1Exchange(self, "GET", "/", "1.1", [], False, False, fault))
         elif exchange is not self._current:
             exchange.refuse(fault)
         elif exchange.status:
@@ -315,7 +316,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.detach()
             exchange.respond_error(fault.status, fault.detail)
 
-    def _end(self, exchange: Exchange) -> None:
+    def _end(self, exchange: Http1Exchange) -> None:
         """Close the connection after the last response.
 
         If the client may still be sending, the connection is closed in this direction only, and what arrives is discarded: closing it with unread

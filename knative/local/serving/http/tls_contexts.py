@@ -3,7 +3,8 @@
 import os
 import ssl
 
-ALPN = ["http/1.1"]
+HTTP_2 = "h2"
+ALPN = [HTTP_2, "http/1.1"]
 
 
 def server_context(minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
