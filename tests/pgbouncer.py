@@ -20,8 +20,10 @@ START_TIMEOUT_SECONDS = 20
 
 
 @contextmanager
-def running_pgbouncer(server: PostgreSQL) -> Iterator[int]:
-    """Start PgBouncer for all databases of `server` and yield its port. Clients of many connections share a few of the server."""
+def running_pgbouncer(server: PostgreSQL, server_port: int | None = None) -> Iterator[int]:
+    """Start PgBouncer for all databases of `server` and yield its port. Clients of many connections share a few of the server.
+
+    `server_port`: of a replica of it."""
     packages.install([packages.PGBOUNCER], print)
     program = packages.PGBOUNCER.find()
     assert program is not None
@@ -35,7 +37,7 @@ def running_pgbouncer(server: PostgreSQL) -> Iterator[int]:
         (folder / "users.txt").write_text("".join(f'"{role}" "{secrets.password(server.home, role)}"\n' for role in roles))
         (folder / "pgbouncer.ini").write_text(
             f"""[databases]
-* = host={LOOPBACK} port={server.home.ports.postgres}
+* = host={LOOPBACK} port={server_port or server.home.ports.postgres}
 [pgbouncer]
 listen_addr = {LOOPBACK}
 listen_port = {port}

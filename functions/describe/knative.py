@@ -20,6 +20,7 @@ Broker: all ticks have one type, so through the Broker each would wake every sch
 
 from collections.abc import Callable, Iterable, Sequence
 
+from functions.describe import autoscaling
 from functions.describe.catalog import SUBSCRIBED, Catalog
 from functions.describe.grants import Grants, grants_of
 from functions.describe.services import BROKER, NAMESPACE, Manifest, Workload, cluster_account, listing_account, service
@@ -70,6 +71,7 @@ def function_manifests(declaration: Declaration, wiring: Wiring) -> list[Manifes
             database=wiring.database,
             grants=grants_of(declaration, wiring),
             collected=_collected(declaration),
+            annotations=autoscaling.annotations(declaration.scale),
             labels={GROUPING: "function"},
         )
     )

@@ -8,6 +8,7 @@ import yaml
 import functions
 from functions.describe import (
     asyncapi,
+    autoscaling,
     client,
     jsonschema,
     metrics,
@@ -30,6 +31,7 @@ ROOT = Path(functions.__file__).parent.parent
 BASE = "knative/base"
 GROUPED = "knative/components/grouped"
 ISOLATED = "knative/components/isolated"
+QUEUE_DEPTH = "knative/components/queue-depth"
 
 
 def documents(catalog: Catalog, wiring_of: WiringOf) -> dict[str, str]:
@@ -47,6 +49,8 @@ def documents(catalog: Catalog, wiring_of: WiringOf) -> dict[str, str]:
     }
     files[f"{ISOLATED}/kustomization.yaml"] = to_yaml(networks.component())
     files[f"{ISOLATED}/policies.yaml"] = to_yaml_stream(networks.network_policies(catalog.contexts))
+    files[f"{QUEUE_DEPTH}/kustomization.yaml"] = to_yaml(autoscaling.queue_depth_component(catalog.declarations))
+    files[f"{QUEUE_DEPTH}/authentication.yaml"] = to_yaml_stream(autoscaling.queue_depth_authentication())
     files[f"{GROUPED}/kustomization.yaml"] = to_yaml(component(catalog.contexts))
     for path, schema in jsonschema.documents(catalog).items():
         files[f"schemas/{path}"] = to_json(schema)
@@ -99,7 +103,9 @@ def find_obsolete(root: Path, generated: Mapping[str, str]) -> list[str]:
     """Return generated files on disk that no declaration accounts for any more."""
     schemas = [path for folder in ("commands", "events", "queries") for path in (root / "schemas" / folder).glob("*.json")]
     modules = [path for path in (root / client.FOLDER).glob("*.py") if path.read_text().startswith(HEADER)]
-    manifests = [path for folder in (BASE, GROUPED, ISOLATED) for path in (root / folder).glob("*.yaml") if path.read_text().startswith(HEADER)]
+    manifests = [
+        path for folder in (BASE, GROUPED, ISOLATED, QUEUE_DEPTH) for path in (root / folder).glob("*.yaml") if path.read_text().startswith(HEADER)
+    ]
     return sorted(name for path in (*schemas, *manifests, *modules) if (name := path.relative_to(root).as_posix()) not in generated)
 
 

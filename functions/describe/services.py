@@ -35,7 +35,7 @@ RESOURCES: Manifest = {"requests": {"cpu": "25m", "memory": "96Mi"}, "limits": {
 
 
 READING = ("query", "group")
-"""Kinds of workloads that get the URL of the read-only database role, if the operator has configured one."""
+"""Kinds of workloads that get the URLs of the read-only database role and of replicas, if the operator has configured them."""
 MIN_SCALE, INITIAL_SCALE = "autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/initial-scale"
 """Annotation of what may be at zero: a new revision is ready without a pod, so that a roll-out does not start all Services at once, and a Secret
 that is not there yet fails no revision: the first pod waits for it. A cluster must allow it (config-autoscaler: allow-zero-initial-scale)."""
@@ -193,7 +193,8 @@ def _credentials(workload: Workload) -> Manifest:
         database, reader = variables.DATABASE_URL.of(workload.database).name, variables.READER_URL.of(workload.database).name
         sources.append(_source(f"{workload.database}-database", {"url": database}))
         if workload.kind in READING:
-            sources.append(_source(f"{workload.database}-database", {"reader": reader}, optional=True))
+            keys = {"reader": reader, "replica": variables.REPLICA_URL.of(workload.database).name}
+            sources += [_source(f"{workload.database}-database", {key: name}, optional=True) for key, name in keys.items()]  # each key may be missing
     for is_granted, setting in ((workload.grants.verifies_webhooks, STRIPE_WEBHOOK_SECRET), (workload.grants.checks_applications, HEALTH_CHECK_KEY)):
         if is_granted:
             sources.append(_source(f"{workload.component}-settings", {setting.name: setting.name}, optional=True))

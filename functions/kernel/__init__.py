@@ -60,7 +60,7 @@ from functions.kernel.page import Page
 from functions.kernel.permissions import PERMISSIONS, PROTECTED_ENVIRONMENTS, Grant, Membership, Permission, Role
 from functions.kernel.rates import RateClass
 from functions.kernel.raw import File, RawRequest
-from functions.kernel.scale import Retry, Scale
+from functions.kernel.scale import Retry, Scale, ScaleMetric
 from functions.kernel.streams import EventStream, StreamEvent, StreamRequest
 from functions.kernel.time import Clock, new_id, new_id_text
 from functions.kernel.values import Int32, Number, PositiveInt64, SecretText, Text, Timestamp
@@ -133,6 +133,7 @@ __all__ = [
     "Retry",
     "Role",
     "Scale",
+    "ScaleMetric",
     "Scope",
     "SecretText",
     "StreamEvent",

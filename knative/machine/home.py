@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
-from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL
+from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL, REPLICA_URL
 from knative.installation import HOME, PORT_OFFSET, PUBLIC_HTTP_PORT, PUBLIC_HTTPS_PORT
 from knative.machine.variables import DATA_SERVICES, MIGRATION_URL, USER_AMQP_URL
 
@@ -166,6 +166,10 @@ class Home:
     def external_reader_url(self, context: str) -> str | None:
         """URL of the same database as the read-only role."""
         return self.environment.get(READER_URL.of(context).name) or None
+
+    def external_replica_url(self, context: str) -> str | None:
+        """URL of replicas of the same database, as the read-only role."""
+        return self.environment.get(REPLICA_URL.of(context).name) or None
 
     def external_migration_url(self, context: str) -> str | None:
         """URL of the same database as its owner, who migrates. Defaults to the role of the functions."""

@@ -49,9 +49,13 @@ def amqp_secret(user: str, url: str) -> Object:
     return secret(f"{user}{LOGIN_SUFFIX}", values)
 
 
-def database_secret(context: str, url: str, reader: str | None) -> Object:
-    """The addresses of a context's database. `reader`: as a role that only reads; without it, queries open a transaction."""
-    return secret(f"{context}-database", {"url": url, **({"reader": reader} if reader else {})})
+def database_secret(context: str, url: str, reader: str | None, replica: str | None) -> Object:
+    """The addresses of a context's database. `reader`: as a role that only reads; without it, queries open a transaction.
+
+    `replica`: of its replicas, as that role.
+    """
+    optional = {"reader": reader, "replica": replica}
+    return secret(f"{context}-database", {"url": url, **{key: address for key, address in optional.items() if address}})
 
 
 def migration_secret(context: str, url: str) -> Object:

@@ -118,7 +118,8 @@ def amqp_secrets(home: Home) -> list[Object]:
 
 def database_secret(home: Home, context: str) -> Object:
     """The Secret with the addresses of a context's database."""
-    return installation_objects.database_secret(context, database_url(home, context), _reader(home, context))
+    replica = home.external_replica_url(context) if home.external_database_url(context) else None
+    return installation_objects.database_secret(context, database_url(home, context), _reader(home, context), replica)
 
 
 def backup_secret(home: Home) -> Object:

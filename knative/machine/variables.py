@@ -1,6 +1,6 @@
 """The environment variables that `./taskw` reads, and that it sets for the programs of one machine."""
 
-from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL
+from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL, REPLICA_URL
 from functions.wire.backups.variables import BACKUP_KEY, BACKUP_STORE
 from functions.wire.settings import Section, Setting, forms
 from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET
@@ -99,6 +99,7 @@ SECTIONS = (
             DATABASE_URL,
             MIGRATION_URL,
             READER_URL,
+            REPLICA_URL,
             DISK_RESERVE_GIB,
             REGISTRY_MIRROR,
             BROKER_METRICS,

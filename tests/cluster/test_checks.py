@@ -95,6 +95,14 @@ def test_a_suitable_rabbitmq_is_good() -> None:
     assert levels(broker.server_findings("rabbitmq/rabbitmq", server("*", replicas=2), None, requires_tls=False)) == [WARNING, GOOD]
 
 
+def test_a_topology_operator_that_trusts_no_authority_of_the_cluster_is_a_warning() -> None:
+    def operator(*paths: str) -> dict[str, Any]:
+        return {"spec": {"template": {"spec": {"containers": [{"name": "manager", "volumeMounts": [{"mountPath": each} for each in paths]}]}}}}
+
+    assert levels([broker.trust_finding(operator("/tmp/k8s-webhook-server/serving-certs"))]) == [WARNING]
+    assert levels([broker.trust_finding(operator("/tmp/k8s-webhook-server/serving-certs", "/etc/ssl/certs/capsule-ca.crt"))]) == [GOOD]
+
+
 def test_the_class_of_a_broker_cannot_change() -> None:
     declared = {"metadata": {"name": "capsule"}}
     wrong = {"metadata": {"name": "capsule", "annotations": {broker.CLASS_ANNOTATION: "MTChannelBasedBroker"}}}

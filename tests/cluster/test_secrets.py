@@ -190,12 +190,14 @@ def test_servers_of_the_overlay_get_logins_addresses_and_their_authorities() -> 
         made["postgres-auth-functions"].values["username"] == "auth_functions" and made["postgres-auth-functions"].type == "kubernetes.io/basic-auth"
     )
     assert made["auth-database"].values["url"] == f"postgresql://auth_functions:{password}@postgres-pooler-rw.capsule.svc:5432/auth"
-    assert urlsplit(made["auth-database"].values["reader"]).hostname == "postgres-pooler-ro.capsule.svc"
+    assert urlsplit(made["auth-database"].values["reader"]).hostname == "postgres-pooler-rw.capsule.svc"
+    replica = urlsplit(made["auth-database"].values["replica"])
+    assert (replica.hostname, replica.username, replica.path) == ("postgres-pooler-ro.capsule.svc", "auth_reader", "/auth")
     assert urlsplit(made["auth-migration"].values["url"]).hostname == "postgres-rw.capsule.svc"
     roles = {role["name"] for role in postgres[0]["spec"]["managed"]["roles"]}
     assert roles == {f"{context}_{role}" for context in CONTEXTS for role in ("owner", "functions", "reader")}
     hosts = set(postgres[0]["spec"]["certificates"]["serverAltDNSNames"])
-    assert hosts == {urlsplit(made["auth-database"].values[key]).hostname for key in ("url", "reader")}, "verify-full needs these names"
+    assert hosts == {urlsplit(made["auth-database"].values[key]).hostname for key in ("url", "reader", "replica")}, "verify-full needs these names"
 
 
 def test_a_secret_that_another_namespace_reads_is_copied_there() -> None:

@@ -1,8 +1,8 @@
 """Kinds of operators without a model in any package: the fields that Capsule uses, as schemas that reject others.
 
 Sources: https://cloudnative-pg.io/documentation/current/cloudnative-pg.v1/, https://cert-manager.io/docs/reference/api-docs/,
-https://www.rabbitmq.com/kubernetes/operator/using-operator. RabbitmqCluster is checked against its upstream CRD too, where that is at hand;
-the others follow the documentation only: their CRDs were not at hand.
+https://keda.sh/docs/latest/concepts/authentication/, https://www.rabbitmq.com/kubernetes/operator/using-operator. RabbitmqCluster is checked
+against its upstream CRD too, where that is at hand; the others follow the documentation only: their CRDs were not at hand.
 """
 
 from typing import Any
@@ -80,6 +80,11 @@ KINDS: dict[tuple[str, str], Schema] = {
             privateKeySecretRef=NAMED,
             solvers={"type": "array", "items": fields("http01", http01=fields("ingress", ingress=fields(ingressClassName=TEXT)))},
         ),
+    ),
+    ("keda.sh/v1alpha1", "TriggerAuthentication"): kind(
+        "",
+        secretTargetRef={"type": "array", "items": fields("parameter name key", parameter=TEXT, name=TEXT, key=TEXT)},
+        configMapTargetRef={"type": "array", "items": fields("parameter name key", parameter=TEXT, name=TEXT, key=TEXT)},
     ),
     ("rabbitmq.com/v1beta1", "RabbitmqCluster"): kind(
         "",

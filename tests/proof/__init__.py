@@ -64,6 +64,7 @@ PROOFS = {
         "Workers and schedules run, scale, restart and tell", ("tests/journeys/test_processes.py", "tests/journeys/test_autoscaling.py")
     ),
     "production": Proof("Django in production dies, is lost and is restored", ("tests/journeys/test_production.py",)),
+    "replicas": Proof("No caller reads a replica that lacks what it wrote", ("tests/adapters/test_replicas.py",)),
     "repositories": Proof(
         "A repository of each kind and language builds and runs",
         (

@@ -15,7 +15,7 @@ from functions.monitor.ports import Executions, Logs
 PLATFORM_WORKLOAD = Workload(PLATFORM_ID, "", None, "run")
 
 
-@on(emits=[LogClosingRequested], order=Order.ANY, scale=Scale(max=3))
+@on(emits=[LogClosingRequested], order=Order.ANY, scale=Scale(max=3, queue_depth=50))
 async def on_logs_collected(event: LogsCollected, logs: Logs, executions: Executions, clock: Clock) -> Done[None]:
     now = clock.now()
     lines: list[LogLine] = []

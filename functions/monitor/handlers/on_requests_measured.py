@@ -15,7 +15,9 @@ from functions.monitor.domain.usage import usage_of_requests
 from functions.monitor.ports import Alerts, Applications, Requests, Rules, UnownedUsage
 
 
-@on(emits=[UsageMeasured, AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested], order=Order.ANY, scale=Scale(max=3))
+@on(
+    emits=[UsageMeasured, AlertFired, AlertResolved, AlertCheckRequested, AlertDeliveryRequested], order=Order.ANY, scale=Scale(max=3, queue_depth=50)
+)
 async def on_requests_measured(
     event: RequestsMeasured,
     requests: Requests,

@@ -47,6 +47,13 @@ READER_URL = Setting(
     "The same database as a role that can only read. Queries save two round trips.",
     is_secret=True,
 )
+REPLICA_URL = Setting(
+    "CAPSULE_<CONTEXT>_REPLICA_URL",
+    _DATABASE,
+    "Replicas of the same database, as the role of `CAPSULE_<CONTEXT>_READER_URL`. Queries are read there, and from the primary while a replica has "
+    "not applied what was committed before; see [Replicas](cluster.md#replicas).",
+    is_secret=True,
+)
 PREPARED_STATEMENTS = Setting(
     "CAPSULE_PREPARED_STATEMENTS",
     forms.switch(),
@@ -178,6 +185,7 @@ FUNCTIONS = Section(
             AMQP_URL,
             DATABASE_URL,
             READER_URL,
+            REPLICA_URL,
             PREPARED_STATEMENTS,
             MAIL_URL,
             MAIL_FROM,

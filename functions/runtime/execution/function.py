@@ -13,9 +13,9 @@
 Several messages may share a transaction (`batches`). `failures` decides what happens after an exception.
 """
 
+import logging
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any, cast
 
 from functions.kernel import Caller, Client, Clock, Declaration, Kind, Origin, Permit, Rejection, Work
@@ -32,9 +32,11 @@ from functions.runtime.messaging.exchanges import REPLIES
 from functions.runtime.reliability import audit, dead_letters, inbox
 from functions.runtime.reliability.outbox import OutboxRow
 from functions.runtime.security.replay_signing import SIGNATURE_ATTRIBUTE
-from functions.runtime.storage.failures import CLASHES
+from functions.runtime.storage.failures import CLASHES, ReplicaFailed
 from functions.wire.cloudevents import Message
 from functions.wire.tracing import in_span
+
+_log = logging.getLogger("capsule.function")
 
 CLASH_ATTEMPTS = 4
 FAILED_OUTCOMES = frozenset({"failed", "retried", "dead"})
@@ -155,19 +157,28 @@ class Function:
         return await self._transact(Execution(self, message, caller, inputs))
 
     async def _query(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
-        """A query with `Work` calls an external system: it opens its transactions itself."""
-        is_effectful = Work in self._from_message.values()
-        work = UnitOfWork(self._context, self.declaration, message, caller)
-        arguments = self._arguments(message, caller, work)
         try:
-            async with nullcontext() if is_effectful else work.reading():
-                output = await self.declaration.handler(*inputs, **arguments)
+            output = await self._read(message, caller, inputs)
         except Rejection as rejection:
             contracts.check_rejection(self.declaration, rejection, self._context.is_strict)
             recent_facts.raise_if_recent(rejection, self._context.clock.now())
             raise
         await self.reply(message, self.encoder.done(output))
         return ExecutionResult("done")
+
+    async def _read(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> Any:
+        """A query with `Work` calls an external system: it opens its transactions itself, on the primary."""
+        work = UnitOfWork(self._context, self.declaration, message, caller)
+        handler, arguments = self.declaration.handler, self._arguments(message, caller, work)
+        if Work in self._from_message.values():
+            return await handler(*inputs, **arguments)
+        try:
+            async with work.reading_replica():
+                return await handler(*inputs, **arguments)
+        except ReplicaFailed as error:
+            _log.info("%s is read from the primary: %s", self.name, error)
+        async with work.reading():
+            return await handler(*inputs, **arguments)
 
     async def _run_effect(self, message: Message, inputs: tuple[Any, ...]) -> ExecutionResult:
         work = UnitOfWork(self._context, self.declaration, message)

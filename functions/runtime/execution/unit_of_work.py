@@ -56,6 +56,15 @@ class UnitOfWork:
             yield
 
     @asynccontextmanager
+    async def reading_replica(self) -> AsyncIterator[None]:
+        """As `reading`, on a replica where there is one. Raises ReplicaFailed if the primary can do what the replica could not."""
+        async with (
+            self._context.database.replica_transaction() as connection,
+            revoked_sessions.refusing_ended(connection, self._caller),
+        ):
+            yield
+
+    @asynccontextmanager
     async def preparing(self) -> AsyncIterator[None]:
         async with self._context.database.transaction():
             yield

@@ -151,12 +151,13 @@ class Process:
     def _create_context(self, name: str, bus: Bus, execution_log: ExecutionLog, pool_size: int) -> FunctionContext:
         settings, wiring = self._settings, wiring_of(name)
         settings.check(settings_of(wiring.settings))
-        reader = variables.READER_URL.of(wiring.database)
+        reader, replica = variables.READER_URL.of(wiring.database), variables.REPLICA_URL.of(wiring.database)
         clock = wiring.clock(settings, self._clock) if wiring.clock else self._clock
         database = Database(
             settings.following(variables.DATABASE_URL.of(wiring.database)),
             pool_size,
             reader_url=settings.following(reader) if settings.value(reader) else None,
+            replica_url=settings.following(replica) if settings.value(replica) else None,
             has_prepared_statements=settings.value(variables.PREPARED_STATEMENTS),
         )
         outbox_publisher = OutboxPublisher(bus, database, self._tracer)

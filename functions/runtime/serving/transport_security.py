@@ -7,7 +7,7 @@ import pika
 from psycopg.conninfo import conninfo_to_dict
 
 from functions.runtime.config.settings import Settings
-from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL, REQUIRE_TLS
+from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL, REPLICA_URL, REQUIRE_TLS
 from functions.wire.settings import InvalidSetting, MissingSetting
 
 VERIFY_FULL = "verify-full"
@@ -26,7 +26,7 @@ def require_tls(settings: Settings, contexts: Iterable[str] = ()) -> None:
     if not is_verified:
         raise InvalidSetting(f"{AMQP_URL.name} is not encrypted and verified, which {REQUIRE_TLS.name} demands; it must begin with amqps://")
     for context in contexts:
-        for setting in (DATABASE_URL.of(context), READER_URL.of(context)):
+        for setting in (DATABASE_URL.of(context), READER_URL.of(context), REPLICA_URL.of(context)):
             try:
                 address = settings.value(setting)
             except MissingSetting:

@@ -5,7 +5,8 @@ stays within its budget (`functions.describe.pools`).
 
 Queries use a role that can only read (SELECT grants, `default_transaction_read_only`, `lock_timeout`: settings of the role, so
 they hold behind a pooler). Each of their statements is its own transaction; at READ COMMITTED a statement has its own snapshot
-anyway, and BEGIN and COMMIT would be two of three round trips. Without such a role a query runs in BEGIN READ ONLY.
+anyway, and BEGIN and COMMIT would be two of three round trips. Without such a role a query runs in BEGIN READ ONLY. Where the operator
+names replicas, queries are read there (`storage.replicas`).
 
 A pool whose server was unavailable connects again with the next message. After a failover it finds the new primary if the URL
 names both servers: `host=a,b target_session_attrs=read-write`.
@@ -16,6 +17,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
@@ -35,6 +37,7 @@ from functions.runtime.storage.failures import (
     is_limit_exceeded,
     is_server_refusal,
 )
+from functions.runtime.storage.replicas import OF_PRIMARY, Position, PrimaryPosition, Replicas, position_of
 from functions.runtime.storage.session import Session, Statement
 
 Connection = Session
@@ -47,6 +50,8 @@ COMMIT = Statement("COMMIT")
 LOCK_TIMEOUT = "2s"
 IDLE_SECONDS = 60
 CONNECT_TIMEOUT_SECONDS = 3
+REPLICA_TIMEOUT_SECONDS = 1.0
+"""How long a query waits for a connection to a replica before it is read from the primary."""
 PREPARE_AFTER_EXECUTIONS: int | None = 5
 """psycopg's default: a statement is prepared when a connection executes it more often."""
 
@@ -62,18 +67,27 @@ def in_transaction() -> bool:
 
 class Database:
     def __init__(
-        self, url: Address, size: int = 4, timeout_seconds: float = 3.0, reader_url: Address | None = None, has_prepared_statements: bool = True
+        self,
+        url: Address,
+        size: int = 4,
+        timeout_seconds: float = 3.0,
+        reader_url: Address | None = None,
+        replica_url: Address | None = None,
+        has_prepared_statements: bool = True,
     ) -> None:
-        """`size`: connections at most, for each role. `timeout_seconds`: how long to wait for one.
+        """`size`: connections at most, for each role and to replicas. `timeout_seconds`: how long to wait for one.
 
-        `reader_url`: connects with a role that can only read. `has_prepared_statements`: False behind PgBouncer before 1.21.
+        `reader_url`: connects with a role that can only read. `replica_url`: connects to replicas, with such a role.
+        `has_prepared_statements`: False behind PgBouncer before 1.21.
         """
         prepare_threshold = PREPARE_AFTER_EXECUTIONS if has_prepared_statements else None
         self._writing = _new_pool(url, size, timeout_seconds, prepare_threshold)
         self._reading = _new_pool(reader_url, size, timeout_seconds, prepare_threshold) if reader_url else None
+        replicas = _new_pool(replica_url, size, min(timeout_seconds, REPLICA_TIMEOUT_SECONDS), prepare_threshold) if replica_url else None
+        self._replicas = Replicas(partial(self._connection_of, replicas), PrimaryPosition(self._position)) if replicas else None
         self._opened: set[Pool] = set()
         self._timeout_seconds = timeout_seconds
-        self._places = {pool: asyncio.Semaphore(size) for pool in (self._writing, self._reading) if pool is not None}
+        self._places = {pool: asyncio.Semaphore(size) for pool in (self._writing, self._reading, replicas) if pool is not None}
         """As many as a pool has connections, so that nobody waits inside of it: there a wait is a task and three conditions, and half of a
         query's CPU where messages come faster than connections return."""
 
@@ -93,7 +107,7 @@ class Database:
     async def transaction(
         self, *, read_only: bool = False, is_begin_queued: bool = False, lock_timeout: LiteralString = LOCK_TIMEOUT
     ) -> AsyncIterator[Connection]:
-        """Open a transaction for this task. Commits at the end, rolls back on an exception.
+        """Open a transaction for this task, on the primary. Commits at the end, rolls back on an exception.
 
         Statements queued on the connection are sent with the COMMIT. `is_begin_queued`: BEGIN is not
         sent alone but with the first flush. Raises DatabaseUnavailable and its subclasses; serialization failures and deadlocks pass through.
@@ -129,6 +143,35 @@ class Database:
         except UNAVAILABLE_ERRORS as error:
             if is_limit_exceeded(error):
                 raise
+            raise DatabaseUnavailable(error_text(error)) from error
+
+    @asynccontextmanager
+    async def replica_transaction(self) -> AsyncIterator[Connection]:
+        """Open a read-only transaction on a replica that has all that was committed before; on the primary where there is none.
+
+        Raises DatabaseUnavailable; ReplicaFailed if the primary can do what the replica could not.
+        """
+        if self._replicas is None:
+            async with self.transaction(read_only=True) as connection:
+                yield connection
+            return
+        async with self._replicas.transaction() as replica:
+            if replica is not None:
+                token = _open.set(replica)
+                try:
+                    yield replica
+                finally:
+                    _open.reset(token)
+                return
+            async with self.transaction(read_only=True) as connection:
+                yield connection
+
+    async def _position(self) -> Position:
+        """Return what the primary has flushed. Raises DatabaseUnavailable."""
+        try:
+            async with self._connection_of(self._reading or self._writing) as connection:
+                return position_of((await connection.flush(OF_PRIMARY))[0])
+        except UNAVAILABLE_ERRORS as error:
             raise DatabaseUnavailable(error_text(error)) from error
 
     async def prepare(self, *, read_only: bool) -> None:

@@ -28,6 +28,10 @@ class NotPrimary(DatabaseUnavailable):
     """The server accepts no writes: a standby that is not promoted yet, or a former primary."""
 
 
+class ReplicaFailed(DatabaseUnavailable):
+    """A replica ended a query: it stopped, or it had to remove rows that the query may have needed. The primary can answer it."""
+
+
 class CommitUnknown(DatabaseUnavailable):
     """The connection was lost while committing. The inbox shows whether the transaction was committed."""
 

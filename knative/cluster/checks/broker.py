@@ -15,8 +15,14 @@ CREDENTIALS = "{name}-default-user"
 """The Secret that the cluster operator makes for RabbitMQ's first user."""
 
 
+TRUST_FOLDER = "/etc/ssl/certs"
+OPERATOR = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "messaging-topology-operator", "namespace": "rabbitmq-system"}}
+
+
 def check(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
     namespace, name = overlay.broker_server
+    if overlay.requires_tls and (operator := cluster.present(OPERATOR)) is not None:
+        yield trust_finding(operator)
     if any(each["metadata"]["name"] == name for each in overlay.of_kind("RabbitmqCluster")):
         yield Finding("rabbitmq", Level.NOTE, f"{namespace}/{name} is part of the overlay")
         return
@@ -25,6 +31,19 @@ def check(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
     found, credentials = cluster.present(reference), cluster.present(secret)
     password = decoded(credentials.get("data") or {}).get("password") if credentials else None
     yield from server_findings(f"{namespace}/{name}", found, password, requires_tls=overlay.requires_tls)
+
+
+def trust_finding(operator: Object) -> Finding:
+    """`operator`: the Deployment of the topology operator, which creates users over RabbitMQ's management API, in TLS.
+
+    Source: https://www.rabbitmq.com/kubernetes/operator/tls-topology-operator.
+    """
+    containers = operator["spec"]["template"]["spec"]["containers"]
+    paths = [each["mountPath"] for container in containers for each in container.get("volumeMounts") or ()]
+    if any(each.startswith(TRUST_FOLDER) for each in paths):
+        return Finding("rabbitmq", Level.GOOD, "the topology operator has an authority of its own mounted")
+    remedy = "If a public authority has not signed RabbitMQ's certificate, mount yours: docs/cluster.md, Trust in the cluster's authority"
+    return Finding("rabbitmq", Level.WARNING, "the topology operator trusts public authorities only", remedy)
 
 
 def server_findings(title: str, server: Object | None, password: str | None, *, requires_tls: bool) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ def check(cluster: ClusterApi, _: Overlay) -> Iterator[Finding]:
 
 def addresses(existing: Existing) -> list[Address]:
     """The logins of all contexts that the Secrets have."""
-    places = (("database", "url"), ("database", "reader"), ("migration", "url"))
+    places = (("database", "url"), ("database", "reader"), ("database", "replica"), ("migration", "url"))
     found = [(context, f"{context}-{kind}", key) for context in CONTEXTS for kind, key in places]
     return [
         Address(context, f"{name}/{key}", existing["Secret", name][key]) for context, name, key in found if key in existing.get(("Secret", name), {})

@@ -70,6 +70,7 @@ COMPONENTS = (
     ),
     Component("cnpg", "cnpg-system", ("cnpg-controller-manager",), "https://cloudnative-pg.io/documentation/", None, "postgresql.cnpg.io"),
     Component("keda", "keda", ("keda-operator",), "https://keda.sh/docs/latest/deploy/", None, "keda.sh"),
+    Component("keda-knative", "knative-serving", ("autoscaler-keda",), "https://github.com/knative-extensions/autoscaler-keda", None, "keda.sh"),
 )
 
 
@@ -130,6 +131,7 @@ def _named(component: Component) -> str:
         "rabbit-users": "the RabbitMQ messaging topology operator",
         "cnpg": "CloudNativePG",
         "keda": "KEDA",
+        "keda-knative": "Knative's extension for KEDA",
     }.get(component.name, component.name)
 
 

@@ -83,7 +83,11 @@ class Catalog:
         functions, reader, owner = (self.inputs.of(each) for each in urls)
         functions, reader = functions or own.url(context, "functions"), reader or own.url(context, "reader")
         url = self._settle(database, "url", stored, functions, hint=f"{urls[0].name}: {urls[0].form.description}, as the role of functions")
+        replica = self.inputs.of(runtime.REPLICA_URL.of(context)) or own.replica_url(context)
+        if stored.get("reader") == replica:  # 0.2.0 let readers use the replicas, and commits wait for them
+            stored = {key: value for key, value in stored.items() if key != "reader"}
         self._settle(database, "reader", stored, reader, is_required=False)
+        self._settle(database, "replica", stored, replica, is_required=False)
         owner = owner or own.url(context, "owner") or (None if stored_migration else url)
         self._settle(migration, "url", stored_migration, owner, hint=f"{urls[2].name}: the same database as its owner, who migrates")
         return [database, migration]

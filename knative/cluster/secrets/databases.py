@@ -1,7 +1,7 @@
 """Logins and addresses of a PostgreSQL that the overlay itself runs with CloudNativePG (`knative/components/cloudnativepg`).
 
 The `Cluster` declares the roles `<context>_owner`, `<context>_functions` and `<context>_reader`, each with the Secret of its password. Owners migrate
-through the primary's Service; functions and readers use the poolers in transaction mode, readers the one of the replicas.
+through the primary's Service; functions and readers use the pooler of the primary in transaction mode, and queries that of the replicas too.
 """
 
 from dataclasses import dataclass, field
@@ -55,11 +55,19 @@ class OwnDatabases:
 
     def url(self, context: str, role: str) -> str | None:
         """Address of a context's database as one of ROLES; None where PostgreSQL is somewhere else. After `logins`."""
+        return self._url(context, role, "rw")
+
+    def replica_url(self, context: str) -> str | None:
+        """Address of the replicas of a context's database, as the reader; None where the overlay runs none. After `logins`."""
+        server = self.servers.get(context, {"spec": {}})
+        return self._url(context, "reader", "ro") if server["spec"].get("instances", 1) > 1 else None
+
+    def _url(self, context: str, role: str, kind: str) -> str | None:
+        """`kind`: rw for the primary, ro for the replicas, as CloudNativePG names its Services."""
         name = self.secrets.get((context, role))
         if name is None:
             return None
         cluster = self.servers[context]["metadata"]["name"]
-        kind = "ro" if role == "reader" else "rw"
         pooler = None if role == "owner" else self.poolers.get((cluster, kind))
         host = f"{pooler or f'{cluster}-{kind}'}.{NAMESPACE}.svc"
         return f"postgresql://{context}_{role}:{self._passwords[name]}@{host}:5432/{context}"

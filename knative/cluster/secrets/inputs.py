@@ -50,10 +50,11 @@ def read(file: Path | None, arguments: Iterable[str], authorities: Path | None =
 def known_settings() -> list[Setting[object]]:
     """The settings that `secrets` stores in Secrets."""
     of_contexts = [each for sections in CONTEXT_SECTIONS.values() for each in sections]
-    servers = [setting.of(context) for context in CONTEXTS for setting in (runtime.DATABASE_URL, runtime.READER_URL, MIGRATION_URL)]
+    of_servers = (runtime.DATABASE_URL, runtime.READER_URL, runtime.REPLICA_URL, MIGRATION_URL)
+    servers = [setting.of(context) for context in CONTEXTS for setting in of_servers]
     users = [USER_AMQP_URL.of(user) for user in AMQP_USERS]
     others = [BACKUP_STORE, BACKUP_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL]
-    generic = {runtime.AMQP_URL.name, runtime.DATABASE_URL.name, runtime.READER_URL.name}
+    generic = {runtime.AMQP_URL.name, *(each.name for each in of_servers)}
     every = [*settings_of([runtime.FUNCTIONS, *gateway.SECTIONS, *of_contexts]), *servers, *users, *others]
     return list({each.name: each for each in every if each.name not in generic}.values())
 

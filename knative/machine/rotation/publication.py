@@ -78,7 +78,8 @@ def _file(name: str, key: str) -> str:
     if name.endswith("-amqp") and key == "url":
         return variables.AMQP_URL.name
     if name.endswith("-database"):
-        return (variables.READER_URL if key == "reader" else variables.DATABASE_URL).of(context).name
+        settings = {"url": variables.DATABASE_URL, "reader": variables.READER_URL, "replica": variables.REPLICA_URL}
+        return settings[key].of(context).name
     if name == keys.SERVICES:
         return {"postgres": SERVICES_POSTGRES_URL.name, "redis": SERVICES_REDIS_URL.name}[key]
     return key
