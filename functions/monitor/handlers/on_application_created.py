@@ -13,7 +13,7 @@ from functions.monitor.ports import Applications, UnownedUsage
 from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 
 
-@on(emits=[UsageMeasured, WebhookDeliveryRequested], scale=Scale(concurrency=100, pool=4, batch=32))
+@on(emits=[UsageMeasured, WebhookDeliveryRequested], scale=Scale(concurrency=100, pool=4, batch=100))
 async def on_application_created(
     events: Sequence[ApplicationCreated], applications: Applications, unowned: UnownedUsage, dispatcher: WebhookDispatcher
 ) -> Sequence[Done[None]]:
