@@ -52,15 +52,18 @@ class Difference:
 
 def differences(cluster: ClusterApi, overlay: Overlay) -> Iterator[Difference]:
     """Compare each object, then what the last release had and this one has not."""
+    accounts = [each for each in overlay.of_kind("ServiceAccount") if cluster.present(each) is None]
+    missing = frozenset(each["metadata"]["name"] for each in accounts)
     for item in overlay.objects:
-        yield difference(cluster, versioned(item) if item["kind"] == "Job" else item)
+        yield difference(cluster, versioned(item) if item["kind"] == "Job" else item, missing)
     last = next(iter(history(cluster)), None)
     for item in dropped(last.objects, overlay.objects) if last else ():
         if cluster.present(item) is not None:
             yield Difference(item, "remove")
 
 
-def difference(cluster: ClusterApi, item: Object) -> Difference:
+def difference(cluster: ClusterApi, item: Object, missing_accounts: frozenset[str] = frozenset()) -> Difference:
+    """`missing_accounts`: names of ServiceAccounts that the overlay has and the cluster does not: Knative refuses a Service without its account."""
     present = cluster.present(item)
     if not cluster.has(item["apiVersion"], item["kind"]):
         return Difference(item, "unknown", detail=f"the API does not serve {item['kind']}")
@@ -73,7 +76,10 @@ def difference(cluster: ClusterApi, item: Object) -> Difference:
     except NotFoundError:
         return Difference(item, "create", detail="its namespace does not exist yet")
     except ApiException as error:
-        return Difference(item, "refused", detail=reason_of(error))
+        reason = reason_of(error)
+        if any(f'serviceaccount "{name}" not found' in reason for name in missing_accounts):
+            return Difference(item, "create" if present is None else "change", detail="not validated: its ServiceAccount does not exist yet")
+        return Difference(item, "refused", detail=reason)
     if present is None:
         return Difference(item, "create")
     found = tuple(changes(_comparable(present), _comparable(dict(response.to_dict())), is_secret=item["kind"] == "Secret"))

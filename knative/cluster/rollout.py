@@ -85,6 +85,7 @@ def start_servers(cluster: ClusterApi, objects: tuple[Object, ...], progress: Pr
 def _run(cluster: ClusterApi, stage: Stage, progress: Progress, options: Options) -> None:
     with progress.step(stage.title) as step:
         done, total = 0, len(stage.objects)
+        cluster.apply(stage.started, MANAGER)
         for batch in stage.batches:
             cluster.apply(batch, MANAGER)
             before = done

@@ -1,7 +1,8 @@
 """The order in which the objects of an overlay are applied: each stage is ready before the next one begins.
 
 What functions need comes first, then servers that the overlay runs, then migrations, then the functions in batches, then what sends messages to them,
-then Deployments and the remaining Jobs: what binds the exchanges is ready when all Triggers are bound.
+then Deployments and the remaining Jobs. What declares and binds the exchanges runs from the Broker on, because a gateway is ready when its exchanges
+exist, and it is itself ready when all Triggers are bound, so it is waited for with the other Deployments.
 """
 
 from collections.abc import Iterable
@@ -12,17 +13,23 @@ from knative.machine.installation_objects import Object
 
 SERVERS = ("RabbitmqCluster", "Cluster", "Database", "Pooler", "Certificate", "Issuer", "ClusterIssuer")
 SENDERS = ("Trigger", "PingSource", "ApiServerSource", "DomainMapping")
+EXCHANGES = "capsule-topology"
+"""The Deployment that declares the exchanges."""
 BATCH = 20
 """Functions that start at the same time: each new Revision starts a pod once."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """`batches`: applied one after the other, each until it is ready. `timeout_seconds`: for each."""
+    """`batches`: applied one after the other, each until it is ready. `timeout_seconds`: for each.
+
+    `started`: applied before the batches. A later stage waits for them.
+    """
 
     title: str
     batches: tuple[tuple[Object, ...], ...]
     timeout_seconds: float
+    started: tuple[Object, ...] = ()
 
     @property
     def objects(self) -> list[Object]:
@@ -40,13 +47,14 @@ def stages(objects: Iterable[Object], batch: int = BATCH, *, migrates: bool = Tr
     basics = [each for each in others if each["kind"] not in ("Namespace", "Broker", "Deployment", "DaemonSet", "StatefulSet")]
     brokers = [each for each in others if each["kind"] == "Broker"]
     workloads = [each for each in others if each["kind"] in ("Deployment", "DaemonSet", "StatefulSet")]
+    exchanges = tuple(each for each in workloads if each["metadata"]["name"] == EXCHANGES)
     found = [
         Stage("Namespace", _one([*before]), 60),
         Stage("Servers", _one(servers), 900),
         Stage("Policies", _one(basics), 300),
         Stage("Migrations", _one([each for each in jobs if is_migration(each)] if migrates else []), 1800),
         Stage("Broker", _one(brokers), 300),
-        Stage("Functions", tuple(tuple(services[start : start + batch]) for start in range(0, len(services), batch)), 600),
+        Stage("Functions", tuple(tuple(services[start : start + batch]) for start in range(0, len(services), batch)), 600, exchanges),
         Stage("Triggers", _one(senders), 600),
         Stage("Workloads", _one(workloads), 600),
         Stage("Jobs", _one([each for each in jobs if not is_migration(each)]), 600),

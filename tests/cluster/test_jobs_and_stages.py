@@ -41,6 +41,13 @@ def test_migrations_come_before_functions_and_senders_after_them() -> None:
     assert sum(len(stage.objects) for stage in found) == len(objects), "no object is left out"
 
 
+def test_what_declares_the_exchanges_starts_before_the_functions_and_is_ready_after_the_triggers() -> None:
+    watcher, other = ({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": small.metadata(name)} for name in ("capsule-topology", "another"))
+    found = {stage.title: stage for stage in stages([small.trigger(), small.service(), watcher, other])}
+    assert list(found) == ["Functions", "Triggers", "Workloads"], "a gateway is not ready without its exchanges, nor the watcher without its Triggers"
+    assert found["Functions"].started == (watcher,) and found["Workloads"].objects == [watcher, other]
+
+
 def release(number: int, state: str, *objects: small.Object) -> Release:
     return Release(number, small.IMAGE, "production", "2026-11-30T00:00:00+00:00", "ada", state, objects)
 
