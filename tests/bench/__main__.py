@@ -17,6 +17,7 @@ from knative.machine.problems import Problem
 from tests.bench import dashboard, deployments, gateway, logs, many
 from tests.bench.chart import chart
 from tests.bench.check import TOLERANCE, find_fallen
+from tests.bench.figures import figures
 from tests.bench.load import Missing
 from tests.bench.peers import REFERENCE, WITH_PROMISES, Peer, peers
 from tests.bench.plan import NAMES, NO_PEERS, Bench, log
@@ -27,6 +28,7 @@ from tests.servers import discard, fresh_home
 
 CHART = PROJECT / "docs" / "bench.svg"
 FIGURES = PROJECT / "docs" / "bench.json"
+DOCUMENT = PROJECT / "docs" / "bench.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-peers", action="store_true", help="measure Capsule only")
     parser.add_argument("--beside", type=Path, metavar="FOLDER", help="another checkout of Capsule, measured in the same run")
     parser.add_argument("--check", action="store_true", help=f"name rows that fell by more than {TOLERANCE * 100:.0f} %% against docs/bench.json")
-    parser.add_argument("--write", action="store_true", help="write docs/bench.svg and docs/bench.json")
+    parser.add_argument("--write", action="store_true", help="write docs/bench.md, bench.svg and bench.json")
     parser.add_argument("--merge", action="store_true", help="with --write: keep the rows that this run does not measure")
     parser.add_argument("--deployments", nargs=argparse.REMAINDER, metavar="OPTION", help="measure deployments instead (--deployments --help)")
     parser.add_argument("--gateway", nargs=argparse.REMAINDER, metavar="OPTION", help="measure the gateway instead (--gateway --help)")
@@ -91,20 +93,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     caption = f"{date.today():%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), everything on one machine, medians of {rounds} rounds"
     print(f"\n{caption}; load average {os.getloadavg()[2]:.1f} (15 minutes)\n\n{table(results, references)}")
     if options.write:
-        _write(results, caption, options.merge)
+        _write(results, caption, references, options.merge)
     fallen = find_fallen(results, json.loads(FIGURES.read_text())["rows"], REFERENCE) if options.check else []
     print("\n".join(["", *fallen] if fallen else []))
     return 1 if fallen else 0
 
 
-def _write(results: Sequence[Row], caption: str, is_merged: bool) -> None:
-    """Write the figures and the chart of the rows that have more than one system. `is_merged`: keep the rows that this run did not measure."""
+def _write(results: Sequence[Row], caption: str, references: Sequence[str], is_merged: bool) -> None:
+    """Write the figures, the document and the chart of the rows that have peers. `is_merged`: keep the rows that this run did not measure."""
     stored: dict[str, Any] = json.loads(FIGURES.read_text())["rows"] if is_merged else {}
     stored = {title: row for title, row in stored.items() if "headline" in row} | {row.title: row.to_json(caption) for row in results}
-    drawn = [row for title in stored if len((row := Row.from_json(title, stored[title])).rounds) > 1]
-    CHART.write_text(chart(drawn, caption))
+    rows = [Row.from_json(title, row) for title, row in stored.items()]
+    CHART.write_text(chart([row for row in rows if len(row.rounds) > 1], caption))
+    DOCUMENT.write_text(figures(rows, {title: row["caption"] for title, row in stored.items()}, references))
     FIGURES.write_text(json.dumps({"caption": caption, "rows": stored}, indent=1, ensure_ascii=False) + "\n")
-    print(f"\nWritten: {_relative(CHART)}, {_relative(FIGURES)}")
+    print(f"\nWritten: {_relative(CHART)}, {_relative(DOCUMENT)}, {_relative(FIGURES)}")
 
 
 def _relative(path: Path) -> str:

@@ -3,6 +3,7 @@
 from xml.etree import ElementTree
 
 from tests.bench.chart import chart
+from tests.bench.figures import figures
 from tests.bench.report import Row, at_least, at_most, table
 
 
@@ -23,6 +24,18 @@ def test_the_table_names_goals_beside_capsule_only() -> None:
     text = table([run(Capsule=160, NestJS=100)], ["NestJS"])
     capsule, peer = text.splitlines()[2:]
     assert "≥ 1.6 × NestJS: reached; p95 ≤ 200: missed" in capsule and "≥" not in peer
+
+
+def test_the_document_has_a_line_for_each_row_under_its_run() -> None:
+    first, second = run(Capsule=160, NestJS=100), run(Capsule=90)
+    second.title = "events"
+    text = figures([first, second], {"requests": "yesterday", "events": "today"}, ["NestJS"])
+    assert (
+        text.index("## yesterday")
+        < text.index("| requests | per second | 160 | 100 |")
+        < text.index("## today")
+        < text.index("| events | per second | 90.0 |")
+    )
 
 
 def test_a_row_is_the_same_after_it_was_stored() -> None:
