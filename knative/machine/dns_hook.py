@@ -5,15 +5,28 @@ import stat
 from pathlib import Path
 
 from functions.deploy.adapters.dns_hook import MAX_BYTES
-from functions.deploy.adapters.domain_variables import ACME_DIRECTORY
+from functions.deploy.adapters.domain_variables import ACME_DIRECTORY, DNS_CHALLENGES
 from knative.local.variables import DNS_HOOK
 from knative.machine.home import Home
+from knative.machine.installation_objects import Object, binary_secret
 from knative.machine.problems import Problem
+
+SECRET = "deploy-dns-hook"
 
 
 def path(home: Home) -> Path | None:
     """The hook that the settings name."""
     return DNS_HOOK.read(home.environment).absolute() if home.environment.get(DNS_HOOK.name) else None
+
+
+def settings(home: Home) -> dict[str, str]:
+    """CAPSULE_DNS_CHALLENGES, for functions of deploy."""
+    return {DNS_CHALLENGES.name: "on"} if path(home) else {}
+
+
+def secrets(home: Home) -> list[Object]:
+    """The Secret with the hook, for the function that orders certificates of users' domains. Raises OSError."""
+    return [binary_secret(SECRET, {"hook": hook.read_bytes()})] if (hook := path(home)) else []
 
 
 def check(home: Home) -> None:

@@ -102,10 +102,10 @@ class Orders:
 
     def _follow_renewal_info(self, ordered: OrderedCertificate, state: OrderState, now: datetime) -> OrderState:
         """Renew early when the authority says so: it revokes the certificate, for example (RFC 9773)."""
-        chain, account_key = ordered.certificate.read_text(), _account_key(ordered.folder)
+        chain = ordered.certificate.read_text()
 
         def ask(directory: AcmeDirectory) -> Mapping[str, Any]:
-            suggested_at, ask_at = directory.renewal_info(chain, account_key)
+            suggested_at, ask_at = directory.renewal_info(chain)
             return {"suggestedAt": suggested_at.isoformat() if suggested_at else None, "askAt": ask_at.isoformat()}
 
         try:

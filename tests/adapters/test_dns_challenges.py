@@ -107,5 +107,5 @@ def _runs(pid: int) -> bool:
 
 def test_a_directory_without_renewal_information_says_nothing(pebble: Pebble, directory: AcmeDirectory) -> None:
     chain, _ = directory.order([WILDCARD], ACCOUNT.key, TxtChallenges(DnsHook(hook_of(pebble)), {}))
-    suggested_at, ask_at = directory.renewal_info(chain, ACCOUNT.key)
+    suggested_at, ask_at = directory.renewal_info(chain)
     assert suggested_at is None and ask_at > datetime.now(UTC) + timedelta(hours=1)

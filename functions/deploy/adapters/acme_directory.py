@@ -65,14 +65,14 @@ class AcmeDirectory:
                 finished = client.poll_and_finalize(order, datetime.now() + ORDER_TIMEOUT)
             return finished.fullchain_pem, key
 
-    def renewal_info(self, chain: str, account_key: str) -> tuple[datetime | None, datetime]:
+    def renewal_info(self, chain: str) -> tuple[datetime | None, datetime]:
         """Ask when a certificate is to be renewed (ACME Renewal Information, RFC 9773): earlier than planned, when it will be revoked.
 
         Returns a time within the window that the directory suggests, and when to ask again. None: the directory has no such information. Raises
         OrderFailed.
         """
         with _translated(shows_output=False):
-            suggested_at, ask_at = self._connect(account_key).renewal_time(chain.encode())
+            suggested_at, ask_at = self._connect(new_key()).renewal_time(chain.encode())  # without an account: the resource is public
             return (suggested_at.astimezone(UTC) if suggested_at else None), ask_at.astimezone(UTC)
 
     @staticmethod
