@@ -1,6 +1,6 @@
-"""Ask the certificate authority whether to renew a certificate early.
+"""Request the renewal information of a certificate.
 
-It says so before it revokes one, for example (ACME Renewal Information, RFC 9773).
+The authority suggests an early renewal before it revokes one, for example (RFC 9773).
 """
 
 from events.domains import DomainCertificateRequested, DomainRenewalInfoRequested
