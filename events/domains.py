@@ -68,6 +68,16 @@ class DomainCertificateFailed(DomainEvent, type="domain.certificate-failed", is_
     expires_at: datetime | None = None
 
 
+class DomainCertificateExpiring(DomainEvent, type="domain.certificate-expiring", is_public=True):
+    """An uploaded certificate of a domain ends soon.
+
+    Capsule does not renew it: upload the next one.
+    """
+
+    issuer: str
+    expires_at: datetime
+
+
 class DomainCheckRequested(Event, type="domain.check-requested"):
     """The DNS records of a domain are due to be checked."""
 
@@ -83,6 +93,12 @@ class DomainRefreshRequested(Event, type="domain.refresh-requested"):
     domain_id: UUID
     application: str
     host: str
+
+
+class DomainRenewalInfoRequested(Event, type="domain.renewal-info-requested"):
+    """The authority is due to be asked whether to renew a certificate early."""
+
+    domain_id: UUID
 
 
 class DomainCertificateRequested(Event, type="domain.certificate-requested"):

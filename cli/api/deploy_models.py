@@ -470,7 +470,9 @@ class DomainView(TypedDict):
     proof: Proof | None
     problem: str | None
     records: list[DnsRecordView]
+    challenge: DnsRecordView | None
     isPointedHere: bool
+    isDelegated: bool
     redirects: bool
     hstsSeconds: int | None
     createdAt: str

@@ -1,6 +1,7 @@
 """Domains: what is missing in DNS, and the state of their certificates. Never a key."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -10,6 +11,9 @@ from cli.render.formats import NONE, age, time_and_age
 from cli.render.tables import Column, Facts, Table
 
 Json = Mapping[str, Any]
+OWN = "own"
+WARN_BEFORE = timedelta(days=14)
+"""The end of an uploaded certificate, which Capsule does not renew."""
 STYLES = {"verified": "green", "pending": "yellow"}
 
 
@@ -38,12 +42,17 @@ def domain(view: Json) -> RenderableType:
         *((("leads elsewhere", f"since {time_and_age(view['lostAt'])}; served for a week"),) if view["lostAt"] else ()),
         ("checked", time_and_age(view["checkedAt"])),
         ("certificate", _certificate(found)),
+        *((("DNS-01", _challenge(view)),) if view.get("challenge") else ()),
         *((("last failure", Text(found["failure"], "red")),) if found["failure"] else ()),
         *((("next attempt", time_and_age(found["nextAttemptAt"])),) if found["nextAttemptAt"] else ()),
         ("redirect", "HTTP leads to HTTPS" if view["redirects"] else "off"),
         ("HSTS", f"{view['hstsSeconds']} s" if view["hstsSeconds"] is not None else "off"),
     )
     return facts if view["state"] == "verified" and not view["problem"] else Group(facts, Text(), _records(view))
+
+
+def _ends_soon(expires_at: str) -> bool:
+    return datetime.fromisoformat(expires_at) - datetime.now(UTC) < WARN_BEFORE
 
 
 def _records(view: Json) -> RenderableType:
@@ -53,10 +62,18 @@ def _records(view: Json) -> RenderableType:
     return table
 
 
+def _challenge(view: Json) -> Text:
+    """`view`: of an installation with a DNS hook."""
+    record = view["challenge"]
+    if view["isDelegated"]:
+        return Text("challenges lead here", "green")
+    return Text(f"optional: {record['name']} {record['type']} {record['value']}", "dim")
+
+
 def _certificate(found: Json) -> Text:
     if found["source"] is None:
         return Text(f"none, {found['failures']} failures" if found["failures"] else NONE, "red" if found["failures"] else "")
     if found["expiresAt"] is None:
         return Text("of cert-manager")
-    style = "red" if found["failures"] else "green"
+    style = "red" if found["failures"] else "yellow" if found["source"] == OWN and _ends_soon(found["expiresAt"]) else "green"
     return Text(f"{found['issuer']}, expires {age(found['expiresAt'])}", style)

@@ -1,7 +1,7 @@
 """Which adapter implements which port of the deploy context."""
 
 from functions.deploy.adapters import variables
-from functions.deploy.adapters.acme_authority import AcmeAuthority
+from functions.deploy.adapters.acme_authority import AcmeAuthority, AcmeRenewalInfo
 from functions.deploy.adapters.configured_networks import ConfiguredNetworks
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.dns_resolver import DnsResolver
@@ -71,6 +71,7 @@ from functions.deploy.ports import (
     Operations,
     Quotas,
     Releases,
+    RenewalInfo,
     RepositoryAccesses,
     Resolver,
     Runs,
@@ -177,6 +178,7 @@ wiring = Wiring(
         PlatformNames: platform_names,
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,
+        RenewalInfo: AcmeRenewalInfo,
         Renderings: Renderings,
         RepositoryAccesses: PostgresRepositoryAccesses,
         RepositoryPolicy: repository_policy,

@@ -9,6 +9,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     Vault         the keys of its context: the ConfigMap capsule-sealing and the Secret <context>-sealing
     Housekeeping  the same, in a context that stores sealed texts
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
+    CertificateAuthority   the operator's DNS hook, if there is one: the Secret deploy-dns-hook at /etc/capsule/credentials
     ServiceProvisioners   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
     ServiceBackupStore   the backup store and its key: the Secret deploy-backups, and the server of the data services, likewise
     Cluster, DomainObjects, VolumeStorage   the Service runs under the service account <context>-cluster
@@ -36,6 +37,7 @@ OUTSIDE = frozenset(
         "PaymentProvider",
         "ProviderClient",
         "Queues",
+        "RenewalInfo",
         "Resolver",
         "ServiceBackupStore",
         "ServiceProvisioners",
@@ -50,7 +52,8 @@ class Grants:
     """`verifies_tokens`: has the public keys of access tokens. `opens_secrets`: has the private key of its context, which
     decrypts sealed fields and signs replays. `seals`: has the public keys of the contexts. `verifies_webhooks`: has the secrets
     with which the payment provider signs. `checks_applications`: has the key that marks the platform's own requests.
-    `provisions_services`: has the login that creates databases of applications. `stores_backups`: has the backup store and its key.
+    `answers_dns_challenges`: has the operator's DNS hook. `provisions_services`: has the login that creates databases of applications.
+    `stores_backups`: has the backup store and its key.
     `reaches_outside`: may connect to more than broker, own database and cluster.
     """
 
@@ -61,11 +64,16 @@ class Grants:
     builds: bool = False
     verifies_webhooks: bool = False
     checks_applications: bool = False
+    answers_dns_challenges: bool = False
     provisions_services: bool = False
     stores_backups: bool = False
     cluster: bool = False
     lists_functions: bool = False
     reaches_outside: bool = False
+
+    @property
+    def takes_long(self) -> bool:
+        return self.stores_backups or self.answers_dns_challenges
 
 
 def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
@@ -79,6 +87,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         builds="Builds" in names,
         verifies_webhooks="WebhookVerifier" in names,
         checks_applications="ApplicationRequests" in names,
+        answers_dns_challenges="CertificateAuthority" in names,
         provisions_services=not names.isdisjoint({"ServiceProvisioners", "ServiceBackupStore"}),
         stores_backups="ServiceBackupStore" in names,
         cluster=not names.isdisjoint(CLUSTER_PORTS),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
+from functions.deploy.adapters.domain_variables import HOOK_FILE
 from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, REGISTRY_FILE, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.deploy.domain.registry_access import CONFIG as REGISTRY_CONFIG
 from functions.deploy.domain.registry_access import SECRET as REGISTRY_SECRET
@@ -41,8 +42,9 @@ MIN_SCALE, INITIAL_SCALE = "autoscaling.knative.dev/min-scale", "autoscaling.kna
 that is not there yet fails no revision: the first pod waits for it. A cluster must allow it (config-autoscaler: allow-zero-initial-scale)."""
 SUMMARY = "capsule.dev/summary"
 """Annotation of a Service: what it does, in one line. `kubectl get ksvc -o yaml` shows it."""
-BACKUP_TIMEOUT_SECONDS = 600
-"""Of functions that copy whole databases: Knative's largest without a change of config-defaults (max-revision-timeout-seconds)."""
+LONG_TIMEOUT_SECONDS = 600
+"""Of functions that copy whole databases or wait for DNS servers: Knative's largest without a change of config-defaults
+(max-revision-timeout-seconds)."""
 KIND = "capsule.dev/kind"
 """Label of the pods of every Service."""
 REACHES_DATABASE, REACHES_CLUSTER, REACHES_OUTSIDE = "capsule.dev/reaches-database", "capsule.dev/reaches-cluster", "capsule.dev/reaches-outside"
@@ -130,7 +132,7 @@ def _pod(workload: Workload) -> Manifest:
     }
     pod: Manifest = {
         "containerConcurrency": workload.concurrency,
-        "timeoutSeconds": BACKUP_TIMEOUT_SECONDS if workload.grants.stores_backups else workload.timeout_seconds,
+        "timeoutSeconds": LONG_TIMEOUT_SECONDS if workload.grants.takes_long else workload.timeout_seconds,
         "enableServiceLinks": False,
         **({} if account else {"automountServiceAccountToken": False}),  # Knative rejects `true`
         "containers": [container],
@@ -198,6 +200,8 @@ def _credentials(workload: Workload) -> Manifest:
     for is_granted, setting in ((workload.grants.verifies_webhooks, STRIPE_WEBHOOK_SECRET), (workload.grants.checks_applications, HEALTH_CHECK_KEY)):
         if is_granted:
             sources.append(_source(f"{workload.component}-settings", {setting.name: setting.name}, optional=True))
+    if workload.grants.answers_dns_challenges:
+        sources.append(_source("deploy-dns-hook", {"hook": HOOK_FILE}, optional=True))
     if workload.grants.provisions_services:
         keys = {"postgres": SERVICES_POSTGRES_URL.name, "redis": SERVICES_REDIS_URL.name}
         sources += [_source("deploy-services", {key: name}, optional=True) for key, name in keys.items()]  # each key may be missing

@@ -13,6 +13,7 @@ from functions.wire.amqp.connection import Address
 from functions.wire.settings import InvalidSetting, Setting
 from knative.installation import HOME, PORT_OFFSET, PUBLIC_HTTP_PORT, PUBLIC_HTTPS_PORT
 from knative.local import variables
+from knative.local.ordered_certificates import OrderedCertificate, ordered_certificates
 from knative.local.own_hosts import OwnHosts
 
 HELD_FRONT = "held-front"
@@ -38,6 +39,8 @@ class Https:
     """The key of all certificates that the authority issues for hosts."""
     own: tuple[Pair, ...] = ()
     """Certificates that the operator brings."""
+    ordered: tuple[OrderedCertificate, ...] = ()
+    """Certificates that Capsule orders for the names of the platform."""
 
     @classmethod
     def read(cls, home: Path, environment: Mapping[str, str]) -> Self | None:
@@ -47,7 +50,7 @@ class Https:
         pairs = ((variables.HTTPS_CERTIFICATE, variables.HTTPS_KEY), (variables.HTTPS_APPLICATION_CERTIFICATE, variables.HTTPS_APPLICATION_KEY))
         own = tuple(Pair(files[0].absolute(), files[1].absolute()) for each in pairs if (files := _both(each, environment)))
         secrets = home / "secrets"
-        return cls(Pair(home / "tls" / "ca.crt", secrets / "ca.key"), secrets / "https.key", own)
+        return cls(Pair(home / "tls" / "ca.crt", secrets / "ca.key"), secrets / "https.key", own, ordered_certificates(home, environment))
 
 
 def _both(settings: tuple[Setting[Path], Setting[Path]], environment: Mapping[str, str]) -> tuple[Path, Path] | None:

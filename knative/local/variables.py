@@ -52,6 +52,11 @@ HTTPS_APPLICATION_CERTIFICATE = Setting(
     "Your wildcard certificate for the hosts of `CAPSULE_APPLICATION_URL`.",
 )
 HTTPS_APPLICATION_KEY = Setting("CAPSULE_HTTPS_APPLICATION_KEY", forms.path(_KEY), "Its key.")
+DNS_HOOK = Setting(
+    "CAPSULE_DNS_HOOK",
+    forms.path("the path of an executable file"),
+    "Your program that creates and deletes TXT records, for certificates by DNS-01, see [The DNS hook](domains.md#the-dns-hook). `up` reads it.",
+)
 PUBLIC_ADDRESS = Setting(
     "CAPSULE_PUBLIC_ADDRESS",
     forms.Form("an IP address of this machine, as in 0.0.0.0 or ::", lambda text: str(ipaddress.ip_address(text))),
@@ -102,7 +107,7 @@ SECTIONS = (
         (
             *(HOME, PORT_OFFSET, AMQP_URL, EGRESS_ALLOW, DOCKERFILE_BUILDS, IMAGE_STORE_GIB, DISK_RESERVE_GIB, LOG_LEVEL, HEALTH_CHECK_KEY),
             *(PUBLIC_ADDRESS, PUBLIC_HTTP_PORT, PUBLIC_HTTPS_PORT),
-            *(HTTPS, HTTPS_CERTIFICATE, HTTPS_KEY, HTTPS_APPLICATION_CERTIFICATE, HTTPS_APPLICATION_KEY),
+            *(HTTPS, HTTPS_CERTIFICATE, HTTPS_KEY, HTTPS_APPLICATION_CERTIFICATE, HTTPS_APPLICATION_KEY, DNS_HOOK),
         ),
     ),
     Section(

@@ -94,6 +94,10 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
             from knative.machine.administrators import add
 
             add(home, options.address, console)
+        case "certificates":
+            from knative.machine.platform_certificates import certificates
+
+            return 0 if certificates(home, console, renews=options.renew) else 1
         case "backup":
             from knative.machine.backup.command import run_backup
 
@@ -158,6 +162,8 @@ def parser() -> argparse.ArgumentParser:
     mail.add_argument("--link", action="store_true", help="print only its link")
     admin = tasks.add_parser("admin", help="make an account an administrator: ./taskw admin you@example.com")
     admin.add_argument("address", metavar="ADDRESS", help="the account's e-mail address")
+    certificates = tasks.add_parser("certificates", help="show the certificates of the platform's names that Capsule orders")
+    certificates.add_argument("--renew", action="store_true", help="order them now, and say what happens; also to try a DNS hook")
     add_backup_parsers(tasks)
     rotate = tasks.add_parser("rotate", help="replace passwords and keys while Capsule serves")
     rotate.add_argument("name", nargs="?", metavar="NAME", help="what to rotate, or all; without it, list the names and their age")

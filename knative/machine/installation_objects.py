@@ -90,7 +90,11 @@ def decoded(data: Mapping[str, str]) -> dict[str, str]:
 
 
 def secret(name: str, values: Mapping[str, str], type_: str = "Opaque") -> Object:
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    return binary_secret(name, {key: value.encode() for key, value in values.items()}, type_)
+
+
+def binary_secret(name: str, values: Mapping[str, bytes], type_: str = "Opaque") -> Object:
+    data = {key: base64.b64encode(value).decode() for key, value in values.items()}
     metadata = {"name": name, "namespace": NAMESPACE, **({"labels": dict(READ_BY_TOPOLOGY_OPERATOR)} if is_login(name) else {})}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": type_, "data": data}
 

@@ -16,7 +16,7 @@ from functions.runtime.security.tokens import new_signing_jwks
 from functions.wire.backups.variables import BACKUP_STORE
 from functions.wire.settings import Section, Setting, settings_of
 from knative.local import variables as local
-from knative.machine import installation_objects, mirrors, services_postgres, services_redis, tls, variables
+from knative.machine import dns_hook, installation_objects, mirrors, services_postgres, services_redis, tls, variables
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home
 from knative.machine.installation_objects import CONTEXT_SECTIONS, secret, settings_in
 from knative.machine.installation_objects import NAMESPACE as NAMESPACE
@@ -81,6 +81,7 @@ def operator_objects(home: Home) -> list[Object]:
         *signing_objects(home),
         *sealing_objects(home),
         *(database_secret(home, context) for context in CONTEXTS),
+        *dns_hook.secrets(home),
         *services_secrets(home),
         backup_secret(home),
         secret("samples-settings", {variables.GIT_ROOT.name: str(home.git)}),
@@ -88,7 +89,7 @@ def operator_objects(home: Home) -> list[Object]:
         secret("stripe-stand-in-settings", stand_in_settings(home)),
     ]
     own: dict[str, dict[str, str]] = {
-        "deploy": mirrors.build_settings(home) | health_check_settings(home) | tls.acme_settings(home),
+        "deploy": mirrors.build_settings(home) | health_check_settings(home) | tls.acme_settings(home) | dns_hook.settings(home),
         "billing": payment_settings(home) | billing_clock_settings(home),
         "auth": administrator_settings(home),
     }

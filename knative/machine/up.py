@@ -13,9 +13,11 @@ from rich.markup import escape
 
 from functions.runtime.config.variables import OTLP_ENDPOINT
 from functions.wire.settings import check as check_settings
+from knative.local.ordered_certificates import ordered_certificates
 from knative.local.own_hosts import OwnHosts
 from knative.machine import (
     bytecode,
+    dns_hook,
     downgrades,
     grouping,
     https,
@@ -98,6 +100,8 @@ def check(home: Home, progress: Progress) -> None:
     OwnHosts.read(home.environment)
     downgrades.check(home)
     tls.check_authorities(home)
+    dns_hook.check(home)
+    ordered_certificates(home.path, home.environment)
     for message, remedy in https.check(home):
         progress.print(f"[bold red]! {escape(message)}[/] {escape(remedy)}")
     if variables := [amqp_variable(user) for user in AMQP_USERS if home.external_user_amqp_url(user) and not home.external_amqp_url]:

@@ -44,7 +44,7 @@ async def test_a_domain_is_stored_with_its_certificate(stores: Stores, domains: 
         await domains.add(domain)
         assert await domains.get(domain.application_id, domain.host) == domain
         verified(domain).certificate = Certificate(
-            CertificateSource.ACME, "-----BEGIN", "sealed:key", "Authority", NOW, LATER, NOW, LATER, failures=2, failure="refused"
+            CertificateSource.ACME, "-----BEGIN", "sealed:key", "Authority", NOW, LATER, NOW, LATER, 2, "refused", LATER, NOW
         )
         assert await domains.save(domain)
         assert await domains.lock(domain.application_id, domain.host) == domain == await domains.find(domain.id) == await domains.lock_any(domain.id)
@@ -88,6 +88,24 @@ async def test_what_is_due_is_listed(stores: Stores, domains: Domains) -> None:
         issued = await domains.list_to_issue(NOW + timedelta(seconds=1), 1000)
         assert proven.id in issued and not {waiting.id, own.id} & set(issued)
         assert proven.id not in await domains.list_to_issue(NOW, 1000)
+
+
+async def test_delegated_domains_are_issued_and_authorities_are_asked(stores: Stores, domains: Domains) -> None:
+    delegated, issued, failed, own = [await new(stores, f"{uuid4().hex}.example.com") for _ in range(4)]
+    verified(delegated).is_pointed_here, delegated.is_delegated = False, True
+    for each, source in ((issued, CertificateSource.ACME), (failed, CertificateSource.ACME), (own, CertificateSource.OWN)):
+        verified(each).certificate = Certificate(source, "-----BEGIN", "sealed:key", "Authority", NOW, LATER, next_attempt_at=LATER)
+    failed.certificate.failures = 1
+    async with stores.transaction():
+        for each in (delegated, issued, failed, own):
+            await domains.add(each)
+        assert delegated.id in await domains.list_to_issue(NOW + timedelta(seconds=1), 1000)
+        assert {issued.id} == set(await domains.list_to_ask(NOW, 1000)) & {each.id for each in (delegated, issued, failed, own)}
+        assert issued.id not in await domains.list_to_ask(LATER, 1000), "RFC 9773 section 4.3: not after it has expired"
+        issued.certificate.renewal_info_at = NOW
+        await domains.save(issued)
+        assert issued.id not in await domains.list_to_ask(NOW, 1000)
+        assert issued.id in await domains.list_to_ask(NOW + timedelta(seconds=1), 1000)
 
 
 async def test_orders_and_accounts_outlive_domains(stores: Stores, domains: Domains) -> None:

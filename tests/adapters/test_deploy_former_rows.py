@@ -164,6 +164,11 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     measured = dict(former.rows("SELECT id, measured_at IS NOT NULL FROM deployments"))
     assert measured[deployments["observing"]], "its revision has no annotation by which it would be reported"
     assert not measured[deployments["succeeded"]]
+    former.migrate_through(50)
+    domain = {"environment": "staging", "token": "t", "created_at": THEN, "redirects": True, "checks": 0, "issuer": "", "failures": 0}
+    former.insert("domains", id=uuid4(), application_id=application, host="shop.example.com", is_pointed_here=True, **domain)
+    former.migrate_through(51)
+    assert former.rows("SELECT is_delegated, renewal_info_at FROM domains") == [(False, None)]
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

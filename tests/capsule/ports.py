@@ -219,6 +219,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.Quotas: memory_deploy.MemoryQuotas,
         deploy.Releases: deploy_releases.MemoryReleases,
         deploy.RepositoryAccesses: memory_deploy.MemoryRepositoryAccesses,
+        deploy.RenewalInfo: deploy_domains.MemoryRenewalInfo,
         deploy.Resolver: deploy_domains.MemoryResolver,
         deploy.Runs: runs,
         deploy.Schedules: schedules,

@@ -12,6 +12,7 @@ from cryptography import x509
 
 from knative.machine.home import LOOPBACK
 from tests import pebble as pebble_servers
+from tests.dns_hooks import hook_of, write_hook
 from tests.journeys.people import Person
 from tests.journeys.whole import Json, Whole, until
 from tests.pebble import Pebble
@@ -65,6 +66,7 @@ def whole_with_domains(folder: Path, validity_seconds: int = 7_776_000) -> Itera
                 "CAPSULE_ACME_CA_BUNDLE": str(pebble.ca_bundle),
                 "CAPSULE_ACME_CONTACT": "operator@example.org",
                 "CAPSULE_DNS_RESOLVER": f"{LOOPBACK}:{pebble.dns}",
+                "CAPSULE_DNS_HOOK": str(write_hook(folder / "dns-hook", hook_of(pebble))),
             }
             whole = Whole(replace(home, environment={**home.environment, **settings}))
             whole.up()

@@ -189,3 +189,21 @@ def failed_order(site: Site, host: str, address: str | None = None) -> Json:
     assert found["state"] == "verified"
     certificate: Json = found["certificate"]
     return certificate
+
+
+def test_a_delegated_domain_has_its_certificate_before_it_leads_here(site: Site) -> None:
+    """The function that orders runs the operator's hook, in its own view of the machine."""
+    host = "moving.example.com"
+    base = f"/v1/apps/{site.application['id']}"
+    added = site.ada.post(f"{base}/environments/staging/domains", {"host": host}, 201)
+    (proof_record,) = [each for each in added["records"] if each["type"] == "TXT"]
+    site.pebble.set_record("set-txt", proof_record["name"], value=proof_record["value"])
+    site.pebble.set_record("add-a", host, addresses=["127.0.0.9"])
+    site.pebble.set_record("set-cname", added["challenge"]["name"], target=f"{added['challenge']['value']}.")
+    site.ada.post(f"{base}/domains/{host}/checks", {}, 202)
+    wait_for_certificate(site.ada, f"{base}/domains/{host}")
+    view = site.ada.get(f"{base}/domains/{host}")
+    assert (view["isDelegated"], view["isPointedHere"], view["certificate"]["source"]) == (True, False, "acme"), view
+    visitor = DomainVisitor(site.whole, host, site.pebble.root())
+    until(lambda: visitor.plain("/").status_code == 308, why="for the certificate at the ingress")
+    assert visitor.get("/").status_code == 200

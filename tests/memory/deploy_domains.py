@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from functions.deploy.ports import Account, Applications, OrderFailed, ResolverU
 from functions.kernel import Rejection
 from functions.runtime.storage.external_call import external_call
 from knative.certificates import issue, new_authority, new_key, pem
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class MemoryDomains:
@@ -77,9 +79,14 @@ class MemoryDomains:
         return [each.id for each in self._rows.values() if each.next_check_at is not None and each.next_check_at < due_before][:limit]
 
     async def list_to_issue(self, due_before: datetime, limit: int) -> Sequence[UUID]:
-        found = [each for each in self._rows.values() if each.verified_at is not None and each.is_pointed_here]
+        found = [each for each in self._rows.values() if each.verified_at is not None and each.can_be_validated]
         found = [each for each in found if each.certificate.source in (None, CertificateSource.ACME)]
         return [each.id for each in found if each.certificate.next_attempt_at is None or each.certificate.next_attempt_at < due_before][:limit]
+
+    async def list_to_ask(self, due_before: datetime, limit: int) -> Sequence[UUID]:
+        found = [each for each in self._rows.values() if each.verified_at is not None and each.certificate.source is CertificateSource.ACME]
+        found = [each for each in found if each.certificate.failures == 0 and (each.certificate.expires_at or due_before) > due_before]
+        return [each.id for each in found if (each.certificate.renewal_info_at or datetime.min.replace(tzinfo=UTC)) < due_before][:limit]
 
     async def record_order(self, host: str, at: datetime) -> None:
         self._orders.append((host, at))
@@ -125,18 +132,38 @@ class MemoryAuthority:
     now: datetime | None = None
     failure: OrderFailed | None = None
     orders: list[tuple[str, str]] = field(default_factory=list)
+    challenge_names: list[str | None] = field(default_factory=list)
+    """Of the orders; None: by HTTP-01."""
 
     def __post_init__(self) -> None:
         self._key = new_key()
 
     @external_call
-    async def order(self, host: str, account: Account) -> tuple[str, str]:
+    async def order(self, host: str, account: Account, challenge_name: str | None = None) -> tuple[str, str]:
+        self.challenge_names.append(challenge_name)
         self.orders.append((host, account.thumbprint))
         if self.failure is not None:
             raise self.failure
         assert self.now is not None
         root, key = new_authority("Memory authority", self._key, self.now, timedelta(days=3650)), new_key()
         return pem(issue(root, self._key, key.public_key(), [host], self.now, self.lifetime)).decode(), pem(key).decode()
+
+
+@dataclass
+class MemoryRenewalInfo:
+    """`suggested_at`: what the authority suggests for every certificate. `failure`: why it does not answer."""
+
+    suggested_at: datetime | None = None
+    ask_at: datetime = NEVER
+    failure: OrderFailed | None = None
+    chains: list[str] = field(default_factory=list)
+
+    @external_call
+    async def find(self, chain: str) -> tuple[datetime | None, datetime]:
+        self.chains.append(chain)
+        if self.failure is not None:
+            raise self.failure
+        return self.suggested_at, self.ask_at
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 
 from events.backups import BackupFailed, BackupMissed, BackupVerified
 from events.data_services import DataServiceDeleted, DataServiceRestored
-from events.domains import DomainCertificateFailed, DomainCertificateIssued, DomainRemoved
+from events.domains import DomainCertificateExpiring, DomainCertificateFailed, DomainCertificateIssued, DomainRemoved
 from functions.kernel import new_id
 from functions.monitor.domain.rules import RuleKind
 from tests.monitor.owner import delete_rule, rules_of
@@ -105,3 +105,12 @@ async def test_a_certificate_that_is_not_renewed_twice_fires_until_it_is(monitor
     await monitor.publish(DomainRemoved(**of_domain(monitor)))
     await fail_certificate(monitor, 3)
     assert not monitor.open_alerts()
+
+
+async def test_an_uploaded_certificate_that_ends_fires_until_the_next_one(monitor: Monitor) -> None:
+    expires_at = monitor.clock.now() + timedelta(days=9)
+    await monitor.publish(DomainCertificateExpiring(**of_domain(monitor), issuer="Test CA", expires_at=expires_at), correlation_id="c1")
+    (alert,) = monitor.open_alerts()
+    assert (alert.kind, alert.state) == (RuleKind.CERTIFICATE_FAILED, "firing") and "upload the next one" in alert.summary
+    await monitor.publish(DomainCertificateIssued(**of_domain(monitor), source="own", issuer="Test CA", expires_at=expires_at + timedelta(days=90)))
+    assert [each.state for each in monitor.open_alerts()] == ["resolved"]

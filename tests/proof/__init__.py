@@ -29,7 +29,9 @@ PROOFS = {
         "The main job and every page, in Chromium",
         ("tests/journeys/test_dashboard.py", "tests/dashboard/test_pages_in_chromium.py", "tests/gateway/test_reference_in_chromium.py"),
     ),
-    "domains": Proof("Certificates come, renew under load, fail with reasons", ("tests/journeys/test_domains.py",)),
+    "domains": Proof(
+        "Certificates come, renew under load, fail with reasons", ("tests/journeys/test_domains.py", "tests/knative/serving/test_wildcard.py")
+    ),
     "enumeration": Proof("No answer or time tells whether an account exists", ("tests/gateway/test_enumeration.py",)),
     "log-search": Proof("Searches of 10⁶ odd log lines are exact and indexed", ("tests/adapters/test_log_search.py",)),
     "one-machine-knative": Proof(

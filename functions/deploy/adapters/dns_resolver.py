@@ -28,11 +28,13 @@ class DnsResolver:
         texts = await _ask(resolver, records.txt_name, "TXT")
         addresses = [*await _ask(resolver, records.host, "A"), *await _ask(resolver, records.host, "AAAA")]
         expected = self._expected or [*await _ask(resolver, records.target, "A"), *await _ask(resolver, records.target, "AAAA")]
+        challenge = await _ask(resolver, records.challenge_name, "CNAME")
         return Answers(
             cname=cname[0].rstrip(".").lower() if cname else None,
             texts=frozenset(texts),
             addresses=frozenset(addresses),
             expected=frozenset(expected),
+            challenge_cname=challenge[0].rstrip(".").lower() if challenge else None,
         )
 
     def _resolver(self) -> "Resolver":

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from functions.deploy.adapters.domain_variables import ACME_DIRECTORY, CLUSTER_ISSUER
+from functions.deploy.adapters.domain_variables import ACME_DIRECTORY, CLUSTER_ISSUER, DNS_CHALLENGES
 from functions.deploy.adapters.variables import APPLICATION_URL, TERMINAL_URL
 from functions.deploy.domain.domains import PlatformNames
 from functions.deploy.ports import CertificatePolicy
@@ -20,4 +20,4 @@ def platform_names(settings: Settings) -> PlatformNames:
     hosts = sorted({host for each in urls if (host := urlsplit(each).hostname)})
     application = urlsplit(settings.value(APPLICATION_URL).url_of("name", "env")).hostname or ""
     domain = application.partition(".")[2]
-    return PlatformNames(tuple(hosts), domain or "localhost")
+    return PlatformNames(tuple(hosts), domain or "localhost", settings.value(DNS_CHALLENGES))

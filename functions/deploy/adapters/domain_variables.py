@@ -54,9 +54,17 @@ CLUSTER_ISSUER = Setting(
     forms.text("the name of a ClusterIssuer"),
     "On a cluster with cert-manager: it issues the certificates of domains, in place of `CAPSULE_ACME_DIRECTORY`.",
 )
+DNS_CHALLENGES = Setting(
+    "CAPSULE_DNS_CHALLENGES",
+    forms.switch(),
+    "Whether functions have the operator's DNS hook. `up` sets it with `CAPSULE_DNS_HOOK`.",
+    default="off",
+)
+HOOK_FILE = "dns-hook"
+"""The mounted file of the hook."""
 SECTION = Section(
     "Domains and certificates",
     "deploy",
     PLACE,
-    (DNS_RESOLVER, DOMAIN_ADDRESSES, ACME_DIRECTORY, ACME_CA_BUNDLE, ACME_CONTACT, CLUSTER_ISSUER),
+    (DNS_RESOLVER, DOMAIN_ADDRESSES, ACME_DIRECTORY, ACME_CA_BUNDLE, ACME_CONTACT, DNS_CHALLENGES, CLUSTER_ISSUER),
 )

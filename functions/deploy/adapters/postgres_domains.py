@@ -84,10 +84,17 @@ class PostgresDomains:
 
     async def list_to_issue(self, due_before: datetime, limit: int) -> Sequence[UUID]:
         condition: LiteralString = (
-            "verified_at IS NOT NULL AND is_pointed_here AND (source IS NULL OR source = 'acme')"
+            "verified_at IS NOT NULL AND (is_pointed_here OR is_delegated) AND (source IS NULL OR source = 'acme')"
             " AND (next_attempt_at IS NULL OR next_attempt_at < %s) ORDER BY expires_at NULLS LAST, created_at LIMIT %s"
         )
         return await self._ids(condition, due_before, limit)
+
+    async def list_to_ask(self, due_before: datetime, limit: int) -> Sequence[UUID]:
+        condition: LiteralString = (
+            "verified_at IS NOT NULL AND source = 'acme' AND failures = 0 AND expires_at > %s AND (renewal_info_at IS NULL OR renewal_info_at < %s)"
+            " ORDER BY renewal_info_at NULLS FIRST LIMIT %s"
+        )
+        return await self._ids(condition, due_before, due_before, limit)
 
     async def record_order(self, host: str, at: datetime) -> None:
         await self._database.connection.execute("INSERT INTO certificate_orders (host, ordered_at) VALUES (%s, %s)", (host, at))

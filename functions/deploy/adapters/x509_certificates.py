@@ -2,13 +2,20 @@
 
 import hashlib
 import json
+import warnings
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from functions.deploy.domain.certificate import Certificate
 from functions.deploy.domain.domain_rejections import InvalidCertificate
 from functions.deploy.ports import Account
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 MIN_RSA_BITS = 2048
 COORDINATE_BYTES = 32
@@ -29,6 +36,7 @@ class X509Certificates:
 
     def read(self, host: str, chain: str, key: str, now: datetime) -> Certificate:
         from cryptography import x509
+        from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric import rsa
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
@@ -57,13 +65,31 @@ class X509Certificates:
         for below, above in pairwise(certificates):
             if below.issuer != above.subject:
                 raise InvalidCertificate.of("certificate", "The chain is out of order: each certificate must be followed by the one of its issuer.")
-        issuer = first.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME) or first.issuer.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
+            try:
+                below.verify_directly_issued_by(above)
+            except (InvalidSignature, ValueError, TypeError) as error:
+                name = _name(below.issuer)
+                detail = f"The chain is broken: the certificate of {name} in it has not signed the one before. Several have this name."
+                raise InvalidCertificate.of("certificate", detail) from error
         return Certificate(
             chain=chain,
-            issuer=str(issuer[0].value) if issuer else first.issuer.rfc4514_string(),
+            issuer=_name(first.issuer),
             issued_at=first.not_valid_before_utc,
             expires_at=first.not_valid_after_utc,
         )
+
+    def require_complete(self, chain: str) -> None:
+        """Browsers fetch a missing intermediate certificate; programs do not, and fail. What a private authority does not publish is not missed."""
+        from cryptography import x509
+
+        certificates = x509.load_pem_x509_certificates(chain.encode())
+        known = _public_authorities()
+        if any(name.public_bytes() in known for each in certificates for name in (each.subject, each.issuer)):
+            return
+        last = certificates[-1]
+        if last.issuer != last.subject and (url := _published_issuer(last)) is not None:
+            detail = f"The chain is incomplete: the certificate of {_name(last.issuer)} is missing. Append it, in PEM: {url}"
+            raise InvalidCertificate.of("certificate", detail)
 
 
 def new_key() -> str:
@@ -72,6 +98,44 @@ def new_key() -> str:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@cache
+def _public_authorities() -> frozenset[bytes]:
+    """The names of the authorities that clients trust (Mozilla's list), in DER."""
+    import ssl
+
+    from certifi import where
+    from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    names = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # an old one has the serial number 0
+        for each in ssl.create_default_context(cafile=where()).get_ca_certs(binary_form=True):
+            with suppress(ValueError):
+                names.add(x509.load_der_x509_certificate(each).subject.public_bytes())
+    return frozenset(names)
+
+
+def _published_issuer(certificate: "x509.Certificate") -> str | None:
+    """Where the certificate of its issuer is (RFC 5280 section 4.2.2.1)."""
+    from cryptography import x509
+    from cryptography.x509.oid import AuthorityInformationAccessOID
+
+    try:
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except x509.ExtensionNotFound:
+        return None
+    found = [each.access_location for each in access if each.access_method == AuthorityInformationAccessOID.CA_ISSUERS]
+    return next((str(each.value)[:300] for each in found if isinstance(each, x509.UniformResourceIdentifier)), None)
+
+
+def _name(name: "x509.Name") -> str:
+    from cryptography import x509
+
+    found = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME) or name.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
+    return str(found[0].value) if found else name.rfc4514_string()
 
 
 def _names(certificate: object) -> frozenset[str]:

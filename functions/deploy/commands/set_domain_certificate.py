@@ -53,6 +53,7 @@ async def set_domain_certificate(
 
     key, now = request.key.get_secret_value(), clock.now()
     certificate = reader.read(domain.host, request.certificate, key, now)
+    reader.require_complete(request.certificate)
     certificate.source, certificate.sealed_key = CertificateSource.OWN, vault.seal(key)
     events = domain.record_certificate(application, certificate, now)
     await domains.save(domain)

@@ -10,6 +10,10 @@ RETRY_PAUSES = tuple(timedelta(minutes=each) for each in (5, 15, 60, 240, 720, 1
 """After failures in a row; the last is repeated. A directory allows five failed validations of a name in an hour (Let's Encrypt, rate limits)."""
 MAX_ORDERS_PER_HOUR, MAX_ORDERS_PER_WEEK = 4, 10
 """Of one host name, whoever adds it."""
+WARN_BEFORE = timedelta(days=14)
+"""The end of an uploaded certificate, which nobody renews."""
+RENEWAL_INFO_PAUSE = timedelta(hours=6)
+"""Until the authority is asked again, when it does not answer (RFC 9773 section 4.3.3)."""
 WARN_FAILURES = 3
 """From so many failures in a row on, an alert is raised."""
 
@@ -37,10 +41,20 @@ class Certificate:
     next_attempt_at: datetime | None = None
     failures: int = 0
     failure: str | None = None
+    renewal_info_at: datetime | None = None
+    """When the authority is asked next whether it is to be renewed early. None: at the next housekeeping."""
+    warned_at: datetime | None = None
+    """When its owner was warned that it ends."""
 
     def is_due(self, now: datetime) -> bool:
         """Whether an order from the authority is due. An own certificate is its user's business."""
         return self.source in (None, CertificateSource.ACME) and (self.next_attempt_at is None or self.next_attempt_at <= now)
+
+    def needs_warning(self, now: datetime) -> bool:
+        """Whether its owner is to be warned that it ends. At most a third of its lifetime before."""
+        if self.source is not CertificateSource.OWN or self.warned_at is not None or self.issued_at is None or self.expires_at is None:
+            return False
+        return self.expires_at - now < min(WARN_BEFORE, (self.expires_at - self.issued_at) / 3)
 
 
 def retry_at(domain_id: UUID, failures: int, at: datetime) -> datetime:

@@ -41,7 +41,11 @@ class DomainView(Model):
     """What is missing in DNS, as a sentence; null: nothing."""
     records: list[DnsRecordView]
     """The records that prove the ownership, each alone: a CNAME, which also leads here, or a TXT beside address records."""
+    challenge: DnsRecordView | None
+    """Optional: with this record certificates come by DNS-01, also before the domain leads here. null: this installation has no DNS hook."""
     is_pointed_here: bool
+    is_delegated: bool
+    """Whether that record exists."""
     redirects: bool
     """Whether plain HTTP leads to HTTPS, once there is a certificate."""
     hsts_seconds: int | None
@@ -69,7 +73,11 @@ class DomainView(Model):
                 DnsRecordView(name=records.host, type="CNAME", value=records.target),
                 DnsRecordView(name=records.txt_name, type="TXT", value=records.txt_value),
             ],
+            challenge=(
+                DnsRecordView(name=records.challenge_name, type="CNAME", value=records.challenge_target) if names.answers_dns_challenges else None
+            ),
             is_pointed_here=domain.is_pointed_here,
+            is_delegated=domain.is_delegated,
             redirects=domain.redirects,
             hsts_seconds=domain.hsts_seconds,
             created_at=domain.created_at,

@@ -23,6 +23,7 @@ import idna
 
 from events.domains import (
     DomainAdded,
+    DomainCertificateExpiring,
     DomainCertificateFailed,
     DomainCertificateIssued,
     DomainCertificateRequested,
@@ -80,10 +81,14 @@ def parse_host(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PlatformNames:
-    """The names that the platform itself has: no tenant gets one of them. `target_domain`: below which targets of claims are."""
+    """The names that the platform itself has: no tenant gets one of them. `target_domain`: below which targets of claims are.
+
+    `answers_dns_challenges`: whether the operator's DNS hook creates records below it.
+    """
 
     hosts: tuple[str, ...] = ()
     target_domain: str = "localhost"
+    answers_dns_challenges: bool = False
 
     def check(self, host: str) -> None:
         """Raises DomainReserved."""
@@ -117,6 +122,8 @@ class Domain:
     """What is missing in DNS, as a sentence."""
     lost_at: datetime | None = None
     """Since when a proven domain leads elsewhere."""
+    is_delegated: bool = False
+    """Its DNS challenges lead here, so certificates come by DNS-01."""
     certificate: Certificate = field(default_factory=Certificate)
 
     @classmethod
@@ -130,6 +137,11 @@ class Domain:
     @property
     def state(self) -> DomainState:
         return DomainState.VERIFIED if self.verified_at else DomainState.PENDING
+
+    @property
+    def can_be_validated(self) -> bool:
+        """Whether a certificate authority reaches this installation by the domain, over HTTP or by DNS."""
+        return self.is_pointed_here or self.is_delegated
 
     def target(self, names: PlatformNames) -> str:
         return f"capsule-{self.token}.{names.target_domain}"
@@ -151,6 +163,7 @@ class Domain:
     ) -> tuple[OutgoingMessage, ...]:
         """Record what DNS has, and what follows. `is_issued`: whether this installation orders certificates."""
         self.checked_at, self.checks, self.is_pointed_here = at, self.checks + 1, finding.is_pointed_here
+        self.is_delegated = finding.is_delegated and names.answers_dns_challenges
         self.problem = assess(self.records(names), finding, is_verified=self.verified_at is not None)
         events: list[OutgoingMessage] = []
         if finding.proof is not None and self.verified_at is None:
@@ -159,8 +172,10 @@ class Domain:
             events += [DomainVerified(**self._names(application, at), proof=finding.proof), self.refresh_event(application)]
         if self.verified_at is not None:
             events += self._record_loss(application, finding, at)
-        if self.verified_at is not None and finding.is_pointed_here and is_issued and self.certificate.is_due(at):
+        if self.verified_at is not None and self.can_be_validated and is_issued and self.certificate.is_due(at):
             events.append(DomainCertificateRequested(domain_id=self.id))
+        if self.certificate.needs_warning(at):
+            events.append(self._expiring(application, at))
         events += self._schedule_check(at)
         return tuple(events)
 
@@ -211,6 +226,19 @@ class Domain:
             **self._names(application, at), source=issued.source or "", issuer=issued.issuer, expires_at=issued.expires_at
         )
         return (event, self.refresh_event(application))
+
+    def record_renewal_info(self, suggested_at: datetime | None, ask_at: datetime, at: datetime) -> Events:
+        """Renew earlier than planned, when the authority suggests it (RFC 9773): it revokes the certificate, for example."""
+        certificate = self.certificate
+        certificate.renewal_info_at = ask_at
+        if suggested_at is not None and certificate.next_attempt_at is not None and certificate.failures == 0:
+            certificate.next_attempt_at = min(certificate.next_attempt_at, suggested_at)
+        return (DomainCertificateRequested(domain_id=self.id),) if self.can_be_validated and certificate.is_due(at) else ()
+
+    def _expiring(self, application: Application, at: datetime) -> DomainCertificateExpiring:
+        self.certificate.warned_at = at
+        assert self.certificate.expires_at is not None
+        return DomainCertificateExpiring(**self._names(application, at), issuer=self.certificate.issuer, expires_at=self.certificate.expires_at)
 
     def record_failure(self, application: Application, reason: str, at: datetime, not_before: datetime | None = None) -> Events:
         """Call it after `start_attempt`. `not_before`: what the authority asks for."""

@@ -11,7 +11,7 @@ from events.backups import BackupFailed, BackupMissed, BackupPurgeRequested, Bac
 from events.data_services import DataServiceCredentialsExpired, DataServiceMeasurementRequested, DataServicePurgeRequested
 from events.deploy import AccountReviewRequested, InspectionRequested
 from events.deployments import DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentRequested, DeploymentRollbackStarted
-from events.domains import DomainCertificateRequested, DomainCheckRequested
+from events.domains import DomainCertificateRequested, DomainCheckRequested, DomainRenewalInfoRequested
 from events.storage import StorageMeasured
 from events.volumes import VolumeMeasurementRequested, VolumePurgeRequested
 from events.workloads import RunCancelled, ScheduledRunMissed
@@ -59,7 +59,7 @@ DELETED_APPLICATION_RETENTION = timedelta(days=7)
     emits=[
         *(AccountReviewRequested, DeploymentRequested, DeploymentPreparationStarted),
         *(DeploymentReleaseStarted, DeploymentRollbackStarted, DeploymentTimedOut, RunCancelled, InspectionRequested, ScheduledRunMissed),
-        *(DomainCheckRequested, DomainCertificateRequested),
+        *(DomainCheckRequested, DomainCertificateRequested, DomainRenewalInfoRequested),
         *(BackupFailed, BackupMissed, BackupPurgeRequested, BackupRequested, DataServiceRestoreRequested),
         *(DataServicePurgeRequested, DataServiceCredentialsExpired, DataServiceMeasurementRequested),
         *(VolumeMeasurementRequested, VolumePurgeRequested, StorageMeasured),
@@ -92,6 +92,7 @@ async def housekeeping(
         databases = await services.list_stored(MAX_MEASURED)
         to_check = await domains.list_to_check(clock.now() - CHECK_DELAY, BATCH_SIZE)
         to_issue = await domains.list_to_issue(clock.now(), MAX_ORDERS) if policy.is_issued else ()
+        to_ask = await domains.list_to_ask(clock.now(), BATCH_SIZE) if policy.directory else ()
         due_volumes = await volumes.list_due(clock.now() - REMINDER_DELAY, BATCH_SIZE)
         stored_volumes = await volumes.list_stored(MAX_MEASURED)
         to_pause = await quotas.list_to_pause(clock.now(), BATCH_SIZE)
@@ -113,6 +114,7 @@ async def housekeeping(
         await domains.delete_orders_before(clock.now() - timedelta(days=7))
         record.emit(*(DomainCheckRequested(domain_id=each) for each in to_check))
         record.emit(*(DomainCertificateRequested(domain_id=each) for each in to_issue))
+        record.emit(*(DomainRenewalInfoRequested(domain_id=each) for each in to_ask))
         record.emit(*(each.measurement_request() for each in stored_volumes))
         record.emit(*(each.purge_request() for each in due_volumes))
         for run in await runs.lock_waiting(clock.now() - CLIENT_TIMEOUT, BATCH_SIZE):

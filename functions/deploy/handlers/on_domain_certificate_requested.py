@@ -7,6 +7,7 @@ the failed validations of a name.
 from events.domains import DomainCertificateFailed, DomainCertificateIssued, DomainCertificateRequested, DomainRefreshRequested
 from functions.deploy.domain.certificate import CertificateSource
 from functions.deploy.domain.domain_rejections import InvalidCertificate
+from functions.deploy.domain.domains import PlatformNames
 from functions.deploy.ports import (
     Account,
     Applications,
@@ -36,6 +37,7 @@ async def on_domain_certificate_requested(
     reader: CertificateReader,
     publisher: DomainPublisher,
     policy: CertificatePolicy,
+    names: PlatformNames,
     vault: Vault,
     clock: Clock,
     work: Work,
@@ -50,7 +52,8 @@ async def on_domain_certificate_requested(
     if policy.directory:
         try:
             await publisher.publish(application.name, domain.host, domain.id, work)  # the ingress answers challenges by the account's thumbprint
-            chain, key = await authority.order(domain.host, Account(vault.open(account[0]), account[1]))
+            challenge_name = domain.records(names).challenge_target if domain.is_delegated and names.answers_dns_challenges else None
+            chain, key = await authority.order(domain.host, Account(vault.open(account[0]), account[1]), challenge_name)
             certificate = reader.read(domain.host, chain, key, clock.now())
             certificate.source, certificate.sealed_key = CertificateSource.ACME, vault.seal(key)
         except OrderFailed as error:

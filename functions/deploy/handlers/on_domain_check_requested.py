@@ -3,14 +3,26 @@
 Records what is proven and what is missing.
 """
 
-from events.domains import DomainCertificateRequested, DomainCheckRequested, DomainRefreshRequested, DomainUnverified, DomainVerified
+from events.domains import (
+    DomainCertificateExpiring,
+    DomainCertificateRequested,
+    DomainCheckRequested,
+    DomainRefreshRequested,
+    DomainUnverified,
+    DomainVerified,
+)
 from functions.deploy.domain.dns_records import find
 from functions.deploy.domain.domains import PlatformNames
 from functions.deploy.ports import Applications, CertificatePolicy, Domains, Resolver, ResolverUnavailable
 from functions.kernel import Clock, Work, effect
 
 
-@effect(emits=[DomainVerified, DomainUnverified, DomainRefreshRequested, DomainCertificateRequested, DomainCheckRequested])
+@effect(
+    emits=[
+        *(DomainVerified, DomainUnverified, DomainRefreshRequested),
+        *(DomainCertificateRequested, DomainCertificateExpiring, DomainCheckRequested),
+    ]
+)
 async def on_domain_check_requested(
     event: DomainCheckRequested,
     domains: Domains,

@@ -30,6 +30,7 @@ from functions.deploy.ports.domains import (
     DomainObjects,
     Domains,
     OrderFailed,
+    RenewalInfo,
     Resolver,
     ResolverUnavailable,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "OrderFailed",
     "Quotas",
     "Releases",
+    "RenewalInfo",
     "RepositoryAccesses",
     "Resolver",
     "ResolverUnavailable",

@@ -86,7 +86,11 @@ class Domains(Protocol):
     async def list_to_check(self, due_before: datetime, limit: int) -> Sequence[UUID]: ...
 
     async def list_to_issue(self, due_before: datetime, limit: int) -> Sequence[UUID]:
-        """Proven domains that lead here, whose next order is due. Own certificates are never."""
+        """Proven domains that lead here, or whose challenges do, whose next order is due. Own certificates are never."""
+        ...
+
+    async def list_to_ask(self, due_before: datetime, limit: int) -> Sequence[UUID]:
+        """Proven domains with a valid certificate of the authority, which is due to be asked whether to renew it early."""
         ...
 
     async def record_order(self, host: str, at: datetime) -> None: ...
@@ -115,8 +119,19 @@ class Resolver(Protocol):
 class CertificateAuthority(Protocol):
     """Calls take seconds. Raises OrderFailed."""
 
-    async def order(self, host: str, account: Account) -> tuple[str, str]:
-        """Order a certificate by HTTP-01. Returns the chain and its new private key, in PEM."""
+    async def order(self, host: str, account: Account, challenge_name: str | None = None) -> tuple[str, str]:
+        """Order a certificate by HTTP-01. `challenge_name`: by DNS-01, with a TXT record at this name, to which that of the host leads.
+
+        Returns the chain and its new private key, in PEM.
+        """
+        ...
+
+
+class RenewalInfo(Protocol):
+    """What a certificate authority suggests (RFC 9773)."""
+
+    async def find(self, chain: str) -> tuple[datetime | None, datetime]:
+        """Return when to renew a certificate, and when to ask again. None: the authority suggests nothing. Raises OrderFailed."""
         ...
 
 
@@ -130,6 +145,10 @@ class CertificateReader(Protocol):
 
         Raises InvalidCertificate.
         """
+        ...
+
+    def require_complete(self, chain: str) -> None:
+        """Raises InvalidCertificate when an intermediate certificate is missing that the authority publishes. `read` has accepted the chain."""
         ...
 
 

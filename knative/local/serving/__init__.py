@@ -18,6 +18,7 @@ import ssl
 from pathlib import Path
 
 from knative.local.autoscaling.pod_usage import PodUsage
+from knative.local.certificate_renewal import CertificateRenewal
 from knative.local.controller import Reconciler, Runnable
 from knative.local.listening_sockets import ListeningSockets
 from knative.local.serving.configurations import Configurations
@@ -49,7 +50,7 @@ def _tls(https: Https | None, table: RoutingTable) -> ssl.SSLContext | None:
     def serves(name: str) -> bool:
         return name == "localhost" or name.endswith(".localhost") or table.by_host(name) is not None
 
-    return Certificates(https.authority, https.signed_key, https.own, serves, table.certificate).context
+    return Certificates(https.authority, https.signed_key, https.own, https.ordered, serves, table.certificate).context
 
 
 class Serving:
@@ -80,7 +81,8 @@ class Serving:
         self._node.pod_networks.ingress, self._node.pod_networks.allowed_networks = ingress, settings.egress_allow
         pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)
         self._node.start_refusal = pressure.refusal
-        self.parts: tuple[Runnable, ...] = (self._node.redis_services, self.pods, self._node.migration, revisions, ports, pressure)
+        renewal = CertificateRenewal(settings.https.ordered if settings.https else ())
+        self.parts: tuple[Runnable, ...] = (self._node.redis_services, self.pods, self._node.migration, revisions, ports, pressure, renewal)
         routes = Routes(store, settings, table, revisions, ports)
         mappings = DomainMappings(store, table.domains, settings.public_https_port)
         self.reconcilers: tuple[Reconciler, ...] = (

@@ -12,7 +12,21 @@ import psycopg
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
-from knative.machine.doctor import at_rest, backups, certificates, domains, keys, mail, network, programs, resources, service, services, stored
+from knative.machine.doctor import (
+    at_rest,
+    backups,
+    certificates,
+    domains,
+    keys,
+    mail,
+    network,
+    platform_certificates,
+    programs,
+    resources,
+    service,
+    services,
+    stored,
+)
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home
 from knative.machine.problems import Problem
@@ -31,6 +45,7 @@ CHECKS: dict[str, Check] = {
     "service": service.check,
     "firewall": network.check_firewall,
     "tls": certificates.check,
+    "wildcard": platform_certificates.check,
     "keys": keys.check,
     "at rest": at_rest.check,
     "backups": backups.check,

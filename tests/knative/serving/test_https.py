@@ -42,7 +42,7 @@ def home(tmp_path: Path) -> Home:
 
 def certificates(home: Home, *own: tuple[Path, Path], serves: Callable[[str], bool] = lambda name: name.endswith(".localhost")) -> Certificates:
     authority = Pair(tls.authority(home), home.secrets / "ca.key")
-    return Certificates(authority, home.secrets / "https.key", [Pair(*each) for each in own], serves, lambda name: None)
+    return Certificates(authority, home.secrets / "https.key", [Pair(*each) for each in own], [], serves, lambda name: None)
 
 
 @contextlib.asynccontextmanager

@@ -1,7 +1,8 @@
 """The certificates of the ingress: which one a client gets, by the name that it asks for (SNI, RFC 6066 section 3).
 
-An operator's own certificate serves the names that it covers. For every other name, this machine's authority issues one
-at the first handshake: a wildcard below `localhost` would not do, because OpenSSL and browsers refuse `*.localhost`.
+An operator's own certificate serves the names that it covers, then one that Capsule has ordered (`ordered_certificates`). For every other name,
+this machine's authority issues one at the first handshake: a wildcard below `localhost` would not do, because OpenSSL and browsers refuse
+`*.localhost`.
 
 Files are compared at each handshake, so a certificate that was replaced is used at once, by new connections. Certificate
 and key are two files: while they do not belong together, or cannot be read, the former pair stays in use.
@@ -18,6 +19,7 @@ from pathlib import Path
 from cryptography import x509
 
 from knative.certificates import dns_names, issue, load_key, pem
+from knative.local.ordered_certificates import OrderedCertificate
 from knative.local.serving.http.tls_contexts import load_pair
 from knative.local.settings import Pair
 
@@ -36,15 +38,21 @@ class Certificates:
     """`context`: what a listener serves with. It never changes; the certificates behind it do."""
 
     def __init__(
-        self, authority: Pair, signed_key: Path, own: Sequence[Pair], serves: Callable[[str], bool], domains: Callable[[str], ssl.SSLContext | None]
+        self,
+        authority: Pair,
+        signed_key: Path,
+        own: Sequence[Pair],
+        ordered: Sequence[OrderedCertificate],
+        serves: Callable[[str], bool],
+        domains: Callable[[str], ssl.SSLContext | None],
     ) -> None:
         """`authority`: of this machine. `signed_key`: the key of all certificates that it issues here; a new one makes them anew.
 
-        `serves`: whether a name may get a certificate of the authority. `domains`: finds the context of a tenant's domain, which comes after the
-        operator's. Raises OSError or ValueError when a file is missing or damaged.
+        `ordered`: may not be there yet. `serves`: whether a name may get a certificate of the authority. `domains`: finds the context of a tenant's
+        domain, which comes after the operator's. Raises OSError or ValueError when a file is missing or damaged.
         """
         self._issuer, self._serves, self._domains = _Issuer(authority, signed_key), serves, domains
-        self._own = [_OwnCertificate(pair) for pair in own]
+        self._own = [*(_OwnCertificate(pair) for pair in own), *(_OrderedFiles(each) for each in ordered)]
         self.context = self._issuer.context(NAMES_OF_MACHINE)
         self.context.sni_callback = self._select
 
@@ -59,15 +67,19 @@ class Certificates:
         """Return the context with the certificate for a host name in lower case; empty: the client sent none."""
         for own in self._own:
             own.refresh()
-            if own.covers(name):
-                return own.context
+            if (context := own.context_of(name)) is not None:
+                return context
         if (domain := self._domains(name)) is not None:
             return domain
         return self._issuer.context((name,) if name and self._serves(name) else NAMES_OF_MACHINE)
 
 
 class _OwnCertificate:
-    def __init__(self, pair: Pair) -> None:
+    _names: frozenset[str] = frozenset()
+    _context: ssl.SSLContext | None = None
+
+    def __init__(self, pair: Pair | OrderedCertificate) -> None:
+        """Raises OSError, ValueError."""
         self._pair = pair
         self._stamp = _stamp(pair.certificate, pair.key)
         self._load()
@@ -82,13 +94,26 @@ class _OwnCertificate:
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             log.warning("%s or its key cannot be used, the former pair stays: %s", self._pair.certificate, error)
 
-    def covers(self, name: str) -> bool:
-        return name in self._names or f"*.{name.partition('.')[2]}" in self._names
+    def context_of(self, name: str) -> ssl.SSLContext | None:
+        """None: it does not cover the name."""
+        return self._context if name in self._names or f"*.{name.partition('.')[2]}" in self._names else None
 
     def _load(self) -> None:
         chain = self._pair.certificate.read_bytes()
         context = load_pair(chain + b"\n" + self._pair.key.read_bytes())
-        self._names, self.context = dns_names(x509.load_pem_x509_certificate(chain)), context
+        self._names, self._context = dns_names(x509.load_pem_x509_certificate(chain)), context
+
+
+class _OrderedFiles(_OwnCertificate):
+    """The files of a certificate that Capsule orders: they are missing until its first order has succeeded."""
+
+    def __init__(self, ordered: OrderedCertificate) -> None:
+        self._pair = ordered
+        self._stamp: Stamp = ()
+
+    def refresh(self) -> None:
+        if self._stamp or (self._pair.certificate.exists() and self._pair.key.exists()):
+            super().refresh()
 
 
 @dataclass(slots=True)
