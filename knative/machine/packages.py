@@ -110,10 +110,11 @@ BUSYBOX = Tool("busybox", "busybox-static", "", on_path("busybox"))  # for tests
 PEBBLE = Tool("pebble", "pebble", "", on_path("pebble"))  # for tests: an ACME directory
 CHROMIUM = Tool("Chromium", "chromium", "", on_path("chromium"))  # for tests
 WRK = Tool("wrk", "wrk", "wrk", on_path("wrk"))  # for the bench
+NGHTTP2 = Tool("nghttp2's clients", "nghttp2-client", "nghttp2", on_path("h2load"))  # for tests and the bench
 NGINX = Tool("nginx", "nginx", "nginx", on_path("nginx", "/usr/sbin"))  # for the bench
 DOCKER_REGISTRY = Tool("docker-registry", "docker-registry", "", on_path("docker-registry"))  # for tests
 SANDBOX = (BUBBLEWRAP, SLIRP4NETNS, TINI, SECCOMP, MKE2FS, BUILDAH)
-TESTS = (POSTGRES, RABBITMQ, REDIS, GIT, SSH, SSHD, BUSYBOX, PEBBLE, *SANDBOX)
+TESTS = (POSTGRES, RABBITMQ, REDIS, GIT, SSH, SSHD, BUSYBOX, PEBBLE, NGHTTP2, *SANDBOX)
 """What tests with servers need: a missing one would silently skip those that look for it."""
 
 

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unknown rows: {', '.join(unknown)}. There are {', '.join(NAMES)}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # exit through `finally`, which stops the servers
     try:
-        packages.install([packages.WRK, *([packages.NGINX] if "ingress" in names else [])], log)
+        packages.install([packages.WRK, *([packages.NGINX, packages.NGHTTP2] if "ingress" in names else [])], log)
     except Problem as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1

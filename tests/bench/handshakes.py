@@ -87,7 +87,7 @@ def tls_servers(checkouts: Mapping[str, Path]) -> Iterator[list[TlsServer]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="capsule-bench-tls-", dir="/tmp")))
         folder.chmod(0o755)
-        pair = _pair(folder)
+        pair = write_pair(folder)
         servers = []
         for name, project in checkouts.items():
             port = free_port()
@@ -99,7 +99,7 @@ def tls_servers(checkouts: Mapping[str, Path]) -> Iterator[list[TlsServer]]:
         yield servers
 
 
-def _pair(folder: Path) -> Path:
+def write_pair(folder: Path) -> Path:
     """One file with the certificate, its authority and the key, as a directory issues them."""
     signer, key, now = new_key(), new_key(), datetime.now(UTC)
     authority = new_authority("Bench", signer, now, timedelta(days=2))

@@ -15,6 +15,7 @@ from knative.machine.problems import Problem
 from tests.bench import idle, mixed, noisy, rows, start, throughput
 from tests.bench.application import Applications
 from tests.bench.handshakes import tls_servers
+from tests.bench.http2 import http2_proxies
 from tests.bench.load import Missing
 from tests.bench.meter import Numbers
 from tests.bench.peers import REFERENCE, WITH_PROMISES, Peer
@@ -145,7 +146,16 @@ class Bench:
                 for row, size in zip(found, SIZES, strict=True):
                     for proxy in measured:
                         self._add(row, proxy.name, number, proxy.measure(size, PROXY_CONNECTIONS, self._seconds))
-        return [*found, self._handshakes(checkouts)]
+        return [*found, *self._http2(checkouts), self._handshakes(checkouts)]
+
+    def _http2(self, checkouts: dict[str, Path]) -> list[Row]:
+        found = [Row(f"ingress over HTTP/2, {size}", "requests per second of a core", "per core") for size in SIZES]
+        with http2_proxies(checkouts) as measured:
+            for number in range(self._rounds):
+                for row, size in zip(found, SIZES, strict=True):
+                    for proxy in measured:
+                        self._add(row, proxy.name, number, proxy.measure(size, self._seconds))
+        return found
 
     def _handshakes(self, checkouts: dict[str, Path]) -> Row:
         row = Row("TLS handshakes of a domain", "per second of a core", "per core", goals=(at_least(0.5, NGINX),))

@@ -33,6 +33,7 @@ PROOFS = {
         "Certificates come, renew under load, fail with reasons", ("tests/journeys/test_domains.py", "tests/knative/serving/test_wildcard.py")
     ),
     "enumeration": Proof("No answer or time tells whether an account exists", ("tests/gateway/test_enumeration.py",)),
+    "http2": Proof("HTTP/2 bears load, floods and slow clients", ("tests/knative/serving/test_http2_load.py",)),
     "log-search": Proof("Searches of 10⁶ odd log lines are exact and indexed", ("tests/adapters/test_log_search.py",)),
     "one-machine-knative": Proof(
         "Pods scale, share queues and end as on a cluster",

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import cast
 
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, RemoteSettingsChanged, RequestReceived, StreamEnded, StreamReset
-from h2.exceptions import ProtocolError
+from h2.exceptions import ProtocolError, StreamClosedError
 
 from functions.wire.connections import detect_lost_peer
 from functions.wire.http_limits import BODY_SECONDS, BODY_TOO_SLOW, HEAD_SECONDS
@@ -113,7 +114,13 @@ class Http2Connection(asyncio.Protocol):
         if not self._has_failed:
             self._has_failed = self._sender.is_over = True
             self._sender.write(goaway(self._h2.highest_inbound_stream_id, code, message))
-            self.close()
+            self._end()
+
+    def _end(self) -> None:
+        """Close a connection that has failed. Its requests end now, even if the client keeps the connection open."""
+        self.close()
+        for stream in list(self._streams.values()):
+            self._drop(stream)
 
     # --- called by the event loop
 
@@ -130,8 +137,7 @@ class Http2Connection(asyncio.Protocol):
         self._has_failed = self._sender.is_over = True
         self._clients.discard(self)
         self.closed.set()
-        for stream in list(self._streams.values()):
-            self._drop(stream)
+        self._end()
 
     def eof_received(self) -> bool:
         return False  # TLS has no half-closed connections
@@ -156,7 +162,7 @@ class Http2Connection(asyncio.Protocol):
         except ProtocolError as error:
             log.debug("a client of the ingress broke HTTP/2: %s", error)
             self._has_failed = self._sender.is_over = True
-            self.close()  # h2 has added GOAWAY
+            self._end()  # h2 has added GOAWAY
         finally:
             self._sender.is_held = False
         self._sender.send()
@@ -186,7 +192,7 @@ class Http2Connection(asyncio.Protocol):
     def _open(self, event: RequestReceived, now: float) -> None:
         """Raises FrameFault."""
         if self._is_refusing or len(self._streams) >= MAX_STREAMS or self._sender.unsent_bytes > MAX_UNSENT_BYTES:
-            self._h2.reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
+            self._reset_stream(event.stream_id, ErrorCodes.REFUSED_STREAM)
             self._gate.charge_reset(now)
             return
         is_complete = event.stream_ended is not None
@@ -227,14 +233,18 @@ class Http2Connection(asyncio.Protocol):
 
     def _on_sent(self, stream: Stream) -> None:
         if not stream.exchange.is_complete:  # the rest of the request would be discarded (RFC 9113 section 8.1)
-            self._h2.reset_stream(stream.id, ErrorCodes.NO_ERROR)
+            self._reset_stream(stream.id, ErrorCodes.NO_ERROR)
         self._forget(stream)
 
     def _reset(self, stream: Stream, code: int) -> None:
-        if not self._has_failed:
-            self._h2.reset_stream(stream.id, code)
+        self._reset_stream(stream.id, code)
         self._drop(stream)
         self._sender.write_frames()
+
+    def _reset_stream(self, stream_id: int, code: int) -> None:
+        if not self._has_failed:
+            with suppress(StreamClosedError):  # the client has reset it, in a frame that h2 has read already
+                self._h2.reset_stream(stream_id, code)
 
     def _drop(self, stream: Stream) -> None:
         """Forget a stream, and end its request."""
