@@ -622,7 +622,7 @@ class Deploy(Operations):
         return cast(ConfigurationAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/bindings/{segment(environment)}", query={"deploy": deploy}, idempotency_key=idempotency_key))
 
     def data_service_logs(self, application_id: str, service_id: str) -> DataServiceLogsView:
-        """Show the last lines that the server of a Redis has written."""
+        """Show the last lines that the server of a data service has written."""
         return cast(DataServiceLogsView, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/logs"))
 
     def data_service_metrics(self, application_id: str, service_id: str) -> DataServiceMetricsView:

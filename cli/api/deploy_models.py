@@ -323,6 +323,7 @@ class DataServiceView(TypedDict):
     storageMib: int | None
     statementTimeoutSeconds: int | None
     memoryMib: int | None
+    cpuMillis: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None
@@ -558,6 +559,7 @@ class ExportedDataServiceView(TypedDict):
     storageMib: int | None
     statementTimeoutSeconds: int | None
     memoryMib: int | None
+    cpuMillis: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None
@@ -1290,6 +1292,7 @@ class UsedDataServiceView(TypedDict):
     storageMib: int | None
     statementTimeoutSeconds: int | None
     memoryMib: int | None
+    cpuMillis: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None

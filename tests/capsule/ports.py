@@ -65,6 +65,7 @@ SETTINGS: Mapping[str, str] = {
     "CAPSULE_TERMINAL_URL": "ws://terminal.localhost",
     "CAPSULE_ACME_DIRECTORY": "https://acme.invalid/directory",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
+    "CAPSULE_SERVICES_DEDICATED_ADDRESS": "127.0.0.1:7114",
     "CAPSULE_SERVICES_POSTGRES_ADDRESS": "127.0.0.1:5432",
     "CAPSULE_SERVICES_REDIS_ADDRESS": "127.0.0.1:6379",
 }

@@ -49,7 +49,8 @@ class MemoryDataServices:
 
     async def count_databases_of_account(self, user_id: UUID) -> int:
         assert self._applications is not None
-        found = [each for each in self.rows.values() if each.kind is ServiceKind.POSTGRES and each.state is not ServiceState.PURGED]
+        databases = [each for each in self.rows.values() if each.kind is ServiceKind.POSTGRES and each.state is not ServiceState.PURGED]
+        found = [each for each in databases if not each.limits.is_dedicated]
         owners = [await self._applications.get_any(each.application_id) for each in found]
         return sum(each.user_id == user_id for each in owners)
 
@@ -127,10 +128,13 @@ class MemoryServiceServer:
 class MemoryServiceProvisioners:
     def __init__(self) -> None:
         self.postgres = MemoryServiceServer()
+        self.dedicated = MemoryServiceServer()
         self.redis = MemoryServiceServer("redis", 6379)
 
-    def of(self, kind: ServiceKind) -> MemoryServiceServer:
-        return self.redis if kind is ServiceKind.REDIS else self.postgres
+    def of(self, kind: ServiceKind, plan: Plan) -> MemoryServiceServer:
+        if kind is ServiceKind.REDIS:
+            return self.redis
+        return self.dedicated if plan.is_dedicated else self.postgres
 
 
 class MemoryServiceTunnels:

@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from functions.deploy.adapters import variables
+from functions.deploy.adapters.dedicated_provisioner import DedicatedPostgresProvisioner
 from functions.deploy.adapters.postgres_backups import PostgresBackups
 from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.service_plans import ServiceKind
@@ -45,6 +46,7 @@ class KindOfBackup(Protocol):
 class StoredServiceBackups:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._dedicated = DedicatedPostgresProvisioner(settings)
 
     @external_call
     async def create(self, service: DataService, backup_id: UUID) -> StoredServiceBackup:
@@ -97,6 +99,8 @@ class StoredServiceBackups:
 
     def _kind(self, service: DataService) -> KindOfBackup:
         match service.kind:
+            case ServiceKind.POSTGRES if service.limits.is_dedicated:
+                return PostgresBackups(asyncio.run(self._dedicated.server_url(service.database)))
             case ServiceKind.POSTGRES:
                 return PostgresBackups(self._settings.value(variables.SERVICES_POSTGRES_URL))
         raise Permanent(f"services of the kind {service.kind} have no backups")

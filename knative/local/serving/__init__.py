@@ -80,7 +80,15 @@ class Serving:
         self._node.pod_networks.ingress, self._node.pod_networks.allowed_networks = ingress, settings.egress_allow
         pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)
         self._node.start_refusal = pressure.refusal
-        self.parts: tuple[Runnable, ...] = (self._node.redis_services, self.pods, self._node.migration, revisions, ports, pressure)
+        self.parts: tuple[Runnable, ...] = (
+            self._node.postgres_services,
+            self._node.redis_services,
+            self.pods,
+            self._node.migration,
+            revisions,
+            ports,
+            pressure,
+        )
         routes = Routes(store, settings, table, revisions, ports)
         mappings = DomainMappings(store, table.domains, settings.public_https_port)
         self.reconcilers: tuple[Reconciler, ...] = (

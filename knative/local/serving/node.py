@@ -29,6 +29,7 @@ from knative.local.serving.confined_programs import ConfinedPrograms
 from knative.local.serving.platform_view import PlatformView, find_unreadable, platform_mounts
 from knative.local.serving.pods.environment import MissingReference
 from knative.local.serving.pods.network import PodNetworks
+from knative.local.serving.postgres_services import PostgresFront, commands
 from knative.local.serving.process_records import ProcessRecords
 from knative.local.serving.redis_services import RedisFront
 from knative.local.settings import Settings
@@ -100,12 +101,24 @@ class Node:
         """Of the platform's own processes, when root starts them."""
         self.launcher = Launcher()
         self.zygote = Zygote(settings.home / "log" / "zygote.log", self.launcher, PROJECT, settings.preload_modules, settings.rehearsal)
+
+        def create_group(name: str, limits: ResourceLimits) -> ControlGroup | None:
+            return self.create_control_group(name, limits, False)
+
+        self.postgres_services = PostgresFront(
+            settings.home / "services-dedicated",
+            settings.services_dedicated_port,
+            settings.services_postgres_port,
+            self.launcher.start,
+            create_group,
+        )
         self.redis_services = RedisFront(
             settings.home / "services-redis",
             settings.services_redis_port,
             settings.services_redis_password,
             self.launcher.start,
-            lambda name, limits: self.create_control_group(name, limits, False),
+            create_group,
+            {commands.NAME: self.postgres_services.answer},
         )
         self._preloading: asyncio.Task[None] | None = None
         self._tenant_groups: ControlGroups | None = None

@@ -47,6 +47,8 @@ async def create(visit: Visit) -> Response:
         fields = {"applicationId": visit.path_value("id"), "name": name, "url": url}
         return await submit(visit, _page, _path(visit), "service-added", "deploy.add_external_data_service", **fields)
     fields = {"applicationId": visit.path_value("id"), "name": name, "kind": form.get("kind", "") or "postgres"}
+    if plan := form.get("plan", ""):
+        fields["plan"] = plan
     return await submit(visit, _page, _path(visit), "service-requested", "deploy.create_data_service", **fields)
 
 

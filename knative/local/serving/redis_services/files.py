@@ -7,7 +7,6 @@ is nothing that a server can replace.
 import hashlib
 import hmac
 import os
-import pwd
 import re
 import secrets
 import shutil
@@ -18,9 +17,8 @@ from typing import Any
 import orjson
 
 from knative.local.files import write_private
+from knative.local.serving.service_account import server_account
 
-ACCOUNT = "capsule-services"
-"""The account of the servers when root runs the platform. `up` creates it."""
 SERVICE = re.compile(r"s[0-9a-f]{1,16}")
 LOGIN = re.compile(r"(s[0-9a-f]{1,16})_([0-9]{1,9})")
 CONTROL = "capsule"
@@ -177,11 +175,6 @@ class ServiceFiles:
 
 def user_line(login: str, digest: str) -> str:
     return f"user {login} on #{digest} {RULES}"
-
-
-def server_account() -> pwd.struct_passwd | None:
-    """None when the platform does not run as root. Raises KeyError when `up` has not created it."""
-    return pwd.getpwnam(ACCOUNT) if os.geteuid() == 0 else None
 
 
 def _configuration(limits: Limits, users: Path, data: Path) -> str:

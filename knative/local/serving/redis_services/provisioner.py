@@ -5,14 +5,15 @@
     SERVICE DELETE name                   SERVICE USAGE name → JSON
     SERVICE LOG name → the last lines of its server
 
-All are idempotent. A change of users ends no connection of another user.
+All are idempotent. A change of users ends no connection of another user. Commands with other names belong to other kinds of services
+(`postgres_services/commands.py`).
 """
 
 import asyncio
 import hmac
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -27,6 +28,8 @@ USERS = (USER, ALTERNATE_USER)
 DIGEST = re.compile(r"[0-9a-f]{64}")
 MAX_LOG_BYTES = 32768
 SESSION_SECONDS = 300.0
+Answer = Callable[[list[str]], Awaitable[bytes]]
+"""Carries out a command, with the arguments behind its name. Returns the reply."""
 SECTIONS = ("clients", "memory", "persistence", "stats", "keyspace")
 
 
@@ -34,8 +37,8 @@ def accepts(password: bytes, expected: str | None) -> bool:
     return bool(expected) and hmac.compare_digest(password, str(expected).encode())
 
 
-async def serve(connection: socket.socket, buffer: bytes, server_of: Callable[[str], RedisServer]) -> None:
-    """Answer the commands of one session. `buffer`: begins with the command that authenticated. Raises OSError."""
+async def serve(connection: socket.socket, buffer: bytes, answers: Mapping[bytes, Answer]) -> None:
+    """Answer the commands of one session. `buffer`: begins with the command that authenticated. `answers`: by the command's name. Raises OSError."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(SESSION_SECONDS):
@@ -49,23 +52,28 @@ async def serve(connection: socket.socket, buffer: bytes, server_of: Callable[[s
                     buffer += received
                     continue
                 buffer = buffer[command.end :]
-                await loop.sock_sendall(connection, await _answer(command, server_of))
+                await loop.sock_sendall(connection, await _answer(command, answers))
     except (TimeoutError, ProtocolError):
         return
 
 
-async def _answer(command: Command, server_of: Callable[[str], RedisServer]) -> bytes:
+async def _answer(command: Command, answers: Mapping[bytes, Answer]) -> bytes:
     if command.name in (b"AUTH", b"CLIENT", b"SELECT"):
         return OK
     if command.name == b"PING":
         return b"+PONG\r\n"
-    if command.name != b"SERVICE" or credentials_of(command) is not None:
+    if command.name not in answers or credentials_of(command) is not None:
         return error(f"unknown command {command.name.decode(errors='replace')!r}") if command.arguments else NOAUTH
+    return await answers[command.name]([each.decode(errors="replace") for each in command.arguments[1:]])
+
+
+async def answer(server_of: Callable[[str], RedisServer], arguments: list[str]) -> bytes:
+    """Carry out a command SERVICE."""
     try:
-        _, verb, name, *arguments = [each.decode() for each in command.arguments]
+        verb, name, *rest = arguments
         if not SERVICE.fullmatch(name):
             raise ValueError(f"no valid name of a service: {name!r}")
-        return await _carry_out(verb.upper(), server_of(name), arguments)
+        return await _carry_out(verb.upper(), server_of(name), rest)
     except (ValueError, TypeError) as fault:
         return error(f"invalid SERVICE command: {fault}")
     except (OSError, UnknownService, ProtocolError) as fault:
