@@ -2,6 +2,7 @@
 
 from functions.deploy.adapters import variables
 from functions.deploy.adapters.acme_authority import AcmeAuthority
+from functions.deploy.adapters.backup_notices import backup_notices
 from functions.deploy.adapters.configured_networks import ConfiguredNetworks
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.dns_resolver import DnsResolver
@@ -128,6 +129,7 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 wiring = Wiring(
     database="deploy",
     settings=variables.SECTIONS,
+    stored_notices=backup_notices,
     sealed=(
         SealedColumn("config_entries", ("application_id", "scope", "name", "version"), "sealed"),
         SealedColumn("data_services", ("id",), "sealed_password"),

@@ -12,6 +12,8 @@ import psycopg
 from functions.deploy.adapters import variables
 from functions.deploy.adapters.dedicated_provisioner import DedicatedPostgresProvisioner
 from functions.deploy.adapters.postgres_backups import PostgresBackups
+from functions.deploy.adapters.redis_backups import RedisBackups
+from functions.deploy.adapters.services_control import control_url
 from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.service_plans import ServiceKind
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
@@ -37,7 +39,7 @@ class KindOfBackup(Protocol):
         ...
 
     def verify(self, service: DataService, backup_id: UUID, chunks: Chunks, expected: Mapping[str, Any]) -> int:
-        """Restore into a copy, compare, and delete the copy. Returns the number of rows. Raises Permanent if it differs."""
+        """Restore into a copy, compare, and delete the copy. Returns the number of rows or keys. Raises Permanent if it differs."""
         ...
 
     def restore(self, target: DataService, chunks: Chunks, restore_id: UUID) -> None: ...
@@ -103,6 +105,8 @@ class StoredServiceBackups:
                 return PostgresBackups(asyncio.run(self._dedicated.server_url(service.database)))
             case ServiceKind.POSTGRES:
                 return PostgresBackups(self._settings.value(variables.SERVICES_POSTGRES_URL))
+            case ServiceKind.REDIS:
+                return RedisBackups(control_url(self._settings))
         raise Permanent(f"services of the kind {service.kind} have no backups")
 
     def _store(self) -> BackupStore:

@@ -80,16 +80,32 @@ class OnDemandServer(ABC):
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[socket.socket]:
         """Connect to the server, which starts if it is stopped. Raises TooManyConnections, UnknownService, StartError, OSError."""
+        if self.connections >= self.max_connections:
+            raise TooManyConnections
         with self._counted():
             async with self._changing:
                 upstream = await self._connect_or_start()
             with upstream as connection:
                 yield connection
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Keep the server running meanwhile; it starts if it is stopped. Raises UnknownService, StartError, OSError."""
+        with self._counted():
+            async with self._changing:
+                (await self._connect_or_start()).close()
+            yield
+
+    @asynccontextmanager
+    async def stopped(self) -> AsyncIterator[None]:
+        """Keep the server stopped meanwhile: connections end, and further ones wait."""
+        self._cancel_idle()
+        async with self._changing:
+            await self._end()
+            yield
+
     @contextmanager
     def _counted(self) -> Iterator[None]:
-        if self.connections >= self.max_connections:
-            raise TooManyConnections
         self.connections += 1
         self._cancel_idle()
         try:
@@ -101,9 +117,8 @@ class OnDemandServer(ABC):
 
     async def stop(self) -> None:
         """Stop the server; its data are on disk then. Idempotent."""
-        self._cancel_idle()
-        async with self._changing:
-            await self._end()
+        async with self.stopped():
+            pass
 
     async def _end(self) -> None:
         if self._process is not None and self._process.is_alive:

@@ -11,7 +11,7 @@ All are idempotent. Other limits stop the server; its next connection starts it 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -26,10 +26,10 @@ MAX_LOG_BYTES = 32768
 NAME = b"DATABASE"
 
 
-async def answer(server_of: Callable[[str], DatabaseServer], arguments: list[str]) -> bytes:
+async def answer(server_of: Callable[[str], DatabaseServer], arguments: Sequence[bytes]) -> bytes:
     """`arguments`: behind the name of the command."""
     try:
-        verb, name, *rest = arguments
+        verb, name, *rest = (each.decode() for each in arguments)
         if not SERVICE.fullmatch(name):
             raise ValueError(f"no valid name of a service: {name!r}")
         return await _carry_out(verb.upper(), server_of(name), rest)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from knative.local.processes.process import StartError
@@ -80,7 +81,7 @@ class PostgresFront:
             self._servers[name] = DatabaseServer(ServerFiles(self._folder / name), self._start, self._create_group, self.idle_seconds)
         return self._servers[name]
 
-    async def answer(self, arguments: list[str]) -> bytes:
+    async def answer(self, arguments: Sequence[bytes]) -> bytes:
         """Carry out a command of deploy's functions."""
         return await commands.answer(self.server, arguments)
 

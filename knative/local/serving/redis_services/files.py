@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from knative.local.files import write_private
+from knative.local.serving.redis_services.snapshot_files import SnapshotFiles
 from knative.local.serving.service_account import server_account
 
 SERVICE = re.compile(r"s[0-9a-f]{1,16}")
@@ -65,6 +66,7 @@ class ServiceFiles:
         self.data = folder / "data"
         self.configuration = folder / "redis.conf"
         self.log = folder / "server.log"
+        self.snapshots = SnapshotFiles(folder, self.data)
         self._users = folder / "users.acl"
         self._settings = folder / "service.json"
 
@@ -146,6 +148,7 @@ class ServiceFiles:
     def prepare_start(self) -> None:
         """Write what the server reads when it starts. Raises UnknownService."""
         limits = self.limits
+        self.snapshots.complete_restore()
         digest = hashlib.sha256(self.control_password.encode()).hexdigest()
         self._write_users(self.users(), f"user {CONTROL} on #{digest} ~* &* +@all\n")
         self._publish(self.configuration, _configuration(limits, self._users, self.data))

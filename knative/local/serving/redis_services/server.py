@@ -9,13 +9,14 @@ from knative.local.processes.process import Command, StartError
 from knative.local.processes.resource_limits import ResourceLimits
 from knative.local.serving.on_demand_server import START_SECONDS, CreateGroup, OnDemandServer, Start
 from knative.local.serving.redis_services.files import CONTROL, ServiceFiles
-from knative.local.serving.redis_services.protocol import Incomplete, ProtocolError, encode, read_reply
+from knative.local.serving.redis_services.protocol import Incomplete, ProtocolError, encode, read_replies
 from knative.local.serving.service_account import server_account
 
 PROGRAMS = ("valkey-server", "redis-server")
 IDLE_SECONDS = 60.0
 MAX_REPLY_BYTES = 1 << 20
 MAX_PROCESSES = 32
+SNAPSHOT_SECONDS, SNAPSHOT_POLL_SECONDS = 240.0, 0.05
 CPU_CORES = 1.0
 
 
@@ -42,8 +43,42 @@ class RedisServer(OnDemandServer):
             async with asyncio.timeout(START_SECONDS):
                 for each in (("AUTH", CONTROL, self.files.control_password), arguments):
                     await loop.sock_sendall(connection, encode(*each))
-                    reply = await _receive_reply(connection)
+                    (reply,) = await _receive_replies(connection, 1)
         return reply
+
+    async def save_snapshot(self) -> int:
+        """Write all data as of one moment into the file that `ServiceFiles.adopt_snapshot` takes. Returns the number of keys in it.
+
+        Raises ProtocolError, OSError, UnknownService, TimeoutError.
+        """
+        async with asyncio.timeout(SNAPSHOT_SECONDS):
+            while True:
+                try:
+                    keyspace, _ = await self._ask_at_once(("INFO", "keyspace"), ("BGSAVE",))
+                except ProtocolError as fault:
+                    if "child process" not in str(fault):  # it rewrites its append-only file
+                        raise
+                    await asyncio.sleep(SNAPSHOT_POLL_SECONDS)
+                    continue
+                break
+            while (found := fields_of(await self.ask("INFO", "persistence")))["rdb_bgsave_in_progress"] != "0":  # noqa: ASYNC110
+                await asyncio.sleep(SNAPSHOT_POLL_SECONDS)
+        if found["rdb_last_bgsave_status"] != "ok":
+            raise ProtocolError("the server could not write its data: is there space for a copy?")
+        return count_keys(fields_of(keyspace))
+
+    async def count_loaded_keys(self) -> int:
+        """The number of keys, with those that have expired since the server started."""
+        keyspace, stats = await self._ask_at_once(("INFO", "keyspace"), ("INFO", "stats"))
+        return count_keys(fields_of(keyspace)) + int(fields_of(stats)["expired_keys"])
+
+    async def _ask_at_once(self, *commands: tuple[str, ...]) -> list[bytes]:
+        """Send commands in one piece: the server carries them out one after the other, with nothing of other clients in between."""
+        with await self.connect() as connection:
+            await asyncio.get_running_loop().sock_sendall(connection, encode("AUTH", CONTROL, self.files.control_password))
+            await _receive_replies(connection, 1)
+            await asyncio.get_running_loop().sock_sendall(connection, b"".join(encode(*each) for each in commands))
+            return await _receive_replies(connection, len(commands))
 
     def prepare(self) -> tuple[Command, ResourceLimits]:
         program = find_program()
@@ -70,7 +105,18 @@ class RedisServer(OnDemandServer):
         return True
 
 
-async def _receive_reply(connection: socket.socket) -> bytes:
+def fields_of(info: bytes) -> dict[str, str]:
+    """The fields of a reply to INFO."""
+    lines = info.decode(errors="replace").splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
+
+
+def count_keys(keyspace: dict[str, str]) -> int:
+    """`keyspace`: database → keys=…,expires=…,avg_ttl=…"""
+    return sum(int(each.partition("keys=")[2].partition(",")[0]) for name, each in keyspace.items() if name.startswith("db"))
+
+
+async def _receive_replies(connection: socket.socket, count: int) -> list[bytes]:
     buffer = b""
     while len(buffer) < MAX_REPLY_BYTES:
         received = await asyncio.get_running_loop().sock_recv(connection, 1 << 16)
@@ -78,7 +124,7 @@ async def _receive_reply(connection: socket.socket) -> bytes:
             raise ConnectionResetError("the server closed the connection")
         buffer += received
         try:
-            return read_reply(buffer)
+            return read_replies(buffer, count)
         except Incomplete:
             continue
     raise ProtocolError("the reply is too long")
