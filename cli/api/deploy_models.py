@@ -1078,6 +1078,10 @@ class ScaleAccepted(TypedDict):
     operationId: str | None
 
 
+class ScaleDataServiceBody(TypedDict):
+    plan: str
+
+
 class ScaleEnvironmentBody(TypedDict):
     minScale: NotRequired[int | None]
     maxScale: NotRequired[int | None]
@@ -1090,6 +1094,14 @@ class ScaleEnvironmentBody(TypedDict):
 
 class ScaleProcessesBody(TypedDict):
     processes: dict[str, ProcessChange]
+
+
+class ScalingAccepted(TypedDict):
+    id: str
+    operationId: str
+    name: str
+    plan: str
+    formerPlan: str
 
 
 class ScheduleAccepted(TypedDict):

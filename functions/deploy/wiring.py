@@ -28,6 +28,7 @@ from functions.deploy.adapters.postgres_storage_meters import PostgresStorageMet
 from functions.deploy.adapters.postgres_storage_use import PostgresStorageUse
 from functions.deploy.adapters.postgres_volumes import PostgresVolumes, PostgresVolumeSnapshots
 from functions.deploy.adapters.service_backup_store import StoredServiceBackups
+from functions.deploy.adapters.service_mover import ConfiguredServiceMover
 from functions.deploy.adapters.service_provisioners import ConfiguredServiceProvisioners
 from functions.deploy.adapters.settings import (
     MountedBuilds,
@@ -78,6 +79,7 @@ from functions.deploy.ports import (
     Schedules,
     ServiceBackups,
     ServiceBackupStore,
+    ServiceMover,
     ServiceProvisioners,
     ServiceTunnels,
     StorageMeters,
@@ -192,6 +194,7 @@ wiring = Wiring(
         ServiceAccess: ServiceAccess,
         ServiceAddresses: service_addresses,
         ServiceCredentials: ServiceCredentials,
+        ServiceMover: ConfiguredServiceMover,
         ServiceProvisioners: ConfiguredServiceProvisioners,
         ServiceRefresher: ServiceRefresher,
         ServiceTunnels: PostgresServiceTunnels,

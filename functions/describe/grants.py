@@ -9,7 +9,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     Vault         the keys of its context: the ConfigMap capsule-sealing and the Secret <context>-sealing
     Housekeeping  the same, in a context that stores sealed texts
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
-    ServiceProvisioners   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
+    ServiceProvisioners, ServiceMover   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
     ServiceBackupStore   the backup store and its key: the Secret deploy-backups, and the server of the data services, likewise
     Cluster, DomainObjects, VolumeStorage   the Service runs under the service account <context>-cluster
     FunctionServices   under the service account <context>-functions, which lists the platform's functions and does nothing else
@@ -38,6 +38,7 @@ OUTSIDE = frozenset(
         "Queues",
         "Resolver",
         "ServiceBackupStore",
+        "ServiceMover",
         "ServiceProvisioners",
         "Webhooks",
     }
@@ -79,7 +80,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         builds="Builds" in names,
         verifies_webhooks="WebhookVerifier" in names,
         checks_applications="ApplicationRequests" in names,
-        provisions_services=not names.isdisjoint({"ServiceProvisioners", "ServiceBackupStore"}),
+        provisions_services=not names.isdisjoint({"ServiceProvisioners", "ServiceMover", "ServiceBackupStore"}),
         stores_backups="ServiceBackupStore" in names,
         cluster=not names.isdisjoint(CLUSTER_PORTS),
         lists_functions="FunctionServices" in names,

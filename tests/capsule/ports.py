@@ -72,6 +72,11 @@ SETTINGS: Mapping[str, str] = {
 """Environment variables of every function."""
 
 
+def service_mover(provisioners: deploy.ServiceProvisioners) -> deploy_data_services.MemoryServiceMover:
+    assert isinstance(provisioners, deploy_data_services.MemoryServiceProvisioners)
+    return deploy_data_services.MemoryServiceMover(provisioners)
+
+
 def payments(invoices: billing.Invoices) -> billing_money.MemoryPayments:
     assert isinstance(invoices, billing_money.MemoryInvoices)
     return billing_money.MemoryPayments(invoices)
@@ -205,6 +210,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.DataServices: data_services,
         deploy.ServiceBackupStore: deploy_backups.MemoryServiceBackupStore,
         deploy.ServiceBackups: deploy_backups.MemoryServiceBackups,
+        deploy.ServiceMover: service_mover,
         deploy.ServiceProvisioners: deploy_data_services.MemoryServiceProvisioners,
         deploy.ServiceTunnels: deploy_data_services.MemoryServiceTunnels,
         deploy.Deployments: deploy_releases.MemoryDeployments,
@@ -277,6 +283,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         deploy.FunctionServices,
         deploy.Networks,
         deploy.Resolver,
+        deploy.ServiceMover,
         deploy.ServiceProvisioners,
         deploy.VolumeStorage,
         monitor.Mailer,

@@ -6,14 +6,21 @@ from uuid import UUID
 
 import pytest
 
+from events.data_services import DataServiceScaled
 from functions.deploy import ports
 from functions.deploy.commands.create_data_service import CreateDataService, DataServiceAccepted
-from functions.deploy.domain.data_service import MAX_DATABASES
-from functions.deploy.domain.data_service_rejections import DataServicesUnavailable, TooManyDataServices
+from functions.deploy.commands.delete_data_service import DeleteDataService
+from functions.deploy.commands.rotate_data_service import RotateDataService
+from functions.deploy.commands.scale_data_service import ScaleDataService, ScalingAccepted
+from functions.deploy.domain.data_service import GRACE, MAX_DATABASES
+from functions.deploy.domain.data_service_rejections import DataServiceNotReady, DataServicesUnavailable, InvalidDataService, TooManyDataServices
+from functions.deploy.domain.operation_views import OperationView
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.service_plans import LARGE, MEDIUM, SMALL
 from functions.deploy.domain.storage_amounts import StorageAmounts
 from functions.deploy.domain.storage_rejections import DataServiceQuotaExceeded
+from functions.deploy.ports import ServiceServerRefused
+from functions.deploy.queries.operation import ShowOperation
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
 from tests.deploy.test_data_services import show
 from tests.memory.deploy_data_services import MemoryServiceProvisioners
@@ -78,3 +85,85 @@ async def test_an_installation_without_dedicated_servers_names_the_other_plans()
     with pytest.raises(DataServicesUnavailable, match=r"no dedicated database servers, which the plan medium needs\. Choose small,"):
         await create(capsule, application.id, "main", plan="medium")
     await create(capsule, application.id, "main")
+
+
+async def scale(capsule: DeployCapsule, application_id: UUID, service_id: UUID, plan: str) -> ScalingAccepted:
+    accepted: ScalingAccepted = await capsule.call(ScaleDataService(application_id=application_id, service_id=service_id, plan=plan), caller=OWNER)
+    return accepted
+
+
+async def operation(capsule: DeployCapsule, operation_id: UUID) -> OperationView:
+    view: OperationView = await capsule.call(ShowOperation(operation_id=operation_id), caller=OWNER)
+    return view
+
+
+async def test_a_database_moves_between_plans_with_its_logins(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    await allow(capsule, 100_000)
+    service = await create(capsule, application.id, "main")
+    found = provisioners(capsule)
+    (logins,) = found.postgres.databases.values()
+    for plan, server in (("medium", found.dedicated), ("large", found.dedicated), ("small", found.postgres)):
+        await capsule.advance(seconds=1)
+        accepted = await scale(capsule, application.id, service.id, plan)
+        await capsule.settle()
+        assert (await operation(capsule, accepted.operation_id)).state == "succeeded"
+        assert list(server.databases.values()) == [logins] and len(found.postgres.databases) + len(found.dedicated.databases) == 1
+        view = await show(capsule, application.id)
+        assert (view.plan, view.state) == (plan, "ready")
+    assert [(each.former_plan, each.plan) for each in capsule.events(DataServiceScaled)] == [
+        ("small", "medium"),
+        ("medium", "large"),
+        ("large", "small"),
+    ]
+
+
+async def test_what_cannot_move_is_refused(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    service = await create(capsule, application.id, "main")
+    with pytest.raises(DataServiceQuotaExceeded, match="9,216 MiB are needed"):
+        await scale(capsule, application.id, service.id, "medium")
+    await allow(capsule, 100_000)
+    for plan, text in (("small", "it has the plan small already: use medium, large"), ("huge", 'plan "huge" does not exist: use medium, large')):
+        with pytest.raises(InvalidDataService) as refusal:
+            await scale(capsule, application.id, service.id, plan)
+        assert [each.detail for each in refusal.value.errors] == [text]
+    await scale(capsule, application.id, service.id, "medium")
+    for another in (
+        ScaleDataService(application_id=application.id, service_id=service.id, plan="large"),
+        RotateDataService(application_id=application.id, service_id=service.id),
+    ):
+        with pytest.raises(DataServiceNotReady, match="is moving to the plan medium"):
+            await capsule.call(another, caller=OWNER)
+    await capsule.settle()
+    await capsule.call(RotateDataService(application_id=application.id, service_id=service.id), caller=OWNER)
+    await capsule.settle()
+    with pytest.raises(DataServiceNotReady, match="were rotated just now"):
+        await scale(capsule, application.id, service.id, "large")
+
+
+async def test_a_failed_move_keeps_the_plan_and_can_be_repeated(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    await allow(capsule, 100_000)
+    service = await create(capsule, application.id, "main")
+    provisioners(capsule).dedicated.failures = [ServiceServerRefused("it has 9,999 MiB")]
+    failed = await scale(capsule, application.id, service.id, "medium")
+    await capsule.settle()
+    ended = await operation(capsule, failed.operation_id)
+    assert ended.state == "failed" and ended.problem is not None and "9,999 MiB" in str(ended.problem.detail)
+    assert (await show(capsule, application.id)).plan == "small"
+    await scale(capsule, application.id, service.id, "medium")
+    await capsule.settle()
+    assert (await show(capsule, application.id)).plan == "medium"
+
+
+async def test_what_is_deleted_while_it_moves_stays_where_it_is(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    await allow(capsule, 100_000)
+    service = await create(capsule, application.id, "main")
+    await scale(capsule, application.id, service.id, "medium")
+    await capsule.call(DeleteDataService(application_id=application.id, service_id=service.id), caller=OWNER)
+    await capsule.settle()
+    assert (await show(capsule, application.id)).plan == "small"
+    await capsule.advance(seconds=GRACE.total_seconds() + 60)
+    assert not provisioners(capsule).postgres.databases and not capsule.events(DataServiceScaled)

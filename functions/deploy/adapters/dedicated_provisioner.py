@@ -31,9 +31,14 @@ class DedicatedPostgresProvisioner(PostgresServiceProvisioner):
 
     @external_call
     async def create(self, database: str, plan: Plan) -> None:
+        await self.create_closed(database, plan)
+        await self.set_serving(database, True)
+
+    @external_call
+    async def create_closed(self, database: str, plan: Plan) -> None:
+        """As `create`, but connections of applications do not go to the server yet."""
         await self.set_limits(database, plan)
         await super().create(database, plan)
-        await self.set_serving(database, True)
 
     @external_call
     async def set_limits(self, database: str, plan: Plan) -> None:

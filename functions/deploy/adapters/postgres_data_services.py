@@ -17,7 +17,7 @@ from functions.runtime.storage.database import Database
 STORED = tuple(each.name for each in fields(DataService))
 COLUMNS = ", ".join(STORED)
 VALUES = ", ".join(f"%({name})s" for name in STORED)
-UPDATES = ", ".join(f"{name} = %({name})s" for name in STORED if name not in ("id", "application_id", "name", "kind", "plan", "requested_at"))
+UPDATES = ", ".join(f"{name} = %({name})s" for name in STORED if name not in ("id", "application_id", "name", "kind", "requested_at"))
 
 
 class PostgresDataServices:

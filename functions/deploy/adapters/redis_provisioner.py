@@ -80,6 +80,12 @@ class RedisServiceProvisioner:
             return (await ask("LOG", database)).splitlines()
 
     @external_call
+    async def restart(self, database: str) -> None:
+        """Stop the server, whose next connection starts it with the limits of its plan."""
+        async with self._connection() as ask:
+            await ask("STOP", database)
+
+    @external_call
     async def reclaim(self, database: str) -> None:
         """Nothing to do: the server rewrites its file by itself."""
 

@@ -52,19 +52,19 @@ class StoredServiceBackups:
 
     @external_call
     async def create(self, service: DataService, backup_id: UUID) -> StoredServiceBackup:
-        return await asyncio.to_thread(self._guarded, lambda: self._create(service, backup_id))
+        return await asyncio.to_thread(guarded, lambda: self._create(service, backup_id))
 
     @external_call
     async def verify(self, service: DataService, backup_id: UUID) -> int:
-        return await asyncio.to_thread(self._guarded, lambda: self._verify(service, backup_id))
+        return await asyncio.to_thread(guarded, lambda: self._verify(service, backup_id))
 
     @external_call
     async def restore(self, source: DataService, backup_id: UUID, target: DataService, restore_id: UUID) -> None:
-        await asyncio.to_thread(self._guarded, lambda: self._restore(source, backup_id, target, restore_id))
+        await asyncio.to_thread(guarded, lambda: self._restore(source, backup_id, target, restore_id))
 
     @external_call
     async def delete(self, service_id: UUID, backup_id: UUID) -> None:
-        await asyncio.to_thread(self._guarded, lambda: self._store().delete(_collection(service_id), str(backup_id)))
+        await asyncio.to_thread(guarded, lambda: self._store().delete(_collection(service_id), str(backup_id)))
 
     @external_call
     async def delete_all(self, service_id: UUID) -> None:
@@ -72,7 +72,7 @@ class StoredServiceBackups:
             self._settings.value(BACKUP_STORE)
         except MissingSetting:
             return  # without a store there are none
-        await asyncio.to_thread(self._guarded, lambda: self._store().delete_all(_collection(service_id)))
+        await asyncio.to_thread(guarded, lambda: self._store().delete_all(_collection(service_id)))
 
     def _create(self, service: DataService, backup_id: UUID) -> StoredServiceBackup:
         store, collection = self._store(), _collection(service.id)
@@ -113,17 +113,19 @@ class StoredServiceBackups:
         """Raises MissingSetting."""
         return BackupStore(self._settings.value(BACKUP_STORE).open(is_shared=True), self._settings.value(BACKUP_KEY))
 
-    def _guarded(self, call: Callable[[], T]) -> T:
-        try:
-            return call()
-        except MissingSetting as missing:
-            raise ServiceServerRefused(f"backups are not configured: {missing}") from missing
-        except ProgramFailed as failure:
-            raise ServiceServerUnavailable(str(failure)) from failure
-        except psycopg.OperationalError as error:
-            raise ServiceServerUnavailable(f"the server of the data services: {_first_line(error)}") from error
-        except psycopg.Error as error:
-            raise ServiceServerRefused(f"the server of the data services: {_first_line(error)}") from error
+
+def guarded(call: Callable[[], T]) -> T:
+    """Call what blocks. Raises ServiceServerUnavailable and ServiceServerRefused."""
+    try:
+        return call()
+    except MissingSetting as missing:
+        raise ServiceServerRefused(f"backups are not configured: {missing}") from missing
+    except ProgramFailed as failure:
+        raise ServiceServerUnavailable(str(failure)) from failure
+    except psycopg.OperationalError as error:
+        raise ServiceServerUnavailable(f"the server of the data services: {_first_line(error)}") from error
+    except psycopg.Error as error:
+        raise ServiceServerRefused(f"the server of the data services: {_first_line(error)}") from error
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -143,6 +143,15 @@ class PostgresServiceProvisioner:
                 await _execute(connection, "DROP ROLE {}", reader)
 
     @external_call
+    async def set_open(self, database: str, is_open: bool) -> None:
+        """Let applications log in, or refuse them and end their sessions."""
+        async with self._connection(database) as connection:
+            for login in await _logins(connection, database):
+                await _execute(connection, "ALTER ROLE {} " + ("LOGIN" if is_open else "NOLOGIN"), login)
+                if not is_open:
+                    await _end_sessions(connection, login)
+
+    @external_call
     async def reclaim(self, database: str) -> None:
         async with self._connection(database, database) as inside:
             await full_databases.reclaim(inside, database)

@@ -149,6 +149,15 @@ class ServiceProvisioners(Protocol):
         ...
 
 
+class ServiceMover(Protocol):
+    async def move(self, service: DataService, plan: Plan, url: str) -> None:
+        """Move a service to the server and the limits of a plan, with the credentials of its URL, which stays. Idempotent.
+
+        Before the move is complete the former place has all data, also after an error. Raises ServiceServerUnavailable and ServiceServerRefused.
+        """
+        ...
+
+
 class ServiceTunnels(Protocol):
     """Tunnels to data services, found by the hash of their ticket."""
 

@@ -68,6 +68,11 @@ async def rotate(visit: Visit) -> Response:
     return await submit(visit, _page, _path(visit), "service-rotated", "deploy.rotate_data_service", **_ids(visit))
 
 
+async def scale(visit: Visit) -> Response:
+    plan = (await visit.form()).get("plan", "")
+    return await submit(visit, _page, _path(visit), "service-scaling", "deploy.scale_data_service", **_ids(visit), plan=plan)
+
+
 async def delete(visit: Visit) -> Response:
     return await submit(visit, _page, _path(visit), "service-deleted", "deploy.delete_data_service", **_ids(visit))
 
@@ -91,6 +96,7 @@ PAGES = (
     Page("POST", "/apps/{id}/services/{service}/bindings", bind),
     Page("POST", "/apps/{id}/services/{service}/bindings/{environment}/deletion", unbind),
     Page("POST", "/apps/{id}/services/{service}/rotation", rotate),
+    Page("POST", "/apps/{id}/services/{service}/plan", scale),
     Page("POST", "/apps/{id}/services/{service}/deletion", delete),
     Page("POST", "/apps/{id}/services/{service}/restoration", undelete),
 )
