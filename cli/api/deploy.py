@@ -622,7 +622,7 @@ class Deploy(Operations):
         return cast(ConfigurationAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/bindings/{segment(environment)}", query={"deploy": deploy}, idempotency_key=idempotency_key))
 
     def data_service_logs(self, application_id: str, service_id: str) -> DataServiceLogsView:
-        """Show the last lines that the server of a data service has written."""
+        """Show the last log lines of a data service's server."""
         return cast(DataServiceLogsView, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/logs"))
 
     def data_service_metrics(self, application_id: str, service_id: str) -> DataServiceMetricsView:
@@ -658,7 +658,7 @@ class Deploy(Operations):
         *,
         idempotency_key: str | None = None,
     ) -> ScalingAccepted:
-        """Move a data service to another plan."""
+        """Change the plan of a data service."""
         return cast(ScalingAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/scale", body=body, idempotency_key=idempotency_key))
 
     def open_service_tunnel(

@@ -185,7 +185,7 @@ def busy(url: str, statement: str) -> Iterator[None]:
             while not ends.is_set():
                 try:
                     session.execute(statement)  # type: ignore[arg-type]
-                except psycopg.errors.UniqueViolation:
+                except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject, psycopg.errors.DuplicateTable):
                     continue  # two create the table at once
 
     threads = [threading.Thread(target=run, daemon=True) for _ in range(SMALL.max_connections)]

@@ -1,6 +1,7 @@
 """Figures of services that have a server each: dedicated databases and Redis, run by the one-machine Knative's front in this process."""
 
 import asyncio
+import os
 import statistics
 import threading
 import time
@@ -22,6 +23,7 @@ from functions.deploy.domain.service_plans import MEDIUM, SMALL_REDIS
 from functions.runtime.config.settings import Settings
 from knative.local.processes.control_groups import ControlGroups
 from knative.local.processes.launcher import Launcher
+from knative.local.serving.node import SERVICES_WEIGHT
 from knative.local.serving.postgres_services import PostgresFront, commands
 from knative.local.serving.redis_services import RedisFront
 from knative.local.serving.service_account import ACCOUNT
@@ -42,7 +44,7 @@ class Fronts:
         accounts.own_account(ACCOUNT)
         for name in ("services-dedicated", "services-redis"):
             (home.path / name).mkdir(mode=0o711)
-        self.groups = ControlGroups(f"capsule-bench-{uuid4().hex[:6]}")
+        self.groups = ControlGroups(f"capsule-bench-{uuid4().hex[:6]}", SERVICES_WEIGHT)
         self.has_groups = self.groups.are_available
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
@@ -158,7 +160,7 @@ def measure_redis_backup(fronts: Fronts) -> None:
     database = url.partition("//")[2].partition("_")[0]
     with Redis.from_url(url) as client, client.pipeline(transaction=False) as pipeline:
         for number in range(REDIS_KEYS):
-            pipeline.set(f"key {number}", uuid4().bytes * (REDIS_BYTES // 16))
+            pipeline.set(f"key {number}", os.urandom(REDIS_BYTES))
             if number % 1000 == 999:
                 pipeline.execute()
     backups, service, chunks = RedisBackups(fronts.control_url), cast(DataService, SimpleNamespace(database=database, limits=SMALL_REDIS)), []

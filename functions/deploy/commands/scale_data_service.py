@@ -1,4 +1,4 @@
-"""Move a data service to another plan.
+"""Change the plan of a data service.
 
 Returns 202. A database keeps its URL and credentials. Between the shared server and a dedicated one it is copied, and cannot be
 reached meanwhile; between dedicated plans its server restarts. A Redis gets its other limits by a restart.

@@ -1,4 +1,4 @@
-"""Move a data service to the server and the limits of another plan.
+"""Change the server and the limits of a data service.
 
 Until everything is in its new place, the former one keeps the data, and is opened again after a failure.
 """

@@ -1,4 +1,4 @@
-"""Show the last lines that the server of a data service has written.
+"""Show the last log lines of a data service's server.
 
 A database on the shared server has none: lines of others are not shown.
 """

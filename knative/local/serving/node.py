@@ -50,6 +50,9 @@ DOCKERFILES = "local.capsule.dev/dockerfiles"
 PLATFORM_WEIGHT = 8
 """CPU weight of the platform's functions together on a busy machine, in processes."""
 
+SERVICES_WEIGHT = 8
+"""CPU weight of the servers of data services together, in processes: beside those of the server that databases share, and all instances."""
+
 
 class Collector(Protocol):
     """Receives what eventing publishes about pods and requests. Calls do not block."""
@@ -103,7 +106,7 @@ class Node:
         self.zygote = Zygote(settings.home / "log" / "zygote.log", self.launcher, PROJECT, settings.preload_modules, settings.rehearsal)
 
         def create_group(name: str, limits: ResourceLimits) -> ControlGroup | None:
-            return self.create_control_group(name, limits, False)
+            return self._service_groups.create(name, limits) if self._service_groups else None
 
         self.postgres_services = PostgresFront(
             settings.home / "services-dedicated",
@@ -123,6 +126,7 @@ class Node:
         self._preloading: asyncio.Task[None] | None = None
         self._tenant_groups: ControlGroups | None = None
         self._platform_groups: ControlGroups | None = None
+        self._service_groups: ControlGroups | None = None
 
     @property
     def isolation(self) -> Isolation:
@@ -139,7 +143,8 @@ class Node:
         network_error = self._try_network()
         self.mounting_filter = seccomp.compile_filter(allows_mounts=True) if self.abilities.has_own_roots else None
         self.has_networks = not network_error
-        tenants, platform = group_names(self.settings.home)
+        tenants, platform, services = group_names(self.settings.home)
+        self._service_groups = ControlGroups(services, SERVICES_WEIGHT)
         self._tenant_groups, self._platform_groups = ControlGroups(tenants), ControlGroups(platform, PLATFORM_WEIGHT)
         report = report_isolation(self.abilities, network_error, self._tenant_groups.are_available)
         (self.settings.state / "isolation").write_text(report.text + "\n")  # for `up` and `status`
@@ -265,7 +270,7 @@ class Node:
         return groups.create(name, limits) if groups else None
 
     def _all_groups(self) -> list[ControlGroups]:
-        return [groups for groups in (self._tenant_groups, self._platform_groups) if groups is not None]
+        return [groups for groups in (self._tenant_groups, self._platform_groups, self._service_groups) if groups is not None]
 
     async def start(self, command: Command, stdout: int, stderr: int) -> Process:
         """Start a container's process: a fork of the zygote if possible, else with the launcher. Raises StartError."""

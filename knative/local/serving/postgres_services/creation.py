@@ -64,14 +64,14 @@ def template(name: str) -> str:
 async def _run(files: ServerFiles, start: Start, argv: tuple[str, ...], statements: bytes) -> None:
     """Raises StartError with the end of the output when it fails, or when a statement does: single-user mode ends well all the same."""
     account = server_account()
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output:
-        given.write(statements)
-        given.seek(0)
+    with tempfile.TemporaryFile() as script, tempfile.TemporaryFile() as output:
+        script.write(statements)
+        script.seek(0)
         command = Command(
             argv=argv,
             env=ENVIRONMENT,
             cwd=str(files.draft),
-            stdin=given.fileno(),
+            stdin=script.fileno(),
             uid=account.pw_uid if account else None,
             gid=account.pw_gid if account else None,
         )
