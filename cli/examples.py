@@ -43,6 +43,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "services bind": ("capsule services bind main production", "capsule services bind cache staging --as CACHE_URL"),
     "services unbind": ("capsule services unbind main staging",),
     "services rotate": ("capsule services rotate main",),
+    "services scale": ("capsule services scale main --plan medium",),
     "services delete": ("capsule services delete main",),
     "services undelete": ("capsule services undelete main",),
     "services backup": ("capsule services backup main",),

@@ -100,6 +100,7 @@ WORDS: Mapping[str, str] = {
     "postgres:unlink": "capsule services unbind NAME ENVIRONMENT",
     "addons:detach": "capsule services unbind NAME ENVIRONMENT",
     "pg:credentials:rotate": "capsule services rotate NAME",
+    **dict.fromkeys(("addons:upgrade", "addons:downgrade", "pg:upgrade", "redis:upgrade"), "capsule services scale NAME --plan PLAN"),
     "addons:destroy": "capsule services delete NAME",
     **dict.fromkeys(("psql", "pg:psql", "redis:cli", "redis-cli", "mpg connect", "postgres connect", "redis connect"), "capsule services shell NAME"),
     **dict.fromkeys(("proxy", "mpg proxy", "redis proxy", "port-forward", "postgres:expose"), "capsule services tunnel NAME"),

@@ -88,6 +88,30 @@ class DataServiceCredentialsExpired(Event, type="data-service.credentials-expire
     generation: int
 
 
+class DataServiceScalingRequested(Event, type="data-service.scaling-requested"):
+    """Another plan of a data service was requested."""
+
+    service_id: UUID
+    application_id: UUID
+    user_id: UUID
+    at: datetime
+
+
+class DataServiceScaled(Event, type="data-service.scaled", is_public=True):
+    """A data service has another plan.
+
+    Its URL stays the same.
+    """
+
+    service_id: UUID
+    application_id: UUID
+    user_id: UUID
+    name: str
+    plan: str
+    former_plan: str
+    at: datetime
+
+
 class DataServiceDeleted(Event, type="data-service.deleted", is_public=True):
     """A data service was deleted.
 

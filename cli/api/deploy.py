@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from cli.api.deploy_models import AddDomainBody, AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, AttachVolumeBody, BackupPolicyView, BindDataServiceBody, ChangeApplicationBody, ChangeDomainBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreateVolumeBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServiceLogsView, DataServiceMetricsView, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, DomainPage, DomainView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, ResizeVolumeBody, RestoreDataServiceBody, RestoreVolumeBody, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleEnvironmentBody, ScaleProcessesBody, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, ServiceBackupPage, ServiceBackupPolicyView, ServiceBackupView, ServiceRestoreView, ServiceTunnelView, SetBackupPolicyBody, SetDomainCertificateBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView, VolumeAccepted, VolumePage, VolumeSnapshotAccepted, VolumeSnapshotPage, VolumeSnapshotView, VolumeView
+from cli.api.deploy_models import AddDomainBody, AddExternalDataServiceBody, ApplicationDeletionAccepted, ApplicationSettingsView, ApplicationSummaryPage, ApplicationSummaryView, ApplicationView, AttachTicketView, AttachVolumeBody, BackupPolicyView, BindDataServiceBody, ChangeApplicationBody, ChangeDomainBody, ChangeScheduleBody, ConfigurationAccepted, ConfigurationView, ConfigureApplicationBody, ConfigureEnvironmentBody, CreateApplication, CreateDataServiceBody, CreateEnvironmentBody, CreateScheduleBody, CreateVolumeBody, CreatedApplicationView, CreatedEnvironmentView, DataServiceAccepted, DataServiceLogsView, DataServiceMetricsView, DataServicePage, DataServiceView, DeployBody, DeployExport, DeployKeyView, DeploymentAccepted, DeploymentSummaryPage, DeploymentSummaryView, DeploymentView, DomainPage, DomainView, EnvironmentDeletionAccepted, EnvironmentPage, EnvironmentProtectionView, EnvironmentStopAccepted, FunctionInstancesView, InspectRepository, InspectionAccepted, InspectionView, MaintenanceAccepted, MaintenanceEndAccepted, OperationView, ProcessScaleAccepted, PromoteBody, ProtectEnvironmentBody, QuotaView, ReleaseSummaryPage, ReleaseSummaryView, ReleaseView, RenameApplicationBody, RepositoryAccessView, RepositoryTokenView, ResizeVolumeBody, RestoreDataServiceBody, RestoreVolumeBody, RollBackBody, RotationAccepted, RunAccepted, RunCancellationAccepted, RunPage, RunView, RunningEnvironmentPage, ScaleAccepted, ScaleDataServiceBody, ScaleEnvironmentBody, ScaleProcessesBody, ScalingAccepted, ScheduleAccepted, ScheduleDeletionAccepted, SchedulePage, ScheduledRunAccepted, ServiceBackupPage, ServiceBackupPolicyView, ServiceBackupView, ServiceRestoreView, ServiceTunnelView, SetBackupPolicyBody, SetDomainCertificateBody, SetHostKeysBody, SetRepositoryTokenBody, StartMaintenanceBody, StartRunBody, TransferApplicationBody, TransferredApplicationView, UsedDataServiceView, VolumeAccepted, VolumePage, VolumeSnapshotAccepted, VolumeSnapshotPage, VolumeSnapshotView, VolumeView
 from cli.api.shared_models import DeadLettersView, SettleDeadLetters, SettledDeadLettersView
 from cli.api.transport import Operations, segment
 
@@ -622,7 +622,7 @@ class Deploy(Operations):
         return cast(ConfigurationAccepted, self._call("DELETE", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/bindings/{segment(environment)}", query={"deploy": deploy}, idempotency_key=idempotency_key))
 
     def data_service_logs(self, application_id: str, service_id: str) -> DataServiceLogsView:
-        """Show the last lines that the server of a Redis has written."""
+        """Show the last log lines of a data service's server."""
         return cast(DataServiceLogsView, self._call("GET", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/logs"))
 
     def data_service_metrics(self, application_id: str, service_id: str) -> DataServiceMetricsView:
@@ -649,6 +649,17 @@ class Deploy(Operations):
     ) -> RotationAccepted:
         """Rotate the credentials of a data service."""
         return cast(RotationAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/rotate", idempotency_key=idempotency_key))
+
+    def scale_data_service(
+        self,
+        application_id: str,
+        service_id: str,
+        body: ScaleDataServiceBody,
+        *,
+        idempotency_key: str | None = None,
+    ) -> ScalingAccepted:
+        """Change the plan of a data service."""
+        return cast(ScalingAccepted, self._call("POST", f"/v1/apps/{segment(application_id)}/services/{segment(service_id)}/scale", body=body, idempotency_key=idempotency_key))
 
     def open_service_tunnel(
         self,

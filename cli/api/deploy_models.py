@@ -323,6 +323,7 @@ class DataServiceView(TypedDict):
     storageMib: int | None
     statementTimeoutSeconds: int | None
     memoryMib: int | None
+    cpuMillis: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None
@@ -560,6 +561,7 @@ class ExportedDataServiceView(TypedDict):
     storageMib: int | None
     statementTimeoutSeconds: int | None
     memoryMib: int | None
+    cpuMillis: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None
@@ -1078,6 +1080,10 @@ class ScaleAccepted(TypedDict):
     operationId: str | None
 
 
+class ScaleDataServiceBody(TypedDict):
+    plan: str
+
+
 class ScaleEnvironmentBody(TypedDict):
     minScale: NotRequired[int | None]
     maxScale: NotRequired[int | None]
@@ -1090,6 +1096,14 @@ class ScaleEnvironmentBody(TypedDict):
 
 class ScaleProcessesBody(TypedDict):
     processes: dict[str, ProcessChange]
+
+
+class ScalingAccepted(TypedDict):
+    id: str
+    operationId: str
+    name: str
+    plan: str
+    formerPlan: str
 
 
 class ScheduleAccepted(TypedDict):
@@ -1292,6 +1306,7 @@ class UsedDataServiceView(TypedDict):
     storageMib: int | None
     statementTimeoutSeconds: int | None
     memoryMib: int | None
+    cpuMillis: int | None
     requestedAt: str
     readyAt: str | None
     rotatedAt: str | None

@@ -34,6 +34,7 @@ def declare(app: typer.Typer) -> None:
     command(group, "bind")(bind)
     command(group, "unbind")(unbind)
     command(group, "rotate")(rotate)
+    command(group, "scale")(scale)
     command(group, "delete")(delete)
     command(group, "undelete")(undelete)
     service_backups.declare(group)
@@ -45,7 +46,7 @@ def create(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="postgres or redis.")],
     name: NewName,
     app: App = None,
-    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="Its limits: small; redis has standard too.")] = "small",
+    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="small; postgres: medium, large; redis: standard.")] = "small",
     no_wait: NoWait = False,
 ) -> None:
     """Create a database or a Redis.
@@ -150,6 +151,28 @@ def unbind(session: Session, name: Name, environment: Environment, app: App = No
     accepted = session.api.delete(path + ("?deploy=false" if no_deploy else ""))
     session.output.show(accepted, f"✓ {name} is unbound from {environment}. {_redeployed(accepted)}")
     session.output.next_step(session.command("services list", application))
+
+
+def scale(
+    session: Session,
+    name: Name,
+    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="postgres: small, medium, large; redis: small, standard.")],
+    app: App = None,
+    no_wait: NoWait = False,
+) -> None:
+    """Move a data service to another plan.
+
+    Its URL stays. A database that moves to or from a dedicated server is copied, and cannot be reached meanwhile. Other moves restart its server.
+    """
+    application = session.application(app)
+    accepted = session.api.post(f"{service_path(session, application, name)}/scale", {"plan": plan})
+    if no_wait:
+        session.output.show(accepted, f"{name} is moving from the plan {accepted['formerPlan']} to {plan}.")
+        session.output.next_step(f"capsule operations follow {accepted['operationId']}")
+        return
+    _wait(session, accepted["operationId"])
+    session.output.show(session.api.get(service_path(session, application, name)), f"✓ {name} has the plan {plan}.")
+    session.output.next_step(session.command(f"services metrics {name}", application))
 
 
 def rotate(session: Session, name: Name, app: App = None, no_wait: NoWait = False) -> None:

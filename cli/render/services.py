@@ -13,6 +13,9 @@ Json = Mapping[str, Any]
 STYLES = {"ready": "green", "creating": "yellow", "failed": "red", "deleted": "dim", "purging": "dim"}
 
 
+EVICTION = ": keys with a time to live are evicted when it is full"
+
+
 def services(items: Sequence[Json]) -> RenderableType:
     if not items:
         return Text("No data services yet.")
@@ -35,7 +38,8 @@ def service(view: Json) -> RenderableType:
         *((("plan", view["plan"]),) if view["plan"] else ()),
         *((("storage", f"{or_none(view['storageUsedMib'])} of {view['storageMib']} MiB"),) if limits else ()),
         *((("connections", f"{or_none(view['connections'])} of {view['maxConnections']}"),) if limits else ()),
-        *((("memory", f"{view['memoryMib']} MiB: keys with a time to live are evicted when it is full"),) if view["memoryMib"] else ()),
+        *((("memory", f"{view['memoryMib']} MiB{EVICTION if view['kind'] == 'redis' else ''}"),) if view["memoryMib"] else ()),
+        *((("processor", f"{view['cpuMillis'] / 1000:g} cores of its own server"),) if view["cpuMillis"] else ()),
         *((("statement timeout", f"{view['statementTimeoutSeconds']} s, unless a session changes it"),) if view["statementTimeoutSeconds"] else ()),
         *((("read-only", f"since {time_and_age(view['storageExceededAt'])}: delete data"),) if view["storageExceededAt"] else ()),
         ("created", time_and_age(view["requestedAt"])),
@@ -46,12 +50,13 @@ def service(view: Json) -> RenderableType:
 
 def metrics(view: Json) -> RenderableType:
     is_redis = view["kind"] == "redis"
+    has_server = view["memoryLimitBytes"] is not None
     ratio = view["hitRatio"]
     return Facts(
         ("service", Text(view["name"], "bold")),
-        *((("server", "running" if view["isRunning"] else "stopped: it starts at the next connection"),) if is_redis else ()),
+        *((("server", "running" if view["isRunning"] else "stopped: it starts at the next connection"),) if has_server else ()),
         ("storage", f"{mebibytes(view['storageBytes'])} of {mebibytes(view['storageLimitBytes'])}"),
-        *((("memory", f"{mebibytes(view['memoryBytes'])} of {mebibytes(view['memoryLimitBytes'])}"),) if is_redis else ()),
+        *((("memory", f"{mebibytes(view['memoryBytes'])} of {mebibytes(view['memoryLimitBytes'])}"),) if has_server else ()),
         ("connections", f"{view['connections']} of {view['maxConnections']}"),
         ("hit ratio", NONE if ratio is None else f"{ratio:.1%}"),
         ("commands" if is_redis else "transactions", or_none(view["operations"])),
@@ -60,7 +65,7 @@ def metrics(view: Json) -> RenderableType:
 
 
 def log(view: Json) -> RenderableType:
-    return Text("\n".join(view["lines"]) if view["lines"] else "No lines. Databases share a server; a Redis writes when it starts.")
+    return Text("\n".join(view["lines"]) if view["lines"] else "No lines. Small databases share a server; other servers write when they start.")
 
 
 def mebibytes(count: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from functions.deploy.adapters import variables
 from functions.deploy.adapters.acme_authority import AcmeAuthority, AcmeRenewalInfo
+from functions.deploy.adapters.backup_notices import backup_notices
 from functions.deploy.adapters.configured_networks import ConfiguredNetworks
 from functions.deploy.adapters.deploy_keys import Ed25519Keys
 from functions.deploy.adapters.dns_resolver import DnsResolver
@@ -27,6 +28,7 @@ from functions.deploy.adapters.postgres_storage_meters import PostgresStorageMet
 from functions.deploy.adapters.postgres_storage_use import PostgresStorageUse
 from functions.deploy.adapters.postgres_volumes import PostgresVolumes, PostgresVolumeSnapshots
 from functions.deploy.adapters.service_backup_store import StoredServiceBackups
+from functions.deploy.adapters.service_mover import ConfiguredServiceMover
 from functions.deploy.adapters.service_provisioners import ConfiguredServiceProvisioners
 from functions.deploy.adapters.settings import (
     MountedBuilds,
@@ -78,6 +80,7 @@ from functions.deploy.ports import (
     Schedules,
     ServiceBackups,
     ServiceBackupStore,
+    ServiceMover,
     ServiceProvisioners,
     ServiceTunnels,
     StorageMeters,
@@ -129,6 +132,7 @@ def housekeeping(runtime: RuntimeHousekeeping) -> Housekeeping:
 wiring = Wiring(
     database="deploy",
     settings=variables.SECTIONS,
+    stored_notices=backup_notices,
     sealed=(
         SealedColumn("config_entries", ("application_id", "scope", "name", "version"), "sealed"),
         SealedColumn("data_services", ("id",), "sealed_password"),
@@ -192,6 +196,7 @@ wiring = Wiring(
         ServiceAccess: ServiceAccess,
         ServiceAddresses: service_addresses,
         ServiceCredentials: ServiceCredentials,
+        ServiceMover: ConfiguredServiceMover,
         ServiceProvisioners: ConfiguredServiceProvisioners,
         ServiceRefresher: ServiceRefresher,
         ServiceTunnels: PostgresServiceTunnels,

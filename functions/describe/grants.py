@@ -10,7 +10,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     Housekeeping  the same, in a context that stores sealed texts
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
     CertificateAuthority   the operator's DNS hook, if there is one: the Secret deploy-dns-hook at /etc/capsule/credentials
-    ServiceProvisioners   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
+    ServiceProvisioners, ServiceMover   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
     ServiceBackupStore   the backup store and its key: the Secret deploy-backups, and the server of the data services, likewise
     Cluster, DomainObjects, VolumeStorage   the Service runs under the service account <context>-cluster
     FunctionServices   under the service account <context>-functions, which lists the platform's functions and does nothing else
@@ -40,6 +40,7 @@ OUTSIDE = frozenset(
         "RenewalInfo",
         "Resolver",
         "ServiceBackupStore",
+        "ServiceMover",
         "ServiceProvisioners",
         "Webhooks",
     }
@@ -88,7 +89,7 @@ def grants_of(declaration: Declaration, wiring: Wiring) -> Grants:
         verifies_webhooks="WebhookVerifier" in names,
         checks_applications="ApplicationRequests" in names,
         answers_dns_challenges="CertificateAuthority" in names,
-        provisions_services=not names.isdisjoint({"ServiceProvisioners", "ServiceBackupStore"}),
+        provisions_services=not names.isdisjoint({"ServiceProvisioners", "ServiceMover", "ServiceBackupStore"}),
         stores_backups="ServiceBackupStore" in names,
         cluster=not names.isdisjoint(CLUSTER_PORTS),
         lists_functions="FunctionServices" in names,

@@ -49,7 +49,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
     workloads: list[Reconciler] = [Jobs(store, serving.pods), CronJobs(store), Deployments(store, serving.pods)]
-    scaled_objects = ScaledObjects(store, Triggers(store, serving.services, settings.services_postgres_port))
+    scaled_objects = ScaledObjects(store, Triggers(store, serving.services, settings.services_dedicated_port))
     workloads += [scaled_objects, HorizontalPodAutoscalers(store, serving.usage, scaled_objects.read_external)]
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, *workloads, *events.reconcilers]
     api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition, lambda: serving.front.is_open)

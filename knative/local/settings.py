@@ -131,6 +131,11 @@ class Settings:
         """Where Redis services of applications are reached and provisioned (`redis_services`)."""
         return 7113 + self.port_offset
 
+    @property
+    def services_dedicated_port(self) -> int:
+        """Where the platform reaches databases with a dedicated server (`postgres_services`)."""
+        return 7114 + self.port_offset
+
     def services_redis_password(self, is_alternate: bool) -> str | None:
         """Of a login of the provisioner, which has two while its password rotates; None without it. Raises OSError."""
         try:

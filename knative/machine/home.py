@@ -50,6 +50,8 @@ class Ports:
     """Databases of applications, as in knative/local/settings.py."""
     services_redis = property(lambda self: 7113 + self.offset)
     """Redis services of applications, as in knative/local/settings.py."""
+    services_dedicated = property(lambda self: 7114 + self.offset)
+    """Databases with a dedicated server, as in knative/local/settings.py."""
 
     @property
     def all(self) -> tuple[int, ...]:

@@ -94,7 +94,11 @@ def operator_objects(home: Home) -> list[Object]:
         "auth": administrator_settings(home),
     }
     addresses = {
-        "deploy": application_urls(home) | terminal_address(home) | services_postgres.address(home) | services_redis.address(home),
+        "deploy": application_urls(home)
+        | terminal_address(home)
+        | services_postgres.address(home)
+        | services_redis.address(home)
+        | services_redis.dedicated_address(home),
         "monitor": management_settings(home),
     }
     for context in CONTEXTS:

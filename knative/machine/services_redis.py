@@ -2,10 +2,10 @@
 its account and the provisioner's password.
 """
 
-from functions.deploy.adapters.variables import SERVICES_REDIS_ADDRESS, SERVICES_REDIS_URL
+from functions.deploy.adapters.variables import SERVICES_DEDICATED_ADDRESS, SERVICES_REDIS_ADDRESS, SERVICES_REDIS_URL
 from knative.local.serving.naming import REDIS_PORT
-from knative.local.serving.redis_services.files import ACCOUNT
 from knative.local.serving.redis_services.provisioner import ALTERNATE_USER, USER
+from knative.local.serving.service_account import ACCOUNT
 from knative.machine import accounts, secrets
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.logins import User
@@ -13,6 +13,8 @@ from knative.machine.logins import User
 PASSWORD = "services-redis"
 """Name of the secret, as in knative/local/settings.py."""
 FOLDER = "services-redis"
+DEDICATED = "services-dedicated"
+"""Of the dedicated PostgreSQL servers, as in knative/local/serving/node.py."""
 
 
 def prepare(home: Home) -> None:
@@ -21,8 +23,9 @@ def prepare(home: Home) -> None:
     folder = home.path / FOLDER
     if account:
         account.require_access_to(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o711)
+    for each in (folder, home.path / DEDICATED):
+        each.mkdir(parents=True, exist_ok=True)
+        each.chmod(0o711)
     _ = provisioner(home).current
 
 
@@ -50,3 +53,9 @@ def provisioner_url(home: Home) -> dict[str, str]:
 def address(home: Home) -> dict[str, str]:
     """CAPSULE_SERVICES_REDIS_ADDRESS: applications reach their service through a listener in the network of each instance."""
     return {SERVICES_REDIS_ADDRESS.name: f"{LOOPBACK}:{REDIS_PORT}"} if home.has_services_redis else {}
+
+
+def dedicated_address(home: Home) -> dict[str, str]:
+    """CAPSULE_SERVICES_DEDICATED_ADDRESS: of the one-machine Knative, which creates dedicated database servers by the way of Redis services."""
+    is_available = home.has_services_redis and home.has_services_postgres
+    return {SERVICES_DEDICATED_ADDRESS.name: f"{LOOPBACK}:{home.ports.services_dedicated}"} if is_available else {}

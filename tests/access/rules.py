@@ -63,7 +63,8 @@ RULES: dict[Access, str] = {
         deploy.data_service_logs deploy.data_service_metrics
         deploy.backup_policy deploy.create_service_backup deploy.delete_service_backup deploy.restore_data_service deploy.service_backup
         deploy.service_backups deploy.set_backup_policy
-        deploy.delete_data_service deploy.open_service_tunnel deploy.rotate_data_service deploy.unbind_data_service deploy.undelete_data_service
+        deploy.delete_data_service deploy.open_service_tunnel deploy.rotate_data_service deploy.scale_data_service
+        deploy.unbind_data_service deploy.undelete_data_service
         deploy.attach_volume deploy.create_volume deploy.create_volume_snapshot deploy.delete_volume deploy.delete_volume_snapshot
         deploy.detach_volume deploy.resize_volume deploy.restore_volume deploy.undelete_volume deploy.volume deploy.volume_snapshots deploy.volumes
     """,

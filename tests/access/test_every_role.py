@@ -40,6 +40,7 @@ OF_UNUSED_APPLICATIONS = (
 FINDS_ENVIRONMENT = (
     *("deploy.create_environment", "deploy.deploy", "deploy.promote"),
     *("deploy.attach_run", "deploy.cancel_deployment", "deploy.cancel_run", "deploy.restore_data_service", "deploy.rotate_data_service"),
+    "deploy.scale_data_service",
     "deploy.open_service_tunnel",
     *("deploy.change_schedule", "deploy.delete_schedule", "deploy.run_schedule"),
     *("deploy.change_domain", "deploy.check_domain", "deploy.delete_domain_certificate", "deploy.remove_domain", "deploy.set_domain_certificate"),

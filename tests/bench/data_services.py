@@ -1,6 +1,7 @@
 """Data services in figures: `python -m tests.bench.data_services`. A server of its own, as `./taskw up` starts it for databases of applications.
 
-What 100 idle databases cost, what a new one takes, how fast a backup is restored, and what a tenant notices of another one that uses all it may.
+Beside it the servers that Redis services and dedicated databases have. What 100 idle services cost, what a new one takes, how fast a backup is
+restored, and what a tenant notices of another one that uses all it may.
 """
 
 import asyncio
@@ -24,7 +25,8 @@ from functions.deploy.domain.service_plans import SMALL
 from functions.runtime.config.settings import Settings
 from knative.machine import packages, processes
 from knative.machine.services_postgres import ServicesPostgres
-from tests.bench import usage
+from tests.bench import services_with_servers, usage
+from tests.bench.services_with_servers import Fronts
 from tests.servers import discard, fresh_home
 
 IDLE_DATABASES = 100
@@ -72,7 +74,12 @@ def main() -> None:
         tenants = Tenants(server)
         measure_idle(tenants)
         measure_restore(tenants, server)
-        measure_neighbours(tenants)
+        fronts = Fronts(home, server.port)
+        try:
+            services_with_servers.measure(fronts)
+            measure_neighbours(tenants, fronts)
+        finally:
+            fronts.close()
     finally:
         discard(home)
 
@@ -104,7 +111,8 @@ def measure_restore(tenants: Tenants, server: ServicesPostgres) -> None:
         session.execute("CREATE TABLE notes (id serial PRIMARY KEY, text text)")
         text = "(SELECT string_agg(md5(g::text || n::text), '') FROM generate_series(1, %s) AS n)"
         session.execute(f"INSERT INTO notes (text) SELECT {text} FROM generate_series(1, %s) AS g", (ROW_BYTES // 32, ROWS))  # type: ignore[arg-type]
-        row = session.execute("SELECT pg_database_size(current_database())").fetchone()
+    with server.superuser() as superuser:
+        row = superuser.execute("SELECT pg_database_size(%s)", (database,)).fetchone()
     assert row is not None
     size_mb = row[0] / 1e6
     backups, service = PostgresBackups(server.provisioner_url), cast(DataService, SimpleNamespace(database=database))
@@ -128,14 +136,23 @@ def measure_restore(tenants: Tenants, server: ServicesPostgres) -> None:
     print(f"database of {size_mb:.0f} MB, dump of {stored_mb:.0f} MB: {rates}")
 
 
-def measure_neighbours(tenants: Tenants) -> None:
+def measure_neighbours(tenants: Tenants, fronts: Fronts) -> None:
     quiet, loud = tenants.create(), tenants.create()
+    dedicated = fronts.create_database()
     with psycopg.connect(quiet, autocommit=True) as session:
         session.execute("CREATE TABLE notes (id serial PRIMARY KEY, text text)")
         print(f"a tenant alone: {latencies(session)}")
         for title, statement in LOADS.items():
             with busy(loud, statement):
                 print(f"beside another with {SMALL.max_connections} connections, {title}: {latencies(session)}")
+    with psycopg.connect(dedicated, autocommit=True) as session:
+        session.execute("CREATE TABLE notes (id serial PRIMARY KEY, text text)")
+        print(f"a dedicated database alone, {'with' if fronts.has_groups else 'without'} control groups: {latencies(session)}")
+        for title, statement in LOADS.items():
+            with busy(loud, statement):
+                print(f"a dedicated database beside that shared one, {title}: {latencies(session)}")
+    with psycopg.connect(quiet, autocommit=True) as session, busy(dedicated, LOADS["all computing"]):
+        print(f"a shared one beside a dedicated one with {SMALL.max_connections} connections, all computing: {latencies(session)}")
 
 
 LOADS = {
@@ -168,7 +185,7 @@ def busy(url: str, statement: str) -> Iterator[None]:
             while not ends.is_set():
                 try:
                     session.execute(statement)  # type: ignore[arg-type]
-                except psycopg.errors.UniqueViolation:
+                except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject, psycopg.errors.DuplicateTable):
                     continue  # two create the table at once
 
     threads = [threading.Thread(target=run, daemon=True) for _ in range(SMALL.max_connections)]

@@ -65,10 +65,16 @@ SETTINGS: Mapping[str, str] = {
     "CAPSULE_TERMINAL_URL": "ws://terminal.localhost",
     "CAPSULE_ACME_DIRECTORY": "https://acme.invalid/directory",
     "CAPSULE_REPOSITORY_HOSTS": "samples.localhost",
+    "CAPSULE_SERVICES_DEDICATED_ADDRESS": "127.0.0.1:7114",
     "CAPSULE_SERVICES_POSTGRES_ADDRESS": "127.0.0.1:5432",
     "CAPSULE_SERVICES_REDIS_ADDRESS": "127.0.0.1:6379",
 }
 """Environment variables of every function."""
+
+
+def service_mover(provisioners: deploy.ServiceProvisioners) -> deploy_data_services.MemoryServiceMover:
+    assert isinstance(provisioners, deploy_data_services.MemoryServiceProvisioners)
+    return deploy_data_services.MemoryServiceMover(provisioners)
 
 
 def payments(invoices: billing.Invoices) -> billing_money.MemoryPayments:
@@ -204,6 +210,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         deploy.DataServices: data_services,
         deploy.ServiceBackupStore: deploy_backups.MemoryServiceBackupStore,
         deploy.ServiceBackups: deploy_backups.MemoryServiceBackups,
+        deploy.ServiceMover: service_mover,
         deploy.ServiceProvisioners: deploy_data_services.MemoryServiceProvisioners,
         deploy.ServiceTunnels: deploy_data_services.MemoryServiceTunnels,
         deploy.Deployments: deploy_releases.MemoryDeployments,
@@ -277,6 +284,7 @@ EXTERNAL: frozenset[Any] = frozenset(
         deploy.FunctionServices,
         deploy.Networks,
         deploy.Resolver,
+        deploy.ServiceMover,
         deploy.ServiceProvisioners,
         deploy.VolumeStorage,
         monitor.Mailer,

@@ -38,3 +38,17 @@ async def test_a_server_elsewhere_is_added_by_its_url_which_is_not_shown() -> No
     assert (await ada.send(path, name="cache", url="redis://u:hush@cache.example.com")).headers["location"] == f"{path}?done=service-added"
     page = await ada.open(path)
     assert "external" in text_of(page) and "hush" not in page.text
+
+
+async def test_a_redis_moves_to_another_plan() -> None:
+    ada = await BrowserOfDeploy(capsule()).become_a_user()
+    await deployed(ada)
+    path = f"{ada.path}/services"
+    await ada.send(path, name="cache", kind="redis")
+    await ada.capsule.settle()
+    [backups] = re.findall(rf'href="({path}/[^"]+)/backups"', (await ada.open(path)).text)
+    assert "Change the plan" in text_of(await ada.open(backups))
+    assert (await ada.send(f"{backups}/plan", plan="standard")).headers["location"] == f"{path}?done=service-scaling"
+    await ada.capsule.settle()
+    assert "redis, standard" in text_of(await ada.open(path))
+    assert (await ada.send(f"{backups}/plan", plan="standard")).status_code == 422

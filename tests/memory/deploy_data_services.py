@@ -49,7 +49,8 @@ class MemoryDataServices:
 
     async def count_databases_of_account(self, user_id: UUID) -> int:
         assert self._applications is not None
-        found = [each for each in self.rows.values() if each.kind is ServiceKind.POSTGRES and each.state is not ServiceState.PURGED]
+        databases = [each for each in self.rows.values() if each.kind is ServiceKind.POSTGRES and each.state is not ServiceState.PURGED]
+        found = [each for each in databases if not each.limits.is_dedicated]
         owners = [await self._applications.get_any(each.application_id) for each in found]
         return sum(each.user_id == user_id for each in owners)
 
@@ -88,20 +89,20 @@ class MemoryServiceServer:
         return ServiceEndpoint("127.0.0.1", self.port)
 
     async def create(self, database: str, plan: Plan) -> None:
-        self._fail()
+        self.fail()
         self.databases.setdefault(database, set())
 
     async def add_login(self, database: str, login: str, password: str, plan: Plan) -> str:
-        self._fail()
+        self.fail()
         self.databases[database].add(login)
         return f"{self.scheme}://{login}:{password}@127.0.0.1:{self.port}/{database}"
 
     async def drop_login(self, database: str, login: str) -> None:
-        self._fail()
+        self.fail()
         self.databases[database].discard(login)
 
     async def delete(self, database: str) -> None:
-        self._fail()
+        self.fail()
         self.databases.pop(database, None)
 
     async def usage(self, database: str) -> ServiceUsage:
@@ -119,7 +120,7 @@ class MemoryServiceServer:
     async def set_writable(self, database: str, is_writable: bool) -> None:
         (self.read_only.discard if is_writable else self.read_only.add)(database)
 
-    def _fail(self) -> None:
+    def fail(self) -> None:
         if self.failures:
             raise self.failures.pop(0)
 
@@ -127,10 +128,24 @@ class MemoryServiceServer:
 class MemoryServiceProvisioners:
     def __init__(self) -> None:
         self.postgres = MemoryServiceServer()
+        self.dedicated = MemoryServiceServer()
         self.redis = MemoryServiceServer("redis", 6379)
 
-    def of(self, kind: ServiceKind) -> MemoryServiceServer:
-        return self.redis if kind is ServiceKind.REDIS else self.postgres
+    def of(self, kind: ServiceKind, plan: Plan) -> MemoryServiceServer:
+        if kind is ServiceKind.REDIS:
+            return self.redis
+        return self.dedicated if plan.is_dedicated else self.postgres
+
+
+class MemoryServiceMover:
+    def __init__(self, provisioners: MemoryServiceProvisioners) -> None:
+        self._provisioners = provisioners
+
+    async def move(self, service: DataService, plan: Plan, url: str) -> None:
+        source, target = (self._provisioners.of(service.kind, each) for each in (service.limits, plan))
+        target.fail()
+        if source is not target and service.database in source.databases:
+            target.databases[service.database] = source.databases.pop(service.database)
 
 
 class MemoryServiceTunnels:

@@ -23,7 +23,10 @@ PROOFS = {
     "commands": Proof("Each kind of command against a whole Capsule", ("tests/cli/test_journey.py",)),
     "data-services": Proof(
         "An application keeps its database through it all",
-        ("tests/journeys/test_data_services.py", "tests/journeys/test_redis_services.py", "tests/journeys/test_service_tunnels.py"),
+        (
+            *("tests/journeys/test_data_services.py", "tests/journeys/test_redis_services.py", "tests/journeys/test_service_tunnels.py"),
+            *("tests/knative/postgres_services", "tests/knative/redis_services"),
+        ),
     ),
     "dashboard": Proof(
         "The main job and every page, in Chromium",

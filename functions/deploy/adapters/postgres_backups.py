@@ -41,7 +41,7 @@ class PostgresBackups:
             self._create(connection, service.database, copy)
             try:
                 postgres_dumps.restore(self._url, service.database, copy, chunks())
-                _require_rows(postgres_dumps.count_rows(self._url, service.database, copy), expected["rows"])
+                require_rows(postgres_dumps.count_rows(self._url, service.database, copy), expected["rows"])
             finally:
                 execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", copy)
         return sum(expected["rows"].values())
@@ -114,7 +114,8 @@ async def _allow_large_objects(inside_url: str, role: str) -> None:
         await full_databases.allow_large_objects(inside, role)
 
 
-def _require_rows(found: Mapping[str, int], expected: Mapping[str, int]) -> None:
+def require_rows(found: Mapping[str, int], expected: Mapping[str, int]) -> None:
+    """Raises Permanent."""
     for table in sorted(found.keys() | expected.keys()):
         if found.get(table) != expected.get(table):
             raise Permanent(f"the copy has {found.get(table, 'no')} rows in {table}, the backup was made of {expected.get(table, 'none')}")

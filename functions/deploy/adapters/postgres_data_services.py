@@ -11,13 +11,13 @@ from psycopg.rows import dict_row
 
 from functions.deploy.domain.data_service import OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
-from functions.deploy.domain.service_plans import ServiceKind
+from functions.deploy.domain.service_plans import PLANS, ServiceKind
 from functions.runtime.storage.database import Database
 
 STORED = tuple(each.name for each in fields(DataService))
 COLUMNS = ", ".join(STORED)
 VALUES = ", ".join(f"%({name})s" for name in STORED)
-UPDATES = ", ".join(f"{name} = %({name})s" for name in STORED if name not in ("id", "application_id", "name", "kind", "plan", "requested_at"))
+UPDATES = ", ".join(f"{name} = %({name})s" for name in STORED if name not in ("id", "application_id", "name", "kind", "requested_at"))
 
 
 class PostgresDataServices:
@@ -53,9 +53,10 @@ class PostgresDataServices:
     async def count_databases_of_account(self, user_id: UUID) -> int:
         query: LiteralString = (
             "SELECT count(*) FROM data_services JOIN applications ON applications.id = application_id"
-            " WHERE user_id = %s AND kind = 'postgres' AND state <> 'purged'"
+            " WHERE user_id = %s AND kind = 'postgres' AND plan = ANY(%s) AND state <> 'purged'"
         )
-        found = await (await self._database.connection.execute(query, (user_id,))).fetchone()
+        shared = [each.name for each in PLANS[ServiceKind.POSTGRES].values() if not each.is_dedicated]
+        found = await (await self._database.connection.execute(query, (user_id, shared))).fetchone()
         return int(found[0]) if found else 0
 
     async def list_stored(self, limit: int) -> Sequence[DataService]:

@@ -77,7 +77,7 @@ class PostgresServiceBackups:
 
     async def list_without_policy(self, limit: int) -> Sequence[DataService]:
         condition: LiteralString = (
-            "kind = 'postgres' AND state = 'ready'"
+            "kind <> 'external' AND state = 'ready'"
             " AND NOT EXISTS (SELECT FROM data_service_backup_policies AS policy WHERE policy.service_id = data_services.id) LIMIT %s"
         )
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:

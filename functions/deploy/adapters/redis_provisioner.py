@@ -5,23 +5,19 @@ The commands are described in `knative/local/serving/redis_services/provisioner.
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
 from functions.deploy.adapters import variables
+from functions.deploy.adapters.services_control import Ask, control, control_url
 from functions.deploy.domain.service_plans import Plan
-from functions.deploy.ports import ServiceEndpoint, ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
+from functions.deploy.ports import ServiceEndpoint, ServiceStatistics, ServiceUsage, hit_ratio
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
-from functions.wire.settings import MissingSetting
 
 PORT = 6379
 TIMEOUT_SECONDS = 15.0
-Ask = Callable[..., Awaitable[str]]
-"""Sends a command SERVICE with these arguments."""
 
 
 class RedisServiceProvisioner:
@@ -31,7 +27,7 @@ class RedisServiceProvisioner:
         self._settings = settings
 
     def endpoint(self, database: str) -> ServiceEndpoint:
-        url = urlsplit(self._url())
+        url = urlsplit(control_url(self._settings))
         return ServiceEndpoint(url.hostname or "", url.port or PORT)
 
     @external_call
@@ -84,6 +80,12 @@ class RedisServiceProvisioner:
             return (await ask("LOG", database)).splitlines()
 
     @external_call
+    async def restart(self, database: str) -> None:
+        """Stop the server, whose next connection starts it with the limits of its plan."""
+        async with self._connection() as ask:
+            await ask("STOP", database)
+
+    @external_call
     async def reclaim(self, database: str) -> None:
         """Nothing to do: the server rewrites its file by itself."""
 
@@ -91,29 +93,5 @@ class RedisServiceProvisioner:
     async def set_writable(self, database: str, is_writable: bool) -> None:
         """Nothing to do: the server itself refuses writes that its plan has no memory or storage for."""
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Ask]:
-        """Raises ServiceServerUnavailable and ServiceServerRefused."""
-        from redis import exceptions  # a tenth of a second, which only functions that provision take
-        from redis.asyncio import Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-
-        url = self._url()
-        options: dict[str, Any] = {"protocol": 2, "retry": Retry(NoBackoff(), 0)}
-        connection = Redis.from_url(url, socket_timeout=TIMEOUT_SECONDS, decode_responses=True, **options)
-        try:
-            yield partial(connection.execute_command, "SERVICE")
-        except (exceptions.ConnectionError, exceptions.TimeoutError, OSError) as error:
-            raise ServiceServerUnavailable(f"the server of the Redis services: {error}") from error
-        except exceptions.RedisError as error:
-            raise ServiceServerRefused(f"the server of the Redis services: {error}") from error
-        finally:
-            await connection.aclose()
-
-    def _url(self) -> str:
-        """Raises ServiceServerUnavailable."""
-        try:
-            return str(self._settings.value(variables.SERVICES_REDIS_URL))
-        except MissingSetting as missing:
-            raise ServiceServerUnavailable(f"no server for Redis services is configured: {missing}") from missing
+    def _connection(self) -> AbstractAsyncContextManager[Ask]:
+        return control(self._settings, "SERVICE", TIMEOUT_SECONDS)

@@ -10,7 +10,10 @@ from uuid import UUID
 import psycopg
 
 from functions.deploy.adapters import variables
+from functions.deploy.adapters.dedicated_provisioner import DedicatedPostgresProvisioner
 from functions.deploy.adapters.postgres_backups import PostgresBackups
+from functions.deploy.adapters.redis_backups import RedisBackups
+from functions.deploy.adapters.services_control import control_url
 from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.service_plans import ServiceKind
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
@@ -36,7 +39,7 @@ class KindOfBackup(Protocol):
         ...
 
     def verify(self, service: DataService, backup_id: UUID, chunks: Chunks, expected: Mapping[str, Any]) -> int:
-        """Restore into a copy, compare, and delete the copy. Returns the number of rows. Raises Permanent if it differs."""
+        """Restore into a copy, compare, and delete the copy. Returns the number of rows or keys. Raises Permanent if it differs."""
         ...
 
     def restore(self, target: DataService, chunks: Chunks, restore_id: UUID) -> None: ...
@@ -45,22 +48,23 @@ class KindOfBackup(Protocol):
 class StoredServiceBackups:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._dedicated = DedicatedPostgresProvisioner(settings)
 
     @external_call
     async def create(self, service: DataService, backup_id: UUID) -> StoredServiceBackup:
-        return await asyncio.to_thread(self._guarded, lambda: self._create(service, backup_id))
+        return await asyncio.to_thread(guarded, lambda: self._create(service, backup_id))
 
     @external_call
     async def verify(self, service: DataService, backup_id: UUID) -> int:
-        return await asyncio.to_thread(self._guarded, lambda: self._verify(service, backup_id))
+        return await asyncio.to_thread(guarded, lambda: self._verify(service, backup_id))
 
     @external_call
     async def restore(self, source: DataService, backup_id: UUID, target: DataService, restore_id: UUID) -> None:
-        await asyncio.to_thread(self._guarded, lambda: self._restore(source, backup_id, target, restore_id))
+        await asyncio.to_thread(guarded, lambda: self._restore(source, backup_id, target, restore_id))
 
     @external_call
     async def delete(self, service_id: UUID, backup_id: UUID) -> None:
-        await asyncio.to_thread(self._guarded, lambda: self._store().delete(_collection(service_id), str(backup_id)))
+        await asyncio.to_thread(guarded, lambda: self._store().delete(_collection(service_id), str(backup_id)))
 
     @external_call
     async def delete_all(self, service_id: UUID) -> None:
@@ -68,7 +72,7 @@ class StoredServiceBackups:
             self._settings.value(BACKUP_STORE)
         except MissingSetting:
             return  # without a store there are none
-        await asyncio.to_thread(self._guarded, lambda: self._store().delete_all(_collection(service_id)))
+        await asyncio.to_thread(guarded, lambda: self._store().delete_all(_collection(service_id)))
 
     def _create(self, service: DataService, backup_id: UUID) -> StoredServiceBackup:
         store, collection = self._store(), _collection(service.id)
@@ -97,25 +101,31 @@ class StoredServiceBackups:
 
     def _kind(self, service: DataService) -> KindOfBackup:
         match service.kind:
+            case ServiceKind.POSTGRES if service.limits.is_dedicated:
+                return PostgresBackups(asyncio.run(self._dedicated.server_url(service.database)))
             case ServiceKind.POSTGRES:
                 return PostgresBackups(self._settings.value(variables.SERVICES_POSTGRES_URL))
+            case ServiceKind.REDIS:
+                return RedisBackups(control_url(self._settings))
         raise Permanent(f"services of the kind {service.kind} have no backups")
 
     def _store(self) -> BackupStore:
         """Raises MissingSetting."""
         return BackupStore(self._settings.value(BACKUP_STORE).open(is_shared=True), self._settings.value(BACKUP_KEY))
 
-    def _guarded(self, call: Callable[[], T]) -> T:
-        try:
-            return call()
-        except MissingSetting as missing:
-            raise ServiceServerRefused(f"backups are not configured: {missing}") from missing
-        except ProgramFailed as failure:
-            raise ServiceServerUnavailable(str(failure)) from failure
-        except psycopg.OperationalError as error:
-            raise ServiceServerUnavailable(f"the server of the data services: {_first_line(error)}") from error
-        except psycopg.Error as error:
-            raise ServiceServerRefused(f"the server of the data services: {_first_line(error)}") from error
+
+def guarded(call: Callable[[], T]) -> T:
+    """Call what blocks. Raises ServiceServerUnavailable and ServiceServerRefused."""
+    try:
+        return call()
+    except MissingSetting as missing:
+        raise ServiceServerRefused(f"backups are not configured: {missing}") from missing
+    except ProgramFailed as failure:
+        raise ServiceServerUnavailable(str(failure)) from failure
+    except psycopg.OperationalError as error:
+        raise ServiceServerUnavailable(f"the server of the data services: {_first_line(error)}") from error
+    except psycopg.Error as error:
+        raise ServiceServerRefused(f"the server of the data services: {_first_line(error)}") from error
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -1,4 +1,4 @@
-"""Databases of applications on one shared PostgreSQL server (15 or newer), as a role with CREATEDB and CREATEROLE that is no superuser.
+"""Databases of applications on a PostgreSQL server (15 or newer), as a role with CREATEDB and CREATEROLE that is no superuser.
 
 Each service has a database, a role that owns what is in it and cannot log in, and a login for each generation of its credentials,
 whose sessions act as that role (`ALTER ROLE … SET role`). The database itself belongs to the provisioner, so its limits are not the
@@ -9,7 +9,7 @@ Names are random: every role sees those of all databases (pg_database), and hidi
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import LiteralString
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import errors, sql
@@ -28,18 +28,20 @@ TEMPORARY = (errors.OperationalError, errors.InsufficientResources, errors.Objec
 
 
 class PostgresServiceProvisioner:
-    """The adapter of the kind `postgres`."""
+    """The adapter of the kind `postgres`: databases on one server that they share."""
+
+    connect_timeout_seconds = CONNECT_TIMEOUT_SECONDS
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def endpoint(self, database: str) -> ServiceEndpoint:
-        url = self._url()
+        url = urlsplit(shared_server_url(self._settings))
         return ServiceEndpoint(url.hostname or "", url.port or PORT)
 
     @external_call
     async def create(self, database: str, plan: Plan) -> None:
-        async with self._connection() as connection:
+        async with self._connection(database) as connection:
             await _ensure_role(connection, database, "NOLOGIN")
             await _execute(connection, "GRANT {} TO CURRENT_USER", database)  # to give it the schema
             if not await _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database):
@@ -48,14 +50,14 @@ class PostgresServiceProvisioner:
                 await _execute(connection, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", database, template)
             await _execute(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
             await _execute(connection, "GRANT CREATE, TEMPORARY ON DATABASE {} TO {}", database, database)
-        async with self._connection(database) as connection:
+        async with self._connection(database, database) as connection:
             await _execute(connection, "ALTER SCHEMA public OWNER TO {}", database)
             await _execute(connection, "REVOKE ALL ON SCHEMA public FROM PUBLIC")
             await full_databases.allow_large_objects(connection, database)
 
     @external_call
     async def add_login(self, database: str, login: str, password: str, plan: Plan) -> str:
-        async with self._connection() as connection:
+        async with self._connection(database) as connection:
             await _ensure_role(connection, login, "NOLOGIN")
             role = full_databases.reader_of(database) if await full_databases.is_full(connection, database) else database
             await _execute(connection, "GRANT {} TO {}", role, login)
@@ -75,12 +77,12 @@ class PostgresServiceProvisioner:
 
     @external_call
     async def drop_login(self, database: str, login: str) -> None:
-        async with self._connection() as connection:
+        async with self._connection(database) as connection:
             await self._drop_login(connection, database, login)
 
     @external_call
     async def delete(self, database: str) -> None:
-        async with self._connection() as connection:
+        async with self._connection(database) as connection:
             logins = await _logins(connection, database)
             for login in logins:
                 await _execute(connection, "ALTER ROLE {} NOLOGIN", login)
@@ -92,7 +94,7 @@ class PostgresServiceProvisioner:
 
     @external_call
     async def usage(self, database: str) -> ServiceUsage:
-        async with self._connection() as connection:
+        async with self._connection(database) as connection:
             cursor = await connection.execute(
                 "SELECT pg_database_size(datname), (SELECT count(*) FROM pg_stat_activity AS session WHERE session.datname = database.datname)"
                 " FROM pg_database AS database WHERE datname = %s",
@@ -103,7 +105,7 @@ class PostgresServiceProvisioner:
 
     @external_call
     async def statistics(self, database: str) -> ServiceStatistics:
-        async with self._connection() as connection:
+        async with self._connection(database) as connection:
             cursor = await connection.execute(
                 "SELECT pg_database_size(datname), numbackends, xact_commit, xact_rollback, blks_hit, blks_read"
                 " FROM pg_stat_database WHERE datname = %s",
@@ -122,7 +124,7 @@ class PostgresServiceProvisioner:
     @external_call
     async def set_writable(self, database: str, is_writable: bool) -> None:
         reader = full_databases.reader_of(database)
-        async with self._connection() as connection:
+        async with self._connection(database) as connection:
             logins = await _logins(connection, database)
             if not is_writable:
                 await _ensure_role(connection, reader, "NOLOGIN")
@@ -135,14 +137,23 @@ class PostgresServiceProvisioner:
                 await _execute(connection, "GRANT {} TO {}", role, login)
                 await _execute(connection, "ALTER ROLE {} SET role = {}", login, role)
                 await _end_sessions(connection, login)
-            async with self._connection(database) as inside:
+            async with self._connection(database, database) as inside:
                 await (full_databases.lift(inside, database) if is_writable else full_databases.restrict(inside, database, logins))
             if is_writable:
                 await _execute(connection, "DROP ROLE {}", reader)
 
     @external_call
+    async def set_open(self, database: str, is_open: bool) -> None:
+        """Let applications log in, or refuse them and end their sessions."""
+        async with self._connection(database) as connection:
+            for login in await _logins(connection, database):
+                await _execute(connection, "ALTER ROLE {} " + ("LOGIN" if is_open else "NOLOGIN"), login)
+                if not is_open:
+                    await _end_sessions(connection, login)
+
+    @external_call
     async def reclaim(self, database: str) -> None:
-        async with self._connection(database) as inside:
+        async with self._connection(database, database) as inside:
             await full_databases.reclaim(inside, database)
 
     async def _drop_login(self, connection: psycopg.AsyncConnection, database: str, login: str) -> None:
@@ -151,31 +162,39 @@ class PostgresServiceProvisioner:
         await _execute(connection, "ALTER ROLE {} NOLOGIN", login)  # no session begins from here on
         await _execute(connection, "GRANT {} TO CURRENT_USER", login)
         await _end_sessions(connection, login)
-        async with self._connection(database) as inside:  # what a session made after RESET ROLE
+        async with self._connection(database, database) as inside:  # what a session made after RESET ROLE
             await _execute(inside, "REASSIGN OWNED BY {} TO {}", login, database)
             await _execute(inside, "DROP OWNED BY {}", login)
         await _execute(connection, "REVOKE ALL ON DATABASE {} FROM {}", database, login)
         await _execute(connection, "DROP ROLE {}", login)
 
     @asynccontextmanager
-    async def _connection(self, database: str = "") -> AsyncIterator[psycopg.AsyncConnection]:
-        """Connect with autocommit: CREATE DATABASE runs in no transaction. Raises ServiceServerUnavailable and ServiceServerRefused."""
-        url = self._url()
+    async def _connection(self, service: str, database: str = "") -> AsyncIterator[psycopg.AsyncConnection]:
+        """Connect to a service's server, with autocommit: CREATE DATABASE runs in no transaction. `database`: empty: that of the server's URL.
+
+        Raises ServiceServerUnavailable and ServiceServerRefused.
+        """
+        url = urlsplit(await self.server_url(service))
         address = urlunsplit(url._replace(path=f"/{database}")) if database else url.geturl()
         try:
-            async with await psycopg.AsyncConnection.connect(address, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:
+            async with await psycopg.AsyncConnection.connect(address, autocommit=True, connect_timeout=self.connect_timeout_seconds) as connection:
                 yield connection
         except TEMPORARY as error:
             raise ServiceServerUnavailable(f"the server of the data services: {_first_line(error)}") from error
         except psycopg.Error as error:
             raise ServiceServerRefused(f"the server of the data services: {_first_line(error)}") from error
 
-    def _url(self) -> SplitResult:
-        """Raises ServiceServerUnavailable."""
-        try:
-            return urlsplit(self._settings.value(variables.SERVICES_POSTGRES_URL))
-        except MissingSetting as missing:
-            raise ServiceServerUnavailable(f"no server for data services is configured: {missing}") from missing
+    async def server_url(self, service: str) -> str:
+        """Where the provisioner logs in. Raises ServiceServerUnavailable and ServiceServerRefused."""
+        return shared_server_url(self._settings)
+
+
+def shared_server_url(settings: Settings) -> str:
+    """Raises ServiceServerUnavailable."""
+    try:
+        return str(settings.value(variables.SERVICES_POSTGRES_URL))
+    except MissingSetting as missing:
+        raise ServiceServerUnavailable(f"no server for data services is configured: {missing}") from missing
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -36,7 +36,8 @@ def service_addresses(settings: Settings) -> ServiceAddresses:
         {
             ServiceKind.POSTGRES: settings.value(variables.SERVICES_POSTGRES_ADDRESS),
             ServiceKind.REDIS: settings.value(variables.SERVICES_REDIS_ADDRESS),
-        }
+        },
+        settings.value(variables.SERVICES_DEDICATED_ADDRESS),
     )
 
 

@@ -117,6 +117,14 @@ SERVICES_REDIS_ADDRESS = Setting(
     default="",
     default_note="on one machine: `127.0.0.1:6379`, in the network of each instance",
 )
+SERVICES_DEDICATED_ADDRESS = Setting(
+    "CAPSULE_SERVICES_DEDICATED_ADDRESS",
+    Form("host:port, as in 127.0.0.1:7114", ServiceAddress),
+    "Where functions reach databases that have a server for themselves, which the one-machine Knative runs. Without it, plans with a dedicated "
+    "server are refused.",
+    default="",
+    default_note="on one machine: set by `up`",
+)
 VOLUMES_STORAGE_CLASS = Setting(
     "CAPSULE_VOLUMES_STORAGE_CLASS",
     forms.matching("the name of a StorageClass", r"([a-z0-9][a-z0-9.-]{0,252})?"),
@@ -166,6 +174,7 @@ SECTIONS = (
         (
             REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, TERMINAL_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, COLLECTION_SECONDS, READY_SECONDS,
             HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_POSTGRES_ADDRESS, SERVICES_REDIS_URL, SERVICES_REDIS_ADDRESS,
+            SERVICES_DEDICATED_ADDRESS,
             VOLUMES_STORAGE_CLASS, VOLUMES_SNAPSHOT_CLASS, VOLUMES_ACCESS_MODE, IMAGES,
             BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,
         ),

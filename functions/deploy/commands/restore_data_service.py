@@ -80,7 +80,7 @@ async def restore_data_service(
     if request.into is None:
         safety, events = await recorder.start(service, application.user_id, BackupTrigger.SAFETY)
     else:
-        await require_room(services, application, service.kind)
+        await require_room(services, application, service.kind, service.plan)
         target, events = DataService.request(application, request.into, service.kind, service.plan, vault.seal, now)
         await services.add(target)
     restore = ServiceRestore.request(backup, target, safety, now)

@@ -25,6 +25,8 @@ from events.data_services import (
     DataServiceRequested,
     DataServiceRestored,
     DataServiceRotationRequested,
+    DataServiceScaled,
+    DataServiceScalingRequested,
     DataServiceStorageExceeded,
 )
 from functions.deploy.domain.application import Application
@@ -88,6 +90,9 @@ class DataService:
     purge_at: datetime | None = None
     storage_exceeded_at: datetime | None = None
     """Since when it accepts no writes because it has more data than its plan allows."""
+    scaling_plan: str | None = None
+    """The plan that it is moving to."""
+    scaling_requested_at: datetime | None = None
 
     @classmethod
     def request(
@@ -164,6 +169,8 @@ class DataService:
         Raises DataServiceNotReady, also while a rotation is in progress, and for an external service.
         """
         self.require_ready()
+        if self.scaling_plan is not None:
+            raise DataServiceNotReady(f"{self.name} is moving to the plan {self.scaling_plan}. Wait until it has ended: capsule operations")
         if not self.is_provisioned:
             raise DataServiceNotReady(f"{self.name} is an external service: change its URL with `capsule services add {self.name} --url …`.")
         if self.rotation_requested_at is not None or self.former_generation is not None:
@@ -190,6 +197,43 @@ class DataService:
     def forget_former(self, generation: int) -> None:
         if self.former_generation == generation:
             self.former_generation = None
+
+    def request_scaling(self, plan: str, owner: UUID, at: datetime) -> Events:
+        """Raises DataServiceNotReady, also while its credentials change: both logins cannot be moved; and InvalidDataService."""
+        self.require_provisioned()
+        if self.scaling_plan is not None:
+            raise DataServiceNotReady(f"{self.name} is moving to the plan {self.scaling_plan}. Wait until it has ended: capsule operations")
+        if self.rotation_requested_at is not None or self.former_generation is not None:
+            raise DataServiceNotReady(f"The credentials of {self.name} were rotated just now: the former ones are still valid. Try again in an hour.")
+        if plan == self.plan or plan not in PLANS[self.kind]:
+            others = ", ".join(each for each in PLANS[self.kind] if each != self.plan)
+            text = f"it has the plan {plan} already: use {others}" if plan == self.plan else f'plan "{plan}" does not exist: use {others}'
+            raise InvalidDataService.of([FieldError("/plan", text)])
+        self.scaling_plan, self.scaling_requested_at = plan, at
+        return (DataServiceScalingRequested(service_id=self.id, application_id=self.application_id, user_id=owner, at=at),)
+
+    @property
+    def scaling_limits(self) -> Plan:
+        assert self.scaling_plan is not None, "only while it moves to another plan"
+        return PLANS[self.kind][self.scaling_plan]
+
+    def complete_scaling(self, owner: UUID, at: datetime) -> Events:
+        """Idempotent. What was deleted meanwhile keeps its plan: its data have not moved."""
+        if self.scaling_plan is None:
+            return ()
+        plan, former, self.scaling_plan, self.scaling_requested_at = self.scaling_plan, self.plan, None, None
+        if self.state is not ServiceState.READY:
+            return ()
+        self.plan = plan
+        return (
+            DataServiceScaled(
+                service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, plan=plan, former_plan=former, at=at
+            ),
+        )
+
+    def give_up_scaling(self, requested_at: datetime) -> None:
+        if self.scaling_requested_at == requested_at:
+            self.scaling_plan, self.scaling_requested_at = None, None
 
     def measurement_request(self, repeats: int = MEASUREMENTS - 1) -> DataServiceMeasurementRequested:
         return DataServiceMeasurementRequested(service_id=self.id, application_id=self.application_id, repeats=repeats)

@@ -102,3 +102,11 @@ class DataServicesUnavailable(Conflict):
     @classmethod
     def of(cls, kind: str) -> Self:
         return cls(f"This installation creates no {kind} services. Add a server elsewhere by its URL: capsule services add NAME --url URL")
+
+    @classmethod
+    def of_plan(cls, plan: str, others: list[str]) -> Self:
+        return cls(
+            f"This installation has no dedicated database servers, which the plan {plan} needs. Choose {' or '.join(others)}, "
+            "or add a server elsewhere by its URL: capsule services add NAME --url URL",
+            errors=[FieldError("/plan", "is not available here")],
+        )

@@ -35,7 +35,9 @@ class DataServiceView(Model):
     statement_timeout_seconds: int | None
     """Null for what is no PostgreSQL database."""
     memory_mib: int | None
-    """Of the data of a Redis; null for other kinds."""
+    """Of the data of a Redis, or of a dedicated database server; null for others."""
+    cpu_millis: int | None
+    """Of a dedicated database server, in thousandths of a core; null for others."""
     requested_at: datetime
     ready_at: datetime | None
     rotated_at: datetime | None
@@ -64,6 +66,7 @@ class DataServiceView(Model):
             storage_mib=limits.storage_mib if limits else None,
             statement_timeout_seconds=limits.statement_timeout_seconds if limits else None,
             memory_mib=limits.memory_mib if limits else None,
+            cpu_millis=limits.cpu_millis if limits else None,
             requested_at=service.requested_at,
             ready_at=service.ready_at,
             rotated_at=service.rotated_at,

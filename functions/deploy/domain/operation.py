@@ -27,6 +27,7 @@ class OperationKind(StrEnum):
     """Its creation, a change or its deletion."""
     SERVICE_CREATION = "service-creation"
     SERVICE_ROTATION = "service-rotation"
+    SERVICE_SCALE = "service-scale"
     VOLUME_CREATION = "volume-creation"
     VOLUME_RESIZE = "volume-resize"
     VOLUME_RESTORE = "volume-restore"

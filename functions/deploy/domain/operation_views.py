@@ -25,6 +25,7 @@ TITLES = {
     OperationKind.SCHEDULE: "The schedule was not changed",
     OperationKind.SERVICE_CREATION: "The data service was not created",
     OperationKind.SERVICE_ROTATION: "The credentials were not rotated",
+    OperationKind.SERVICE_SCALE: "The plan of the data service was not changed",
     OperationKind.VOLUME_CREATION: "The volume was not created",
     OperationKind.VOLUME_RESIZE: "The volume was not resized",
     OperationKind.VOLUME_RESTORE: "The volume was not restored",
@@ -39,12 +40,13 @@ NOUNS = {
     OperationKind.SCHEDULE: "change of a schedule",
     OperationKind.SERVICE_CREATION: "creation of a data service",
     OperationKind.SERVICE_ROTATION: "rotation of credentials",
+    OperationKind.SERVICE_SCALE: "change of a data service's plan",
     OperationKind.VOLUME_CREATION: "creation of a volume",
     OperationKind.VOLUME_RESIZE: "growth of a volume",
     OperationKind.VOLUME_RESTORE: "restore of a volume",
     OperationKind.VOLUME_SNAPSHOT: "snapshot of a volume",
 }
-SERVICES = (OperationKind.SERVICE_CREATION, OperationKind.SERVICE_ROTATION)
+SERVICES = (OperationKind.SERVICE_CREATION, OperationKind.SERVICE_ROTATION, OperationKind.SERVICE_SCALE)
 """Of what stays; the other operations are deletions."""
 RESOURCES = dict.fromkeys(SERVICES, "services") | {each: "volumes" for each in OperationKind if each.startswith("volume-")}
 """Where what an operation is about is found; else `environments`."""
@@ -53,8 +55,8 @@ RESOURCES = dict.fromkeys(SERVICES, "services") | {each: "volumes" for each in O
 class OperationView(OperationBase):
     kind: str
     """`deploy`, `promotion`, `rollback`, `configuration`, `scale`, `restart`, `start`, `run`, `stop`, `maintenance`, `process-scale`, `schedule`,
-    `environment-deletion`, `application-deletion`, `service-creation`, `service-rotation`, `volume-creation`, `volume-resize`, `volume-restore` or
-    `volume-snapshot`."""
+    `environment-deletion`, `application-deletion`, `service-creation`, `service-rotation`, `service-scale`, `volume-creation`, `volume-resize`,
+    `volume-restore` or `volume-snapshot`."""
     status: str
     """The state in the words of the resource: a deployment is `building`, `observing`, `rolled-back` …"""
     application_id: UUID

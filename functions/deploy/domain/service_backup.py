@@ -45,9 +45,9 @@ MAX_REASON_LENGTH = 500
 
 
 def require_backups(service: DataService) -> None:
-    """Raises NoBackups for a service that is not a database of Capsule's."""
-    if service.kind is not ServiceKind.POSTGRES:
-        raise NoBackups.of(service.name, service.kind)
+    """Raises NoBackups for a server elsewhere."""
+    if service.kind is ServiceKind.EXTERNAL:
+        raise NoBackups.of(service.name)
 
 
 def backup_missed(service: DataService, owner: UUID, expected_at: datetime, reason: str, at: datetime) -> BackupMissed:
@@ -97,7 +97,7 @@ class ServiceBackup:
     """In the store, encrypted."""
     error: str | None = None
     verified_at: datetime | None = None
-    """When a copy that was restored from it had all rows."""
+    """When a copy that was restored from it had all rows or keys."""
     verification_error: str | None = None
 
     @classmethod

@@ -23,10 +23,8 @@ class NoBackups(Conflict):
     """Services of this kind have no backups."""
 
     @classmethod
-    def of(cls, name: str, kind: str) -> Self:
-        if kind == "external":
-            return cls(f"{name} is an external service. Back it up where it is.")
-        return cls(f"{name} is a {kind} service: only databases have backups. A backup of the whole installation contains its data: ./taskw backup")
+    def of(cls, name: str) -> Self:
+        return cls(f"{name} is an external service. Back it up where it is.")
 
 
 class BackupInProgress(Conflict):

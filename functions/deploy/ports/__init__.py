@@ -13,6 +13,7 @@ from functions.deploy.ports.cluster import (
 from functions.deploy.ports.data_services import (
     DataServices,
     ServiceEndpoint,
+    ServiceMover,
     ServiceProvisioner,
     ServiceProvisioners,
     ServiceServerRefused,
@@ -90,6 +91,7 @@ __all__ = [
     "ServiceBackupStore",
     "ServiceBackups",
     "ServiceEndpoint",
+    "ServiceMover",
     "ServiceProvisioner",
     "ServiceProvisioners",
     "ServiceServerRefused",

@@ -84,7 +84,7 @@ class DataServices(Protocol):
         ...
 
     async def count_databases_of_account(self, user_id: UUID) -> int:
-        """How many PostgreSQL databases the account has, deleted ones included until they are purged."""
+        """How many PostgreSQL databases the account has on the shared server, deleted ones included until they are purged."""
         ...
 
     async def list_stored(self, limit: int) -> Sequence[DataService]:
@@ -144,8 +144,17 @@ class ServiceProvisioner(Protocol):
 
 
 class ServiceProvisioners(Protocol):
-    def of(self, kind: ServiceKind) -> ServiceProvisioner:
-        """Return that of a kind that Capsule creates."""
+    def of(self, kind: ServiceKind, plan: Plan) -> ServiceProvisioner:
+        """Return that of a kind that Capsule creates, and of a plan."""
+        ...
+
+
+class ServiceMover(Protocol):
+    async def move(self, service: DataService, plan: Plan, url: str) -> None:
+        """Move a service to the server and the limits of a plan, with the credentials of its URL, which stays. Idempotent.
+
+        Before the move is complete the former place has all data, also after an error. Raises ServiceServerUnavailable and ServiceServerRefused.
+        """
         ...
 
 

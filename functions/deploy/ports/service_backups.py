@@ -50,7 +50,7 @@ class ServiceBackups(Protocol):
     async def lock_due_policies(self, now: datetime, limit: int) -> Sequence[BackupPolicy]: ...
 
     async def list_without_policy(self, limit: int) -> Sequence[DataService]:
-        """Databases that are ready and have no policy."""
+        """Those that are ready and have no policy, but for servers elsewhere."""
         ...
 
     async def add_restore(self, restore: ServiceRestore) -> None:
@@ -89,7 +89,7 @@ class ServiceBackupStore(Protocol):
         ...
 
     async def verify(self, service: DataService, backup_id: UUID) -> int:
-        """Restore a backup into a copy beside the service, compare what is in the copy, and delete it. Returns the number of rows."""
+        """Restore a backup into a copy beside the service, compare what is in the copy, and delete it. Returns the number of rows or keys."""
         ...
 
     async def restore(self, source: DataService, backup_id: UUID, target: DataService, restore_id: UUID) -> None:

@@ -1,6 +1,6 @@
-"""Show the last lines that the server of a Redis has written.
+"""Show the last log lines of a data service's server.
 
-A database has none: its server is shared, and lines of others are not shown.
+A database on the shared server has none: lines of others are not shown.
 """
 
 from uuid import UUID
@@ -40,4 +40,4 @@ async def data_service_logs(
         application = await applications.get(await control.to_application(permit, request.application_id))
         service = await services.get(application.id, request.service_id)
     service.require_provisioned()
-    return DataServiceLogsView(lines=await provisioners.of(service.kind).log(service.database))
+    return DataServiceLogsView(lines=await provisioners.of(service.kind, service.limits).log(service.database))

@@ -1,7 +1,7 @@
 """Show what a data service does now.
 
-Counters begin when its server started, or when its statistics were reset. A Redis that nobody is connected to is stopped, and has
-only a size.
+Counters begin when its server started, or when its statistics were reset. A Redis and a dedicated database server that nobody is
+connected to are stopped, and have only a size.
 """
 
 from uuid import UUID
@@ -24,13 +24,13 @@ class DataServiceMetricsView(Model):
     name: str
     kind: ServiceKind
     is_running: bool
-    """Whether the server of a Redis runs; that of databases always does."""
+    """Whether its server runs; the one that databases share always does."""
     storage_bytes: int
     storage_limit_bytes: int
     connections: int
     max_connections: int
     memory_bytes: int | None
-    """Of the data of a Redis."""
+    """Of the data of a Redis, or of all processes of a dedicated database server."""
     memory_limit_bytes: int | None
     hit_ratio: float | None
     """0 to 1: reads that PostgreSQL's cache answered, or that found a key in a Redis. Null before the first read."""
@@ -58,7 +58,7 @@ async def data_service_metrics(
         application = await applications.get(await control.to_application(permit, request.application_id))
         service = await services.get(application.id, request.service_id)
     service.require_provisioned()
-    found = await provisioners.of(service.kind).statistics(service.database)
+    found = await provisioners.of(service.kind, service.limits).statistics(service.database)
     limits = service.limits
     return DataServiceMetricsView(
         id=service.id,

@@ -20,6 +20,7 @@ deploy_data_service_logs           capsule services logs cache
 deploy_bind_data_service           capsule services bind main staging
 deploy_unbind_data_service         capsule services unbind main staging
 deploy_rotate_data_service         capsule services rotate main
+deploy_scale_data_service          capsule services scale main --plan medium
 deploy_open_service_tunnel         capsule services shell main
 deploy_create_service_backup       capsule services backup main
 deploy_service_backups             capsule services backups main

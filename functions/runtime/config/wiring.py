@@ -7,8 +7,9 @@ that the runtime provides (Database, Settings, Clock, …).
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from functions.kernel import Clock
@@ -33,6 +34,7 @@ class Wiring:
     functions read; checked when a process starts. `clock`: makes the clock of its functions from the system's; None: that
     itself. Deadlines, tokens and retries always follow the system's clock. `sealed`: all columns with sealed texts.
     `notices`: what its health query reports about the settings, in sentences: modes that an operator should know of.
+    `stored_notices`: what it reports about the state in the database, with the connection of the query and the time.
     """
 
     database: str
@@ -41,6 +43,7 @@ class Wiring:
     clock: Callable[[Settings, Clock], Clock] | None = None
     sealed: tuple[SealedColumn, ...] = ()
     notices: Callable[[Settings], Sequence[str]] = lambda _: ()
+    stored_notices: Callable[[Any, datetime], Awaitable[Sequence[str]]] | None = None
 
 
 class NothingProvides(Exception):

@@ -37,7 +37,7 @@ class MessageBacklogView(Model):
 
 
 class HealthMetadataView(Model):
-    """`notices`: what an operator should know about the settings, as in `Payments are off: …`."""
+    """`notices`: what an operator should know about the settings and the state, as in `Payments are off: …`."""
 
     version: str
     notices: list[str]
@@ -56,13 +56,14 @@ class HealthView(Model):
 @query(allow=ANYONE, scale=Scale(max=1, pool=1))
 async def health(request: GetHealth, health_info: HealthInfo, clock: Clock) -> HealthView:
     memory, database, backlog = health_info.memory(), await health_info.database(), await health_info.backlog()
+    now = clock.now()
     return HealthView(
         status="healthy" if database.is_connected else "unhealthy",
         service=health_info.service,
-        timestamp=clock.now(),
+        timestamp=now,
         metadata=HealthMetadataView(
             version=health_info.version(),
-            notices=list(health_info.notices()),
+            notices=[*health_info.notices(), *await health_info.stored_notices(now)],
             memory=MemoryView(used=memory.used, total=memory.total),
             database=DatabaseHealthView(connected=database.is_connected, response_time=database.response_ms),
             messages=MessageBacklogView(

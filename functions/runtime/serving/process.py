@@ -167,7 +167,7 @@ class Process:
             Settings: settings,
             Database: database,
             Clock: clock,
-            HealthInfo: HealthInfo(database, name, lambda: wiring.notices(settings)),
+            HealthInfo: HealthInfo(database, name, lambda: wiring.notices(settings), wiring.stored_notices),
             Housekeeping: Housekeeping(
                 name, outbox_publisher, database, self._clock, Resealing(database, ContextVault(settings, name), wiring.sealed)
             ),

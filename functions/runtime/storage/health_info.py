@@ -3,10 +3,12 @@
 import os
 import resource
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from functions.runtime.storage.database import Database
 from functions.runtime.storage.failures import DatabaseUnavailable
@@ -46,8 +48,14 @@ BACKLOG = """
 
 
 class HealthInfo:
-    def __init__(self, database: Database, context: str, notices: Callable[[], Sequence[str]] = tuple) -> None:
-        self._database = database
+    def __init__(
+        self,
+        database: Database,
+        context: str,
+        notices: Callable[[], Sequence[str]] = tuple,
+        stored_notices: Callable[[Any, datetime], Awaitable[Sequence[str]]] | None = None,
+    ) -> None:
+        self._database, self._stored_notices = database, stored_notices
         self.notices = notices
         """What an operator should know about the context's settings, in sentences."""
         self.service = f"{context}-service"
@@ -66,6 +74,10 @@ class HealthInfo:
         except DatabaseUnavailable:
             return DatabaseStatus(False, 0.0)
         return DatabaseStatus(True, round((time.perf_counter() - started) * 1000, 2))
+
+    async def stored_notices(self, now: datetime) -> Sequence[str]:
+        """What an operator should know about the context's state, in sentences, in the transaction of the query. Raises DatabaseUnavailable."""
+        return await self._stored_notices(self._database.connection, now) if self._stored_notices else ()
 
     async def backlog(self) -> MessageBacklog:
         """Count what waits, in the transaction of the query. Raises DatabaseUnavailable."""

@@ -32,7 +32,7 @@ class ProgramFailed(Exception):
 
 
 def postgres_program(name: str) -> str:
-    """The path of `pg_dump` or `pg_restore` of the newest version installed. Raises ProgramFailed."""
+    """The path of `pg_dump` or another client program of the newest version installed. Raises ProgramFailed."""
     installed = {int(path.parts[-3]): path for path in Path("/usr/lib/postgresql").glob(f"*/bin/{name}") if path.parts[-3].isdecimal()}
     found = str(installed[max(installed)]) if installed else shutil.which(name)
     if not found:

@@ -30,7 +30,7 @@ FIRST_NUMBER = "SELECT ((xpath('//row/*/text()', query_to_xml(%s, false, false, 
 
 
 class Triggers:
-    """`services_port`: of this machine, where the server of the data services listens."""
+    """`services_port`: of this machine, where databases of applications are reached, whichever server has them."""
 
     def __init__(self, store: Store, services: Services, services_port: int) -> None:
         self._store, self._services, self._services_port = store, services, services_port

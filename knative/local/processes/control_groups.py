@@ -21,10 +21,10 @@ CPU_PERIOD_MICROSECONDS = 100_000
 REMOVE_TRIES, REMOVE_PAUSE_SECONDS = 20, 0.05
 
 
-def group_names(home: Path) -> tuple[str, str]:
-    """Return the names of an installation's groups: of tenants, and of the platform."""
+def group_names(home: Path) -> tuple[str, str, str]:
+    """Return the names of an installation's groups: of tenants, of the platform, and of servers of data services."""
     name = f"capsule-{hashlib.sha256(str(home).encode()).hexdigest()[:10]}"
-    return name, f"{name}-own"
+    return name, f"{name}-own", f"{name}-services"
 
 
 def _is_v2() -> bool:

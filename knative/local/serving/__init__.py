@@ -82,7 +82,16 @@ class Serving:
         pressure = DiskPressure(self.pods, Reclaimable(self._node), settings.state, is_build=self._node.is_build)
         self._node.start_refusal = pressure.refusal
         renewal = CertificateRenewal(settings.https.ordered if settings.https else ())
-        self.parts: tuple[Runnable, ...] = (self._node.redis_services, self.pods, self._node.migration, revisions, ports, pressure, renewal)
+        self.parts: tuple[Runnable, ...] = (
+            self._node.postgres_services,
+            self._node.redis_services,
+            self.pods,
+            self._node.migration,
+            revisions,
+            ports,
+            pressure,
+            renewal,
+        )
         routes = Routes(store, settings, table, revisions, ports)
         mappings = DomainMappings(store, table.domains, settings.public_https_port)
         self.reconcilers: tuple[Reconciler, ...] = (

@@ -29,6 +29,7 @@ from knative.local.serving.confined_programs import ConfinedPrograms
 from knative.local.serving.platform_view import PlatformView, find_unreadable, platform_mounts
 from knative.local.serving.pods.environment import MissingReference
 from knative.local.serving.pods.network import PodNetworks
+from knative.local.serving.postgres_services import PostgresFront, commands
 from knative.local.serving.process_records import ProcessRecords
 from knative.local.serving.redis_services import RedisFront
 from knative.local.settings import Settings
@@ -48,6 +49,9 @@ DOCKERFILES = "local.capsule.dev/dockerfiles"
 """Annotation of a build's pod whose program builds Dockerfiles and runs everything else of a tenant as an ordinary user: allowed."""
 PLATFORM_WEIGHT = 8
 """CPU weight of the platform's functions together on a busy machine, in processes."""
+
+SERVICES_WEIGHT = 8
+"""CPU weight of the servers of data services together, in processes: beside those of the server that databases share, and all instances."""
 
 
 class Collector(Protocol):
@@ -100,16 +104,29 @@ class Node:
         """Of the platform's own processes, when root starts them."""
         self.launcher = Launcher()
         self.zygote = Zygote(settings.home / "log" / "zygote.log", self.launcher, PROJECT, settings.preload_modules, settings.rehearsal)
+
+        def create_group(name: str, limits: ResourceLimits) -> ControlGroup | None:
+            return self._service_groups.create(name, limits) if self._service_groups else None
+
+        self.postgres_services = PostgresFront(
+            settings.home / "services-dedicated",
+            settings.services_dedicated_port,
+            settings.services_postgres_port,
+            self.launcher.start,
+            create_group,
+        )
         self.redis_services = RedisFront(
             settings.home / "services-redis",
             settings.services_redis_port,
             settings.services_redis_password,
             self.launcher.start,
-            lambda name, limits: self.create_control_group(name, limits, False),
+            create_group,
+            {commands.NAME: self.postgres_services.answer},
         )
         self._preloading: asyncio.Task[None] | None = None
         self._tenant_groups: ControlGroups | None = None
         self._platform_groups: ControlGroups | None = None
+        self._service_groups: ControlGroups | None = None
 
     @property
     def isolation(self) -> Isolation:
@@ -126,7 +143,8 @@ class Node:
         network_error = self._try_network()
         self.mounting_filter = seccomp.compile_filter(allows_mounts=True) if self.abilities.has_own_roots else None
         self.has_networks = not network_error
-        tenants, platform = group_names(self.settings.home)
+        tenants, platform, services = group_names(self.settings.home)
+        self._service_groups = ControlGroups(services, SERVICES_WEIGHT)
         self._tenant_groups, self._platform_groups = ControlGroups(tenants), ControlGroups(platform, PLATFORM_WEIGHT)
         report = report_isolation(self.abilities, network_error, self._tenant_groups.are_available)
         (self.settings.state / "isolation").write_text(report.text + "\n")  # for `up` and `status`
@@ -256,7 +274,7 @@ class Node:
         return groups.create(name, limits) if groups else None
 
     def _all_groups(self) -> list[ControlGroups]:
-        return [groups for groups in (self._tenant_groups, self._platform_groups) if groups is not None]
+        return [groups for groups in (self._tenant_groups, self._platform_groups, self._service_groups) if groups is not None]
 
     async def start(self, command: Command, stdout: int, stderr: int) -> Process:
         """Start a container's process: a fork of the zygote if possible, else with the launcher. Raises StartError."""

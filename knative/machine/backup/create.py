@@ -15,6 +15,7 @@ from knative.machine.backup.kinds import KINDS
 from knative.machine.backup.moment import moment
 from knative.machine.backup.outcome import Outcome
 from knative.machine.backup.parts import Gone, Source, count
+from knative.machine.backup.publication import publish
 from knative.machine.home import Home
 from knative.machine.knative_process import KNATIVE
 from knative.machine.postgres import PostgreSQL
@@ -42,11 +43,14 @@ def backup(home: Home, progress: Progress, target: str = "", *, keep: int = 0, w
         manifest = _backup(home, progress, destination.open_store(home, target, is_written=True), keep, wait_seconds)
     except (BackupStoreUnavailable, BackupStoreRefused, ProgramFailed) as error:
         Outcome(started_at.isoformat(), str(error), place=place, last_good_at=former.last_good_at if former else "").write(home)
+        publish(home)
         raise Problem(f"The backup failed: {error}", "No incomplete backup is listed. Earlier backups are as they were.") from error
     except (Problem, OSError) as error:
         Outcome(started_at.isoformat(), str(error), place=place, last_good_at=former.last_good_at if former else "").write(home)
+        publish(home)
         raise
     Outcome(started_at.isoformat(), backup_id=manifest.id, place=place, last_good_at=started_at.isoformat()).write(home)
+    publish(home)
     return manifest
 
 

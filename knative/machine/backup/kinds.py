@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from knative.machine.backup.databases import ContextDatabases, ServiceDatabases, ServiceRoles
+from knative.machine.backup.dedicated import DedicatedServers
 from knative.machine.backup.objects import BrokerDefinitions, KnativeObjects
 from knative.machine.backup.parts import Kind
 from knative.machine.backup.trees import Files, StoredImages
@@ -19,6 +20,7 @@ KINDS: Sequence[Kind] = (
     StoredImages(),
     Volumes(),
     RedisServices(),
+    DedicatedServers(),
 )
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import psycopg
 
+from knative.local.serving.postgres_services.files import ServerFiles, find_binaries
 from knative.local.serving.redis_services.files import ServiceFiles
 from knative.machine import packages, services_redis
 from knative.machine.doctor.finding import Finding, Level
@@ -26,6 +27,7 @@ def check(home: Home, _: datetime) -> Iterator[Finding]:
         yield _check_postgres(home)
     if home.has_services_redis:
         yield _check_redis(home)
+        yield _check_dedicated(home)
 
 
 def _check_postgres(home: Home) -> Finding:
@@ -56,3 +58,14 @@ def _check_redis(home: Home) -> Finding:
     folder = home.path / services_redis.FOLDER
     found = [each for path in folder.glob("s*") if (each := ServiceFiles(path)).exists()] if folder.exists() else []
     return Finding(CHECK, Level.GOOD, f"{len(found)} Redis services with {size(sum(each.size_bytes() for each in found))}")
+
+
+def _check_dedicated(home: Home) -> Finding:
+    """Whether PostgreSQL of the version is installed that wrote each server's data: an upgrade of the system may have removed it."""
+    folder = home.path / services_redis.DEDICATED
+    found = [each for path in folder.glob("s*") if (each := ServerFiles(path)).exists() and each.data.exists()] if folder.exists() else []
+    if missing := sorted({each.version for each in found if find_binaries(each.version) is None}):
+        versions = ", ".join(map(str, missing))
+        remedy = f"apt-get install {' '.join(f'postgresql-{each}' for each in missing)}"
+        return Finding(CHECK, Level.FAULT, f"dedicated database servers do not start: PostgreSQL {versions} wrote their data.", remedy)
+    return Finding(CHECK, Level.GOOD, f"{len(found)} dedicated database servers with {size(sum(each.size_bytes() for each in found))}")

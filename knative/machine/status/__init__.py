@@ -1,6 +1,7 @@
-"""`status`: what runs on this machine, in at most ten lines; details only for what fails, or with `--all`."""
+"""`status`: what runs on this machine, in at most eleven lines; details only for what fails, or with `--all`."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from rich.console import Console
 
@@ -40,6 +41,7 @@ def rows(home: Home, show_all: bool = False) -> Iterator[Row]:
         yield workloads.applications(cluster, show_all)
     yield storage.images(home)
     yield storage.disk(home)
+    yield storage.backups(home, datetime.now(UTC))
     if not home.external_amqp_url and processes.find_running(home, "rabbitmq"):
         yield messages.unroutable(home)
     if home.local_contexts and processes.find_running(home, "postgres"):

@@ -2,10 +2,12 @@
 
 import json
 import os
+from datetime import datetime
 from itertools import islice
 
 from knative.local.sandbox.disks import used_bytes
 from knative.local.serving.disk_pressure import reserve_from
+from knative.machine.backup.outcome import Outcome
 from knative.machine.home import Home
 from knative.machine.status.row import Row, State, plural, size
 
@@ -39,6 +41,16 @@ def disk(home: Home) -> Row:
     summary = f"{size(free)} of {size(total)} free, reserve {size(reserve)}; {container_disks(home)}"
     details = ("DiskPressure: builds wait, the pods with the most data are evicted",) if is_low else ()
     return Row("disk", State.BAD if is_low else State.GOOD, summary, details)
+
+
+def backups(home: Home, now: datetime) -> Row:
+    """How old the last good backup of the installation is, and whether the last one failed."""
+    outcome = Outcome.read(home)
+    if outcome is None or not outcome.last_good_at:
+        return Row("backups", State.IDLE if outcome is None else State.BAD, "none yet", (outcome.error,) if outcome else ())
+    hours = int((now - datetime.fromisoformat(outcome.last_good_at)).total_seconds() // 3600)
+    summary = f"the last good one is {plural(hours, 'hour')} old"
+    return Row("backups", State.BAD if outcome.error else State.GOOD, summary, (outcome.error,) if outcome.error else ())
 
 
 def container_disks(home: Home) -> str:

@@ -15,7 +15,7 @@ from functions.deploy.adapters.redis_provisioner import RedisServiceProvisioner
 from functions.runtime.config.settings import Settings
 from knative.local.processes.launcher import Launcher
 from knative.local.serving.redis_services import RedisFront
-from knative.local.serving.redis_services.files import ACCOUNT
+from knative.local.serving.service_account import ACCOUNT
 from knative.machine import accounts, packages
 
 PASSWORD = "provisioner-password"

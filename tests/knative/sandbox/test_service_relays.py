@@ -69,5 +69,5 @@ async def run_inside(pod: PodNetwork, program: str, *arguments: str) -> str:
     ],
 )
 def test_only_a_pod_with_the_annotation_reaches_a_server(annotations: Any, ports: set[int]) -> None:
-    node: Any = SimpleNamespace(settings=SimpleNamespace(services_postgres_port=7112), redis_services=SimpleNamespace(listen_for_pod=None))
+    node: Any = SimpleNamespace(postgres_services=SimpleNamespace(listen_for_pod=None), redis_services=SimpleNamespace(listen_for_pod=None))
     assert set(service_listeners(node, {"metadata": {"annotations": annotations}})) == ports

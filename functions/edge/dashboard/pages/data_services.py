@@ -47,6 +47,8 @@ async def create(visit: Visit) -> Response:
         fields = {"applicationId": visit.path_value("id"), "name": name, "url": url}
         return await submit(visit, _page, _path(visit), "service-added", "deploy.add_external_data_service", **fields)
     fields = {"applicationId": visit.path_value("id"), "name": name, "kind": form.get("kind", "") or "postgres"}
+    if plan := form.get("plan", ""):
+        fields["plan"] = plan
     return await submit(visit, _page, _path(visit), "service-requested", "deploy.create_data_service", **fields)
 
 
@@ -64,6 +66,11 @@ async def unbind(visit: Visit) -> Response:
 
 async def rotate(visit: Visit) -> Response:
     return await submit(visit, _page, _path(visit), "service-rotated", "deploy.rotate_data_service", **_ids(visit))
+
+
+async def scale(visit: Visit) -> Response:
+    plan = (await visit.form()).get("plan", "")
+    return await submit(visit, _page, _path(visit), "service-scaling", "deploy.scale_data_service", **_ids(visit), plan=plan)
 
 
 async def delete(visit: Visit) -> Response:
@@ -89,6 +96,7 @@ PAGES = (
     Page("POST", "/apps/{id}/services/{service}/bindings", bind),
     Page("POST", "/apps/{id}/services/{service}/bindings/{environment}/deletion", unbind),
     Page("POST", "/apps/{id}/services/{service}/rotation", rotate),
+    Page("POST", "/apps/{id}/services/{service}/plan", scale),
     Page("POST", "/apps/{id}/services/{service}/deletion", delete),
     Page("POST", "/apps/{id}/services/{service}/restoration", undelete),
 )

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 from knative.local.images import Image
@@ -11,7 +10,6 @@ from knative.local.images.ports import ConfinedRunner, Program
 from knative.local.objects import Object
 from knative.local.serving import build_access
 from knative.local.serving.confined_programs import EndedContainer, read_all
-from knative.local.serving.http.relays import relay
 from knative.local.serving.naming import DATA_SERVICES, POSTGRES_PORT, REDIS_PORT
 from knative.local.serving.node import Node
 from knative.local.serving.pods.container import ContainerSetup, PreparedContainer
@@ -24,8 +22,6 @@ from knative.local.serving.pods.writable import read_bounded
 DETACH_SECONDS = 10.0
 READER_MEMORY_BYTES = 64 << 20
 READER_SECONDS = 10.0
-IDLE_SERVICE_SECONDS = 24 * 3600.0
-"""Pools of connections keep idle ones for long."""
 
 
 def network_of(node: Node, object: Object, port: int | None) -> PodNetwork:
@@ -41,7 +37,7 @@ def service_listeners(node: Node, object: Object) -> dict[int, Listen]:
     names = str((object["metadata"].get("annotations") or {}).get(DATA_SERVICES, "")).split(",")
     found: dict[int, Listen] = {}
     if "postgres" in names:
-        found[POSTGRES_PORT] = partial(relay, port=node.settings.services_postgres_port, idle_seconds=IDLE_SERVICE_SECONDS)
+        found[POSTGRES_PORT] = node.postgres_services.listen_for_pod
     if "redis" in names:
         found[REDIS_PORT] = node.redis_services.listen_for_pod
     return found

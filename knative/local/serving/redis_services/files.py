@@ -7,7 +7,6 @@ is nothing that a server can replace.
 import hashlib
 import hmac
 import os
-import pwd
 import re
 import secrets
 import shutil
@@ -18,9 +17,9 @@ from typing import Any
 import orjson
 
 from knative.local.files import write_private
+from knative.local.serving.redis_services.snapshot_files import SnapshotFiles
+from knative.local.serving.service_account import server_account
 
-ACCOUNT = "capsule-services"
-"""The account of the servers when root runs the platform. `up` creates it."""
 SERVICE = re.compile(r"s[0-9a-f]{1,16}")
 LOGIN = re.compile(r"(s[0-9a-f]{1,16})_([0-9]{1,9})")
 CONTROL = "capsule"
@@ -67,6 +66,7 @@ class ServiceFiles:
         self.data = folder / "data"
         self.configuration = folder / "redis.conf"
         self.log = folder / "server.log"
+        self.snapshots = SnapshotFiles(folder, self.data)
         self._users = folder / "users.acl"
         self._settings = folder / "service.json"
 
@@ -148,6 +148,7 @@ class ServiceFiles:
     def prepare_start(self) -> None:
         """Write what the server reads when it starts. Raises UnknownService."""
         limits = self.limits
+        self.snapshots.complete_restore()
         digest = hashlib.sha256(self.control_password.encode()).hexdigest()
         self._write_users(self.users(), f"user {CONTROL} on #{digest} ~* &* +@all\n")
         self._publish(self.configuration, _configuration(limits, self._users, self.data))
@@ -177,11 +178,6 @@ class ServiceFiles:
 
 def user_line(login: str, digest: str) -> str:
     return f"user {login} on #{digest} {RULES}"
-
-
-def server_account() -> pwd.struct_passwd | None:
-    """None when the platform does not run as root. Raises KeyError when `up` has not created it."""
-    return pwd.getpwnam(ACCOUNT) if os.geteuid() == 0 else None
 
 
 def _configuration(limits: Limits, users: Path, data: Path) -> str:

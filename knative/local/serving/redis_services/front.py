@@ -7,12 +7,15 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from knative.local.processes.process import StartError
 from knative.local.serving.http.listeners import Listener
 from knative.local.serving.http.relays import copy_both_ways
+from knative.local.serving.on_demand_server import CreateGroup, Start, TooManyConnections
 from knative.local.serving.redis_services import provisioner
 from knative.local.serving.redis_services.files import LOGIN, ServiceFiles, UnknownService
 from knative.local.serving.redis_services.protocol import (
@@ -26,7 +29,7 @@ from knative.local.serving.redis_services.protocol import (
     error,
     read_command,
 )
-from knative.local.serving.redis_services.server import IDLE_SECONDS, CreateGroup, RedisServer, Start, TooManyConnections
+from knative.local.serving.redis_services.server import IDLE_SECONDS, RedisServer
 from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
@@ -44,11 +47,22 @@ MAX_CONNECTIONS = 1024
 class RedisFront:
     """A Runnable that listens on a port of this machine's loopback, and in the networks of pods that are bound."""
 
-    def __init__(self, folder: Path, port: int, password: Callable[[bool], str | None], start: Start, create_group: CreateGroup) -> None:
-        """`folder`: has a folder for each service. `password`: of the provisioner, or of its alternate login, read at each use; None: it has none."""
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        password: Callable[[bool], str | None],
+        start: Start,
+        create_group: CreateGroup,
+        answers: Mapping[bytes, provisioner.Answer] = MappingProxyType({}),
+    ) -> None:
+        """`folder`: has a folder for each service. `password`: of the provisioner, or of its alternate login, read at each use; None: it has none.
+        `answers`: what else the provisioner may ask for, by the name of the command.
+        """
         self.idle_seconds = IDLE_SECONDS
         self._folder, self._port, self._password = folder, port, password
         self._start, self._create_group = start, create_group
+        self._answers: dict[bytes, provisioner.Answer] = {b"SERVICE": partial(provisioner.answer, self.server), **answers}
         self._servers: dict[str, RedisServer] = {}
         self._listener: Listener | None = None
 
@@ -98,7 +112,7 @@ class RedisFront:
             return
         user, buffer = authenticated
         if user in provisioner.USERS:
-            await provisioner.serve(connection, buffer, self.server)
+            await provisioner.serve(connection, buffer, self._answers)
             return
         await self._pass_on(connection, user, buffer)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 MAX_ARGUMENTS = 16
 MAX_ARGUMENT_BYTES = 4096
-MAX_UNAUTHENTICATED_BYTES = 16384
+MAX_UNAUTHENTICATED_BYTES = 12288
 """That a client may send before it has authenticated."""
 LINE_END = b"\r\n"
 
@@ -41,9 +41,9 @@ class Credentials:
     password: bytes
 
 
-def read_command(buffer: bytes) -> Command:
+def read_command(buffer: bytes, max_argument_bytes: int = MAX_ARGUMENT_BYTES) -> Command:
     """Read the command at the beginning: an array of bulk strings, or a line of words. Raises Incomplete, ProtocolError."""
-    if len(buffer) > MAX_UNAUTHENTICATED_BYTES:
+    if len(buffer) > MAX_UNAUTHENTICATED_BYTES + max_argument_bytes:
         raise ProtocolError("too big before authentication")
     line, position = _line(buffer, 0)
     if not line.startswith(b"*"):
@@ -54,7 +54,7 @@ def read_command(buffer: bytes) -> Command:
         line, position = _line(buffer, position)
         if not line.startswith(b"$"):
             raise ProtocolError("expected '$'")
-        end = position + _number(line[1:], MAX_ARGUMENT_BYTES)
+        end = position + _number(line[1:], max_argument_bytes)
         if len(buffer) < end + len(LINE_END):
             raise Incomplete
         arguments.append(buffer[position:end])
@@ -80,9 +80,9 @@ def encode(*arguments: str | bytes) -> bytes:
     return b"".join((b"*%d\r\n" % len(parts), *(b"$%d\r\n%b\r\n" % (len(each), each) for each in parts)))
 
 
-def bulk(text: str) -> bytes:
+def bulk(value: str | bytes) -> bytes:
     """Encode a reply."""
-    content = text.encode()
+    content = value.encode() if isinstance(value, str) else value
     return b"$%d\r\n%b\r\n" % (len(content), content)
 
 
@@ -93,16 +93,29 @@ def error(text: str) -> bytes:
 
 def read_reply(buffer: bytes) -> bytes:
     """Read a status, a number or a bulk string. Raises Incomplete, and ProtocolError with the server's message for an error."""
-    line, position = _line(buffer, 0)
+    return read_replies(buffer, 1)[0]
+
+
+def read_replies(buffer: bytes, count: int) -> list[bytes]:
+    """Read the first replies. Raises Incomplete, and ProtocolError with the server's message for an error."""
+    replies, position = [], 0
+    for _ in range(count):
+        reply, position = _reply(buffer, position)
+        replies.append(reply)
+    return replies
+
+
+def _reply(buffer: bytes, position: int) -> tuple[bytes, int]:
+    line, position = _line(buffer, position)
     kind, content = line[:1], line[1:]
     if kind == b"-":
         raise ProtocolError(content.decode(errors="replace"))
     if kind != b"$":
-        return content
-    length = int(content)
-    if len(buffer) < position + length + len(LINE_END):
+        return content, position
+    end = position + int(content)
+    if len(buffer) < end + len(LINE_END):
         raise Incomplete
-    return buffer[position : position + length]
+    return buffer[position:end], end + len(LINE_END)
 
 
 def _line(buffer: bytes, position: int) -> tuple[bytes, int]:

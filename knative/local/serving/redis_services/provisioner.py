@@ -3,30 +3,42 @@
     SERVICE CREATE name memory_mib storage_mib max_connections
     SERVICE SETUSER name login sha256     SERVICE DELUSER name login
     SERVICE DELETE name                   SERVICE USAGE name → JSON
+    SERVICE STOP name: the next connection starts it with its present limits
     SERVICE LOG name → the last lines of its server
+    SERVICE SNAPSHOT name → JSON: the data as of one moment, in a file that is read by pieces and deleted
+    SERVICE READ name offset length       SERVICE DISCARD name
+    SERVICE STAGE name offset bytes       a snapshot to be restored, by pieces in order, from offset 0
+    SERVICE RESTORE name id               replace all data by what was staged. With the id of the last restore it does nothing
+    SERVICE COUNT name → the number of keys, those that have expired since the server started included
 
-All are idempotent. A change of users ends no connection of another user.
+All are idempotent. A change of users ends no connection of another user. Commands with other names belong to other kinds of services
+(`postgres_services/commands.py`).
 """
 
 import asyncio
 import hmac
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from knative.local.processes.process import StartError
+from knative.local.serving.redis_services import snapshots
 from knative.local.serving.redis_services.files import LOGIN, RULES, SERVICE, Limits, ServiceFiles, UnknownService
 from knative.local.serving.redis_services.protocol import NOAUTH, OK, Command, Incomplete, ProtocolError, bulk, credentials_of, error, read_command
-from knative.local.serving.redis_services.server import RedisServer
+from knative.local.serving.redis_services.server import RedisServer, fields_of
 
 USER, ALTERNATE_USER = "provisioner", "provisioner_alternate"
 USERS = (USER, ALTERNATE_USER)
 """Two logins, of which one is current: a rotation changes the other one first."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
 MAX_LOG_BYTES = 32768
+MAX_PIECE_BYTES = snapshots.MAX_PIECE_BYTES
 SESSION_SECONDS = 300.0
+Answer = Callable[[Sequence[bytes]], Awaitable[bytes]]
+"""Carries out a command, with the arguments behind its name. Returns the reply."""
 SECTIONS = ("clients", "memory", "persistence", "stats", "keyspace")
 
 
@@ -34,14 +46,14 @@ def accepts(password: bytes, expected: str | None) -> bool:
     return bool(expected) and hmac.compare_digest(password, str(expected).encode())
 
 
-async def serve(connection: socket.socket, buffer: bytes, server_of: Callable[[str], RedisServer]) -> None:
-    """Answer the commands of one session. `buffer`: begins with the command that authenticated. Raises OSError."""
+async def serve(connection: socket.socket, buffer: bytes, answers: Mapping[bytes, Answer]) -> None:
+    """Answer the commands of one session. `buffer`: begins with the command that authenticated. `answers`: by the command's name. Raises OSError."""
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(SESSION_SECONDS):
             while True:
                 try:
-                    command = read_command(buffer)
+                    command = read_command(buffer, MAX_PIECE_BYTES)
                 except Incomplete:
                     received = await loop.sock_recv(connection, 1 << 14)
                     if not received:
@@ -49,26 +61,34 @@ async def serve(connection: socket.socket, buffer: bytes, server_of: Callable[[s
                     buffer += received
                     continue
                 buffer = buffer[command.end :]
-                await loop.sock_sendall(connection, await _answer(command, server_of))
+                await loop.sock_sendall(connection, await _answer(command, answers))
     except (TimeoutError, ProtocolError):
         return
 
 
-async def _answer(command: Command, server_of: Callable[[str], RedisServer]) -> bytes:
+async def _answer(command: Command, answers: Mapping[bytes, Answer]) -> bytes:
     if command.name in (b"AUTH", b"CLIENT", b"SELECT"):
         return OK
     if command.name == b"PING":
         return b"+PONG\r\n"
-    if command.name != b"SERVICE" or credentials_of(command) is not None:
+    if command.name not in answers or credentials_of(command) is not None:
         return error(f"unknown command {command.name.decode(errors='replace')!r}") if command.arguments else NOAUTH
+    return await answers[command.name](command.arguments[1:])
+
+
+async def answer(server_of: Callable[[str], RedisServer], arguments: Sequence[bytes]) -> bytes:
+    """Carry out a command SERVICE."""
     try:
-        _, verb, name, *arguments = [each.decode() for each in command.arguments]
+        verb, name = (each.decode() for each in arguments[:2])
+        rest = arguments[2:]
         if not SERVICE.fullmatch(name):
             raise ValueError(f"no valid name of a service: {name!r}")
-        return await _carry_out(verb.upper(), server_of(name), arguments)
+        if verb.upper() in snapshots.VERBS:
+            return await snapshots.carry_out(verb.upper(), server_of(name), rest)
+        return await _carry_out(verb.upper(), server_of(name), [each.decode() for each in rest])
     except (ValueError, TypeError) as fault:
         return error(f"invalid SERVICE command: {fault}")
-    except (OSError, UnknownService, ProtocolError) as fault:
+    except (OSError, UnknownService, ProtocolError, StartError) as fault:
         return error(str(fault))
 
 
@@ -97,6 +117,8 @@ async def _carry_out(verb: str, server: RedisServer, arguments: list[str]) -> by
                 files.delete_user(login)
             await server.stop()
             await asyncio.to_thread(files.delete)
+        case "STOP":
+            await server.stop()
         case "USAGE":
             return bulk(orjson.dumps(await _usage(server)).decode())
         case "LOG":
@@ -119,9 +141,11 @@ async def _usage(server: RedisServer) -> dict[str, Any]:
     info: dict[str, str] = {}
     if server.is_running:
         for section in SECTIONS:
-            text = (await server.ask("INFO", section)).decode(errors="replace")
-            info |= dict(line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith("#"))
-    return {"sizeBytes": server.files.size_bytes(), "connections": server.connections, "isRunning": server.is_running, "info": info}
+            info |= fields_of(await server.ask("INFO", section))
+    return {
+        "sizeBytes": server.files.size_bytes(), "connections": server.connections, "isRunning": server.is_running, "info": info,
+        "restoreId": server.files.snapshots.restore_id,
+    }  # fmt: skip
 
 
 def _last_lines(files: ServiceFiles) -> str:

@@ -1,40 +1,23 @@
-"""The server of one Redis service: started for the first connection, stopped after a minute without any."""
+"""The server of one Redis service: Valkey or Redis, asked by the platform in its own protocol."""
 
 import asyncio
-import logging
 import os
 import shutil
-import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
 
-from knative.local.processes.control_groups import ControlGroup
-from knative.local.processes.process import Command, Process, StartError
+from knative.local.processes.process import Command, StartError
 from knative.local.processes.resource_limits import ResourceLimits
-from knative.local.serving.redis_services.files import CONTROL, ServiceFiles, server_account
-from knative.local.serving.redis_services.protocol import Incomplete, ProtocolError, encode, read_reply
-
-log = logging.getLogger(__name__)
+from knative.local.serving.on_demand_server import START_SECONDS, CreateGroup, OnDemandServer, Start
+from knative.local.serving.redis_services.files import CONTROL, ServiceFiles
+from knative.local.serving.redis_services.protocol import Incomplete, ProtocolError, encode, read_replies
+from knative.local.serving.service_account import server_account
 
 PROGRAMS = ("valkey-server", "redis-server")
 IDLE_SECONDS = 60.0
-START_SECONDS = 60.0
-"""Until it has loaded its data."""
-STOP_SECONDS = 10.0
-POLL_SECONDS = 0.01
 MAX_REPLY_BYTES = 1 << 20
 MAX_PROCESSES = 32
+SNAPSHOT_SECONDS, SNAPSHOT_POLL_SECONDS = 240.0, 0.05
 CPU_CORES = 1.0
-
-Start = Callable[[Command, int, int], Awaitable[Process]]
-"""Starts a command with descriptors of its output. Raises StartError."""
-CreateGroup = Callable[[str, ResourceLimits], ControlGroup | None]
-
-
-class TooManyConnections(Exception):
-    """The service has as many connections as its plan allows."""
 
 
 def find_program() -> str | None:
@@ -42,152 +25,98 @@ def find_program() -> str | None:
     return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
 
 
-class RedisServer:
+class RedisServer(OnDemandServer):
+    socket_name = "redis.sock"
+
     def __init__(self, files: ServiceFiles, start: Start, create_group: CreateGroup, idle_seconds: float = IDLE_SECONDS) -> None:
+        super().__init__(files.name, files.data, files.log, start, create_group, idle_seconds)
         self.files = files
-        self.connections = 0
-        self._start_process, self._create_group, self._idle_seconds = start, create_group, idle_seconds
-        self._process: Process | None = None
-        self._group: ControlGroup | None = None
-        self._changing = asyncio.Lock()
-        self._idle: asyncio.TimerHandle | None = None
-        self._stopping: asyncio.Task[None] | None = None
 
     @property
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.is_alive
-
-    @property
-    def is_used(self) -> bool:
-        """Whether it must stay in memory."""
-        return self.is_running or self.connections > 0 or self._changing.locked()
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process is not None and self.is_running else None
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[socket.socket]:
-        """Connect to the server, which starts if it is stopped. Raises TooManyConnections, UnknownService, StartError, OSError."""
-        if self.connections >= self.files.limits.max_connections:
-            raise TooManyConnections
-        self.connections += 1
-        self._cancel_idle()
-        try:
-            async with self._changing:
-                upstream = await self._connect_or_start()
-            with upstream as connection:
-                yield connection
-        finally:
-            self.connections -= 1
-            if not self.connections:
-                self._idle = asyncio.get_running_loop().call_later(self._idle_seconds, self._on_idle)
+    def max_connections(self) -> int:
+        return self.files.limits.max_connections
 
     async def ask(self, *arguments: str) -> bytes:
         """Send a command to the running server as the platform. Raises ProtocolError with its error, OSError, UnknownService."""
-        with await self._connect() as connection:
+        with await self.connect() as connection:
             loop = asyncio.get_running_loop()
             async with asyncio.timeout(START_SECONDS):
                 for each in (("AUTH", CONTROL, self.files.control_password), arguments):
                     await loop.sock_sendall(connection, encode(*each))
-                    reply = await _receive_reply(connection)
+                    (reply,) = await _receive_replies(connection, 1)
         return reply
 
-    async def stop(self) -> None:
-        """Stop the server; its data are on disk then. Idempotent."""
-        self._cancel_idle()
-        async with self._changing:
-            if self._process is not None and self._process.is_alive:
-                self._process.signal(signal.SIGTERM)
+    async def save_snapshot(self) -> int:
+        """Write all data as of one moment into the file that `ServiceFiles.adopt_snapshot` takes. Returns the number of keys in it.
+
+        Raises ProtocolError, OSError, UnknownService, TimeoutError.
+        """
+        async with asyncio.timeout(SNAPSHOT_SECONDS):
+            while True:
                 try:
-                    await asyncio.wait_for(asyncio.shield(self._process.ended), STOP_SECONDS)
-                except TimeoutError:
-                    self._process.signal(signal.SIGKILL)
-                    await self._process.ended
-            self._process = None
-            if self._group is not None:
-                self._group.remove()
-                self._group = None
+                    keyspace, _ = await self._ask_at_once(("INFO", "keyspace"), ("BGSAVE",))
+                except ProtocolError as fault:
+                    if "child process" not in str(fault):  # it rewrites its append-only file
+                        raise
+                    await asyncio.sleep(SNAPSHOT_POLL_SECONDS)
+                    continue
+                break
+            while (found := fields_of(await self.ask("INFO", "persistence")))["rdb_bgsave_in_progress"] != "0":  # noqa: ASYNC110
+                await asyncio.sleep(SNAPSHOT_POLL_SECONDS)
+        if found["rdb_last_bgsave_status"] != "ok":
+            raise ProtocolError("the server could not write its data: is there space for a copy?")
+        return count_keys(fields_of(keyspace))
 
-    async def _connect_or_start(self) -> socket.socket:
-        """Raises UnknownService, StartError, OSError."""
-        if self._process is not None and self._process.is_alive:
-            try:
-                return await self._connect()
-            except OSError:  # it has died a moment ago: nobody listens
-                self._process.signal(signal.SIGKILL)
-                await self._process.ended
-        await self._start()
-        return await self._connect()
+    async def count_loaded_keys(self) -> int:
+        """The number of keys, with those that have expired since the server started."""
+        keyspace, stats = await self._ask_at_once(("INFO", "keyspace"), ("INFO", "stats"))
+        return count_keys(fields_of(keyspace)) + int(fields_of(stats)["expired_keys"])
 
-    def _cancel_idle(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
+    async def _ask_at_once(self, *commands: tuple[str, ...]) -> list[bytes]:
+        """Send commands in one piece: the server carries them out one after the other, with nothing of other clients in between."""
+        with await self.connect() as connection:
+            await asyncio.get_running_loop().sock_sendall(connection, encode("AUTH", CONTROL, self.files.control_password))
+            await _receive_replies(connection, 1)
+            await asyncio.get_running_loop().sock_sendall(connection, b"".join(encode(*each) for each in commands))
+            return await _receive_replies(connection, len(commands))
 
-    def _on_idle(self) -> None:
-        if not self.connections:
-            self._stopping = asyncio.create_task(self.stop(), name=f"stop {self.files.name}")
-
-    async def _start(self) -> None:
+    def prepare(self) -> tuple[Command, ResourceLimits]:
         program = find_program()
         if program is None:
             raise StartError("neither Valkey nor Redis is installed")
         limits, account = self.files.limits, server_account()
         self.files.give_to_servers()
         self.files.prepare_start()
-        resources = ResourceLimits(limits.process_bytes, MAX_PROCESSES, CPU_CORES, limits.file_bytes)
-        self._group = self._create_group(f"service-{self.files.name}", resources)
         command = Command(
             argv=("env", "--ignore-signal=XFSZ", program, str(self.files.configuration)),  # a full disk refuses writes, and ends nothing
             env={"PATH": os.defpath, "LANG": "C.UTF-8"},
             cwd=str(self.files.data),
-            limits=_limits(resources, has_control_group=self._group is not None),
-            cgroups=self._group.paths if self._group else (),
             uid=account.pw_uid if account else None,
             gid=account.pw_gid if account else None,
         )
-        output = os.open(self.files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        return command, ResourceLimits(limits.process_bytes, MAX_PROCESSES, CPU_CORES, limits.file_bytes)
+
+    async def is_ready(self) -> bool:
+        """Whether it has loaded its data."""
         try:
-            self._process = await self._start_process(command, output, output)
-        finally:
-            os.close(output)
-        await self._await_ready(self._process)
-
-    async def _await_ready(self, process: Process) -> None:
-        """Return when it has loaded its data. Raises StartError."""
-        deadline = asyncio.get_running_loop().time() + START_SECONDS
-        reason = "it does not answer"
-        while asyncio.get_running_loop().time() < deadline:
-            if not process.is_alive:
-                raise StartError(f"the server ended at its start: {_last_line(self.files.log)}")
-            try:
-                await self.ask("PING")
-            except (OSError, ProtocolError) as error:  # its socket does not exist yet, or it loads
-                reason = str(error)
-            else:
-                return
-            await asyncio.sleep(POLL_SECONDS)
-        process.signal(signal.SIGKILL)
-        raise StartError(f"the server is not ready after {START_SECONDS:.0f} s: {reason}")
-
-    async def _connect(self) -> socket.socket:
-        """Raises OSError. The path of a Unix socket may have 107 bytes, fewer than that of a state folder."""
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        folder = -1
-        try:
-            folder = os.open(self.files.data, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            await asyncio.get_running_loop().sock_connect(connection, f"/proc/self/fd/{folder}/redis.sock")
-        except BaseException:
-            connection.close()
-            raise
-        finally:
-            if folder >= 0:
-                os.close(folder)
-        return connection
+            await self.ask("PING")
+        except (OSError, ProtocolError):  # its socket does not exist yet, or it loads
+            return False
+        return True
 
 
-async def _receive_reply(connection: socket.socket) -> bytes:
+def fields_of(info: bytes) -> dict[str, str]:
+    """The fields of a reply to INFO."""
+    lines = info.decode(errors="replace").splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
+
+
+def count_keys(keyspace: dict[str, str]) -> int:
+    """`keyspace`: database → keys=…,expires=…,avg_ttl=…"""
+    return sum(int(each.partition("keys=")[2].partition(",")[0]) for name, each in keyspace.items() if name.startswith("db"))
+
+
+async def _receive_replies(connection: socket.socket, count: int) -> list[bytes]:
     buffer = b""
     while len(buffer) < MAX_REPLY_BYTES:
         received = await asyncio.get_running_loop().sock_recv(connection, 1 << 16)
@@ -195,19 +124,7 @@ async def _receive_reply(connection: socket.socket) -> bytes:
             raise ConnectionResetError("the server closed the connection")
         buffer += received
         try:
-            return read_reply(buffer)
+            return read_replies(buffer, count)
         except Incomplete:
             continue
     raise ProtocolError("the reply is too long")
-
-
-def _limits(resources: ResourceLimits, has_control_group: bool) -> dict[str, int]:
-    """Without RLIMIT_NPROC: it counts the processes of a user, and all servers have the same one. A control group counts those of each server."""
-    rlimits = resources.rlimits(is_sandboxed=True, has_control_group=has_control_group)
-    return {name: value for name, value in rlimits.items() if name != "RLIMIT_NPROC"}
-
-
-def _last_line(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - 4096, 0))
-        return (file.read().decode(errors="replace").splitlines() or ["it wrote nothing"])[-1]
