@@ -778,7 +778,7 @@ class MaintenanceView(TypedDict):
 
 
 class MetricRequest(TypedDict):
-    """`target`: the value that one instance is to have. `cpu` and `memory`: percent of what an instance may use. `queue`: what waits, read by a SQL `query` through the database URL in `variable` (default DATABASE_URL), or from the JSON that the application answers on `path`, at `value`."""
+    """`target`: the value that one instance is to have. `cpu` and `memory`: percent of what an instance may use. `queue`: what waits, read in one of these ways. `variable` is the name of the variable with the server's URL. - `query`: SQL that returns a number (DATABASE_URL) - `redisList`, or `redisStream` with an optional `consumerGroup`: of a bound data service (REDIS_URL) - `rabbitmqQueue` (AMQP_URL) - `path`: of the application, which answers with JSON that has the number at `value`"""
 
     type: MetricType
     target: int
@@ -786,6 +786,10 @@ class MetricRequest(TypedDict):
     variable: NotRequired[str | None]
     path: NotRequired[str | None]
     value: NotRequired[str | None]
+    redisList: NotRequired[str | None]
+    redisStream: NotRequired[str | None]
+    consumerGroup: NotRequired[str | None]
+    rabbitmqQueue: NotRequired[str | None]
 
 
 MetricType: TypeAlias = "Literal['cpu', 'memory', 'queue']"
@@ -801,6 +805,10 @@ class MetricView(TypedDict):
     variable: str | None
     path: str | None
     value: str | None
+    redisList: str | None
+    redisStream: str | None
+    consumerGroup: str | None
+    rabbitmqQueue: str | None
 
 
 class NeededVariable(TypedDict):

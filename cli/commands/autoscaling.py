@@ -40,10 +40,18 @@ def autoscale(
     min_instances: Annotated[int, typer.Option("--min", metavar="N", min=0, help="Minimum; 0 needs a queue or requests.")] = 1,
     max_instances: Annotated[int | None, typer.Option("--max", metavar="N", min=1, help="Maximum instances; they count as quota.")] = None,
     query: Annotated[str | None, typer.Option("--query", metavar="SQL", help="Queue: SQL that returns how many wait.")] = None,
+    redis_list: Annotated[str | None, typer.Option("--redis-list", metavar="KEY", help="Queue: a list in a bound Redis: celery.")] = None,
+    redis_stream: Annotated[str | None, typer.Option("--redis-stream", metavar="KEY", help="Queue: a stream in a bound Redis.")] = None,
+    consumer_group: Annotated[str | None, typer.Option("--group", metavar="NAME", help="With --redis-stream: what it has not read.")] = None,
+    rabbitmq_queue: Annotated[str | None, typer.Option("--rabbitmq-queue", metavar="NAME", help="Queue: messages that wait in it.")] = None,
     variable: Annotated[
         str | None,
         typer.Option(
-            "--database", metavar="VARIABLE", help="With --query: variable of the database's URL (DATABASE_URL).", autocompletion=variable_names
+            "--variable",
+            "--database",
+            metavar="VARIABLE",
+            help="Variable with the server's URL: DATABASE_URL, REDIS_URL, AMQP_URL.",
+            autocompletion=variable_names,
         ),
     ] = None,
     path: Annotated[str | None, typer.Option("--path", metavar="PATH", help="Queue: path of web that answers with JSON.")] = None,
@@ -60,14 +68,15 @@ def autoscale(
     if process == WEB:
         _autoscale_web(session, application, name, metrics, min_instances, max_instances)
         return
-    source = {"query": query, "variable": variable, "path": path, "value": value}
+    source = {
+        **{"query": query, "variable": variable, "path": path, "value": value},
+        **{"redisList": redis_list, "redisStream": redis_stream, "consumerGroup": consumer_group, "rabbitmqQueue": rabbitmq_queue},
+    }
     texts = {field: text for field, text in source.items() if text is not None}
     parsed = [_metric(each, texts) for each in metrics]
     body = {"minInstances": min_instances, "maxInstances": max_instances, "metrics": parsed}
     if texts and not any(each["type"] == "queue" for each in parsed):
-        raise UsageError(
-            "--query, --database, --path and --value are of the metric queue", hint="--metric queue=20 --query 'SELECT count(*) FROM jobs'"
-        )
+        raise UsageError("Where a queue is read belongs to the metric queue", hint="--metric queue=20 --redis-list celery")
     route = f"/v1/apps/{application['id']}/environments/{segment(name)}/processes"
     accepted = session.api.put(route, {"processes": {process: {"autoscaling": body}}})
     session.output.show(accepted, render.autoscaled(accepted))

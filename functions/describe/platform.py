@@ -139,7 +139,7 @@ def cluster_manifests(context: str) -> list[Manifest]:
                 _rule(["batch"], ["cronjobs"], ["list", "create", "patch", "delete"]),
                 _rule(["apps"], ["deployments"], ["list", "create", "patch", "delete"]),
                 _rule(["autoscaling"], ["horizontalpodautoscalers"], ["list", "create", "patch", "delete"]),
-                _rule(["keda.sh"], ["scaledobjects"], ["list", "create", "patch", "delete"]),
+                _rule(["keda.sh"], ["scaledobjects", "triggerauthentications"], ["list", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["revisions"], ["get"]),
                 _rule(["serving.knative.dev"], ["domainmappings"], ["create", "patch", "delete"]),

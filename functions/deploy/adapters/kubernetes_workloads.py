@@ -7,7 +7,7 @@ from typing import Any
 
 from functions.deploy.adapters.kubernetes_client import KubernetesClient
 from functions.deploy.adapters.kubernetes_errors import NotFound
-from functions.deploy.domain.autoscaling_manifests import HPA, SCALED_OBJECT
+from functions.deploy.domain.autoscaling_manifests import HPA, SCALED_OBJECT, TRIGGER_AUTHENTICATION
 from functions.deploy.domain.autoscaling_readings import AutoscalerReading, read_autoscalers
 from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import PROCESS, Manifest
@@ -19,6 +19,8 @@ FIELD_MANAGER = "capsule"
 REPLICAS_MANAGER = "capsule-autoscaling"
 APPLY = "application/apply-patch+yaml"
 KEDA = ("keda.sh", "v1alpha1")
+PLURALS = {SCALED_OBJECT: "scaledobjects", TRIGGER_AUTHENTICATION: "triggerauthentications"}
+"""Kinds of KEDA."""
 
 
 class KubernetesWorkloads(KubernetesClient):
@@ -84,8 +86,8 @@ class KubernetesWorkloads(KubernetesClient):
     def _patch(self, namespace: str, object: Manifest, manager: str) -> None:
         options = {"field_manager": manager, "force": True, "_content_type": APPLY}
         kind, name = object["kind"], object["metadata"]["name"]
-        if kind == SCALED_OBJECT:
-            patch, place = self._custom().patch_namespaced_custom_object, (*KEDA, namespace, "scaledobjects", name)
+        if kind in PLURALS:
+            patch, place = self._custom().patch_namespaced_custom_object, (*KEDA, namespace, PLURALS[kind], name)
             self._within(namespace, patch, *place, body=object, **options)
             return
         patches: dict[str, Callable[..., Any]] = {
@@ -96,11 +98,11 @@ class KubernetesWorkloads(KubernetesClient):
         self._within(namespace, patches[kind], name, namespace, body=object, **options)
 
     def _list_workloads(self, workloads: Workloads, kind: str) -> list[Manifest]:
-        """Objects of a kind in the environment. Blocks. An empty list of ScaledObjects if the cluster has no KEDA."""
+        """Objects of a kind in the environment. Blocks. An empty list of KEDA's if the cluster has none."""
         namespace, selector = workloads.namespace, {"label_selector": workloads.selector}
-        if kind == SCALED_OBJECT:
+        if kind in PLURALS:
             with suppress(NotFound):
-                found = self._within(namespace, self._custom().list_namespaced_custom_object, *KEDA, namespace, "scaledobjects", **selector)
+                found = self._within(namespace, self._custom().list_namespaced_custom_object, *KEDA, namespace, PLURALS[kind], **selector)
                 return list(found["items"])
             return []
         lists: dict[str, Callable[..., Any]] = {
@@ -124,8 +126,8 @@ class KubernetesWorkloads(KubernetesClient):
                 if (kind, name) in kept or is_owned:  # KEDA deletes its own HorizontalPodAutoscaler
                     continue
                 with suppress(NotFound):
-                    if kind == SCALED_OBJECT:
-                        self._within(namespace, self._custom().delete_namespaced_custom_object, *KEDA, namespace, "scaledobjects", name)
+                    if kind in PLURALS:
+                        self._within(namespace, self._custom().delete_namespaced_custom_object, *KEDA, namespace, PLURALS[kind], name)
                     else:
                         self._within(namespace, deletions[kind], name, namespace, propagation_policy="Background")
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -85,10 +85,17 @@ class RedisServer:
 
     async def ask(self, *arguments: str) -> bytes:
         """Send a command to the running server as the platform. Raises ProtocolError with its error, OSError, UnknownService."""
+        return await self.exchange(("AUTH", CONTROL, self.files.control_password), arguments)
+
+    async def exchange(self, *commands: Sequence[str]) -> bytes:
+        """Send commands to the running server, and return the reply to the last. Its time to stop does not move.
+
+        Raises ProtocolError with the server's error, OSError.
+        """
         with await self._connect() as connection:
-            loop = asyncio.get_running_loop()
+            loop, reply = asyncio.get_running_loop(), b""
             async with asyncio.timeout(START_SECONDS):
-                for each in (("AUTH", CONTROL, self.files.control_password), arguments):
+                for each in commands:
                     await loop.sock_sendall(connection, encode(*each))
                     reply = await _receive_reply(connection)
         return reply
