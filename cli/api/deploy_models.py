@@ -99,6 +99,7 @@ class AutoscalingView(TypedDict):
     maxInstances: int
     metrics: list[MetricView]
     problem: str | None
+    lastScaling: ScalingView | None
 
 
 class BackupPolicyView(TypedDict):
@@ -160,6 +161,7 @@ class ChangeScheduleBody(TypedDict):
     timeZone: NotRequired[str | None]
     overlap: NotRequired[Overlap | None]
     timeoutSeconds: NotRequired[int | None]
+    stopSeconds: NotRequired[int | None]
     isPaused: NotRequired[bool | None]
 
 
@@ -246,6 +248,7 @@ class CreateScheduleBody(TypedDict):
     timeZone: NotRequired[str]
     overlap: NotRequired[Overlap]
     timeoutSeconds: NotRequired[int]
+    stopSeconds: NotRequired[int]
 
 
 class CreateVolumeBody(TypedDict):
@@ -622,6 +625,7 @@ class ExportedScheduleView(TypedDict):
     command: str
     overlap: Overlap
     timeoutSeconds: int
+    stopSeconds: int
     createdAt: str
     pausedAt: str | None
 
@@ -1065,8 +1069,12 @@ class RunningEnvironmentView(TypedDict):
     minScale: int
     maxScale: int
     memoryMib: int
+    cpuMillis: int
     scaleMetric: WebMetric
     scaleTarget: int | None
+    scaleWindowSeconds: int | None
+    scaleDownDelaySeconds: int
+    initialScale: int
     instances: list[InstanceView]
     processes: list[ProcessView]
 
@@ -1079,6 +1087,9 @@ class ScaleAccepted(TypedDict):
     cpuMillis: int
     scaleMetric: WebMetric
     scaleTarget: int | None
+    scaleWindowSeconds: int | None
+    scaleDownDelaySeconds: int
+    initialScale: int
     observationSeconds: int | None
     deployment: DeploymentAccepted | None
     operationId: str | None
@@ -1091,11 +1102,25 @@ class ScaleEnvironmentBody(TypedDict):
     cpuMillis: NotRequired[int | None]
     scaleMetric: NotRequired[WebMetric | None]
     scaleTarget: NotRequired[int | None]
+    scaleWindowSeconds: NotRequired[int | None]
+    scaleDownDelaySeconds: NotRequired[int | None]
+    initialScale: NotRequired[int | None]
     observationSeconds: NotRequired[int | None]
 
 
 class ScaleProcessesBody(TypedDict):
     processes: dict[str, ProcessChange]
+
+
+class ScalingView(TypedDict):
+    """The last change. `value`: of a queue what waits in all, else the mean percent of the instances; null: not known."""
+
+    at: str
+    formerInstances: int
+    instances: int
+    metric: str | None
+    value: float | None
+    target: int | None
 
 
 class ScheduleAccepted(TypedDict):
@@ -1108,6 +1133,7 @@ class ScheduleAccepted(TypedDict):
     command: str
     overlap: Overlap
     timeoutSeconds: int
+    stopSeconds: int
     createdAt: str
     pausedAt: str | None
     nextAt: str | None
@@ -1133,6 +1159,7 @@ class ScheduleView(TypedDict):
     command: str
     overlap: Overlap
     timeoutSeconds: int
+    stopSeconds: int
     createdAt: str
     pausedAt: str | None
     nextAt: str | None
@@ -1260,6 +1287,7 @@ class StartMaintenanceBody(TypedDict):
 class StartRunBody(TypedDict):
     command: str
     streams: NotRequired[RunStreams]
+    stopSeconds: NotRequired[int]
 
 
 Status: TypeAlias = "Literal['good', 'restricted', 'paused']"

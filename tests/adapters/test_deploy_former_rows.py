@@ -164,6 +164,11 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     measured = dict(former.rows("SELECT id, measured_at IS NOT NULL FROM deployments"))
     assert measured[deployments["observing"]], "its revision has no annotation by which it would be reported"
     assert not measured[deployments["succeeded"]]
+    former.migrate_through(50)
+    former.migrate_through(52)
+    pace = former.rows("SELECT DISTINCT scale_window_seconds, scale_down_delay_seconds, initial_scale FROM environments")
+    assert pace == [(None, 0, 1)], "as before"
+    assert former.rows("SELECT DISTINCT stop_seconds FROM runs") == [(30,)], "as Kubernetes has it"
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

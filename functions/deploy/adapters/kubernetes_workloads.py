@@ -4,19 +4,19 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from functions.deploy.adapters.kubernetes_client import KubernetesClient
 from functions.deploy.adapters.kubernetes_errors import NotFound
 from functions.deploy.domain.autoscaling_manifests import HPA, SCALED_OBJECT, TRIGGER_AUTHENTICATION
 from functions.deploy.domain.autoscaling_readings import AutoscalerReading, read_autoscalers
 from functions.deploy.domain.instances import Instance, read_instances_of
-from functions.deploy.domain.manifests import PROCESS, Manifest
+from functions.deploy.domain.manifests import APPLICATION, AUTOSCALED, ENVIRONMENT, PROCESS, Manifest
+from functions.deploy.domain.process_scaling import FIELD_MANAGER, REPLICAS_MANAGER, ScalingReading, read_scaling
 from functions.deploy.domain.workloads import KINDS, Workloads
 from functions.deploy.ports import ClusterRefused
 from functions.runtime.storage.external_call import external_call
 
-FIELD_MANAGER = "capsule"
-REPLICAS_MANAGER = "capsule-autoscaling"
 APPLY = "application/apply-patch+yaml"
 KEDA = ("keda.sh", "v1alpha1")
 PLURALS = {SCALED_OBJECT: "scaledobjects", TRIGGER_AUTHENTICATION: "triggerauthentications"}
@@ -37,6 +37,18 @@ class KubernetesWorkloads(KubernetesClient):
         with suppress(NotFound):
             return read_autoscalers(await asyncio.to_thread(self._list_workloads, workloads, HPA))
         return []
+
+    @external_call
+    async def read_scaling(self, namespace: str, deployment: str) -> ScalingReading | None:
+        with suppress(NotFound):
+            selector = {"label_selector": f"{AUTOSCALED}=true"}
+            found = await asyncio.to_thread(self._within, namespace, self._apps().list_namespaced_deployment, namespace, **selector)
+            for each in found["items"]:
+                if each["metadata"]["name"] == deployment:
+                    labels = each["metadata"]["labels"]
+                    workloads = Workloads(namespace, UUID(labels[APPLICATION]), labels[ENVIRONMENT])
+                    return read_scaling(each, await self.list_autoscalers(workloads))
+        return None
 
     @external_call
     async def replace_workloads(self, workloads: Workloads, *objects: Manifest) -> None:

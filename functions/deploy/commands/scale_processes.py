@@ -30,7 +30,7 @@ from functions.deploy.domain.rejections import (
     UsageExhausted,
 )
 from functions.deploy.domain.workload_rejections import InvalidAutoscaling, InvalidProcesses, UnknownProcess
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Operations, Quotas, Releases
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Operations, ProcessScalings, Quotas, Releases
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.work_admission import review_events
@@ -91,6 +91,7 @@ async def scale_processes(
     operations: Operations,
     configurations: Configurations,
     quotas: Quotas,
+    scalings: ProcessScalings,
     starter: DeploymentStarter,
     control: AccessControl,
     permit: Permit,
@@ -111,6 +112,7 @@ async def scale_processes(
     environment.processes = before.with_changes(changes)
     await starter.reserve(application, environment, is_growth=environment.max_memory_mib > memory_before)
     await environments.save(environment)
+    await scalings.forget(application.id, environment.name, changes)
     now = clock.now()
     operation = Operation.start(OperationKind.PROCESS_SCALE, application, environment.name, now)
     await operations.add(operation)

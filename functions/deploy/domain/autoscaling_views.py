@@ -1,12 +1,14 @@
 """Autoscaling as clients state it and as the API shows it."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Self
 
 from pydantic import Field
 
 from functions.deploy.domain.autoscaling import MAX_METRICS, Autoscaling, Metric, MetricType
 from functions.deploy.domain.autoscaling_readings import AutoscalerReading
+from functions.deploy.domain.process_scaling import ProcessScaling
 from functions.deploy.domain.queue_sources import QueueSource
 from functions.deploy.domain.workload_rejections import InvalidAutoscaling
 from functions.kernel import FieldError, Int32, Model, Text
@@ -73,15 +75,36 @@ class MetricView(Model):
     rabbitmq_queue: str | None
 
 
+class ScalingView(Model):
+    """The last change. `value`: of a queue what waits in all, else the mean percent of the instances; null: not known."""
+
+    at: datetime
+    former_instances: int
+    instances: int
+    metric: str | None
+    value: float | None
+    target: int | None
+
+    @classmethod
+    def of(cls, scaling: ProcessScaling | None) -> Self | None:
+        if scaling is None or scaling.scaled_at is None or scaling.former_instances is None:
+            return None
+        cause = {"metric": scaling.metric, "value": scaling.value, "target": scaling.target}
+        return cls(at=scaling.scaled_at, former_instances=scaling.former_instances, instances=scaling.instances, **cause)
+
+
 class AutoscalingView(Model):
     min_instances: int
     max_instances: int
     metrics: list[MetricView]
     problem: str | None
     """Why it cannot scale; null if it can."""
+    last_scaling: ScalingView | None
 
     @classmethod
-    def of(cls, autoscaling: Autoscaling, reading: AutoscalerReading | None, *, memory_mib: int, cpu_millis: int) -> Self:
+    def of(
+        cls, autoscaling: Autoscaling, reading: AutoscalerReading | None, scaling: ProcessScaling | None, *, memory_mib: int, cpu_millis: int
+    ) -> Self:
         metrics = [
             MetricView(
                 type=each.type,
@@ -96,4 +119,5 @@ class AutoscalingView(Model):
             max_instances=autoscaling.max_instances,
             metrics=metrics,
             problem=reading.problem if reading else None,
+            last_scaling=ScalingView.of(scaling),
         )

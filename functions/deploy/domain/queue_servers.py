@@ -1,4 +1,4 @@
-"""Whether an environment has the servers whose queues its process types scale by."""
+"""Whether an environment has the servers of the queues by which its process types scale."""
 
 from collections.abc import Iterator, Mapping
 

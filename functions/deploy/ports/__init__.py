@@ -33,6 +33,7 @@ from functions.deploy.ports.domains import (
     Resolver,
     ResolverUnavailable,
 )
+from functions.deploy.ports.process_scalings import ProcessScalings
 from functions.deploy.ports.schedules import Schedules
 from functions.deploy.ports.service_backups import ServiceBackups, ServiceBackupStore, StoredServiceBackup
 from functions.deploy.ports.storage_meters import StorageMeters, StorageUse
@@ -78,6 +79,7 @@ __all__ = [
     "Networks",
     "Operations",
     "OrderFailed",
+    "ProcessScalings",
     "Quotas",
     "Releases",
     "RepositoryAccesses",

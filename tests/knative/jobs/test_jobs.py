@@ -2,6 +2,7 @@
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from kubernetes import client
@@ -55,6 +56,24 @@ def test_a_job_is_stopped_at_its_deadline(machine: Machine, namespace: str) -> N
     job_object = finished(machine, namespace, "slow")
     assert conditions(job_object)["Failed"] == "DeadlineExceeded"
     assert not alive(pid)
+
+
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["deadline", "deleted"])
+def test_a_job_has_its_time_to_stop(machine: Machine, tmp_path: Path, is_deleted: bool) -> None:
+    """One-off commands and scheduled runs that are cancelled, replaced or too long: the Job is deleted, or its deadline passes."""
+    name, note = f"stops-{'deleted' if is_deleted else 'late'}", tmp_path / "note"
+    tmp_path.chmod(0o777)
+    stop = f"def stop(*_):\n    time.sleep(1)\n    open({str(note)!r}, 'w').write('stopped')\n    sys.exit(0)"
+    script = f"import signal, sys, time\n{stop}\nsignal.signal(signal.SIGTERM, stop)\nprint('up', flush=True)\ntime.sleep(60)"
+    spec = {} if is_deleted else {"activeDeadlineSeconds": 3}
+    machine.batch.create_namespaced_job("capsule", job(name, script, spec=spec, pod={"terminationGracePeriodSeconds": 20}))
+    until(lambda: pods(machine, "capsule", name))
+    (pod,) = pods(machine, "capsule", name)
+    until(lambda: "up" in machine.core.read_namespaced_pod_log(pod.metadata.name, "capsule"))
+    if is_deleted:
+        machine.batch.delete_namespaced_job(name, "capsule", propagation_policy="Background")
+    until(note.exists)
+    assert note.read_text() == "stopped"
 
 
 def test_deleting_a_job_ends_its_processes(machine: Machine, namespace: str) -> None:

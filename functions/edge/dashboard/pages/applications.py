@@ -107,6 +107,7 @@ def merge(environments: list[Json], deployed: list[Json], running: list[Json]) -
             "deployed": by_name.get(each["name"]),
             "instances": found[each["name"]]["instances"] if each["name"] in found else None,
             "processes": found[each["name"]]["processes"] if each["name"] in found else [],
+            **{name: found[each["name"]][name] for name in ("scaleMetric", "scaleTarget") if each["name"] in found},
         }
         for each in environments
     ]
