@@ -1,4 +1,4 @@
-"""Report that autoscaling has changed the instances of a process type.
+"""Report what autoscaling did to a process type.
 
 Changes that follow each other within seconds are one report.
 """

@@ -1,4 +1,4 @@
-"""Tell webhooks that autoscaling has changed the instances of a process type."""
+"""Tell webhooks that autoscaling has changed instances."""
 
 from events.monitor import WebhookDeliveryRequested
 from events.workloads import ProcessScaled
