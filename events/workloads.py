@@ -45,6 +45,38 @@ class ScheduleDeleted(ScheduledRun, type="schedule.deleted"):
     """A schedule was deleted. It has no further runs."""
 
 
+class ProcessScaled(Event, type="process.scaled", is_public=True):
+    """Autoscaling changed the instances of a process type.
+
+    `metric`: that decided. `value`: of a queue what waits in all, else the mean percent of the instances. `target`: of one
+    instance. All are null if they are not known.
+    """
+
+    application_id: UUID
+    user_id: UUID
+    application: str
+    environment: str
+    process: str
+    former_instances: int
+    instances: int
+    metric: str | None = None
+    value: float | None = None
+    target: int | None = None
+    at: datetime
+
+
+class ProcessScalingObserved(Event, type="process.scaling-observed"):
+    """The instances of a process type have changed.
+
+    Deploy sends it to itself after some seconds, and reports the number of then.
+    """
+
+    application_id: UUID
+    environment: str
+    process: str
+    at: datetime
+
+
 class WorkloadRefreshRequested(Event, type="workloads.refresh-requested"):
     """What an environment runs beside `web` has changed.
 

@@ -99,6 +99,7 @@ class AutoscalingView(TypedDict):
     maxInstances: int
     metrics: list[MetricView]
     problem: str | None
+    lastScaling: ScalingView | None
 
 
 class BackupPolicyView(TypedDict):
@@ -160,6 +161,7 @@ class ChangeScheduleBody(TypedDict):
     timeZone: NotRequired[str | None]
     overlap: NotRequired[Overlap | None]
     timeoutSeconds: NotRequired[int | None]
+    stopSeconds: NotRequired[int | None]
     isPaused: NotRequired[bool | None]
 
 
@@ -246,6 +248,7 @@ class CreateScheduleBody(TypedDict):
     timeZone: NotRequired[str]
     overlap: NotRequired[Overlap]
     timeoutSeconds: NotRequired[int]
+    stopSeconds: NotRequired[int]
 
 
 class CreateVolumeBody(TypedDict):
@@ -626,6 +629,7 @@ class ExportedScheduleView(TypedDict):
     command: str
     overlap: Overlap
     timeoutSeconds: int
+    stopSeconds: int
     createdAt: str
     pausedAt: str | None
 
@@ -782,7 +786,7 @@ class MaintenanceView(TypedDict):
 
 
 class MetricRequest(TypedDict):
-    """`target`: the value that one instance is to have. `cpu` and `memory`: percent of what an instance may use. `queue`: what waits, read by a SQL `query` through the database URL in `variable` (default DATABASE_URL), or from the JSON that the application answers on `path`, at `value`."""
+    """`target`: the value that one instance is to have. `cpu` and `memory`: percent of what an instance may use. `queue`: what waits, read in one of these ways. `variable` is the name of the variable with the server's URL. - `query`: SQL that returns a number (DATABASE_URL) - `redisList`, or `redisStream` with an optional `consumerGroup`: of a bound data service (REDIS_URL) - `rabbitmqQueue` (AMQP_URL) - `path`: of the application, which answers with JSON that has the number at `value`"""
 
     type: MetricType
     target: int
@@ -790,6 +794,10 @@ class MetricRequest(TypedDict):
     variable: NotRequired[str | None]
     path: NotRequired[str | None]
     value: NotRequired[str | None]
+    redisList: NotRequired[str | None]
+    redisStream: NotRequired[str | None]
+    consumerGroup: NotRequired[str | None]
+    rabbitmqQueue: NotRequired[str | None]
 
 
 MetricType: TypeAlias = "Literal['cpu', 'memory', 'queue']"
@@ -805,6 +813,10 @@ class MetricView(TypedDict):
     variable: str | None
     path: str | None
     value: str | None
+    redisList: str | None
+    redisStream: str | None
+    consumerGroup: str | None
+    rabbitmqQueue: str | None
 
 
 class NeededVariable(TypedDict):
@@ -1061,8 +1073,12 @@ class RunningEnvironmentView(TypedDict):
     minScale: int
     maxScale: int
     memoryMib: int
+    cpuMillis: int
     scaleMetric: WebMetric
     scaleTarget: int | None
+    scaleWindowSeconds: int | None
+    scaleDownDelaySeconds: int
+    initialScale: int
     instances: list[InstanceView]
     processes: list[ProcessView]
 
@@ -1075,6 +1091,9 @@ class ScaleAccepted(TypedDict):
     cpuMillis: int
     scaleMetric: WebMetric
     scaleTarget: int | None
+    scaleWindowSeconds: int | None
+    scaleDownDelaySeconds: int
+    initialScale: int
     observationSeconds: int | None
     deployment: DeploymentAccepted | None
     operationId: str | None
@@ -1091,6 +1110,9 @@ class ScaleEnvironmentBody(TypedDict):
     cpuMillis: NotRequired[int | None]
     scaleMetric: NotRequired[WebMetric | None]
     scaleTarget: NotRequired[int | None]
+    scaleWindowSeconds: NotRequired[int | None]
+    scaleDownDelaySeconds: NotRequired[int | None]
+    initialScale: NotRequired[int | None]
     observationSeconds: NotRequired[int | None]
 
 
@@ -1106,6 +1128,17 @@ class ScalingAccepted(TypedDict):
     formerPlan: str
 
 
+class ScalingView(TypedDict):
+    """The last change. `value`: of a queue what waits in all, else the mean percent of the instances; null: not known."""
+
+    at: str
+    formerInstances: int
+    instances: int
+    metric: str | None
+    value: float | None
+    target: int | None
+
+
 class ScheduleAccepted(TypedDict):
     """`operationId`: until the cluster has the change."""
 
@@ -1116,6 +1149,7 @@ class ScheduleAccepted(TypedDict):
     command: str
     overlap: Overlap
     timeoutSeconds: int
+    stopSeconds: int
     createdAt: str
     pausedAt: str | None
     nextAt: str | None
@@ -1141,6 +1175,7 @@ class ScheduleView(TypedDict):
     command: str
     overlap: Overlap
     timeoutSeconds: int
+    stopSeconds: int
     createdAt: str
     pausedAt: str | None
     nextAt: str | None
@@ -1268,6 +1303,7 @@ class StartMaintenanceBody(TypedDict):
 class StartRunBody(TypedDict):
     command: str
     streams: NotRequired[RunStreams]
+    stopSeconds: NotRequired[int]
 
 
 Status: TypeAlias = "Literal['good', 'restricted', 'paused']"

@@ -1,6 +1,6 @@
 """Autoscaling of process types by what they use or what waits for them."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -40,13 +40,28 @@ def autoscale(
     min_instances: Annotated[int, typer.Option("--min", metavar="N", min=0, help="Minimum; 0 needs a queue or requests.")] = 1,
     max_instances: Annotated[int | None, typer.Option("--max", metavar="N", min=1, help="Maximum instances; they count as quota.")] = None,
     query: Annotated[str | None, typer.Option("--query", metavar="SQL", help="Queue: SQL that returns how many wait.")] = None,
+    redis_list: Annotated[str | None, typer.Option("--redis-list", metavar="KEY", help="Queue: a list in a bound Redis: celery.")] = None,
+    redis_stream: Annotated[str | None, typer.Option("--redis-stream", metavar="KEY", help="Queue: a stream in a bound Redis.")] = None,
+    consumer_group: Annotated[str | None, typer.Option("--group", metavar="NAME", help="With --redis-stream: what it has not read.")] = None,
+    rabbitmq_queue: Annotated[str | None, typer.Option("--rabbitmq-queue", metavar="NAME", help="Queue: messages that wait in it.")] = None,
     variable: Annotated[
         str | None,
         typer.Option(
-            "--database", metavar="VARIABLE", help="With --query: variable of the database's URL (DATABASE_URL).", autocompletion=variable_names
+            "--variable",
+            "--database",
+            metavar="VARIABLE",
+            help="Variable with the server's URL: DATABASE_URL, REDIS_URL, AMQP_URL.",
+            autocompletion=variable_names,
         ),
     ] = None,
     path: Annotated[str | None, typer.Option("--path", metavar="PATH", help="Queue: path of web that answers with JSON.")] = None,
+    window: Annotated[
+        int | None, typer.Option("--window", metavar="SECONDS", min=0, help="web: averaged over this time; 0 is the default (60, on one machine 30).")
+    ] = None,
+    down_delay: Annotated[
+        int | None, typer.Option("--down-delay", metavar="SECONDS", min=0, help="web: fewer must be enough so long before one ends.")
+    ] = None,
+    initial: Annotated[int | None, typer.Option("--initial", metavar="N", min=1, help="web: instances with which a release starts.")] = None,
     value: Annotated[str | None, typer.Option("--value", metavar="VALUE", help="With --path: where the number is: queues.default.")] = None,
 ) -> None:
     """Let metrics decide how many instances run.
@@ -58,27 +73,33 @@ def autoscale(
         raise UsageError("Autoscaling needs a maximum and a metric", hint=f"capsule autoscale {process} --max 5 --metric cpu=70")
     application, name = session.application(app), session.environment(env)
     if process == WEB:
-        _autoscale_web(session, application, name, metrics, min_instances, max_instances)
+        pace = {"scaleWindowSeconds": window, "scaleDownDelaySeconds": down_delay, "initialScale": initial}
+        stated = {field: each for field, each in pace.items() if each is not None}
+        _autoscale_web(session, application, name, metrics, {"minScale": min_instances, "maxScale": max_instances, **stated})
         return
-    source = {"query": query, "variable": variable, "path": path, "value": value}
+    if (window, down_delay, initial) != (None, None, None):
+        hint = f"capsule autoscale web --max {max_instances} --metric rps=50 --window 60"
+        raise UsageError("--window, --down-delay and --initial are of web", hint=hint)
+    source = {
+        **{"query": query, "variable": variable, "path": path, "value": value},
+        **{"redisList": redis_list, "redisStream": redis_stream, "consumerGroup": consumer_group, "rabbitmqQueue": rabbitmq_queue},
+    }
     texts = {field: text for field, text in source.items() if text is not None}
     parsed = [_metric(each, texts) for each in metrics]
     body = {"minInstances": min_instances, "maxInstances": max_instances, "metrics": parsed}
     if texts and not any(each["type"] == "queue" for each in parsed):
-        raise UsageError(
-            "--query, --database, --path and --value are of the metric queue", hint="--metric queue=20 --query 'SELECT count(*) FROM jobs'"
-        )
+        raise UsageError("Where a queue is read belongs to the metric queue", hint="--metric queue=20 --redis-list celery")
     route = f"/v1/apps/{application['id']}/environments/{segment(name)}/processes"
     accepted = session.api.put(route, {"processes": {process: {"autoscaling": body}}})
     session.output.show(accepted, render.autoscaled(accepted))
     session.output.next_step(session.command("ps", application))
 
 
-def _autoscale_web(session: Session, application: Json, environment: str, metrics: list[str], low: int, high: int) -> None:
+def _autoscale_web(session: Session, application: Json, environment: str, metrics: list[str], body: dict[str, Any]) -> None:
     name, separator, target = metrics[0].partition("=")
     if len(metrics) > 1 or name not in WEB_METRICS or not separator or not target.removesuffix("%").isdigit():
-        raise UsageError(f"web scales by one of {', '.join(WEB_METRICS)}", hint=f"capsule autoscale web --max {high} --metric rps=50")
-    body = {"minScale": low, "maxScale": high, "scaleMetric": name, "scaleTarget": int(target.removesuffix("%"))}
+        raise UsageError(f"web scales by one of {', '.join(WEB_METRICS)}", hint=f"capsule autoscale web --max {body['maxScale']} --metric rps=50")
+    body |= {"scaleMetric": name, "scaleTarget": int(target.removesuffix("%"))}
     changed = session.api.put(f"/v1/apps/{application['id']}/environments/{segment(environment)}/scale", body)
     if changed["deployment"] is None:
         session.output.show(changed, render_environments.size(changed))

@@ -21,6 +21,7 @@ OverlapOption = Annotated[
     str | None, typer.Option("--overlap", metavar="POLICY", help="While the previous run goes on: allow, forbid (default) or replace.")
 ]
 Timeout = Annotated[int | None, typer.Option("--timeout", metavar="SECONDS", help="Time limit of a run (default: 3600).")]
+Stop = Annotated[int | None, typer.Option("--stop-seconds", metavar="SECONDS", help="Between SIGTERM and SIGKILL (default: 30).")]
 
 
 def declare(app: typer.Typer) -> None:
@@ -45,6 +46,7 @@ def add(
     time_zone: Zone = None,
     overlap: OverlapOption = None,
     timeout: Timeout = None,
+    stop: Stop = None,
 ) -> None:
     """Run a command on a schedule.
 
@@ -52,7 +54,7 @@ def add(
     manage.py nightly
     """
     application, name = session.application(app), session.environment(env)
-    body = {"cron": cron, "command": _line(words), **_settings(time_zone, overlap, timeout)}
+    body = {"cron": cron, "command": _line(words), **_settings(time_zone, overlap, timeout, stop)}
     created = session.api.post(f"/v1/apps/{application['id']}/environments/{segment(name)}/schedules", body)
     session.output.show(created, render.schedule(created))
     session.output.next_step(session.command(f"cron run {created['id'][:13]}", application), session.command("cron list", application))
@@ -75,10 +77,11 @@ def change(
     time_zone: Zone = None,
     overlap: OverlapOption = None,
     timeout: Timeout = None,
+    stop: Stop = None,
 ) -> None:
     """Change a schedule."""
     settings = {name: value for name, value in (("cron", cron), ("command", line)) if value is not None}
-    body = {**settings, **_settings(time_zone, overlap, timeout)}
+    body = {**settings, **_settings(time_zone, overlap, timeout, stop)}
     if not body:
         raise UsageError("Nothing to change", hint='capsule cron change SCHEDULE --cron "0 4 * * *"')
     _change(session, schedule, app, body)
@@ -151,8 +154,9 @@ def _line(words: list[str]) -> str:
     return words[0] if len(words) == 1 else shlex.join(words)
 
 
-def _settings(time_zone: str | None, overlap: str | None, timeout: int | None) -> Json:
-    return {name: value for name, value in (("timeZone", time_zone), ("overlap", overlap), ("timeoutSeconds", timeout)) if value is not None}
+def _settings(time_zone: str | None, overlap: str | None, timeout: int | None, stop: int | None) -> Json:
+    settings = {"timeZone": time_zone, "overlap": overlap, "timeoutSeconds": timeout, "stopSeconds": stop}
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _change(session: Session, schedule: str, app: str | None, body: Json) -> None:

@@ -39,6 +39,7 @@ def run(
     env: Env = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return at once; its output goes to the log.")] = False,
     no_terminal: Annotated[bool, typer.Option("--no-terminal", help="Use pipes, also from a terminal.")] = False,
+    stop: Annotated[int | None, typer.Option("--stop-seconds", metavar="SECONDS", help="Between SIGTERM and SIGKILL (default: 30).")] = None,
 ) -> None:
     """Run a one-off command in an environment.
 
@@ -51,7 +52,8 @@ def run(
     line = words[0] if len(words) == 1 else shlex.join(words)
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty() and not no_terminal
     streams = "logged" if detach or session.output.as_json else "terminal" if is_terminal else "pipes"
-    accepted = session.api.post(f"{base}/environments/{segment(name)}/runs", {"command": line, "streams": streams})
+    body = {"command": line, "streams": streams, **({} if stop is None else {"stopSeconds": stop})}
+    accepted = session.api.post(f"{base}/environments/{segment(name)}/runs", body)
     session.output.note(f"Running in {name} of {application['name']} (r{accepted['release']})")
     if detach:
         session.output.show(accepted, f"Command {accepted['id']} continues in the background.")

@@ -13,6 +13,9 @@ from cli.render import deployments as render_deployments
 from cli.render import running as render
 from cli.session import Session
 
+STEP_SECONDS = 60
+"""Of what is measured, the last complete step stands beside the target of autoscaling."""
+
 
 def declare(app: typer.Typer) -> None:
     command(app, "ps")(ps)
@@ -30,8 +33,8 @@ def ps(session: Session, app: App = None, env: EnvFilter = None) -> None:
     application = session.application(app)
     base = f"/v1/apps/{application['id']}"
     items = session.api.items(f"{base}/instances", environment=env)
-    used = _memory_in_use(session, base) if any(each["instances"] for each in items) else {}
-    session.output.show(items, render.instances(application["name"], items, used))
+    measured = _measured(session, base) if any(each["instances"] for each in items) else {}
+    session.output.show(items, render.instances(application["name"], items, measured))
     is_stopped = any(each["stoppedAt"] for each in items)
     session.output.next_step(session.command("start" if is_stopped else "logs --follow" if items else "deploy", application))
 
@@ -96,14 +99,19 @@ def _start_deployment(session: Session, application: Json, path: str, detach: bo
     follow(session, application, accepted, detach)
 
 
-def _memory_in_use(session: Session, base: str) -> dict[str, int]:
-    """Return environment → bytes; empty while metrics are unavailable."""
+def _measured(session: Session, base: str) -> dict[str, render.Measured]:
+    """Return what the environments used; empty while metrics are unavailable."""
     end = datetime.now(UTC)
-    query = {"from": (end - timedelta(minutes=10)).isoformat(), "to": end.isoformat(), "step": 600}
+    query = {"from": (end - timedelta(minutes=10)).isoformat(), "to": end.isoformat(), "step": STEP_SECONDS}
     try:
         view = session.api.get(f"{base}/metrics", **query)
     except ApiError as error:
         if error.exit_code not in (ExitCode.NOT_FOUND, ExitCode.UNAVAILABLE):
             raise
         return {}
-    return {each["environment"]: each["total"]["memoryMaxBytes"] for each in view["environments"] if each["total"]["memoryMaxBytes"] is not None}
+    until = datetime.fromisoformat(view["measuredUntil"]) if view["measuredUntil"] else None
+    found = {}
+    for each in view["environments"]:
+        complete = [point for point in each["points"] if until and datetime.fromisoformat(point["at"]) + timedelta(seconds=STEP_SECONDS) <= until]
+        found[each["environment"]] = render.Measured(each["total"]["memoryMaxBytes"], complete[-1] if complete else None, STEP_SECONDS)
+    return found

@@ -25,6 +25,7 @@ def schedule(view: Json) -> RenderableType:
         ("cron", f"{view['cron']} ({view['timeZone']})"),
         ("overlap", view["overlap"]),
         ("time limit", duration(view["timeoutSeconds"])),
+        ("time to stop", duration(view["stopSeconds"])),
         ("next run", _next(view)),
         ("last run", Text.assemble(Text(last["status"], RUN_STYLES[last["status"]]), f" {time_and_age(last['requestedAt'])}") if last else NONE),
     )

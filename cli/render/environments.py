@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cli.render.autoscaling import web_metric
 from cli.render.formats import age, release_name, short_commit
 from cli.render.tables import Column, Prose, Table
 
@@ -52,13 +53,9 @@ def changed(view: Json) -> str:
 
 def size(view: Json) -> str:
     observed = "" if view["observationSeconds"] is None else f", new releases watched for {view['observationSeconds']} s"
-    return f"{view['name']}: {_instances(view)} instances, {view['memoryMib']} MiB and {view['cpuMillis'] / 1000:g} CPU each{_metric(view)}{observed}"
-
-
-def _metric(view: Json) -> str:
-    """Return by what web scales; empty by default."""
-    unit = "%" if view["scaleMetric"] in ("cpu", "memory") else ""
-    return f", by {view['scaleMetric']} {view['scaleTarget']}{unit} per instance" if view["scaleTarget"] is not None else ""
+    return (
+        f"{view['name']}: {_instances(view)} instances, {view['memoryMib']} MiB and {view['cpuMillis'] / 1000:g} CPU each{web_metric(view)}{observed}"
+    )
 
 
 def environments(items: Sequence[Json]) -> RenderableType:

@@ -1,28 +1,57 @@
 """Running instances and disk usage."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.render.autoscaling import describe
+from cli.render.autoscaling import describe, last_scaling, web_metric
 from cli.render.formats import NONE, age, duration, elapsed_seconds, or_none, release_name, size, time_and_age
 from cli.render.tables import Column, Facts, Prose, Table
 
 Json = Mapping[str, Any]
 RUN_STYLES = {"running": "yellow", "succeeded": "green", "failed": "red", "cancelled": "dim"}
 MAX_COMMAND_LENGTH = 60
+MIB = 1 << 20
 STYLES = {"ready": "green", "crashed": "red", "starting": "yellow", "stopping": "yellow", "draining": "yellow"}
 
 
-def instances(application: str, items: Sequence[Json], used: dict[str, int]) -> RenderableType:
-    """Return one block for each environment. `used`: environment → bytes that one instance used at most."""
+@dataclass(frozen=True)
+class Measured:
+    """What the instances of an environment used. `point`: in a step of the metrics that is complete; None: there is none."""
+
+    memory_max_bytes: int | None = None
+    point: Json | None = None
+    step_seconds: int = 60
+
+    def of_metric(self, environment: Json) -> float | None:
+        """Return the value of the metric by which web scales, for one instance; None: not known."""
+        count = sum(each["state"] == "ready" for each in environment["instances"])
+        if self.point is None or not count:
+            return None
+        requests, mean_ms = self.point["requests"], self.point["meanLatencyMs"] or 0
+        has_others = any(each["running"] for each in environment["processes"])  # their CPU and memory are in the same numbers
+        match environment["scaleMetric"]:
+            case "rps":
+                return float(requests / self.step_seconds / count)
+            case "concurrency":
+                return float(requests * mean_ms / 1000 / self.step_seconds / count)
+            case "cpu" if not has_others:
+                return float(self.point["cpuMilliseconds"] / self.step_seconds / count / environment["cpuMillis"] * 100)
+            case "memory" if not has_others and self.point["memoryMeanBytes"] is not None:
+                return float(self.point["memoryMeanBytes"] / (environment["memoryMib"] * MIB) * 100)
+        return None
+
+
+def instances(application: str, items: Sequence[Json], measured: Mapping[str, Measured]) -> RenderableType:
+    """Return one block for each environment. `measured`: by environment."""
     if not items:
         return Text(f"Nothing of {application} is deployed yet.")
     parts: list[RenderableType] = []
     for each in items:
-        parts += [*([Text("")] if parts else []), Prose(_headline(each, used.get(each["name"])))]
+        parts += [*([Text("")] if parts else []), Prose(_headline(each, measured.get(each["name"], Measured())))]
         if each["instances"]:
             parts.append(_table(each, each["instances"]))
         for process in each["processes"]:
@@ -45,6 +74,7 @@ def _process_headline(process: Json) -> Text:
         last_line = (crashed["lastOutput"] or "").strip().rpartition("\n")[2]
         line.append(f"; exited with code {crashed['lastExitCode']}{f': {last_line}' if last_line else ''}", "red")
     if process["autoscaling"]:
+        line.append(last_scaling(process["autoscaling"]))
         return line.append(f"; {process['autoscaling']['problem']}", "red") if process["autoscaling"]["problem"] else line
     return line.append("; capsule scale " + process["name"] + "=1 starts it") if not desired else line
 
@@ -98,7 +128,7 @@ def disk(usage: Json | None) -> RenderableType:
     )
 
 
-def _headline(environment: Json, used_bytes: int | None) -> Text:
+def _headline(environment: Json, measured: Measured) -> Text:
     name, draining = Text(environment["name"], "bold"), sum(_is_draining(each, environment) for each in environment["instances"])
     running = len(environment["instances"]) - draining
     if environment["stoppedAt"]:
@@ -110,9 +140,9 @@ def _headline(environment: Json, used_bytes: int | None) -> Text:
     ending = f", {draining} draining" if draining else ""
     if not running:
         return Text.assemble(name, f": {release_name(environment['release'])} at zero instances{ending}; the next request starts one")
+    used_bytes = measured.memory_max_bytes
     memory = f"{size(used_bytes)} of {environment['memoryMib']} MiB" if used_bytes is not None else f"{environment['memoryMib']} MiB"
-    unit = "%" if environment["scaleMetric"] in ("cpu", "memory") else ""
-    by = f", by {environment['scaleMetric']} {environment['scaleTarget']}{unit} per instance" if environment["scaleTarget"] is not None else ""
+    by = web_metric(environment, measured.of_metric(environment))
     return Text.assemble(name, f": {running} of {environment['maxScale']} instances{ending}, memory {memory}{by}")
 
 

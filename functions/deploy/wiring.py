@@ -18,6 +18,7 @@ from functions.deploy.adapters.postgres_domains import PostgresDomains
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_inspections import PostgresInspections
 from functions.deploy.adapters.postgres_operations import PostgresOperations
+from functions.deploy.adapters.postgres_process_scalings import PostgresProcessScalings
 from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_repository_access import PostgresRepositoryAccesses
 from functions.deploy.adapters.postgres_runs import PostgresRuns
@@ -71,6 +72,7 @@ from functions.deploy.ports import (
     Memberships,
     Networks,
     Operations,
+    ProcessScalings,
     Quotas,
     Releases,
     RenewalInfo,
@@ -104,6 +106,7 @@ from functions.deploy.services.operation_reader import OperationReader
 from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
+from functions.deploy.services.scaling_recorder import ScalingRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.deploy.services.service_access import ServiceAccess
 from functions.deploy.services.service_credentials import ServiceCredentials
@@ -180,6 +183,7 @@ wiring = Wiring(
         OperationRecorder: OperationRecorder,
         Operations: PostgresOperations,
         PlatformNames: platform_names,
+        ProcessScalings: PostgresProcessScalings,
         Quotas: PostgresQuotas,
         Releases: PostgresReleases,
         RenewalInfo: AcmeRenewalInfo,
@@ -189,6 +193,7 @@ wiring = Wiring(
         Resolver: DnsResolver,
         RunRecorder: RunRecorder,
         Runs: PostgresRuns,
+        ScalingRecorder: ScalingRecorder,
         ScheduleRecorder: ScheduleRecorder,
         Schedules: PostgresSchedules,
         ServiceBackupStore: StoredServiceBackups,

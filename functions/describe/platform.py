@@ -20,9 +20,9 @@ from functions.runtime.config.registry import find
 
 GATEWAY_PORT, TERMINAL_PORT = "3000", "7082"
 WATCHER = "capsule-deployments"
-"""Account and ClusterRole of the source that reports changed Jobs and Services of applications."""
-MANAGED, WATCHED = "capsule.dev/managed", "capsule.dev/watched"
-"""Labels of what Capsule applies, and of the namespaces in which the account of the source is bound."""
+"""Account and ClusterRole of the source that reports changed Jobs, Services and autoscaled Deployments of applications."""
+AUTOSCALED, MANAGED, WATCHED = "capsule.dev/autoscaled", "capsule.dev/managed", "capsule.dev/watched"
+"""Labels of Deployments that autoscalers scale, of what Capsule applies, and of the namespaces in which the account of the source is bound."""
 ATTACH_ROLE = "edge-attach"
 """The role by which `edge.terminal` attaches to pods in the namespace of an application."""
 WAKES = "local.capsule.dev/wakes"
@@ -139,7 +139,7 @@ def cluster_manifests(context: str) -> list[Manifest]:
                 _rule(["batch"], ["cronjobs"], ["list", "create", "patch", "delete"]),
                 _rule(["apps"], ["deployments"], ["list", "create", "patch", "delete"]),
                 _rule(["autoscaling"], ["horizontalpodautoscalers"], ["list", "create", "patch", "delete"]),
-                _rule(["keda.sh"], ["scaledobjects"], ["list", "create", "patch", "delete"]),
+                _rule(["keda.sh"], ["scaledobjects", "triggerauthentications"], ["list", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["revisions"], ["get"]),
                 _rule(["serving.knative.dev"], ["domainmappings"], ["create", "patch", "delete"]),
@@ -152,6 +152,7 @@ def cluster_manifests(context: str) -> list[Manifest]:
             [
                 _rule(["batch"], ["jobs"], ["get", "list", "watch"]),
                 _rule(["serving.knative.dev"], ["services"], ["get", "list", "watch"]),
+                _rule(["apps"], ["deployments"], ["get", "list", "watch"]),
             ],
         ),
         _deployments_source(),
@@ -181,7 +182,7 @@ def _listing_binding(name: str, account: str) -> Manifest:
 
 
 def _deployments_source() -> Manifest:
-    """Return the source that reports changed Jobs and Services.
+    """Return the source that reports changed Jobs and Services, and Deployments that autoscalers scale.
 
     Knative's controller sends a SubjectAccessReview (get, list, watch) for each resource and selected namespace. If one is
     denied, the source is not ready, and its adapter learns of no new namespace (eventing, pkg/reconciler/apiserversource,
@@ -198,6 +199,7 @@ def _deployments_source() -> Manifest:
             "resources": [
                 {"apiVersion": "batch/v1", "kind": "Job", "selector": selector},
                 {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "selector": selector},
+                {"apiVersion": "apps/v1", "kind": "Deployment", "selector": {"matchLabels": {AUTOSCALED: "true"}}},
             ],
             "namespaceSelector": {"matchLabels": {WATCHED: "true"}},
             "sink": {"ref": {"apiVersion": "eventing.knative.dev/v1", "kind": "Broker", "name": "capsule", "namespace": NAMESPACE}},

@@ -31,6 +31,7 @@ def api_only(store: Store, kinds: Definitions, settings: Settings) -> Sequence[R
 
 
 def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence[Runnable]:
+    from knative.local.autoscaling.destinations import Destinations
     from knative.local.autoscaling.horizontal import HorizontalPodAutoscalers
     from knative.local.autoscaling.scaled_objects import ScaledObjects
     from knative.local.autoscaling.triggers import Triggers
@@ -49,14 +50,15 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
     workloads: list[Reconciler] = [Jobs(store, serving.pods), CronJobs(store), Deployments(store, serving.pods)]
-    scaled_objects = ScaledObjects(store, Triggers(store, serving.services, settings.services_dedicated_port))
+    triggers = Triggers(store, serving.services, settings.services_dedicated_port, serving.redis_services, Destinations(settings.egress_allow))
+    scaled_objects = ScaledObjects(store, triggers)
     workloads += [scaled_objects, HorizontalPodAutoscalers(store, serving.usage, scaled_objects.read_external)]
     reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, *workloads, *events.reconcilers]
     api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition, lambda: serving.front.is_open)
 
     def has_dispatchers() -> bool:
-        triggers = (entry.key[1:] for entry in store.entries(TriggerReconciler.kind))
-        return events.dispatchers.has_all(key for key in triggers if key[0] in PLATFORM_NAMESPACES)
+        keys = (entry.key[1:] for entry in store.entries(TriggerReconciler.kind))
+        return events.dispatchers.has_all(key for key in keys if key[0] in PLATFORM_NAMESPACES)
 
     serving.front.wait_for(has_dispatchers)
     controller = Controller(store, reconcilers)

@@ -13,6 +13,7 @@ from functions.deploy.adapters.postgres_applications import PostgresApplications
 from functions.deploy.adapters.postgres_deployments import PostgresDeployments, PostgresReleases
 from functions.deploy.adapters.postgres_environments import PostgresConfigurations, PostgresEnvironments
 from functions.deploy.adapters.postgres_inspections import PostgresInspections
+from functions.deploy.adapters.postgres_process_scalings import PostgresProcessScalings
 from functions.deploy.adapters.postgres_quotas import PostgresQuotas
 from functions.deploy.adapters.postgres_runs import PostgresRuns
 from functions.deploy.adapters.postgres_schedules import PostgresSchedules
@@ -23,12 +24,24 @@ from functions.deploy.domain.names import STAGING, ApplicationName
 from functions.deploy.domain.observation import BuildJobSucceeded
 from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.repository import Repository
-from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Inspections, Quotas, Releases, Runs, Schedules
+from functions.deploy.ports import (
+    Applications,
+    Configurations,
+    Deployments,
+    Environments,
+    Inspections,
+    ProcessScalings,
+    Quotas,
+    Releases,
+    Runs,
+    Schedules,
+)
 from functions.deploy.services.transitions import apply_observation
 from functions.runtime.storage.database import Database
 from tests.memory import deploy as memory
 from tests.memory import deploy_releases
 from tests.memory.deploy_inspections import MemoryInspections
+from tests.memory.deploy_process_scalings import MemoryProcessScalings
 from tests.memory.deploy_runs import MemoryRuns
 from tests.memory.deploy_schedules import MemorySchedules
 from tests.servers import Databases
@@ -49,6 +62,7 @@ class Stores:
     runs: Runs
     inspections: Inspections
     schedules: Schedules
+    scalings: ProcessScalings
     database: Database | None = None
 
     def transaction(self) -> AbstractAsyncContextManager[Any]:
@@ -71,6 +85,7 @@ def on_postgres(database: Database) -> Stores:
         PostgresRuns(database),
         PostgresInspections(database),
         PostgresSchedules(database),
+        PostgresProcessScalings(database),
         database,
     )
 
@@ -88,6 +103,7 @@ def in_memory() -> Stores:
         MemoryRuns(applications),
         MemoryInspections(),
         MemorySchedules(applications),
+        MemoryProcessScalings(),
     )
 
 

@@ -169,6 +169,10 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.insert("domains", id=uuid4(), application_id=application, host="shop.example.com", is_pointed_here=True, **domain)
     former.migrate_through(51)
     assert former.rows("SELECT is_delegated, renewal_info_at FROM domains") == [(False, None)]
+    former.migrate_through(52)
+    pace = former.rows("SELECT DISTINCT scale_window_seconds, scale_down_delay_seconds, initial_scale FROM environments")
+    assert pace == [(None, 0, 1)], "as before"
+    assert former.rows("SELECT DISTINCT stop_seconds FROM runs") == [(30,)], "as Kubernetes has it"
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

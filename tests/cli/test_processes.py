@@ -16,17 +16,19 @@ RUN = {
 }  # fmt: skip
 SCHEDULE = {
     "id": "0190f0a0-0000-7000-8000-000000000002", "command": "python manage.py nightly", "environment": "staging", "cron": "0 3 * * *",
-    "timeZone": "Europe/Berlin", "overlap": "forbid", "timeoutSeconds": 3600, "nextAt": AT, "pausedAt": None, "lastRun": RUN,
+    "timeZone": "Europe/Berlin", "overlap": "forbid", "timeoutSeconds": 3600, "stopSeconds": 30, "nextAt": AT, "pausedAt": None, "lastRun": RUN,
 }  # fmt: skip
 
 METRICS = [{"type": "cpu", "target": 70, "current": 84.5}, {"type": "queue", "target": 20, "current": 3.0}]
-AUTOSCALING = {"minInstances": 0, "maxInstances": 5, "metrics": METRICS, "problem": None}
+AUTOSCALING = {"minInstances": 0, "maxInstances": 5, "metrics": METRICS, "problem": None, "lastScaling": None}
+SCALED = {"at": AT, "formerInstances": 1, "instances": 4, "metric": "queue", "value": 35.0, "target": 10}
 
 
 def environment(**process: Any) -> dict[str, Any]:
     size = {"name": "worker", "instances": 1, "memoryMib": 512, "stopSeconds": 30, "autoscaling": None}
     worker = {**size, "command": "celery", "running": [INSTANCE], **process}
     size = {"minScale": 0, "maxScale": 1, "memoryMib": 512, "scaleMetric": "concurrency", "scaleTarget": None}
+    size |= {"scaleWindowSeconds": None, "scaleDownDelaySeconds": 0, "initialScale": 1, "cpuMillis": 500}
     state = {"release": 5, "stoppedAt": None, "pausedAt": None, "pauseReason": None}
     return {"name": "staging", **state, **size, "instances": [], "processes": [worker]}
 
@@ -39,11 +41,32 @@ def environment(**process: Any) -> dict[str, Any]:
         ({"instances": 0, "running": []}, "worker: 0 of 0 instances, 512 MiB each; capsule scale worker=1 starts it"),
         ({"autoscaling": AUTOSCALING}, "512 MiB each; 0–5 instances by cpu 84.5% of 70% and queue 3 of 20 waiting per instance"),
         ({"autoscaling": {**AUTOSCALING, "problem": "no server"}}, "20 waiting per instance; no server"),
+        ({"autoscaling": {**AUTOSCALING, "lastScaling": SCALED}}, ", queue 35 (target 10)"),
         ({"command": None, "running": []}, "worker: 0 of 1 instances, 512 MiB each; the release does not name it"),
     ],
 )
 def test_ps_lists_each_process_type(process: Any, line: str) -> None:
     assert line in render(running.instances("shop", [environment(**process)], {}))
+
+
+POINT = {"requests": 1200, "meanLatencyMs": 500.0, "cpuMilliseconds": 24_000, "memoryMeanBytes": 256 << 20}
+
+
+@pytest.mark.parametrize(
+    ("metric", "line"),
+    [
+        ("rps", "by rps 10 of 50 per instance over 30 s, fewer after 60 s"),
+        ("concurrency", "by concurrency 5 of 50 per instance"),
+        ("cpu", "by cpu 40% of 50% per instance"),
+        ("memory", "by memory 50% of 50% per instance"),
+    ],
+)
+def test_ps_shows_what_web_scales_by_beside_its_target(metric: str, line: str) -> None:
+    web = {"scaleMetric": metric, "scaleTarget": 50, "scaleWindowSeconds": 30, "scaleDownDelaySeconds": 60, "initialScale": 2, "cpuMillis": 500}
+    view = {**environment(), **web, "instances": [INSTANCE, {**INSTANCE, "name": "w-2"}], "processes": []}
+    shown = " ".join(render(running.instances("shop", [view], {"staging": running.Measured(None, POINT)})).split())
+    assert line in shown and "releases start with 2" in shown
+    assert f"by {metric} 50" in render(running.instances("shop", [view], {}))
 
 
 def test_a_deployment_that_succeeded_with_a_crash_says_so() -> None:

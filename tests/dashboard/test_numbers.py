@@ -27,6 +27,7 @@ async def test_forms_refuse_it(text: str) -> None:
         f"{app}/settings": {"port": text},
         f"{app}/rollbacks": {"environment": "staging", "release": text},
         f"{app}/environments/staging/scale": {"maxScale": text},
+        f"{app}/environments/staging/processes": {"process": "worker", "metric": "cpu", "target": text, "minInstances": "1", "maxInstances": "2"},
     }
     for path, form in forms.items():
         assert (await ada.send(path, **form)).status_code == 422, path

@@ -1,19 +1,24 @@
 """Process types that scale by metrics: what is applied to the cluster, what is refused, and what is shown."""
 
+from base64 import b64decode
 from typing import Any
 
 import pytest
 
+from functions.deploy.commands.add_external_data_service import AddExternalDataService
 from functions.deploy.commands.scale_processes import ProcessScaleAccepted
 from functions.deploy.domain.autoscaling import Autoscaling, Metric, MetricType
 from functions.deploy.domain.processes import ProcessSize, ProcessSizes
 from functions.deploy.domain.rejections import InvalidScale, MemoryQuotaExceeded
 from functions.deploy.domain.workload_rejections import InvalidAutoscaling
-from tests.deploy.deploy_capsule import DeployCapsule
+from tests.deploy.deploy_capsule import OWNER, DeployCapsule
+from tests.deploy.test_data_services import bind
 from tests.deploy.test_processes import deployed, listed, scale, worker
 
 CPU, MEMORY = {"type": "cpu", "target": 70}, {"type": "memory", "target": 80}
 QUEUE = {"type": "queue", "target": 20, "query": "SELECT count(*) FROM jobs"}
+
+LIST = {"type": "queue", "target": 20, "redis_list": "celery"}
 
 
 async def autoscale(capsule: DeployCapsule, serving: Any, *metrics: Any, low: int = 1, high: int = 3) -> ProcessScaleAccepted:
@@ -67,6 +72,38 @@ async def test_a_queue_that_the_application_tells_is_read_within_the_cluster(cap
     assert (trigger["type"], trigger["metadata"]) == ("metrics-api", {"url": url, "valueLocation": "queues.mail", "targetValue": "5"})
 
 
+async def test_a_redis_is_known_by_the_secret_of_its_service(capsule: DeployCapsule) -> None:
+    serving = await deployed(capsule)
+    url = "rediss://shop:p%40ss@redis.example.com/0"
+    external = await capsule.call(AddExternalDataService(application_id=serving.application_id, name="cache", url=url), caller=OWNER)
+    await capsule.complete((await bind(capsule, serving.application_id, external.id, variable="REDIS_URL")).operation_id)
+    stream = {"type": "queue", "target": 5, "redis_stream": "orders"}
+    await autoscale(capsule, serving, LIST, {**stream, "consumer_group": "mail"}, stream, low=0)
+    spec = autoscaler(capsule, serving, "ScaledObject")["spec"]
+    assert [each["metadata"] for each in spec["triggers"]] == [
+        {"listName": "celery", "listLength": "20"},
+        {"stream": "orders", "consumerGroup": "mail", "lagCount": "5"},
+        {"stream": "orders", "streamLength": "5"},
+    ]
+    name = spec["triggers"][0]["authenticationRef"]["name"]
+    references = capsule.cluster.objects["TriggerAuthentication", serving.namespace, name]["spec"]["secretTargetRef"]
+    secret = capsule.cluster.objects["Secret", serving.namespace, references[0]["name"]]["data"]
+    found = {each["parameter"]: b64decode(secret[each["key"]]).decode() for each in references}
+    assert found == {"address": "redis.example.com:6379", "username": "shop", "password": "p@ss", "tls": "enable"}
+    await scale(capsule, serving, worker={"instances": 2})
+    await capsule.settle()
+    assert not [key for key in capsule.cluster.objects if key[0] in ("TriggerAuthentication", "ScaledObject")]
+
+
+async def test_a_queue_of_rabbitmq_is_read_by_the_url_in_a_variable(capsule: DeployCapsule) -> None:
+    serving = await deployed(capsule)
+    await capsule.configure(serving.application_id, secrets={"CLOUDAMQP_URL": "amqp://shop:p@rabbit.example.com/shop"})
+    await autoscale(capsule, serving, {"type": "queue", "target": 5, "rabbitmq_queue": "mail", "variable": "CLOUDAMQP_URL"})
+    (trigger,) = autoscaler(capsule, serving, "ScaledObject")["spec"]["triggers"]
+    details = {"hostFromEnv": "CLOUDAMQP_URL", "protocol": "amqp", "queueName": "mail", "mode": "QueueLength", "value": "5"}
+    assert (trigger["type"], trigger["metadata"]) == ("rabbitmq", details)
+
+
 async def test_a_stopped_environment_is_not_scaled_and_a_started_one_is_again(capsule: DeployCapsule) -> None:
     serving = await deployed(capsule)
     await autoscale(capsule, serving, CPU)
@@ -100,8 +137,14 @@ async def test_what_is_measured_is_shown_beside_the_target(capsule: DeployCapsul
         ((1, 2), [CPU, CPU], "cpu is there twice"),
         ((1, 2), [{"type": "cpu", "target": 101}], "cpu=101: use 1–100"),
         ((1, 2), [{"type": "cpu", "target": 70, "query": "SELECT 1"}], "query belongs to the metric queue"),
-        ((1, 2), [{"type": "queue", "target": 5}], "give one of query and path"),
-        ((1, 2), [{**QUEUE, "path": "/queue", "value": "n"}], "give one of query and path"),
+        ((1, 2), [{"type": "queue", "target": 5}], "give one of query, path, redisList"),
+        ((1, 2), [{**QUEUE, "path": "/queue", "value": "n"}], "give one of query, path, redisList"),
+        ((1, 2), [{**LIST, "redis_stream": "s"}], "give one of query, path, redisList"),
+        ((1, 2), [{**LIST, "consumer_group": "g"}], "consumerGroup does not belong to redisList"),
+        ((1, 2), [{**LIST, "redis_list": "two words"}], "the key of a list"),
+        ((1, 2), [{"type": "queue", "target": 5, "rabbitmq_queue": ""}], "the name of a queue"),
+        ((1, 2), [LIST], "REDIS_URL is not the URL of a Redis service in staging"),
+        ((1, 2), [{"type": "queue", "target": 5, "rabbitmq_queue": "mail"}], "AMQP_URL is not set in staging"),
         ((1, 2), [{**QUEUE, "query": "SELECT 1; DROP TABLE jobs"}], "one SQL statement"),
         ((1, 2), [{"type": "queue", "target": 5, "path": "//x y", "value": "n"}], "a path of the application"),
         ((1, 2), [{"type": "queue", "target": 5, "path": "/queue"}], "where the number is"),
@@ -125,7 +168,9 @@ async def test_a_maximum_beyond_the_quota_and_two_numbers_at_once_are_refused(ca
 def test_it_is_stored_with_the_size_and_rows_of_before_are_read() -> None:
     metric = Metric.parse(MetricType.QUEUE, 20, query="SELECT 1")
     sizes = ProcessSizes({"worker": ProcessSize(1, autoscaling=Autoscaling(0, 5, (metric,)))})
-    assert ProcessSizes.from_json(sizes.as_json()) == sizes and metric.variable == "DATABASE_URL"
+    stored = sizes.as_json()["worker"]["autoscaling"]["metrics"]
+    assert ProcessSizes.from_json(sizes.as_json()) == sizes
+    assert stored == [{"type": "queue", "target": 20, "query": "SELECT 1", "variable": "DATABASE_URL"}], "as before there were other queues"
     former = {"worker": {"instances": 2, "memory_mib": None, "cpu_millis": None, "stop_seconds": 30}}
     assert ProcessSizes.from_json(former).of("worker") == ProcessSize(2)
 

@@ -64,12 +64,13 @@ async def change(capsule: DeployCapsule, created: ScheduleAccepted, serving: Dep
 
 async def test_a_schedule_is_a_cron_job_with_the_release_that_serves(capsule: DeployCapsule) -> None:
     serving = await capsule.first_release()
-    created = await create(capsule, serving, time_zone="Europe/Berlin", overlap="replace", timeout_seconds=600)
+    created = await create(capsule, serving, time_zone="Europe/Berlin", overlap="replace", timeout_seconds=600, stop_seconds=90)
     spec = cron_job(capsule, serving)["spec"]
     assert (spec["schedule"], spec["timeZone"], spec["concurrencyPolicy"], spec["suspend"]) == ("*/5 * * * *", "Europe/Berlin", "Replace", False)
     job = spec["jobTemplate"]["spec"]
     (container,) = job["template"]["spec"]["containers"]
     assert (container["image"], container["command"][-1], job["activeDeadlineSeconds"]) == (IMAGE, "python manage.py nightly", 600)
+    assert job["template"]["spec"]["terminationGracePeriodSeconds"] == created.stop_seconds == 90
     operation = await capsule.call(ShowOperation(operation_id=created.operation_id), caller=OWNER)
     assert (operation.kind, operation.state) == ("schedule", "succeeded")
 

@@ -73,7 +73,7 @@ IN_PLATFORM: Mapping[str, Allowed] = {
 }
 IN_APPLICATIONS: Mapping[str, Allowed] = {
     "edge-cluster": allowed("get create", "pods/attach"),
-    "capsule-deployments": allowed("get list watch", "jobs.batch", "services.serving.knative.dev"),
+    "capsule-deployments": allowed("get list watch", "jobs.batch", "services.serving.knative.dev", "deployments.apps"),
 }
 BINDABLE = {"deploy-tenant", "edge-attach", "capsule-deployments"}
 

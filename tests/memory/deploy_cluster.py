@@ -19,6 +19,7 @@ from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, DEPLOYMENT, ENVIRONMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted, ServiceFailed
 from functions.deploy.domain.pod_readings import read_start
+from functions.deploy.domain.process_scaling import ScalingReading, read_scaling
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
 from functions.deploy.domain.tenancy import PLATFORM
 from functions.deploy.domain.workloads import KINDS, Workloads
@@ -113,6 +114,15 @@ class MemoryCluster:
     async def list_autoscalers(self, workloads: Workloads) -> list[AutoscalerReading]:
         self._reach()
         return read_autoscalers(each for key, each in self.objects.items() if self._is_of(key, workloads, ("HorizontalPodAutoscaler",)))
+
+    async def read_scaling(self, namespace: str, deployment: str) -> ScalingReading | None:
+        self._reach()
+        stored = self.objects.get(("Deployment", namespace, deployment))
+        if stored is None:
+            return None
+        labels = stored["metadata"]["labels"]
+        workloads = Workloads(namespace, UUID(labels[APPLICATION]), labels[ENVIRONMENT])
+        return read_scaling(stored, await self.list_autoscalers(workloads))
 
     def _is_of(self, key: Key, workloads: Workloads, kinds: tuple[str, ...]) -> bool:
         labels = self.objects.get(key, {}).get("metadata", {}).get("labels", {})

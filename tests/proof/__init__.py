@@ -67,7 +67,8 @@ PROOFS = {
     "no-visitor-sees-a-deploy": Proof("Deployments under load fail no request, cut no stream", ("tests/visitors",)),
     "dockerfiles": Proof("Dockerfiles and images of registries run", ("tests/knative/containers",)),
     "processes": Proof(
-        "Workers and schedules run, scale, restart and tell", ("tests/journeys/test_processes.py", "tests/journeys/test_autoscaling.py")
+        "Workers and schedules run, scale, restart and tell",
+        ("tests/journeys/test_processes.py", "tests/journeys/test_autoscaling.py", "tests/journeys/test_queue_scaling.py"),
     ),
     "production": Proof("Django in production dies, is lost and is restored", ("tests/journeys/test_production.py",)),
     "replicas": Proof("No caller reads a replica that lacks what it wrote", ("tests/adapters/test_replicas.py",)),

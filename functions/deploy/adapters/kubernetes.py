@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from functions.deploy.adapters.kubernetes_errors import AlreadyExists, NotFound
-from functions.deploy.adapters.kubernetes_workloads import APPLY, FIELD_MANAGER, KubernetesWorkloads
+from functions.deploy.adapters.kubernetes_workloads import APPLY, KubernetesWorkloads
 from functions.deploy.domain import manifests
 from functions.deploy.domain.cluster_readings import read_build_job, read_instances, read_release_job, read_service
 from functions.deploy.domain.deployment import WatchedObject
@@ -20,6 +20,7 @@ from functions.deploy.domain.instances import Instance, read_instances_of
 from functions.deploy.domain.manifests import APPLICATION, COMPONENT, DEPLOYMENT, Manifest
 from functions.deploy.domain.observation import Observation, ResourceDeleted
 from functions.deploy.domain.pod_readings import read_start
+from functions.deploy.domain.process_scaling import FIELD_MANAGER
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
 from functions.deploy.domain.workloads import Workloads
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable

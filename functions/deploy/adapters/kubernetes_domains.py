@@ -7,9 +7,10 @@ from uuid import UUID
 
 from functions.deploy.adapters.kubernetes_client import KubernetesClient
 from functions.deploy.adapters.kubernetes_errors import NotFound
-from functions.deploy.adapters.kubernetes_workloads import APPLY, FIELD_MANAGER
+from functions.deploy.adapters.kubernetes_workloads import APPLY
 from functions.deploy.domain.domain_manifests import DOMAIN, secret_name_of
 from functions.deploy.domain.manifests import Manifest
+from functions.deploy.domain.process_scaling import FIELD_MANAGER
 from functions.runtime.storage.external_call import external_call
 
 CLAIMS = {"group": "networking.internal.knative.dev", "version": "v1alpha1", "plural": "clusterdomainclaims"}

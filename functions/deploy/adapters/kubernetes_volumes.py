@@ -9,8 +9,9 @@ from uuid import UUID
 
 from functions.deploy.adapters.kubernetes_client import KubernetesClient
 from functions.deploy.adapters.kubernetes_errors import NotFound
-from functions.deploy.adapters.kubernetes_workloads import APPLY, FIELD_MANAGER
+from functions.deploy.adapters.kubernetes_workloads import APPLY
 from functions.deploy.domain.manifests import Manifest
+from functions.deploy.domain.process_scaling import FIELD_MANAGER
 from functions.deploy.domain.volume_manifests import SNAPSHOT_GROUP, VOLUME
 from functions.deploy.domain.volume_readings import ClaimReading, read_claim
 from functions.deploy.ports import ClusterRefused

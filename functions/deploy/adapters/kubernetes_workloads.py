@@ -4,21 +4,23 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from functions.deploy.adapters.kubernetes_client import KubernetesClient
 from functions.deploy.adapters.kubernetes_errors import NotFound
-from functions.deploy.domain.autoscaling_manifests import HPA, SCALED_OBJECT
+from functions.deploy.domain.autoscaling_manifests import HPA, SCALED_OBJECT, TRIGGER_AUTHENTICATION
 from functions.deploy.domain.autoscaling_readings import AutoscalerReading, read_autoscalers
 from functions.deploy.domain.instances import Instance, read_instances_of
-from functions.deploy.domain.manifests import PROCESS, Manifest
+from functions.deploy.domain.manifests import APPLICATION, AUTOSCALED, ENVIRONMENT, PROCESS, Manifest
+from functions.deploy.domain.process_scaling import FIELD_MANAGER, REPLICAS_MANAGER, ScalingReading, read_scaling
 from functions.deploy.domain.workloads import KINDS, Workloads
 from functions.deploy.ports import ClusterRefused
 from functions.runtime.storage.external_call import external_call
 
-FIELD_MANAGER = "capsule"
-REPLICAS_MANAGER = "capsule-autoscaling"
 APPLY = "application/apply-patch+yaml"
 KEDA = ("keda.sh", "v1alpha1")
+PLURALS = {SCALED_OBJECT: "scaledobjects", TRIGGER_AUTHENTICATION: "triggerauthentications"}
+"""Kinds of KEDA."""
 
 
 class KubernetesWorkloads(KubernetesClient):
@@ -35,6 +37,18 @@ class KubernetesWorkloads(KubernetesClient):
         with suppress(NotFound):
             return read_autoscalers(await asyncio.to_thread(self._list_workloads, workloads, HPA))
         return []
+
+    @external_call
+    async def read_scaling(self, namespace: str, deployment: str) -> ScalingReading | None:
+        with suppress(NotFound):
+            selector = {"label_selector": f"{AUTOSCALED}=true"}
+            found = await asyncio.to_thread(self._within, namespace, self._apps().list_namespaced_deployment, namespace, **selector)
+            for each in found["items"]:
+                if each["metadata"]["name"] == deployment:
+                    labels = each["metadata"]["labels"]
+                    workloads = Workloads(namespace, UUID(labels[APPLICATION]), labels[ENVIRONMENT])
+                    return read_scaling(each, await self.list_autoscalers(workloads))
+        return None
 
     @external_call
     async def replace_workloads(self, workloads: Workloads, *objects: Manifest) -> None:
@@ -84,8 +98,8 @@ class KubernetesWorkloads(KubernetesClient):
     def _patch(self, namespace: str, object: Manifest, manager: str) -> None:
         options = {"field_manager": manager, "force": True, "_content_type": APPLY}
         kind, name = object["kind"], object["metadata"]["name"]
-        if kind == SCALED_OBJECT:
-            patch, place = self._custom().patch_namespaced_custom_object, (*KEDA, namespace, "scaledobjects", name)
+        if kind in PLURALS:
+            patch, place = self._custom().patch_namespaced_custom_object, (*KEDA, namespace, PLURALS[kind], name)
             self._within(namespace, patch, *place, body=object, **options)
             return
         patches: dict[str, Callable[..., Any]] = {
@@ -96,11 +110,11 @@ class KubernetesWorkloads(KubernetesClient):
         self._within(namespace, patches[kind], name, namespace, body=object, **options)
 
     def _list_workloads(self, workloads: Workloads, kind: str) -> list[Manifest]:
-        """Objects of a kind in the environment. Blocks. An empty list of ScaledObjects if the cluster has no KEDA."""
+        """Objects of a kind in the environment. Blocks. An empty list of KEDA's if the cluster has none."""
         namespace, selector = workloads.namespace, {"label_selector": workloads.selector}
-        if kind == SCALED_OBJECT:
+        if kind in PLURALS:
             with suppress(NotFound):
-                found = self._within(namespace, self._custom().list_namespaced_custom_object, *KEDA, namespace, "scaledobjects", **selector)
+                found = self._within(namespace, self._custom().list_namespaced_custom_object, *KEDA, namespace, PLURALS[kind], **selector)
                 return list(found["items"])
             return []
         lists: dict[str, Callable[..., Any]] = {
@@ -124,8 +138,8 @@ class KubernetesWorkloads(KubernetesClient):
                 if (kind, name) in kept or is_owned:  # KEDA deletes its own HorizontalPodAutoscaler
                     continue
                 with suppress(NotFound):
-                    if kind == SCALED_OBJECT:
-                        self._within(namespace, self._custom().delete_namespaced_custom_object, *KEDA, namespace, "scaledobjects", name)
+                    if kind in PLURALS:
+                        self._within(namespace, self._custom().delete_namespaced_custom_object, *KEDA, namespace, PLURALS[kind], name)
                     else:
                         self._within(namespace, deletions[kind], name, namespace, propagation_policy="Background")
 

@@ -18,7 +18,10 @@ from functions.deploy.domain.rejections import EnvironmentNameTaken, Environment
 from functions.deploy.domain.standing import Restriction
 from functions.runtime.storage.database import Database
 
-SIZE = ("min_scale", "max_scale", "memory_mib", "cpu_millis", "scale_metric", "scale_target")
+SIZE = (
+    *("min_scale", "max_scale", "memory_mib", "cpu_millis", "scale_metric", "scale_target"),
+    *("scale_window_seconds", "scale_down_delay_seconds", "initial_scale"),
+)
 STORED = (
     *("created_at", *SIZE),
     *("observation_seconds", "deleted_at", "stopped_at", "paused_at", "pause_reason"),

@@ -15,7 +15,7 @@ from functions.runtime.storage.database import Database
 
 COLUMNS = (
     "id, application_id, environment, release_id, command, memory_mib, cpu_millis, requested_at, cancelled_at, finished_at, exit_code, detail,"
-    " streams, attached_at, schedule_id, scheduled_at, job_name, timeout_seconds"
+    " streams, attached_at, schedule_id, scheduled_at, job_name, timeout_seconds, stop_seconds"
 )
 VALUES = ", ".join(f"%({name})s" for name in COLUMNS.split(", "))
 

@@ -14,7 +14,7 @@ from functions.runtime.storage.database import Database
 
 NAMES = (
     *("id", "application_id", "environment", "cron", "time_zone", "command", "overlap", "timeout_seconds"),
-    *("created_at", "paused_at", "expected_at"),
+    *("created_at", "paused_at", "expected_at", "stop_seconds"),
 )
 COLUMNS = ", ".join(NAMES)
 VALUES = ", ".join(f"%({name})s" for name in NAMES)

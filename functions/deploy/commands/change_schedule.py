@@ -28,6 +28,7 @@ class ChangeSchedule(Model):
     time_zone: Annotated[Text, Field(max_length=100)] | None = None
     overlap: Overlap | None = None
     timeout_seconds: Int32 | None = None
+    stop_seconds: Int32 | None = None
     is_paused: bool | None = None
 
 

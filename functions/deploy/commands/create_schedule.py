@@ -12,6 +12,7 @@ from pydantic import Field
 from events.workloads import WorkloadRefreshRequested
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.operation import Operation, OperationKind
+from functions.deploy.domain.processes import DEFAULT_STOP_SECONDS
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, NothingReleased
 from functions.deploy.domain.run import TIMEOUT
 from functions.deploy.domain.schedule import MAX_SCHEDULES, Overlap, Schedule
@@ -36,6 +37,8 @@ class CreateSchedule(Model):
     overlap: Overlap = Overlap.FORBID
     """When the previous run has not ended: `allow`, `forbid` or `replace`."""
     timeout_seconds: Int32 = DEFAULT_TIMEOUT_SECONDS
+    stop_seconds: Int32 = DEFAULT_STOP_SECONDS
+    """Between SIGTERM and SIGKILL, when a run is ended."""
 
 
 @command(
@@ -65,7 +68,7 @@ async def create_schedule(
 
     now = clock.now()
     settings = (request.cron, request.time_zone, request.command, request.overlap, request.timeout_seconds)
-    schedule = Schedule.create(application, environment, *settings, now)
+    schedule = Schedule.create(application, environment, *settings, now, request.stop_seconds)
     await schedules.save(schedule)
     operation = Operation.start(OperationKind.SCHEDULE, application, environment.name, now)
     await operations.add(operation)

@@ -60,6 +60,6 @@ async def run_schedule(
     if await runs.count_active(application.id, since=now - TIMEOUT) >= MAX_ACTIVE_RUNS:
         raise TooManyRuns.of(application.name, MAX_ACTIVE_RUNS)
     run, events = Run.request(application, environment, await releases.get(serving.release_id), schedule.command, now)
-    run.schedule_id, run.timeout_seconds = schedule.id, schedule.timeout_seconds
+    run.schedule_id, run.timeout_seconds, run.stop_seconds = schedule.id, schedule.timeout_seconds, schedule.stop_seconds
     await runs.add(run)
     return Done(ScheduledRunAccepted(**dict(RunView.of(run)), operation_id=run.id), *events)

@@ -43,6 +43,12 @@ class ScaleEnvironment(Model):
     """By what the instances scale between the minimum and the maximum; needs `scaleTarget`."""
     scale_target: Int32 | None = None
     """Of one instance: requests in flight, requests per second, or percent of the CPU or memory that it may use."""
+    scale_window_seconds: Int32 | None = None
+    """Over which the metric is averaged; 0: the installation's default."""
+    scale_down_delay_seconds: Int32 | None = None
+    """So long fewer must be enough before an instance ends."""
+    initial_scale: Int32 | None = None
+    """Instances with which a release starts."""
     observation_seconds: Annotated[int, Field(ge=0, le=MAX_OBSERVATION_SECONDS)] | None = None
 
 
@@ -55,6 +61,9 @@ class ScaleAccepted(Model):
     scale_metric: WebMetric
     scale_target: int | None
     """None: the installation's default of requests in flight."""
+    scale_window_seconds: int | None
+    scale_down_delay_seconds: int
+    initial_scale: int
     observation_seconds: int | None
     """None: the installation's default."""
     deployment: DeploymentAccepted | None
@@ -87,7 +96,10 @@ async def scale_environment(
     check_host_name(application.name, environment.name)
 
     old_size = environment.size
-    size = replace(old_size, **request.model_dump(exclude={"application_id", "environment", "observation_seconds"}, exclude_none=True))
+    changes = request.model_dump(exclude={"application_id", "environment", "observation_seconds"}, exclude_none=True)
+    if request.scale_window_seconds == 0:
+        changes["scale_window_seconds"] = None
+    size = replace(old_size, **changes)
     has_observation = request.observation_seconds is not None
     environment.resize(size, request.observation_seconds if has_observation else environment.observation_seconds)
     await environments.save(environment)
@@ -112,6 +124,9 @@ async def scale_environment(
         cpu_millis=size.cpu_millis,
         scale_metric=size.scale_metric,
         scale_target=size.scale_target,
+        scale_window_seconds=size.scale_window_seconds,
+        scale_down_delay_seconds=size.scale_down_delay_seconds,
+        initial_scale=size.initial_scale,
         observation_seconds=environment.observation_seconds,
         deployment=DeploymentAccepted.of(deployment) if deployment else None,
         operation_id=deployment.id if deployment else None,

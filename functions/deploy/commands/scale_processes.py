@@ -13,10 +13,12 @@ from pydantic import Field
 from events.deploy import AccountReviewRequested
 from events.workloads import WorkloadRefreshRequested
 from functions.deploy.domain.autoscaling_views import AutoscalingRequest
+from functions.deploy.domain.configuration import merge
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.process_views import ProcessSizeView
 from functions.deploy.domain.processes import MAX_PROCESS_TYPES, ProcessSize
+from functions.deploy.domain.queue_servers import check_queue_servers
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     EnvironmentIsStopped,
@@ -28,7 +30,7 @@ from functions.deploy.domain.rejections import (
     UsageExhausted,
 )
 from functions.deploy.domain.workload_rejections import InvalidAutoscaling, InvalidProcesses, UnknownProcess
-from functions.deploy.ports import Applications, Deployments, Environments, Operations, Quotas, Releases
+from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Operations, ProcessScalings, Quotas, Releases
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.deployment_starter import DeploymentStarter
 from functions.deploy.services.work_admission import review_events
@@ -87,7 +89,9 @@ async def scale_processes(
     deployments: Deployments,
     releases: Releases,
     operations: Operations,
+    configurations: Configurations,
     quotas: Quotas,
+    scalings: ProcessScalings,
     starter: DeploymentStarter,
     control: AccessControl,
     permit: Permit,
@@ -104,9 +108,11 @@ async def scale_processes(
             raise UnknownProcess.of(name, sorted(release.processes))
 
     changes = {name: each.apply_to(before.of(name)) for name, each in request.processes.items()}
+    check_queue_servers(changes, merge(await configurations.at(application.id, application.config_version), environment.name), environment.name)
     environment.processes = before.with_changes(changes)
     await starter.reserve(application, environment, is_growth=environment.max_memory_mib > memory_before)
     await environments.save(environment)
+    await scalings.forget(application.id, environment.name, changes)
     now = clock.now()
     operation = Operation.start(OperationKind.PROCESS_SCALE, application, environment.name, now)
     await operations.add(operation)

@@ -10,6 +10,7 @@ from uuid import UUID
 from events.workloads import RunRequested
 from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.names import EnvironmentName
+from functions.deploy.domain.processes import DEFAULT_STOP_SECONDS
 from functions.deploy.domain.rejections import (
     ApplicationNotFound,
     EnvironmentNotFound,
@@ -25,7 +26,7 @@ from functions.deploy.domain.run import MAX_ACTIVE_RUNS, MAX_ATTACHABLE_RUNS, TI
 from functions.deploy.ports import Applications, Deployments, Environments, Quotas, Releases, Runs
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.work_admission import admit_work
-from functions.kernel import Clock, Done, Model, Permission, Permit, Text, command
+from functions.kernel import Clock, Done, Int32, Model, Permission, Permit, Text, command
 
 
 class StartRun(Model):
@@ -35,6 +36,8 @@ class StartRun(Model):
     """A shell command line."""
     streams: RunStreams = RunStreams.LOGGED
     """`logged`, `pipes` or `terminal`."""
+    stop_seconds: Int32 = DEFAULT_STOP_SECONDS
+    """Between SIGTERM and SIGKILL, when it is cancelled or its time is over."""
 
 
 class RunAccepted(Model):
@@ -86,7 +89,7 @@ async def start_run(
         if await runs.count_attachable(application.user_id, since=now - TIMEOUT) >= MAX_ATTACHABLE_RUNS:
             raise TooManyRuns.of_account(MAX_ATTACHABLE_RUNS)
     release = await releases.get(serving.release_id)
-    run, events = Run.request(application, environment, release, request.command, now, request.streams)
+    run, events = Run.request(application, environment, release, request.command, now, request.streams, request.stop_seconds)
     await runs.add(run)
     accepted = RunAccepted(id=run.id, operation_id=run.id, environment=run.environment, release=release.number, status=run.status, requested_at=now)
 

@@ -3,12 +3,12 @@
 Kubernetes and KEDA carry it out (`autoscaling_manifests`). With several metrics the one that asks for most instances counts.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from functions.deploy.domain.queue_sources import POINTERS, QueueSource
 from functions.deploy.domain.workload_rejections import InvalidAutoscaling
 from functions.kernel import FieldError
 
@@ -16,11 +16,6 @@ MAX_INSTANCES = 20
 MAX_METRICS = 5
 PERCENT = range(1, 100 + 1)
 QUEUE_TARGET = range(1, 1_000_000 + 1)
-MAX_QUERY_LENGTH = 2000
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-PATH = re.compile(r"/[!-~]{0,499}")
-VALUE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){0,9}")
-DATABASE_URL = "DATABASE_URL"
 
 
 class MetricType(StrEnum):
@@ -34,59 +29,38 @@ class MetricType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """`query` or `path` says where the length of a queue is read. Use `parse`, which checks."""
+    """Use `parse`, which checks."""
 
     type: MetricType
     target: int
-    query: str | None = None
-    """SQL that returns one number."""
-    variable: str | None = None
-    """The variable with the URL of the database."""
-    path: str | None = None
-    """Of the application, which answers with JSON."""
-    value: str | None = None
-    """Where the number is in that JSON: names and indexes between dots."""
+    queue: QueueSource | None = None
+    """Where the length of a queue is read; None for the other types."""
 
     @classmethod
-    def parse(
-        cls,
-        type: MetricType,
-        target: int,
-        *,
-        query: str | None = None,
-        variable: str | None = None,
-        path: str | None = None,
-        value: str | None = None,
-    ) -> Self:
-        """Raises InvalidAutoscaling."""
-        found = list(_errors(type, target, query, variable, path, value))
+    def parse(cls, type: MetricType, target: int, **source: str | None) -> Self:
+        """`source`: the fields of a QueueSource. Raises InvalidAutoscaling."""
+        queue = QueueSource(**source)
+        found = list(_errors(type, target, queue))
         if found:
             raise InvalidAutoscaling.of(found)
-        if type is MetricType.QUEUE and query is not None:
-            variable = variable or DATABASE_URL
-        return cls(type, target, query, variable, path, value)
+        return cls(type, target, queue.with_default_variable() if type is MetricType.QUEUE else None)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"type": self.type, "target": self.target, **(self.queue.as_json() if self.queue else {})}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Self:
+        source = {name: value for name, value in stored.items() if name not in ("type", "target")}
+        type = MetricType(stored["type"])
+        return cls(type, stored["target"], QueueSource(**source) if type is MetricType.QUEUE else None)
 
 
-def _errors(type: MetricType, target: int, query: str | None, variable: str | None, path: str | None, value: str | None) -> "Sequence[FieldError]":
-    sources = {"query": query, "variable": variable, "path": path, "value": value}
-    if type is not MetricType.QUEUE:
-        errors = [FieldError(f"/{name}", f"{name} belongs to the metric queue, not to {type}") for name, text in sources.items() if text is not None]
-        return [*errors, *_bounds(type, target, PERCENT, "percent of what an instance may use")]
-    errors = _bounds(type, target, QUEUE_TARGET, "what waits for each instance")
-    if (query is None) is (path is None):
-        detail = "a queue is read with a SQL query, or from a path of the application"
-        errors.append(FieldError("/query", f"{detail}: give one of query and path"))
-    if query is not None and (not query.strip() or len(query) > MAX_QUERY_LENGTH or "\0" in query or ";" in query.rstrip().rstrip(";")):
-        errors.append(FieldError("/query", f"one SQL statement that returns one number, of at most {MAX_QUERY_LENGTH} characters"))
-    if variable is not None and (query is None or not VARIABLE.fullmatch(variable)):
-        errors.append(FieldError("/variable", "the name of the variable with the database's URL, such as DATABASE_URL; only with query"))
-    if path is not None and not PATH.fullmatch(path):
-        errors.append(FieldError("/path", "a path of the application, such as /queue"))
-    if path is not None and (value is None or not VALUE.fullmatch(value)):
-        errors.append(FieldError("/value", "where the number is in the JSON answer, such as queues.default"))
-    if path is None and value is not None:
-        errors.append(FieldError("/value", "value belongs to path"))
-    return errors
+def _errors(type: MetricType, target: int, queue: QueueSource) -> "Sequence[FieldError]":
+    if type is MetricType.QUEUE:
+        return [*_bounds(type, target, QUEUE_TARGET, "what waits for each instance"), *queue.errors()]
+    names = [POINTERS.get(name, name) for name in queue.as_json()]
+    errors = [FieldError(f"/{name}", f"{name} belongs to the metric queue, not to {type}") for name in names]
+    return [*errors, *_bounds(type, target, PERCENT, "percent of what an instance may use")]
 
 
 def _bounds(type: MetricType, target: int, allowed: range, meaning: str) -> list[FieldError]:
@@ -129,10 +103,8 @@ class Autoscaling:
         return min(max(instances, self.min_instances), self.max_instances)
 
     def as_json(self) -> dict[str, Any]:
-        metrics = [{name: value for name, value in asdict(each).items() if value is not None} for each in self.metrics]
-        return {"min_instances": self.min_instances, "max_instances": self.max_instances, "metrics": metrics}
+        return {"min_instances": self.min_instances, "max_instances": self.max_instances, "metrics": [each.as_json() for each in self.metrics]}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        metrics = tuple(Metric(**{**each, "type": MetricType(each["type"])}) for each in stored["metrics"])
-        return cls(stored["min_instances"], stored["max_instances"], metrics)
+        return cls(stored["min_instances"], stored["max_instances"], tuple(Metric.from_json(each) for each in stored["metrics"]))

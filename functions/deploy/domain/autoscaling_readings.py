@@ -28,6 +28,8 @@ class AutoscalerReading:
     external: Mapping[int, float]
     """Mean of the instances, by the index of the trigger."""
     problem: str | None = None
+    current: int = 0
+    """Instances at the time of these values."""
 
     def current_of(self, index: int, metric: Metric, *, memory_mib: int, cpu_millis: int) -> float | None:
         """Return the value of a metric in the unit of its target; None: unknown. `index`: of the metric among all."""
@@ -67,6 +69,7 @@ def _read(object: Object) -> AutoscalerReading:
         resources=resources,
         external=external,
         problem=failed.get("message") if failed is not None and not is_at_zero else None,
+        current=status.get("currentReplicas") or 0,
     )
 
 

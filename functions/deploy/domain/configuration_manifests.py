@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 from functions.deploy.domain.configuration import Entry
+from functions.deploy.domain.connection_parameters import redis_parameters
 from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT, MANAGED, Manifest, literal
 from functions.deploy.domain.names import namespace_of, service_secret_of
 from functions.deploy.domain.service_plans import ServiceKind
@@ -58,7 +59,7 @@ def secrets(
                 name=service_secret_of(application, environment, service_id),
                 application=application,
                 labels=labels,
-                values={URL_KEY: url},
+                values={URL_KEY: url, **redis_parameters(url)},
                 is_immutable=False,
             )
             for service_id, url in services.items()

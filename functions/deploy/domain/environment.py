@@ -11,6 +11,7 @@ from uuid import UUID
 
 from events.deploy import EnvironmentDeleted, EnvironmentPaused, EnvironmentResumed, EnvironmentStopped, MaintenanceEnded, MaintenanceStarted
 from events.workloads import WorkloadRefreshRequested
+from functions.deploy.domain import web_scaling
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.application_settings import ApplicationSettings
 from functions.deploy.domain.maintenance import Maintenance
@@ -19,7 +20,6 @@ from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.rejections import InvalidScale
 from functions.deploy.domain.standing import Restriction
 from functions.deploy.domain.web_scaling import WebMetric
-from functions.deploy.domain.web_scaling import errors as web_scaling_errors
 from functions.kernel import Events, FieldError
 
 DEFAULT_ENVIRONMENTS = (STAGING, PRODUCTION)
@@ -40,6 +40,12 @@ class Size:
     scale_metric: WebMetric = WebMetric.CONCURRENCY
     scale_target: int | None = None
     """Of one instance, in the unit of the metric. None: the installation's default of requests in flight."""
+    scale_window_seconds: int | None = None
+    """Over which the metric is averaged. None: the installation's default."""
+    scale_down_delay_seconds: int = 0
+    """So long fewer must be enough before an instance ends."""
+    initial_scale: int = 1
+    """Instances with which a release starts. They must be ready before it takes the traffic."""
 
     def __post_init__(self) -> None:
         errors = [
@@ -52,7 +58,10 @@ class Size:
             )
             if not is_valid
         ]
-        errors += web_scaling_errors(self.scale_metric, self.scale_target, self.min_scale)
+        errors += web_scaling.errors(self.scale_metric, self.scale_target, self.min_scale)
+        errors += web_scaling.pace_errors(
+            self.scale_metric, self.scale_window_seconds, self.scale_down_delay_seconds, self.initial_scale, self.max_scale
+        )
         if errors:
             raise InvalidScale.of(errors)
 

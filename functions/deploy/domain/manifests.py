@@ -24,6 +24,8 @@ OBSERVATION_MARGIN_SECONDS = 20
 APPLICATION, ENVIRONMENT, DEPLOYMENT = "capsule.dev/application", "capsule.dev/environment", "capsule.dev/deployment"
 PROCESS = "capsule.dev/process"
 """Label with the process type of a worker."""
+AUTOSCALED = "capsule.dev/autoscaled"
+"""Label of a Deployment with the number of instances that an autoscaler sets. Its changes are reported."""
 RUN = "capsule.dev/run"
 """Label with the id of a one-off command."""
 COMPONENT, MANAGED, COLLECT = "capsule.dev/component", "capsule.dev/managed", "capsule.dev/collect"
@@ -130,7 +132,9 @@ def service(
                 "metadata": {
                     "labels": {**labels, COLLECT: "true", COMPONENT: "web"},
                     "annotations": {
-                        "autoscaling.knative.dev/initial-scale": "1",  # a release must start once, even where the cluster's default is 0
+                        **web_scaling.pace_annotations(
+                            terms.size.scale_window_seconds, terms.size.scale_down_delay_seconds, terms.size.initial_scale
+                        ),
                         "autoscaling.knative.dev/min-scale": str(terms.size.min_scale),
                         "autoscaling.knative.dev/max-scale": str(terms.size.max_scale),
                         **web_scaling.annotations(
@@ -195,6 +199,7 @@ def one_off_job(
     variables: Sequence[Manifest],
     timeout_seconds: int,
     kept_seconds: int,
+    stop_seconds: int,
     is_attachable: bool = False,
     has_terminal: bool = False,
     annotations: Mapping[str, str] | None = None,
@@ -204,7 +209,8 @@ def one_off_job(
     `is_attachable`: it has standard input and its output is not collected. Kubernetes passes on only what is written while
     a client is attached, so the command starts when the first line of its input arrives.
     """
-    manifest = job(name, application, labels, "run", command, pod, size, variables, timeout_seconds=timeout_seconds, kept_seconds=kept_seconds)
+    times = {"timeout_seconds": timeout_seconds, "kept_seconds": kept_seconds, "stop_seconds": stop_seconds}
+    manifest = job(name, application, labels, "run", command, pod, size, variables, **times)
     if is_attachable:
         template = manifest["spec"]["template"]
         template["metadata"]["labels"][COLLECT] = "false"
@@ -232,8 +238,9 @@ def job(
     *,
     timeout_seconds: int,
     kept_seconds: int,
+    stop_seconds: int = 30,
 ) -> Manifest:
-    """Render a Job that runs a command once."""
+    """Render a Job that runs a command once. `stop_seconds`: between SIGTERM and SIGKILL."""
     web = pod["containers"][0]
     container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
     return {
@@ -248,6 +255,7 @@ def job(
                 "metadata": {"labels": {**labels, COLLECT: "true", COMPONENT: component}},
                 "spec": {
                     "restartPolicy": "Never",
+                    "terminationGracePeriodSeconds": stop_seconds,
                     "automountServiceAccountToken": False,
                     "enableServiceLinks": False,
                     "containers": [

@@ -5,6 +5,7 @@ from typing import Self
 from functions.deploy.domain.autoscaling_readings import AutoscalerReading
 from functions.deploy.domain.autoscaling_views import AutoscalingView
 from functions.deploy.domain.environment import Size
+from functions.deploy.domain.process_scaling import ProcessScaling
 from functions.deploy.domain.processes import ProcessSize
 from functions.kernel import Model
 
@@ -21,7 +22,7 @@ class ProcessSizeView(Model):
     """Null: the number is fixed."""
 
     @classmethod
-    def of(cls, name: str, size: ProcessSize, default: Size, reading: AutoscalerReading | None = None) -> Self:
+    def of(cls, name: str, size: ProcessSize, default: Size, reading: AutoscalerReading | None = None, scaling: ProcessScaling | None = None) -> Self:
         memory_mib, cpu_millis = size.memory_mib or default.memory_mib, size.cpu_millis or default.cpu_millis
         autoscaling = size.autoscaling
         return cls(
@@ -32,5 +33,5 @@ class ProcessSizeView(Model):
             memory_mib=memory_mib,
             cpu_millis=cpu_millis,
             stop_seconds=size.stop_seconds,
-            autoscaling=AutoscalingView.of(autoscaling, reading, memory_mib=memory_mib, cpu_millis=cpu_millis) if autoscaling else None,
+            autoscaling=AutoscalingView.of(autoscaling, reading, scaling, memory_mib=memory_mib, cpu_millis=cpu_millis) if autoscaling else None,
         )

@@ -20,7 +20,7 @@ COMMAND = re.compile(r"[^\x00-\x1f\x7f]{1,1000}")
 MAX_PROCESS_TYPES = 10
 MEMORY_MIB = range(64, 8192 + 1)
 CPU_MILLIS = range(100, 4000 + 1)
-STOP_SECONDS = range(1, 600 + 1)
+STOP_SECONDS, DEFAULT_STOP_SECONDS = range(1, 600 + 1), 30
 DEFAULT_INSTANCES = {WORKER: 1}
 """Of a process type that a release names for the first time. Others start when their user scales them: a type may be a console or a one-off."""
 
@@ -32,7 +32,7 @@ class ProcessSize:
     instances: int = 0
     memory_mib: int | None = None
     cpu_millis: int | None = None
-    stop_seconds: int = 30
+    stop_seconds: int = DEFAULT_STOP_SECONDS
     """Between SIGTERM and SIGKILL."""
     autoscaling: Autoscaling | None = None
     """None: `instances` run. With it, `instances` is the number that was last seen."""

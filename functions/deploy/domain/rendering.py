@@ -10,7 +10,7 @@ from functions.deploy.domain.environment import Size
 from functions.deploy.domain.image_launcher import launched
 from functions.deploy.domain.maintenance import Maintenance
 from functions.deploy.domain.manifests import Manifest
-from functions.deploy.domain.names import process_of, secret_of, service_of
+from functions.deploy.domain.names import process_of, secret_of, service_of, service_secret_of
 from functions.deploy.domain.processes import ProcessSizes
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.release_facts import release_facts
@@ -82,8 +82,18 @@ class Rendering:
             )
             found.append(self._with_volumes(manifest, name))
             if autoscaling:
-                found.append(autoscaling_manifests.autoscaler(manifest, autoscaling, size, self._internal_url))
+                found += autoscaling_manifests.autoscalers(manifest, autoscaling, size, self._internal_url, self._service_secrets)
         return found
+
+    @property
+    def _service_secrets(self) -> dict[str, str]:
+        """Variable → the Secret of the data service that is bound to it."""
+        deployment = self.deployment
+        return {
+            each.name: service_secret_of(deployment.application, deployment.environment, each.service_id)
+            for each in self._effective_entries()
+            if each.service_id is not None
+        }
 
     @property
     def _internal_url(self) -> str:

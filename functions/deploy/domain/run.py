@@ -10,6 +10,7 @@ from uuid import UUID
 from events.workloads import RunCancelled, RunRequested
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.environment import Environment
+from functions.deploy.domain.processes import DEFAULT_STOP_SECONDS, STOP_SECONDS
 from functions.deploy.domain.rejections import InvalidCommand, RunHasEnded, RunIsLogged
 from functions.deploy.domain.release import Release
 from functions.kernel import Events, FieldError, new_id
@@ -81,6 +82,8 @@ class Run:
     job_name: str | None = None
     """Of the Job that the cluster has created; None: it derives from the id."""
     timeout_seconds: int = TIMEOUT.seconds
+    stop_seconds: int = DEFAULT_STOP_SECONDS
+    """Between SIGTERM and SIGKILL, when it is cancelled or its time is over."""
 
     @classmethod
     def request(
@@ -91,13 +94,18 @@ class Run:
         command: str,
         at: datetime,
         streams: RunStreams = RunStreams.LOGGED,
+        stop_seconds: int = DEFAULT_STOP_SECONDS,
     ) -> tuple[Self, Events]:
         """Raises InvalidCommand."""
         if not command.strip() or len(command) > MAX_COMMAND_LENGTH or "\x00" in command:
             detail = f"command: use 1–{MAX_COMMAND_LENGTH} characters without U+0000"
             raise InvalidCommand(f"{detail}.", errors=[FieldError("/command", detail)])
+        if stop_seconds not in STOP_SECONDS:
+            detail = f"seconds to stop {stop_seconds}: use {STOP_SECONDS.start}–{STOP_SECONDS.stop - 1}"
+            raise InvalidCommand(f"{detail}.", errors=[FieldError("/stopSeconds", detail)])
         size = environment.size
         run = cls(new_id(), application.id, environment.name, release.id, command, size.memory_mib, size.cpu_millis, at, streams=streams)
+        run.stop_seconds = stop_seconds
         return run, (RunRequested(run_id=run.id, application_id=application.id, user_id=application.user_id, environment=environment.name, at=at),)
 
     @property

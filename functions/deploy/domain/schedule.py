@@ -12,6 +12,7 @@ from uuid import UUID
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.environment import Environment
+from functions.deploy.domain.processes import DEFAULT_STOP_SECONDS, STOP_SECONDS
 from functions.deploy.domain.release import Release
 from functions.deploy.domain.run import MAX_COMMAND_LENGTH, Run
 from functions.deploy.domain.workload_rejections import InvalidSchedule
@@ -57,6 +58,8 @@ class Schedule:
     paused_at: datetime | None = None
     expected_at: datetime | None = None
     """The next time at which a run must come; None: there is none, or it is paused."""
+    stop_seconds: int = DEFAULT_STOP_SECONDS
+    """Between SIGTERM and SIGKILL, when a run is ended."""
 
     @classmethod
     def create(
@@ -69,9 +72,11 @@ class Schedule:
         overlap: Overlap,
         timeout_seconds: int,
         at: datetime,
+        stop_seconds: int = DEFAULT_STOP_SECONDS,
     ) -> Self:
         """Raises InvalidSchedule."""
         schedule = cls(new_id(), application.id, environment.name, cron.strip(), time_zone, command, overlap, timeout_seconds, at)
+        schedule.stop_seconds = stop_seconds
         schedule._check()
         schedule.expect_after(at)
         return schedule
@@ -107,12 +112,14 @@ class Schedule:
         return Run(
             id, self.application_id, self.environment, release.id, self.command, size.memory_mib, size.cpu_millis, at,
             schedule_id=self.id, scheduled_at=scheduled_at, job_name=job_name, timeout_seconds=self.timeout_seconds,
+            stop_seconds=self.stop_seconds,
         )  # fmt: skip
 
     def _check(self) -> None:
         errors = [FieldError(pointer, detail) for pointer, detail in (
             ("/cron", self._cron_fault()), ("/timeZone", _zone_fault(self.time_zone)), ("/command", self._command_fault()),
             ("/timeoutSeconds", "" if self.timeout_seconds in TIMEOUT_SECONDS else f"use {TIMEOUT_SECONDS.start}–{TIMEOUT_SECONDS.stop - 1} seconds"),
+            ("/stopSeconds", "" if self.stop_seconds in STOP_SECONDS else f"use {STOP_SECONDS.start}–{STOP_SECONDS.stop - 1} seconds"),
         ) if detail]  # fmt: skip
         if errors:
             raise InvalidSchedule.of(errors)

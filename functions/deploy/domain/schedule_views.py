@@ -19,6 +19,7 @@ class ScheduleView(Model):
     command: str
     overlap: Overlap
     timeout_seconds: int
+    stop_seconds: int
     created_at: datetime
     paused_at: datetime | None
     next_at: datetime | None
@@ -28,7 +29,7 @@ class ScheduleView(Model):
     @classmethod
     def of(cls, schedule: Schedule, last_run: Run | None, now: datetime) -> Self:
         next_at = None if schedule.paused_at is not None else schedule.next_at(now)
-        names = ("id", "environment", "cron", "time_zone", "command", "overlap", "timeout_seconds", "created_at", "paused_at")
+        names = ("id", "environment", "cron", "time_zone", "command", "overlap", "timeout_seconds", "stop_seconds", "created_at", "paused_at")
         fields = {name: getattr(schedule, name) for name in names}
         return cls(**fields, next_at=next_at, last_run=RunView.of(last_run) if last_run else None)
 

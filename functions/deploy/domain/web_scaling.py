@@ -31,6 +31,11 @@ TARGETS = {
 }
 
 
+USED = (WebMetric.CPU, WebMetric.MEMORY)
+WINDOW_SECONDS, DELAY_SECONDS = range(6, 3600 + 1), range(3600 + 1)
+"""Source: Knative serving, pkg/apis/autoscaling/annotation_validation.go."""
+
+
 def errors(metric: WebMetric, target: int | None, min_scale: int) -> Iterator[FieldError]:
     allowed = TARGETS[metric]
     if target is None:
@@ -38,9 +43,34 @@ def errors(metric: WebMetric, target: int | None, min_scale: int) -> Iterator[Fi
             yield FieldError("/scaleTarget", f"{metric} needs a target: {metric}={allowed.start}–{allowed.stop - 1}")
     elif target not in allowed:
         yield FieldError("/scaleTarget", f"{metric}={target}: use {allowed.start}–{allowed.stop - 1}")
-    if metric in (WebMetric.CPU, WebMetric.MEMORY) and not min_scale:
+    if metric in USED and not min_scale:
         detail = "min instances 0: nothing uses CPU or memory at zero, so the first request could start nothing. Use min 1, or concurrency or rps"
         yield FieldError("/minScale", f"{detail} for an application that sleeps")
+
+
+def pace_errors(metric: WebMetric, window: int | None, delay: int, initial: int, max_scale: int) -> Iterator[FieldError]:
+    """`window`, `delay`: in seconds."""
+    if window is not None and window not in WINDOW_SECONDS:
+        yield FieldError("/scaleWindowSeconds", f"window of {window} s: use {_bounds(WINDOW_SECONDS)}, or 0 for the installation's default")
+    if delay not in DELAY_SECONDS:
+        yield FieldError("/scaleDownDelaySeconds", f"delay of {delay} s before instances end: use {_bounds(DELAY_SECONDS)}")
+    elif delay and metric in USED:
+        yield FieldError("/scaleDownDelaySeconds", f"{metric} has no delay before instances end: set the window instead")
+    if not 1 <= initial <= max_scale:
+        yield FieldError("/initialScale", f"initial instances {initial}: use 1–{max_scale} (max instances)")
+
+
+def pace_annotations(window: int | None, delay: int, initial: int) -> dict[str, Any]:
+    """Return how fast a revision follows its load. A release must start once, even where the cluster's default is 0."""
+    return {
+        f"{PREFIX}initial-scale": str(initial),
+        **({f"{PREFIX}window": f"{window}s"} if window is not None else {}),
+        **({f"{PREFIX}scale-down-delay": f"{delay}s"} if delay else {}),
+    }
+
+
+def _bounds(allowed: range) -> str:
+    return f"{allowed.start}–{allowed.stop - 1}"
 
 
 def annotations(metric: WebMetric, target: int | None, *, cpu_millis: int, memory_mib: int) -> dict[str, Any]:

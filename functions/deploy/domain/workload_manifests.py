@@ -7,6 +7,7 @@ from typing import Any
 from functions.deploy.domain.environment import Size
 from functions.deploy.domain.manifests import (
     APPLICATION,
+    AUTOSCALED,
     COLLECT,
     COMPONENT,
     ENVIRONMENT,
@@ -49,10 +50,11 @@ def process(
     web = pod["containers"][0]
     container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
     shared = {APPLICATION: labels[APPLICATION], ENVIRONMENT: labels[ENVIRONMENT], PROCESS: process_type}
+    own = {**shared, MANAGED: "true", COMPONENT: PROCESS_COMPONENT, **({AUTOSCALED: "true"} if replicas is None else {})}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": name, "namespace": namespace_of(application), "labels": {**shared, MANAGED: "true", COMPONENT: PROCESS_COMPONENT}},
+        "metadata": {"name": name, "namespace": namespace_of(application), "labels": own},
         "spec": {
             **({} if replicas is None else {"replicas": replicas}),
             "revisionHistoryLimit": 0,
@@ -107,6 +109,7 @@ def cron_job(
         variables,
         timeout_seconds=schedule.timeout_seconds,
         kept_seconds=KEPT_SECONDS,
+        stop_seconds=schedule.stop_seconds,
     )
     annotated(template, annotations)
     return {

@@ -8,7 +8,7 @@ from uuid import UUID
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.manifests import APPLICATION, ENVIRONMENT
 
-KINDS = ("Deployment", "HorizontalPodAutoscaler", "ScaledObject", "CronJob")
+KINDS = ("Deployment", "HorizontalPodAutoscaler", "ScaledObject", "TriggerAuthentication", "CronJob")
 
 
 @dataclass(frozen=True, slots=True)

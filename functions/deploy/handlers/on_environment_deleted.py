@@ -3,14 +3,20 @@
 from events.deploy import EnvironmentDeleted
 from functions.deploy.domain.names import namespace_of, service_of
 from functions.deploy.domain.operation import OperationKind
-from functions.deploy.ports import Cluster, Deployments, Schedules
+from functions.deploy.ports import Cluster, Deployments, ProcessScalings, Schedules
 from functions.deploy.services.operation_recorder import OperationRecorder
 from functions.kernel import Retry, Work, effect
 
 
 @effect(retry=Retry(attempts=12))
 async def on_environment_deleted(
-    event: EnvironmentDeleted, deployments: Deployments, schedules: Schedules, recorder: OperationRecorder, cluster: Cluster, work: Work
+    event: EnvironmentDeleted,
+    deployments: Deployments,
+    schedules: Schedules,
+    scalings: ProcessScalings,
+    recorder: OperationRecorder,
+    cluster: Cluster,
+    work: Work,
 ) -> None:
     async with recorder.attempt(OperationKind.ENVIRONMENT_DELETION, event.application_id, event.environment, event.at, work):
         async with work.reading():
@@ -23,4 +29,5 @@ async def on_environment_deleted(
         async with work.recording():
             if latest.get(event.environment, event.at) <= event.at:
                 await schedules.delete_of_environment(event.application_id, event.environment)
+                await scalings.forget(event.application_id, event.environment)
             await recorder.succeed(OperationKind.ENVIRONMENT_DELETION, event.application_id, event.environment, event.at)

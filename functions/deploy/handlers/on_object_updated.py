@@ -15,11 +15,12 @@ from events.deployments import (
     DeploymentRolledBack,
     DeploymentSucceeded,
 )
-from events.workloads import ScheduledRunFailed, ScheduledRunSucceeded, WorkloadRefreshRequested
+from events.workloads import ProcessScalingObserved, ScheduledRunFailed, ScheduledRunSucceeded, WorkloadRefreshRequested
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
 from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.deploy.services.run_recorder import RunRecorder
+from functions.deploy.services.scaling_recorder import ScalingRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
 from functions.deploy.services.transitions import apply_observation, learn_host_keys
 from functions.deploy.services.workload_refresher import WorkloadRefresher
@@ -30,7 +31,7 @@ from functions.kernel import Clock, Origin, Work, effect
     emits=[
         *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
         *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
-        *(WorkloadRefreshRequested, ScheduledRunSucceeded, ScheduledRunFailed),
+        *(WorkloadRefreshRequested, ScheduledRunSucceeded, ScheduledRunFailed, ProcessScalingObserved),
     ]
 )
 async def on_object_updated(
@@ -43,12 +44,13 @@ async def on_object_updated(
     runs: RunRecorder,
     schedules: ScheduleRecorder,
     inspections: InspectionRecorder,
+    scalings: ScalingRecorder,
     workloads: WorkloadRefresher,
     cluster: Cluster,
     clock: Clock,
     work: Work,
 ) -> None:
-    for recorder in (runs, schedules, inspections):
+    for recorder in (runs, schedules, inspections, scalings):
         if await recorder.record(event.kind, event.namespace, event.name, work):
             return
     async with work.reading():

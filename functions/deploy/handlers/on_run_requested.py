@@ -58,6 +58,7 @@ async def on_run_requested(
             *fact_env,
         ],
         timeout_seconds=run.timeout_seconds,
+        stop_seconds=run.stop_seconds,
         kept_seconds=KEPT.seconds,
         is_attachable=run.streams is not RunStreams.LOGGED,
         has_terminal=run.streams is RunStreams.TERMINAL,

@@ -35,6 +35,7 @@ from functions.deploy.ports.domains import (
     Resolver,
     ResolverUnavailable,
 )
+from functions.deploy.ports.process_scalings import ProcessScalings
 from functions.deploy.ports.schedules import Schedules
 from functions.deploy.ports.service_backups import ServiceBackups, ServiceBackupStore, StoredServiceBackup
 from functions.deploy.ports.storage_meters import StorageMeters, StorageUse
@@ -80,6 +81,7 @@ __all__ = [
     "Networks",
     "Operations",
     "OrderFailed",
+    "ProcessScalings",
     "Quotas",
     "Releases",
     "RenewalInfo",

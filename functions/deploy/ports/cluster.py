@@ -13,6 +13,7 @@ from functions.deploy.domain.instances import Instance
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.network_policies import Egress
 from functions.deploy.domain.observation import Observation, ServiceFailed
+from functions.deploy.domain.process_scaling import ScalingReading
 from functions.deploy.domain.run import RunOutcome
 from functions.deploy.domain.workloads import Workloads
 from functions.kernel import Permanent, Transient
@@ -72,6 +73,10 @@ class Cluster(Protocol):
 
     async def list_autoscalers(self, workloads: Workloads) -> list[AutoscalerReading]:
         """What the autoscalers of the process types report."""
+        ...
+
+    async def read_scaling(self, namespace: str, deployment: str) -> ScalingReading | None:
+        """The instances of a process type that an autoscaler decides about; None if none does."""
         ...
 
     async def observe_run(self, namespace: str, job: str) -> RunOutcome | None:

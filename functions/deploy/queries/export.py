@@ -49,6 +49,7 @@ class ExportedScheduleView(Model):
     command: str
     overlap: Overlap
     timeout_seconds: int
+    stop_seconds: int
     created_at: datetime
     paused_at: datetime | None
 

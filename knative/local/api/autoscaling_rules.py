@@ -13,14 +13,23 @@ from knative.local.quantities import parse_quantity
 FIELDS = {"AverageValue": "averageValue", "Utilization": "averageUtilization", "Value": "value"}
 ALLOWED = {"resource": ("AverageValue", "Utilization"), "external": ("AverageValue", "Value")}
 RESOURCES = ("cpu", "memory")
+REDIS = ("redis", "redis-streams")
 TRIGGERS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "cpu": (("value",), ()),
     "memory": (("value",), ()),
     "postgresql": (("connectionFromEnv", "query", "targetQueryValue"), ("activationTargetQueryValue",)),
     "metrics-api": (("url", "valueLocation", "targetValue"), ("activationTargetValue", "format")),
+    "redis": (("listName", "listLength"), ("activationListLength", "databaseIndex")),
+    "redis-streams": (("stream",), ("consumerGroup", "lagCount", "streamLength", "activationLagCount", "databaseIndex")),
+    "rabbitmq": (("hostFromEnv", "queueName", "mode", "value"), ("protocol", "activationValue")),
 }
 """Type of a trigger → the fields of its metadata that it needs, and those that it may have on one machine."""
-NUMBERS = ("targetQueryValue", "activationTargetQueryValue", "targetValue", "activationTargetValue")
+NUMBERS = (
+    *("targetQueryValue", "activationTargetQueryValue", "targetValue", "activationTargetValue", "value", "activationValue"),
+    *("listLength", "activationListLength", "lagCount", "streamLength", "activationLagCount", "databaseIndex"),
+)
+SUPPORTED = {"mode": ("QueueLength",), "protocol": ("amqp", "auto")}
+"""Fields of the trigger rabbitmq: the values that this machine knows."""
 
 
 def horizontal_pod_autoscaler(object: Object) -> Iterator[Cause]:
@@ -73,7 +82,16 @@ def _trigger(place: str, trigger: Mapping[str, Any]) -> Iterator[Cause]:
         yield Cause(f"{place}.metricType", f'Unsupported value: "{trigger["metricType"]}": supported values: {", ".join(allowed)}')
     if kind in RESOURCES and trigger.get("useCachedMetrics"):
         yield Cause(f"{place}.useCachedMetrics", f"Forbidden: property useCachedMetrics is not supported for the scaler {kind}")
-    for name in (each for each in NUMBERS if each in details):
+    if kind in REDIS and "authenticationRef" not in trigger:
+        yield Cause(f"{place}.authenticationRef", "Required value: on one machine the address of a Redis is in a TriggerAuthentication")
+    if kind == "redis-streams" and ("lagCount" in details) is not ("consumerGroup" in details):
+        yield Cause(f"{place}.metadata.lagCount", "Invalid value: lagCount and consumerGroup belong together; without them give streamLength")
+    if kind == "redis-streams" and "lagCount" not in details and "streamLength" not in details:
+        yield Cause(f"{place}.metadata.streamLength", "Required value", "FieldValueRequired")
+    for name, values in SUPPORTED.items():
+        if kind == "rabbitmq" and details.get(name, values[0]) not in values:
+            yield Cause(f"{place}.metadata.{name}", f'Unsupported value: "{details[name]}": supported values: {", ".join(values)}')
+    for name in (each for each in NUMBERS if each in details and kind not in RESOURCES):
         if not _is_number(details[name]):
             yield Cause(f"{place}.metadata.{name}", f'Invalid value: "{details[name]}": must be a number')
     if kind in RESOURCES and details.get("value"):

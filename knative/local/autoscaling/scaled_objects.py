@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote_plus
 
 from knative.local.autoscaling.decision import MetricUnavailable
 from knative.local.autoscaling.horizontal import HPA, set_replicas
@@ -24,10 +25,26 @@ SCALED_OBJECT = "ScaledObject.keda.sh"
 MANAGER = "keda-operator"
 DEFAULT_POLLING_SECONDS, DEFAULT_COOLDOWN_SECONDS = 30, 300
 RESOURCES = ("cpu", "memory")
-TARGETS = {"postgresql": "targetQueryValue", "metrics-api": "targetValue"}
-"""Type of a trigger → its field with the target."""
-ACTIVATIONS = {"postgresql": "activationTargetQueryValue", "metrics-api": "activationTargetValue"}
+TARGETS = {
+    "postgresql": ("targetQueryValue",),
+    "metrics-api": ("targetValue",),
+    "redis": ("listLength",),
+    "redis-streams": ("lagCount", "streamLength"),
+    "rabbitmq": ("value",),
+}
+"""Type of a trigger → its fields with the target. The first that it has counts."""
+ACTIVATIONS = {
+    "postgresql": "activationTargetQueryValue",
+    "metrics-api": "activationTargetValue",
+    "redis": "activationListLength",
+    "redis-streams": "activationLagCount",
+    "rabbitmq": "activationValue",
+}
 """Above this value (0) the first instance starts."""
+NAMES = {"redis": "listName", "redis-streams": "stream", "rabbitmq": "queueName"}
+"""Type of a trigger → the field that is part of its metric's name."""
+NORMALIZED = str.maketrans(dict.fromkeys("/.:%()", "-"))
+"""Source: KEDA, pkg/util/normalize_string.go."""
 
 
 @dataclass(slots=True)
@@ -136,9 +153,18 @@ class ScaledObjects:
 
 def metric_name(index: int, trigger: Mapping[str, Any]) -> str:
     """Return the name of the external metric of a trigger, as KEDA gives it."""
-    if trigger["type"] == "metrics-api":
-        return f"s{index}-metric-api-{trigger['metadata']['valueLocation'].replace('.', '-')}"
-    return f"s{index}-{trigger['type']}"
+    details, type = trigger["metadata"], trigger["type"]
+    if type == "metrics-api":
+        return f"s{index}-metric-api-{details['valueLocation'].replace('.', '-')}"
+    if type in NAMES:
+        name = quote_plus(details[NAMES[type]]) if type == "rabbitmq" else details[NAMES[type]]
+        return f"s{index}-{type}-{name}".translate(NORMALIZED)
+    return f"s{index}-{type}"
+
+
+def _target(trigger: Mapping[str, Any]) -> str:
+    details: Mapping[str, str] = trigger["metadata"]
+    return next(details[name] for name in TARGETS[trigger["type"]] if name in details)
 
 
 def _is_active(trigger: Mapping[str, Any], value: float | MetricUnavailable | None) -> bool:
@@ -175,8 +201,8 @@ def _metric(index: int, trigger: Mapping[str, Any], name: str) -> dict[str, Any]
         target: dict[str, Any] = {"type": kind}
         target |= {"averageUtilization": int(details["value"])} if kind == "Utilization" else {"averageValue": details["value"]}
         return {"type": "Resource", "resource": {"name": trigger["type"], "target": target}}
-    parse_quantity(details[TARGETS[trigger["type"]]])
+    parse_quantity(_target(trigger))
     metric = {"name": metric_name(index, trigger), "selector": {"matchLabels": {"scaledobject.keda.sh/name": name}}}
     field_name = "averageValue" if kind == "AverageValue" else "value"
-    target = {"type": kind, field_name: details[TARGETS[trigger["type"]]]}
+    target = {"type": kind, field_name: _target(trigger)}
     return {"type": "External", "external": {"metric": metric, "target": target}}

@@ -1,9 +1,10 @@
-"""Read the triggers of ScaledObjects: the length of a queue in PostgreSQL, or as the application tells it over HTTP.
+"""Read the triggers of ScaledObjects: the length of a queue in PostgreSQL, Redis or RabbitMQ, or as the application reports it over HTTP.
 
 A query runs with the tenant's own login, on the server of the data services only: another address would let a tenant reach what this process
-reaches. PostgreSQL makes one number of its result, so an answer is never large, and ends it after TIMEOUT_SECONDS.
+reaches. PostgreSQL makes one number of its result, so an answer is never large, and ends it after TIMEOUT_SECONDS. Redis and RabbitMQ may be
+elsewhere (`destinations`).
 
-Sources: KEDA 2.18, scalers PostgreSQL and Metrics API.
+Sources: KEDA 2.18, TriggerAuthentication, scalers PostgreSQL, Redis, RabbitMQ and Metrics API.
 """
 
 import asyncio
@@ -14,13 +15,17 @@ from urllib.parse import unquote, urlsplit
 import orjson
 
 from knative.local.autoscaling.decision import MetricUnavailable
+from knative.local.autoscaling.destinations import Destinations
+from knative.local.autoscaling.rabbitmq_queues import count_waiting
+from knative.local.autoscaling.redis_queues import RedisConnection, RedisQueues, RedisServices, length_command
 from knative.local.objects import Object
 from knative.local.serving.naming import POSTGRES_PORT
-from knative.local.serving.pods.environment import MissingReference, resolve
+from knative.local.serving.pods.environment import MissingReference, resolve, secret_data
 from knative.local.serving.routing import Services, Unavailable
 from knative.local.settings import LOOPBACK
 from knative.local.store import Store
 
+TRIGGER_AUTHENTICATION = "TriggerAuthentication.keda.sh"
 TIMEOUT_SECONDS = 10
 MAX_ANSWER_BYTES = 1 << 16
 INTERNAL_DOMAIN = ".svc.cluster.local"
@@ -30,21 +35,45 @@ FIRST_NUMBER = "SELECT ((xpath('//row/*/text()', query_to_xml(%s, false, false, 
 
 
 class Triggers:
-    """`services_port`: of this machine, where databases of applications are reached, whichever server has them."""
+    """`services_port`: of this machine, where databases of applications are reached, whichever server has them. `redis`: its Redis services."""
 
-    def __init__(self, store: Store, services: Services, services_port: int) -> None:
+    def __init__(self, store: Store, services: Services, services_port: int, redis: RedisServices, destinations: Destinations) -> None:
         self._store, self._services, self._services_port = store, services, services_port
+        self._redis, self._destinations = RedisQueues(redis, destinations), destinations
 
     async def read(self, trigger: Mapping[str, Any], deployment: Object) -> float:
         """Return the value of a trigger. `deployment`: what it scales. Raises MetricUnavailable."""
         details = trigger["metadata"]
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                if trigger["type"] == "postgresql":
-                    return await self._query(self._variable(deployment, details["connectionFromEnv"]), details["query"])
+                match trigger["type"]:
+                    case "postgresql":
+                        return await self._query(self._variable(deployment, details["connectionFromEnv"]), details["query"])
+                    case "redis" | "redis-streams":
+                        parameters = self._parameters(deployment["metadata"]["namespace"], trigger)
+                        connection = RedisConnection.of(parameters, details.get("databaseIndex", "0"))
+                        return await self._redis.length(connection, length_command(details))
+                    case "rabbitmq":
+                        return await count_waiting(self._variable(deployment, details["hostFromEnv"]), details["queueName"], self._destinations)
                 return await self._request(deployment["metadata"]["namespace"], details["url"], details["valueLocation"])
         except TimeoutError:
             raise MetricUnavailable(f"{trigger['type']}: no answer within {TIMEOUT_SECONDS} s") from None
+
+    def _parameters(self, namespace: str, trigger: Mapping[str, Any]) -> dict[str, str]:
+        """Return what the TriggerAuthentication of a trigger reads from Secrets. A Secret or key that is missing is left out, as in KEDA."""
+        reference = trigger.get("authenticationRef")
+        if reference is None:
+            return {}
+        authentication = self._store.find(TRIGGER_AUTHENTICATION, namespace, reference["name"])
+        if authentication is None:
+            raise MetricUnavailable(f"{trigger['type']}: there is no TriggerAuthentication {reference['name']}")
+        values: dict[str, str] = {}
+        for each in authentication["spec"].get("secretTargetRef") or ():
+            secret = self._store.find("Secret", namespace, each["name"])
+            data = secret_data(secret) if secret is not None else {}
+            if each["key"] in data:
+                values[each["parameter"]] = data[each["key"]].decode()
+        return values
 
     def _variable(self, deployment: Object, name: str) -> str:
         namespace, template = deployment["metadata"]["namespace"], deployment["spec"]["template"]

@@ -56,8 +56,8 @@ def _tls(https: Https | None, table: RoutingTable) -> ssl.SSLContext | None:
 class Serving:
     """The assembled package.
 
-    `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector, `usage` for autoscaling,
-    `metrics` for the API.
+    `services` and `is_consuming` are for eventing's dispatchers, `pods` for jobs, `disks` for the collector, `usage` and `redis_services` for
+    autoscaling, `metrics` for the API.
     """
 
     def __init__(self, store: Store, settings: Settings, tokens: Tokens, authority: Path, sockets: ListeningSockets) -> None:
@@ -66,6 +66,7 @@ class Serving:
         self.pods = Pods(self._node)
         self.disks = DiskUsage(self._node, self.pods)
         self.usage = PodUsage(self.pods.used)
+        self.redis_services = self._node.redis_services
         revisions = Revisions(store, settings, self.pods, sockets, self.usage)
         table, upstreams = RoutingTable(settings.own_hosts), Upstreams(self._node.pod_networks.connect)
         routing = Routing(self._node, table, revisions)

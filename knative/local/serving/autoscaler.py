@@ -76,6 +76,10 @@ class Scale:
     window_seconds: float = 60.0
     retention_seconds: float = 0.0
     metric: Metric = Metric.CONCURRENCY
+    down_delay_seconds: float = 0.0
+    """So long fewer pods must be enough before one ends."""
+    has_own_window: bool = False
+    """Whether the revision names a window. With class hpa it replaces the stabilization windows."""
 
     @classmethod
     def of(cls, annotations: Mapping[str, str], concurrency: int, defaults: Mapping[str, str]) -> Self:
@@ -108,6 +112,8 @@ class Scale:
             max_concurrency=concurrency,
             metric=metric,
             window_seconds=parse_duration(annotations.get(PREFIX + "window", defaults.get("stable-window", "60s"))),
+            down_delay_seconds=parse_duration(setting("scale-down-delay", "0s")),
+            has_own_window=PREFIX + "window" in annotations,
             retention_seconds=parse_duration(setting("scale-to-zero-pod-retention-period", "0s")),
         )
 

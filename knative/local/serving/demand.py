@@ -8,6 +8,7 @@ Source: Knative, "Supported autoscaler types" and "Configuring metrics"; serving
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -36,6 +37,8 @@ class Demand:
         self.rescale(revision, defaults)
         self.meter = ConcurrencyMeter(self.scale.window_seconds, self._loop.time())
         self._arrivals = RateMeter(self.scale.window_seconds, self._loop.time())
+        self._recent: deque[tuple[float, int]] = deque()
+        """(time, pods): falling numbers of the last `scale-down-delay`."""
         self._history, self._decided, self._decided_at = History(), 1, float("-inf")
 
     def rescale(self, revision: Object, defaults: Mapping[str, str]) -> None:
@@ -73,7 +76,20 @@ class Demand:
             waiting=waiting,
             idle_seconds=self.meter.idle_seconds(now),
         )
-        return desired_pods(scale if is_reachable else replace(scale, min_pods=0), load)
+        if not is_reachable:
+            return desired_pods(replace(scale, min_pods=0), load)
+        return self._delay(desired_pods(scale, load), now)
+
+    def _delay(self, count: int, now: float) -> int:
+        """Return the largest number of the last `scale-down-delay` (serving, pkg/autoscaler/scaling/autoscaler.go, delayWindow)."""
+        if not self.scale.down_delay_seconds:
+            return count
+        while self._recent and self._recent[0][0] < now - self.scale.down_delay_seconds:
+            self._recent.popleft()
+        while self._recent and self._recent[-1][1] <= count:
+            self._recent.pop()
+        self._recent.append((now, count))
+        return self._recent[0][1]
 
     def _by_usage(self, pods: Collection[Pod], now: float) -> int:
         low, high = max(self.scale.min_pods, 1), self.scale.max_pods or MAX_PODS
@@ -86,8 +102,12 @@ class Demand:
             proposed = by_pods(len(pods), self._goal(), values).replicas
         except MetricUnavailable:  # pods that have just started: the next look has their CPU
             proposed = len(pods)
-        self._decided = self._history.next_count(len(pods), proposed, Behavior.of({}), low, high, now)
+        self._decided = self._history.next_count(len(pods), proposed, self._behavior(), low, high, now)
         return self._decided
+
+    def _behavior(self) -> Behavior:
+        window = {"stabilizationWindowSeconds": self.scale.window_seconds}
+        return Behavior.of({"behavior": {"scaleUp": window, "scaleDown": window}} if self.scale.has_own_window else {})
 
     def _value(self, measured: PodMeasurement | None, *, is_ready: bool) -> PodValue:
         if self.scale.metric is Metric.MEMORY:

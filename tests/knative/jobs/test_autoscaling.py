@@ -13,6 +13,7 @@ import pytest
 from knative.local.api import rules, schema
 from knative.local.api.schema import with_defaults
 from knative.local.autoscaling.decision import MetricUnavailable
+from knative.local.autoscaling.destinations import Destinations
 from knative.local.autoscaling.horizontal import HorizontalPodAutoscalers
 from knative.local.autoscaling.pod_usage import PodUsage
 from knative.local.autoscaling.scaled_objects import ScaledObjects
@@ -44,12 +45,12 @@ class Application:
 
 
 class Machine:
-    def __init__(self, folder: Path, services_port: int) -> None:
+    def __init__(self, folder: Path, services_port: int, redis: Any = None, destinations: Destinations | None = None) -> None:
         self.store, self.application = Store(folder / "store.db", load()), Application()
         self.used: dict[str, tuple[float, int]] = {}
         """uid of a pod → CPU in milliseconds, memory in bytes."""
         self.now = 0.0
-        self.triggers = Triggers(self.store, self.application, services_port)
+        self.triggers = Triggers(self.store, self.application, services_port, redis, destinations or Destinations())
         self.scaled = ScaledObjects(self.store, self.triggers)
         self.usage = PodUsage(lambda: [({"metadata": {"uid": uid}}, Usage(1, *each)) for uid, each in self.used.items()], lambda: self.now)
         self.horizontal = HorizontalPodAutoscalers(self.store, self.usage, self.scaled.read_external, sync_seconds=0.0)
@@ -130,6 +131,15 @@ def postgresql(query: str = QUERY, target: str = "10") -> Any:
 def metrics_api(path: str = "/queue?all=1", location: str = "queues.0.length") -> Any:
     details = {"url": f"http://shop-staging.{NAMESPACE}.svc.cluster.local{path}", "valueLocation": location, "targetValue": "5"}
     return {"type": "metrics-api", "metricType": "AverageValue", "metadata": details}
+
+
+def streams() -> Any:
+    return {"type": "redis-streams", "metadata": {"stream": "s", "streamLength": "5"}, "authenticationRef": {"name": "w-0"}}
+
+
+def rabbitmq(**fields: str) -> Any:
+    details = {"hostFromEnv": "AMQP_URL", "protocol": "amqp", "queueName": "jobs", "mode": "QueueLength", "value": "5", **fields}
+    return {"type": "rabbitmq", "metricType": "AverageValue", "metadata": details}
 
 
 def insert(url: str, count: int) -> None:
@@ -265,6 +275,11 @@ async def test_a_change_of_its_own_status_decides_nothing(machine: Machine) -> N
         (scaled_object(postgresql(target="many")), "must be a number"),
         (scaled_object({"type": "postgresql", "metadata": {"query": "SELECT 1"}}), "connectionFromEnv"),
         (scaled_object({**metrics_api(), "metadata": {**metrics_api()["metadata"], "unsafeSsl": "true"}}), "not supported on one machine"),
+        (scaled_object({"type": "redis", "metadata": {"listName": "jobs", "listLength": "5"}}), "authenticationRef"),
+        (scaled_object({**streams(), "metadata": {"stream": "s", "lagCount": "5"}}), "lagCount and consumerGroup belong together"),
+        (scaled_object({**streams(), "metadata": {"stream": "s"}}), "streamLength"),
+        (scaled_object(rabbitmq(mode="MessageRate")), "supported values: QueueLength"),
+        (scaled_object(rabbitmq(value="many")), "must be a number"),
         (hpa({"type": "AverageValue"}), "must set the value"),
         (hpa({"type": "Value", "value": "3"}), "supported values: AverageValue, Utilization"),
     ],

@@ -57,6 +57,18 @@ def test_a_job_is_stopped_at_its_deadline(machine: Machine, namespace: str) -> N
     assert not alive(pid)
 
 
+def test_a_job_has_its_time_to_stop(machine: Machine, namespace: str) -> None:
+    """One-off commands and scheduled runs that take too long. A Job that is deleted ends its pod in the same way."""
+    stop = "def stop(*_):\n    time.sleep(1)\n    print('stopped', flush=True)\n    sys.exit(7)"
+    script = f"import signal, sys, time\n{stop}\nsignal.signal(signal.SIGTERM, stop)\nprint('up', flush=True)\ntime.sleep(60)"
+    pod = {"terminationGracePeriodSeconds": 60}
+    machine.batch.create_namespaced_job(namespace, job("stops", script, spec={"activeDeadlineSeconds": 5}, pod=pod))
+    assert conditions(finished(machine, namespace, "stops"))["Failed"] == "DeadlineExceeded"
+    (found,) = pods(machine, namespace, "stops")
+    assert machine.core.read_namespaced_pod_log(found.metadata.name, namespace) == "up\nstopped\n"
+    assert found.status.container_statuses[0].state.terminated.exit_code == 7
+
+
 def test_deleting_a_job_ends_its_processes(machine: Machine, namespace: str) -> None:
     script = "import subprocess, time; subprocess.Popen(['sleep', '60'], start_new_session=True); print('up', flush=True); time.sleep(60)"
     machine.batch.create_namespaced_job(namespace, job("gone", script))

@@ -71,6 +71,20 @@ async def test_cpu_is_percent_of_what_a_pod_requests() -> None:
     assert world.decide(demand, is_reachable=False) == 1, "without a Route its requests alone keep it, for the window of the last one"
 
 
+async def test_a_window_of_the_revision_replaces_the_stabilization_windows() -> None:
+    demand = World(annotations(**{"class": HPA}, metric="memory", target="100", max_scale="4", window="30s")).demand()
+    assert demand._behavior().down.window_seconds == demand._behavior().up.window_seconds == 30
+    assert World(annotations(metric="rps")).demand()._behavior().down.window_seconds == 300
+
+
+async def test_a_delay_keeps_the_largest_number_of_its_time() -> None:
+    demand = World(annotations(metric="rps", target="10", scale_down_delay="60s")).demand()
+    counts = [(0, 1), (10, 4), (20, 2), (50, 3), (69, 0), (71, 0), (111, 0), (131, 0)]
+    assert [demand._delay(count, float(at)) for at, count in counts] == [1, 4, 4, 4, 4, 3, 0, 0]
+    without = World(annotations(metric="rps", target="10")).demand()
+    assert [without._delay(count, float(at)) for at, count in counts] == [count for _, count in counts]
+
+
 async def test_memory_is_mebibytes_and_the_maximum_holds() -> None:
     world = World(annotations(**{"class": HPA}, metric="memory", target="100", max_scale="4"))
     demand, world.used = world.demand(), {"a": (0.0, 900 << 20)}

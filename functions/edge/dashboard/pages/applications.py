@@ -97,6 +97,10 @@ async def overview(visit: Visit) -> Response:
     )
 
 
+PACE = ("scaleMetric", "scaleTarget", "scaleWindowSeconds", "scaleDownDelaySeconds", "initialScale")
+"""By what `web` scales, and how fast; known of an environment to which something is deployed."""
+
+
 def merge(environments: list[Json], deployed: list[Json], running: list[Json]) -> list[Json]:
     """Return the environments, each with what serves in it (`deployed`, None before the first deployment) and its `instances`."""
     by_name = {each["name"]: each for each in deployed}
@@ -107,6 +111,7 @@ def merge(environments: list[Json], deployed: list[Json], running: list[Json]) -
             "deployed": by_name.get(each["name"]),
             "instances": found[each["name"]]["instances"] if each["name"] in found else None,
             "processes": found[each["name"]]["processes"] if each["name"] in found else [],
+            **{name: found[each["name"]][name] for name in PACE if each["name"] in found},
         }
         for each in environments
     ]

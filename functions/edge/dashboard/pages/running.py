@@ -1,5 +1,7 @@
 """Environments: create, scale, restart, stop, start, maintenance, delete."""
 
+from typing import Any
+
 from starlette.responses import Response
 
 from functions.edge.dashboard.api import ApiProblem
@@ -7,7 +9,12 @@ from functions.edge.dashboard.pages.forms import whole_number
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.visit import Form, Visit
 
-SIZES = ("minScale", "maxScale", "memoryMib", "cpuMillis", "observationSeconds")
+SIZES = (
+    *("minScale", "maxScale", "memoryMib", "cpuMillis", "observationSeconds"),
+    *("scaleTarget", "scaleWindowSeconds", "scaleDownDelaySeconds", "initialScale"),
+)
+SOURCES = ("redisList", "redisStream", "rabbitmqQueue", "query", "path")
+"""Where the length of a queue is read."""
 ACTIONS = {"restart": "deploy.restart_environment", "start": "deploy.start_environment", "stop": "deploy.stop_environment"}
 """Last segment of the path → the function that it calls."""
 
@@ -25,13 +32,24 @@ async def scale(visit: Visit) -> Response:
 
 async def scale_process(visit: Visit) -> Response:
     form = await visit.form()
-    processes = {form.get("process", ""): {"instances": whole_number(form.get("instances", ""))}}
-    await visit.call("deploy.scale_processes", **_target(visit), processes=processes)
+    change = {"autoscaling": _autoscaling(form)} if form.get("metric") else {"instances": whole_number(form.get("instances", ""))}
+    await visit.call("deploy.scale_processes", **_target(visit), processes={form.get("process", ""): change})
     return _overview(visit, "scaled")
 
 
+def _autoscaling(form: Form) -> dict[str, Any]:
+    """Return a range by one metric. The place of a queue counts for a queue only."""
+    low, high, target = (whole_number(form.get(name, "")) for name in ("minInstances", "maxInstances", "target"))
+    metric: dict[str, Any] = {"type": form["metric"], "target": target}
+    if form["metric"] == "queue":
+        texts = {form.get("source", ""): form.get("place", ""), "variable": form.get("variable", ""), "value": form.get("value", "")}
+        metric |= {name: text for name, text in texts.items() if name in (*SOURCES, "variable", "value") and text}
+    return {"minInstances": low, "maxInstances": high, "metrics": [metric]}
+
+
 def _sizes(form: Form) -> dict[str, int | str]:
-    return {name: whole_number(form[name]) for name in SIZES if form.get(name)}
+    metric = {"scaleMetric": form["scaleMetric"]} if form.get("scaleMetric") and form.get("scaleTarget") else {}
+    return {**{name: whole_number(form[name]) for name in SIZES if form.get(name)}, **metric}
 
 
 async def act(visit: Visit) -> Response:

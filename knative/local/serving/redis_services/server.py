@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import socket
+from collections.abc import Sequence
 
 from knative.local.processes.process import Command, StartError
 from knative.local.processes.resource_limits import ResourceLimits
@@ -38,10 +39,17 @@ class RedisServer(OnDemandServer):
 
     async def ask(self, *arguments: str) -> bytes:
         """Send a command to the running server as the platform. Raises ProtocolError with its error, OSError, UnknownService."""
+        return await self.exchange(("AUTH", CONTROL, self.files.control_password), arguments)
+
+    async def exchange(self, *commands: Sequence[str]) -> bytes:
+        """Send commands to the running server, and return the reply to the last. Its time to stop does not move.
+
+        Raises ProtocolError with the server's error, OSError, UnknownService.
+        """
         with await self.connect() as connection:
-            loop = asyncio.get_running_loop()
+            loop, reply = asyncio.get_running_loop(), b""
             async with asyncio.timeout(START_SECONDS):
-                for each in (("AUTH", CONTROL, self.files.control_password), arguments):
+                for each in commands:
                     await loop.sock_sendall(connection, encode(*each))
                     (reply,) = await _receive_replies(connection, 1)
         return reply
