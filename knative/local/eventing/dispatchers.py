@@ -59,11 +59,11 @@ class Dispatchers:
 
     def queues(self, namespace: str, service: str) -> list[ConsumedQueue]:
         """Return the queues that the pods of a Service may consume themselves: those of Triggers whose subscriber it is."""
-        specs = [running.spec for (purpose, _, _), running in self._running.items() if purpose == "trigger"]
+        named = [(name, running.spec) for name, running in self._running.items() if running.spec.sink.name == service]
         return [
             ConsumedQueue(spec.queue, spec.sink.url, spec.sink.path, spec.parallelism, spec.policy.timeout_seconds)
-            for spec in specs
-            if spec.sink.kind is SinkKind.SERVICE and (spec.sink.namespace, spec.sink.name) == (namespace, service)
+            for (purpose, _, _), spec in named
+            if purpose == "trigger" and spec.sink.kind is SinkKind.SERVICE and spec.sink.namespace == namespace
         ]
 
     def has_all(self, triggers: Iterable[tuple[str, str]]) -> bool:

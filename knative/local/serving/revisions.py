@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 REVISION = "Revision.serving.knative.dev"
 NAMESPACE = "knative-serving"
 TICK_SECONDS = 2.0
-START_PUBLICATION_SECONDS = 0.05
-"""How long the status of a revision that starts a pod for a request may wait, so that it is one with that of the ready pod."""
+START_PUBLICATION_SECONDS = 0.2
+"""How long the status of a revision that starts a pod for a request may wait, so that it is one with that of the ready pod, and of others that
+start for the same request."""
 TICKS_OF_ALL = 30
 """After so many ticks of those scalers that are not idle, all are looked at. Changes mark a scaler at once, so this is only a safeguard."""
 Key = tuple[str, str]
@@ -235,12 +236,12 @@ class Revisions:
     def _on_scaler_change(self, scaler: Scaler) -> None:
         """Publish the changes of one iteration of the event loop as one status.
 
-        While requests wait for a pod the publication waits a moment too: what follows from it would delay the pod's start.
+        While requests wait for a pod or an answer the publication waits a moment too: what follows from it would delay them.
         """
         self.metrics.observe(scaler)
         loop = asyncio.get_running_loop()
-        is_starting = scaler.has_been_ready and scaler.is_starting and scaler.failure is None
-        due = loop.time() + (START_PUBLICATION_SECONDS if is_starting else 0.0)
+        may_wait = scaler.has_been_ready and scaler.failure is None and scaler.is_awaited
+        due = loop.time() + (START_PUBLICATION_SECONDS if may_wait else 0.0)
         if self._publication is None or due < self._publication_due:
             if self._publication is not None:
                 self._publication.cancel()

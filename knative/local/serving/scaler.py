@@ -115,9 +115,9 @@ class Scaler:
         return len(self._queue)
 
     @property
-    def is_starting(self) -> bool:
-        """Whether requests wait for a pod, or one that starts has them."""
-        return self.waiting > 0 or any(pod.in_flight and not pod.state.is_ready for pod in self._running.values())
+    def is_awaited(self) -> bool:
+        """Whether requests wait for a pod or for an answer."""
+        return self.waiting > 0 or self.in_flight > 0
 
     @property
     def is_consuming(self) -> bool:
