@@ -152,8 +152,11 @@ def _start_consumer(app: Any, process: Process) -> "QueueConsumer | None":
     from functions.runtime.serving.queue_consumer import QueueConsumer  # only where configured
 
     consumer = QueueConsumer(app, queues, PodActivity(ACTIVITY.read(os.environ)), process.handle_message)
-    loop = asyncio.get_running_loop()
-    process.bus.on_connected(lambda connection: loop.call_later(CONSUME_AFTER_SECONDS, consumer.on_connected, connection))
+
+    def on_connected(connection: Any) -> None:
+        asyncio.get_running_loop().call_later(CONSUME_AFTER_SECONDS, consumer.on_connected, connection)
+
+    process.bus.on_connected(on_connected)
     return consumer
 
 

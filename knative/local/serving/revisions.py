@@ -64,8 +64,8 @@ class Revisions:
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
         self._publication: asyncio.Handle | None = None
-        self._publication_due = 0.0
-        """On the event loop's clock."""
+        self._delayed: set[Scaler] = set()
+        self._delayed_publication: asyncio.Handle | None = None
         self._stopping: set[asyncio.Task[None]] = set()
         self._former: list[Key] = []
         """Revisions that had pods when the previous process stopped."""
@@ -76,8 +76,8 @@ class Revisions:
         self._task = asyncio.create_task(self._run(), name="autoscaler")
 
     async def stop(self) -> None:
-        if self._publication is not None:
-            self._publication.cancel()
+        for publication in filter(None, (self._publication, self._delayed_publication)):
+            publication.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -240,13 +240,14 @@ class Revisions:
         """
         self.metrics.observe(scaler)
         loop = asyncio.get_running_loop()
-        may_wait = scaler.has_been_ready and scaler.failure is None and scaler.is_awaited
-        due = loop.time() + (START_PUBLICATION_SECONDS if may_wait else 0.0)
-        if self._publication is None or due < self._publication_due:
-            if self._publication is not None:
-                self._publication.cancel()
-            self._publication, self._publication_due = loop.call_at(due, self._publish_dirty), due
-        self._dirty.add(scaler)
+        scaler.is_status_delayed = scaler.has_been_ready and scaler.failure is None and scaler.is_awaited
+        if scaler.is_status_delayed:
+            self._delayed.add(scaler)
+            self._delayed_publication = self._delayed_publication or loop.call_later(START_PUBLICATION_SECONDS, self._publish_delayed)
+        else:
+            self._delayed.discard(scaler)
+            self._dirty.add(scaler)
+            self._publication = self._publication or loop.call_soon(self._publish_dirty)
         if self._scalers.get((scaler.namespace, scaler.name)) is scaler:
             self._active.add(scaler)
         self._awake.set()
@@ -254,6 +255,12 @@ class Revisions:
     def _publish_dirty(self) -> None:
         dirty, self._dirty, self._publication = self._dirty, set(), None
         for scaler in dirty:
+            self._publish(scaler)
+
+    def _publish_delayed(self) -> None:
+        delayed, self._delayed, self._delayed_publication = self._delayed, set(), None
+        for scaler in delayed:
+            scaler.is_status_delayed = False
             self._publish(scaler)
 
     def _publish(self, scaler: Scaler) -> None:

@@ -65,6 +65,8 @@ class Scaler:
         """Whether its Service is stopped."""
         self.is_held_back = False
         """Whether it must not start pods yet."""
+        self.is_status_delayed = False
+        """Whether a change of it is not published yet, because requests wait."""
         self.is_sole_target = False
         """Whether that Route leads to no other revision."""
         conditions = (revision.get("status") or {}).get("conditions") or []
@@ -175,6 +177,8 @@ class Scaler:
         pod.in_flight -= 1
         self._demand.end()
         self._queue.dispatch()
+        if self.is_status_delayed and not self.is_awaited:
+            self._on_change(self)
 
     def _cancel(self, future: "asyncio.Future[Pod]") -> None:
         self._demand.end()
