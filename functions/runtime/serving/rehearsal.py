@@ -1,6 +1,6 @@
 """Rehearse the start of a function, in a fork that waits for the function that it will be (one-machine Knative's spare children).
 
-`rehearse` composes functions, serves requests, verifies an access token, and talks to a RabbitMQ and a PostgreSQL that are itself
+`rehearse` composes functions, serves requests, verifies an access token, and uses a RabbitMQ and a PostgreSQL that are this process
 (`rehearsal_servers`), so that what every function needs until it has answered is in this process's own memory before a message arrives. It reads no
 setting and no secret, connects to itself only, and leaves nothing open.
 """

@@ -1,4 +1,4 @@
-"""The servers of a rehearsal: they answer what a function says to RabbitMQ and PostgreSQL, and hold nothing.
+"""The servers of a rehearsal: they answer what a function sends to RabbitMQ and PostgreSQL, and hold nothing.
 
 Each serves connections from this process only, for as long as the rehearsal lasts.
 """

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -32,7 +33,7 @@ def join(threads: int, *folders: str) -> str:
 
 @pytest.fixture
 def group() -> Iterator[ControlGroup]:
-    groups = ControlGroups("capsule-test-launch-groups")
+    groups = ControlGroups(f"capsule-test-{uuid4().hex}")
     found = groups.create("pod", ResourceLimits())
     if found is None:
         pytest.skip("control groups are not available to this user")
@@ -42,7 +43,8 @@ def group() -> Iterator[ControlGroup]:
 
 @pytest.mark.parametrize("threads", [0, 2])
 def test_what_a_process_starts_is_in_its_groups(group: ControlGroup, threads: int) -> None:
-    assert join(threads, *group.paths).count("/capsule-test-launch-groups/pod\n") == len(group.paths)
+    name = Path(group.paths[0]).parent.name
+    assert join(threads, *group.paths).count(f"/{name}/pod\n") == len(group.paths)
 
 
 def test_a_process_of_one_thread_joins_as_a_thread_where_it_can(tmp_path: Path) -> None:
