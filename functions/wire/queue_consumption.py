@@ -112,11 +112,13 @@ class ActivityReader:
 
     def __init__(self, path: Path, owner: int | None = None, now_ns: Callable[[], int] = time.monotonic_ns) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_bytes(bytes(POD_LAYOUT.size + KNATIVE_LAYOUT.size))
-        if owner is not None:
-            os.chown(path, owner, -1)
+        size = POD_LAYOUT.size + KNATIVE_LAYOUT.size
+        with open(path, "w+b") as file:
+            file.truncate(size)
+            if owner is not None:
+                os.fchown(file.fileno(), owner, -1)
+            self._map = mmap.mmap(file.fileno(), size)
         self.path = path
-        self._map = _map_file(path)
         self._now_ns = now_ns
         self._last = _NO_ACTIVITY
 

@@ -4,6 +4,7 @@ Importing is half of what a forked function does before its first answer. Module
 (Stripe's and Kubernetes' clients, httpx) are left out: few functions need them and all would pay for them.
 """
 
+import functions.runtime.serving.queue_consumer  # noqa: F401
 from functions.runtime.config.registry import Registry, contexts, wiring_of
 
 Registry.load()

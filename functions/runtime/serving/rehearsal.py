@@ -1,35 +1,43 @@
 """Rehearse the start of a function, in a fork that waits for the function that it will be (one-machine Knative's spare children).
 
-`rehearse` composes functions, serves requests and logs in to a database, so that what every function needs for it is in this process's own memory
-before a message arrives. It reads no setting and no secret, connects to itself only, and leaves nothing open.
+`rehearse` composes functions, serves requests, verifies an access token, and uses a RabbitMQ and a PostgreSQL that are this process
+(`rehearsal_servers`), so that what every function needs until it has answered is in this process's own memory before a message arrives. It reads no
+setting and no secret, connects to itself only, and leaves nothing open.
 """
 
 import asyncio
-import base64
 import gc
+import json
 import re
 import socket
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
+import jwt
 import psycopg
 import uvloop
 
 from functions.runtime.config import variables
 from functions.runtime.config.registry import contexts
 from functions.runtime.config.settings import Settings
-from functions.runtime.serving import serve
+from functions.runtime.messaging.bus import Bus
+from functions.runtime.security import tokens
+from functions.runtime.serving import rehearsal_servers, serve
 from functions.runtime.serving.process import Process
+from functions.runtime.storage.database import Database
+from functions.runtime.storage.session import Statement
+from functions.wire.cloudevents import Message, new_message
 
 LOOPBACK = "127.0.0.1"
 NO_FOLDER = "/nonexistent"
 """Where no Secret is mounted."""
+NAME = "rehearsal"
 FUNCTION = "health"
 """Of every context."""
 REQUESTS = b"GET /healthz HTTP/1.1\r\nhost: rehearsal\r\n\r\n", b"POST / HTTP/1.1\r\nhost: rehearsal\r\ncontent-length: 2\r\n\r\n{}"
 """A probe, and a message that is no CloudEvent."""
-NO_ENCRYPTION = b"N"
-SASL, SASL_CONTINUE = 10, 11
-"""https://www.postgresql.org/docs/current/protocol-message-formats.html"""
 
 
 def rehearse() -> None:
@@ -41,10 +49,14 @@ def rehearse() -> None:
 async def _rehearse() -> None:
     with socket.create_server((LOOPBACK, 0)) as listening:
         await _serve(listening)
-    with socket.create_server((LOOPBACK, 0)) as listening:
-        async with await asyncio.start_server(_refuse_login, sock=listening):
-            with suppress(psycopg.OperationalError):
-                await psycopg.AsyncConnection.connect(_address("postgresql", listening))
+    _verify_token()
+    async with _listening(rehearsal_servers.serve_rabbitmq) as address:
+        await _publish(f"amqp://{address}")
+    async with _listening(rehearsal_servers.refuse_login) as address:
+        with suppress(psycopg.OperationalError):
+            await psycopg.AsyncConnection.connect(f"postgresql://{address}")
+    async with _listening(rehearsal_servers.serve_postgresql) as address:
+        await _query(f"postgresql://{address}")
 
 
 async def _serve(listening: socket.socket) -> None:
@@ -52,8 +64,8 @@ async def _serve(listening: socket.socket) -> None:
     environment = {
         variables.ROOT.name: NO_FOLDER,
         variables.FUNCTION.name: ",".join(f"{name}.{FUNCTION}" for name in names),
-        variables.AMQP_URL.name: _address("amqp", listening),
-        **{variables.DATABASE_URL.of(name).name: _address("postgresql", listening) for name in names},
+        variables.AMQP_URL.name: f"amqp://{_address(listening)}",
+        **{variables.DATABASE_URL.of(name).name: f"postgresql://{_address(listening)}" for name in names},
     }
     process = Process(Settings(environment))
     process.compose()
@@ -70,30 +82,56 @@ async def _serve(listening: socket.socket) -> None:
     await serving
 
 
-def _address(scheme: str, listening: socket.socket) -> str:
+class _WithKeys(Settings):
+    """Settings with public keys as their only file."""
+
+    def __init__(self, jwks: tokens.JwkSet) -> None:
+        super().__init__({})
+        self._jwks = json.dumps(tokens.public_jwks(jwks)).encode()
+
+    def file(self, mounted: str) -> bytes:
+        return self._jwks
+
+
+def _verify_token() -> None:
+    """Verify a token that is signed with a key of this moment, as the first message of a caller is."""
+    key, now = tokens.new_signing_key(), datetime.now(UTC)
+    claims = {
+        "iss": variables.ISSUER.default, "aud": tokens.AUDIENCE, "sub": str(uuid4()), "sid": str(uuid4()), "roles": [NAME],
+        "iat": now, "exp": now + timedelta(minutes=1), "jti": NAME,
+    }  # fmt: skip
+    token = jwt.encode(claims, jwt.PyJWK(key), tokens.ALGORITHM, headers={"kid": key["kid"], "typ": tokens.TYPE})
+    tokens.AccessTokens(_WithKeys({"keys": [key]})).verify(token, now)
+
+
+async def _publish(url: str) -> None:
+    """Read a message, publish one with a confirm, and one without."""
+    message = new_message(NAME, f"/{NAME}", b"{}", datetime.now(UTC))
+    Message.from_http({f"ce-{name}": value for name, value in message.headers().items()} | {"content-type": "application/json"}, b"{}")
+    bus = Bus(url, NAME)
+    bus.open()
+    await bus.publish(NAME, NAME, message.headers(), b"{}")
+    await bus.publish_unconfirmed(NAME, NAME, {"correlationid": NAME}, b"{}")
+    await bus.close()
+
+
+async def _query(url: str) -> None:
+    """A transaction: statements of the runtime, and one of a handler."""
+    database = Database(url, size=1)
+    async with database.transaction(is_begin_queued=True) as connection:
+        await connection.flush(Statement("SELECT %s", (NAME,)))
+        await (await connection.execute("SELECT %s", [NAME])).fetchall()
+    await database.close()
+
+
+@asynccontextmanager
+async def _listening(handle: rehearsal_servers.Handle) -> AsyncIterator[str]:
+    """Yield the address of a server, with a user, a password and a database or virtual host."""
+    with socket.create_server((LOOPBACK, 0)) as listening:
+        async with await asyncio.start_server(handle, sock=listening):
+            yield _address(listening)
+
+
+def _address(listening: socket.socket) -> str:
     host, port = listening.getsockname()
-    return f"{scheme}://rehearsal:rehearsal@{host}:{port}/rehearsal"
-
-
-async def _refuse_login(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """A PostgreSQL that asks for a password and closes the connection when it has it (SCRAM-SHA-256, RFC 5802)."""
-    with suppress(asyncio.IncompleteReadError):
-        while len(await _read(reader)) == 4:  # requests of encryption; a startup message is longer
-            writer.write(NO_ENCRYPTION)
-        writer.write(_authentication(SASL, b"SCRAM-SHA-256\0\0"))
-        await reader.readexactly(1)
-        nonce = (await _read(reader)).rpartition(b"r=")[2]
-        salt = base64.b64encode(bytes(16))
-        writer.write(_authentication(SASL_CONTINUE, b"r=" + nonce + b"server,s=" + salt + b",i=1"))
-        await reader.readexactly(1)
-        await _read(reader)
-    writer.close()
-
-
-async def _read(reader: asyncio.StreamReader) -> bytes:
-    """Return what follows the length of a message, which counts itself."""
-    return await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big") - 4)
-
-
-def _authentication(kind: int, data: bytes) -> bytes:
-    return b"R" + (len(data) + 8).to_bytes(4, "big") + kind.to_bytes(4, "big") + data
+    return f"{NAME}:{NAME}@{host}:{port}/{NAME}"

@@ -44,6 +44,8 @@ FIRST_INHERITED_DESCRIPTOR = 3
 DRAIN_TIMEOUT_SECONDS = 20
 PONG_SECONDS = 600.0
 """How long a client may leave a WebSocket's ping unanswered. Pings wait behind data, and data behind a slow reader, such as a COPY behind a lock."""
+CONSUME_AFTER_SECONDS = 0.3
+"""A process consumes its queues so long after it has connected: the message for which it was started is pushed to it, and its answer comes first."""
 GC_THRESHOLDS = (200_000, 20, 100)
 """Messages leave few reference cycles, so cyclic garbage is collected rarely: it was a third of a busy function's CPU."""
 
@@ -150,7 +152,11 @@ def _start_consumer(app: Any, process: Process) -> "QueueConsumer | None":
     from functions.runtime.serving.queue_consumer import QueueConsumer  # only where configured
 
     consumer = QueueConsumer(app, queues, PodActivity(ACTIVITY.read(os.environ)), process.handle_message)
-    process.bus.on_connected(consumer.on_connected)
+
+    def on_connected(connection: Any) -> None:
+        asyncio.get_running_loop().call_later(CONSUME_AFTER_SECONDS, consumer.on_connected, connection)
+
+    process.bus.on_connected(on_connected)
     return consumer
 
 

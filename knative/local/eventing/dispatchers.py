@@ -36,6 +36,8 @@ class Dispatchers:
         self._dead_letter_on_stop = dead_letter_on_stop
         self._is_consumed = is_consumed
         self._running: dict[Name, Dispatcher] = {}
+        self._of_sink: dict[tuple[str, str], dict[Name, None]] = {}
+        """(namespace, name of a sink) → the dispatchers of its Triggers."""
         self._is_stopped = False
 
     async def ensure(self, name: Name, spec: DispatcherSpec) -> None:
@@ -53,17 +55,19 @@ class Dispatchers:
             self._dead_letter_on_stop,
             lambda: self._is_paused(spec),
         )
+        if name[0] == "trigger":
+            self._of_sink.setdefault((spec.sink.namespace, spec.sink.name), {})[name] = None
 
     def _is_paused(self, spec: DispatcherSpec) -> bool:
         return spec.sink.kind is SinkKind.SERVICE and not spec.is_for_dead_letters and self._is_consumed(spec.sink.namespace, spec.sink.name)
 
     def queues(self, namespace: str, service: str) -> list[ConsumedQueue]:
         """Return the queues that the pods of a Service may consume themselves: those of Triggers whose subscriber it is."""
-        specs = [running.spec for (purpose, _, _), running in self._running.items() if purpose == "trigger"]
+        specs = [self._running[name].spec for name in self._of_sink.get((namespace, service), ())]
         return [
             ConsumedQueue(spec.queue, spec.sink.url, spec.sink.path, spec.parallelism, spec.policy.timeout_seconds)
             for spec in specs
-            if spec.sink.kind is SinkKind.SERVICE and (spec.sink.namespace, spec.sink.name) == (namespace, service)
+            if spec.sink.kind is SinkKind.SERVICE
         ]
 
     def has_all(self, triggers: Iterable[tuple[str, str]]) -> bool:
@@ -73,6 +77,7 @@ class Dispatchers:
     async def remove(self, name: Name) -> None:
         """Stop a dispatcher, if it runs."""
         if (running := self._running.pop(name, None)) is not None:
+            self._of_sink.get((running.spec.sink.namespace, running.spec.sink.name), {}).pop(name, None)
             await running.stop()
             log.info("%s: dispatcher stopped: %s", running.spec.name, dict(running.counts))
 

@@ -1,9 +1,11 @@
 """Read facts about processes from /proc (proc(5))."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 
+@cache
 def boot_id() -> str:
     """Return the id of this boot of the kernel (random(4)).
 

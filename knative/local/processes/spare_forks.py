@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-SPARES_AT_REST, SPARES = 1, 4
+SPARES_AT_REST, SPARES = 1, 6
 """Each takes 12 MB. After a request more are likely to come, so for REST_SECONDS there are more: a command with its event starts seven functions."""
 REST_SECONDS = 120.0
 QUIET_MS = 1000

@@ -26,6 +26,7 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from knative.local.processes.spare_forks import LISTENING_DESCRIPTORS, SpareForks
+from knative.local.sandbox.launch_groups import join_control_groups
 from knative.local.sandbox.launch_kernel import kernel
 
 CHANNEL = 3
@@ -129,9 +130,7 @@ def _prepare_child(descriptors: list[int]) -> dict[str, Any]:
 
 def apply_spec(spec: dict[str, Any]) -> None:
     """Join control groups, apply limits, change the user, set environment and folder."""
-    for folder in spec["cgroups"]:
-        with open(os.path.join(folder, "cgroup.procs"), "w") as file:
-            file.write("0")
+    join_control_groups(spec["cgroups"])
     for name, value in spec["limits"].items():
         which = getattr(resource, name)
         hard = resource.getrlimit(which)[1]

@@ -57,6 +57,8 @@ class Identities:
         self._reserved = _read_subordinate_ranges(subordinate)
         self._retired: set[int] = set()
         self._accounts = folder / "platform.json"
+        self._users: dict[str, int] = {}
+        """The users of the platform's components, as `_accounts` records them."""
 
     def open(self, has_owner: Callable[[str], bool]) -> None:
         """Read the allocated ranges and retire those whose owner no longer exists (`has_owner` is called with the owner's name)."""
@@ -104,11 +106,12 @@ class Identities:
 
     def platform_user(self, component: str) -> int:
         """Return the user of one component of the platform; it stays the same over restarts."""
-        known: dict[str, int] = json.loads(self._accounts.read_text()) if self._accounts.exists() else {}
-        if component not in known:
-            known[component] = FIRST_ID + len(known) + 1
-            write_private(self._accounts, json.dumps(known).encode())
-        return known[component]
+        if not self._users and self._accounts.exists():
+            self._users = json.loads(self._accounts.read_text())
+        if component not in self._users:
+            self._users[component] = FIRST_ID + len(self._users) + 1
+            write_private(self._accounts, json.dumps(self._users).encode())
+        return self._users[component]
 
     def _is_reserved(self, number: int) -> bool:
         first = FIRST_ID + number * IDS_PER_RANGE

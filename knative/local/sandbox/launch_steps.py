@@ -33,6 +33,7 @@ import sys
 import termios
 
 from knative.local.sandbox import launch_mounts as mounts
+from knative.local.sandbox.launch_groups import join_control_groups
 from knative.local.sandbox.launch_kernel import CLONE_NEWCGROUP, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS, kernel
 from knative.local.sandbox.launch_privileges import become_root_of_own_namespace, drop_privileges, new_user_namespace
 
@@ -89,12 +90,6 @@ def close_all_but(*inherited: int) -> None:
         os.closerange(low, descriptor)
         low = descriptor + 1
     kernel.close_range(low)
-
-
-def join_control_groups(folders: list[str]) -> None:
-    for folder in folders:
-        with open(os.path.join(folder, "cgroup.procs"), "w") as file:
-            file.write("0")
 
 
 def apply_limits(limits: dict[str, int]) -> None:

@@ -46,9 +46,7 @@ class Configurations:
             name_conflict = Condition(
                 "False", "RevisionNameTaken", f'Revision "{name}" already exists with another spec. Give the template another name.'
             )
-        revisions = [
-            each for each in self._store.list(REVISION, namespace, {PREFIX + "configuration": metadata["name"]}) if _owned(each, metadata["uid"])
-        ]
+        revisions = [each for each in self._store.children(metadata["uid"]) if each["kind"] == "Revision"]
         before = object.get("status") or {}
         status: dict[str, Any] = {"observedGeneration": generation}
         status["latestCreatedRevisionName"] = before.get("latestCreatedRevisionName", name) if name_conflict else name

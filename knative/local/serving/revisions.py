@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 REVISION = "Revision.serving.knative.dev"
 NAMESPACE = "knative-serving"
 TICK_SECONDS = 2.0
-START_PUBLICATION_SECONDS = 0.05
-"""How long the status of a revision that starts a pod for a request may wait, so that it is one with that of the ready pod."""
+START_PUBLICATION_SECONDS = 0.2
+"""How long the status of a revision that starts a pod for a request may wait, so that it is one with that of the ready pod, and of others that
+start for the same request."""
 TICKS_OF_ALL = 30
 """After so many ticks of those scalers that are not idle, all are looked at. Changes mark a scaler at once, so this is only a safeguard."""
 Key = tuple[str, str]
@@ -63,8 +64,8 @@ class Revisions:
         self._task: asyncio.Task[None] | None = None
         self._dirty: set[Scaler] = set()
         self._publication: asyncio.Handle | None = None
-        self._publication_due = 0.0
-        """On the event loop's clock."""
+        self._delayed: set[Scaler] = set()
+        self._delayed_publication: asyncio.Handle | None = None
         self._stopping: set[asyncio.Task[None]] = set()
         self._former: list[Key] = []
         """Revisions that had pods when the previous process stopped."""
@@ -75,8 +76,8 @@ class Revisions:
         self._task = asyncio.create_task(self._run(), name="autoscaler")
 
     async def stop(self) -> None:
-        if self._publication is not None:
-            self._publication.cancel()
+        for publication in filter(None, (self._publication, self._delayed_publication)):
+            publication.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -235,17 +236,18 @@ class Revisions:
     def _on_scaler_change(self, scaler: Scaler) -> None:
         """Publish the changes of one iteration of the event loop as one status.
 
-        While requests wait for a pod the publication waits a moment too: what follows from it would delay the pod's start.
+        While requests wait for a pod or an answer the publication waits a moment too: what follows from it would delay them.
         """
         self.metrics.observe(scaler)
         loop = asyncio.get_running_loop()
-        is_starting = scaler.has_been_ready and scaler.is_starting and scaler.failure is None
-        due = loop.time() + (START_PUBLICATION_SECONDS if is_starting else 0.0)
-        if self._publication is None or due < self._publication_due:
-            if self._publication is not None:
-                self._publication.cancel()
-            self._publication, self._publication_due = loop.call_at(due, self._publish_dirty), due
-        self._dirty.add(scaler)
+        scaler.is_status_delayed = scaler.has_been_ready and scaler.failure is None and scaler.is_awaited
+        if scaler.is_status_delayed:
+            self._delayed.add(scaler)
+            self._delayed_publication = self._delayed_publication or loop.call_later(START_PUBLICATION_SECONDS, self._publish_delayed)
+        else:
+            self._delayed.discard(scaler)
+            self._dirty.add(scaler)
+            self._publication = self._publication or loop.call_soon(self._publish_dirty)
         if self._scalers.get((scaler.namespace, scaler.name)) is scaler:
             self._active.add(scaler)
         self._awake.set()
@@ -253,6 +255,12 @@ class Revisions:
     def _publish_dirty(self) -> None:
         dirty, self._dirty, self._publication = self._dirty, set(), None
         for scaler in dirty:
+            self._publish(scaler)
+
+    def _publish_delayed(self) -> None:
+        delayed, self._delayed, self._delayed_publication = self._delayed, set(), None
+        for scaler in delayed:
+            scaler.is_status_delayed = False
             self._publish(scaler)
 
     def _publish(self, scaler: Scaler) -> None:

@@ -65,6 +65,8 @@ class Scaler:
         """Whether its Service is stopped."""
         self.is_held_back = False
         """Whether it must not start pods yet."""
+        self.is_status_delayed = False
+        """Whether a change of it is not published yet, because requests wait."""
         self.is_sole_target = False
         """Whether that Route leads to no other revision."""
         conditions = (revision.get("status") or {}).get("conditions") or []
@@ -115,9 +117,9 @@ class Scaler:
         return len(self._queue)
 
     @property
-    def is_starting(self) -> bool:
-        """Whether requests wait for a pod, or one that starts has them."""
-        return self.waiting > 0 or any(pod.in_flight and not pod.state.is_ready for pod in self._running.values())
+    def is_awaited(self) -> bool:
+        """Whether requests wait for a pod or for an answer."""
+        return self.waiting > 0 or self.in_flight > 0
 
     @property
     def is_consuming(self) -> bool:
@@ -175,6 +177,8 @@ class Scaler:
         pod.in_flight -= 1
         self._demand.end()
         self._queue.dispatch()
+        if self.is_status_delayed and not self.is_awaited:
+            self._on_change(self)
 
     def _cancel(self, future: "asyncio.Future[Pod]") -> None:
         self._demand.end()

@@ -154,9 +154,9 @@ class ContainerSetup:
     ) -> PreparedContainer:
         """The platform's own container, which finds its volumes under CAPSULE_ROOT."""
         termination_file = self.folder / "termination-log"
-        termination_file.write_bytes(b"")
-        if owner is not None:
-            os.chown(termination_file, owner, owner)
+        with open(termination_file, "wb") as created:
+            if owner is not None:
+                os.fchown(created.fileno(), owner, owner)
         volumes.link(self.folder / "root", [*mounted, MountedVolume(termination_file, self._termination_path, True)])
         return PreparedContainer(self._node.with_platform_view(command), group, termination_file, self._termination_path, limits, ())
 
@@ -260,11 +260,15 @@ class ContainerSetup:
     def _create_folders(self, owner: int | None) -> None:
         """`owner`: the user of a process of the platform, which must reach its folders; None: nobody but the platform itself."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in ("root", "volumes", "sandbox", "tmp", "home"):
-            (self.folder / name).mkdir(exist_ok=True, mode=0o700)
+        place = str(self.folder)
         if owner is not None:
-            for place in (self.folder, *(self.folder / name for name in ("root", "volumes", "tmp", "home"))):
-                os.chown(place, owner, owner)
+            os.chown(place, owner, owner)
+        for name in ("root", "volumes", "sandbox", "tmp", "home"):
+            inner = f"{place}/{name}"
+            if not os.path.isdir(inner):
+                os.mkdir(inner, 0o700)
+            if owner is not None and name != "sandbox":
+                os.chown(inner, owner, owner, follow_symlinks=False)
 
     def _environment(self, image: Image, owner_env: Mapping[str, str], is_sandboxed: bool, has_api_access: bool) -> dict[str, str]:
         root = self.folder / "root"

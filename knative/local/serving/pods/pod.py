@@ -37,6 +37,8 @@ STABLE_RUN_SECONDS = 30.0
 RETRY_SECONDS, IMAGE_RETRY_SECONDS = 0.5, 5.0
 """Pause after a failed preparation."""
 DEFAULT_GRACE_SECONDS = 30.0
+PUBLICATION_SECONDS = 0.2
+"""How long the status of a pod that gets requests while it starts may wait for its next stage."""
 
 
 class Pod:
@@ -86,6 +88,7 @@ class Pod:
         self._run: ContainerRun | None = None
         self._log: Log | None = None
         self._eviction: LimitViolation | None = None
+        self._publication: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
         self._retry = asyncio.Event()
         self._task = asyncio.create_task(self._live(), name=f"pod {self.namespace}/{self.name}")
@@ -335,10 +338,20 @@ class Pod:
         self.state.stage = stage
         if stage is not Stage.STARTING and not self.start.done():
             self.start.set_result(stage is Stage.READY)
-        self._publish()
+        if self._owns_socket and stage in (Stage.STARTING, Stage.READY):
+            self._publish_soon()
+        else:
+            self._publish()
         self._on_change(self)
 
+    def _publish_soon(self) -> None:
+        if self._publication is None:
+            self._publication = asyncio.get_running_loop().call_later(PUBLICATION_SECONDS, self._publish)
+
     def _publish(self) -> None:
+        if self._publication is not None:
+            self._publication.cancel()
+            self._publication = None
         self.state.is_running, self.state.unready_reason = self.is_running, self.unready_reason
         with suppress(NotFound):  # deleted over the API, which ends the pod
             object = self._node.store.get("Pod", self.namespace, self.name)
