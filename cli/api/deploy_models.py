@@ -304,6 +304,7 @@ class DataServiceMetricsView(TypedDict):
     hitRatio: float | None
     operations: int | None
     failures: int | None
+    slowStatements: list[SlowStatementView]
 
 
 class DataServicePage(TypedDict):
@@ -1243,6 +1244,13 @@ class SetHostKeysBody(TypedDict):
 class SetRepositoryTokenBody(TypedDict):
     token: str
     user: NotRequired[str | None]
+
+
+class SlowStatementView(TypedDict):
+    text: str
+    calls: int
+    meanMilliseconds: float
+    maxMilliseconds: float
 
 
 SnapshotState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleting']"
