@@ -307,6 +307,7 @@ class DataServiceMetricsView(TypedDict):
     hitRatio: float | None
     operations: int | None
     failures: int | None
+    slowStatements: list[SlowStatementView]
 
 
 class DataServicePage(TypedDict):
@@ -1280,6 +1281,13 @@ class SetHostKeysBody(TypedDict):
 class SetRepositoryTokenBody(TypedDict):
     token: str
     user: NotRequired[str | None]
+
+
+class SlowStatementView(TypedDict):
+    text: str
+    calls: int
+    meanMilliseconds: float
+    maxMilliseconds: float
 
 
 SnapshotState: TypeAlias = "Literal['creating', 'ready', 'failed', 'deleting']"

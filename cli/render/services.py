@@ -13,6 +13,7 @@ Json = Mapping[str, Any]
 STYLES = {"ready": "green", "creating": "yellow", "failed": "red", "deleted": "dim", "purging": "dim"}
 
 
+MAX_STATEMENT = 100
 EVICTION = ": keys with a time to live are evicted when it is full"
 
 
@@ -52,6 +53,9 @@ def metrics(view: Json) -> RenderableType:
     is_redis = view["kind"] == "redis"
     has_server = view["memoryLimitBytes"] is not None
     ratio = view["hitRatio"]
+    slow = [
+        f"{each['maxMilliseconds']:.0f} ms, {each['calls']}×: {' '.join(each['text'].split())[:MAX_STATEMENT]}" for each in view["slowStatements"]
+    ]
     return Facts(
         ("service", Text(view["name"], "bold")),
         *((("server", "running" if view["isRunning"] else "stopped: it starts at the next connection"),) if has_server else ()),
@@ -61,6 +65,7 @@ def metrics(view: Json) -> RenderableType:
         ("hit ratio", NONE if ratio is None else f"{ratio:.1%}"),
         ("commands" if is_redis else "transactions", or_none(view["operations"])),
         ("evicted keys" if is_redis else "rolled back", or_none(view["failures"])),
+        *((("slowest", "\n".join(slow)),) if slow else ()),
     )
 
 

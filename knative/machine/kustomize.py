@@ -58,6 +58,7 @@ def _render_once(home: Home, overlay: str) -> str:
     if stored.exists() and (text := stored.read_text()).startswith(inputs) and text.endswith(COMPLETE):
         return text
     text = f"{inputs}{_run(home, PROJECT / 'knative' / 'overlays' / overlay)}{COMPLETE}"
+    stored.parent.mkdir(parents=True, exist_ok=True)
     temporary = stored.with_suffix(".new")
     temporary.write_text(text)
     temporary.replace(stored)

@@ -173,6 +173,10 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     pace = former.rows("SELECT DISTINCT scale_window_seconds, scale_down_delay_seconds, initial_scale FROM environments")
     assert pace == [(None, 0, 1)], "as before"
     assert former.rows("SELECT DISTINCT stop_seconds FROM runs") == [(30,)], "as Kubernetes has it"
+    former.migrate_through(53)
+    assert former.rows("SELECT DISTINCT plan, scaling_plan, scaling_requested_at FROM data_services") == [("small", None, None)], (
+        "none is on the move"
+    )
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

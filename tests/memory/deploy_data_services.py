@@ -11,7 +11,7 @@ from functions.deploy.domain.data_service_rejections import DataServiceNameTaken
 from functions.deploy.domain.rejections import TicketNotFound
 from functions.deploy.domain.service_plans import Plan, ServiceKind
 from functions.deploy.domain.service_tunnel import ServiceTunnel
-from functions.deploy.ports import Applications, ServiceEndpoint, ServiceStatistics, ServiceUsage
+from functions.deploy.ports import Applications, ServiceEndpoint, ServiceStatistics, ServiceUsage, SlowStatement
 
 
 class MemoryDataServices:
@@ -110,6 +110,9 @@ class MemoryServiceServer:
 
     async def statistics(self, database: str) -> ServiceStatistics:
         return ServiceStatistics(self.size_bytes if database in self.databases else 0, 0, operations=3, hit_ratio=0.5)
+
+    async def slow_statements(self, database: str) -> list[SlowStatement]:
+        return [SlowStatement("SELECT $1", 3, 1.5, 2.5)] if database in self.databases else []
 
     async def log(self, database: str) -> list[str]:
         return ["ready"] if database in self.databases and self.scheme == "redis" else []

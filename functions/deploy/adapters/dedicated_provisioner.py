@@ -7,17 +7,23 @@ are made as on the shared server, by a login of the platform that is no superuse
 import json
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any
+from typing import Any, LiteralString
 
 from functions.deploy.adapters import variables
 from functions.deploy.adapters.service_provisioner import PostgresServiceProvisioner
 from functions.deploy.adapters.services_control import Ask, control
 from functions.deploy.domain.service_plans import Plan
-from functions.deploy.ports import ServiceEndpoint, ServiceStatistics, ServiceUsage
+from functions.deploy.ports import ServiceEndpoint, ServiceStatistics, ServiceUsage, SlowStatement
 from functions.runtime.storage.external_call import external_call
 
 TIMEOUT_SECONDS = 60.0
 """To create a server takes a second or two, to recover one from a crash can take longer."""
+MAX_STATEMENTS = 10
+SLOW: LiteralString = """
+    SELECT left(query, 500), calls, mean_exec_time, max_exec_time FROM pg_stat_statements
+    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s) ORDER BY max_exec_time DESC LIMIT %s
+"""
+"""https://www.postgresql.org/docs/current/pgstatstatements.html"""
 
 
 class DedicatedPostgresProvisioner(PostgresServiceProvisioner):
@@ -75,6 +81,14 @@ class DedicatedPostgresProvisioner(PostgresServiceProvisioner):
         connections = found["connections"]
         inside = await super().statistics(database)
         return replace(inside, size_bytes=found["sizeBytes"], connections=connections, memory_bytes=found["memoryBytes"])
+
+    @external_call
+    async def slow_statements(self, database: str) -> list[SlowStatement]:
+        if not (await self._usage(database))["isRunning"]:
+            return []
+        async with self._connection(database) as connection:
+            rows = await (await connection.execute(SLOW, (database, MAX_STATEMENTS))).fetchall()
+        return [SlowStatement(*row) for row in rows]
 
     @external_call
     async def log(self, database: str) -> list[str]:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from functions.deploy.adapters import variables
 from functions.deploy.adapters.services_control import Ask, control, control_url
 from functions.deploy.domain.service_plans import Plan
-from functions.deploy.ports import ServiceEndpoint, ServiceStatistics, ServiceUsage, hit_ratio
+from functions.deploy.ports import ServiceEndpoint, ServiceStatistics, ServiceUsage, SlowStatement, hit_ratio
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 
@@ -73,6 +73,13 @@ class RedisServiceProvisioner:
             failures=int(info["evicted_keys"]),
             hit_ratio=hit_ratio(int(info["keyspace_hits"]), int(info["keyspace_misses"])),
         )
+
+    @external_call
+    async def slow_statements(self, database: str) -> list[SlowStatement]:
+        """Of its SLOWLOG: each entry is one command, whose arguments are cut by the server."""
+        async with self._connection() as ask:
+            entries: list[Any] = json.loads(await ask("SLOW", database))
+        return [SlowStatement(text, 1, microseconds / 1000, microseconds / 1000) for text, microseconds in entries]
 
     @external_call
     async def log(self, database: str) -> list[str]:

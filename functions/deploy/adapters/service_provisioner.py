@@ -16,7 +16,15 @@ from psycopg import errors, sql
 
 from functions.deploy.adapters import full_databases, variables
 from functions.deploy.domain.service_plans import Plan
-from functions.deploy.ports import ServiceEndpoint, ServiceServerRefused, ServiceServerUnavailable, ServiceStatistics, ServiceUsage, hit_ratio
+from functions.deploy.ports import (
+    ServiceEndpoint,
+    ServiceServerRefused,
+    ServiceServerUnavailable,
+    ServiceStatistics,
+    ServiceUsage,
+    SlowStatement,
+    hit_ratio,
+)
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
 from functions.wire.settings import MissingSetting
@@ -116,6 +124,10 @@ class PostgresServiceProvisioner:
             return ServiceStatistics(0, 0)
         size, connections, commits, rollbacks, hits, reads = row
         return ServiceStatistics(size, connections, operations=commits, failures=rollbacks, hit_ratio=hit_ratio(hits, reads))
+
+    @external_call
+    async def slow_statements(self, database: str) -> list[SlowStatement]:
+        return []
 
     @external_call
     async def log(self, database: str) -> list[str]:

@@ -21,6 +21,7 @@ from functions.deploy.ports.data_services import (
     ServiceStatistics,
     ServiceTunnels,
     ServiceUsage,
+    SlowStatement,
     hit_ratio,
 )
 from functions.deploy.ports.domains import (
@@ -101,6 +102,7 @@ __all__ = [
     "ServiceStatistics",
     "ServiceTunnels",
     "ServiceUsage",
+    "SlowStatement",
     "StorageMeters",
     "StorageUse",
     "StoredServiceBackup",

@@ -27,6 +27,16 @@ class ServiceUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class SlowStatement:
+    """A statement of PostgreSQL with placeholders for its values, or a command of Redis."""
+
+    text: str
+    calls: int
+    mean_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceStatistics:
     """Counters since the start of the server or the last reset. None: unknown, as while a Redis is stopped."""
 
@@ -128,6 +138,10 @@ class ServiceProvisioner(Protocol):
 
     async def statistics(self, database: str) -> ServiceStatistics:
         """What it does now; zeros if there is no such database."""
+        ...
+
+    async def slow_statements(self, database: str) -> list[SlowStatement]:
+        """Those that took the longest, the slowest first; none while its server is stopped, and where it is shared."""
         ...
 
     async def log(self, database: str) -> list[str]:

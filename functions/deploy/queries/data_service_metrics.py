@@ -19,6 +19,14 @@ class ShowDataServiceMetrics(Model):
     service_id: UUID
 
 
+class SlowStatementView(Model):
+    text: str
+    """A statement of PostgreSQL with placeholders for its values, or a command of Redis with its first arguments."""
+    calls: int
+    mean_milliseconds: float
+    max_milliseconds: float
+
+
 class DataServiceMetricsView(Model):
     id: UUID
     name: str
@@ -38,6 +46,8 @@ class DataServiceMetricsView(Model):
     """Committed transactions of a database; commands of a Redis."""
     failures: int | None
     """Transactions of a database that were rolled back; keys that a Redis has evicted because its memory was full."""
+    slow_statements: list[SlowStatementView]
+    """At most ten, the slowest first, since the server started. Empty for a database on the shared server."""
 
 
 @query(
@@ -58,7 +68,8 @@ async def data_service_metrics(
         application = await applications.get(await control.to_application(permit, request.application_id))
         service = await services.get(application.id, request.service_id)
     service.require_provisioned()
-    found = await provisioners.of(service.kind, service.limits).statistics(service.database)
+    provisioner = provisioners.of(service.kind, service.limits)
+    found, slow = await provisioner.statistics(service.database), await provisioner.slow_statements(service.database)
     limits = service.limits
     return DataServiceMetricsView(
         id=service.id,
@@ -74,4 +85,8 @@ async def data_service_metrics(
         hit_ratio=found.hit_ratio,
         operations=found.operations,
         failures=found.failures,
+        slow_statements=[
+            SlowStatementView(text=each.text, calls=each.calls, mean_milliseconds=round(each.mean_ms, 1), max_milliseconds=round(each.max_ms, 1))
+            for each in slow
+        ],
     )

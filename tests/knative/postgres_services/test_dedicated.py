@@ -59,6 +59,9 @@ async def test_a_database_is_created_used_stopped_when_idle_and_deleted(servers:
         await session.execute("CREATE EXTENSION pg_trgm")
         assert await value(session, "SHOW shared_buffers") == "256MB"
         assert await value(session, "SELECT current_user") == name
+        await session.execute("SELECT pg_sleep(0.05), 'secret'")
+        (slowest, *_) = await provisioner.slow_statements(name)
+        assert slowest.max_ms >= 50 and "secret" not in slowest.text
         statistics = await provisioner.statistics(name)
         assert statistics.is_running and statistics.connections >= 1
         assert statistics.memory_bytes is not None and 10 << 20 < statistics.memory_bytes < 300 << 20

@@ -64,6 +64,9 @@ async def test_a_client_library_reads_and_writes(servers: Servers) -> None:
                 await listener.subscribe("news")
                 await client.publish("news", "hello")
                 await until_message(listener, "hello")
+    async with servers.client(url) as client:
+        await client.eval("local t = 0 for i = 1, 2e7 do t = t + i end return t", 0)
+    assert any(each.text.lower().startswith("eval") and each.max_ms >= 10 for each in await servers.provisioner.slow_statements("s1"))
     usage = await servers.provisioner.usage("s1")
     assert usage.size_bytes > 1_000_000
 

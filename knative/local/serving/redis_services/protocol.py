@@ -4,6 +4,7 @@ Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 MAX_ARGUMENTS = 16
 MAX_ARGUMENT_BYTES = 4096
@@ -103,6 +104,18 @@ def read_replies(buffer: bytes, count: int) -> list[bytes]:
         reply, position = _reply(buffer, position)
         replies.append(reply)
     return replies
+
+
+def read_value(buffer: bytes, position: int = 0) -> tuple[Any, int]:
+    """Read a reply that may be an array, as a list, and return where it ends. Raises Incomplete, and ProtocolError for an error."""
+    if buffer[position : position + 1] != b"*":
+        return _reply(buffer, position)
+    line, position = _line(buffer, position)
+    values = []
+    for _ in range(int(line[1:])):
+        value, position = read_value(buffer, position)
+        values.append(value)
+    return values, position
 
 
 def _reply(buffer: bytes, position: int) -> tuple[bytes, int]:

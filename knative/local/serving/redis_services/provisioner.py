@@ -3,6 +3,7 @@
     SERVICE CREATE name memory_mib storage_mib max_connections
     SERVICE SETUSER name login sha256     SERVICE DELUSER name login
     SERVICE DELETE name                   SERVICE USAGE name → JSON
+    SERVICE SLOW name → JSON: the slowest of its last commands, [text, microseconds]
     SERVICE STOP name: the next connection starts it with its present limits
     SERVICE LOG name → the last lines of its server
     SERVICE SNAPSHOT name → JSON: the data as of one moment, in a file that is read by pieces and deleted
@@ -117,6 +118,8 @@ async def _carry_out(verb: str, server: RedisServer, arguments: list[str]) -> by
                 files.delete_user(login)
             await server.stop()
             await asyncio.to_thread(files.delete)
+        case "SLOW":
+            return bulk(orjson.dumps(await server.slow_commands() if server.is_running else []).decode())
         case "STOP":
             await server.stop()
         case "USAGE":

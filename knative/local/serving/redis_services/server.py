@@ -4,19 +4,22 @@ import asyncio
 import os
 import shutil
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 from knative.local.processes.process import Command, StartError
 from knative.local.processes.resource_limits import ResourceLimits
 from knative.local.serving.on_demand_server import START_SECONDS, CreateGroup, OnDemandServer, Start
 from knative.local.serving.redis_services.files import CONTROL, ServiceFiles
-from knative.local.serving.redis_services.protocol import Incomplete, ProtocolError, encode, read_replies
+from knative.local.serving.redis_services.protocol import Incomplete, ProtocolError, encode, read_replies, read_value
 from knative.local.serving.service_account import server_account
 
 PROGRAMS = ("valkey-server", "redis-server")
 IDLE_SECONDS = 60.0
 MAX_REPLY_BYTES = 1 << 20
 MAX_PROCESSES = 32
+MAX_SLOW_COMMANDS, MAX_ARGUMENTS = 10, 8
 SNAPSHOT_SECONDS, SNAPSHOT_POLL_SECONDS = 240.0, 0.05
 CPU_CORES = 1.0
 
@@ -24,6 +27,9 @@ CPU_CORES = 1.0
 def find_program() -> str | None:
     """Return the path of Valkey, or else of Redis; None when neither is installed."""
     return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+
+
+T = TypeVar("T")
 
 
 class RedisServer(OnDemandServer):
@@ -80,6 +86,17 @@ class RedisServer(OnDemandServer):
         keyspace, stats = await self._ask_at_once(("INFO", "keyspace"), ("INFO", "stats"))
         return count_keys(fields_of(keyspace)) + int(fields_of(stats)["expired_keys"])
 
+    async def slow_commands(self) -> list[tuple[str, int]]:
+        """The slowest of the last commands that took 10 ms or more, the slowest first: (command with its first arguments, microseconds)."""
+        with await self.connect() as connection:
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(connection, encode("AUTH", CONTROL, self.files.control_password))
+            await _receive(connection, read_value)
+            await loop.sock_sendall(connection, encode("SLOWLOG", "GET", "128"))
+            entries, _ = await _receive(connection, read_value)
+        found = [(b" ".join(arguments[:MAX_ARGUMENTS]).decode(errors="replace")[:500], int(took)) for _, _, took, arguments, *_ in entries]
+        return sorted(found, key=lambda each: -each[1])[:MAX_SLOW_COMMANDS]
+
     async def _ask_at_once(self, *commands: tuple[str, ...]) -> list[bytes]:
         """Send commands in one piece: the server carries them out one after the other, with nothing of other clients in between."""
         with await self.connect() as connection:
@@ -125,6 +142,10 @@ def count_keys(keyspace: dict[str, str]) -> int:
 
 
 async def _receive_replies(connection: socket.socket, count: int) -> list[bytes]:
+    return await _receive(connection, partial(read_replies, count=count))
+
+
+async def _receive(connection: socket.socket, read: Callable[[bytes], T]) -> T:
     buffer = b""
     while len(buffer) < MAX_REPLY_BYTES:
         received = await asyncio.get_running_loop().sock_recv(connection, 1 << 16)
@@ -132,7 +153,7 @@ async def _receive_replies(connection: socket.socket, count: int) -> list[bytes]
             raise ConnectionResetError("the server closed the connection")
         buffer += received
         try:
-            return read_replies(buffer, count)
+            return read(buffer)
         except Incomplete:
             continue
     raise ProtocolError("the reply is too long")
