@@ -142,6 +142,25 @@ async def test_a_release_that_does_not_become_ready_leaves_the_previous_service(
     assert (event.reason, event.deployment_id) == (reason, bad.id)
 
 
+async def test_a_process_that_dies_at_once_ends_its_deployment_within_seconds(capsule: DeployCapsule) -> None:
+    """Knative reports it after its progress deadline only, and sends no event before: the deployment looks at the pods itself."""
+    good = await capsule.first_release()
+    await capsule.advance(minutes=1)
+    accepted = await capsule.deploy(good.application_id)
+    await capsule.settle()
+    bad = await capsule.succeed_build(await capsule.deployments.get(accepted.id), OTHER_IMAGE)
+    service, terminated = capsule.service(bad)["metadata"]["name"], {"exitCode": 1, "message": "KeyError: 'DATABASE_URL'"}
+    state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    container = {"name": "user-container", "restartCount": 1, "state": state, "lastState": {"terminated": terminated}}
+    capsule.cluster.service_became(bad.namespace, service, "Unknown", reason="RevisionMissing")
+    capsule.cluster.run_instances(bad.namespace, service, {"status": {"phase": "Running", "containerStatuses": [container]}})
+    assert (await capsule.deployments.get(bad.id)).status == "releasing", "no event"
+    await capsule.advance(seconds=11)
+    failed = await capsule.deployments.get(bad.id)
+    assert (failed.status, failed.reason) == ("failed", "exits-at-start")
+    assert failed.detail == "Process exited with code 1 before listening on $PORT: KeyError: 'DATABASE_URL'"
+
+
 async def test_a_failed_first_release_leaves_no_service(capsule: DeployCapsule) -> None:
     failed = await capsule.set_service_status(await capsule.succeed_build(await capsule.start_build()), "False", reason="RevisionFailed")
     assert failed.status == "failed"

@@ -38,6 +38,8 @@ KINDS: dict[tuple[str, str], Schema] = {
         certificates=fields(serverAltDNSNames=TEXTS),
         postgresql=fields(
             parameters=MAP,
+            shared_preload_libraries=TEXTS,
+            extensions={"type": "array", "items": fields("name image", name=TEXT, image=fields("reference", reference=TEXT))},
             synchronous=fields("method number", method={"enum": ["any", "first"]}, number=NUMBER, dataDurability={"enum": ["required", "preferred"]}),
         ),
         managed=fields(
@@ -48,7 +50,12 @@ KINDS: dict[tuple[str, str], Schema] = {
         ),
     ),
     ("postgresql.cnpg.io/v1", "Database"): kind(
-        "name owner cluster", name=TEXT, owner=TEXT, cluster=NAMED, databaseReclaimPolicy={"enum": ["delete", "retain"]}
+        "name owner cluster",
+        name=TEXT,
+        owner=TEXT,
+        cluster=NAMED,
+        databaseReclaimPolicy={"enum": ["delete", "retain"]},
+        extensions={"type": "array", "items": NAMED},
     ),
     ("postgresql.cnpg.io/v1", "Pooler"): kind(
         "cluster pgbouncer",

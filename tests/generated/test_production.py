@@ -1,5 +1,6 @@
 """The production overlay with servers of its own: what it names exists, nothing takes more than there is, every namespace has its rules."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import yaml
 from knative.machine.home import CONTEXTS
 from tests.generated.kinds import Manifest
 from tests.generated.rendering import KNATIVE, containers, overlay_of, pods, render
+from tests.generated.test_manifests import problems
 
 SERVERS = ("issuers", "rabbitmq", "cloudnativepg", "queue-depth")
 
@@ -17,6 +19,11 @@ SERVERS = ("issuers", "rabbitmq", "cloudnativepg", "queue-depth")
 @pytest.fixture(scope="module")
 def manifests(kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
     return render(kubectl, overlay_of(tmp_path_factory.mktemp("overlays") / "full", *SERVERS, base="overlays/production"))
+
+
+@pytest.fixture(scope="module")
+def timescale(kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+    return render(kubectl, overlay_of(tmp_path_factory.mktemp("overlays") / "series", "cloudnativepg", "timescaledb"))
 
 
 def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Any]:
@@ -83,3 +90,15 @@ def test_the_quota_has_room_for_everything_at_once(manifests: list[Manifest]) ->
         sum(int(each.removesuffix("Mi")) for each in limits) + 256 * len(of_kind(manifests, "Service")) + 128 * len(of_kind(manifests, "Trigger"))
     )
     assert mebibytes < int(hard["limits.memory"].removesuffix("Gi")) * 1024, "one pod of each Service with its sidecar, and each dispatcher"
+
+
+def test_monitor_alone_gets_timescaledb(timescale: list[Manifest]) -> None:
+    cluster, databases = of_kind(timescale, "Cluster")["postgres"], of_kind(timescale, "Database")
+    assert problems([cluster, *databases.values()]) == []
+    assert {name for name, each in databases.items() if each["spec"].get("extensions")} == {"monitor"}
+    postgresql = cluster["spec"]["postgresql"]
+    assert postgresql["shared_preload_libraries"] == ["timescaledb"] and postgresql["parameters"]["max_connections"] == "200", (
+        "a patch keeps the rest"
+    )
+    [extension], image = postgresql["extensions"], cluster["spec"]["imageName"]
+    assert re.search(r":(\d+)-", image)[1] == re.search(r"-(\d+)-", extension["image"]["reference"])[1], "both of one major version"  # type: ignore[index]

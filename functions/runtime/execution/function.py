@@ -172,11 +172,12 @@ class Function:
         handler, arguments = self.declaration.handler, self._arguments(message, caller, work)
         if Work in self._from_message.values():
             return await handler(*inputs, **arguments)
-        try:
-            async with work.reading_replica():
-                return await handler(*inputs, **arguments)
-        except ReplicaFailed as error:
-            _log.info("%s is read from the primary: %s", self.name, error)
+        if self._context.database.has_replicas:
+            try:
+                async with work.reading_replica():
+                    return await handler(*inputs, **arguments)
+            except ReplicaFailed as error:
+                _log.info("%s is read from the primary: %s", self.name, error)
         async with work.reading():
             return await handler(*inputs, **arguments)
 

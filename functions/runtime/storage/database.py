@@ -145,6 +145,11 @@ class Database:
                 raise
             raise DatabaseUnavailable(error_text(error)) from error
 
+    @property
+    def has_replicas(self) -> bool:
+        """Whether the operator has named replicas. They may be away."""
+        return self._replicas is not None
+
     @asynccontextmanager
     async def replica_transaction(self) -> AsyncIterator[Connection]:
         """Open a read-only transaction on a replica that has all that was committed before; on the primary where there is none.
