@@ -1,4 +1,4 @@
-"""Fire the alert of a certificate that ends, and tell webhooks."""
+"""Fire the alert of an ending certificate, and tell webhooks."""
 
 from events.domains import DomainCertificateExpiring
 from events.monitor import AlertFired, WebhookDeliveryRequested
