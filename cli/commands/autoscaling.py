@@ -42,8 +42,8 @@ def autoscale(
     query: Annotated[str | None, typer.Option("--query", metavar="SQL", help="Queue: SQL that returns how many wait.")] = None,
     redis_list: Annotated[str | None, typer.Option("--redis-list", metavar="KEY", help="Queue: a list in a bound Redis: celery.")] = None,
     redis_stream: Annotated[str | None, typer.Option("--redis-stream", metavar="KEY", help="Queue: a stream in a bound Redis.")] = None,
-    consumer_group: Annotated[str | None, typer.Option("--group", metavar="NAME", help="With --redis-stream: what it has not read.")] = None,
-    rabbitmq_queue: Annotated[str | None, typer.Option("--rabbitmq-queue", metavar="NAME", help="Queue: messages that wait in it.")] = None,
+    consumer_group: Annotated[str | None, typer.Option("--group", metavar="GROUP", help="With --redis-stream: what it has not read.")] = None,
+    rabbitmq_queue: Annotated[str | None, typer.Option("--rabbitmq-queue", metavar="QUEUE", help="Queue: messages that wait in it.")] = None,
     variable: Annotated[
         str | None,
         typer.Option(

@@ -64,8 +64,8 @@ POINT = {"requests": 1200, "meanLatencyMs": 500.0, "cpuMilliseconds": 24_000, "m
 def test_ps_shows_what_web_scales_by_beside_its_target(metric: str, line: str) -> None:
     web = {"scaleMetric": metric, "scaleTarget": 50, "scaleWindowSeconds": 30, "scaleDownDelaySeconds": 60, "initialScale": 2, "cpuMillis": 500}
     view = {**environment(), **web, "instances": [INSTANCE, {**INSTANCE, "name": "w-2"}], "processes": []}
-    text = " ".join(render(running.instances("shop", [view], {"staging": running.Measured(None, POINT)})).split())
-    assert line in text and "releases start with 2" in text
+    printed = " ".join(render(running.instances("shop", [view], {"staging": running.Measured(None, POINT)})).split())
+    assert line in printed and "releases start with 2" in printed
     assert f"by {metric} 50" in render(running.instances("shop", [view], {}))
 
 
