@@ -9,8 +9,7 @@ import yaml
 from functions.deploy.domain.build_template import REFERENCE
 from functions.deploy.domain.inspection_job import CLONE
 from functions.deploy.domain.registry_access import SECRET
-from knative.machine import kustomize
-from knative.machine.home import Home
+from tests.generated.rendering import KNATIVE, render
 
 OVERLAYS = ("staging", "production")
 PLATFORM_IMAGES = {"staging": "registry.example.com/capsule/capsule:staging", "production": "registry.example.com/capsule/capsule:0.2.0"}
@@ -20,9 +19,8 @@ Object = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Object]]:
-    home = Home(tmp_path_factory.mktemp("home"))
-    return {overlay: kustomize.render(home, overlay) for overlay in OVERLAYS}
+def rendered(kubectl: Path) -> dict[str, list[Object]]:
+    return {overlay: render(kubectl, KNATIVE / "overlays" / overlay) for overlay in OVERLAYS}
 
 
 @pytest.fixture(params=OVERLAYS)
