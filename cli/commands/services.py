@@ -45,7 +45,7 @@ def create(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="postgres or redis.")],
     name: NewName,
     app: App = None,
-    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="Its limits: small; redis has standard too.")] = "small",
+    plan: Annotated[str, typer.Option("--plan", metavar="TEXT", help="postgres: small, medium, large. redis: small, standard.")] = "small",
     no_wait: NoWait = False,
 ) -> None:
     """Create a database or a Redis.

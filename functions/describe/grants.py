@@ -11,7 +11,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     WebhookVerifier, ApplicationRequests   a key that is shared with another party and rotates, at /etc/capsule/credentials
     ServiceProvisioners   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
     ServiceBackupStore   the backup store and its key: the Secret deploy-backups, and the server of the data services, likewise
-    Cluster, DomainObjects, VolumeStorage   the Service runs under the service account <context>-cluster
+    Cluster, DomainObjects, ServiceProvisioners, VolumeStorage   the Service runs under the service account <context>-cluster
     FunctionServices   under the service account <context>-functions, which lists the platform's functions and does nothing else
 """
 
@@ -24,7 +24,7 @@ from typing import Any
 from functions.kernel import Declaration
 from functions.runtime.config.wiring import Wiring
 
-CLUSTER_PORTS = frozenset({"Cluster", "DomainObjects", "VolumeStorage"})
+CLUSTER_PORTS = frozenset({"Cluster", "DomainObjects", "ServiceProvisioners", "VolumeStorage"})
 """Whose adapters call the Kubernetes API. A test compares them with the wiring."""
 OUTSIDE = frozenset(
     {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
-from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, REGISTRY_FILE, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
+from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, REGISTRY_FILE, SERVICES_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.deploy.domain.registry_access import CONFIG as REGISTRY_CONFIG
 from functions.deploy.domain.registry_access import SECRET as REGISTRY_SECRET
 from functions.describe.grants import Grants
@@ -198,7 +198,7 @@ def _credentials(workload: Workload) -> Manifest:
         if is_granted:
             sources.append(_source(f"{workload.component}-settings", {setting.name: setting.name}, optional=True))
     if workload.grants.provisions_services:
-        keys = {"postgres": SERVICES_POSTGRES_URL.name, "redis": SERVICES_REDIS_URL.name}
+        keys = {"key": SERVICES_KEY.name, "postgres": SERVICES_POSTGRES_URL.name, "redis": SERVICES_REDIS_URL.name}
         sources += [_source("deploy-services", {key: name}, optional=True) for key, name in keys.items()]  # each key may be missing
     if workload.grants.stores_backups:
         sources.append(_source("deploy-backups", {"store": BACKUP_STORE.name}, optional=True))

@@ -129,8 +129,8 @@ class MemoryServiceProvisioners:
         self.postgres = MemoryServiceServer()
         self.redis = MemoryServiceServer("redis", 6379)
 
-    def of(self, kind: ServiceKind) -> MemoryServiceServer:
-        return self.redis if kind is ServiceKind.REDIS else self.postgres
+    def of(self, service: DataService) -> MemoryServiceServer:
+        return self.redis if service.kind is ServiceKind.REDIS else self.postgres
 
 
 class MemoryServiceTunnels:

@@ -11,6 +11,7 @@ import psycopg
 
 from functions.deploy.adapters import variables
 from functions.deploy.adapters.postgres_backups import PostgresBackups
+from functions.deploy.adapters.postgres_clusters import server_url
 from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.service_plans import ServiceKind
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
@@ -98,6 +99,8 @@ class StoredServiceBackups:
     def _kind(self, service: DataService) -> KindOfBackup:
         match service.kind:
             case ServiceKind.POSTGRES:
+                if service.limits.is_dedicated:
+                    return PostgresBackups(server_url(self._settings, service.database))
                 return PostgresBackups(self._settings.value(variables.SERVICES_POSTGRES_URL))
         raise Permanent(f"services of the kind {service.kind} have no backups")
 

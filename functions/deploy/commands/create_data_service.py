@@ -1,7 +1,7 @@
 """Create a database or a Redis for an application.
 
-Returns 202: follow the operation, then bind the service to an environment. A PostgreSQL database is on a server that all applications
-of the installation share; a Redis has a server of its own, which runs while somebody is connected.
+Returns 202: follow the operation, then bind the service to an environment. A small PostgreSQL database is on a server that all
+applications of the installation share. Larger ones and each Redis have a server for themselves.
 """
 
 from datetime import datetime
@@ -66,7 +66,7 @@ async def create_data_service(
 
     now = clock.now()
     service, events = DataService.request(application, request.name, request.kind, request.plan, vault.seal, now)
-    addresses.require(request.kind)
+    addresses.require(request.kind, request.plan)
     await admission.admit(application.user_id, StorageAmounts.of_service(service))
     await require_room(services, application, request.kind)
     await services.add(service)

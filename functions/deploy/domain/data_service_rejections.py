@@ -96,9 +96,18 @@ class DataServicesUnavailable(Conflict):
     """This installation creates no services of this kind. Add one by its URL: `capsule services add NAME --url URL`.
 
     An operator names a PostgreSQL server for applications with CAPSULE_SERVICES_POSTGRES_URL and
-    CAPSULE_SERVICES_POSTGRES_ADDRESS, for example one of CloudNativePG.
+    CAPSULE_SERVICES_POSTGRES_ADDRESS, for example one of CloudNativePG. Servers for one service need CloudNativePG and
+    CAPSULE_SERVICES_POSTGRES_IMAGE, Redis services on a cluster CAPSULE_SERVICES_REDIS_IMAGE.
     """
 
     @classmethod
     def of(cls, kind: str) -> Self:
         return cls(f"This installation creates no {kind} services. Add a server elsewhere by its URL: capsule services add NAME --url URL")
+
+    @classmethod
+    def of_plan(cls, plan: str, others: list[str]) -> Self:
+        return cls(
+            f"This installation has no dedicated database servers, which the plan {plan} needs. Choose {' or '.join(others)}, "
+            "or add a server elsewhere by its URL: capsule services add NAME --url URL",
+            errors=[FieldError("/plan", "is not available here")],
+        )

@@ -29,14 +29,26 @@ class Plan:
     statement_timeout_seconds: int | None = None
     """PostgreSQL: the default of each session, which the application may change for itself."""
     memory_mib: int | None = None
-    """Redis: of its data. When it is full, keys with a time to live are evicted; without any, writes are refused."""
+    """Redis: of its data. When it is full, keys with a time to live are evicted; without any, writes are refused.
+
+    PostgreSQL: of a dedicated server.
+    """
+    cpu_millis: int | None = None
+    """PostgreSQL: of a dedicated server, in thousandths of a core. None: the plan has none, and databases share a server."""
+
+    @property
+    def is_dedicated(self) -> bool:
+        """Whether a database has a server for itself, which no other one slows down."""
+        return self.cpu_millis is not None
 
 
 SMALL = Plan("small", max_connections=20, storage_mib=1024, statement_timeout_seconds=300)
+MEDIUM = Plan("medium", max_connections=60, storage_mib=10240, memory_mib=1024, cpu_millis=1000)
+LARGE = Plan("large", max_connections=120, storage_mib=51200, memory_mib=4096, cpu_millis=2000)
 SMALL_REDIS = Plan("small", max_connections=50, storage_mib=512, memory_mib=64)
 STANDARD_REDIS = Plan("standard", max_connections=200, storage_mib=2048, memory_mib=256)
 PLANS: Mapping[ServiceKind, Mapping[str, Plan]] = {
-    ServiceKind.POSTGRES: {SMALL.name: SMALL},
+    ServiceKind.POSTGRES: {each.name: each for each in (SMALL, MEDIUM, LARGE)},
     ServiceKind.REDIS: {SMALL_REDIS.name: SMALL_REDIS, STANDARD_REDIS.name: STANDARD_REDIS},
     ServiceKind.EXTERNAL: {},
 }
@@ -55,9 +67,21 @@ class ServiceAddress:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddresses:
-    of: Mapping[ServiceKind, ServiceAddress] = field(default_factory=dict)
+    """What this installation can create.
 
-    def require(self, kind: ServiceKind) -> None:
-        """Raises DataServicesUnavailable."""
+    `of`: the servers that services share. `on_cluster`: kinds of which the cluster runs a server for each service.
+    """
+
+    of: Mapping[ServiceKind, ServiceAddress] = field(default_factory=dict)
+    on_cluster: frozenset[ServiceKind] = frozenset()
+
+    def require(self, kind: ServiceKind, plan: str) -> None:
+        """Raises DataServicesUnavailable. `plan`: may not exist."""
+        found = PLANS[kind].get(plan)
+        is_dedicated = found is not None and found.is_dedicated
+        if kind in self.on_cluster and (is_dedicated or kind is ServiceKind.REDIS):
+            return
+        if is_dedicated:
+            raise DataServicesUnavailable.of_plan(plan, [each.name for each in PLANS[kind].values() if not each.is_dedicated])
         if not self.of.get(kind, ServiceAddress()).text:
             raise DataServicesUnavailable.of(kind)

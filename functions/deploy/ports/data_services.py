@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from functions.deploy.domain.data_service import DataService
-from functions.deploy.domain.service_plans import Plan, ServiceKind
+from functions.deploy.domain.service_plans import Plan
 from functions.deploy.domain.service_tunnel import ServiceTunnel
 from functions.kernel import Permanent, Transient
 
@@ -144,8 +144,8 @@ class ServiceProvisioner(Protocol):
 
 
 class ServiceProvisioners(Protocol):
-    def of(self, kind: ServiceKind) -> ServiceProvisioner:
-        """Return that of a kind that Capsule creates."""
+    def of(self, service: DataService) -> ServiceProvisioner:
+        """Return that of a service that Capsule creates, by its kind and plan."""
         ...
 
 

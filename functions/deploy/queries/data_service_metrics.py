@@ -58,7 +58,7 @@ async def data_service_metrics(
         application = await applications.get(await control.to_application(permit, request.application_id))
         service = await services.get(application.id, request.service_id)
     service.require_provisioned()
-    found = await provisioners.of(service.kind).statistics(service.database)
+    found = await provisioners.of(service).statistics(service.database)
     limits = service.limits
     return DataServiceMetricsView(
         id=service.id,

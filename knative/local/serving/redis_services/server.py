@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from functions.wire.redis_services import CONTROL
 from knative.local.processes.control_groups import ControlGroup
 from knative.local.processes.process import Command, Process, StartError
 from knative.local.processes.resource_limits import ResourceLimits
-from knative.local.serving.redis_services.files import CONTROL, ServiceFiles, server_account
+from knative.local.serving.redis_services.files import ServiceFiles, server_account
 from knative.local.serving.redis_services.protocol import Incomplete, ProtocolError, encode, read_reply
 
 log = logging.getLogger(__name__)
