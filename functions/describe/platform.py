@@ -150,7 +150,7 @@ def cluster_manifests(context: str) -> list[Manifest]:
                 _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["revisions"], ["get"]),
                 _rule(["serving.knative.dev"], ["domainmappings"], ["create", "patch", "delete"]),
-                _rule(["cert-manager.io"], ["certificates"], ["create", "patch", "delete"]),
+                _rule(["cert-manager.io"], ["certificates"], ["get", "create", "patch", "delete"]),
             ],
         ),
         _cluster_role(

@@ -161,6 +161,8 @@ class Domain:
             events += self._record_loss(application, finding, at)
         if self.verified_at is not None and finding.is_pointed_here and is_issued and self.certificate.is_due(at):
             events.append(DomainCertificateRequested(domain_id=self.id))
+        if self.verified_at is not None and self.certificate.source is CertificateSource.CLUSTER:
+            events.append(self.refresh_event(application))  # reads what the cluster says of it
         events += self._schedule_check(at)
         return tuple(events)
 
