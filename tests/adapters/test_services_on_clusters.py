@@ -28,10 +28,11 @@ from functions.deploy.domain.postgres_manifests import PostgresPolicy, postgres_
 from functions.deploy.domain.redis_manifests import RedisPolicy, redis_objects
 from functions.deploy.domain.service_plans import LARGE, MEDIUM, SMALL_REDIS, Plan, ServiceKind
 from functions.deploy.domain.service_tenancy import namespace_of_service, service_tenancy
-from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
+from functions.deploy.ports import ServiceProvisioner, ServiceServerRefused, ServiceServerUnavailable, ServiceUsage
 from functions.kernel import new_id
 from functions.runtime.config.settings import Settings
 from functions.wire.backups import BackupKey
+from tests.adapters.services_server import check_contract
 from tests.deploy.account import give_account
 from tests.generated.kinds import CRDS, crd_faults, faults
 from tests.knative.api.conftest import Server, own_server
@@ -63,6 +64,22 @@ async def eventually(call: Callable[[], Awaitable[T]]) -> T:
         except ServiceServerUnavailable:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.2)
+
+
+@pytest.fixture(params=["postgres", "redis"])
+def provisioned(request: pytest.FixtureRequest, on_cluster: Cluster) -> tuple[ServiceProvisioner, str, Plan, str]:
+    """A provisioner, the name of its service, a plan and the scheme of its URLs."""
+    database = new_database()
+    if request.param == "redis":
+        return on_cluster.redis_provisioner(database), database, SMALL_REDIS, "redis"
+    return on_cluster.postgres_provisioner(database), database, MEDIUM, "postgresql"
+
+
+async def test_every_step_may_be_repeated(provisioned: tuple[ServiceProvisioner, str, Plan, str]) -> None:
+    """The contract of the port, as `test_service_provisioner` has it in memory and on one machine."""
+    provisioner, database, plan, scheme = provisioned
+    await eventually(lambda: provisioner.create(database, plan))
+    await check_contract(provisioner, database, plan, scheme)
 
 
 async def test_a_postgresql_server_of_its_own(on_cluster: Cluster, tmp_path: Path) -> None:
