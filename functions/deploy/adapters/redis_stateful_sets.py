@@ -1,4 +1,4 @@
-"""Redis services of applications on a cluster: a StatefulSet each, asked in the Redis protocol as the user `capsule`.
+"""Redis services of applications on a cluster: a StatefulSet each, administered in the Redis protocol as the user `capsule`.
 
 The password of that user is derived from CAPSULE_SERVICES_KEY, as that of PostgreSQL's provisioner (`postgres_clusters`).
 """
