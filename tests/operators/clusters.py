@@ -54,8 +54,8 @@ def cluster() -> Iterator[Cluster]:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="capsule-api-", dir="/tmp")))
         server = Server(home, free_offset(), module="tests.operators.serve")
+        stack.callback(lambda: server.stop() if server.process is not None else None)  # also one that did not become ready
         server.start()
-        stack.callback(server.stop)
         with server.client() as api:
             give_account(api, server.kubeconfig, home / "account.kubeconfig")
         http = stack.enter_context(server.http())
