@@ -12,7 +12,7 @@ what that adapter needs in turn. Some of these types have a grant, by their name
     CertificateAuthority   the operator's DNS hook, if there is one: the Secret deploy-dns-hook at /etc/capsule/credentials
     ServiceProvisioners, ServiceMover   the servers of the data services: the Secret deploy-services at /etc/capsule/credentials
     ServiceBackupStore   the backup store and its key: the Secret deploy-backups, and the server of the data services, likewise
-    Cluster, DomainObjects, VolumeStorage   the Service runs under the service account <context>-cluster
+    Cluster, DomainObjects, ServiceProvisioners, VolumeStorage   the Service runs under the service account <context>-cluster
     FunctionServices   under the service account <context>-functions, which lists the platform's functions and does nothing else
 """
 
@@ -25,7 +25,7 @@ from typing import Any
 from functions.kernel import Declaration
 from functions.runtime.config.wiring import Wiring
 
-CLUSTER_PORTS = frozenset({"Cluster", "DomainObjects", "VolumeStorage"})
+CLUSTER_PORTS = frozenset({"Cluster", "DomainObjects", "ServiceProvisioners", "VolumeStorage"})
 """Whose adapters call the Kubernetes API. A test compares them with the wiring."""
 OUTSIDE = frozenset(
     {

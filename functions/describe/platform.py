@@ -32,8 +32,15 @@ FUNCTIONS_ROLE = "deploy-functions"
 """The role by which the account of the same name lists where the platform's functions run."""
 TENANT_ROLE = "deploy-tenant"
 """The role in the namespace of an application. Kubernetes authorizes requests about a Namespace in that namespace."""
-TENANT_ROLES = {TENANT_ROLE: cluster_account("deploy"), ATTACH_ROLE: cluster_account("edge"), WATCHER: WATCHER}
-"""The roles that deploy binds in the namespaces of applications, and the account to which it binds each."""
+SERVICE_ROLE = "deploy-data-service"
+"""The role in the namespace of a data service with a server of its own."""
+TENANT_ROLES = {
+    TENANT_ROLE: cluster_account("deploy"),
+    SERVICE_ROLE: cluster_account("deploy"),
+    ATTACH_ROLE: cluster_account("edge"),
+    WATCHER: WATCHER,
+}
+"""The roles that deploy binds in the namespaces of applications and data services, and the account to which it binds each."""
 
 
 def edge_manifests() -> list[Manifest]:
@@ -143,7 +150,19 @@ def cluster_manifests(context: str) -> list[Manifest]:
                 _rule(["serving.knative.dev"], ["services"], ["get", "create", "patch", "delete"]),
                 _rule(["serving.knative.dev"], ["revisions"], ["get"]),
                 _rule(["serving.knative.dev"], ["domainmappings"], ["create", "patch", "delete"]),
-                _rule(["cert-manager.io"], ["certificates"], ["create", "patch", "delete"]),
+                _rule(["cert-manager.io"], ["certificates"], ["get", "create", "patch", "delete"]),
+            ],
+        ),
+        _cluster_role(
+            SERVICE_ROLE,
+            [
+                _rule([""], ["namespaces"], ["patch", "delete"]),
+                _rule([""], ["pods"], ["list"]),
+                _rule([""], ["pods/log"], ["get"]),
+                _rule([""], ["configmaps", "resourcequotas", "secrets", "services"], ["create", "patch"]),
+                _rule(["apps"], ["statefulsets"], ["get", "create", "patch"]),
+                _rule(["networking.k8s.io"], ["networkpolicies"], ["create", "patch"]),
+                _rule(["postgresql.cnpg.io"], ["clusters"], ["get", "create", "patch"]),
             ],
         ),
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": WATCHER, "namespace": NAMESPACE}},

@@ -11,7 +11,7 @@ from typing import Any
 
 from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
 from functions.deploy.adapters.domain_variables import HOOK_FILE
-from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, REGISTRY_FILE, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
+from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, REGISTRY_FILE, SERVICES_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.deploy.domain.registry_access import CONFIG as REGISTRY_CONFIG
 from functions.deploy.domain.registry_access import SECRET as REGISTRY_SECRET
 from functions.describe.grants import Grants
@@ -203,7 +203,7 @@ def _credentials(workload: Workload) -> Manifest:
     if workload.grants.answers_dns_challenges:
         sources.append(_source("deploy-dns-hook", {"hook": HOOK_FILE}, optional=True))
     if workload.grants.provisions_services:
-        keys = {"postgres": SERVICES_POSTGRES_URL.name, "redis": SERVICES_REDIS_URL.name}
+        keys = {"key": SERVICES_KEY.name, "postgres": SERVICES_POSTGRES_URL.name, "redis": SERVICES_REDIS_URL.name}
         sources += [_source("deploy-services", {key: name}, optional=True) for key, name in keys.items()]  # each key may be missing
     if workload.grants.stores_backups:
         sources.append(_source("deploy-backups", {"store": BACKUP_STORE.name}, optional=True))

@@ -29,11 +29,8 @@ BACKUPS = "deploy-backups"
 
 def settings_in(environment: Mapping[str, str], sections: Iterable[Section]) -> dict[str, str]:
     """The settings of functions that are set. Servers have Secrets of their own."""
-    names = [
-        each.name
-        for each in settings_of(sections)
-        if each not in (runtime.AMQP_URL, deploy.SERVICES_POSTGRES_URL, deploy.SERVICES_REDIS_URL) and each.name.startswith(("CAPSULE_", "OTEL_"))
-    ]
+    servers = (runtime.AMQP_URL, deploy.SERVICES_KEY, deploy.SERVICES_POSTGRES_URL, deploy.SERVICES_REDIS_URL)
+    names = [each.name for each in settings_of(sections) if each not in servers and each.name.startswith(("CAPSULE_", "OTEL_"))]
     return {name: environment[name] for name in names if environment.get(name)}
 
 

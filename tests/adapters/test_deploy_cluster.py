@@ -283,8 +283,8 @@ async def test_replicas_change_hands_between_a_fixed_number_and_an_autoscaler(cl
         (found,) = cluster._list_workloads(workloads, "Deployment")
         return int(found["spec"]["replicas"])
 
-    def scaled(metric: Metric, low: int) -> tuple[manifests.Manifest, manifests.Manifest]:
-        return worker(None), autoscaling_manifests.autoscaler(worker(None), Autoscaling(low, 4, (metric,)), Size(), "http://x")
+    def scaled(metric: Metric, low: int) -> list[manifests.Manifest]:
+        return [worker(None), *autoscaling_manifests.autoscalers(worker(None), Autoscaling(low, 4, (metric,)), Size(), "http://x", {})]
 
     cpu = Metric.parse(MetricType.CPU, 70)
     await cluster.replace_workloads(workloads, worker(3))

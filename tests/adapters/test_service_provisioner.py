@@ -11,7 +11,7 @@ from functions.deploy.domain.service_plans import SMALL
 from functions.deploy.ports import ServiceProvisioner, ServiceServerUnavailable
 from knative.machine import processes
 from knative.machine.services_postgres import ServicesPostgres
-from tests.adapters.services_server import connect, provisioner_on, services_postgres
+from tests.adapters.services_server import check_contract, connect, provisioner_on, services_postgres
 from tests.memory.deploy_data_services import MemoryServiceServer
 
 __all__ = ["services_postgres"]
@@ -34,18 +34,7 @@ async def created(provisioner: ServiceProvisioner, database: str, generation: in
 
 
 async def test_every_step_may_be_repeated(provisioner: ServiceProvisioner) -> None:
-    database = new_database()
-    assert (await provisioner.usage(database)).size_bytes == 0
-    urls = [await created(provisioner, database) for _ in range(2)]
-    assert urls[0] == urls[1] and urls[0].startswith(f"postgresql://{database}_1:{PASSWORD}@127.0.0.1:")
-    await provisioner.add_login(database, f"{database}_2", PASSWORD, SMALL)
-    for _ in range(2):
-        await provisioner.drop_login(database, f"{database}_1")
-    for is_writable in (True, False, False, True, True):
-        await provisioner.set_writable(database, is_writable)
-    for _ in range(2):
-        await provisioner.delete(database)
-    assert (await provisioner.usage(database)).size_bytes == 0
+    await check_contract(provisioner, new_database(), SMALL, "postgresql")
 
 
 async def test_a_tenant_uses_its_database_as_its_owner(services_postgres: ServicesPostgres) -> None:

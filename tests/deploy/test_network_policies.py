@@ -7,7 +7,9 @@ import pytest
 
 from functions.deploy.adapters.configured_networks import ConfiguredNetworks
 from functions.deploy.adapters.settings import MountedBuilds
-from functions.deploy.domain.network_policies import Egress, host_of
+from functions.deploy.domain.manifests import APPLICATION
+from functions.deploy.domain.network_policies import DATA_SERVICE, Egress, host_of
+from functions.deploy.domain.service_tenancy import service_tenancy
 from functions.deploy.domain.tenancy import tenancy
 from functions.deploy.ports import BuildSettings
 from functions.runtime.config.settings import Settings
@@ -42,8 +44,22 @@ def namespaces(policy: dict[str, Any]) -> list[str]:
         to["namespaceSelector"]["matchLabels"][LABEL]
         for rule in policy["egress"]
         for to in rule["to"]
-        if "matchLabels" in to.get("namespaceSelector", {})
+        if LABEL in to.get("namespaceSelector", {}).get("matchLabels", {})
     ]
+
+
+def test_instances_reach_the_data_services_of_their_application_and_these_let_it_in() -> None:
+    application = uuid4()
+    (own,) = (each["spec"] for each in tenancy("shop", application) if each["metadata"]["name"] == "instances" and each["kind"] == "NetworkPolicy")
+    namespace, *_, policy = service_tenancy("s0123456789abcdef", application)
+    labels = namespace["metadata"]["labels"]
+    (out,) = (rule for rule in own["egress"] if "matchExpressions" in rule["to"][0].get("namespaceSelector", {}))
+    selector = out["to"][0]["namespaceSelector"]
+    assert selector["matchLabels"].items() <= labels.items() and [each["key"] for each in selector["matchExpressions"]] == [DATA_SERVICE]
+    assert DATA_SERVICE in labels and {each["port"] for each in out["ports"]} == {5432, 6379}
+    clients = policy["spec"]["ingress"][0]
+    assert clients["from"][0] == {"namespaceSelector": {"matchLabels": {APPLICATION: str(application)}}} and clients["ports"] == out["ports"]
+    assert faults(policy) == []
 
 
 def test_every_pod_has_one_policy_of_its_own_and_all_are_denied_the_rest() -> None:

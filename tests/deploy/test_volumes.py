@@ -1,8 +1,8 @@
 """Volumes: created, attached, resized, copied, deleted and restored, on the in-memory Capsule."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -23,7 +23,8 @@ from functions.deploy.commands.start_run import StartRun
 from functions.deploy.commands.undelete_volume import UndeleteVolume
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.storage_rejections import VolumeQuotaExceeded
-from functions.deploy.domain.volume import FORMER_KEPT, GRACE, VolumeState
+from functions.deploy.domain.volume import FORMER_KEPT, GRACE, Volume, VolumeState
+from functions.deploy.domain.volume_manifests import StoragePolicy, mounted
 from functions.deploy.domain.volume_rejections import (
     InvalidVolume,
     MountPathInUse,
@@ -92,6 +93,22 @@ async def test_a_volume_is_created_attached_and_mounted(capsule: DeployCapsule) 
     assert (await attach(capsule, serving.application_id, accepted.id)).deployments == [], "idempotent"
     later = await capsule.release(serving.application_id, image=OTHER_IMAGE)
     assert mounts(capsule.service(later)) == {PATH: claim}, "each release has it"
+
+
+@pytest.mark.parametrize("mode", ["ReadWriteOnce", "ReadWriteMany"])
+async def test_pods_that_share_a_volume_of_one_node_are_together(mode: str) -> None:
+    """The second one would wait on another node for the first to end, which ends when the second serves."""
+    at = datetime.now(UTC)
+    volume = Volume(uuid4(), uuid4(), "uploads", 64, at, mount_path=PATH)
+    service = {"kind": "Service", "spec": {"template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c"}]}}}}
+    template = mounted(service, [volume], StoragePolicy(access_mode=mode))["spec"]["template"]
+    labels = template["metadata"]["labels"]
+    assert labels.pop("a") == "b"
+    if mode == "ReadWriteMany":
+        assert not labels and "affinity" not in template["spec"]
+        return
+    (term,) = template["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert term == {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"} and volume.claim in next(iter(labels))
 
 
 async def test_it_is_mounted_by_the_processes_that_were_named(capsule: DeployCapsule) -> None:

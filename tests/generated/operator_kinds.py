@@ -32,12 +32,27 @@ KINDS: dict[tuple[str, str], Schema] = {
         "instances storage",
         instances=NUMBER,
         imageName=TEXT,
-        storage=fields("size", size=TEXT, storageClass=TEXT),
+        storage=fields("", size=TEXT, storageClass=TEXT, resizeInUseVolumes=FLAG),
         resources=RESOURCES,
+        enableSuperuserAccess=FLAG,
+        enablePDB=FLAG,
+        bootstrap=fields(
+            "",
+            initdb=fields(
+                "",
+                database=TEXT,
+                owner=TEXT,
+                encoding=TEXT,
+                dataChecksums=FLAG,
+                postInitSQL=TEXTS,
+                postInitApplicationSQL=TEXTS,
+            ),
+        ),
         affinity=fields(enablePodAntiAffinity=FLAG, topologyKey=TEXT),
         certificates=fields(serverAltDNSNames=TEXTS),
         postgresql=fields(
             parameters=MAP,
+            pg_hba=TEXTS,
             shared_preload_libraries=TEXTS,
             extensions={"type": "array", "items": fields("name image", name=TEXT, image=fields("reference", reference=TEXT))},
             synchronous=fields("method number", method={"enum": ["any", "first"]}, number=NUMBER, dataDurability={"enum": ["required", "preferred"]}),
@@ -45,7 +60,15 @@ KINDS: dict[tuple[str, str], Schema] = {
         managed=fields(
             roles={
                 "type": "array",
-                "items": fields("name", name=TEXT, ensure={"enum": ["present", "absent"]}, login=FLAG, passwordSecret=NAMED),
+                "items": fields(
+                    "name",
+                    name=TEXT,
+                    ensure={"enum": ["present", "absent"]},
+                    login=FLAG,
+                    createdb=FLAG,
+                    createrole=FLAG,
+                    passwordSecret=NAMED,
+                ),
             }
         ),
     ),

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from functions.deploy.domain.service_tenancy import namespace_of_service, service_tenancy
 from functions.deploy.domain.tenancy import attach_binding, tenancy
 from knative.local.rbac import GROUP, Attempt, Authorizer
 from knative.local.tokens import Identity, service_account
@@ -75,7 +76,14 @@ IN_APPLICATIONS: Mapping[str, Allowed] = {
     "edge-cluster": allowed("get create", "pods/attach"),
     "capsule-deployments": allowed("get list watch", "jobs.batch", "services.serving.knative.dev", "deployments.apps"),
 }
-BINDABLE = {"deploy-tenant", "edge-attach", "capsule-deployments"}
+IN_DATA_SERVICES = {
+    *allowed("patch delete", "namespaces"),
+    *allowed("list", "pods"),
+    *allowed("get", "pods/log"),
+    *allowed("create patch", "configmaps", "resourcequotas", "secrets", "services", "networkpolicies.networking.k8s.io"),
+    *allowed("get create patch", "statefulsets.apps", "clusters.postgresql.cnpg.io"),
+}
+BINDABLE = {"deploy-tenant", "deploy-data-service", "edge-attach", "capsule-deployments"}
 
 
 class Rendered:
@@ -96,7 +104,8 @@ class Rendered:
 @pytest.fixture(scope="module", params=["local", "production", "grouped"])
 def overlay(request: pytest.FixtureRequest, kubectl: Path, grouped: Path) -> tuple[str, Rendered]:
     folder = grouped if request.param == "grouped" else KNATIVE / "overlays" / request.param
-    bindings = [each for each in (*tenancy("shop", uuid4()), attach_binding("shop")) if each["kind"] == "RoleBinding"]
+    objects = (*tenancy("shop", uuid4()), *service_tenancy("s0123456789abcdef", uuid4()), attach_binding("shop"))
+    bindings = [each for each in objects if each["kind"] == "RoleBinding"]
     return request.param, Rendered([*render(kubectl, folder), *bindings])
 
 
@@ -123,6 +132,14 @@ def test_deploy_works_in_namespaces_of_applications_and_reads_no_secret_there(ov
     assert not {each for each in found if each[1] in forbidden}
     assert {verb for verb, resource in found if resource == "serviceaccounts"} <= {"create", "patch"}, "the default one's pull secrets"
     assert {verb for verb, resource in found if resource == f"rolebindings.{GROUP}"} == {"create"}
+
+
+def test_deploy_runs_servers_of_data_services_and_reads_no_secret_there(overlay: tuple[str, Rendered]) -> None:
+    namespace = namespace_of_service("s0123456789abcdef")
+    for account in accounts(overlay[1]):
+        everywhere = EVERYWHERE.get(account, set())
+        expected = IN_DATA_SERVICES if account == "deploy-cluster" else set()
+        assert permissions(overlay[1], account, namespace) == everywhere | expected, account
 
 
 def test_only_roles_of_applications_can_be_bound(overlay: tuple[str, Rendered]) -> None:

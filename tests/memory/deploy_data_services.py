@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -134,10 +134,10 @@ class MemoryServiceProvisioners:
         self.dedicated = MemoryServiceServer()
         self.redis = MemoryServiceServer("redis", 6379)
 
-    def of(self, kind: ServiceKind, plan: Plan) -> MemoryServiceServer:
-        if kind is ServiceKind.REDIS:
+    def of(self, service: DataService) -> MemoryServiceServer:
+        if service.kind is ServiceKind.REDIS:
             return self.redis
-        return self.dedicated if plan.is_dedicated else self.postgres
+        return self.dedicated if service.limits.is_dedicated else self.postgres
 
 
 class MemoryServiceMover:
@@ -145,7 +145,7 @@ class MemoryServiceMover:
         self._provisioners = provisioners
 
     async def move(self, service: DataService, plan: Plan, url: str) -> None:
-        source, target = (self._provisioners.of(service.kind, each) for each in (service.limits, plan))
+        source, target = (self._provisioners.of(replace(service, plan=each.name)) for each in (service.limits, plan))
         target.fail()
         if source is not target and service.database in source.databases:
             target.databases[service.database] = source.databases.pop(service.database)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from functions.deploy.domain.application import ACTIVE
 from functions.deploy.domain.certificate import CertificateSource
+from functions.deploy.domain.cluster_certificates import ClusterCertificate
 from functions.deploy.domain.dns_records import Answers, DnsRecords
 from functions.deploy.domain.domain_rejections import DomainNotFound, DomainTaken
 from functions.deploy.domain.domains import Domain
@@ -173,6 +174,12 @@ class MemoryDomainObjects:
     claims: dict[str, str] = field(default_factory=dict)
     objects: dict[tuple[str, str, str], Manifest] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
+    certificate: ClusterCertificate | None = None
+    """What cert-manager says of every Certificate. None: there is no cert-manager."""
+
+    @external_call
+    async def read_certificate(self, namespace: str, domain_id: UUID) -> ClusterCertificate | None:
+        return self.certificate
 
     @external_call
     async def apply(self, claim: Manifest, *objects: Manifest) -> None:

@@ -11,9 +11,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-TEMPLATE = "capsule_template"
-"""A template database, made by `up`, in which PUBLIC may not create large objects, and the provisioner may allow it."""
-LARGE_OBJECTS = ("lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)")
+from functions.deploy.domain.postgres_manifests import LARGE_OBJECTS
+
 VACUUM_TIMEOUT = "60s"
 LOCK_TIMEOUT = "2s"
 

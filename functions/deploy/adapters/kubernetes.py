@@ -22,6 +22,7 @@ from functions.deploy.domain.observation import Observation, ResourceDeleted
 from functions.deploy.domain.pod_readings import read_start
 from functions.deploy.domain.process_scaling import FIELD_MANAGER
 from functions.deploy.domain.run import RunOutcome, read_run, read_running_pod
+from functions.deploy.domain.service_tenancy import SERVICE_ROLE
 from functions.deploy.domain.workloads import Workloads
 from functions.deploy.ports import ClusterRefused, ClusterUnavailable
 from functions.runtime.storage.external_call import external_call
@@ -189,15 +190,16 @@ class KubernetesCluster(KubernetesWorkloads):
         except AlreadyExists:
             return
         until = time.monotonic() + ROLE_BINDING_TIMEOUT_SECONDS
-        while not self._may_create_jobs(namespace):
+        group, kind = ("apps", "statefulsets") if manifest["roleRef"]["name"] == SERVICE_ROLE else ("batch", "jobs")
+        while not self._may_create(namespace, group, kind):
             if time.monotonic() > until:
                 raise ClusterUnavailable(
                     f"the RoleBinding {manifest['metadata']['name']} in {namespace} is not in force after {ROLE_BINDING_TIMEOUT_SECONDS:g} s"
                 )
             time.sleep(0.1)
 
-    def _may_create_jobs(self, namespace: str) -> bool:
-        attributes = {"namespace": namespace, "verb": "create", "group": "batch", "resource": "jobs"}
+    def _may_create(self, namespace: str, group: str, resource: str) -> bool:
+        attributes = {"namespace": namespace, "verb": "create", "group": group, "resource": resource}
         review = self._call(self._authorization().create_self_subject_access_review, {"spec": {"resourceAttributes": attributes}})
         return bool(review["status"]["allowed"])
 

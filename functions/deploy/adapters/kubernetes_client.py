@@ -88,6 +88,10 @@ class KubernetesClient:
 
     def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Return the response's JSON. Raises NotFound, AlreadyExists, ClusterUnavailable, RateLimited, ClusterRefused."""
+        return json.loads(self._read_response(method, *arguments, **named))
+
+    def _read_response(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> bytes:
+        """Return the response's body. Raises as `_call`."""
         from kubernetes.client.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
@@ -97,4 +101,4 @@ class KubernetesClient:
             raise translate(error.status, error.body, error.headers) from error
         except (HTTPError, OSError) as error:
             raise ClusterUnavailable(f"the Kubernetes API does not respond: {error}") from error
-        return json.loads(response.data)
+        return bytes(response.data)

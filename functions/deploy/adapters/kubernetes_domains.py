@@ -8,6 +8,7 @@ from uuid import UUID
 from functions.deploy.adapters.kubernetes_client import KubernetesClient
 from functions.deploy.adapters.kubernetes_errors import NotFound
 from functions.deploy.adapters.kubernetes_workloads import APPLY
+from functions.deploy.domain.cluster_certificates import ClusterCertificate, read_certificate
 from functions.deploy.domain.domain_manifests import DOMAIN, secret_name_of
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.process_scaling import FIELD_MANAGER
@@ -25,6 +26,13 @@ class KubernetesDomains(KubernetesClient):
         await asyncio.to_thread(self._apply_all, claim, objects)
 
     @external_call
+    async def read_certificate(self, namespace: str, domain_id: UUID) -> ClusterCertificate | None:
+        resource = {**CERTIFICATES, "namespace": namespace, "name": secret_name_of(domain_id)}
+        with suppress(NotFound):
+            return read_certificate(await asyncio.to_thread(self._within, namespace, self._custom().get_namespaced_custom_object, **resource))
+        return None
+
+    @external_call
     async def delete(self, namespace: str, host: str, domain_id: UUID, *, keeps_host: bool) -> None:
         await asyncio.to_thread(self._delete, namespace, host, domain_id, keeps_host)
 
@@ -38,9 +46,14 @@ class KubernetesDomains(KubernetesClient):
             self._call(self._custom().patch_cluster_custom_object, **CLAIMS, name=claim["metadata"]["name"], body=claim, **patch)
             for each in objects:
                 namespace, name = each["metadata"]["namespace"], each["metadata"]["name"]
-                if (resource := RESOURCES.get(each["kind"])) is not None:
+                if (resource := RESOURCES.get(each["kind"])) is None:
+                    continue
+                try:
                     method = self._custom().patch_namespaced_custom_object
                     self._within(namespace, method, **resource, namespace=namespace, name=name, body=each, **patch)
+                except NotFound:
+                    if each["kind"] != "Certificate":
+                        raise  # `read_certificate` reports that there is no cert-manager; the domain is served
 
     def _delete(self, namespace: str, host: str, domain_id: UUID, keeps_host: bool) -> None:
         name, selector = secret_name_of(domain_id), f"{DOMAIN}={domain_id}"

@@ -18,6 +18,7 @@ from psycopg import errors, sql
 from functions.deploy.adapters import full_databases, postgres_dumps
 from functions.deploy.adapters.postgres_dumps import CONNECT_TIMEOUT_SECONDS, end_sessions, execute
 from functions.deploy.domain.data_service import DataService
+from functions.deploy.domain.postgres_manifests import TEMPLATE
 from functions.kernel import Permanent
 
 RENAME_ATTEMPTS = 20
@@ -89,8 +90,8 @@ class PostgresBackups:
         """Create an empty database for what a role owns, in place of one that an interruption left."""
         execute(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
         query = "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate"
-        has_template = connection.execute(query, (full_databases.TEMPLATE,)).fetchone() is not None
-        execute(connection, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", database, full_databases.TEMPLATE if has_template else "template0")
+        has_template = connection.execute(query, (TEMPLATE,)).fetchone() is not None
+        execute(connection, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", database, TEMPLATE if has_template else "template0")
         execute(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
         execute(connection, "GRANT CREATE, TEMPORARY ON DATABASE {} TO {}", database, role)
         inside_url = urlunsplit(urlsplit(self._url)._replace(path=f"/{database}"))

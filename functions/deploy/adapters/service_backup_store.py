@@ -9,10 +9,9 @@ from uuid import UUID
 
 import psycopg
 
-from functions.deploy.adapters import variables
-from functions.deploy.adapters.dedicated_provisioner import DedicatedPostgresProvisioner
 from functions.deploy.adapters.postgres_backups import PostgresBackups
 from functions.deploy.adapters.redis_backups import RedisBackups
+from functions.deploy.adapters.service_provisioners import postgres_provisioner
 from functions.deploy.adapters.services_control import control_url
 from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.service_plans import ServiceKind
@@ -48,7 +47,6 @@ class KindOfBackup(Protocol):
 class StoredServiceBackups:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._dedicated = DedicatedPostgresProvisioner(settings)
 
     @external_call
     async def create(self, service: DataService, backup_id: UUID) -> StoredServiceBackup:
@@ -101,10 +99,8 @@ class StoredServiceBackups:
 
     def _kind(self, service: DataService) -> KindOfBackup:
         match service.kind:
-            case ServiceKind.POSTGRES if service.limits.is_dedicated:
-                return PostgresBackups(asyncio.run(self._dedicated.server_url(service.database)))
             case ServiceKind.POSTGRES:
-                return PostgresBackups(self._settings.value(variables.SERVICES_POSTGRES_URL))
+                return PostgresBackups(asyncio.run(postgres_provisioner(self._settings, service).server_url(service.database)))
             case ServiceKind.REDIS:
                 return RedisBackups(control_url(self._settings))
         raise Permanent(f"services of the kind {service.kind} have no backups")

@@ -1,5 +1,7 @@
 """Databases of applications on a PostgreSQL server (15 or newer), as a role with CREATEDB and CREATEROLE that is no superuser.
 
+All applications share the server, or a service has one for itself (`dedicated_provisioner`, `postgres_clusters`).
+
 Each service has a database, a role that owns what is in it and cannot log in, and a login for each generation of its credentials,
 whose sessions act as that role (`ALTER ROLE … SET role`). The database itself belongs to the provisioner, so its limits are not the
 tenant's to change. CONNECT is revoked from PUBLIC. Extensions that PostgreSQL trusts can be created (CREATE on the database).
@@ -15,6 +17,7 @@ import psycopg
 from psycopg import errors, sql
 
 from functions.deploy.adapters import full_databases, variables
+from functions.deploy.domain.postgres_manifests import TEMPLATE
 from functions.deploy.domain.service_plans import Plan
 from functions.deploy.ports import (
     ServiceEndpoint,
@@ -53,8 +56,8 @@ class PostgresServiceProvisioner:
             await _ensure_role(connection, database, "NOLOGIN")
             await _execute(connection, "GRANT {} TO CURRENT_USER", database)  # to give it the schema
             if not await _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database):
-                has_template = await _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", full_databases.TEMPLATE)
-                template = full_databases.TEMPLATE if has_template else "template0"
+                has_template = await _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", TEMPLATE)
+                template = TEMPLATE if has_template else "template0"
                 await _execute(connection, "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'", database, template)
             await _execute(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
             await _execute(connection, "GRANT CREATE, TEMPORARY ON DATABASE {} TO {}", database, database)
@@ -80,8 +83,7 @@ class PostgresServiceProvisioner:
                 )
             )
             await _execute(connection, "GRANT CONNECT ON DATABASE {} TO {}", database, login)
-        address = self._settings.value(variables.SERVICES_POSTGRES_ADDRESS).text
-        return f"postgresql://{login}:{password}@{address}/{database}"
+        return f"postgresql://{login}:{password}@{self._address()}/{database}"
 
     @external_call
     async def drop_login(self, database: str, login: str) -> None:
@@ -199,6 +201,10 @@ class PostgresServiceProvisioner:
     async def server_url(self, service: str) -> str:
         """Where the provisioner logs in. Raises ServiceServerUnavailable and ServiceServerRefused."""
         return shared_server_url(self._settings)
+
+    def _address(self) -> str:
+        """Where applications reach the server, as host:port."""
+        return self._settings.value(variables.SERVICES_POSTGRES_ADDRESS).text
 
 
 def shared_server_url(settings: Settings) -> str:

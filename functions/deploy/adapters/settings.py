@@ -18,6 +18,9 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import GRACE_HOURS
 from functions.wire.settings import MissingSetting
 
+IMAGES = {ServiceKind.POSTGRES: variables.SERVICES_POSTGRES_IMAGE, ServiceKind.REDIS: variables.SERVICES_REDIS_IMAGE}
+"""Of servers for one service, on a cluster."""
+
 
 def repository_policy(settings: Settings) -> RepositoryPolicy:
     return RepositoryPolicy(settings.value(variables.REPOSITORY_HOSTS))
@@ -38,6 +41,7 @@ def service_addresses(settings: Settings) -> ServiceAddresses:
             ServiceKind.REDIS: settings.value(variables.SERVICES_REDIS_ADDRESS),
         },
         settings.value(variables.SERVICES_DEDICATED_ADDRESS),
+        frozenset(kind for kind, image in IMAGES.items() if settings.value(image)),
     )
 
 

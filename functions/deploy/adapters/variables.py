@@ -11,6 +11,7 @@ from functions.wire.health_checks import MIN_KEY_LENGTH, require_key
 from functions.wire.settings import Section, Setting, forms
 from functions.wire.settings.forms import Form
 
+IMAGE = r"([a-z0-9][A-Za-z0-9._:/-]*[:@][A-Za-z0-9._:-]+)?"
 TEMPLATE = "/etc/capsule/build/job.yaml"
 REGISTRY_FILE = "registry.json"
 """Beside the template: the login to the registry of images, if there is one."""
@@ -102,6 +103,34 @@ SERVICES_POSTGRES_ADDRESS = Setting(
     default="",
     default_note="on one machine: `127.0.0.1:5432`, in the network of each instance",
 )
+SERVICES_POSTGRES_IMAGE = Setting(
+    "CAPSULE_SERVICES_POSTGRES_IMAGE",
+    forms.matching("an image with a tag or digest, as in ghcr.io/cloudnative-pg/postgresql:17", IMAGE),
+    "The image of dedicated PostgreSQL servers (the plans medium and large), on a cluster with CloudNativePG. Without it, none are created.",
+    default="",
+)
+SERVICES_REDIS_IMAGE = Setting(
+    "CAPSULE_SERVICES_REDIS_IMAGE",
+    forms.matching("an image with a tag or digest, as in docker.io/valkey/valkey:8.1", IMAGE),
+    "The image of Redis services on a cluster: Valkey or Redis, 7.0 or newer. Without it, a cluster creates none.",
+    default="",
+)
+SERVICES_STORAGE_CLASS = Setting(
+    "CAPSULE_SERVICES_STORAGE_CLASS",
+    forms.matching("the name of a StorageClass", r"([a-z0-9][a-z0-9.-]{0,252})?"),
+    "Which StorageClass has the data of servers for one service, on a cluster.",
+    default="",
+    default_note="the cluster's default class",
+)
+SERVICES_KEY = Setting(
+    "CAPSULE_SERVICES_KEY",
+    Form(f"at least {MIN_KEY_LENGTH} random characters", require_key),
+    "The key from which Capsule derives its own passwords on servers for one service, on a cluster. Functions get it from the Secret "
+    "`deploy-services`. With another key Capsule does not reach existing servers.",
+    default=None,
+    default_note="on a cluster: generated",
+    is_secret=True,
+)
 SERVICES_REDIS_URL = Setting(
     "CAPSULE_SERVICES_REDIS_URL",
     forms.url("redis", example="redis://provisioner:…@127.0.0.1:7113"),
@@ -174,7 +203,7 @@ SECTIONS = (
         (
             REPOSITORY_HOSTS, SSH_KNOWN_HOSTS, APPLICATION_URL, TERMINAL_URL, EGRESS_ALLOW, OBSERVATION_SECONDS, COLLECTION_SECONDS, READY_SECONDS,
             HEALTH_CHECK_KEY, SERVICES_POSTGRES_URL, SERVICES_POSTGRES_ADDRESS, SERVICES_REDIS_URL, SERVICES_REDIS_ADDRESS,
-            SERVICES_DEDICATED_ADDRESS,
+            SERVICES_DEDICATED_ADDRESS, SERVICES_POSTGRES_IMAGE, SERVICES_REDIS_IMAGE, SERVICES_STORAGE_CLASS, SERVICES_KEY,
             VOLUMES_STORAGE_CLASS, VOLUMES_SNAPSHOT_CLASS, VOLUMES_ACCESS_MODE, IMAGES,
             BUILD_TEMPLATE, BUILD_ENV, BUILD_VARIABLE,
         ),

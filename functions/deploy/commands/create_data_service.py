@@ -1,7 +1,8 @@
 """Create a database or a Redis for an application.
 
 Returns 202: follow the operation, then bind the service to an environment. A small PostgreSQL database is on a server that all
-applications of the installation share. Larger ones and each Redis have a server for themselves, which runs while somebody is connected.
+applications of the installation share. Larger ones and each Redis have a server for themselves, which on one machine runs while
+somebody is connected.
 """
 
 from datetime import datetime

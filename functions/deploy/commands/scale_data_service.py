@@ -1,7 +1,8 @@
 """Change the plan of a data service.
 
 Returns 202. A database keeps its URL and credentials. Between the shared server and a dedicated one it is copied, and cannot be
-reached meanwhile; between dedicated plans its server restarts. A Redis gets its other limits by a restart.
+reached meanwhile; between dedicated plans its server restarts. A Redis gets its other limits by a restart. On a cluster,
+data services keep their plan.
 """
 
 from uuid import UUID
@@ -10,6 +11,7 @@ from events.data_services import DataServiceScalingRequested
 from functions.deploy.domain.data_service_rejections import (
     DataServiceNotFound,
     DataServiceNotReady,
+    DataServicePlanIsFixed,
     DataServicesUnavailable,
     InvalidDataService,
     TooManyDataServices,
@@ -17,7 +19,7 @@ from functions.deploy.domain.data_service_rejections import (
 from functions.deploy.domain.data_service_views import bindings_of
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, SubscriptionSuspended, UsageExhausted
-from functions.deploy.domain.service_plans import ServiceAddresses
+from functions.deploy.domain.service_plans import ServerPlace, ServiceAddresses
 from functions.deploy.domain.storage_amounts import StorageAmounts, service_mib
 from functions.deploy.domain.storage_rejections import DataServiceQuotaExceeded
 from functions.deploy.ports import Applications, Configurations, DataServices, Operations
@@ -48,7 +50,7 @@ class ScalingAccepted(Model):
     status=202,
     rejects=[
         *(ApplicationNotFound, DataServiceNotFound, DataServiceNotReady, DataServicesUnavailable, InvalidDataService, TooManyDataServices),
-        *(DataServiceQuotaExceeded, OverQuota, SubscriptionSuspended, UsageExhausted),
+        *(DataServicePlanIsFixed, DataServiceQuotaExceeded, OverQuota, SubscriptionSuspended, UsageExhausted),
     ],
     emits=[DataServiceScalingRequested],
 )
@@ -73,6 +75,8 @@ async def scale_data_service(
     now = clock.now()
     events = service.request_scaling(request.plan, application.user_id, now)
     addresses.require(service.kind, request.plan)
+    if ServerPlace.CLUSTER in (addresses.place_of(service.kind, each) for each in (service.limits, service.scaling_limits)):
+        raise DataServicePlanIsFixed.of(service.name, service.kind, request.plan)
     more_mib = service_mib(service.kind, request.plan) - service.limits.storage_mib
     await admission.admit(application.user_id, StorageAmounts(data_services_mib=max(more_mib, 0)), is_growth=more_mib > 0)
     await require_shared_room(services, application, service.kind, request.plan)

@@ -7,6 +7,7 @@ from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.domain.service_backup import DEFAULT_KEEP_COUNT, DEFAULT_KEEP_DAYS, BackupPolicy, require_backups
 from functions.deploy.domain.service_backup_rejections import InvalidBackupPolicy, NoBackups
 from functions.deploy.domain.service_backup_views import BackupPolicyView
+from functions.deploy.domain.service_plans import ServiceAddresses
 from functions.deploy.ports import Applications, DataServices, ServiceBackups
 from functions.deploy.services.access_control import AccessControl
 from functions.kernel import Change, Clock, Done, Int32, Model, Permission, Permit, Text, command
@@ -32,13 +33,14 @@ async def set_backup_policy(
     applications: Applications,
     services: DataServices,
     backups: ServiceBackups,
+    addresses: ServiceAddresses,
     control: AccessControl,
     permit: Permit,
     clock: Clock,
 ) -> Done[BackupPolicyView]:
     application = await applications.lock(await control.to_application(permit, request.application_id))
     service = await services.lock(application.id, request.service_id)
-    require_backups(service)
+    require_backups(service, addresses)
 
     policy = BackupPolicy.parse(service, request.schedule, request.keep_count, request.keep_days, clock.now())
     await backups.save_policy(policy)

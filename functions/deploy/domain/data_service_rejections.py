@@ -92,11 +92,24 @@ class TooManyDataServices(Conflict):
         return cls(f"Your applications have {limit} databases, the most an account may have, including deleted ones in their grace period.")
 
 
+class DataServicePlanIsFixed(Conflict):
+    """A server that a cluster runs keeps the plan with which it was created."""
+
+    @classmethod
+    def of(cls, name: str, kind: str, plan: str) -> Self:
+        return cls(
+            f"{name} cannot move to the plan {plan}: a server that a cluster runs keeps its plan. Create another data service, copy the data, "
+            f"and bind it: capsule services create {kind} NAME --plan {plan}",
+            errors=[FieldError("/plan", "cannot be changed")],
+        )
+
+
 class DataServicesUnavailable(Conflict):
     """This installation creates no services of this kind. Add one by its URL: `capsule services add NAME --url URL`.
 
     An operator names a PostgreSQL server for applications with CAPSULE_SERVICES_POSTGRES_URL and
-    CAPSULE_SERVICES_POSTGRES_ADDRESS, for example one of CloudNativePG.
+    CAPSULE_SERVICES_POSTGRES_ADDRESS, for example one of CloudNativePG. Servers for one service need CloudNativePG and
+    CAPSULE_SERVICES_POSTGRES_IMAGE, Redis services on a cluster CAPSULE_SERVICES_REDIS_IMAGE.
     """
 
     @classmethod

@@ -176,6 +176,8 @@ class Domain:
             events.append(DomainCertificateRequested(domain_id=self.id))
         if self.certificate.needs_warning(at):
             events.append(self._expiring(application, at))
+        if self.verified_at is not None and self.certificate.source is CertificateSource.CLUSTER:
+            events.append(self.refresh_event(application))  # reads what the cluster says of it
         events += self._schedule_check(at)
         return tuple(events)
 

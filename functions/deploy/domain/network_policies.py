@@ -4,7 +4,7 @@
     builds       build and inspection Jobs: public addresses, and the private hosts that settings name (git servers, registries,
                  mirrors, proxies). No traffic in.
     instances    everything else that runs: requests from the ingress, the collector's to queue-proxies, public addresses,
-                 the servers of data services.
+                 the servers that data services share, and the application's own ones.
 
 Both may reach the private networks that the operator opened (CAPSULE_EGRESS_ALLOW). A policy knows addresses, not names, and a
 Service's address is replaced by a pod's before policies are applied: so a host inside the cluster is allowed by its namespace,
@@ -17,7 +17,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
+from functions.deploy.domain.manifests import APPLICATION
 from functions.wire.addresses import PRIVATE, SPECIAL, is_public, parse_address
 
 Rule = dict[str, Any]
@@ -27,6 +29,9 @@ SYSTEM = ("knative-serving", "kourier-system", "istio-system", "contour-external
 COLLECTOR = "capsule-collector"
 """The namespace of the collector, which reads requests from queue-proxies. Defined in knative/components/collector."""
 QUEUE_PROXY_METRICS = [{"protocol": "TCP", "port": 9091}]
+DATA_SERVICE = "capsule.dev/data-service"
+"""Label of the namespace of a data service with a server of its own (`service_tenancy`), with the name of its database or Redis."""
+POSTGRES_PORT, REDIS_PORT = 5432, 6379
 BUILDS = ("build", "inspection")
 """Components (`capsule.dev/component`) with pods that fetch sources and packages."""
 NODE_LOCAL_DNS = "169.254.20.10/32"
@@ -58,7 +63,7 @@ def is_in_cluster(host: str) -> bool:
     return CLUSTER_HOST.fullmatch(host) is not None
 
 
-def network_policies(component_label: str, egress: Egress) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+def network_policies(component_label: str, egress: Egress, application_id: UUID) -> tuple[tuple[str, Mapping[str, Any]], ...]:
     """Return (name, spec) of each policy. The one that denies is the last, so that a running application never lacks what it has."""
     are_builds = {"key": component_label, "operator": "In", "values": list(BUILDS)}
     are_instances = {**are_builds, "operator": "NotIn"}
@@ -67,9 +72,9 @@ def network_policies(component_label: str, egress: Egress) -> tuple[tuple[str, M
     collector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": COLLECTOR}}}
     requests: list[Rule] = [{"from": [system]}, {"from": [collector], "ports": QUEUE_PROXY_METRICS}]
     return (
-        ("instances", _spec({"matchExpressions": [are_instances]}, requests, [outside, *_hosts(egress.instances)])),
+        ("instances", _spec({"matchExpressions": [are_instances]}, requests, [outside, _own_services(application_id), *_hosts(egress.instances)])),
         ("builds", _spec({"matchExpressions": [are_builds]}, [], [outside, *_hosts(egress.builds)])),
-        ("capsule", _spec({}, [], [_dns()])),
+        ("capsule", _spec({}, [], [allow_dns()])),
     )
 
 
@@ -77,10 +82,19 @@ def _spec(pods: Rule, ingress: list[Rule], egress: list[Rule]) -> Mapping[str, A
     return {"podSelector": pods, "policyTypes": ["Ingress", "Egress"], "ingress": ingress, "egress": egress}
 
 
-def _dns() -> Rule:
+def allow_dns() -> Rule:
     system = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}
     ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
     return {**_to(system, {"ipBlock": {"cidr": NODE_LOCAL_DNS}}), "ports": ports}
+
+
+def _own_services(application_id: UUID) -> Rule:
+    services = {"matchLabels": {APPLICATION: str(application_id)}, "matchExpressions": [{"key": DATA_SERVICE, "operator": "Exists"}]}
+    return {"to": [{"namespaceSelector": services}], "ports": ports(POSTGRES_PORT, REDIS_PORT)}
+
+
+def ports(*numbers: int) -> list[Rule]:
+    return [{"protocol": "TCP", "port": each} for each in numbers]
 
 
 def _everywhere() -> tuple[Rule, ...]:

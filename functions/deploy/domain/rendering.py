@@ -16,7 +16,7 @@ from functions.deploy.domain.release import Release
 from functions.deploy.domain.release_facts import release_facts
 from functions.deploy.domain.schedule import Schedule
 from functions.deploy.domain.volume import Volume
-from functions.deploy.domain.volume_manifests import mounted, serving
+from functions.deploy.domain.volume_manifests import StoragePolicy, mounted, serving
 from functions.deploy.domain.volume_names import CRON, RUN
 
 WEB = "web"
@@ -38,6 +38,7 @@ class Rendering:
     processes: ProcessSizes = field(default_factory=ProcessSizes)
     volumes: Sequence[Volume] = ()
     """Of the application: what is attached now, whatever release is rendered."""
+    policy: StoragePolicy = field(default_factory=StoragePolicy)
 
     def service(self) -> Manifest:
         service = self._running_service()
@@ -57,7 +58,7 @@ class Rendering:
         return self._with_volumes(service, WEB)
 
     def _with_volumes(self, workload: Manifest, process: str) -> Manifest:
-        return launched(mounted(workload, serving(self.volumes, self.deployment.environment, process)), self.release.kind)
+        return launched(mounted(workload, serving(self.volumes, self.deployment.environment, process), self.policy), self.release.kind)
 
     def processes_of_release(self) -> list[Manifest]:
         """Render a Deployment for each process type of the release, followed by what scales it. Of a stopped environment each has no instances."""

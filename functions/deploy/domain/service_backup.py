@@ -23,7 +23,7 @@ from events.backups import (
 )
 from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.service_backup_rejections import InvalidBackupPolicy, NoBackups
-from functions.deploy.domain.service_plans import ServiceKind
+from functions.deploy.domain.service_plans import ServerPlace, ServiceAddresses, ServiceKind
 from functions.kernel import Events, FieldError, new_id
 from functions.wire.cron import InvalidSchedule, Schedule
 
@@ -44,10 +44,12 @@ FAILURES_KEPT = timedelta(days=30)
 MAX_REASON_LENGTH = 500
 
 
-def require_backups(service: DataService) -> None:
-    """Raises NoBackups for a server elsewhere."""
+def require_backups(service: DataService, addresses: ServiceAddresses) -> None:
+    """Raises NoBackups for a server elsewhere, and for a Redis that a cluster runs."""
     if service.kind is ServiceKind.EXTERNAL:
         raise NoBackups.of(service.name)
+    if service.kind is ServiceKind.REDIS and addresses.place_of(service.kind, service.limits) is ServerPlace.CLUSTER:
+        raise NoBackups.on_cluster(service.name)
 
 
 def backup_missed(service: DataService, owner: UUID, expected_at: datetime, reason: str, at: datetime) -> BackupMissed:

@@ -20,11 +20,15 @@ class BackupNotFound(NotFound):
 
 
 class NoBackups(Conflict):
-    """Services of this kind have no backups."""
+    """This data service has no backups."""
 
     @classmethod
     def of(cls, name: str) -> Self:
         return cls(f"{name} is an external service. Back it up where it is.")
+
+    @classmethod
+    def on_cluster(cls, name: str) -> Self:
+        return cls(f"{name} is a Redis on a cluster, which has no backups. Copy its keys through a tunnel: capsule services tunnel {name}")
 
 
 class BackupInProgress(Conflict):

@@ -54,6 +54,17 @@ PLANS: Mapping[ServiceKind, Mapping[str, Plan]] = {
 }
 
 
+class ServerPlace(StrEnum):
+    """Which server has the data of a service."""
+
+    SHARED = "shared"
+    """One that all databases of small plans share."""
+    MACHINE = "machine"
+    """One for this service, which the one-machine Knative runs."""
+    CLUSTER = "cluster"
+    """One for this service, which a cluster runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceAddress:
     """Where applications reach the servers of a kind, as host:port; empty: this installation has none."""
@@ -67,15 +78,28 @@ class ServiceAddress:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddresses:
-    """`dedicated`: of databases with a server for themselves, as the platform reaches them."""
+    """What this installation can create, and where.
+
+    `of`: where applications reach servers of a kind. `dedicated`: databases with a server for themselves on one machine, as the platform reaches
+    them. `on_cluster`: kinds of which the cluster runs a server for each service.
+    """
 
     of: Mapping[ServiceKind, ServiceAddress] = field(default_factory=dict)
     dedicated: ServiceAddress = ServiceAddress()
+    on_cluster: frozenset[ServiceKind] = frozenset()
+
+    def place_of(self, kind: ServiceKind, plan: Plan) -> ServerPlace:
+        """Where the server of a service that Capsule creates is."""
+        if kind is ServiceKind.POSTGRES and not plan.is_dedicated:
+            return ServerPlace.SHARED
+        return ServerPlace.CLUSTER if kind in self.on_cluster else ServerPlace.MACHINE
 
     def require(self, kind: ServiceKind, plan: str) -> None:
         """Raises DataServicesUnavailable. `plan`: may not exist."""
+        found = PLANS[kind].get(plan)
+        if found is not None and self.place_of(kind, found) is ServerPlace.CLUSTER:
+            return
         if not self.of.get(kind, ServiceAddress()).text:
             raise DataServicesUnavailable.of(kind)
-        found = PLANS[kind].get(plan)
         if found is not None and found.is_dedicated and not self.dedicated.text:
             raise DataServicesUnavailable.of_plan(plan, [each.name for each in PLANS[kind].values() if not each.is_dedicated])

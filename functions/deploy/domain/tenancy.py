@@ -43,7 +43,7 @@ def tenancy(application: str, application_id: UUID, egress: Egress | None = None
         _binding(application, TENANT_ROLE, ACCOUNT),
         _binding(application, WATCHER, WATCHER),
         _quota(application),
-        *(_policy(application, name, spec) for name, spec in network_policies(COMPONENT, egress or Egress())),
+        *(_policy(application, name, spec) for name, spec in network_policies(COMPONENT, egress or Egress(), application_id)),
         watched,
     )
 

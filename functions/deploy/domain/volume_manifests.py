@@ -11,6 +11,8 @@ from functions.deploy.domain.volume_snapshot import VolumeSnapshot
 
 VOLUME = "capsule.dev/volume"
 """Label with the id of a volume."""
+MOUNTS = "volume.capsule.dev"
+"""Prefix of a label of pods that mount a claim, which is its name."""
 SNAPSHOT_GROUP = "snapshot.storage.k8s.io"
 GROUP_ID = 1000
 """A supplementary group of every process that mounts volumes, and the group of their files: a cluster's volumes belong to root, and an image may
@@ -24,7 +26,11 @@ class StoragePolicy:
     storage_class: str = ""
     snapshot_class: str = ""
     access_mode: str = "ReadWriteOnce"
-    """ReadWriteOnce: instances of one node share a volume, so the scheduler keeps them together. ReadWriteMany: of all nodes."""
+    """ReadWriteOnce: instances of one node share a volume, so they are kept together. ReadWriteMany: of all nodes."""
+
+    @property
+    def is_of_one_node(self) -> bool:
+        return self.access_mode == "ReadWriteOnce"
 
 
 def claim(volume: Volume, application: Application, policy: StoragePolicy, snapshot: VolumeSnapshot | None) -> Manifest:
@@ -52,8 +58,12 @@ def volume_snapshot(snapshot: VolumeSnapshot, volume: Volume, application: Appli
     }
 
 
-def mounted(manifest: Manifest, volumes: Sequence[Volume]) -> Manifest:
-    """Return a workload whose pods mount the volumes."""
+def mounted(manifest: Manifest, volumes: Sequence[Volume], policy: StoragePolicy) -> Manifest:
+    """Return a workload whose pods mount the volumes.
+
+    A volume of one node (ReadWriteOnce) can be mounted by pods of that node only, and the scheduler does not know which pods share one. Those of
+    the next release would wait on another node for the former ones to end, which end when the next ones serve. So they are required to be together.
+    """
     if not volumes:
         return manifest
     manifest = copy.deepcopy(manifest)
@@ -63,7 +73,17 @@ def mounted(manifest: Manifest, volumes: Sequence[Volume]) -> Manifest:
     container["volumeMounts"] = [*container.get("volumeMounts", ()), *({"name": each.claim, "mountPath": each.mount_path} for each in volumes)]
     pod["volumes"] = [*pod.get("volumes", ()), *({"name": each.claim, "persistentVolumeClaim": {"claimName": each.claim}} for each in volumes)]
     pod["securityContext"] = {**pod.get("securityContext", {}), "fsGroup": GROUP_ID}
+    if policy.is_of_one_node:
+        template = (spec.get("jobTemplate", {}).get("spec") or spec)["template"]
+        labels = {f"{MOUNTS}/{each.claim}": "true" for each in volumes}
+        template["metadata"] = {**template.get("metadata", {}), "labels": {**template.get("metadata", {}).get("labels", {}), **labels}}
+        pod["affinity"] = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [_together(*each) for each in labels.items()]}}
     return manifest
+
+
+def _together(label: str, value: str) -> Manifest:
+    """The first pod is scheduled although no other has the label, because it has the label itself (Kubernetes, Inter-pod affinity)."""
+    return {"labelSelector": {"matchLabels": {label: value}}, "topologyKey": "kubernetes.io/hostname"}
 
 
 def serving(volumes: Iterable[Volume], environment: str, process: str) -> list[Volume]:

@@ -23,7 +23,7 @@ async def on_data_service_credentials_expired(
         async with work.recording() as record:
             record.emit(after(OVERLAP, service.expiry()))
         return
-    await provisioners.of(service.kind, service.limits).drop_login(service.database, service.login(event.generation))
+    await provisioners.of(service).drop_login(service.database, service.login(event.generation))
 
     async with work.recording():
         stored = await services.lock_any(service.id)

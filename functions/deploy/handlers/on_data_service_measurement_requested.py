@@ -22,7 +22,7 @@ async def on_data_service_measurement_requested(
         service = await services.find(event.service_id)
     if service is None or service.state is not ServiceState.READY or not service.is_provisioned:
         return
-    provisioner = provisioners.of(service.kind, service.limits)
+    provisioner = provisioners.of(service)
     if service.storage_exceeded_at is not None:
         await provisioner.reclaim(service.database)
     usage = await provisioner.usage(service.database)

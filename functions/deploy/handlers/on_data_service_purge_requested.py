@@ -22,7 +22,7 @@ async def on_data_service_purge_requested(
         await services.save(service)
 
     if service.is_provisioned:
-        await provisioners.of(service.kind, service.limits).delete(service.database)
+        await provisioners.of(service).delete(service.database)
         await store.delete_all(service.id)
 
     async with work.recording():

@@ -26,12 +26,12 @@ async def on_data_service_requested(
         async with work.reading():
             service = await services.find(event.service_id)
         if service is not None and service.is_deleted and service.ready_at is None:  # while it was being created: nothing of it may stay
-            await provisioners.of(service.kind, service.limits).delete(service.database)
+            await provisioners.of(service).delete(service.database)
             return
         if service is None or service.state not in (ServiceState.CREATING, ServiceState.FAILED) or service.sealed_password is None:
             return  # completed by another attempt
         try:
-            provisioner = provisioners.of(service.kind, service.limits)
+            provisioner = provisioners.of(service)
             await provisioner.create(service.database, service.limits)
             password = vault.open(service.sealed_password)
             url = await provisioner.add_login(service.database, service.login(service.generation), password, service.limits)

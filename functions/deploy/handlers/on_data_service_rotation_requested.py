@@ -33,9 +33,7 @@ async def on_data_service_rotation_requested(
         if service is None or service.rotation_requested_at != event.at or service.sealed_password is None:
             return
         password = vault.open(service.sealed_password)
-        url = await provisioners.of(service.kind, service.limits).add_login(
-            service.database, service.login(service.generation + 1), password, service.limits
-        )
+        url = await provisioners.of(service).add_login(service.database, service.login(service.generation + 1), password, service.limits)
 
         async with work.recording() as record:
             record.emit(*await credentials.switch(service, vault.seal(url), origin))

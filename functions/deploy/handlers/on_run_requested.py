@@ -9,7 +9,7 @@ from functions.deploy.domain.names import secret_of
 from functions.deploy.domain.release_facts import ApplicationUrls, release_facts
 from functions.deploy.domain.run import KEPT, RunOutcome, RunStreams
 from functions.deploy.domain.tenancy import attach_binding
-from functions.deploy.domain.volume_manifests import mounted, serving
+from functions.deploy.domain.volume_manifests import StoragePolicy, mounted, serving
 from functions.deploy.domain.volume_names import CRON, RUN
 from functions.deploy.ports import Applications, Cluster, ClusterRefused, Configurations, Releases, Runs, Vault, Volumes
 from functions.kernel import Clock, Work, effect
@@ -24,6 +24,7 @@ async def on_run_requested(
     runs: Runs,
     volumes: Volumes,
     urls: ApplicationUrls,
+    policy: StoragePolicy,
     vault: Vault,
     cluster: Cluster,
     clock: Clock,
@@ -64,7 +65,7 @@ async def on_run_requested(
         has_terminal=run.streams is RunStreams.TERMINAL,
         annotations=configuration_manifests.pod_annotations(entries),
     )
-    job = launched(mounted(job, serving(attached, run.environment, RUN if run.schedule_id is None else CRON)), release.kind)
+    job = launched(mounted(job, serving(attached, run.environment, RUN if run.schedule_id is None else CRON), policy), release.kind)
     bindings = [] if run.streams is RunStreams.LOGGED else [attach_binding(application.name)]
     try:
         await cluster.apply(*bindings, *secrets, job)

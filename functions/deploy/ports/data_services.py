@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from functions.deploy.domain.data_service import DataService
-from functions.deploy.domain.service_plans import Plan, ServiceKind
+from functions.deploy.domain.service_plans import Plan
 from functions.deploy.domain.service_tunnel import ServiceTunnel
 from functions.kernel import Permanent, Transient
 
@@ -158,8 +158,8 @@ class ServiceProvisioner(Protocol):
 
 
 class ServiceProvisioners(Protocol):
-    def of(self, kind: ServiceKind, plan: Plan) -> ServiceProvisioner:
-        """Return that of a kind that Capsule creates, and of a plan."""
+    def of(self, service: DataService) -> ServiceProvisioner:
+        """Return that of a service that Capsule creates, by its kind and plan."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from functions.deploy.domain.certificate import Certificate
+from functions.deploy.domain.cluster_certificates import ClusterCertificate
 from functions.deploy.domain.dns_records import Answers, DnsRecords
 from functions.deploy.domain.domains import Domain
 from functions.deploy.domain.manifests import Manifest
@@ -157,6 +158,10 @@ class DomainObjects(Protocol):
 
     async def apply(self, claim: Manifest, *objects: Manifest) -> None:
         """Apply the objects of a domain. Does nothing if the application's namespace does not exist: it is deleted, or was never deployed."""
+        ...
+
+    async def read_certificate(self, namespace: str, domain_id: UUID) -> ClusterCertificate | None:
+        """What cert-manager says of the domain's Certificate. None if there is none, or no cert-manager."""
         ...
 
     async def delete(self, namespace: str, host: str, domain_id: UUID, *, keeps_host: bool) -> None:

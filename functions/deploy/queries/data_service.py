@@ -39,7 +39,7 @@ async def data_service(
         service = await services.get(application.id, request.service_id)
         entries = await configurations.at(application.id, application.config_version)
     has_database = service.is_provisioned and service.state in (ServiceState.READY, ServiceState.DELETED)
-    usage = await provisioners.of(service.kind, service.limits).usage(service.database) if has_database else None
+    usage = await provisioners.of(service).usage(service.database) if has_database else None
     return UsedDataServiceView(
         **dict(DataServiceView.of(service, entries)),
         storage_used_mib=usage.size_bytes // 2**20 if usage else None,

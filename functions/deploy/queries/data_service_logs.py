@@ -40,4 +40,4 @@ async def data_service_logs(
         application = await applications.get(await control.to_application(permit, request.application_id))
         service = await services.get(application.id, request.service_id)
     service.require_provisioned()
-    return DataServiceLogsView(lines=await provisioners.of(service.kind, service.limits).log(service.database))
+    return DataServiceLogsView(lines=await provisioners.of(service).log(service.database))

@@ -68,7 +68,7 @@ async def data_service_metrics(
         application = await applications.get(await control.to_application(permit, request.application_id))
         service = await services.get(application.id, request.service_id)
     service.require_provisioned()
-    provisioner = provisioners.of(service.kind, service.limits)
+    provisioner = provisioners.of(service)
     found, slow = await provisioner.statistics(service.database), await provisioner.slow_statements(service.database)
     limits = service.limits
     return DataServiceMetricsView(

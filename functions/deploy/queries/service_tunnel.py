@@ -43,7 +43,7 @@ async def service_tunnel(
     permit = Permit(Caller(tunnel.user_id), Permission.SERVICE_CONNECT)
     service = await access.to_service(permit, tunnel.application_id, tunnel.service_id)
     service.require_provisioned()
-    endpoint = provisioners.of(service.kind, service.limits).endpoint(service.database)
+    endpoint = provisioners.of(service).endpoint(service.database)
 
     return TunnelGrantView(
         id=tunnel.id,

@@ -19,8 +19,8 @@ from functions.deploy.domain.service_backup import (
     backup_missed,
     require_backups,
 )
-from functions.deploy.domain.service_backup_rejections import BackupInProgress, TooManyBackups
-from functions.deploy.domain.service_plans import PLANS
+from functions.deploy.domain.service_backup_rejections import BackupInProgress, NoBackups, TooManyBackups
+from functions.deploy.domain.service_plans import PLANS, ServiceAddresses
 from functions.deploy.domain.storage_amounts import StorageAmounts
 from functions.deploy.domain.storage_rejections import BackupQuotaExceeded
 from functions.deploy.ports import Applications, DataServices, ServiceBackups
@@ -37,12 +37,13 @@ class BackupRecorder:
     services: DataServices
     backups: ServiceBackups
     admission: StorageAdmission
+    addresses: ServiceAddresses
     clock: Clock
 
     async def start(self, service: DataService, owner: UUID, trigger: BackupTrigger) -> tuple[ServiceBackup, Events]:
         """Raises DataServiceNotReady, NoBackups, BackupInProgress and TooManyBackups."""
         service.require_ready()
-        require_backups(service)
+        require_backups(service, self.addresses)
         stored = await self.backups.list_of(service.id)
         if any(each.state is BackupState.RUNNING for each in stored):
             raise BackupInProgress.of(service.name)
@@ -119,6 +120,10 @@ class BackupRecorder:
     async def _start_scheduled(self, policy: BackupPolicy, expected_at: datetime) -> Events:
         service = await self.services.lock_any(policy.service_id)
         if service is None or service.is_deleted or service.ready_at is None:
+            return ()
+        try:
+            require_backups(service, self.addresses)
+        except NoBackups:
             return ()
         application = await self.applications.get_any(service.application_id)
         now = self.clock.now()

@@ -3,6 +3,7 @@
 from functions.deploy.domain.deployment import Deployment
 from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.rendering import Rendering
+from functions.deploy.domain.volume_manifests import StoragePolicy
 from functions.deploy.ports import Configurations, Deployments, Environments, Releases, Volumes
 
 
@@ -15,6 +16,7 @@ class Renderings:
         configurations: Configurations,
         volumes: Volumes,
         urls: ApplicationUrls,
+        policy: StoragePolicy,
     ) -> None:
         self._deployments = deployments
         self._environments = environments
@@ -22,6 +24,7 @@ class Renderings:
         self._configurations = configurations
         self._volumes = volumes
         self._urls = urls
+        self._policy = policy
 
     async def read(self, deployment: Deployment) -> Rendering:
         """Read the release and configuration of a deployment that has a release, and the state of its environment."""
@@ -32,8 +35,9 @@ class Renderings:
         url = self._urls.url_of(deployment.application, deployment.environment)
         volumes = await self._volumes.list_of(deployment.application_id)
         if environment is None:
-            return Rendering(deployment, release, entries, url, volumes=volumes)
-        return Rendering(deployment, release, entries, url, environment.stop_reason, environment.maintenance, environment.processes, volumes)
+            return Rendering(deployment, release, entries, url, volumes=volumes, policy=self._policy)
+        state = (environment.stop_reason, environment.maintenance, environment.processes)
+        return Rendering(deployment, release, entries, url, *state, volumes, self._policy)
 
     async def read_previous(self, deployment: Deployment) -> Rendering | None:
         """Read the deployment that served before this one; None if nothing did."""

@@ -1,4 +1,4 @@
-"""Queries on replicas that have applied everything that the primary had committed when they began. docs/decisions/0063 has the reasons.
+"""Queries on replicas that have applied everything that the primary had committed when they began. docs/decisions/0062 has the reasons.
 
     position of the primary       one round trip, shared by the queries that arrive meanwhile
     BEGIN, position of a replica  one round trip, repeated for some milliseconds while it is behind

@@ -8,7 +8,12 @@ from knative.cluster.overlay import Object, Overlay
 from knative.machine.doctor.finding import Finding, Level
 
 DEFAULT = "storageclass.kubernetes.io/is-default-class"
-FEATURES = ("kubernetes.podspec-persistent-volume-claim", "kubernetes.podspec-persistent-volume-write", "kubernetes.podspec-securitycontext")
+FEATURES = (
+    "kubernetes.podspec-persistent-volume-claim",
+    "kubernetes.podspec-persistent-volume-write",
+    "kubernetes.podspec-securitycontext",
+    "kubernetes.podspec-affinity",
+)
 APPLY_FEATURES = "kubectl apply --server-side -k knative/overlays/staging/knative-serving"
 
 

@@ -1,12 +1,19 @@
 """All Secrets and ConfigMaps that an overlay needs of its operator. `knative/base/kustomization.yaml` has the same list for people."""
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from functions.billing.adapters.variables import STRIPE_API_KEY
-from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
+from functions.deploy.adapters.variables import (
+    SERVICES_KEY,
+    SERVICES_POSTGRES_IMAGE,
+    SERVICES_POSTGRES_URL,
+    SERVICES_REDIS_IMAGE,
+    SERVICES_REDIS_URL,
+)
 from functions.edge.gateway import variables as gateway
 from functions.runtime.config import variables as runtime
 from functions.runtime.security.encryption import new_private_keys
@@ -120,6 +127,9 @@ class Catalog:
         services, stored = self._new("Secret", SERVICES, optional=True)
         for key, setting in (("postgres", SERVICES_POSTGRES_URL), ("redis", SERVICES_REDIS_URL)):
             self._settle(services, key, stored, self.inputs.of(setting), is_required=False)
+        has_own_servers = any(self.overlay.settings.get(each.name) for each in (SERVICES_POSTGRES_IMAGE, SERVICES_REDIS_IMAGE))
+        generate = new_services_key if has_own_servers else None
+        self._settle(services, "key", stored, self.inputs.of(SERVICES_KEY), generate=generate, is_required=False)
         backups, stored = self._new("Secret", BACKUPS, optional=True)
         if self._settle(backups, "store", stored, self.inputs.of(BACKUP_STORE), is_required=False):
             self._settle(backups, "key", stored, self.inputs.of(BACKUP_KEY), generate=lambda: BackupKey.generate().text)
@@ -164,6 +174,11 @@ def amqp_url(overlay: Overlay, user: str, password: str) -> str:
         return f"amqp://{user}:{password}@{host}:5672/%2F"
     options = quote(str({"cafile": AUTHORITIES_FILE, "server_hostname": host}), safe="/")
     return f"amqps://{user}:{password}@{host}:5671/%2F?ssl_options={options}"
+
+
+def new_services_key() -> str:
+    """256 random bits as hexadecimal digits."""
+    return secrets.token_hex(32)
 
 
 def has_payments(items: list[Planned]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
+from functions.deploy.adapters.variables import SERVICES_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.edge.gateway import variables as gateway
 from functions.runtime.config import variables as runtime
 from functions.wire.backups.variables import BACKUP_KEY, BACKUP_STORE
@@ -53,7 +53,7 @@ def known_settings() -> list[Setting[object]]:
     of_servers = (runtime.DATABASE_URL, runtime.READER_URL, runtime.REPLICA_URL, MIGRATION_URL)
     servers = [setting.of(context) for context in CONTEXTS for setting in of_servers]
     users = [USER_AMQP_URL.of(user) for user in AMQP_USERS]
-    others = [BACKUP_STORE, BACKUP_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL]
+    others = [BACKUP_STORE, BACKUP_KEY, SERVICES_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL]
     generic = {runtime.AMQP_URL.name, *(each.name for each in of_servers)}
     every = [*settings_of([runtime.FUNCTIONS, *gateway.SECTIONS, *of_contexts]), *servers, *users, *others]
     return list({each.name: each for each in every if each.name not in generic}.values())

@@ -24,6 +24,7 @@ CLAIM_SOURCE = "persistentVolumeClaim"
 PROBES = ("readinessProbe", "livenessProbe", "startupProbe")
 FIELD_REF, POD_SECURITY_CONTEXT = "kubernetes.podspec-fieldref", "kubernetes.podspec-securitycontext"
 CLAIMS, CLAIM_WRITES = "kubernetes.podspec-persistent-volume-claim", "kubernetes.podspec-persistent-volume-write"
+AFFINITY = "kubernetes.podspec-affinity"
 ADD_CAPABILITIES = "kubernetes.containerspec-addcapabilities"
 PROBE_HANDLERS = ("httpGet", "tcpSocket", "exec")
 IMAGE = re.compile(
@@ -43,6 +44,8 @@ def serving_pod(object: dict[str, Any], features: Mapping[str, str]) -> Iterator
         yield Cause(f"{path}.serviceAccountName", f'Invalid value: "{account}": must be a lowercase RFC 1123 subdomain')
     for name in () if _is_on(features, POD_SECURITY_CONTEXT) else spec.get("securityContext") or ():
         yield Cause(f"{path}.securityContext.{name}", f"must not set the field(s): {name}")
+    if spec.get("affinity") and not _is_on(features, AFFINITY):
+        yield Cause(f"{path}.affinity", "must not set the field(s): affinity")
     with_ports = [index for index, container in enumerate(spec["containers"]) if container.get("ports")]
     if len(with_ports) > 1:
         yield Cause(f"{path}.containers[*].ports", "more than one container port is set: expected exactly one container with a port")

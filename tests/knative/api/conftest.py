@@ -36,6 +36,7 @@ class Server:
     offset: int
     process: "subprocess.Popen[bytes] | None" = None
     environment: dict[str, str] = field(default_factory=dict)
+    module: str = "knative.local"
 
     @property
     def kubeconfig(self) -> Path:
@@ -48,7 +49,7 @@ class Server:
     def start(self) -> None:
         environment = {**os.environ, "CAPSULE_HOME": str(self.home), "CAPSULE_PORT_OFFSET": str(self.offset), **self.environment}
         with (self.home / "server.log").open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "knative.local", "serve", "--parts", "api"], env=environment, stderr=log)
+            self.process = subprocess.Popen([sys.executable, "-m", self.module, "serve", "--parts", "api"], env=environment, stderr=log)
         ready = self.log.count(": ready")
         deadline = time.monotonic() + wait_limit(30)
         while self.log.count(": ready") <= ready or not self._listens():

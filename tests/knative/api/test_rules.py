@@ -35,6 +35,7 @@ def test_what_a_cluster_refuses_is_refused(text: str, at: str, value: object, fi
     ("feature", "at", "value"),
     [
         ("kubernetes.podspec-fieldref", CONTAINER + "env", [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]),
+        ("kubernetes.podspec-affinity", POD + "affinity", {"podAffinity": {}}),
         ("kubernetes.podspec-securitycontext", POD + "securityContext", {"fsGroup": 1}),
         ("kubernetes.containerspec-addcapabilities", CONTAINER + "securityContext", {"capabilities": {"add": ["NET_RAW"]}}),
     ],

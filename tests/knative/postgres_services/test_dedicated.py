@@ -13,6 +13,7 @@ import pytest
 from functions.deploy.adapters.service_provisioner import PostgresServiceProvisioner
 from functions.deploy.domain.service_plans import LARGE, MEDIUM, SMALL, Plan
 from functions.deploy.ports import ServiceServerRefused
+from tests.adapters.services_server import check_contract
 from tests.knative.postgres_services.conftest import Servers
 
 PASSWORD = "f" * 48
@@ -48,6 +49,10 @@ async def until(condition: Any, seconds: float = 15) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - of another process
             await asyncio.sleep(0.02)
+
+
+async def test_every_step_may_be_repeated(servers: Servers) -> None:
+    await check_contract(servers.provisioner, new_database(), MEDIUM, "postgresql", starts_on_demand=True)
 
 
 async def test_a_database_is_created_used_stopped_when_idle_and_deleted(servers: Servers) -> None:

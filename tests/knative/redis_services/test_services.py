@@ -13,6 +13,7 @@ from redis import exceptions
 
 from functions.deploy.domain.service_plans import SMALL_REDIS, Plan
 from functions.deploy.ports import ServiceServerRefused
+from tests.adapters.services_server import check_contract
 from tests.knative.redis_services.conftest import Servers
 
 PASSWORD = "f" * 48
@@ -38,13 +39,7 @@ async def until(condition: Any, seconds: float = 10) -> None:
 
 async def test_every_step_may_be_repeated(servers: Servers) -> None:
     provisioner = servers.provisioner
-    urls = [await created(servers) for _ in range(2)]
-    assert urls == [f"redis://s1_1:{PASSWORD}@127.0.0.1:{servers.port}/0"] * 2
-    await created(servers, generation=2)
-    for _ in range(2):
-        await provisioner.drop_login("s1", "s1_1")
-    for _ in range(2):
-        await provisioner.delete("s1")
+    await check_contract(provisioner, "s1", SMALL_REDIS, "redis", starts_on_demand=True)
     with pytest.raises(ServiceServerRefused, match="no service s1"):
         await provisioner.add_login("s1", "s1_1", PASSWORD, SMALL_REDIS)
     with pytest.raises(ServiceServerRefused, match="no login of s2"):

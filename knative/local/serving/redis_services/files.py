@@ -16,24 +16,16 @@ from typing import Any
 
 import orjson
 
+from functions.wire.redis_services import CONTROL, LOGIN_RULES, process_mib, server_limits
 from knative.local.files import write_private
 from knative.local.serving.redis_services.snapshot_files import SnapshotFiles
 from knative.local.serving.service_account import server_account
 
 SERVICE = re.compile(r"s[0-9a-f]{1,16}")
 LOGIN = re.compile(r"(s[0-9a-f]{1,16})_([0-9]{1,9})")
-CONTROL = "capsule"
-"""The user with all rights, by whom the platform asks a server."""
 FILES_AT_A_TIME = 4
 """Of the data: the base and the increments of the append-only file, twice while it is being rewritten. Each may have a fourth of the storage."""
 MAX_LOG_BYTES = 1 << 20
-
-RULES = (
-    "~* &* +@all -@admin -@dangerous "
-    "+info +keys +sort +flushdb +flushall +swapdb +role +client|list"
-)  # fmt: skip
-"""What applications may do: everything but administration and what Redis calls dangerous, with the exceptions that clients need. These
-concern nothing but the service itself."""
 
 
 class UnknownService(Exception):
@@ -54,7 +46,7 @@ class Limits:
     @property
     def process_bytes(self) -> int:
         """Of the server with its buffers and, while it rewrites its file, a copy of what changes meanwhile."""
-        return (2 * self.memory_mib + 64) << 20
+        return process_mib(self.memory_mib) << 20
 
 
 class ServiceFiles:
@@ -177,32 +169,15 @@ class ServiceFiles:
 
 
 def user_line(login: str, digest: str) -> str:
-    return f"user {login} on #{digest} {RULES}"
+    return f"user {login} on #{digest} {LOGIN_RULES}"
 
 
 def _configuration(limits: Limits, users: Path, data: Path) -> str:
-    """Keys with a time to live are evicted when the memory is full; without any, writes are refused."""
+    rewrite_min_bytes = min(8 << 20, limits.file_bytes // 4)
     return f"""port 0
 unixsocket redis.sock
 unixsocketperm 700
 dir "{data}"
-daemonize no
 set-proc-title no
-loglevel notice
 aclfile "{users}"
-maxmemory {limits.memory_mib}mb
-maxmemory-policy volatile-lru
-maxmemory-clients 25%
-maxclients {limits.max_connections + 16}
-client-query-buffer-limit 16mb
-proto-max-bulk-len 16mb
-client-output-buffer-limit normal 16mb 8mb 30
-client-output-buffer-limit pubsub 16mb 8mb 30
-save ""
-appendonly yes
-appendfsync everysec
-auto-aof-rewrite-percentage 100
-auto-aof-rewrite-min-size {min(8 << 20, limits.file_bytes // 4)}
-aof-load-truncated yes
-lua-time-limit 1000
-"""
+{server_limits(limits.memory_mib, limits.max_connections, rewrite_min_bytes)}"""

@@ -25,9 +25,10 @@ from typing import Any
 
 import orjson
 
+from functions.wire.redis_services import LOGIN_RULES
 from knative.local.processes.process import StartError
 from knative.local.serving.redis_services import snapshots
-from knative.local.serving.redis_services.files import LOGIN, RULES, SERVICE, Limits, ServiceFiles, UnknownService
+from knative.local.serving.redis_services.files import LOGIN, SERVICE, Limits, ServiceFiles, UnknownService
 from knative.local.serving.redis_services.protocol import NOAUTH, OK, Command, Incomplete, ProtocolError, bulk, credentials_of, error, read_command
 from knative.local.serving.redis_services.server import RedisServer, fields_of
 
@@ -106,7 +107,7 @@ async def _carry_out(verb: str, server: RedisServer, arguments: list[str]) -> by
                 raise ValueError("no SHA-256")
             files.set_user(login, digest)
             if server.is_running:
-                await server.ask("ACL", "SETUSER", login, "reset", "on", f"#{digest}", *RULES.split())
+                await server.ask("ACL", "SETUSER", login, "reset", "on", f"#{digest}", *LOGIN_RULES.split())
         case "DELUSER":
             (login,) = arguments
             _require_login(files, login)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
+from functions.wire.redis_services import CONTROL
 from knative.local.processes.process import Command, StartError
 from knative.local.processes.resource_limits import ResourceLimits
 from knative.local.serving.on_demand_server import START_SECONDS, CreateGroup, OnDemandServer, Start
-from knative.local.serving.redis_services.files import CONTROL, ServiceFiles
+from knative.local.serving.redis_services.files import ServiceFiles
 from knative.local.serving.redis_services.protocol import Incomplete, ProtocolError, encode, read_replies, read_value
 from knative.local.serving.service_account import server_account
 
