@@ -15,6 +15,9 @@ from knative.machine.backup.kinds import KINDS, kind_of
 from knative.machine.backup.parts import Gone, Moment
 from tests.knative.postgres_services.conftest import Servers, free_ports, new_folder
 from tests.knative.postgres_services.test_dedicated import created, new_database, value
+from tests.proof import proof
+
+pytestmark = proof("data-services")
 
 
 def copy(home: Any, after: Any) -> list[str]:

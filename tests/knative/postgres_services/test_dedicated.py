@@ -15,6 +15,7 @@ from functions.deploy.domain.service_plans import LARGE, MEDIUM, SMALL, Plan
 from functions.deploy.ports import ServiceServerRefused
 from tests.adapters.services_server import check_contract
 from tests.knative.postgres_services.conftest import Servers
+from tests.proof import proof
 
 PASSWORD = "f" * 48
 
@@ -98,6 +99,7 @@ async def test_a_database_is_created_used_stopped_when_idle_and_deleted(servers:
         await provisioner.add_login(name, f"{name}_1", PASSWORD, MEDIUM)
 
 
+@proof("data-services")
 async def test_what_was_acknowledged_survives_a_killed_server(servers: Servers) -> None:
     """Also one that a killed platform has left running, whose lock file names it."""
     name = new_database()
@@ -131,6 +133,7 @@ async def test_what_was_acknowledged_survives_a_killed_server(servers: Servers) 
     assert servers.front.server(name).pid != left and not _is_alive(left)
 
 
+@proof("data-services")
 async def test_other_limits_take_effect_at_the_next_start(servers: Servers) -> None:
     name = new_database()
     url = await created(servers, name)
@@ -182,6 +185,7 @@ async def test_a_tenant_reaches_nothing_but_its_database(servers: Servers) -> No
                 await servers.connect(f"{url.rpartition('/')[0]}/{database}")
 
 
+@proof("data-services")
 async def test_a_statement_is_cancelled_and_one_that_needs_too_much_memory_fails_alone(servers: Servers) -> None:
     url = await created(servers, new_database())
     async with await servers.connect(url) as session, await servers.connect(url) as other:

@@ -16,6 +16,9 @@ from functions.deploy.ports import ServiceServerRefused
 from functions.kernel import Permanent, new_id
 from tests.knative.postgres_services.conftest import Servers
 from tests.knative.postgres_services.test_dedicated import PASSWORD, reconnect, value
+from tests.proof import proof
+
+pytestmark = proof("data-services")
 
 
 @pytest.fixture
