@@ -45,6 +45,8 @@ class Http2Connection(asyncio.Protocol):
         self._gate = FrameGate(self._made_at)
         self._sender = Sender(self._h2, self._gate, self._on_sent)
         self._streams: dict[int, Stream] = {}
+        self._deadline: asyncio.TimerHandle | None = None
+        """For the client to read the last frames."""
         self._has_served = self._is_stopping = self._is_ending_streams = self._is_refusing = self._has_failed = False
         self.closed = asyncio.Event()
 
@@ -103,7 +105,7 @@ class Http2Connection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._sender.write(self._h2.data_to_send())
             self._transport.close()
-            self._loop.call_later(CLOSE_SECONDS, self.abort)
+            self._deadline = self._loop.call_later(CLOSE_SECONDS, self.abort)
 
     def abort(self) -> None:
         if self._transport is not None and not self.closed.is_set():
@@ -138,6 +140,8 @@ class Http2Connection(asyncio.Protocol):
         self._clients.discard(self)
         self.closed.set()
         self._end()
+        if self._deadline is not None:
+            self._deadline.cancel()  # it would keep what the client sent in memory until then
 
     def eof_received(self) -> bool:
         return False  # TLS has no half-closed connections
