@@ -61,7 +61,7 @@ def shop(ada: Person) -> tuple[Json, str, Json]:
     answer = ada.patiently("PUT", f"{base}/{accepted['id']}/bindings/staging", {})
     assert answer.status_code == 202, answer.text
     finished(ada, answer.json()["operationId"])
-    serving = ada.get(f"/v1/apps/{application['id']}/deployments?environment=staging&limit=1")["items"][0]
+    serving = ada.get(f"/v1/apps/{application['id']}/deployments?limit=1")["items"][0]
     return application, url, serving
 
 
