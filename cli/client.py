@@ -1,8 +1,8 @@
 """HTTP client of the Capsule API.
 
 Every change carries an Idempotency-Key. The client repeats a request with the same key after 429, 503 and 504, as long after them as Retry-After
-says, and after a connection that broke mid-request. A server that asks for more than MAX_WAIT_SECONDS is not waited for. A refused connection fails
-at once.
+says, and after a connection that broke mid-request. A server that asks for more than MAX_WAIT_SECONDS is not waited for. A connection that is refused,
+or a name that is not found, fails at once, unless the API answered this client before: then it is being restarted, or a name server is.
 """
 
 import platform
@@ -87,6 +87,7 @@ class Client:
         self._on_wait = on_wait
         self._known: dict[str, httpx.Response] = {}
         """The last response of an address with an ETag, for a program that polls it."""
+        self._was_answered = False
         self._http = httpx.Client(
             base_url=api,
             timeout=TIMEOUT,
@@ -204,7 +205,7 @@ class Client:
         except _RetryableError as error:
             if error.response is not None:
                 return error.response
-            raise ApiUnreachable(self.api, str(error)) from error
+            raise ApiUnreachable(self.api, str(error), is_local=is_loopback(self.api)) from error
         raise AssertionError("stamina ends with a result or an exception")
 
     def _note_wait(self, error: _RetryableError) -> None:
@@ -216,10 +217,15 @@ class Client:
     def _send_once(self, method: str, path: str, body: Mapping[str, Any] | None, params: Json, headers: dict[str, str]) -> httpx.Response:
         try:
             response = self._http.request(method, path, json=body, params=params, headers=headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
-            raise ApiUnreachable(self.api, str(error)) from error
+        except httpx.UnsupportedProtocol as error:
+            raise ApiUnreachable(self.api, str(error), is_local=is_loopback(self.api)) from error
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if not self._was_answered:
+                raise ApiUnreachable(self.api, str(error), is_local=is_loopback(self.api)) from error
+            raise _RetryableError(None, str(error)) from error
         except httpx.TransportError as error:
             raise _RetryableError(None, f"{method} {path}: {error or type(error).__name__}") from error
+        self._was_answered = True
         if _is_retryable(response) and (_retry_after_seconds(response) or 0) <= MAX_WAIT_SECONDS:
             raise _RetryableError(response, f"{response.status_code}")
         return response

@@ -54,6 +54,7 @@ NEXT_STEPS = {
 
 
 START_HINT = "Start it: ./taskw up. Other address: --api ADDRESS or CAPSULE_API."
+ADDRESS_HINT = "Check the address and your network. Other address: --api ADDRESS or CAPSULE_API."
 
 
 class ExitCode(IntEnum):
@@ -128,12 +129,14 @@ class NotSignedIn(Failure):
 
 
 class ApiUnreachable(Failure):
-    """No response came from the API."""
+    """No response came from the API. `is_local`: whether it is on this machine, where Capsule may be stopped."""
 
-    def __init__(self, api: str, reason: str) -> None:
+    def __init__(self, api: str, reason: str, *, is_local: bool = True) -> None:
         readable = "connection refused" if "refused" in reason.lower() else reason
         is_untrusted = "CERTIFICATE_VERIFY_FAILED" in reason
-        hint = "Name the file with its authority: CAPSULE_CA_FILE=PATH." if is_untrusted else START_HINT
+        hint = START_HINT if is_local else ADDRESS_HINT
+        if is_untrusted:
+            hint = "Name the file with its authority: CAPSULE_CA_FILE=PATH."
         super().__init__(f"Cannot connect to {api}", readable, hint=hint, exit_code=ExitCode.UNAVAILABLE)
 
 

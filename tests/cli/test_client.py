@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from cli.client import Client
@@ -87,6 +88,30 @@ def test_a_refused_connection_fails_at_once() -> None:
     with pytest.raises(ApiUnreachable) as error:
         Client("http://127.0.0.1:9").get("/v1/apps")
     assert error.value.exit_code is ExitCode.UNAVAILABLE
+
+
+def test_a_connection_that_fails_later_is_tried_again() -> None:
+    """A deployment is followed over the restart of a gateway, or a look-up of its name that fails."""
+    answers = iter([True, False, False, True])
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if not next(answers):
+            raise httpx.ConnectError("[Errno -3] Temporary failure in name resolution")
+        return httpx.Response(200, json={"items": []})
+
+    client = Client("https://api.example.org", transport=httpx.MockTransport(handle))
+    for _ in range(2):
+        client.get("/v1/apps")
+    assert next(answers, None) is None
+
+
+def test_an_address_elsewhere_that_cannot_be_reached_is_to_be_checked() -> None:
+    def handle(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("[Errno -2] Name or service not known")
+
+    with pytest.raises(ApiUnreachable, match=r"api\.example\.org") as error:
+        Client("https://api.example.org", transport=httpx.MockTransport(handle)).get("/v1/apps")
+    assert "Check the address" in error.value.hint and "taskw" not in error.value.hint
 
 
 def test_a_response_without_a_problem_document_shows_its_status_and_text(scripted: StartServer) -> None:
