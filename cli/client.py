@@ -1,8 +1,8 @@
 """HTTP client of the Capsule API.
 
 Every change carries an Idempotency-Key. The client repeats a request with the same key after 429, 503 and 504, as long after them as Retry-After
-says, and after a connection that broke mid-request. A server that asks for more than MAX_WAIT_SECONDS is not waited for. A connection that is refused,
-or a name that is not found, fails at once, unless the API answered this client before: then it is being restarted, or a name server is.
+says, and after a connection that broke mid-request. A server that asks for more than MAX_WAIT_SECONDS is not waited for. A refused connection and
+a name that is not found fail at once, unless the API answered this client before: then it is being restarted, or a name server is.
 """
 
 import platform
