@@ -26,7 +26,7 @@ FOLDER = "platform-certificates"
 class OrderState:
     """What is known of a certificate. `hosts`: those of the last order. Times are UTC; `next_attempt_at`: when the next one is ordered.
 
-    `renewal_info_at`: when the authority is asked again whether it is to be renewed early (RFC 9773).
+    `renewal_info_at`: the next request for its renewal information (RFC 9773).
     """
 
     hosts: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ Applied = dict[Identity, tuple[str, str]]
 
 
 def apply_changed(cluster: KubernetesApi, documents: Sequence[Object], manager: str, record: Path) -> int:
-    """Apply the documents whose objects do not hold them. `record`: the file of what was applied before. Returns how many were applied.
+    """Apply the documents that their objects do not hold. `record`: the file of what was applied before. Returns how many were applied.
 
     Raises: Problem.
     """

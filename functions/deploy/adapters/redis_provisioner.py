@@ -76,7 +76,7 @@ class RedisServiceProvisioner:
 
     @external_call
     async def slow_statements(self, database: str) -> list[SlowStatement]:
-        """Of its SLOWLOG: each entry is one command, whose arguments are cut by the server."""
+        """Of its SLOWLOG: each entry is one command; the server cuts its arguments."""
         async with self._connection() as ask:
             entries: list[Any] = json.loads(await ask("SLOW", database))
         return [SlowStatement(text, 1, microseconds / 1000, microseconds / 1000) for text, microseconds in entries]
@@ -88,7 +88,7 @@ class RedisServiceProvisioner:
 
     @external_call
     async def restart(self, database: str) -> None:
-        """Stop the server, whose next connection starts it with the limits of its plan."""
+        """Stop the server. The next connection starts it with the limits of its plan."""
         async with self._connection() as ask:
             await ask("STOP", database)
 

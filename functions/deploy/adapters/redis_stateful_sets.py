@@ -93,7 +93,7 @@ class RedisStatefulSetProvisioner:
 
     @external_call
     async def slow_statements(self, database: str) -> list[SlowStatement]:
-        """Of its SLOWLOG: each entry is one command, whose arguments are cut by the server."""
+        """Of its SLOWLOG: each entry is one command; the server cuts its arguments."""
         if not await self._exists_in_cluster():
             return []
         async with self._connection() as redis:

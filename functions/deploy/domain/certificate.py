@@ -13,7 +13,7 @@ MAX_ORDERS_PER_HOUR, MAX_ORDERS_PER_WEEK = 4, 10
 WARN_BEFORE = timedelta(days=14)
 """The end of an uploaded certificate, which nobody renews."""
 RENEWAL_INFO_PAUSE = timedelta(hours=6)
-"""Until the authority is asked again, when it does not answer (RFC 9773 section 4.3.3)."""
+"""Until the next request to the authority, when it does not answer (RFC 9773 section 4.3.3)."""
 WARN_FAILURES = 3
 """From so many failures in a row on, an alert is raised."""
 
@@ -42,7 +42,7 @@ class Certificate:
     failures: int = 0
     failure: str | None = None
     renewal_info_at: datetime | None = None
-    """When the authority is asked next whether it is to be renewed early. None: at the next housekeeping."""
+    """The next request to the authority for its renewal information. None: at the next housekeeping."""
     warned_at: datetime | None = None
     """When its owner was warned that it ends."""
 

@@ -59,7 +59,7 @@ def volume_snapshot(snapshot: VolumeSnapshot, volume: Volume, application: Appli
 
 
 def mounted(manifest: Manifest, volumes: Sequence[Volume], policy: StoragePolicy) -> Manifest:
-    """Return a workload whose pods mount the volumes.
+    """Return a workload with pods that mount the volumes.
 
     A volume of one node (ReadWriteOnce) can be mounted by pods of that node only, and the scheduler does not know which pods share one. Those of
     the next release would wait on another node for the former ones to end, which end when the next ones serve. So they are required to be together.

@@ -87,11 +87,11 @@ class Domains(Protocol):
     async def list_to_check(self, due_before: datetime, limit: int) -> Sequence[UUID]: ...
 
     async def list_to_issue(self, due_before: datetime, limit: int) -> Sequence[UUID]:
-        """Proven domains that lead here, or whose challenges do, whose next order is due. Own certificates are never."""
+        """Proven domains with an order that is due, which lead here, or their challenges do. Own certificates are never ordered."""
         ...
 
     async def list_to_ask(self, due_before: datetime, limit: int) -> Sequence[UUID]:
-        """Proven domains with a valid certificate of the authority, which is due to be asked whether to renew it early."""
+        """Proven domains with a valid certificate of the authority, and a request for its renewal information that is due."""
         ...
 
     async def record_order(self, host: str, at: datetime) -> None: ...

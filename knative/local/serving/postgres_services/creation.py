@@ -53,7 +53,7 @@ def roles(name: str, control: str, backup: str) -> str:
 
 
 def template(name: str) -> str:
-    """Statements for the template: large objects are taken from PUBLIC, because a full database could grow by them."""
+    """Statements for the template: PUBLIC may not create large objects, because a full database could grow by them."""
     statements = []
     for each in LARGE_OBJECTS:
         statements.append(f"REVOKE EXECUTE ON FUNCTION pg_catalog.{each} FROM PUBLIC;")

@@ -127,7 +127,7 @@ class ServerFiles:
         return str(self._read()[login])
 
     def size_bytes(self) -> int:
-        """Of the databases of applications in it, without those of PostgreSQL itself, whose numbers are below 16384. Links are not followed."""
+        """Of the databases of applications in it, without those of PostgreSQL itself (numbers below 16384). Links are not followed."""
         total = 0
         try:
             databases = [each for each in os.scandir(self.data / "base") if each.name.isdecimal() and int(each.name) >= 16384]

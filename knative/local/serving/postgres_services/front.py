@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: to the server of a database's own, where its login names one, and otherwise to the server that applications share.
+"""Connections to PostgreSQL: to the server of a database's own, where its login names one, else to the server that applications share.
 
 The login of a connection names its database. A server of its own starts before the password is verified, which only PostgreSQL does: the name has 62
 random bits, and no other tenant sees it.

@@ -1,4 +1,4 @@
-"""The server of one Redis service: Valkey or Redis, asked by the platform in its own protocol."""
+"""The server of one Redis service: Valkey or Redis. The platform uses its protocol."""
 
 import asyncio
 import os
