@@ -102,14 +102,18 @@ class Progress:
             self._status.update(printable(text))
 
 
+GENERAL_TYPES = ("", "invalid")
+"""Types of problems that say nothing beside the faults of the input."""
+
+
 def failure_lines(failure: Failure, *, verbose: bool = False) -> list[Text]:
     """Return what and why as people read it; the hint follows on a line of its own, unbroken, because it may be a command to copy.
 
-    The faults of an input replace title and detail, which would only announce them. A detail that is a whole sentence replaces the title, which is
-    the same for all problems of a type. The request id helps an operator, so it is shown for 5xx
-    and with `--verbose`.
+    The faults of an input that is not valid replace title and detail, which would only announce them. A detail that is a whole sentence replaces the
+    title, which is the same for all problems of a type; it also says more than the field of a refusal, such as how much a quota has left. The request
+    id helps an operator, so it is shown for 5xx and with `--verbose`.
     """
-    faults = failure.faults if isinstance(failure, ApiError) else []
+    faults = failure.faults if isinstance(failure, ApiError) and (failure.type in GENERAL_TYPES or not failure.detail) else []
     mark = Text("✗ ", "bold red")
     if len(faults) == 1:
         lines = [Text.assemble(mark, (": ".join(faults[0]), "bold"))]

@@ -56,6 +56,17 @@ def test_one_fault_replaces_title_and_detail() -> None:
     assert lines(ApiError(422, document)) == ["✗ name: is too long"]
 
 
+def test_a_refusal_says_more_than_its_field() -> None:
+    document = {
+        "type": "/problems/volume-quota-exceeded",
+        "title": "The plan has no room",
+        "errors": [{"pointer": "/sizeMib", "detail": "exceeds the quota"}],
+    }
+    detail = "The account has 0 of 2,048 MiB of volumes: 2,048 MiB are free, and 102,400 MiB are needed."
+    assert lines(ApiError(409, {**document, "detail": detail})) == [f"✗ {detail}"]
+    assert lines(ApiError(409, {**document, "detail": ""})) == ["✗ sizeMib: exceeds the quota"]
+
+
 def test_several_faults_are_listed_once() -> None:
     errors = [{"pointer": f"/{name}", "detail": "is missing", "in": "body"} for name in ("name", "repository")]
     output = lines(ApiError(400, {"title": "Invalid", "errors": errors}))

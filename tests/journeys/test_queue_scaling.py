@@ -61,8 +61,8 @@ def shop(ada: Person) -> tuple[Json, str, Json]:
     answer = ada.patiently("PUT", f"{base}/{accepted['id']}/bindings/staging", {})
     assert answer.status_code == 202, answer.text
     finished(ada, answer.json()["operationId"])
-    serving = ada.get(f"/v1/apps/{application['id']}/deployments?limit=1")["items"][0]
-    return application, url, serving
+    base = f"/v1/apps/{application['id']}/deployments"
+    return application, url, ada.get(f"{base}/{ada.get(f'{base}?limit=1')['items'][0]['id']}")
 
 
 def test_it_follows_the_list_from_zero_and_back(ada: Person, shop: tuple[Json, str, Json]) -> None:
