@@ -90,9 +90,13 @@ def test_it_is_reported_with_its_cause(ada: Person, shop: tuple[Json, str, Json]
         return found if found and found["instances"] == 0 else None
 
     assert (until(last, 60, "for the report", every=1) or {})["metric"] == "queue"
-    timeline = ada.get(f"/v1/timeline/{serving['correlationId']}")
-    reports = [each for each in timeline["entries"] if "process.scaled" in each["emitted"]]
-    assert 2 <= len(reports) <= 6, "up and down, and few between"
+
+    def reports() -> list[Json] | None:
+        entries = ada.get(f"/v1/timeline/{serving['correlationId']}")["entries"]
+        found = [each for each in entries if "process.scaled" in each["emitted"]]
+        return found if len(found) >= 2 else None
+
+    assert len(until(reports, 60, "for the reports of up and down in the timeline", every=1) or []) <= 6, "few between"
 
 
 def test_its_redis_stops_and_starts_for_the_next_job(ada: Person, shop: tuple[Json, str, Json]) -> None:
