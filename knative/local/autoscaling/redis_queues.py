@@ -18,9 +18,10 @@ from knative.local.autoscaling.destinations import Destinations
 from knative.local.processes.process import StartError
 from knative.local.serving.naming import REDIS_PORT
 from knative.local.serving.on_demand_server import TooManyConnections
-from knative.local.serving.redis_services.files import LOGIN, UnknownService
+from knative.local.serving.redis_services.files import LOGIN
 from knative.local.serving.redis_services.protocol import Incomplete, ProtocolError, encode, read_reply
 from knative.local.serving.redis_services.server import RedisServer
+from knative.local.serving.service_folder import UnknownService
 from knative.local.settings import LOOPBACK
 
 MAX_REPLY_BYTES = 1 << 16

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from functions.wire.backups.programs import ProgramFailed, output_of, postgres_environment, postgres_program
 from knative.local.files import write_private
-from knative.local.serving.postgres_services.files import ServerFiles, UnknownService
+from knative.local.serving.postgres_services.files import ServerFiles
+from knative.local.serving.service_folder import UnknownService
 from knative.machine import leftovers, services_redis
 from knative.machine.backup.parts import Gone, Moment, Source
 from knative.machine.backup.trees import Tree, extract

@@ -18,9 +18,10 @@ import orjson
 import psutil
 
 from knative.local.processes.process import StartError
-from knative.local.serving.postgres_services.files import SERVICE, Limits, ServerFiles, UnknownService
+from knative.local.serving.postgres_services.files import SERVICE, Limits, ServerFiles
 from knative.local.serving.postgres_services.server import DatabaseServer
 from knative.local.serving.redis_services.protocol import OK, bulk, error
+from knative.local.serving.service_folder import UnknownService
 
 MAX_LOG_BYTES = 32768
 NAME = b"DATABASE"

@@ -10,12 +10,9 @@ import shutil
 import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from knative.local.files import write_private
 from knative.local.serving.service_account import server_account
+from knative.local.serving.service_folder import ServiceFolder, size_of
 
 SERVICE = re.compile(r"s[0-9a-f]{1,16}")
 LOGIN = re.compile(r"(s[0-9a-f]{1,16})_([0-9]{1,9}|control|backup)")
@@ -25,10 +22,6 @@ MIN_ADDRESS_SPACE_MIB = 1024
 READY = b"ready"
 SOCKET = ".s.PGSQL.5432"
 BINARIES = Path("/usr/lib/postgresql")
-
-
-class UnknownService(Exception):
-    """There is no server of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +44,29 @@ class Limits:
         return max(self.memory_mib, MIN_ADDRESS_SPACE_MIB) << 20
 
 
-class ServerFiles:
+class ServerFiles(ServiceFolder):
     """The folder of one server."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.name = folder.name
-        self.data = folder / "data"
-        self.draft = folder / "data.new"
-        self.log = folder / "server.log"
-        self._settings = folder / "service.json"
+    title = "database server"
 
-    def exists(self) -> bool:
-        return self._settings.exists()
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.draft = folder / "data.new"
 
     @property
     def is_serving(self) -> bool:
         """Whether connections of applications go to this server. False before its data are complete."""
-        return self.exists() and bool(self._read()["isServing"])
+        return self.exists() and bool(self.read()["isServing"])
 
     def set_serving(self, is_serving: bool) -> None:
         """Raises UnknownService."""
-        self._write({**self._read(), "isServing": is_serving})
+        self.write({**self.read(), "isServing": is_serving})
 
     def create(self, limits: Limits) -> None:
         """Create or change the settings. Idempotent. Other limits take effect at the next start."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o750)
-        if account := server_account():
-            os.chown(self.folder, -1, account.pw_gid)
-        former = self._read() if self.exists() else {"isServing": False, "control": secrets.token_hex(24), "backup": secrets.token_hex(24)}
-        self._write({**former, **asdict(limits)})
+        self.create_folder()
+        former = self.read() if self.exists() else {"isServing": False, "control": secrets.token_hex(24), "backup": secrets.token_hex(24)}
+        self.write({**former, **asdict(limits)})
 
     def create_data_folder(self) -> None:
         """Create an empty folder for the data, which `adopt_data` moves into place."""
@@ -93,24 +78,6 @@ class ServerFiles:
     def adopt_data(self) -> None:
         self.draft.rename(self.data)
 
-    def give_to_servers(self) -> None:
-        """Give the data to the account of the servers: a restored backup has files of root, or of an account with another number."""
-        account = server_account()
-        if account is None:
-            return
-        os.chown(self.folder, -1, account.pw_gid)
-        if self.data.stat().st_uid == account.pw_uid:
-            return
-        for parent, _, names in os.walk(self.data, topdown=False):
-            for path in (*(os.path.join(parent, name) for name in names), parent):
-                os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
-        self.data.chmod(0o700)
-
-    def delete(self) -> None:
-        """Idempotent."""
-        self._settings.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)  # what is left has no settings, so it is no service; `create` uses the folder again
-
     @property
     def version(self) -> int:
         """The major version of PostgreSQL that wrote the data. Raises OSError."""
@@ -119,28 +86,20 @@ class ServerFiles:
     @property
     def limits(self) -> Limits:
         """Raises UnknownService."""
-        stored = self._read()
+        stored = self.read()
         return Limits(stored["memory_mib"], stored["cpu_millis"], stored["storage_mib"], stored["max_connections"])
 
     def password(self, login: str) -> str:
         """`login`: control or backup. Raises UnknownService."""
-        return str(self._read()[login])
+        return str(self.read()[login])
 
     def size_bytes(self) -> int:
-        """Of the databases of applications in it, without those of PostgreSQL itself (numbers below 16384). Links are not followed."""
-        total = 0
+        """Of the databases of applications in it, without those of PostgreSQL itself (numbers below 16384)."""
         try:
             databases = [each for each in os.scandir(self.data / "base") if each.name.isdecimal() and int(each.name) >= 16384]
         except FileNotFoundError:
             return 0
-        for database in databases:
-            for parent, _, names in os.walk(database.path):
-                for name in names:
-                    try:
-                        total += os.lstat(os.path.join(parent, name)).st_size
-                    except FileNotFoundError:  # deleted meanwhile
-                        continue
-        return total
+        return size_of(each.path for each in databases)
 
     def is_ready(self) -> bool:
         """Whether the server that runs accepts connections, as the last line of its lock file says (`pg_ctl` reads it too)."""
@@ -158,26 +117,9 @@ class ServerFiles:
 
     def prepare_start(self) -> None:
         """Write what the server reads when it starts, into the folder of the platform. Raises UnknownService."""
-        self._publish(self.folder / "postgresql.conf", _configuration(self.limits, self.folder))
-        self._publish(self.folder / "pg_hba.conf", ACCESS_RULES)
-        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
-            self.log.unlink()
-
-    def _publish(self, path: Path, text: str) -> None:
-        """Write a file that the account of the servers reads. Atomic."""
-        account = server_account()
-        owner, mode = ((os.getuid(), account.pw_gid), 0o640) if account else (None, 0o600)
-        write_private(path, text.encode(), owner, mode=mode)
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            settings: dict[str, Any] = orjson.loads(self._settings.read_bytes())
-        except FileNotFoundError as error:
-            raise UnknownService(f"there is no database server {self.name}") from error
-        return settings
-
-    def _write(self, settings: dict[str, Any]) -> None:
-        write_private(self._settings, orjson.dumps(settings))
+        self.publish(self.folder / "postgresql.conf", _configuration(self.limits, self.folder))
+        self.publish(self.folder / "pg_hba.conf", ACCESS_RULES)
+        self.trim_log(MAX_LOG_BYTES)
 
 
 def find_binaries(version: int | None = None) -> Path | None:

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from knative.local.processes.process import StartError
-from knative.local.serving.http.listeners import Listener
 from knative.local.serving.http.relays import copy_both_ways
 from knative.local.serving.on_demand_server import CreateGroup, Start, TooManyConnections
 from knative.local.serving.postgres_services import commands
-from knative.local.serving.postgres_services.files import LOGIN, ServerFiles, UnknownService
+from knative.local.serving.postgres_services.files import LOGIN, ServerFiles
 from knative.local.serving.postgres_services.server import IDLE_SECONDS, DatabaseServer
 from knative.local.serving.postgres_services.startup import (
     CANCEL,
@@ -27,6 +26,8 @@ from knative.local.serving.postgres_services.startup import (
     read_startup,
     refusal,
 )
+from knative.local.serving.service_folder import UnknownService
+from knative.local.serving.service_front import IDLE_CONNECTION_SECONDS, ServiceFront
 from knative.local.settings import LOOPBACK
 
 log = logging.getLogger(__name__)
@@ -34,61 +35,31 @@ log = logging.getLogger(__name__)
 STARTUP_SECONDS = 60.0
 """As PostgreSQL's `authentication_timeout`."""
 CONNECT_SECONDS = 10.0
-IDLE_CONNECTION_SECONDS = 24 * 3600.0
-"""Pools of connections keep idle ones for long."""
-MAX_POD_CONNECTIONS = 128
-MAX_CONNECTIONS = 1024
 PROTOCOL_VIOLATION, TOO_MANY_CONNECTIONS, CANNOT_CONNECT_NOW = "08P01", "53300", "57P03"
 """https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
-class PostgresFront:
-    """A Runnable that listens on a port of this machine's loopback, and in the networks of pods that are bound."""
+class PostgresFront(ServiceFront[DatabaseServer]):
+    title = "databases with a dedicated server"
 
     def __init__(self, folder: Path, port: int, shared_port: int, start: Start, create_group: CreateGroup) -> None:
         """`folder`: has a folder for each server. `port`: of the platform. `shared_port`: of the server that applications share."""
+        super().__init__(port)
         self.idle_seconds = IDLE_SECONDS
-        self._folder, self._port, self._shared_port = folder, port, shared_port
+        self._folder, self._shared_port = folder, shared_port
         self._start, self._create_group = start, create_group
-        self._servers: dict[str, DatabaseServer] = {}
-        self._listener: Listener | None = None
 
-    async def start(self) -> None:
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((LOOPBACK, self._port))
-        except OSError as fault:
-            listening.close()
-            raise OSError(f"port {self._port} of databases with a dedicated server: {fault}") from fault
-        self._listener = Listener(listening, self._handle_platform, MAX_CONNECTIONS, "databases with a dedicated server")
-
-    async def stop(self) -> None:
-        if self._listener is not None:
-            await self._listener.close()
-        await asyncio.gather(*(each.stop() for each in list(self._servers.values())))
-
-    def listen_for_pod(self, listening: socket.socket) -> Listener:
-        """Serve connections of one pod. The listener owns the socket."""
-        return Listener(listening, self._handle_pod, MAX_POD_CONNECTIONS, "databases of a pod")
-
-    def server(self, name: str) -> DatabaseServer:
-        """Return the server of a service, which may not exist."""
-        for each, found in list(self._servers.items()):
-            if each != name and not found.is_used:
-                del self._servers[each]
-        if name not in self._servers:
-            self._servers[name] = DatabaseServer(ServerFiles(self._folder / name), self._start, self._create_group, self.idle_seconds)
-        return self._servers[name]
+    def create_server(self, name: str) -> DatabaseServer:
+        return DatabaseServer(ServerFiles(self._folder / name), self._start, self._create_group, self.idle_seconds)
 
     async def answer(self, arguments: Sequence[bytes]) -> bytes:
         """Carry out a command of deploy's functions."""
         return await commands.answer(self.server, arguments)
 
-    async def _handle_pod(self, connection: socket.socket) -> None:
+    async def handle_pod(self, connection: socket.socket) -> None:
         await self._handle(connection, is_platform=False)
 
-    async def _handle_platform(self, connection: socket.socket) -> None:
+    async def handle_platform(self, connection: socket.socket) -> None:
         await self._handle(connection, is_platform=True)
 
     async def _handle(self, connection: socket.socket, *, is_platform: bool) -> None:

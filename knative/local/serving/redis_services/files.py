@@ -9,27 +9,19 @@ import hmac
 import os
 import re
 import secrets
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import orjson
 
 from functions.wire.redis_services import CONTROL, LOGIN_RULES, process_mib, server_limits
-from knative.local.files import write_private
 from knative.local.serving.redis_services.snapshot_files import SnapshotFiles
 from knative.local.serving.service_account import server_account
+from knative.local.serving.service_folder import ServiceFolder, size_of
 
 SERVICE = re.compile(r"s[0-9a-f]{1,16}")
 LOGIN = re.compile(r"(s[0-9a-f]{1,16})_([0-9]{1,9})")
 FILES_AT_A_TIME = 4
 """Of the data: the base and the increments of the append-only file, twice while it is being rewritten. Each may have a fourth of the storage."""
 MAX_LOG_BYTES = 1 << 20
-
-
-class UnknownService(Exception):
-    """There is no service of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,63 +41,36 @@ class Limits:
         return process_mib(self.memory_mib) << 20
 
 
-class ServiceFiles:
+class ServiceFiles(ServiceFolder):
     """The folder of one service."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.name = folder.name
-        self.data = folder / "data"
+        super().__init__(folder)
         self.configuration = folder / "redis.conf"
-        self.log = folder / "server.log"
         self.snapshots = SnapshotFiles(folder, self.data)
         self._users = folder / "users.acl"
-        self._settings = folder / "service.json"
-
-    def exists(self) -> bool:
-        return self._settings.exists()
 
     def create(self, limits: Limits) -> None:
         """Idempotent. Later limits replace former ones at the next start of the server."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        account = server_account()
-        self.folder.chmod(0o750)
+        self.create_folder()
         self.data.mkdir(exist_ok=True, mode=0o700)
-        if account:
-            os.chown(self.folder, -1, account.pw_gid)
+        if account := server_account():
             os.chown(self.data, account.pw_uid, account.pw_gid, follow_symlinks=False)
         control = self.control_password if self.exists() else secrets.token_hex(24)
         if not self._users.exists():
             self._write_users({})
-        write_private(self._settings, orjson.dumps({**asdict(limits), "control": control}))
-
-    def give_to_servers(self) -> None:
-        """Give the data to the account of the servers: a restored backup has folders of root, and files of an account with another number."""
-        account = server_account()
-        if account is None:
-            return
-        os.chown(self.folder, -1, account.pw_gid)
-        if self.data.stat().st_uid == account.pw_uid:
-            return
-        for parent, _, names in os.walk(self.data, topdown=False):
-            for path in (*(os.path.join(parent, name) for name in names), parent):
-                os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
-
-    def delete(self) -> None:
-        """Idempotent."""
-        self._settings.unlink(missing_ok=True)
-        shutil.rmtree(self.folder, ignore_errors=True)  # what is left has no settings, so it is no service; `create` uses the folder again
+        self.write({**asdict(limits), "control": control})
 
     @property
     def limits(self) -> Limits:
         """Raises UnknownService."""
-        stored = self._read()
+        stored = self.read()
         return Limits(stored["memory_mib"], stored["storage_mib"], stored["max_connections"])
 
     @property
     def control_password(self) -> str:
         """Raises UnknownService."""
-        return str(self._read()["control"])
+        return str(self.read()["control"])
 
     def users(self) -> dict[str, str]:
         """Login → SHA-256 of its password."""
@@ -127,15 +92,8 @@ class ServiceFiles:
         return digest is not None and hmac.compare_digest(digest, hashlib.sha256(password).hexdigest())
 
     def size_bytes(self) -> int:
-        """Of the data. Links are not followed."""
-        total = 0
-        for parent, _, names in os.walk(self.data):
-            for name in names:
-                try:
-                    total += os.lstat(os.path.join(parent, name)).st_size
-                except FileNotFoundError:  # rewritten meanwhile
-                    continue
-        return total
+        """Of the data."""
+        return size_of([self.data])
 
     def prepare_start(self) -> None:
         """Write what the server reads when it starts. Raises UnknownService."""
@@ -143,29 +101,15 @@ class ServiceFiles:
         self.snapshots.complete_restore()
         digest = hashlib.sha256(self.control_password.encode()).hexdigest()
         self._write_users(self.users(), f"user {CONTROL} on #{digest} ~* &* +@all\n")
-        self._publish(self.configuration, _configuration(limits, self._users, self.data))
-        if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
-            self.log.unlink()
+        self.publish(self.configuration, _configuration(limits, self._users, self.data))
+        self.trim_log(MAX_LOG_BYTES)
         (self.data / "redis.sock").unlink(missing_ok=True)
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            settings: dict[str, Any] = orjson.loads(self._settings.read_bytes())
-        except FileNotFoundError as error:
-            raise UnknownService(f"there is no service {self.name}") from error
-        return settings
 
     def _write_users(self, users: dict[str, str], control: str | None = None) -> None:
         if control is None and self._users.exists():
             control = next((f"{line}\n" for line in self._users.read_text().splitlines() if line.startswith(f"user {CONTROL} ")), "")
         lines = [user_line(login, digest) for login, digest in users.items()]
-        self._publish(self._users, "\n".join(("user default off resetpass resetkeys -@all", *lines, control or "")))
-
-    def _publish(self, path: Path, text: str) -> None:
-        """Write a file that the account of the servers reads. Atomic."""
-        account = server_account()
-        owner, mode = ((os.getuid(), account.pw_gid), 0o640) if account else (None, 0o600)
-        write_private(path, text.encode(), owner, mode=mode)
+        self.publish(self._users, "\n".join(("user default off resetpass resetkeys -@all", *lines, control or "")))
 
 
 def user_line(login: str, digest: str) -> str:

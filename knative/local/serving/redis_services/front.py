@@ -7,17 +7,16 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from knative.local.processes.process import StartError
-from knative.local.serving.http.listeners import Listener
 from knative.local.serving.http.relays import copy_both_ways
 from knative.local.serving.on_demand_server import CreateGroup, Start, TooManyConnections
 from knative.local.serving.redis_services import provisioner
-from knative.local.serving.redis_services.files import LOGIN, ServiceFiles, UnknownService
+from knative.local.serving.redis_services.files import LOGIN, ServiceFiles
 from knative.local.serving.redis_services.protocol import (
     NOAUTH,
     OK,
@@ -30,22 +29,19 @@ from knative.local.serving.redis_services.protocol import (
     read_command,
 )
 from knative.local.serving.redis_services.server import IDLE_SECONDS, RedisServer
-from knative.local.settings import LOOPBACK
+from knative.local.serving.service_folder import UnknownService
+from knative.local.serving.service_front import IDLE_CONNECTION_SECONDS, ServiceFront
 
 log = logging.getLogger(__name__)
 
 AUTHENTICATION_SECONDS = 30.0
 MAX_FAILURES = 5
 """Wrong passwords of one connection."""
-IDLE_CONNECTION_SECONDS = 24 * 3600.0
-"""Pools of connections keep idle ones for long."""
 LINGER_SECONDS = 1.0
-MAX_POD_CONNECTIONS = 128
-MAX_CONNECTIONS = 1024
 
 
-class RedisFront:
-    """A Runnable that listens on a port of this machine's loopback, and in the networks of pods that are bound."""
+class RedisFront(ServiceFront[RedisServer]):
+    title = "Redis services"
 
     def __init__(
         self,
@@ -59,45 +55,19 @@ class RedisFront:
         """`folder`: has a folder for each service. `password`: of the provisioner, or of its alternate login, read at each use; None: it has none.
         `answers`: what else the provisioner may ask for, by the name of the command.
         """
+        super().__init__(port)
         self.idle_seconds = IDLE_SECONDS
-        self._folder, self._port, self._password = folder, port, password
+        self._folder, self._password = folder, password
         self._start, self._create_group = start, create_group
         self._answers: dict[bytes, provisioner.Answer] = {b"SERVICE": partial(provisioner.answer, self.server), **answers}
-        self._servers: dict[str, RedisServer] = {}
-        self._listener: Listener | None = None
 
-    async def start(self) -> None:
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((LOOPBACK, self._port))
-        except OSError as fault:
-            listening.close()
-            raise OSError(f"port {self._port} of Redis services: {fault}") from fault
-        self._listener = Listener(listening, self.handle, MAX_CONNECTIONS, "Redis services")
+    def create_server(self, name: str) -> RedisServer:
+        return RedisServer(ServiceFiles(self._folder / name), self._start, self._create_group, self.idle_seconds)
 
-    async def stop(self) -> None:
-        if self._listener is not None:
-            await self._listener.close()
-        await asyncio.gather(*(each.stop() for each in list(self._servers.values())))
+    async def handle_pod(self, connection: socket.socket) -> None:
+        await self.handle_platform(connection)
 
-    def listen_for_pod(self, listening: socket.socket) -> Listener:
-        """Serve connections of one pod. The listener owns the socket."""
-        return Listener(listening, self.handle, MAX_POD_CONNECTIONS, "Redis services of a pod")
-
-    def server(self, name: str) -> RedisServer:
-        """Return the server of a service, which may not exist."""
-        for each, found in list(self._servers.items()):
-            if each != name and not found.is_used:
-                del self._servers[each]
-        if name not in self._servers:
-            self._servers[name] = RedisServer(ServiceFiles(self._folder / name), self._start, self._create_group, self.idle_seconds)
-        return self._servers[name]
-
-    def running(self) -> Iterator[RedisServer]:
-        return (each for each in self._servers.values() if each.is_running)
-
-    async def handle(self, connection: socket.socket) -> None:
+    async def handle_platform(self, connection: socket.socket) -> None:
         """Serve one connection. Raises OSError when it breaks."""
         connection.setblocking(False)
         try:

@@ -28,9 +28,10 @@ import orjson
 from functions.wire.redis_services import LOGIN_RULES
 from knative.local.processes.process import StartError
 from knative.local.serving.redis_services import snapshots
-from knative.local.serving.redis_services.files import LOGIN, SERVICE, Limits, ServiceFiles, UnknownService
+from knative.local.serving.redis_services.files import LOGIN, SERVICE, Limits, ServiceFiles
 from knative.local.serving.redis_services.protocol import NOAUTH, OK, Command, Incomplete, ProtocolError, bulk, credentials_of, error, read_command
 from knative.local.serving.redis_services.server import RedisServer, fields_of
+from knative.local.serving.service_folder import UnknownService
 
 USER, ALTERNATE_USER = "provisioner", "provisioner_alternate"
 USERS = (USER, ALTERNATE_USER)
