@@ -96,7 +96,7 @@ class DomainRefreshRequested(Event, type="domain.refresh-requested"):
 
 
 class DomainRenewalInfoRequested(Event, type="domain.renewal-info-requested"):
-    """The authority is due to be asked whether to renew a certificate early."""
+    """A request for the renewal information of a certificate is due."""
 
     domain_id: UUID
 

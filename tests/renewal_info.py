@@ -1,4 +1,4 @@
-"""ACME Renewal Information (RFC 9773) beside a pebble, whose version in Debian 12 has none: a directory with `renewalInfo`, and its resource."""
+"""ACME Renewal Information (RFC 9773) beside a pebble (Debian 12's has none): a directory with `renewalInfo`, and its resource."""
 
 import json
 import ssl
@@ -18,7 +18,7 @@ from tests.pebble import LOOPBACK, Pebble
 
 @dataclass
 class RenewalInfo:
-    """`window`: which every certificate gets. `requests`: the identifiers of certificates (section 4.1) that were asked for."""
+    """`window`: which every certificate gets. `requests`: the identifiers of certificates (section 4.1) in requests."""
 
     directory: str
     ca_bundle: Path

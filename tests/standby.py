@@ -24,7 +24,7 @@ START_SECONDS = 30
 
 @dataclass
 class Standby:
-    """`primary`: the server whose address clients know. `port`: its own."""
+    """`primary`: the server that clients know by its address. `port`: its own."""
 
     primary: PostgreSQL
     port: int

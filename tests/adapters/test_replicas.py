@@ -226,7 +226,7 @@ async def test_a_pooler_in_transaction_mode_may_stand_before_both(primary: Postg
 
 @pytest.fixture
 def world(addresses: Database, rabbitmq: Any, tmp_path: Path) -> Iterator[World]:
-    """Functions whose database is that of `addresses`."""
+    """Functions on the database of `addresses`."""
 
     class Own:
         def database(self, _: str) -> Database:

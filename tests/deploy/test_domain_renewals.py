@@ -44,7 +44,7 @@ async def test_a_certificate_is_renewed_early_when_the_authority_revokes_it(
     renewal_info.ask_at = capsule.clock.now() + timedelta(hours=6)
     await pass_ten_minutes(capsule, authority)
     await pass_ten_minutes(capsule, authority)
-    assert len(renewal_info.chains) == 1 and len(authority.orders) == 1, "asked once, until the authority wants to be asked again"
+    assert len(renewal_info.chains) == 1 and len(authority.orders) == 1, "one request, until the authority expects the next"
 
     await capsule.advance(hours=6)
     renewal_info.suggested_at, renewal_info.ask_at = capsule.clock.now() - DAY, capsule.clock.now() + timedelta(hours=6)
@@ -53,7 +53,7 @@ async def test_a_certificate_is_renewed_early_when_the_authority_revokes_it(
     assert len(authority.orders) == 2 and renewed.certificate.issued_at > first.certificate.issued_at  # type: ignore[operator]
     renewal_info.suggested_at = None
     await pass_ten_minutes(capsule, authority)
-    assert len(renewal_info.chains) == 3 and len(set(renewal_info.chains)) == 2, "the new one is asked about"
+    assert len(renewal_info.chains) == 3 and len(set(renewal_info.chains)) == 2, "the second request is about the new one"
 
 
 async def test_an_authority_that_does_not_answer_is_asked_again_after_hours(

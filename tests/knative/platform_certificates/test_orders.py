@@ -86,9 +86,9 @@ def test_a_wildcard_is_ordered_served_and_renewed_early(pebble: Pebble, authorit
 
     orders.renew([wildcard])
     assert wildcard.state.expires_at == first.expires_at, "it is not due"
-    assert len(authority.requests) == 1, "the authority was asked whether to renew early"
+    assert len(authority.requests) == 1, "there was a request for renewal information"
     orders.renew([wildcard])
-    assert len(authority.requests) == 1, "and not before it wants to be asked again"
+    assert len(authority.requests) == 1, "and none before the authority expects it"
 
     authority.revoke()
     served = ingress.find("shop.apps.example.net")

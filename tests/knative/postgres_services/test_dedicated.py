@@ -101,7 +101,7 @@ async def test_a_database_is_created_used_stopped_when_idle_and_deleted(servers:
 
 @proof("data-services")
 async def test_what_was_acknowledged_survives_a_killed_server(servers: Servers) -> None:
-    """Also one that a killed platform has left running, whose lock file names it."""
+    """Also one that a killed platform has left running: its lock file names it."""
     name = new_database()
     url = await created(servers, name)
     server = servers.front.server(name)
