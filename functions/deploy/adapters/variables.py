@@ -23,6 +23,12 @@ DEFAULT_BUILD_VARIABLES = (
 )
 """Variables of the operator's environment that builds get by default: proxies, certificate authorities, mirrors."""
 
+
+def _name_of(kind: str) -> Form[str]:
+    """The name of an object of the cluster (RFC 1123 subdomain), or nothing."""
+    return forms.matching(f"the name of a {kind}", r"([a-z0-9][a-z0-9.-]{0,252})?")
+
+
 REPOSITORY_HOSTS = Setting(
     "CAPSULE_REPOSITORY_HOSTS",
     Form("hosts as host or host:port, separated by commas or spaces", parse_allowed_hosts),
@@ -117,7 +123,7 @@ SERVICES_REDIS_IMAGE = Setting(
 )
 SERVICES_STORAGE_CLASS = Setting(
     "CAPSULE_SERVICES_STORAGE_CLASS",
-    forms.matching("the name of a StorageClass", r"([a-z0-9][a-z0-9.-]{0,252})?"),
+    _name_of("StorageClass"),
     "Which StorageClass has the data of servers for one service, on a cluster.",
     default="",
     default_note="the cluster's default class",
@@ -156,14 +162,14 @@ SERVICES_DEDICATED_ADDRESS = Setting(
 )
 VOLUMES_STORAGE_CLASS = Setting(
     "CAPSULE_VOLUMES_STORAGE_CLASS",
-    forms.matching("the name of a StorageClass", r"([a-z0-9][a-z0-9.-]{0,252})?"),
+    _name_of("StorageClass"),
     "Which StorageClass has volumes of applications, on a cluster. It must allow expansion.",
     default="",
     default_note="the cluster's default class",
 )
 VOLUMES_SNAPSHOT_CLASS = Setting(
     "CAPSULE_VOLUMES_SNAPSHOT_CLASS",
-    forms.matching("the name of a VolumeSnapshotClass", r"([a-z0-9][a-z0-9.-]{0,252})?"),
+    _name_of("VolumeSnapshotClass"),
     "Which VolumeSnapshotClass takes snapshots of volumes, on a cluster with a CSI driver that has them.",
     default="",
     default_note="the default class of the driver",
