@@ -96,8 +96,8 @@ def backup_policy(
     view = session.api.get(f"{path}/backup-policy")
     if schedule is not None or keep is not None or days is not None:
         changed = view["schedule"] if schedule is None else None if schedule == NO_SCHEDULE else schedule
-        body = {"schedule": changed, "keepCount": keep or view["keepCount"], "keepDays": days or view["keepDays"]}
-        view = session.api.put(f"{path}/backup-policy", body)
+        kept = {"keepCount": view["keepCount"] if keep is None else keep, "keepDays": view["keepDays"] if days is None else days}
+        view = session.api.put(f"{path}/backup-policy", {"schedule": changed} | kept)
     session.output.show(view, render.policy(view))
     session.output.next_step(session.command(f"services backups {name}", application))
 

@@ -162,6 +162,22 @@ async def test_a_service_that_is_deleted_while_it_is_created_leaves_no_database(
     await capsule.call(DeleteDataService(application_id=application.id, service_id=accepted.id), caller=OWNER)
     await capsule.settle()
     assert server(capsule).databases == {} and (await stored(capsule, accepted.id)).state == "purged"
+    operation = await capsule.call(ShowOperation(operation_id=accepted.operation_id), caller=OWNER)
+    assert operation.state is OperationState.FAILED and "was deleted" in operation.problem.detail, "whoever follows it learns of its end"
+
+
+async def test_a_rotation_that_failed_is_repeated(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    accepted = await create(capsule, application.id)
+    server(capsule).failures = [ServiceServerRefused("permission denied to create role")]
+    rotation = await capsule.call(RotateDataService(application_id=application.id, service_id=accepted.id), caller=OWNER)
+    await capsule.settle()
+    capsule.dead_letters.clear()
+    operation = await capsule.call(ShowOperation(operation_id=rotation.operation_id), caller=OWNER)
+    assert operation.state is OperationState.FAILED and "permission denied" in operation.problem.detail
+    await capsule.call(RotateDataService(application_id=application.id, service_id=accepted.id), caller=OWNER)
+    await capsule.settle()
+    assert (await stored(capsule, accepted.id)).generation == 2
 
 
 async def test_a_rotation_restarts_what_is_bound_and_ends_the_former_login_later(capsule: DeployCapsule) -> None:

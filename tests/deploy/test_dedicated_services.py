@@ -12,6 +12,7 @@ from functions.deploy.commands.create_data_service import CreateDataService, Dat
 from functions.deploy.commands.delete_data_service import DeleteDataService
 from functions.deploy.commands.rotate_data_service import RotateDataService
 from functions.deploy.commands.scale_data_service import ScaleDataService, ScalingAccepted
+from functions.deploy.commands.undelete_data_service import UndeleteDataService
 from functions.deploy.domain.data_service import GRACE, MAX_DATABASES
 from functions.deploy.domain.data_service_rejections import DataServiceNotReady, DataServicesUnavailable, InvalidDataService, TooManyDataServices
 from functions.deploy.domain.operation_views import OperationView
@@ -19,11 +20,11 @@ from functions.deploy.domain.quota import Quota
 from functions.deploy.domain.service_plans import LARGE, MEDIUM, SMALL
 from functions.deploy.domain.storage_amounts import StorageAmounts
 from functions.deploy.domain.storage_rejections import DataServiceQuotaExceeded
-from functions.deploy.ports import ServiceServerRefused
+from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
 from functions.deploy.queries.operation import ShowOperation
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
 from tests.deploy.test_data_services import show
-from tests.memory.deploy_data_services import MemoryServiceProvisioners
+from tests.memory.deploy_data_services import MemoryServiceMover, MemoryServiceProvisioners
 
 
 def provisioners(capsule: DeployCapsule) -> MemoryServiceProvisioners:
@@ -157,13 +158,21 @@ async def test_a_failed_move_keeps_the_plan_and_can_be_repeated(capsule: DeployC
     assert (await show(capsule, application.id)).plan == "medium"
 
 
-async def test_what_is_deleted_while_it_moves_stays_where_it_is(capsule: DeployCapsule) -> None:
+async def test_what_is_deleted_while_it_moves_is_restored_where_its_data_are(capsule: DeployCapsule) -> None:
     application = await capsule.create()
     await allow(capsule, 100_000)
     service = await create(capsule, application.id, "main")
+    mover = capsule.port(ports.ServiceMover)
+    assert isinstance(mover, MemoryServiceMover)
+    mover.failures_afterwards = [ServiceServerUnavailable("killed")]
     await scale(capsule, application.id, service.id, "medium")
-    await capsule.call(DeleteDataService(application_id=application.id, service_id=service.id), caller=OWNER)
     await capsule.settle()
-    assert (await show(capsule, application.id)).plan == "small"
+    assert provisioners(capsule).dedicated.databases, "it has moved, and this is not recorded yet"
+    ids = {"application_id": application.id, "service_id": service.id}
+    await capsule.call(DeleteDataService(**ids), caller=OWNER)
+    await capsule.advance(minutes=5)
+    await capsule.call(UndeleteDataService(**ids), caller=OWNER)
+    assert (await show(capsule, application.id)).plan == "medium"
+    await capsule.call(DeleteDataService(**ids), caller=OWNER)
     await capsule.advance(seconds=GRACE.total_seconds() + 60)
-    assert not provisioners(capsule).postgres.databases and not capsule.events(DataServiceScaled)
+    assert not provisioners(capsule).postgres.databases and not provisioners(capsule).dedicated.databases

@@ -12,8 +12,11 @@ from functions.deploy.commands.create_service_backup import CreateServiceBackup
 from functions.deploy.commands.delete_data_service import DeleteDataService
 from functions.deploy.commands.delete_service_backup import DeleteServiceBackup
 from functions.deploy.commands.restore_data_service import RestoreDataService
+from functions.deploy.commands.rotate_data_service import RotateDataService
+from functions.deploy.commands.scale_data_service import ScaleDataService
 from functions.deploy.commands.set_backup_policy import SetBackupPolicy
 from functions.deploy.domain.data_service import GRACE
+from functions.deploy.domain.data_service_rejections import DataServiceNotReady
 from functions.deploy.domain.service_backup import MAX_BACKUPS, BackupState, BackupTrigger, RestoreState
 from functions.deploy.domain.service_backup_rejections import (
     BackupInProgress,
@@ -153,6 +156,21 @@ async def test_a_backup_is_restored_into_a_new_service(service: BackedUp) -> Non
     assert service.store.content[restore.service_id] == "first"
     page = await service.capsule.call(ListDataServices(application_id=service.application_id), caller=OWNER)
     assert [(each.name, each.state) for each in page.items] == [("copy", "ready"), ("main", "ready")]
+
+
+async def test_nothing_else_changes_a_service_while_a_backup_replaces_its_data(service: BackedUp) -> None:
+    backup = await service.backup()
+    rotate, scale = RotateDataService(**service.ids), ScaleDataService(**service.ids, plan="medium")
+    restore = RestoreDataService(**service.ids, backup_id=backup.id)
+    await service.capsule.call(restore, caller=OWNER)
+    for each in (rotate, scale):
+        with pytest.raises(DataServiceNotReady, match="A backup is being restored into main"):
+            await service.capsule.call(each, caller=OWNER)
+    await service.capsule.settle()
+    await service.capsule.call(rotate, caller=OWNER)
+    with pytest.raises(DataServiceNotReady, match="are being rotated"):
+        await service.capsule.call(restore, caller=OWNER)
+    await service.capsule.settle()
 
 
 async def test_one_backup_runs_at_a_time(service: BackedUp) -> None:

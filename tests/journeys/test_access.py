@@ -26,12 +26,17 @@ ROUTES = Table(Registry.load().declarations).routes
 OF_OBJECTS = (Access.OBJECT, Access.OBJECT_OR_ADMIN, Access.TEAM)
 LIVE = {
     *(
+        "deploy.data_service_metrics",
         "deploy.deployment",
         "deploy.deployments",
+        "deploy.domain",
+        "deploy.domains",
         "deploy.inspection",
         "deploy.instances",
         "deploy.operation",
         "deploy.run",
+        "deploy.volume",
+        "deploy.volumes",
         "monitor.logs",
         "monitor.metrics",
         "monitor.operation",
@@ -65,6 +70,27 @@ def register_passkey(whole: Whole, person: Person) -> str:
     return str(person.post("/v1/users/me/passkeys", registration, 201)["id"])
 
 
+def create_stored(person: Person, application_path: str) -> dict[str, Any]:
+    """Create what stores data, and a domain, for an application. Returns their ids, when nothing of it changes by itself any more."""
+    service = person.post(f"{application_path}/services", {"name": "main"}, 202)
+    volume = person.post(f"{application_path}/volumes", {"name": "uploads", "sizeMib": 64}, 202)
+    domain = person.post(f"{application_path}/environments/staging/domains", {"host": "shop.example.com"}, 201)
+    for each in (service, volume):
+        until_ended(person, each["operationId"])
+    backups = f"{application_path}/services/{service['id']}/backups"
+    backup = person.post(backups, {}, 202)
+    until(lambda: person.get(f"{backups}/{backup['id']}")["verifiedAt"], why="for the verified backup")
+    snapshot = person.post(f"{application_path}/volumes/{volume['id']}/snapshots", {}, 202)
+    until_ended(person, snapshot["operationId"])
+    ids = {"serviceId": service["id"], "volumeId": volume["id"], "backupId": backup["id"], "snapshotId": snapshot["id"]}
+    return ids | {"host": domain["host"]}
+
+
+def until_ended(person: Person, operation_id: str) -> None:
+    operation = until(lambda: (view := person.get(f"/v1/operations/{operation_id}"))["state"] != "running" and view, why="for the operation")
+    assert operation and operation["state"] == "succeeded", operation
+
+
 @pytest.fixture(scope="module")
 def people(whole: Whole) -> People:
     found = People(*(Person(whole).become_a_user() for _ in range(3)))
@@ -89,7 +115,7 @@ def people(whole: Whole) -> People:
     account = owner.post(f"/v1/teams/{team['id']}/service-accounts", {"name": "ci", "role": "viewer"}, 201)
     rule = owner.post(f"{path}/alert-rules", {"kind": "latency", "threshold": 5000}, 201)
     schedule = owner.post(f"{path}/environments/staging/schedules", {"cron": "0 3 * * *", "command": "true"}, 202)
-    service = owner.post(f"{path}/external-services", {"name": "warehouse", "url": "postgresql://u:p@db.example.com/shop"}, 201)
+    stored = create_stored(owner, path)
     assert owner.send("PUT", "/v1/users/me/email-change", {"email": f"new-{owner.email}", "password": owner.password}).status_code == 202
     subscribed = owner.send("POST", "/v1/billing/subscription", {"plan": "pro", "paymentMethod": "pm_card_visa"})
     assert subscribed.is_success, subscribed.text
@@ -109,7 +135,6 @@ def people(whole: Whole) -> People:
         "identityId": str(uuid4()),  # no identity provider: nobody has one
         "deliveryId": delivery["deliveryId"],
         "scheduleId": schedule["id"],
-        "serviceId": service["id"],
         "channelId": channel["id"],
         "alertDeliveryId": tested["operationId"],
         "ruleId": rule["id"],
@@ -121,7 +146,7 @@ def people(whole: Whole) -> People:
         "correlationId": subscribed.headers["x-request-id"],
         "address": "bounced@example.org",
         "emailId": found.admin.get("/v1/operations/mailbox")["items"][0]["id"],
-    }
+    } | stored
     refund = {"amount": 100, "reason": "sorry"}
     path = f"/v1/billing/invoices/{found.ids['invoiceId']}/refunds"
     refunded = until(lambda: (answer := found.admin.send("POST", path, refund)).status_code == 202 and answer.json(), why="for the payment")

@@ -143,12 +143,16 @@ class MemoryServiceProvisioners:
 class MemoryServiceMover:
     def __init__(self, provisioners: MemoryServiceProvisioners) -> None:
         self._provisioners = provisioners
+        self.failures_afterwards: list[Exception] = []
+        """Raised by the next calls when the data have moved, one each."""
 
     async def move(self, service: DataService, plan: Plan, url: str) -> None:
         source, target = (self._provisioners.of(replace(service, plan=each.name)) for each in (service.limits, plan))
         target.fail()
         if source is not target and service.database in source.databases:
             target.databases[service.database] = source.databases.pop(service.database)
+        if self.failures_afterwards:
+            raise self.failures_afterwards.pop(0)
 
 
 class MemoryServiceTunnels:

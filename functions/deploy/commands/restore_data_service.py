@@ -72,6 +72,8 @@ async def restore_data_service(
     backup = await backups.get(service.id, request.backup_id)
     if backup.state is not BackupState.COMPLETE:
         raise BackupNotComplete.of(backup.state)
+    if request.into is None:
+        service.require_replaceable()
     more = StorageAmounts(backups=1) if request.into is None else StorageAmounts.of_service(service)
     await admission.admit(application.user_id, more, is_growth=request.into is not None)
 

@@ -11,8 +11,9 @@ from functions.deploy.domain.data_service_rejections import DataServiceNotFound,
 from functions.deploy.domain.data_service_views import bindings_of
 from functions.deploy.domain.operation import Operation, OperationKind
 from functions.deploy.domain.rejections import ApplicationNotFound, SubscriptionSuspended
-from functions.deploy.ports import Applications, Configurations, DataServices, Operations, Quotas, Vault
+from functions.deploy.ports import Applications, Configurations, DataServices, Operations, Quotas, ServiceBackups, Vault
 from functions.deploy.services.access_control import AccessControl
+from functions.deploy.services.service_restores import require_no_restore
 from functions.deploy.services.work_admission import admit_work
 from functions.kernel import Clock, Done, Model, Permission, Permit, command
 
@@ -42,6 +43,7 @@ async def rotate_data_service(
     applications: Applications,
     services: DataServices,
     configurations: Configurations,
+    backups: ServiceBackups,
     quotas: Quotas,
     operations: Operations,
     vault: Vault,
@@ -58,6 +60,7 @@ async def rotate_data_service(
     await admit_work(quotas, application.user_id, is_growth=False)
 
     now = clock.now()
+    await require_no_restore(backups, service)
     events = service.request_rotation(application.user_id, vault.seal, now)
     await services.save(service)
     operation = Operation.start(OperationKind.SERVICE_ROTATION, application, None, now)

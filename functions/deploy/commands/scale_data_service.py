@@ -22,9 +22,10 @@ from functions.deploy.domain.rejections import ApplicationNotFound, OverQuota, S
 from functions.deploy.domain.service_plans import ServerPlace, ServiceAddresses
 from functions.deploy.domain.storage_amounts import StorageAmounts, service_mib
 from functions.deploy.domain.storage_rejections import DataServiceQuotaExceeded
-from functions.deploy.ports import Applications, Configurations, DataServices, Operations
+from functions.deploy.ports import Applications, Configurations, DataServices, Operations, ServiceBackups
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.data_service_limits import require_shared_room
+from functions.deploy.services.service_restores import require_no_restore
 from functions.deploy.services.storage_admission import StorageAdmission
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Text, command
 
@@ -59,6 +60,7 @@ async def scale_data_service(
     applications: Applications,
     services: DataServices,
     configurations: Configurations,
+    backups: ServiceBackups,
     admission: StorageAdmission,
     operations: Operations,
     addresses: ServiceAddresses,
@@ -73,6 +75,7 @@ async def scale_data_service(
         access.require_in(each.scope)  # what is bound is interrupted
 
     now = clock.now()
+    await require_no_restore(backups, service)
     events = service.request_scaling(request.plan, application.user_id, now)
     addresses.require(service.kind, request.plan)
     if ServerPlace.CLUSTER in (addresses.place_of(service.kind, each) for each in (service.limits, service.scaling_limits)):

@@ -152,6 +152,18 @@ class DataService:
         if not self.is_provisioned:
             raise DataServiceNotReady(f"{self.name} is a server elsewhere: Capsule stores its URL and does not connect to it.")
 
+    def require_in_place(self) -> None:
+        """Raises DataServiceNotReady while it moves to another plan."""
+        if self.scaling_plan is not None:
+            raise DataServiceNotReady(f"{self.name} is moving to the plan {self.scaling_plan}. Wait until it has ended.")
+
+    def require_replaceable(self) -> None:
+        """Whether a backup may replace its data. Raises DataServiceNotReady while it moves or its credentials change."""
+        self.require_ready()
+        self.require_in_place()
+        if self.rotation_requested_at is not None:
+            raise DataServiceNotReady(f"The credentials of {self.name} are being rotated. Wait until that has ended.")
+
     def complete(self, sealed_url: str, owner: UUID, at: datetime) -> Events:
         """Record that the database exists. Idempotent."""
         if self.state not in (ServiceState.CREATING, ServiceState.FAILED):
@@ -169,10 +181,9 @@ class DataService:
         Raises DataServiceNotReady, also while a rotation is in progress, and for an external service.
         """
         self.require_ready()
-        if self.scaling_plan is not None:
-            raise DataServiceNotReady(f"{self.name} is moving to the plan {self.scaling_plan}. Wait until it has ended: capsule operations")
+        self.require_in_place()
         if not self.is_provisioned:
-            raise DataServiceNotReady(f"{self.name} is an external service: change its URL with `capsule services add {self.name} --url …`.")
+            raise DataServiceNotReady(f"{self.name} is a server elsewhere: change the password there, and add it again with its new URL.")
         if self.rotation_requested_at is not None or self.former_generation is not None:
             raise DataServiceNotReady(f"The credentials of {self.name} were rotated just now: the former ones are still valid. Try again in an hour.")
         self.rotation_requested_at, self.sealed_password = at, seal(new_password())
@@ -189,6 +200,11 @@ class DataService:
         )
         return rotated, after(OVERLAP, self.expiry())
 
+    def give_up_rotation(self, requested_at: datetime) -> None:
+        """Keep the credentials: another rotation may be requested."""
+        if self.rotation_requested_at == requested_at:
+            self.rotation_requested_at, self.sealed_password = None, None
+
     def expiry(self) -> DataServiceCredentialsExpired:
         """The event that ends the validity of the former credentials."""
         assert self.former_generation is not None, "only after a rotation"
@@ -201,8 +217,7 @@ class DataService:
     def request_scaling(self, plan: str, owner: UUID, at: datetime) -> Events:
         """Raises DataServiceNotReady, also while its credentials change: both logins cannot be moved; and InvalidDataService."""
         self.require_provisioned()
-        if self.scaling_plan is not None:
-            raise DataServiceNotReady(f"{self.name} is moving to the plan {self.scaling_plan}. Wait until it has ended: capsule operations")
+        self.require_in_place()
         if self.rotation_requested_at is not None or self.former_generation is not None:
             raise DataServiceNotReady(f"The credentials of {self.name} were rotated just now: the former ones are still valid. Try again in an hour.")
         if plan == self.plan or plan not in PLANS[self.kind]:
@@ -218,12 +233,10 @@ class DataService:
         return PLANS[self.kind][self.scaling_plan]
 
     def complete_scaling(self, owner: UUID, at: datetime) -> Events:
-        """Idempotent. What was deleted meanwhile keeps its plan: its data have not moved."""
+        """Its data have moved, also if it was deleted meanwhile: they can be restored there. Idempotent."""
         if self.scaling_plan is None:
             return ()
         plan, former, self.scaling_plan, self.scaling_requested_at = self.scaling_plan, self.plan, None, None
-        if self.state is not ServiceState.READY:
-            return ()
         self.plan = plan
         return (
             DataServiceScaled(

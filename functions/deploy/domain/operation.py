@@ -14,6 +14,7 @@ from functions.deploy.domain.application import Application
 from functions.kernel import OperationState, new_id
 
 MAX_ERROR_LENGTH = 500
+GIVEN_UP = "What it was for was deleted or changed before it was done."
 
 
 class OperationKind(StrEnum):
@@ -65,6 +66,10 @@ class Operation:
             self.state, self.finished_at = OperationState.FAILED, at
         else:
             self.attempts += 1
+
+    def give_up(self, at: datetime) -> None:
+        """End it without an effect: its effect found nothing left to do, and did not complete it."""
+        self.record_failure(GIVEN_UP, at, is_last=True)
 
     def succeed(self, at: datetime) -> None:
         self.state, self.finished_at, self.error = OperationState.SUCCEEDED, at, None

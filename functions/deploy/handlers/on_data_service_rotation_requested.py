@@ -32,9 +32,17 @@ async def on_data_service_rotation_requested(
             service = await services.find(event.service_id)
         if service is None or service.rotation_requested_at != event.at or service.sealed_password is None:
             return
-        password = vault.open(service.sealed_password)
-        url = await provisioners.of(service).add_login(service.database, service.login(service.generation + 1), password, service.limits)
+        try:
+            password = vault.open(service.sealed_password)
+            url = await provisioners.of(service).add_login(service.database, service.login(service.generation + 1), password, service.limits)
 
-        async with work.recording() as record:
-            record.emit(*await credentials.switch(service, vault.seal(url), origin))
-            await recorder.succeed(OperationKind.SERVICE_ROTATION, event.application_id, None, event.at)
+            async with work.recording() as record:
+                record.emit(*await credentials.switch(service, vault.seal(url), origin))
+                await recorder.succeed(OperationKind.SERVICE_ROTATION, event.application_id, None, event.at)
+        except Exception as error:
+            if work.is_final(error):
+                async with work.preparing():
+                    if (stored := await services.lock_any(service.id)) is not None:
+                        stored.give_up_rotation(event.at)
+                        await services.save(stored)
+            raise

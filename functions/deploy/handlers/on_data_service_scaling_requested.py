@@ -27,9 +27,11 @@ async def on_data_service_scaling_requested(
             service = await services.find(event.service_id)
         if service is None or service.scaling_requested_at != event.at or service.sealed_url is None:
             return  # completed or given up by another attempt
+        if service.state not in (ServiceState.READY, ServiceState.DELETED):
+            return  # its data are being deleted
         try:
-            if service.state is ServiceState.READY:
-                await mover.move(service, service.scaling_limits, vault.open(service.sealed_url))
+            # Also of a service that was deleted meanwhile: an attempt that was interrupted may have moved its data already.
+            await mover.move(service, service.scaling_limits, vault.open(service.sealed_url))
         except Exception as error:
             if work.is_final(error):
                 async with work.preparing():

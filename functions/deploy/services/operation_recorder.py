@@ -24,7 +24,8 @@ class OperationRecorder:
     ) -> AsyncIterator[None]:
         """Record an exception of the body as the error of the attempt, and raise it again.
 
-        The body is all that the effect does, also its recording: whatever ends the last attempt ends the operation.
+        The body is all that the effect does, also its recording: whatever ends the last attempt ends the operation. A body that
+        ends without `succeed` found nothing left to do, as for a service that was deleted meanwhile: the operation has failed.
         """
         try:
             yield
@@ -37,6 +38,11 @@ class OperationRecorder:
                     operation.record_failure(text, self._clock.now(), is_last=work.is_final(error))
                     await self._operations.save(operation)
             raise
+        async with work.preparing():
+            operation = await self._operations.lock_requested(kind, application_id, environment, requested_at)
+            if operation and operation.is_running:
+                operation.give_up(self._clock.now())
+                await self._operations.save(operation)
 
     async def succeed(self, kind: OperationKind, application_id: UUID, environment: str | None, requested_at: datetime) -> None:
         """Call it in the transaction that records what was done."""
