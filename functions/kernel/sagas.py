@@ -136,9 +136,9 @@ class Saga(ABC):
         """Whether the current step's time limit has passed."""
         return self.deadline_at is not None and at >= self.deadline_at
 
-    def begin(self, step: str, at: datetime) -> Delayed:
+    def begin(self, step: str, at: datetime, time_limit: timedelta | None = None) -> Delayed:
         """Start a new saga at `step`. Returns its reminder."""
-        self.status, self.deadline_at = step, at + self.plan[step].time_limit
+        self.status, self.deadline_at = step, at + (time_limit or self.plan[step].time_limit)
         self.steps.append(StepRecord(step, at))
         return self._schedule_reminder(at)
 

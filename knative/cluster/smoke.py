@@ -68,9 +68,9 @@ class Smoke:
         if self.token:
             return str(self.terminal.read_json("whoami")["email"])
         self.terminal.run("register", "--email", self.address, "--password-stdin", standard_input=self.password)
-        self.has_account = True
         self.terminal.run("verify", self.read_link(self.address), "--password-stdin", standard_input=self.password)
         self.terminal.run("login", "--email", self.address, "--password-stdin", standard_input=self.password)
+        self.has_account = True  # before the login nobody can delete it; the platform deletes accounts that nobody verified
         me = self.terminal.read_json("whoami")
         if not me["emailVerified"]:
             raise Problem(f"{self.address} is not verified after `capsule verify`.", "See the log of auth-verify-email.")
@@ -154,7 +154,12 @@ def smoke(console: Console, url: str, repository: str, *, address: str = "", tok
 
 
 def typed_link(address: str) -> str:
-    """Ask for the link of the verification e-mail. Raises: Problem without a terminal."""
-    if not sys.stdin.isatty():
-        raise Problem(f"The link of the e-mail to {address} is needed.", "Run it on a terminal, or use an API token: CAPSULE_TOKEN=…")
-    return input(f"Paste the link of the e-mail to {address}: ").strip()
+    """Ask for the link of the verification e-mail, or read it from a pipe. Raises: Problem without either."""
+    if sys.stdin.isatty():
+        return input(f"Paste the link of the e-mail to {address}: ").strip()
+    if link := sys.stdin.readline().strip():
+        return link
+    raise Problem(
+        f"The link of the e-mail to {address} is needed.",
+        "Run it on a terminal, write the link to standard input, or use an API token: CAPSULE_TOKEN=…",
+    )

@@ -135,6 +135,23 @@ async def test_housekeeping_ends_a_deployment_whose_time_is_over(capsule: Deploy
     assert ("Job", building.namespace, building.build_job) not in capsule.cluster.objects
 
 
+async def test_a_slow_start_has_the_time_of_its_progress_deadline_and_what_the_cluster_needs() -> None:
+    capsule = DeployCapsule(settings={"CAPSULE_READY_SECONDS": "900"})
+    releasing = await capsule.succeed_build(await capsule.start_build())
+    await capsule.advance(minutes=17)
+    assert (await capsule.deployments.get(releasing.id)).status == "releasing", "15 minutes are its own, the rest is the cluster's"
+    succeeded = await capsule.become_ready(releasing)
+    assert succeeded.status == "observing"
+
+
+async def test_a_release_without_an_end_times_out(capsule: DeployCapsule) -> None:
+    releasing = await capsule.succeed_build(await capsule.start_build())
+    await capsule.advance(minutes=4)
+    assert (await capsule.deployments.get(releasing.id)).is_running
+    await capsule.advance(minutes=2)
+    assert (await capsule.deployments.get(releasing.id)).reason == "timed-out"
+
+
 async def test_duplicate_reminders_do_not_multiply(capsule: DeployCapsule) -> None:
     building = await capsule.start_build()
     for _ in range(3):

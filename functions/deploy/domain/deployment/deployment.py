@@ -7,7 +7,7 @@ from functions.deploy.domain import observation as reasons
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.deployment import events
 from functions.deploy.domain.deployment.state import Cause, DeploymentState
-from functions.deploy.domain.deployment.steps import PLAN, REPORT_TIMEOUT, Status
+from functions.deploy.domain.deployment.steps import PLAN, RELEASE_MARGIN, REPORT_TIMEOUT, Status
 from functions.deploy.domain.environment import Terms
 from functions.deploy.domain.names import Ref
 from functions.deploy.domain.observation import (
@@ -99,7 +99,7 @@ class Deployment(DeploymentState):
         )
 
     def _start(self, status: Status, at: datetime) -> Events:
-        reminder = self.begin(status, at)
+        reminder = self.begin(status, at, self._time_limit(status))
         return (*events.started_events(self), reminder)
 
     def record_build_started(self, attempt: int, at: datetime) -> Events:
@@ -251,8 +251,14 @@ class Deployment(DeploymentState):
         return (events.succeeded_event(self, at),)
 
     def _advance_to(self, status: Status, at: datetime) -> Events:
-        reminder = self.enter(status, at)
+        reminder = self.enter(status, at, self._time_limit(status))
         return (events.stage_event(self, at), reminder)
+
+    def _time_limit(self, status: Status) -> timedelta | None:
+        """Of a step in which a revision becomes ready: longer than its progress deadline. None: the plan's."""
+        if status in (Status.RELEASING, Status.ROLLING_BACK):
+            return timedelta(seconds=self.terms.ready_timeout_seconds) + RELEASE_MARGIN
+        return None
 
     def _retry_build(self, at: datetime) -> Events:
         """The next attempt's Job has another name."""

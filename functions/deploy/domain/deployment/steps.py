@@ -30,13 +30,17 @@ BUILD_TIMEOUT = timedelta(minutes=20)
 """Longer than `activeDeadlineSeconds` of the build Job, which reports a more exact reason."""
 RELEASE_PHASE_TIMEOUT = timedelta(minutes=12)
 """Longer than `activeDeadlineSeconds` of the release phase's Job, for the same reason."""
+RELEASE_MARGIN = timedelta(minutes=3)
+"""What a release may take beside the start of its process, which has `Terms.ready_timeout_seconds`: until its instance runs on a node, and until
+the ingress has its route. Knative's progress deadline ends a start with a more exact reason."""
 RELEASE_TIMEOUT = timedelta(minutes=5)
-"""Longer than Knative's progress deadline of a revision."""
+"""Replaced by `Terms.ready_timeout_seconds` and RELEASE_MARGIN."""
 OBSERVATION = timedelta(seconds=30)
 """Replaced by `Terms.observation_seconds`."""
 REPORT_TIMEOUT = timedelta(seconds=30)
 """An observation without a report of the collector waits so much longer for one."""
 ROLLBACK_TIMEOUT = timedelta(minutes=5)
+"""Replaced like RELEASE_TIMEOUT: the previous release may start anew."""
 OBSERVATION_INTERVAL = timedelta(seconds=5)
 REMINDER_INTERVAL = timedelta(minutes=1)
 """The longest delay that a lost cluster event causes."""
