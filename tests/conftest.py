@@ -7,16 +7,14 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from knative.machine import bytecode, packages
 from knative.machine.home import Home, Ports
 from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import USER, RabbitMQ
-from tests import proof, rewriting, selection
+from tests import http_clients, proof, rewriting, selection
 from tests.servers import HOME, Brokers, Databases, Servers, discard, fresh_home
-from tests.waiting import MIN_LIMIT_SECONDS
 
 _THROWN_AWAY = pytest.StashKey[Path]()
 _servers: Servers | None = None
@@ -54,8 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_configure(config: pytest.Config) -> None:
     """The folder of the servers is named before the workers are started, so that they inherit it."""
-    for part in ("connect", "read", "write", "pool"):  # httpx's default of 5 s is a statement about speed
-        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, part, MIN_LIMIT_SECONDS)
+    http_clients.set_defaults()
     config.addinivalue_line("markers", "proof(name): belongs to a proof, run by ./taskw proof NAME alone")
     if HOME not in os.environ:
         path = Path(tempfile.mkdtemp(prefix="capsule-tests-", dir="/tmp"))

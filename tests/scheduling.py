@@ -1,12 +1,17 @@
 """Which tests one worker of pytest-xdist runs together: those of a file, and those of files that share a server.
 
 A fixture of a session or package is set up by each worker that runs one of its tests. A machine or cluster takes seconds of CPU, so the files that
-share one go to one worker. A group must not take so long that the other workers wait for its end: `selection.LONGEST` starts it early.
+share one go to one worker. So do the files with property tests: hypothesis parses all of the project for constants, once in a process.
+A group must not take so long that the other workers wait for its end: `selection.LONGEST` starts it early.
 """
 
 from xdist.scheduler.loadfile import LoadFileScheduling
 
 TOGETHER = (
+    (
+        *("tests/auth/test_canonical_json.py", "tests/billing/test_usage_is_billed_once.py", "tests/cli/test_audit_verification.py"),
+        *("tests/knative/images/test_unpack.py", "tests/monitor/test_log_index.py", "tests/wire/test_cloudevents.py"),
+    ),
     ("tests/generated/test_manifests.py", "tests/generated/test_object_policy.py", "tests/generated/test_rbac.py"),
     ("tests/knative/conformance/",),
     ("tests/knative/api/deploy_account/",),

@@ -65,7 +65,8 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
         kept = [item for item in items if is_fast(item, config.rootpath)]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
         items[:] = kept
-    items.sort(key=lambda item: _rank(_path(item, config.rootpath)))
+    ranks = {path: _rank(path.relative_to(config.rootpath).as_posix()) for path in {item.path for item in items}}
+    items.sort(key=lambda item: ranks[item.path])
 
 
 def is_fast(item: pytest.Item, root: Path) -> bool:

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,16 @@ def kubectl(home: Home) -> Path:
 
 
 def render(home: Home, overlay: str = "local") -> list[Object]:
-    """Objects of an overlay, in the order in which kustomize applies them, and Jobs last. Raises: Problem.
+    """Objects of an overlay, in the order in which `up` applies them. Raises: Problem."""
+    return in_order(_load(_render_once(home, overlay)))
+
+
+def in_order(objects: Iterable[Object]) -> list[Object]:
+    """Return objects in the order of kustomize, and Jobs last.
 
     The topology Job binds the queues of the Triggers that exist: before them it would end without those of new functions.
     """
-    documents = _load(_render_once(home, overlay))
-    return sorted(documents, key=lambda document: bool(document["kind"] == "Job"))
+    return sorted(objects, key=lambda each: bool(each["kind"] == "Job"))
 
 
 def render_folder(home: Home, folder: Path) -> list[Object]:

@@ -16,7 +16,7 @@ from functions.auth.domain.service_account import ServiceAccount
 from functions.kernel import OWN_ACCOUNT, PERMISSIONS, Caller, Grant, Membership, Permission, Role, Scope, new_id
 from functions.runtime.config.registry import contexts
 from tests.access.rules import BY_ROUTE, Access
-from tests.access.test_every_route import ADMIN, OTHER, OWNER, ROUTES, Outcome, Walk, prepared
+from tests.access.walk import ADMIN, OTHER, OWNER, ROUTES, Outcome, Walk, prepared
 from tests.capsule.transactions import snapshot
 
 CALLERS = {role: Caller(UUID(int=100 + number)) for number, role in enumerate(Role)}

@@ -7,7 +7,7 @@ from functions.billing.queries.export import ExportBilling
 from functions.deploy.queries.export import ExportApplications
 from functions.kernel import Caller
 from functions.monitor.queries.export import ExportMonitoring
-from tests.access.test_every_route import EMAIL, Walk
+from tests.access.walk import EMAIL, Walk
 from tests.deploy.deploy_capsule import OWNER
 
 

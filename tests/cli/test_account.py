@@ -45,30 +45,30 @@ def signed_in(server: ScriptedServer, tmp_path: Path) -> Terminal:
 
 def test_a_password_is_reset_with_the_link_of_the_email(server: ScriptedServer, signed_in: Terminal) -> None:
     terminal = signed_in
-    assert "on its way" in terminal.run("password", "reset", "--email", "ada@example.org").out
-    reset = terminal.run("password", "reset", "http://x/reset-password?token=cpv_1", "--password-stdin", stdin="a new password")
+    assert "on its way" in terminal.invoke("password", "reset", "--email", "ada@example.org", code=0).out
+    reset = terminal.invoke("password", "reset", "http://x/reset-password?token=cpv_1", "--password-stdin", stdin="a new password", code=0)
     assert "All sessions of ada@example.org have ended" in reset.out and "capsule login" in reset.err
     assert server.requests[-1].body == {"token": "cpv_1", "password": "a new password"}
 
 
 def test_an_address_is_changed_and_confirmed(server: ScriptedServer, signed_in: Terminal) -> None:
     terminal = signed_in
-    changed = terminal.run("email", "change", "ada@example.com", "--password-stdin", stdin="the password")
+    changed = terminal.invoke("email", "change", "ada@example.com", "--password-stdin", stdin="the password", code=0)
     assert "waits for the current and the new address" in changed.out
-    assert "is ada@example.com" in terminal.run("email", "confirm", "cpv_2").out
+    assert "is ada@example.com" in terminal.invoke("email", "confirm", "cpv_2", code=0).out
     assert server.requests[-1].body == {"token": "cpv_2"}
 
 
 def test_an_account_is_deleted_and_restored_and_login_offers_it(signed_in: Terminal) -> None:
     terminal = signed_in
-    deleted = terminal.run("account", "delete", "--password-stdin", stdin="the password")
+    deleted = terminal.invoke("account", "delete", "--password-stdin", stdin="the password", code=0)
     assert "1.20" in deleted.err and "will be deleted" in deleted.out
-    terminal.run("whoami", code=3)
-    login = terminal.run("login", "--email", "ada@example.org", "--password-stdin", stdin="the password")
+    terminal.invoke("whoami", code=3)
+    login = terminal.invoke("login", "--email", "ada@example.org", "--password-stdin", stdin="the password", code=0)
     assert "will be deleted" in login.err and "capsule account restore" in login.err
-    assert "stays" in terminal.run("account", "restore").out
+    assert "stays" in terminal.invoke("account", "restore", code=0).out
 
 
 def test_the_export_is_one_json_document(signed_in: Terminal) -> None:
-    document = signed_in.run("account", "export").out
+    document = signed_in.invoke("account", "export", code=0).out
     assert '"auth"' in document and '"monitor"' in document and document.lstrip().startswith("{")

@@ -38,9 +38,20 @@ def respond(request: Request) -> Response:
     return Response(200, {"items": LISTS[request.path.partition("?")[0]], "next": None})
 
 
-def complete(terminal: Terminal, words: str) -> list[str]:
+def variables(words: str) -> dict[str, str]:
+    """Of a shell that asks for completions."""
     count = len(words.split()) - (0 if words.endswith(" ") else 1)
-    terminal.variables |= {"_CAPSULE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
+    return {"_CAPSULE_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count)}
+
+
+def complete(terminal: Terminal, words: str) -> list[str]:
+    terminal.variables |= variables(words)
+    return terminal.invoke(code=0).out.split()
+
+
+def complete_in_folder(terminal: Terminal, words: str) -> list[str]:
+    """By a process, in the terminal's folder."""
+    terminal.variables |= variables(words)
     return terminal.run(code=None).out.split()
 
 
@@ -84,5 +95,5 @@ def test_refs_come_from_the_git_repository_of_the_folder(terminal: Terminal) -> 
     author = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
     for arguments in (["init", "-q", "-b", "main"], [*author, "commit", "-q", "--allow-empty", "-m", "First"], ["branch", "fix"], ["tag", "v1"]):
         subprocess.run(["git", *arguments], cwd=terminal.cwd, check=True)
-    assert complete(terminal, "capsule deploy --ref ") == ["fix", "main", "v1"]
-    assert complete(terminal, "capsule deploy --ref v") == ["v1"]
+    assert complete_in_folder(terminal, "capsule deploy --ref ") == ["fix", "main", "v1"]
+    assert complete_in_folder(terminal, "capsule deploy --ref v") == ["v1"]

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command
 
 from cli.examples import EXAMPLES
-from cli.main import RootGroup, app
-from tests.cli.terminal import Terminal
+from cli.main import RootGroup
+from tests.cli.terminal import COMMAND, Terminal
 
 GLOBAL = ("api", "as_json", "quiet", "verbose", "help")
 FREE = frozenset(
@@ -58,7 +57,7 @@ def walk(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
             yield from walk(command, (*path, name))
 
 
-COMMANDS = dict(walk(get_command(app)))
+COMMANDS = dict(walk(COMMAND))
 LEAVES = [path for path, command in COMMANDS.items() if not isinstance(command, TyperGroup)]
 
 

@@ -1,9 +1,13 @@
-"""The commands against a complete Capsule: what they print for people, and the JSON that scripts rely on."""
+"""The commands against a complete Capsule: what they print for people, and the JSON that scripts rely on.
+
+The tests of each run call most commands within their process, those of the proof start processes.
+"""
 
 import json
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,10 +31,18 @@ class Home(Terminal):
     name: str = ""
 
     def run(self, *arguments: str, stdin: str = "", code: int | None = 0) -> Result:
-        """Every command that succeeds names the next step."""
-        result = super().run(*arguments, stdin=stdin, code=code)
-        assert code != 0 or "--json" in arguments or "Next: capsule" in result.err or "./taskw mail" in result.err, (arguments, result)
-        return result
+        return _with_next_step(arguments, super().run(*arguments, stdin=stdin, code=code))
+
+    def invoke(self, *arguments: str, stdin: str = "", code: int | None = 0) -> Result:
+        with chdir(self.cwd):
+            return _with_next_step(arguments, super().invoke(*arguments, stdin=stdin, code=code))
+
+
+def _with_next_step(arguments: tuple[str, ...], result: Result) -> Result:
+    """Every command that succeeds names the next step."""
+    is_named = "--json" in arguments or "Next: capsule" in result.err or "./taskw mail" in result.err
+    assert result.exit_code != 0 or is_named, (arguments, result)
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -40,43 +52,43 @@ def home(whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hom
     terminal = Home(whole.gateway, folder / "config", folder / "work")
     terminal.email = f"ada-{secrets.token_hex(4)}@example.org"
     terminal.name = f"c{secrets.token_hex(4)}"
-    terminal.run("register", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)
+    terminal.invoke("register", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)
     mail = until(lambda: mailbox.find_newest(whole.home, terminal.email), why="for the mail")
     link = mailbox.find_link(mail) if mail else None
-    terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD, code=5)
-    assert_matches("VerifiedEmailView", terminal.run("verify", str(link), "--password-stdin", "--json", stdin=PASSWORD).document)
-    terminal.run("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)
+    terminal.invoke("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD, code=5)
+    assert_matches("VerifiedEmailView", terminal.invoke("verify", str(link), "--password-stdin", "--json", stdin=PASSWORD).document)
+    terminal.invoke("login", "--email", terminal.email, "--password-stdin", stdin=PASSWORD)
     repository = whole.repository(f"cli-{secrets.token_hex(3)}", repositories.sample("hello"))
-    created = terminal.run("apps", "create", terminal.name, repository.url, "--link", "--json").document
+    created = terminal.invoke("apps", "create", terminal.name, repository.url, "--link", "--json").document
     assert_matches("CreatedApplicationView", created)
     yield terminal
-    terminal.run("apps", "delete", "--app", terminal.name, "--yes")
-    terminal.run("logout")
-    terminal.run("whoami", code=3)
+    terminal.invoke("apps", "delete", "--app", terminal.name, "--yes")
+    terminal.invoke("logout")
+    terminal.invoke("whoami", code=3)
 
 
 @pytest.fixture(scope="module")
 def deployed(home: Home) -> Json:
     """The first deployment, of the application that capsule.toml names."""
-    result = home.run("deploy", "--json")
+    result = home.invoke("deploy", "--json")
     assert_matches("DeploymentView", result.document)
     assert result.err == ""
     return dict(result.document)
 
 
 def test_whoami_shows_the_account(home: Home) -> None:
-    assert_matches("ProfileView", home.run("whoami", "--json").document)
-    assert home.email in home.run("whoami").out
+    assert_matches("ProfileView", home.invoke("whoami", "--json").document)
+    assert home.email in home.invoke("whoami").out
 
 
 def test_the_project_file_selects_the_application(home: Home) -> None:
     assert (home.cwd / "capsule.toml").read_text() == f'app = "{home.name}"\n'
-    view = home.run("apps", "show", "--json").document
+    view = home.invoke("apps", "show", "--json").document
     assert_matches("ApplicationView", view)
     assert view["name"] == home.name
-    assert home.run("apps", "show", view["id"], "--json").document["id"] == view["id"]
-    assert home.run("apps", "show", view["id"][:18], "--json").document["id"] == view["id"]
-    assert [each["name"] for each in home.run("apps", "list", "--json").document] == [home.name]
+    assert home.invoke("apps", "show", view["id"], "--json").document["id"] == view["id"]
+    assert home.invoke("apps", "show", view["id"][:18], "--json").document["id"] == view["id"]
+    assert [each["name"] for each in home.invoke("apps", "list", "--json").document] == [home.name]
 
 
 @proof("commands")
@@ -94,32 +106,32 @@ def test_application_names_are_completed(home: Home) -> None:
 
 
 def test_a_missing_resource_ends_with_4(home: Home) -> None:
-    assert "apps list" in home.run("apps", "show", "no-such-app", code=4).err
-    error = home.run("status", "00000000-0000-7000-8000-000000000000", "--json", code=4).error
+    assert "apps list" in home.invoke("apps", "show", "no-such-app", code=4).err
+    error = home.invoke("status", "00000000-0000-7000-8000-000000000000", "--json", code=4).error
     assert error["type"] == "/problems/deployment-not-found" and error["exitCode"] == 4 and error["requestId"]
-    home.run("open", "--env", "production", code=4)
-    home.run("timeline", "no-such-request", code=4)
+    home.invoke("open", "--env", "production", code=4)
+    home.invoke("timeline", "no-such-request", code=4)
 
 
 def test_invalid_input_ends_with_2_and_names_the_field(home: Home) -> None:
-    result = home.run("apps", "create", "Not_A_Host", "http://example.org/x.git", "--verbose", code=2)
+    result = home.invoke("apps", "create", "Not_A_Host", "http://example.org/x.git", "--verbose", code=2)
     assert "name:" in result.err and "request " in result.err
-    assert "request " not in home.run("apps", "create", "Not_A_Host", "http://example.org/x.git", code=2).err
+    assert "request " not in home.invoke("apps", "create", "Not_A_Host", "http://example.org/x.git", code=2).err
 
 
 def test_a_taken_name_ends_with_5(home: Home) -> None:
-    assert home.run("apps", "create", home.name, "http://samples.localhost/x.git", "--json", code=None).exit_code in (2, 5)
+    assert home.invoke("apps", "create", home.name, "http://samples.localhost/x.git", "--json", code=None).exit_code in (2, 5)
 
 
 def test_a_deployed_application_answers_at_its_url(whole: Whole, home: Home, deployed: Json) -> None:
-    assert home.run("open", "--json").document == {"url": deployed["url"]}
+    assert home.invoke("open", "--json").document == {"url": deployed["url"]}
     assert whole.visit(deployed["url"]).text == "Hello from Capsule!\n"
-    status = home.run("status").out
+    status = home.invoke("status").out
     assert deployed["url"] in status and "succeeded" in status and "r1 serving" in status
-    assert_matches("DeploymentView", home.run("status", deployed["id"], "--json").document)
-    assert "releasing" in home.run("status", deployed["id"]).out
-    assert home.run("status", deployed["id"][:8], "--json").document["id"] == deployed["id"]
-    both = home.run("status", "--json").document
+    assert_matches("DeploymentView", home.invoke("status", deployed["id"], "--json").document)
+    assert "releasing" in home.invoke("status", deployed["id"]).out
+    assert home.invoke("status", deployed["id"][:8], "--json").document["id"] == deployed["id"]
+    both = home.invoke("status", "--json").document
     assert_matches("ApplicationView", both["application"])
     wait_for_disk_usage(home)
     assert [each["id"] for each in both["deployments"]] == [deployed["id"]]
@@ -129,17 +141,17 @@ def wait_for_disk_usage(home: Home) -> None:
     """Disk usage is reported a few seconds after a deployment."""
 
     def measured() -> Json | None:
-        disk: Json | None = home.run("status", "--json").document["disk"]
+        disk: Json | None = home.invoke("status", "--json").document["disk"]
         return disk if disk and disk["images"] else None
 
     disk = until(measured, every=1.0)
     assert_matches("DiskView", disk)
     assert disk["images"] == 1 and disk["imagesBytes"] > 0
-    assert "disk   images 1, " in home.run("status").out
+    assert "disk   images 1, " in home.invoke("status").out
 
 
 def test_logs_stream_until_ctrl_c(whole: Whole, home: Home, deployed: Json) -> None:
-    lines = home.run("logs", "--build", "--json", "-n", "1000").out.splitlines()
+    lines = home.invoke("logs", "--build", "--json", "-n", "1000").out.splitlines()
     assert len(lines) > 3
     first, second = secrets.token_hex(8), secrets.token_hex(8)
     whole.visit(deployed["url"], f"/{first}")
@@ -148,12 +160,12 @@ def test_logs_stream_until_ctrl_c(whole: Whole, home: Home, deployed: Json) -> N
     whole.visit(deployed["url"], f"/{second}")
     home.read_until(following, second)
     assert home.interrupt(following).exit_code == 0
-    lines = home.run("logs", "--search", second, "--json").out.splitlines()
+    lines = home.invoke("logs", "--search", second, "--json").out.splitlines()
     assert len(lines) == 1 and second in lines[0]
 
 
 def test_a_failed_deployment_ends_with_1_and_its_reason(home: Home, deployed: Json) -> None:
-    result = home.run("deploy", "--ref", "no-such-branch", code=1)
+    result = home.invoke("deploy", "--ref", "no-such-branch", code=1)
     assert "Deployment failed: ref-not-found" in result.err and "==> Cloning" in result.err and "capsule deploy --ref BRANCH" in result.err
     assert result.out == ""
 
@@ -269,12 +281,12 @@ def test_an_environment_is_restarted_stopped_and_started_and_runs_commands(whole
 
 
 def test_promote_deploys_the_same_release_to_production_without_a_build(whole: Whole, home: Home, deployed: Json) -> None:
-    assert_matches("ScaleAccepted", home.run("scale", "--env", "production", "--observe", "0", "--json").document)
-    promoted = home.run("promote", "--release", str(deployed["release"]), "--json").document
+    assert_matches("ScaleAccepted", home.invoke("scale", "--env", "production", "--observe", "0", "--json").document)
+    promoted = home.invoke("promote", "--release", str(deployed["release"]), "--json").document
     assert (promoted["cause"], promoted["environment"], promoted["release"]) == ("promotion", "production", deployed["release"])
     assert "building" not in [step["step"] for step in promoted["steps"]]
     assert whole.visit(promoted["url"]).text == "Hello from Capsule!\n"
-    assert_matches("EnvironmentView", home.run("environments", "list", "--json").document[0])
+    assert_matches("EnvironmentView", home.invoke("environments", "list", "--json").document[0])
 
 
 @proof("commands")

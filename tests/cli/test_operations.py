@@ -48,22 +48,22 @@ def terminal(scripted: Start, states: list[dict[str, Any]], tmp_path: Path) -> T
 
 
 def test_an_operation_is_found_in_whichever_context_it_is(terminal: Terminal) -> None:
-    result = terminal.run("operations", "show", ID)
+    result = terminal.invoke("operations", "show", ID, code=0)
     assert "The refund running." in result.out and f"capsule operations follow /v1/operations/billing/{ID}" in result.err
-    assert terminal.run("operations", "show", f"/v1/operations/billing/{ID}", "--json").document["state"] == "succeeded"
-    terminal.run("operations", "show", f"/v1/operations/monitor/{ID}", code=4)
-    terminal.run("operations", "show", "deploy", code=2)
+    assert terminal.invoke("operations", "show", f"/v1/operations/billing/{ID}", "--json", code=0).document["state"] == "succeeded"
+    terminal.invoke("operations", "show", f"/v1/operations/monitor/{ID}", code=4)
+    terminal.invoke("operations", "show", "deploy", code=2)
 
 
 def test_an_operation_is_followed_to_its_end(terminal: Terminal, states: list[dict[str, Any]]) -> None:
-    followed = terminal.run("operations", "follow", ID)
+    followed = terminal.invoke("operations", "follow", ID, code=0)
     assert "The refund running." in followed.err and "The refund succeeded." in followed.out
     states[:] = [view("running"), view("failed", "The account is closed.")]
-    failed = terminal.run("operations", "follow", ID, "--quiet", code=1)
+    failed = terminal.invoke("operations", "follow", ID, "--quiet", code=1)
     assert "running" not in failed.err and "The account is closed." in failed.err
 
 
 def test_whoami_of_a_token_that_reads_no_account_names_the_service_account(terminal: Terminal) -> None:
-    result = terminal.run("whoami")
+    result = terminal.invoke("whoami", code=0)
     assert "service-account" in result.out and "ci" in result.out and "deploy" in result.out
-    assert terminal.run("whoami", "--json").document["kind"] == "service-account"
+    assert terminal.invoke("whoami", "--json", code=0).document["kind"] == "service-account"

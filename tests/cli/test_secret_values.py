@@ -34,7 +34,7 @@ def terminal(scripted: Callable[[Callable[[Request], Response]], ScriptedServer]
 
 
 def settings(terminal: Terminal, *arguments: str, stdin: str = "", code: int = 0) -> Any:
-    return terminal.run("env", "set", "--no-deploy", "--app", ID, *arguments, stdin=stdin, code=code)
+    return terminal.invoke("env", "set", "--no-deploy", "--app", ID, *arguments, stdin=stdin, code=code)
 
 
 @pytest.mark.parametrize(

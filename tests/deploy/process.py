@@ -113,9 +113,8 @@ class DeployWorld(World):
         self._create("/api/v1/namespaces/capsule/configmaps", collector)
 
     def _create(self, path: str, body: Any) -> None:
-        with self.machine.api as api:
-            header = {"Content-Type": "application/json"}
-            api.call_api("POST", api.configuration.host + path, {**header, **self._authorization()}, body).read()
+        api, header = self.machine.api, {"Content-Type": "application/json"}
+        api.call_api("POST", api.configuration.host + path, {**header, **self._authorization()}, body).read()
 
     def _authorization(self) -> dict[str, str]:
         config = yaml.safe_load((self.machine.home / "kubeconfig").read_text())

@@ -7,8 +7,10 @@ from kubernetes.client.exceptions import ApiException
 
 from tests.builder.repositories import Repositories
 from tests.deploy.process import DeployWorld, Developer, developer, hosts, repositories, worker, world
+from tests.proof import proof
 from tests.runtime.harness import until
 
+pytestmark = proof("releases")
 __all__ = ["developer", "hosts", "repositories", "worker", "world"]
 
 APP = """

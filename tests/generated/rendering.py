@@ -67,13 +67,18 @@ def _digest_of_knative() -> str:
     return digest.hexdigest()
 
 
+def production_with_servers(kubectl: Path, folder: Path) -> list[Manifest]:
+    """Return the objects of the production overlay with servers of its own and functions that scale by their queues."""
+    return render(kubectl, overlay_of(folder / "full", "issuers", "rabbitmq", "cloudnativepg", "queue-depth", base="overlays/production"))
+
+
 def overlay_of(folder: Path, *components: str, base: str = "base") -> Path:
-    """Write an overlay over a folder of `knative` with components, and return its folder."""
+    """Write an overlay over a folder of `knative`, or over nothing (""), with components, and return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("base", "components", "overlays"):
         if not (link := folder.parent / name).exists():
             link.symlink_to(KNATIVE / name)
-    lines = [f"resources: [../{base}]", f"components: [{', '.join(f'../components/{each}' for each in components)}]"]
+    lines = [f"resources: [{f'../{base}' if base else ''}]", f"components: [{', '.join(f'../components/{each}' for each in components)}]"]
     (folder / "kustomization.yaml").write_text("\n".join(lines) + "\n")
     return folder
 

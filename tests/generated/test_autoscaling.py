@@ -16,7 +16,7 @@ from functions.kernel import Declaration, Scale, ScaleMetric
 from functions.runtime.config.registry import Registry, wiring_of
 from knative.local.api import serving_rules
 from knative.local.eventing.naming import trigger_queue
-from tests.generated.rendering import overlay_of, render
+from tests.generated.rendering import production_with_servers
 
 CATALOG = Catalog.of(Registry.load().declarations)
 PREFIX = autoscaling.PREFIX
@@ -72,7 +72,7 @@ def test_a_scale_that_no_cluster_accepts_is_refused(values: dict[str, Any], reas
 
 @pytest.fixture(scope="module")
 def rendered(kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Manifest]:
-    manifests = render(kubectl, overlay_of(tmp_path_factory.mktemp("overlays") / "scaled", "queue-depth"))
+    manifests = production_with_servers(kubectl, tmp_path_factory.mktemp("overlays"))
     return {f"{each['kind']}/{each['metadata']['name']}": each for each in manifests}
 
 

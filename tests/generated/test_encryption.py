@@ -11,14 +11,15 @@ from functions.runtime.serving.transport_security import is_verified_amqp, is_ve
 from functions.wire.settings import InvalidSetting
 from knative.machine import kustomize
 from knative.machine.home import PROJECT, Home
+from tests.generated.rendering import KNATIVE, render
 
 AUTHORITIES = "/etc/capsule/authorities"
 AMQPS = "amqps://auth:secret@rabbitmq.rabbitmq.svc:5671/%2F"
 
 
 @pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    return kustomize.render(Home(tmp_path_factory.mktemp("home")), "production")
+def production(kubectl: Path) -> list[dict[str, Any]]:
+    return kustomize.in_order(render(kubectl, KNATIVE / "overlays" / "production"))
 
 
 def workloads(manifests: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

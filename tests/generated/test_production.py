@@ -10,20 +10,18 @@ import yaml
 
 from knative.machine.home import CONTEXTS
 from tests.generated.kinds import Manifest
-from tests.generated.rendering import KNATIVE, containers, overlay_of, pods, render
+from tests.generated.rendering import KNATIVE, containers, overlay_of, pods, production_with_servers, render
 from tests.generated.test_manifests import problems
-
-SERVERS = ("issuers", "rabbitmq", "cloudnativepg", "queue-depth")
 
 
 @pytest.fixture(scope="module")
 def manifests(kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
-    return render(kubectl, overlay_of(tmp_path_factory.mktemp("overlays") / "full", *SERVERS, base="overlays/production"))
+    return production_with_servers(kubectl, tmp_path_factory.mktemp("overlays"))
 
 
 @pytest.fixture(scope="module")
 def timescale(kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
-    return render(kubectl, overlay_of(tmp_path_factory.mktemp("overlays") / "series", "cloudnativepg", "timescaledb"))
+    return render(kubectl, overlay_of(tmp_path_factory.mktemp("overlays") / "series", "cloudnativepg", "timescaledb", base=""))
 
 
 def of_kind(manifests: list[Manifest], kind: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from tests.journeys.people import Person
 from tests.journeys.whole import Whole
 from tests.proof import proof
 
+pytestmark = proof("tenant-isolation")
+
 LIVE = "live"
 """Like production, but without its observation time."""
 
@@ -59,7 +61,6 @@ def test_staging_does_not_see_production_secrets(shop: Application, busy: None, 
     assert answer.json() == []
 
 
-@proof("tenant-isolation")
 def test_a_build_does_not_see_production_secrets(shop: Application, busy: None, word: str) -> None:
     """The word in the build's own argument does not count: it is in no environment or command line."""
     shop.commit(build=[["look", word, 3]])

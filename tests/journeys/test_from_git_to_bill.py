@@ -119,22 +119,21 @@ def test_one_id_leads_from_the_request_to_the_functions(ada: Person, first: Json
     assert all(entry["durationMs"] > 0 for entry in (request, command, effect))
 
 
-def test_what_is_deleted_is_gone(whole: Whole, ada: Person, repository: Repository) -> None:
-    application = ada.create(repository.url)
-    url = ada.deploy(application)["url"]
-    assert whole.visit(url).status_code == 200
-    assert ada.send("DELETE", f"/v1/apps/{application['id']}").status_code in (202, 204)
-    until(lambda: whole.visit(url).status_code == 404, why="until its address is nobody's")
-    assert ada.send("GET", f"/v1/apps/{application['id']}").status_code == 404
-    assert all(not pods.startswith(f"app-{application['name']}/") for pods in whole.pods())
-
-
 def test_kubectl_shows_the_services(whole: Whole, application: Json, first: Json) -> None:
     functions = whole.kubectl("get", "ksvc", "-n", "capsule")
     assert functions.splitlines()[0].split() == ["NAME", "URL", "LATESTCREATED", "LATESTREADY", "READY", "REASON"]
     assert any(line.split()[0] == "auth-register" and line.split()[-1] == "True" for line in functions.splitlines()[1:])
     ours = whole.kubectl("get", "ksvc", "-A", "-l", f"capsule.dev/application={application['id']}")
     assert first["url"] in ours
+
+
+def test_what_is_deleted_is_gone(whole: Whole, ada: Person, application: Json, first: Json) -> None:
+    """The last chapter."""
+    assert whole.visit(first["url"]).status_code == 200
+    assert ada.send("DELETE", f"/v1/apps/{application['id']}").status_code in (202, 204)
+    until(lambda: whole.visit(first["url"]).status_code == 404, why="until its address is nobody's")
+    assert ada.send("GET", f"/v1/apps/{application['id']}").status_code == 404
+    assert all(not pods.startswith(f"app-{application['name']}/") for pods in whole.pods())
 
 
 def _ended(lines: list[str]) -> list[str] | None:

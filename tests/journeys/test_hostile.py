@@ -16,8 +16,12 @@ from knative.machine import keys
 from tests.journeys.loot import loot
 from tests.journeys.people import Person
 from tests.journeys.whole import Whole, until
+from tests.proof import proof
 
-pytestmark = pytest.mark.skipif(detect() is Isolation.NONE, reason="neither root's namespaces nor bubblewrap work here")
+pytestmark = [
+    proof("tenant-isolation"),
+    pytest.mark.skipif(detect() is Isolation.NONE, reason="neither root's namespaces nor bubblewrap work here"),
+]
 
 LOOT = Path(__file__).with_name("loot.py").read_text()
 APP = """

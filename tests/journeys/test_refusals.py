@@ -143,13 +143,14 @@ def test_another_s_application_is_answered_like_none(whole: Whole, ada: Person, 
     assert ada.get(f"{mine}/deployments")["items"] == []
 
 
+@proof("failures")
 @pytest.mark.parametrize(
     ("files", "ref", "reason", "says"),
     [
-        pytest.param(None, None, "repository-not-found", "repository", marks=proof("failures")),
-        pytest.param({"README.md": "nothing to run"}, None, "not-recognized", "Procfile", marks=proof("failures")),
+        (None, None, "repository-not-found", "repository"),
+        ({"README.md": "nothing to run"}, None, "not-recognized", "Procfile"),
         ({"index.html": "here"}, "no-such-branch", "ref-not-found", "no-such-branch"),
-        pytest.param({"Procfile": "web: sh -c 'exit 3'"}, None, "exits-at-start", "3", marks=proof("failures")),
+        ({"Procfile": "web: sh -c 'exit 3'"}, None, "exits-at-start", "3"),
     ],
     ids=["missing", "nothing-to-run", "no-such-branch", "ends-at-once"],
 )
@@ -174,6 +175,7 @@ def test_what_cannot_be_deployed_fails_with_its_own_reason(whole: Whole, files: 
     assert until(lambda: whole.visit(mended["url"]).text == "mended", why="until the mended page is there")
 
 
+@proof("failures")
 def test_one_at_a_time(whole: Whole, ada: Person, application: Json) -> None:
     running = ada.ask_to_deploy(application)
     problem(ada.send("POST", f"/v1/apps/{application['id']}/deployments", {"environment": "staging"}), 409, "deployment-in-progress")

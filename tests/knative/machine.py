@@ -20,7 +20,7 @@ from kubernetes import client, config
 from kubernetes.client import ApiException
 
 from knative.local.processes.procfs import stat_fields
-from tests.waiting import wait_limit
+from tests.waiting import pause, wait_limit
 
 GROUP, VERSION = "serving.knative.dev", "v1"
 PLATFORM = "capsule.local/capsule:dev"
@@ -31,13 +31,14 @@ T = TypeVar("T")
 
 def until(look: Callable[[], T], seconds: float = 20.0, every: float = 0.05) -> T:
     """Call `look` until it returns something true, and return that. Raises AssertionError after `seconds`."""
-    deadline = time.monotonic() + wait_limit(seconds)
+    start = time.monotonic()
     while True:
         found = look()
         if found:
             return found
-        assert time.monotonic() < deadline, f"not within {seconds} s; last: {found!r}"
-        time.sleep(every)
+        waited = time.monotonic() - start
+        assert waited < wait_limit(seconds), f"not within {seconds} s; last: {found!r}"
+        time.sleep(pause(waited, every))
 
 
 @dataclass
@@ -52,8 +53,10 @@ class Machine:
     descriptors: tuple[int, ...] = ()
     """What the process inherits."""
     process: "subprocess.Popen[bytes] | None" = None
+    _api: client.ApiClient | None = None
 
     def start(self) -> None:
+        self._api = None
         environment = {**os.environ, "CAPSULE_HOME": str(self.home), "CAPSULE_PORT_OFFSET": str(self.offset), **self.environment}
         starts = self.log.count("knative.local: ready")
         with (self.home / "log.txt").open("ab") as log:
@@ -100,7 +103,10 @@ class Machine:
 
     @property
     def api(self) -> client.ApiClient:
-        return config.new_client_from_config(config_file=str(self.home / "kubeconfig"))
+        """A client with kept connections, of the present start: one for each look would take more CPU than the look."""
+        if self._api is None:
+            self._api = config.new_client_from_config(config_file=str(self.home / "kubeconfig"))
+        return self._api
 
     @property
     def core(self) -> client.CoreV1Api:

@@ -71,6 +71,7 @@ PROOFS = {
         ("tests/journeys/test_processes.py", "tests/journeys/test_autoscaling.py", "tests/journeys/test_queue_scaling.py"),
     ),
     "production": Proof("Django in production dies, is lost and is restored", ("tests/journeys/test_production.py",)),
+    "releases": Proof("Releases are promoted, watched and rolled back", ("tests/deploy/test_releases_through_runtime.py",)),
     "replicas": Proof("No caller reads a replica that lacks what it wrote", ("tests/adapters/test_replicas.py",)),
     "repositories": Proof(
         "A repository of each kind and language builds and runs",
@@ -104,7 +105,7 @@ PROOFS = {
     "three-gateways": Proof("Three gateways behind one balancer act as one", ("tests/gateway/test_three_gateways.py",)),
     "tenant-isolation": Proof(
         "Applications and builds cannot reach others",
-        ("tests/hostile", "tests/knative/sandbox", "tests/knative/test_orphans.py", "tests/knative/test_trash.py"),
+        ("tests/hostile", "tests/journeys/test_hostile.py", "tests/knative/sandbox", "tests/knative/test_orphans.py", "tests/knative/test_trash.py"),
     ),
     "volumes": Proof("Uploads survive kill -9, hand-over and full volumes", ("tests/knative/volumes", "tests/journeys/test_volumes.py")),
     "upgrade": Proof("An upgrade under load fails no request", ("tests/journeys/test_upgrade.py", "tests/knative/serving/test_restart.py")),
@@ -127,10 +128,12 @@ def add_options(parser: pytest.Parser) -> None:
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect the tests of all proofs except that of --proof."""
     selected = config.getoption("--proof")
-    deselected = [item for item in items if not _belongs(item, selected)]
+    kept, deselected = [], []
+    for item in items:
+        (kept if _belongs(item, selected) else deselected).append(item)
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-        items[:] = [item for item in items if _belongs(item, selected)]
+        items[:] = kept
 
 
 def _belongs(item: pytest.Item, selected: str | None) -> bool:

@@ -10,9 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from functions.runtime.serving import topology
 from tests.runtime.forks import Forked, Forks
 from tests.runtime.messages import deposit, request
 from tests.runtime.pump import Pump, event_headers
-from tests.waiting import wait_limit
+from tests.waiting import pause, wait_limit
 
 ROOT = Path(__file__).parents[2]
 EXTRA = Path(__file__).parent / "extra"
@@ -57,13 +58,14 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 def until(what: Callable[[], Any], seconds: float = 15, why: str = "") -> Any:
     """Waits until it is true; a wait that is too long fails the test and says what for."""
-    end = time.monotonic() + wait_limit(seconds)
+    start = time.monotonic()
     while True:
         if found := what():
             return found
-        if time.monotonic() > end:
+        waited = time.monotonic() - start
+        if waited > wait_limit(seconds):
             raise AssertionError(f"waited {seconds:g} s in vain {why}")
-        time.sleep(0.02)
+        time.sleep(pause(waited))
 
 
 @functools.cache
@@ -119,6 +121,8 @@ class World:
     reader: str = ""
     """A URL of the database for queries."""
     _connection: psycopg.Connection | None = None
+    _receiver: BlockingChannel | None = None
+    _receiving: threading.Lock = field(default_factory=threading.Lock)
 
     def prepare(self) -> None:
         with psycopg.connect(self.owner, autocommit=True) as connection:
@@ -224,10 +228,21 @@ class World:
         return file.read_text().splitlines() if file.exists() else []
 
     def take(self, queue: str) -> tuple[dict[str, Any], bytes] | None:
-        """The next message of a queue, if there is one."""
-        with pika.BlockingConnection(pika.URLParameters(self.amqp)) as connection:
-            method, properties, body = connection.channel().basic_get(queue, auto_ack=True)
-            return None if method is None else ({**(properties.headers or {}), "routing_key": method.routing_key}, body)
+        """The next message of a queue, if there is one. By one channel that is kept, and made anew when RabbitMQ has closed it."""
+        with self._receiving:
+            try:
+                return self._take(queue)
+            except (pika.exceptions.AMQPError, OSError):
+                self._receiver = None
+                return self._take(queue)
+
+    def _take(self, queue: str) -> tuple[dict[str, Any], bytes] | None:
+        if self._receiver is None or not self._receiver.is_open:
+            parameters = pika.URLParameters(self.amqp)
+            parameters.heartbeat = 0  # nobody answers heartbeats between two calls
+            self._receiver = pika.BlockingConnection(parameters).channel()
+        method, properties, body = self._receiver.basic_get(queue, auto_ack=True)
+        return None if method is None else ({**(properties.headers or {}), "routing_key": method.routing_key}, body)
 
     @contextmanager
     def channel(self) -> Iterator[BlockingChannel]:
@@ -269,6 +284,9 @@ class World:
             pump.stop()
         if self._connection is not None:
             self._connection.close()
+        if self._receiver is not None and self._receiver.connection.is_open:
+            with suppress(pika.exceptions.AMQPError):  # RabbitMQ may have ended
+                self._receiver.connection.close()
 
 
 def worlds(postgres: Any, amqp: str, folder: Path) -> Iterator[World]:

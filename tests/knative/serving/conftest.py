@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,21 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     assert "Traceback" not in found.log, found.log
 
 
-@pytest.fixture
-def own_machine(tmp_path: Path) -> Iterator[Machine]:
-    """A machine for tests that kill or configure it."""
-    found = Machine(tmp_path, free_offset())
+@contextmanager
+def machine_at(folder: Path) -> Iterator[Machine]:
+    found = Machine(folder, free_offset())
     found.start()
     found.namespace("capsule")
     yield found
     if found.process is not None and found.process.poll() is None:
         found.stop()
+
+
+@pytest.fixture
+def own_machine(tmp_path: Path) -> Iterator[Machine]:
+    """A machine for tests that kill or configure it."""
+    with machine_at(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

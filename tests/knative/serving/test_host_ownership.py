@@ -1,21 +1,24 @@
 """Host names through the API and the ingress: owned, refused with a reason, passed on; and the platform's loopback ports."""
 
 import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.knative.machine import Machine, condition, service, until
+from tests.knative.serving.conftest import machine_at
 
 
-@pytest.fixture
-def flat(own_machine: Machine) -> Machine:
-    """A machine with one flat name space, as in knative/overlays/local."""
-    if "knative-serving" not in [each.metadata.name for each in own_machine.core.list_namespace().items]:
-        own_machine.namespace("knative-serving")
-    data = {"domain-template": "{{.Name}}.{{.Domain}}"}
-    own_machine.core.create_namespaced_config_map("knative-serving", {"metadata": {"name": "config-network"}, "data": data})
-    return own_machine
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """A machine with one flat name space, as in knative/overlays/local. Each test has host names of its own."""
+    with machine_at(tmp_path_factory.mktemp("flat")) as machine:
+        if "knative-serving" not in [each.metadata.name for each in machine.core.list_namespace().items]:
+            machine.namespace("knative-serving")
+        data = {"domain-template": "{{.Name}}.{{.Domain}}"}
+        machine.core.create_namespaced_config_map("knative-serving", {"metadata": {"name": "config-network"}, "data": data})
+        yield machine
 
 
 def named(machine: Machine, namespace: str, name: str, version: str, **more: object) -> None:
@@ -71,19 +74,19 @@ def test_the_platform_owns_its_hosts_even_if_it_claims_them_later(flat: Machine)
 
 def test_the_host_of_a_tag_has_one_owner_too(flat: Machine) -> None:
     one, two = flat.namespace(), flat.namespace()
-    named(flat, one, "beta-shop", "named so")
-    flat.ready(one, "beta-shop")
+    named(flat, one, "beta-store", "named so")
+    flat.ready(one, "beta-store")
     time.sleep(1.1)
-    named(flat, two, "shop", "tagged")
-    flat.ready(two, "shop")
+    named(flat, two, "store", "tagged")
+    flat.ready(two, "store")
     tagged = [{"latestRevision": True, "percent": 100, "tag": "beta"}]
-    flat.patch(two, "shop", {"spec": {"traffic": tagged}})
-    message = condition(flat.failed(two, "shop"), "Ready")["message"]
-    assert '"beta-shop.localhost" belongs to another Route' in message
-    assert answer(flat, "beta-shop") == "named so" and answer(flat, "shop") == "tagged", "its own host stays its own"
-    flat.delete(one, "beta-shop")
-    until(lambda: condition(flat.get("services", two, "shop"), "Ready")["status"] == "True")
-    assert answer(flat, "beta-shop") == "tagged"
+    flat.patch(two, "store", {"spec": {"traffic": tagged}})
+    message = condition(flat.failed(two, "store"), "Ready")["message"]
+    assert '"beta-store.localhost" belongs to another Route' in message
+    assert answer(flat, "beta-store") == "named so" and answer(flat, "store") == "tagged", "its own host stays its own"
+    flat.delete(one, "beta-store")
+    until(lambda: condition(flat.get("services", two, "store"), "Ready")["status"] == "True")
+    assert answer(flat, "beta-store") == "tagged"
 
 
 def test_a_loopback_port_serves_one_platform_service_and_scales_it_from_zero(flat: Machine) -> None:
@@ -96,13 +99,13 @@ def test_a_loopback_port_serves_one_platform_service_and_scales_it_from_zero(fla
 
     private = {"networking.knative.dev/visibility": "cluster-local"}
     zero = {"autoscaling.knative.dev/window": "6s", "autoscaling.knative.dev/initial-scale": "1"}
-    named(flat, "capsule", "payments", "platform", loopback_port="7081", labels=private, annotations=zero)
+    named(flat, "capsule", "payments", "payments of the platform", loopback_port="7081", labels=private, annotations=zero)
     flat.ready("capsule", "payments")
     for host in ("127.0.0.1", "payments.localhost", "edge-gateway.localhost"):
-        assert httpx.get(url, headers={"Host": host}).json()["version"] == "platform"
+        assert httpx.get(url, headers={"Host": host}).json()["version"] == "payments of the platform"
     assert answer(flat, "payments") == "tenant", "it has no public host"
     until(lambda: not flat.pods("capsule", "payments"), 30)
-    assert httpx.get(url, timeout=30).json()["version"] == "platform"
+    assert httpx.get(url, timeout=30).json()["version"] == "payments of the platform"
 
     named(flat, "capsule", "other", "other", loopback_port="7081")
     ready = condition(flat.failed("capsule", "other"), "Ready")
