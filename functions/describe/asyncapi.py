@@ -144,6 +144,7 @@ def _own_schemas() -> dict[str, Schema]:
     }
     command = {
         "replyto": _text("The queue for the reply, bound to capsule.replies"),
+        "replybatch": _text("The sender reads several replies in one message, a batch of CloudEvents", const="1"),
         "deadline": _text("When the caller stops waiting", **date_time),
         "token": _text("The caller's access token; the function verifies it again"),
         "actor": _text("Id of the user who caused the message", format="uuid"),

@@ -164,9 +164,13 @@ class Declaration:
     def check_batch_handler(self) -> None:
         """Raises TypeError for a batch handler of what arrives alone, or one that depends on a single message."""
         if not self.is_batch_handler:
+            if Sequence[Caller] in self.dependencies.values():
+                raise TypeError(f"{self.name} takes one message and the callers of several")
             return
-        if self.kind not in (Kind.EVENT, Kind.COMMAND) or self.order is Order.STRICT:
-            raise TypeError(f"{self.name}: only a command, or a handler of events which are not in strict order, takes a Sequence")
+        if self.kind not in (Kind.EVENT, Kind.COMMAND, Kind.QUERY) or self.order is Order.STRICT:
+            raise TypeError(f"{self.name}: only a command, a query, or a handler of events which are not in strict order, takes a Sequence")
+        if Sequence[Caller] in self.dependencies.values() and (self.kind is not Kind.QUERY or self.allow.anyone):
+            raise TypeError(f"{self.name}: only a query whose callers are all signed in takes a Sequence of callers")
         single = {Caller, Caller | None, Client, Origin, Permit, Work} & set(self.dependencies.values())
         if single:
             raise TypeError(f"{self.name} takes a Sequence of inputs and depends on one message: {', '.join(map(str, single))}")
@@ -238,12 +242,12 @@ class Declaration:
 
     @cached_property
     def output(self) -> Any:
-        """The type of the response: T of `Done[T]` (or `Done[T] | Rejected`), the annotation itself for a query."""
+        """The type of the response: T of `Done[T]` (or `Done[T] | Rejected`), the annotation itself for a query. Of one message."""
         annotation = self._hints.get("return", type(None))
-        if self.kind is Kind.QUERY:
-            return annotation
         if self.is_batch_handler and typing.get_origin(annotation) is Sequence:
             [annotation] = typing.get_args(annotation)
+        if self.kind is Kind.QUERY:
+            return annotation
         for choice in typing.get_args(annotation) if typing.get_origin(annotation) in (UnionType, typing.Union) else (annotation,):
             if typing.get_origin(choice) is Done:
                 return typing.get_args(choice)[0]

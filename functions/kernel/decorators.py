@@ -112,6 +112,9 @@ def query(
     `is_session_only`: API tokens cannot call it. `allows_service_accounts`: with `allow=OWN_ACCOUNT`, it has an answer for them too.
     `needs_scope`: False if an API token of any scope may call it.
     `cache`: the gateway may keep its response. `former`: versions of its route that still answer, newest first.
+
+    A query of `Sequence[SomeInput]`, with a `Sequence[Caller]` or a `Sequence[Permit]`, reads for all requests of a batch (`Scale.batch`) at once
+    and returns a result for each. It raises the Rejection of any of them: it is called for each alone.
     """
     return _declare(
         Kind.QUERY,

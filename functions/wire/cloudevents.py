@@ -5,6 +5,7 @@ header. The dispatcher also drops a `traceparent` without `tracestate`, so messa
 
     id source type time     attributes of CloudEvents
     replyto correlationid   queue for the reply; id of the request that caused the message
+    replybatch              1: the sender reads several replies in one message (`reply_batches`)
     deadline                RFC 3339: when the caller stops waiting
     token                   the caller's access token (commands and queries)
     actor                   id of the user who caused an event

@@ -20,8 +20,11 @@ NO_RESPONSE: Final = -1
 DEFAULT_SOURCE: Final = "/apis/v1/namespaces//rabbitmqsources/rabbitmq-dispatcher"
 PREFETCH: Final = 100
 
-_VISIBLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_PRINTABLE = bytes(range(ord(" "), ord("~") + 1))
 _PLAIN_NAME = re.compile(r"[a-z0-9]+")
+MAX_KNOWN_NAMES = 512
+_plain_names: set[str] = set()
+"""Names that were compared before: those of messages are always the same."""
 _PLAIN_SOURCE = re.compile(r"/[A-Za-z0-9/._-]*")
 _PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 
@@ -125,11 +128,18 @@ def is_plain(headers: Mapping[str, Any] | None, content_type: str | None) -> boo
     """
     if not headers or content_type not in (None, events.JSON):
         return False
-    for name, value in headers.items():
-        if type(value) is not str or not (_VISIBLE.fullmatch(value) or (value == "" and name == "tracestate")):
-            return False
-        if not _PLAIN_NAME.fullmatch(name) and name != "content-type":
-            return False
+    if not headers.keys() <= _plain_names and not _have_plain_names(headers):
+        return False
+    try:
+        text = "".join(headers.values()).encode("ascii")
+    except (TypeError, UnicodeEncodeError):  # a value that is no text, or none in ASCII
+        return False
+    if text.translate(None, _PRINTABLE):
+        return False
+    if b" " in text and any(value != value.strip(" ") for value in headers.values()):
+        return False
+    if not all(headers.values()) and any(value == "" and name != "tracestate" for name, value in headers.items()):
+        return False
     get = headers.get
     if get("specversion") != "1.0" or not get("id") or not get("type") or get("content-type") != events.JSON or "dataschema" in headers:
         return False
@@ -138,6 +148,15 @@ def is_plain(headers: Mapping[str, Any] | None, content_type: str | None) -> boo
     if not _is_plain_time(get("time", "")):
         return False
     return ("traceparent" in headers or "tracestate" in headers) is (trace_context(headers) is not None)
+
+
+def _have_plain_names(headers: Mapping[str, Any]) -> bool:
+    for name in headers:
+        if not _PLAIN_NAME.fullmatch(name) and name != "content-type":
+            return False
+        if len(_plain_names) < MAX_KNOWN_NAMES:
+            _plain_names.add(name)
+    return True
 
 
 def _is_plain_time(time: str) -> bool:

@@ -32,6 +32,14 @@ class TestUsers:
             assert await stores.users.get(new_id()) is None
             assert await stores.users.get_by_email(Email("nobody@example.org")) is None
 
+    async def test_users_are_read_together(self, stores: Stores) -> None:
+        first, second = await stored_user(stores), await stored_user(stores)
+        async with stores.transaction(read_only=True):
+            found = await stores.users.list_by_id([first.id, new_id(), second.id, first.id])
+            assert sorted(found, key=lambda user: user.id) == sorted([first, second], key=lambda user: user.id)
+            assert await stores.users.list_by_id([new_id()]) == []
+            assert await stores.users.list_by_id([]) == []
+
     async def test_a_taken_address_is_rejected_and_the_transaction_stays_usable(self, stores: Stores) -> None:
         first, second, other = new_user(), new_user(), new_user()
         second.email = first.email

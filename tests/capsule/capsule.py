@@ -263,6 +263,8 @@ class Capsule:
         if caller is not None and declaration.permission is not None:
             from_message[Permit] = Permit(caller, declaration.permission)
             from_message[Sequence[Permit]] = [from_message[Permit]]
+        if caller is not None:
+            from_message[Sequence[Caller]] = [caller]
         return {
             name: from_message[need] if need in from_message else self._adapter(declaration, need) for name, need in declaration.dependencies.items()
         }

@@ -44,6 +44,9 @@ class MemoryUsers:
     async def get(self, user_id: UUID) -> User | None:
         return deepcopy(self.rows.get(user_id))
 
+    async def list_by_id(self, user_ids: Sequence[UUID]) -> Sequence[User]:
+        return [deepcopy(self.rows[each]) for each in set(user_ids) if each in self.rows]
+
     async def lock(self, user_id: UUID) -> User | None:
         return await self.get(user_id)
 

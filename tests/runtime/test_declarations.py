@@ -7,7 +7,24 @@ from uuid import UUID
 
 import pytest
 
-from functions.kernel import Conflict, Delayed, Done, Event, Invalid, Model, Order, Origin, Readdressed, command, on, saga
+from functions.kernel import (
+    ANYONE,
+    Caller,
+    Conflict,
+    Delayed,
+    Done,
+    Event,
+    Invalid,
+    Model,
+    Order,
+    Origin,
+    Readdressed,
+    Scale,
+    command,
+    on,
+    query,
+    saga,
+)
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry, UnknownFunction, find
 from functions.runtime.execution import contracts
@@ -41,6 +58,36 @@ def test_a_batch_handler_takes_a_sequence_and_depends_on_no_single_message() -> 
         [declaration] = declarations_of(refused)
         with pytest.raises(TypeError, match="Sequence"):
             declaration.check_batch_handler()
+
+
+class ShowBalance(Model):
+    pass
+
+
+class Balance(Model):
+    pass
+
+
+async def balances(requests: Sequence[ShowBalance], callers: Sequence[Caller]) -> Sequence[Balance]:
+    """Query of a batch."""
+    return [Balance() for _ in requests]
+
+
+async def balance(request: ShowBalance, callers: Sequence[Caller]) -> Balance:
+    """Query of one message with the callers of several."""
+    return Balance()
+
+
+def test_a_query_may_take_a_sequence_with_the_caller_of_each_message() -> None:
+    [declaration] = declarations_of(query(scale=Scale(batch=8))(balances))
+    declaration.check_batch_handler()
+    assert declaration.input is ShowBalance and declaration.output is Balance and declaration.needs_caller
+    [declaration] = declarations_of(query(allow=ANYONE)(balances))
+    with pytest.raises(TypeError, match="signed in"):
+        declaration.check_batch_handler()
+    [declaration] = declarations_of(query()(balance))
+    with pytest.raises(TypeError, match="takes one message"):
+        declaration.check_batch_handler()
 
 
 class Taken(Conflict):

@@ -19,6 +19,7 @@ COLUMNS = (
     " has_password, deletion_requested_at"
 )
 BY_ID = f"SELECT {COLUMNS} FROM users WHERE id = %s"
+BY_IDS = f"SELECT {COLUMNS} FROM users WHERE id = ANY(%s)"
 BY_EMAIL = f"SELECT {COLUMNS} FROM users WHERE email = %s"
 
 
@@ -52,6 +53,9 @@ class PostgresUsers:
     async def get(self, user_id: UUID) -> User | None:
         row = await self._database.connection.select_row(BY_ID, (user_id,))
         return None if row is None else _user(row)
+
+    async def list_by_id(self, user_ids: Sequence[UUID]) -> Sequence[User]:
+        return [_user(row) for row in await self._database.connection.select_rows(BY_IDS, (list(user_ids),))]
 
     async def lock(self, user_id: UUID) -> User | None:
         return await self._one(f"{BY_ID} FOR UPDATE", user_id)

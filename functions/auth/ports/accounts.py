@@ -23,6 +23,10 @@ class Users(Protocol):
 
     async def get(self, user_id: UUID) -> User | None: ...
 
+    async def list_by_id(self, user_ids: Sequence[UUID]) -> Sequence[User]:
+        """Those of these users that exist, each once, in any order."""
+        ...
+
     async def lock(self, user_id: UUID) -> User | None:
         """`get`, with the row locked until the transaction ends: what the user does is counted one after another. Locked before a team."""
         ...

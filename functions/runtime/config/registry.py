@@ -121,6 +121,10 @@ def _load(names: Iterable[str]) -> Iterator[Declaration]:
 
 
 def _check_batch(declaration: Declaration) -> None:
-    is_possible = declaration.kind in (Kind.COMMAND, Kind.EVENT) and declaration.order is not Order.STRICT
-    if declaration.scale.batch > 1 and not is_possible:
-        raise TypeError(f"{declaration.name}: only commands, and handlers of events without a strict order, can share a transaction (Scale.batch)")
+    is_writing = declaration.kind in (Kind.COMMAND, Kind.EVENT) and declaration.order is not Order.STRICT
+    is_reading = declaration.kind is Kind.QUERY and declaration.is_batch_handler
+    if declaration.scale.batch > 1 and not (is_writing or is_reading):
+        raise TypeError(
+            f"{declaration.name}: only commands, queries of a Sequence, and handlers of events without a strict order, can share a transaction"
+            " (Scale.batch)"
+        )

@@ -23,16 +23,17 @@ from functions.runtime.execution import contracts, failures, recent_facts, respo
 from functions.runtime.execution.batches import Batches
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.input_decoder import InputDecoder
+from functions.runtime.execution.query_batches import QueryBatches
 from functions.runtime.execution.responses import Response
 from functions.runtime.execution.results import ExecutionResult
 from functions.runtime.execution.transactions import Committed, Execution
 from functions.runtime.execution.unit_of_work import AlreadyRecorded, UnitOfWork
 from functions.runtime.messaging import delays
-from functions.runtime.messaging.exchanges import REPLIES
 from functions.runtime.reliability import audit, dead_letters, inbox
 from functions.runtime.reliability.outbox import OutboxRow
 from functions.runtime.security.replay_signing import SIGNATURE_ATTRIBUTE
 from functions.runtime.storage.failures import CLASHES, ReplicaFailed
+from functions.wire import reply_batches
 from functions.wire.cloudevents import Message
 from functions.wire.tracing import in_span
 
@@ -41,7 +42,7 @@ _log = logging.getLogger("capsule.function")
 CLASH_ATTEMPTS = 4
 FAILED_OUTCOMES = frozenset({"failed", "retried", "dead"})
 
-FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Sequence[Permit], Work)
+FROM_MESSAGE = (Caller, Caller | None, Client, Origin, Permit, Sequence[Caller], Sequence[Permit], Work)
 """Types of dependencies that come from the message."""
 
 
@@ -53,6 +54,7 @@ class Function:
         self.name = declaration.name
         self._context = context
         self._batches = batches if declaration.scale.batch > 1 else None
+        self._query_batches = QueryBatches(context, self) if declaration.kind is Kind.QUERY and declaration.is_batch_handler else None
         context.declared_events.update(declaration.emits)
         self._decoder = InputDecoder(declaration, context.opener) if declaration.input is not None else None
         self.encoder = responses.ResponseEncoder(declaration)
@@ -151,14 +153,15 @@ class Function:
     async def _attempt(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         kind = self.declaration.kind
         if kind is Kind.QUERY:
-            return await self._query(message, caller, inputs)
+            return await self._query(Execution(self, message, caller, inputs))
         if kind in (Kind.EFFECT, Kind.SCHEDULE):
             return await self._run_effect(message, inputs)
         return await self._transact(Execution(self, message, caller, inputs))
 
-    async def _query(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
+    async def _query(self, execution: Execution) -> ExecutionResult:
+        message = execution.message
         try:
-            output = await self._read(message, caller, inputs)
+            output = await (self.read(execution) if self._query_batches is None else self._query_batches.read(execution))
         except Rejection as rejection:
             contracts.check_rejection(self.declaration, rejection, self._context.is_strict)
             recent_facts.raise_if_recent(rejection, self._context.clock.now())
@@ -166,20 +169,19 @@ class Function:
         await self.reply(message, self.encoder.done(output))
         return ExecutionResult("done")
 
-    async def _read(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> Any:
-        """A query with `Work` calls an external system: it opens its transactions itself, on the primary."""
-        work = UnitOfWork(self._context, self.declaration, message, caller)
-        handler, arguments = self.declaration.handler, self._arguments(message, caller, work)
+    async def read(self, execution: Execution) -> Any:
+        """Run a query for one message. One with `Work` calls an external system: it opens its transactions itself, on the primary."""
+        work = UnitOfWork(self._context, self.declaration, execution.message, execution.caller)
         if Work in self._from_message.values():
-            return await handler(*inputs, **arguments)
+            return await self.declaration.handler(*execution.inputs, **self._arguments(execution.message, execution.caller, work))
         if self._context.database.has_replicas:
             try:
                 async with work.reading_replica():
-                    return await handler(*inputs, **arguments)
+                    return await self.call(execution)
             except ReplicaFailed as error:
                 _log.info("%s is read from the primary: %s", self.name, error)
         async with work.reading():
-            return await handler(*inputs, **arguments)
+            return await self.call(execution)
 
     async def _run_effect(self, message: Message, inputs: tuple[Any, ...]) -> ExecutionResult:
         work = UnitOfWork(self._context, self.declaration, message)
@@ -221,8 +223,11 @@ class Function:
 
     async def call_together(self, executions: Sequence[Execution]) -> Sequence[Any]:
         """Call a batch handler once. Returns a result for each execution."""
-        permits = {parameter: [self._permit(each.caller) for each in executions] for parameter in self._from_message}
-        results = await self.declaration.handler([each.inputs[0] for each in executions], **self._fixed, **permits)
+        of_each = {
+            parameter: [self._permit(each.caller) if dependency == Sequence[Permit] else each.caller for each in executions]
+            for parameter, dependency in self._from_message.items()
+        }
+        results = await self.declaration.handler([each.inputs[0] for each in executions], **self._fixed, **of_each)
         if len(results) != len(executions):
             raise TypeError(f"{self.name} returned {len(results)} results for {len(executions)} messages")
         return cast(Sequence[Any], results)
@@ -241,7 +246,7 @@ class Function:
         if to is None:
             return False
         headers = {"correlationid": message.correlation, "outcome": response.outcome, "status": str(response.status)}
-        return await self._context.bus.publish_unconfirmed(REPLIES, to, headers, response.body)
+        return await self._context.bus.reply(to, headers, response.body, reads_batches=message.get(reply_batches.ATTRIBUTE) is not None)
 
 
 def _event_names(rows: Sequence[OutboxRow]) -> tuple[str, ...]:

@@ -22,8 +22,9 @@ import pika
 from functions.kernel import new_id
 from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REPLIES
 from functions.runtime.messaging.pending_requests import NoReply, PendingRequests, Reply
+from functions.runtime.messaging.reply_batches import ReplyBatches
 from functions.runtime.messaging.subscriptions import Announcements, Subscription
-from functions.wire import access_refusals
+from functions.wire import access_refusals, reply_batches
 from functions.wire.access_refusals import Refusal, login_refusal, refusal_in
 from functions.wire.amqp.confirms import Publication, PublishConfirms, Unconfirmed, Unroutable
 from functions.wire.amqp.connection import Address, Connection
@@ -66,6 +67,7 @@ class Bus:
         self._confirms = PublishConfirms()
         self._required_permission = access_refusals.PUBLISH
         self._requests = PendingRequests()
+        self._reply_batches = ReplyBatches(self._publish_reply)
         self._reply_queue = ""
         self._subscriptions: list[Subscription] = []
         self._announcements: Announcements | None = None
@@ -245,9 +247,30 @@ class Bus:
             await self._wait_for(self._reply_ready)
             self._reply_channel.basic_publish(exchange, routing_key, body, _properties(headers, is_persistent=False))
         except (BrokerUnavailable, pika.exceptions.AMQPError) as error:
-            _log.info("a reply was not sent: %s", error or type(error).__name__)
+            _log_unsent(error)
             return False
         return True
+
+    async def reply(self, queue: str, headers: Mapping[str, str], body: bytes, *, reads_batches: bool) -> bool:
+        """Send a reply as `publish_unconfirmed` does. `reads_batches`: its requester reads several in one message (`wire.reply_batches`).
+
+        `headers`: `correlationid`, `outcome` and `status`.
+        """
+        if not reads_batches:
+            return await self.publish_unconfirmed(REPLIES, queue, headers, body)
+        try:
+            await self._wait_for(self._reply_ready)
+        except BrokerUnavailable as error:
+            _log_unsent(error)
+            return False
+        self._reply_batches.add(queue, headers, body)
+        return True
+
+    def _publish_reply(self, queue: str, headers: Mapping[str, str], body: bytes, content_type: str | None) -> None:
+        try:
+            self._reply_channel.basic_publish(REPLIES, queue, body, _properties(headers, is_persistent=False, content_type=content_type))
+        except pika.exceptions.AMQPError as error:
+            _log_unsent(error)
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
@@ -263,13 +286,17 @@ class Bus:
         """
         await self._wait_for(self._ready)
         correlation_id = headers["correlationid"]
-        with self._requests.waiting(correlation_id, timeout) as reply:
+        reply, timer = self._requests.start(correlation_id, timeout)
+        try:
             publication = Publication(reply, COMMANDS, routing_key, is_done_when_confirmed=False)
-            self._publish(publication, {**headers, "replyto": self._reply_queue}, body, is_mandatory=True, is_persistent=keep)
-            try:
-                return await reply
-            except Unconfirmed as error:
-                raise BrokerUnavailable(str(error)) from error
+            self._publish(
+                publication, {**headers, "replyto": self._reply_queue, reply_batches.ATTRIBUTE: "1"}, body, is_mandatory=True, is_persistent=keep
+            )
+            return await reply
+        except Unconfirmed as error:
+            raise BrokerUnavailable(str(error)) from error
+        finally:
+            self._requests.finish(correlation_id, timer)
 
     def _on_reply(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
         headers: Mapping[str, str] = properties.headers or {}
@@ -281,7 +308,18 @@ class Bus:
         if self._announcements is not None and method.routing_key == self._announcements.routing_key:
             _hand_over(partial(self._announcements.on_message, body), method.routing_key)
             return
+        if properties.content_type == reply_batches.CONTENT_TYPE:
+            _hand_over(partial(self._settle_batch, body), method.routing_key)
+            return
         self._requests.settle(properties.correlation_id or headers.get("correlationid", ""), headers, body)
+
+    def _settle_batch(self, batch: bytes) -> None:
+        for headers, body in reply_batches.decode(batch):
+            self._requests.settle(headers["correlationid"], headers, body)
+
+
+def _log_unsent(error: Exception) -> None:
+    _log.info("a reply was not sent: %s", error or type(error).__name__)
 
 
 def _hand_over(handle: Callable[[], None], routing_key: str) -> None:
@@ -300,11 +338,13 @@ def _log_closed(refusal: Refusal | str | None, error: object) -> None:
         _log.error("%s", refusal)
 
 
-def _properties(headers: Mapping[str, str], is_persistent: bool, message_id: str | None = None) -> pika.BasicProperties:
+def _properties(
+    headers: Mapping[str, str], is_persistent: bool, message_id: str | None = None, content_type: str | None = None
+) -> pika.BasicProperties:
     return pika.BasicProperties(
         headers=dict(headers),
         delivery_mode=PERSISTENT if is_persistent else TRANSIENT,
         message_id=message_id,
-        content_type=JSON if "content-type" in headers else None,
+        content_type=JSON if "content-type" in headers else content_type,
         correlation_id=headers.get("correlationid"),
     )

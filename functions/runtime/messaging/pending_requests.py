@@ -1,8 +1,7 @@
 """Requests that wait for their reply, by correlation id."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -27,18 +26,16 @@ class PendingRequests:
     def __contains__(self, correlation_id: str) -> bool:
         return correlation_id in self._replies
 
-    @contextmanager
-    def waiting(self, correlation_id: str, timeout_seconds: float) -> Iterator["asyncio.Future[Reply]"]:
-        """Yield the future of a reply. It fails with NoReply after the time."""
+    def start(self, correlation_id: str, timeout_seconds: float) -> "tuple[asyncio.Future[Reply], asyncio.TimerHandle]":
+        """Return the future of a reply, which fails with NoReply after the time, and its timer. End it with `finish`."""
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Reply] = loop.create_future()
         self._replies[correlation_id] = reply
-        timer = loop.call_later(timeout_seconds, _expire, reply, timeout_seconds)
-        try:
-            yield reply
-        finally:
-            timer.cancel()
-            self._replies.pop(correlation_id, None)
+        return reply, loop.call_later(timeout_seconds, _expire, reply, timeout_seconds)
+
+    def finish(self, correlation_id: str, timer: asyncio.TimerHandle) -> None:
+        timer.cancel()
+        self._replies.pop(correlation_id, None)
 
     def settle(self, correlation_id: str, headers: Mapping[str, str], body: bytes) -> None:
         """Hand a reply to its request; a reply that nothing waits for is dropped."""

@@ -39,10 +39,18 @@ def refuse_ended(found: Result, message: Message, *, is_recorded: bool) -> None:
     raise Unauthenticated(ENDED)
 
 
+def _lookup_any(callers: Sequence[Caller | None]) -> Statement | None:
+    """Return the statement that finds whether one of their sessions has ended; None without a session."""
+    if len(callers) == 1:
+        return lookup(callers[0])
+    sessions = [caller.session_id for caller in callers if caller is not None and caller.session_id is not None]
+    return Statement("SELECT revoked_at FROM revoked_sessions WHERE session_id = ANY(%s) LIMIT 1", (sessions,)) if sessions else None
+
+
 @asynccontextmanager
-async def refusing_ended(connection: Connection, caller: Caller | None) -> AsyncIterator[None]:
-    """Look up the caller's session together with the first statement of the block. Raises Unauthenticated at its end."""
-    statement = lookup(caller)
+async def refusing_ended(connection: Connection, *callers: Caller | None) -> AsyncIterator[None]:
+    """Look up the callers' sessions together with the first statement of the block. Raises Unauthenticated at its end if one has ended."""
+    statement = _lookup_any(callers)
     if statement is None:
         yield
         return

@@ -39,7 +39,8 @@ FRESH = "fresh"
 PUBLIC_KEYS = "/etc/capsule/jwks/jwks.json"
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 RELOAD_SECONDS = 1.0
-MAX_CACHED_TOKENS = 10_000
+MAX_CACHED_TOKENS = 20_000
+"""Some 15 MB. The oldest is dropped for a new one: if more users than these send requests in turn, none finds a token of theirs."""
 SIGNATURE_BYTES = 64
 """r and s, each of 32 bytes (RFC 7518, section 3.4)."""
 _ECDSA = ec.ECDSA(SHA256())

@@ -97,23 +97,26 @@ class Session(psycopg.AsyncConnection[Any]):
         return await super().wait(gen, interval, **options)
 
     async def select_row(self, text: LiteralString, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
-        """Return the first row of a SELECT.
+        """Return the first row of a SELECT, as `select_rows` reads it."""
+        rows = await self.select_rows(text, parameters)
+        return rows[0] if rows else None
+
+    async def select_rows(self, text: LiteralString, parameters: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+        """Return the rows of a SELECT.
 
         If nothing but a scalar is queued, it becomes a column of this statement: one prepared statement costs two thirds of two that are
         parsed each time. Without a row its value is unknown, and it stays queued.
         """
         if len(self.queued) != 1 or self.aside or not self.queued[0].is_scalar:
-            found: tuple[Any, ...] | None = await (await self.execute(text, parameters)).fetchone()
-            return found
+            return await (await self.execute(text, parameters)).fetchall()
         [scalar], self.queued = self.queued, []
         cursor = await self.execute(f"SELECT ({scalar.statement.text}), q.* FROM ({text}) q", (*scalar.statement.parameters, *parameters))
-        row = await cursor.fetchone()
-        if row is None:
+        rows = await cursor.fetchall()
+        if not rows:
             self.queued.append(scalar)
-            return None
-        scalar.result = Result(0 if row[0] is None else 1)
-        found = row[1:]
-        return found
+            return rows
+        scalar.result = Result(0 if rows[0][0] is None else 1)
+        return [row[1:] for row in rows]
 
     def queue(self, text: LiteralString, parameters: Sequence[Any] = (), *, is_scalar: bool = False) -> QueuedStatement:
         """Send a statement with the next `flush`."""
