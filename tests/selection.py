@@ -37,7 +37,6 @@ LONGEST = (
     "tests/runtime/test_bad_postgresql.py",
     "tests/hostile",
     "tests/deploy/test_through_runtime.py",
-    "tests/deploy/test_releases_through_runtime.py",
     "tests/runtime",
     "tests/gateway/test_live.py",
     "tests/auth/test_registration_journey.py",

@@ -1,32 +1,25 @@
 """Service accounts: created, used with API tokens in every context, disabled and deleted."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from pydantic import SecretStr
 
 from events.auth import SessionEnded
 from events.platform import ActorKind
 from events.teams import ServiceAccountCreated, ServiceAccountDeleted
 from functions.auth import ports as auth
 from functions.auth.commands.create_service_account import CreateServiceAccount
-from functions.auth.commands.create_service_account_token import CreatedServiceAccountTokenView, CreateServiceAccountToken
 from functions.auth.commands.create_team import CreateTeam
 from functions.auth.commands.create_token import CreateToken
 from functions.auth.commands.delete_service_account import DeleteServiceAccount
 from functions.auth.commands.delete_team import DeleteTeam
-from functions.auth.commands.exchange_token import ExchangeToken
-from functions.auth.commands.revoke_service_account_token import RevokeServiceAccountToken
 from functions.auth.commands.update_service_account import UpdateServiceAccount
-from functions.auth.domain.rejections import InvalidApiToken, InvalidTokenScopes, TokenNameTaken, TokenNotFound
+from functions.auth.domain.rejections import InvalidApiToken
 from functions.auth.domain.service_account import MAX_SERVICE_ACCOUNTS
 from functions.auth.domain.team_rejections import (
     DisabledServiceAccount,
-    OwnerRole,
     PersonalTeam,
-    ServiceAccountHasTokens,
     ServiceAccountNameTaken,
     ServiceAccountNotFound,
     TeamNotFound,
@@ -49,44 +42,12 @@ from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import NothingReleased
 from functions.deploy.queries.application import ShowApplication
 from functions.deploy.queries.applications import ListApplications
-from functions.kernel import Caller, Forbidden, NotFound, RecentLoginRequired, Role, Scope
+from functions.kernel import Forbidden, NotFound, Role, Scope
 from functions.monitor.queries.logs import ReadLogs
-from tests.auth.team_world import ADA, BOB, EVE, TeamWorld
+from tests.auth.service_account_world import World, acting, world
+from tests.auth.team_world import ADA, BOB, EVE
 
-
-class World(TeamWorld):
-    async def account(self, team: UUID, role: Role = Role.DEVELOPER, name: str = "ci") -> UUID:
-        created = await self.call(CreateServiceAccount(team_id=team, name=name, role=role), caller=ADA)
-        await self.settle()
-        assert isinstance(created.id, UUID)
-        return created.id
-
-    async def token(
-        self, team: UUID, account: UUID, name: str = "t", scopes: Sequence[Scope] = (Scope.READ, Scope.DEPLOY), by: Caller = ADA
-    ) -> CreatedServiceAccountTokenView:
-        request = CreateServiceAccountToken(team_id=team, service_account_id=account, name=name, scopes=list(scopes))
-        created = await self.call(request, caller=self.recently(by))
-        assert isinstance(created, CreatedServiceAccountTokenView)
-        return created
-
-    async def exchange(self, token: CreatedServiceAccountTokenView) -> str:
-        return str((await self.call(ExchangeToken(token=SecretStr(token.token)))).access_token)
-
-    async def update(self, team: UUID, account: UUID, by: Caller = ADA, **changes: object) -> None:
-        await self.call(UpdateServiceAccount.model_validate({"teamId": team, "serviceAccountId": account, **changes}), caller=self.recently(by))
-        await self.settle()
-
-
-def acting(team: UUID, account: UUID, *scopes: Scope) -> Caller:
-    """A program with an access token of the service account."""
-    return Caller(account, frozenset(), scopes=frozenset(scopes or (Scope.READ, Scope.DEPLOY, Scope.MONITOR, Scope.BILLING)), service_team_id=team)
-
-
-@pytest.fixture
-async def world() -> World:
-    world = World()
-    await world.prepare()
-    return world
+__all__ = ["world"]
 
 
 async def test_it_acts_in_every_context_with_its_role_and_its_team_by_default(world: World) -> None:
@@ -195,77 +156,6 @@ async def test_with_its_team_goes_every_service_account(world: World) -> None:
     assert [each.session_id for each in world.events(SessionEnded)] == [token.id]
     with pytest.raises(InvalidApiToken):
         await world.exchange(token)
-
-
-async def test_a_token_is_revoked_alone_and_names_are_unique_in_its_account(world: World) -> None:
-    team = await world.team(ADA)
-    account, other = await world.account(team), await world.account(team, name="other")
-    token = await world.token(team, account)
-    await world.token(team, other)
-    with pytest.raises(TokenNameTaken):
-        await world.token(team, account)
-    with pytest.raises(TokenNotFound):
-        await world.call(RevokeServiceAccountToken(team_id=team, service_account_id=other, token_id=token.id), caller=ADA)
-    for _ in range(2):
-        await world.call(RevokeServiceAccountToken(team_id=team, service_account_id=account, token_id=token.id), caller=ADA)
-    assert [each.session_id for each in world.events(SessionEnded)] == [token.id]
-    tokens = [(await world.call(ListServiceAccountTokens(team_id=team, service_account_id=each), caller=ADA)).items for each in (account, other)]
-    assert [len(each) for each in tokens] == [0, 1]
-
-
-async def test_nobody_gets_a_token_of_more_than_their_own_role(world: World) -> None:
-    team = await world.team(ADA)
-    await world.join(team, BOB, Role.ADMIN)
-    await world.join(team, EVE, Role.DEVELOPER)
-    payer, plain = await world.account(team, Role.BILLING, "payer"), await world.account(team)
-    with pytest.raises(Forbidden, match=r"billing\.write"):
-        await world.call(CreateServiceAccount(team_id=team, name="x", role=Role.BILLING), caller=BOB)
-    with pytest.raises(Forbidden, match=r"billing\.write"):
-        await world.token(team, payer, by=BOB)
-    with pytest.raises(Forbidden, match=r"billing\.write"):
-        await world.update(team, plain, by=BOB, role="billing")
-    await world.update(team, payer, isDisabled=True, by=BOB)
-    with pytest.raises(Forbidden, match=r"billing\.write"):
-        await world.update(team, payer, isDisabled=False, by=BOB)
-    await world.token(team, plain, by=BOB)
-    with pytest.raises(Forbidden, match=r"team\.manage"):
-        await world.token(team, plain, "eve", by=EVE)
-    with pytest.raises(OwnerRole):
-        await world.call(CreateServiceAccount(team_id=team, name="x", role=Role.OWNER), caller=world.recently(ADA))
-    with pytest.raises(InvalidTokenScopes, match="scope admin"):
-        await world.token(team, plain, "root", [Scope.ADMIN])
-    request = CreateServiceAccountToken(team_id=team, service_account_id=plain, name="late", scopes=[Scope.READ])
-    with pytest.raises(RecentLoginRequired):
-        await world.call(request, caller=ADA)
-
-
-async def test_a_larger_role_needs_a_recent_sign_in_and_no_token_that_others_know(world: World) -> None:
-    team = await world.team(ADA)
-    await world.join(team, BOB, Role.ADMIN)
-    account = await world.account(team)
-    token = await world.token(team, account, by=BOB)
-    for role in ("admin", "billing"):
-        with pytest.raises(ServiceAccountHasTokens, match=r"an API token of ci \(t\)"):
-            await world.update(team, account, role=role)
-    assert (await world.call(ListServiceAccounts(team_id=team), caller=ADA)).items[0].role is Role.DEVELOPER
-    await world.update(team, account, role="viewer")  # allows less
-    await world.call(RevokeServiceAccountToken(team_id=team, service_account_id=account, token_id=token.id), caller=ADA)
-    request = UpdateServiceAccount(team_id=team, service_account_id=account, role=Role.BILLING)
-    with pytest.raises(RecentLoginRequired):
-        await world.call(request, caller=ADA)
-    await world.update(team, account, role="billing")
-    await world.token(team, account)
-    await world.advance(days=91)  # an expired token is none
-    await world.update(team, account, role="admin")
-
-
-async def test_a_token_names_who_created_it(world: World) -> None:
-    team = await world.team(ADA)
-    await world.join(team, BOB, Role.ADMIN)
-    account = await world.account(team)
-    created = [await world.token(team, account, name, by=by) for name, by in (("a", ADA), ("b", BOB))]
-    listed = (await world.call(ListServiceAccountTokens(team_id=team, service_account_id=account), caller=ADA)).items
-    assert {each.name: each.created_by for each in (*created, *listed)} == {"a": ADA.user_id, "b": BOB.user_id}
 
 
 async def test_auth_refuses_a_disabled_account_in_the_same_transaction_and_the_log_names_the_new_ids(world: World) -> None:

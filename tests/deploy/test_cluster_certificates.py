@@ -11,7 +11,7 @@ from functions.deploy.domain.cluster_certificates import ClusterCertificate, rea
 from functions.deploy.domain.domain_manifests import certificate
 from functions.deploy.domain.domains import Domain
 from tests.deploy.deploy_capsule import DeployCapsule
-from tests.deploy.test_domains import HOST, check, proven, show
+from tests.deploy.domain_world import HOST, check, proven, show
 from tests.generated.kinds import faults
 from tests.memory.deploy_domains import MemoryDomainObjects, MemoryResolver
 

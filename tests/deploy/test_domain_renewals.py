@@ -17,7 +17,7 @@ from functions.deploy.ports import OrderFailed
 from knative.certificates import issue, new_authority, new_key, pem
 from tests.certificates import DAY, Authority
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
-from tests.deploy.test_domains import HOST, add, authority, check, proven, resolver, show
+from tests.deploy.domain_world import HOST, add, authority, check, proven, resolver, show
 from tests.memory.deploy_domains import MemoryAuthority, MemoryRenewalInfo, MemoryResolver
 
 __all__ = ["authority", "resolver"]

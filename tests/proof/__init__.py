@@ -20,7 +20,7 @@ PROOFS = {
     "access": Proof("Each route answers those who may use it, nobody else", ("tests/journeys/test_access.py",)),
     "adding-a-function": Proof("docs/adding-a-function.md works, applied to a copy", ("tests/documents/test_adding_a_function.py",)),
     "backup": Proof("A lost Capsule is restored and everything answers", ("tests/journeys/test_backup.py",)),
-    "commands": Proof("Each kind of command against a whole Capsule", ("tests/cli/test_journey.py",)),
+    "commands": Proof("Each kind of command against a whole Capsule", ("tests/cli/test_commands_journey.py", "tests/cli/test_journey.py")),
     "data-services": Proof(
         "An application keeps its database through it all",
         (

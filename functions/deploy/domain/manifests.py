@@ -241,8 +241,6 @@ def job(
     stop_seconds: int = 30,
 ) -> Manifest:
     """Render a Job that runs a command once. `stop_seconds`: between SIGTERM and SIGKILL."""
-    web = pod["containers"][0]
-    container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -253,24 +251,29 @@ def job(
             "ttlSecondsAfterFinished": kept_seconds,
             "template": {
                 "metadata": {"labels": {**labels, COLLECT: "true", COMPONENT: component}},
-                "spec": {
-                    "restartPolicy": "Never",
-                    "terminationGracePeriodSeconds": stop_seconds,
-                    "automountServiceAccountToken": False,
-                    "enableServiceLinks": False,
-                    "containers": [
-                        {
-                            "name": component,
-                            "command": ["sh", "-c", command],
-                            "terminationMessagePolicy": "FallbackToLogsOnError",
-                            **container,
-                            **resources_and_env(size, variables),
-                        }
-                    ],
-                    "volumes": copy.deepcopy(pod["volumes"]),
-                },
+                "spec": {"restartPolicy": "Never", **command_pod(component, command, pod, size, variables, stop_seconds)},
             },
         },
+    }
+
+
+def command_pod(name: str, command: str, pod: Mapping[str, Any], size: Size, variables: Sequence[Manifest], stop_seconds: int) -> Manifest:
+    """Render the pod specification of a command that runs beside the Service of a release, with the image and volumes of its `pod`."""
+    web = pod["containers"][0]
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": stop_seconds,
+        "containers": [
+            {
+                "name": name,
+                "command": ["sh", "-c", command],
+                "terminationMessagePolicy": "FallbackToLogsOnError",
+                **{each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")},
+                **resources_and_env(size, variables),
+            }
+        ],
+        "volumes": copy.deepcopy(pod["volumes"]),
     }
 
 

@@ -1,6 +1,5 @@
 """Manifests of what an environment runs beside its Service: a Deployment for each process type, a CronJob for each schedule."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +16,8 @@ from functions.deploy.domain.manifests import (
     RUN,
     Manifest,
     annotated,
+    command_pod,
     job,
-    resources_and_env,
 )
 from functions.deploy.domain.names import namespace_of
 from functions.deploy.domain.schedule import LATEST_START, Schedule
@@ -47,8 +46,6 @@ def process(
     `replicas`: None if an autoscaler decides. `Recreate`: instances of two releases never run together, and never more than the number set, so
     a scheduler such as celery beat may be a process.
     """
-    web = pod["containers"][0]
-    container = {each: copy.deepcopy(web[each]) for each in ("image", "securityContext", "volumeMounts")}
     shared = {APPLICATION: labels[APPLICATION], ENVIRONMENT: labels[ENVIRONMENT], PROCESS: process_type}
     own = {**shared, MANAGED: "true", COMPONENT: PROCESS_COMPONENT, **({AUTOSCALED: "true"} if replicas is None else {})}
     return {
@@ -65,21 +62,7 @@ def process(
                     "labels": {**labels, PROCESS: process_type, COLLECT: "true", COMPONENT: PROCESS_COMPONENT},
                     "annotations": dict(release),
                 },
-                "spec": {
-                    "automountServiceAccountToken": False,
-                    "enableServiceLinks": False,
-                    "terminationGracePeriodSeconds": stop_seconds,
-                    "containers": [
-                        {
-                            "name": process_type,
-                            "command": ["sh", "-c", command],
-                            "terminationMessagePolicy": "FallbackToLogsOnError",
-                            **container,
-                            **resources_and_env(size, variables),
-                        }
-                    ],
-                    "volumes": copy.deepcopy(pod["volumes"]),
-                },
+                "spec": command_pod(process_type, command, pod, size, variables, stop_seconds),
             },
         },
     }

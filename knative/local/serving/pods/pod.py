@@ -10,35 +10,27 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-from knative.local.images import Image, UnknownImage
 from knative.local.objects import Object, now
 from knative.local.processes.control_groups import ControlGroup
-from knative.local.processes.network.namespaces import NetworkSetupError
 from knative.local.processes.streams import Streams
-from knative.local.sandbox.identities import IdentitiesExhausted
 from knative.local.serving.confined_programs import EndedContainer
 from knative.local.serving.node import Node
-from knative.local.serving.pods.container import ContainerSetup, PreparedContainer
+from knative.local.serving.pods.container import ContainerSetup
 from knative.local.serving.pods.container_run import ContainerRun
-from knative.local.serving.pods.environment import MissingReference
-from knative.local.serving.pods.exit import EVICTED, KILLED, START_ERROR_CODE, Exit, LimitViolation
+from knative.local.serving.pods.exit import EVICTED, KILLED, Exit, LimitViolation
 from knative.local.serving.pods.initialization import run_init_containers
 from knative.local.serving.pods.logs import Log
-from knative.local.serving.pods.preparation import network_of, prepare
-from knative.local.serving.pods.state import DISK_PRESSURE, IMAGE_PULL_BACK_OFF, PodState, Stage, StartFailure, start_failure_of
-from knative.local.serving.pods.status import pod_status
-from knative.local.store import NotFound
+from knative.local.serving.pods.pod_object import PodObject
+from knative.local.serving.pods.preparation import network_of
+from knative.local.serving.pods.start_preparation import CannotStart, StartPreparation
+from knative.local.serving.pods.state import PodState, Stage
 
 log = logging.getLogger(__name__)
 
 MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.2, 60.0
 STABLE_RUN_SECONDS = 30.0
 """After a run of this length the back-off begins anew."""
-RETRY_SECONDS, IMAGE_RETRY_SECONDS = 0.5, 5.0
-"""Pause after a failed preparation."""
 DEFAULT_GRACE_SECONDS = 30.0
-PUBLICATION_SECONDS = 0.2
-"""How long the status of a pod that gets requests while it starts may wait for its next stage."""
 
 
 class Pod:
@@ -79,18 +71,19 @@ class Pod:
         self.start: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         """Whether its first start made it ready."""
         self._node, self._on_change, self._restarts_always = node, on_change, restarts_always
-        self._env = dict(env or {})
         self._listening, self._owns_socket, self._finishing, self._serving_path = listening, owns_socket, finishing, serving_path
         self._network = network_of(node, object, None if listening is not None else port)
         self.setup = ContainerSetup(node, object)
-        self._image: Image | None = None
-        self._prepared: PreparedContainer | None = None
+        self._preparation = StartPreparation(
+            *(node, object, self.setup, self._network, dict(env or {}), self.state),
+            lambda line: self._open_log().write_line(line),
+            restarts_always=restarts_always,
+        )
+        self._stored = PodObject(node.store, object, self._observe)
         self._run: ContainerRun | None = None
         self._log: Log | None = None
         self._eviction: LimitViolation | None = None
-        self._publication: asyncio.TimerHandle | None = None
         self._stopping = asyncio.Event()
-        self._retry = asyncio.Event()
         self._task = asyncio.create_task(self._live(), name=f"pod {self.namespace}/{self.name}")
 
     @property
@@ -131,7 +124,7 @@ class Pod:
     @property
     def disk_bytes(self) -> int | None:
         """What its disks take on this machine, with the build cache it uses. None: not measured."""
-        if self._prepared is not None and self._prepared.is_on_disks:
+        if self._preparation.container is not None and self._preparation.container.is_on_disks:
             return self.setup.storage.used_bytes()
         return self._run.polled_disk_bytes if self._run is not None else None
 
@@ -149,14 +142,8 @@ class Pod:
             self._log.write_line(line)
 
     def refresh(self, kind: str, name: str) -> None:
-        """Handle a changed Secret or ConfigMap: rewrite its files, and retry a failed preparation."""
-        if self.state.start_failure is not None:
-            self._retry.set()
-        if self._image is not None and (kind, name) in self.setup.volume_references():
-            try:
-                self.setup.refresh_volumes(self._image)
-            except MissingReference as missing:
-                log.warning("pod %s/%s keeps its former files: %s", self.namespace, self.name, missing)
+        """Handle a changed Secret or ConfigMap."""
+        self._preparation.refresh(kind, name)
 
     async def stop(self, grace_seconds: float | None = None) -> None:
         """End the container with SIGTERM, and with SIGKILL after the grace (at most the pod's own). Returns when the pod has ended.
@@ -168,7 +155,7 @@ class Pod:
         else:
             self.grace_seconds = min(self.grace_seconds, grace_seconds)
         self._stopping.set()
-        self._retry.set()
+        self._preparation.retry()
         await asyncio.shield(self._task)
 
     async def _drain(self) -> None:
@@ -231,43 +218,21 @@ class Pod:
         if self._log is not None:
             self._log.close()
         exit, self.state.exit = self.state.exit, None
-        self._run, self._prepared, self._log = None, None, None
+        self._run, self._preparation.container, self._log = None, None, None
         return exit
 
     async def _prepare(self) -> bool:
         """Return whether the container can start. Waits before it returns False."""
-        if self._is_refused():
-            await self._await_retry(RETRY_SECONDS)
-            return False
         try:
-            self._image, self._prepared = await prepare(self._node, self.setup, self._network, self._env)
-        except (UnknownImage, NetworkSetupError, MissingReference, IdentitiesExhausted) as error:
-            failure = self.state.start_failure = start_failure_of(error)
-            if isinstance(error, UnknownImage) and not self._restarts_always:  # a retry would not find it: images are built here, not pulled
-                self.state.exit, self.state.start_failure = Exit(START_ERROR_CODE, failure.reason, failure.message, now(), now()), None
-                self._stopping.set()
-                return False
-        else:
-            self.state.start_failure = None
-            return True
-        await self._await_retry(IMAGE_RETRY_SECONDS if failure.reason == IMAGE_PULL_BACK_OFF else RETRY_SECONDS)
-        return False
-
-    def _is_refused(self) -> bool:
-        """Return whether the node is under disk pressure and takes no such pod now."""
-        refusal = self._node.start_refusal(self.object)
-        if refusal is None:
+            pause = await self._preparation.attempt()
+        except CannotStart as never:
+            self.state.exit = never.exit
+            self._stopping.set()
             return False
-        if self.state.start_failure is None or self.state.start_failure.reason != DISK_PRESSURE:
-            self._open_log().write_line(refusal)
-        self.state.start_failure = StartFailure(DISK_PRESSURE, refusal)
-        return True
-
-    async def _await_retry(self, seconds: float) -> None:
-        self._enter(Stage.WAITING)
-        self._retry.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._retry.wait(), seconds)
+        if pause is not None:
+            self._enter(Stage.WAITING)
+            await self._preparation.wait(pause)
+        return pause is None
 
     def _open_log(self) -> Log:
         if self._log is None:
@@ -278,12 +243,13 @@ class Pod:
 
     async def _run_container(self, finishing: Callable[["Pod", Exit], Awaitable[Exit]] | None) -> None:
         """Run the container once, and set `state.exit`."""
-        assert self._prepared is not None
+        prepared = self._preparation.container
+        assert prepared is not None
         loop = asyncio.get_running_loop()
         output = self._open_log()
         output.clear_tail()
         name = f"{self.namespace}/{self.name}"
-        run = ContainerRun(self._node, self.setup.container, self._prepared, output, name=name, restarts_always=self._restarts_always)
+        run = ContainerRun(self._node, self.setup.container, prepared, output, name=name, restarts_always=self._restarts_always)
         start_failure = await run.start(self._listening)
         if start_failure is not None:
             self.state.exit = start_failure
@@ -339,24 +305,14 @@ class Pod:
         if stage is not Stage.STARTING and not self.start.done():
             self.start.set_result(stage is Stage.READY)
         if self._owns_socket and stage in (Stage.STARTING, Stage.READY):
-            self._publish_soon()
+            self._stored.publish_soon()
         else:
-            self._publish()
+            self._stored.publish()
         self._on_change(self)
 
-    def _publish_soon(self) -> None:
-        if self._publication is None:
-            self._publication = asyncio.get_running_loop().call_later(PUBLICATION_SECONDS, self._publish)
-
-    def _publish(self) -> None:
-        if self._publication is not None:
-            self._publication.cancel()
-            self._publication = None
+    def _observe(self) -> PodState:
         self.state.is_running, self.state.unready_reason = self.is_running, self.unready_reason
-        with suppress(NotFound):  # deleted over the API, which ends the pod
-            object = self._node.store.get("Pod", self.namespace, self.name)
-            if object["metadata"]["uid"] == self.uid:
-                self._node.store.set_status("Pod", self.namespace, self.name, pod_status(self.state, object))
+        return self.state
 
     # --- after the end
 
@@ -369,6 +325,4 @@ class Pod:
     def delete(self) -> None:
         """Delete the pod's folder and its object."""
         self.delete_files(keep_log=False)
-        with suppress(NotFound):
-            if self._node.store.get("Pod", self.namespace, self.name)["metadata"]["uid"] == self.uid:
-                self._node.store.delete("Pod", self.namespace, self.name)
+        self._stored.delete()
