@@ -27,8 +27,18 @@ from operator import attrgetter
 
 from functions.kernel import Kind, Rejection
 from functions.runtime.execution.context import FunctionContext
-from functions.runtime.execution.transactions import SAVEPOINT, SKIPPED, Committed, Execution, Handled, execute_alone, run_batch_handler, run_handler
-from functions.runtime.reliability import inbox, ordering, outbox, revoked_sessions
+from functions.runtime.execution.transactions import (
+    SAVEPOINT,
+    SKIPPED,
+    Committed,
+    Execution,
+    Handled,
+    execute_alone,
+    run_batch_handler,
+    run_handler,
+    store,
+)
+from functions.runtime.reliability import inbox, ordering, revoked_sessions
 from functions.runtime.storage.database import Connection
 from functions.runtime.storage.session import QueuedStatement, Result
 
@@ -129,9 +139,7 @@ class Batches:
         if not is_claim_awaited:
             await claims.check(connection)
         results_in_order = [skipped[each] if each in skipped else results[each] for each in executions]
-        handled = [each for each in results_in_order if isinstance(each, Handled)]
-        outbox.enqueue(connection, [pending for each in handled for pending in each.pending])
-        inbox.queue_replies(connection, [each.reply for each in handled if each.reply is not None])
+        store(self._context, connection, [each for each in results_in_order if isinstance(each, Handled)])
         return results_in_order
 
     async def _run_handlers(self, connection: Connection, executions: Sequence[Execution]) -> dict[Execution, Handled]:

@@ -126,10 +126,12 @@ class OutboxPublisher:
             self._deleting = None
 
     async def _send(self, events: Sequence[OutboxRow], records: Sequence[OutboxRow]) -> list[Exception | None]:
-        """Publish each event, and all records together. Returns a result for each row: None if RabbitMQ has confirmed it."""
-        messages = [*events, *([audit.combine(records)] if records else [])]
+        """Publish each event, and records together. Returns a result for each row: None if RabbitMQ has confirmed it."""
+        groups = audit.groups(records)
+        messages = [*events, *map(audit.combine, groups)]
         results = [await self._try(messages[0])] if len(messages) == 1 else await asyncio.gather(*(self._try(row) for row in messages))
-        return [*results[: len(events)], *(results[len(events) :] * len(records))]
+        of_groups = zip(groups, results[len(events) :], strict=True)
+        return [*results[: len(events)], *(result for group, result in of_groups for _ in group)]
 
     async def _try(self, row: OutboxRow) -> Exception | None:
         try:
@@ -183,9 +185,13 @@ class OutboxPublisher:
         return swept
 
     async def flush_caused_by(self, message: Message) -> None:
-        """Publish the events of a message whose first worker died between its commit and its publishing."""
+        """Publish the events of a message whose first worker died between its commit and its publishing.
+
+        Its record for the audit log may be in a row with those of others: that is left to the sweep.
+        """
         rows = await self._read("headers->>'causation' = %s", message.id)
         await self.flush([row for row in rows if row.position not in self._confirmed])
+        self.sweep_soon()
 
     async def _read(self, condition: str, *parameters: str | int | list[int]) -> list[OutboxRow]:
         async with self._database.transaction(read_only=True) as connection:
