@@ -93,14 +93,14 @@ class Batches:
         keys: set[tuple[str, ...]] = set()
         while self._queue:
             execution = self._queue[0].execution
-            declaration, message = execution.function.declaration, execution.message
-            own = {inbox.key_of(message, declaration.name), ordering.subject_of(declaration, message) or ()} - {()}
-            if len(batch) >= declaration.scale.batch or not keys.isdisjoint(own):
+            if len(batch) >= execution.function.declaration.scale.batch or execution.key in keys or execution.subject in keys:
                 break
             entry = self._queue.popleft()
             if not entry.committed.done():  # its consumer has not given up
                 batch.append(entry)
-                keys |= own
+                keys.add(execution.key)
+                if execution.subject is not None:
+                    keys.add(execution.subject)
         return batch
 
     async def _commit(self, batch: Sequence[_Entry]) -> Sequence[Committed | None]:
@@ -120,7 +120,7 @@ class Batches:
 
     def _has_attempted(self, executions: Sequence[Execution]) -> bool:
         """Whether this process has attempted one of the messages before. From now on it has attempted them all."""
-        keys = [hash(inbox.key_of(each.message, each.function.name)) for each in executions]
+        keys = [hash(each.key) for each in executions]
         is_known = not self._attempted.keys().isdisjoint(keys)
         self._attempted.update(dict.fromkeys(keys))
         while len(self._attempted) > MAX_ATTEMPTED:
@@ -173,7 +173,7 @@ class Batches:
 
 
 class NotClaimed(Exception):
-    """A message was recorded before, its session has ended, or a newer event of its subject was applied."""
+    """A message was recorded before, its session has ended, or a newer event of its subject was applied. Or it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +186,17 @@ class _Claims:
     session: QueuedStatement | None = None
 
     async def check(self, connection: Connection) -> None:
-        """Raises NotClaimed unless each message is claimed, in its order."""
+        """Raises NotClaimed unless each message is claimed, in its order. Sends the claims, if no statement of a handler has."""
         if self.claimed.result is None:
             await connection.flush()
-        number_of_events = sum(ordering.subject_of(each.function.declaration, each.message) is not None for each in self.executions)
+        number_of_events = sum(each.subject is not None for each in self.executions)
         for queued, expected in ((self.claimed, len(self.executions)), (self.advanced, number_of_events), (self.session, 0)):
-            if queued is not None and _result(queued).count != expected:
-                raise NotClaimed(f"{_result(queued).count} of {expected} messages can be claimed")
+            if queued is None:
+                continue
+            if queued.result is None:
+                raise NotClaimed("the statement of a handler that travelled with the claims has failed")
+            if queued.result.count != expected:
+                raise NotClaimed(f"{queued.result.count} instead of {expected}")
 
     async def not_to_handle(self, connection: Connection) -> dict[Execution, Committed | None]:
         """Return the executions, of several, whose handler must not be called, and how each ends. None: it goes alone."""
@@ -201,11 +205,9 @@ class _Claims:
         newest = set(_result(self.advanced).rows) if self.advanced is not None else set()
         found: dict[Execution, Committed | None] = {}
         for execution in self.executions:
-            declaration, message = execution.function.declaration, execution.message
-            subject = ordering.subject_of(declaration, message)
-            if inbox.key_of(message, declaration.name) not in claimed:
+            if execution.key not in claimed:
                 found[execution] = None
-            elif subject is not None and subject not in newest:
+            elif execution.subject is not None and execution.subject not in newest:
                 found[execution] = SKIPPED
         return found
 
@@ -225,9 +227,8 @@ async def _claim(connection: Connection, executions: Sequence[Execution]) -> _Cl
         return _Claims(executions, claimed, connection.queue(*advance) if advance else None, connection.queue(*session) if session else None)
     claims, events = [], []
     for each in executions:
-        declaration, message = each.function.declaration, each.message
-        claims.append((message, declaration.name, each.caller.session_id if each.caller is not None else None))
-        if (subject := ordering.subject_of(declaration, message)) is not None:
-            events.append((*subject, message.number("sequence")))
+        claims.append((each.message, each.function.name, each.caller.session_id if each.caller is not None else None))
+        if each.subject is not None:
+            events.append((*each.subject, each.message.number("sequence")))
     claimed = connection.queue(*inbox.claim_all(claims))
     return _Claims(executions, claimed, connection.queue(*ordering.advance_all(events)) if events else None)

@@ -154,7 +154,7 @@ class Function:
             return await self._query(message, caller, inputs)
         if kind in (Kind.EFFECT, Kind.SCHEDULE):
             return await self._run_effect(message, inputs)
-        return await self._transact(Execution(self, message, caller, inputs))
+        return await self._transact(Execution.of(self, message, caller, inputs))
 
     async def _query(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         try:

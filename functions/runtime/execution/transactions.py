@@ -39,6 +39,13 @@ class Execution:
     message: Message
     caller: Caller | None
     inputs: tuple[Any, ...]
+    key: inbox.Key
+    subject: tuple[str, str] | None
+    """(function, subject) of an event that is applied only if it is newer; None of any other message."""
+
+    @classmethod
+    def of(cls, function: WritingFunction, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> "Execution":
+        return cls(function, message, caller, inputs, inbox.key_of(message, function.name), ordering.subject_of(function.declaration, message))
 
 
 @dataclass(frozen=True, slots=True)

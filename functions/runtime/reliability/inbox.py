@@ -84,7 +84,11 @@ CLAIM_ALL = "SELECT source, id, function FROM claim_messages(%s)"
 REPLY_ALL = "SELECT store_replies(%s)"
 
 
-def key_of(message: Message, function: str) -> tuple[str, str, str]:
+Key = tuple[str, str, str]
+"""(source, id, function)."""
+
+
+def key_of(message: Message, function: str) -> Key:
     return message.source, message.id, function
 
 

@@ -54,8 +54,9 @@ class OutboxPublisher:
 
     async def flush(self, rows: Sequence[OutboxRow]) -> None:
         """Publish rows and return when each is confirmed or left to the sweep. Does not wait for records of the audit log."""
-        self._collect_records([row for row in rows if audit.is_record(row)])
-        rows = [row for row in rows if not audit.is_record(row)]
+        if records := [row for row in rows if audit.is_record(row)]:
+            self._collect_records(records)
+            rows = [row for row in rows if not audit.is_record(row)]
         if rows and await self._publish(rows) < len(rows):
             self.sweep_soon()
 
@@ -91,9 +92,11 @@ class OutboxPublisher:
 
     async def _publish(self, batch: Sequence[OutboxRow]) -> int:
         """Publish rows and return the number of those that were confirmed: they are deleted soon. The others stay for the sweep."""
-        records = [row for row in batch if audit.is_record(row)]
-        results = await self._send([row for row in batch if not audit.is_record(row)], records)
-        batch = [*(row for row in batch if not audit.is_record(row)), *records]
+        if records := [row for row in batch if audit.is_record(row)]:
+            events = [row for row in batch if not audit.is_record(row)]
+            results, batch = await self._send(events, records), [*events, *records]
+        else:
+            results = await self._send(batch, ())
         confirmed = [row.position for row, result in zip(batch, results, strict=True) if result is None]
         for row, result in zip(batch, results, strict=True):
             if isinstance(result, AccessRefused):
@@ -127,6 +130,8 @@ class OutboxPublisher:
 
     async def _send(self, events: Sequence[OutboxRow], records: Sequence[OutboxRow]) -> list[Exception | None]:
         """Publish each event, and records together. Returns a result for each row: None if RabbitMQ has confirmed it."""
+        if len(events) == 1 and not records:
+            return [await self._try(events[0])]
         groups = audit.groups(records)
         messages = [*events, *map(audit.combine, groups)]
         results = [await self._try(messages[0])] if len(messages) == 1 else await asyncio.gather(*(self._try(row) for row in messages))
