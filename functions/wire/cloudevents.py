@@ -108,7 +108,8 @@ class Message:
 
     def headers(self) -> dict[str, str]:
         """Return the AMQP headers."""
-        standard = {
+        headers = {
+            **self.attributes,
             "specversion": SPECVERSION,
             "id": self.id,
             "source": self.source,
@@ -117,7 +118,8 @@ class Message:
             "datacontenttype": JSON,
             "content-type": JSON,
         }
-        headers = {**self.attributes, **{name: value for name, value in standard.items() if value}}
+        if not self.time:
+            del headers["time"]
         if "traceparent" in headers:
             headers.setdefault("tracestate", "")  # HTTP drops an empty header
         return headers

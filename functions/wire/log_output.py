@@ -10,19 +10,30 @@ import asyncio
 import atexit
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import orjson
 
-_pending: list[bytes] = []
+Lines = Callable[[], Iterable[Mapping[str, object]]]
+
+_pending: list[bytes | Lines] = []
 _loops: set[asyncio.AbstractEventLoop] = set()
 """The loop that will write what is pending; empty if none will."""
 
 
 def write_log_line(line: Mapping[str, object]) -> None:
     """Write one line of JSON, if standard error takes it: with the others of this turn of the event loop, at once outside of one."""
-    _pending.append(_encode(line) + b"\n")
+    _add(_encode(line) + b"\n")
+
+
+def write_log_lines(lines: Lines) -> None:
+    """As `write_log_line`, for lines that are complete only at the end of this turn: `lines` returns them then."""
+    _add(lines)
+
+
+def _add(pending: bytes | Lines) -> None:
+    _pending.append(pending)
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
@@ -34,9 +45,10 @@ def write_log_line(line: Mapping[str, object]) -> None:
 
 
 def _flush() -> None:
-    lines = b"".join(_pending)
+    pending = [*_pending]
     _pending.clear()
     _loops.clear()
+    lines = b"".join(each if isinstance(each, bytes) else b"".join(_encode(line) + b"\n" for line in each()) for each in pending)
     if sys.stderr is None:  # started with the descriptor closed
         return
     with suppress(OSError, ValueError):  # there is no other place to report it; ValueError: the stream is closed

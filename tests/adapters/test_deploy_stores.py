@@ -55,7 +55,7 @@ async def test_several_applications_are_added_together_or_not_at_all(stores: Sto
         await stores.quotas.grant(Quota(second, 3, 512, NOW))
     made = [new_application(owner) for owner in (first, second, first)]
     async with stores.transaction():
-        assert {each.user_id for each in await stores.quotas.lock_all([first, second, first, uuid4()])} == {first, second}
+        assert await stores.quotas.lock_restricted([first, second, first, uuid4()]) == []
         await stores.applications.add([(each, Quota.default(each.user_id, NOW)) for each in made])
     for refusal, others in (
         (ApplicationQuotaExceeded, [new_application(owner) for owner in (second, first, first)]),
@@ -69,6 +69,26 @@ async def test_several_applications_are_added_together_or_not_at_all(stores: Sto
         assert [quota.applications_used for quota in (await stores.quotas.find(first), await stores.quotas.find(second)) if quota] == [2, 1]
         for owner, number in ((first, 2), (second, 1)):
             assert len(await stores.applications.page([owner], before=None, limit=9)) == number
+
+
+async def test_restricted_quotas_are_found_among_others(stores: Stores) -> None:
+    free, suspended, exhausted, full, large, stranger = (uuid4() for _ in range(6))
+    async with stores.transaction():
+        for owner in (free, suspended, exhausted, full, large):
+            quota = Quota(owner, 2, 512, NOW, is_suspended=owner == suspended)
+            await stores.quotas.set(quota)
+            for _ in range(2):
+                application = new_application(owner)
+                await stores.applications.add([(application, quota)])
+        await stores.quotas.set_exhausted(exhausted, [ExhaustedMeter("requests", 1000)], NOW)
+        await stores.quotas.set(Quota(full, 1, 512, NOW))
+        await stores.quotas.reserve_memory(application, STAGING, 400, quota)
+        await stores.quotas.set(Quota(large, 2, 399, NOW))
+    async with stores.transaction():
+        found = await stores.quotas.lock_restricted([large, free, suspended, exhausted, full, stranger, full])
+        assert {each.user_id: each.restriction for each in found} == {
+            suspended: Restriction.SUSPENDED, exhausted: Restriction.USAGE_EXHAUSTED, full: Restriction.OVER_QUOTA, large: Restriction.OVER_QUOTA,
+        }  # fmt: skip
 
 
 async def test_applications_count_against_the_quota_until_released(stores: Stores) -> None:

@@ -65,8 +65,9 @@ class MemoryQuotas:
     async def lock(self, user_id: UUID) -> Quota | None:
         return await self.find(user_id)
 
-    async def lock_all(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
-        return [quota for each in sorted(set(user_ids)) if (quota := await self.find(each)) is not None]
+    async def lock_restricted(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
+        found = [quota for each in sorted(set(user_ids)) if (quota := await self.find(each)) is not None]
+        return [quota for quota in found if quota.restriction is not None]
 
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:
         return await self.find(first), await self.find(second)

@@ -67,8 +67,7 @@ def summaries(placed: list[TimelineNode]) -> list[tuple[str, str | None, int]]:
 
 
 def test_a_functions_line_is_read() -> None:
-    found = read(function_line(actor=str(ADA)))
-    assert found is not None
+    [found] = read(function_line(actor=str(ADA)))
     assert (found.name, found.kind, found.message, found.emitted, found.actor, found.duration_ms) == (
         "auth.register",
         "command",
@@ -90,8 +89,7 @@ def test_a_gateways_line_is_read_without_its_query_string() -> None:
         "correlation": "c1",
         "trace": "0af7651916cd43dd8448eb211c80319c",
     }
-    found = read(json.dumps(line))
-    assert found is not None
+    [found] = read(json.dumps(line))
     assert (found.kind, found.name, found.outcome, found.message) == ("request", "GET /v1/verify", "200", None)
     assert found.trace == "0af7651916cd43dd8448eb211c80319c"
 
@@ -113,13 +111,27 @@ def test_a_gateways_line_is_read_without_its_query_string() -> None:
     ],
 )
 def test_other_lines_are_none_of_the_timelines(line: str) -> None:
-    assert read(line) is None
+    assert not read(line)
 
 
 def test_texts_of_a_line_can_be_stored() -> None:
-    found = read(function_line(detail="a\x00b", emitted=["a\x00:1"], function="f\x00"))
-    assert found is not None
+    [found] = read(function_line(detail="a\x00b", emitted=["a\x00:1"], function="f\x00"))
     assert "\x00" not in found.detail + found.name + found.emitted[0]
+
+
+def test_executions_that_share_a_line_are_those_of_a_line_each() -> None:
+    one, other = (
+        json.loads(function_line(message=message, cold=False, emitted=[], actor=actor)) for message, actor in (("m1", str(ADA)), ("m2", None))
+    )
+    short = [{name: value for name, value in each.items() if value and name not in ("log", "function", "context", "kind")} for each in (one, other)]
+    line = {"log": "functions", "function": "auth.register", "context": "auth", "kind": "command", "executions": short}
+    assert [*read(json.dumps(line, separators=(",", ":")))] == [*read(json.dumps(one)), *read(json.dumps(other))]
+
+
+@pytest.mark.parametrize("executions", [None, [], [{}], [{"at": "2026-05-20T10:30:00Z"}], {"at": "2026-05-20T10:30:00Z"}])
+def test_a_shared_line_without_executions_is_none_of_the_timelines(executions: object) -> None:
+    line = {"log": "functions", "function": "auth.register", "context": "auth", "kind": "command", "executions": executions}
+    assert not read(json.dumps(line, separators=(",", ":")))
 
 
 def test_from_request_over_command_and_events_to_functions() -> None:

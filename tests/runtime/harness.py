@@ -106,8 +106,16 @@ class Worker:
         self.process.wait(5)
 
     def lines(self) -> list[dict[str, Any]]:
-        """Its log so far. Of a line that is being written there may be a part only."""
-        return [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
+        """Its log so far, of executions one after the other. Of a line that is being written there may be a part only."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
+        return [each for line in lines for each in (executions(line) if line.get("log") == "functions" else (line,))]
+
+
+def executions(line: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The executions of a line that they share, as each has them in a line of its own."""
+    empty = {"causation": None, "actor": None, "trace": None, "detail": "", "ms": 0.0, "emitted": [], "cold": False}
+    shared = {name: line[name] for name in ("function", "context", "kind")}
+    return [{"log": "function", **shared, **empty, **each} for each in line["executions"]]
 
 
 @dataclass

@@ -85,13 +85,10 @@ class PostgresQuotas:
         self._database.connection.queue("SELECT FROM quotas WHERE user_id = %s FOR UPDATE", (user_id,))
         return await self._read(user_id)
 
-    async def lock_all(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
-        """As `lock`: two statements, sent together."""
-        ids = f"{{{','.join(map(str, user_ids))}}}"
-        self._database.connection.queue("SELECT lock_quotas(%s::uuid[])", (ids,))
-        async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(f"SELECT {COLUMNS} FROM quotas WHERE user_id = ANY(%s::uuid[])", (ids,))
-            return [_quota(row) for row in await cursor.fetchall()]
+    async def lock_restricted(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
+        cursor = await self._database.connection.execute("SELECT lock_restricted_quotas(%s::uuid[])", (f"{{{','.join(map(str, user_ids))}}}",))
+        found = [await self._read(user_id) for (user_id,) in await cursor.fetchall()]
+        return [quota for quota in found if quota is not None]
 
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:
         await self._database.connection.execute("SELECT FROM quotas WHERE user_id = ANY(%s) ORDER BY user_id FOR UPDATE", ([first, second],))

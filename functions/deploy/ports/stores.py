@@ -42,8 +42,8 @@ class Quotas(Protocol):
 
     async def find(self, user_id: UUID) -> Quota | None: ...
 
-    async def lock_all(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
-        """`lock` for several users, always in the same order. Returns the quotas that there are."""
+    async def lock_restricted(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
+        """`lock` for several users, always in the same order. Returns the quotas that have a restriction: of nearly all batches none."""
         ...
 
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:

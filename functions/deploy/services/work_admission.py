@@ -21,7 +21,7 @@ async def admit_work(quotas: Quotas, user_id: UUID, *, is_growth: bool = True) -
 
 async def admit_works(quotas: Quotas, user_ids: Sequence[UUID]) -> None:
     """As `admit_work`, for growth of several accounts."""
-    for quota in await quotas.lock_all(user_ids):
+    for quota in await quotas.lock_restricted(user_ids):
         quota.check_work(is_growth=True)
 
 

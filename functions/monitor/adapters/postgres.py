@@ -1,6 +1,6 @@
 """Whose applications are, the use that waits for an owner, and what happened to applications, over PostgreSQL."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -136,16 +136,18 @@ class PostgresUnownedUsage:
                 [(use.id, use.application_id, use.environment, use.begin, use.end, use.requests, use.cpu_milliseconds) for use in uses],
             )
 
-    async def release(self, application_ids: Collection[UUID]) -> Sequence[MeasuredUse]:
-        async with self._database.connection.cursor(row_factory=class_row(MeasuredUse)) as cursor:
-            await cursor.execute(
-                """
-                SELECT id, application_id, environment, window_from AS begin, window_to AS "end", requests, cpu_milliseconds
-                FROM release_unowned_usage(%s::uuid[])
-                """,
-                (_uuid_array(application_ids),),
-            )
-            return sorted(await cursor.fetchall(), key=lambda use: use.begin)
+    def release(self, application_ids: Collection[UUID]) -> Awaitable[Sequence[MeasuredUse]]:
+        connection = self._database.connection
+        released = connection.queue(
+            "SELECT id, application_id, environment, window_from, window_to, requests, cpu_milliseconds FROM release_unowned_usage(%s::uuid[])",
+            (_uuid_array(application_ids),),
+            has_rows=True,
+        )
+
+        async def read() -> Sequence[MeasuredUse]:
+            return sorted((MeasuredUse(*row) for row in await connection.rows_of(released)), key=lambda use: use.begin)
+
+        return read()
 
     async def forget(self, before: datetime) -> int:
         gone = await self._database.connection.execute(

@@ -64,7 +64,8 @@ class PostgresWebhooks:
         return await self._many("user_id = %s ORDER BY id", caller.user_id)
 
     async def list_receivers(self, team_ids: Collection[UUID], event_type: str) -> Sequence[Webhook]:
-        return await self._many("user_id = ANY(%s) AND disabled_at IS NULL AND event_types && %s ORDER BY id", list(team_ids), [event_type, ALL])
+        ids = f"{{{','.join(map(str, team_ids))}}}"
+        return await self._read("list_receivers(%s::uuid[], ARRAY[%s, %s])", ids, event_type, ALL)
 
     async def save(self, webhook: Webhook) -> None:
         await self._database.connection.execute(f"UPDATE webhooks SET {WEBHOOK_UPDATES} WHERE id = %(id)s", _row(webhook))
@@ -76,8 +77,11 @@ class PostgresWebhooks:
         await self._database.connection.execute("DELETE FROM webhooks WHERE user_id = %s", (team_id,))
 
     async def _many(self, condition: LiteralString, *values: object) -> list[Webhook]:
+        return await self._read(f"webhooks WHERE {condition}", *values)
+
+    async def _read(self, source: LiteralString, *values: object) -> list[Webhook]:
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(f"SELECT {WEBHOOK_COLUMNS} FROM webhooks WHERE {condition}", values)
+            await cursor.execute(f"SELECT {WEBHOOK_COLUMNS} FROM {source}", values)
             return [_webhook(row) for row in await cursor.fetchall()]
 
 

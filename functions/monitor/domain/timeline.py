@@ -17,7 +17,7 @@ from functions.kernel import Caller
 from functions.monitor.domain.sanitizing import bounded
 from functions.wire.log_lines import MAX_LINE_BYTES
 
-REQUEST = '{"log":"request"'
+REQUEST, FUNCTIONS = '{"log":"request"', '{"log":"functions"'
 Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
 Line = TypeVar("Line", bound=BaseModel)
 
@@ -55,12 +55,8 @@ class TimelineNode:
     depth: int
 
 
-class _FunctionLine(BaseModel):
-    log: Literal["function"]
+class _FunctionExecution(BaseModel):
     at: AwareDatetime
-    function: str
-    context: str
-    kind: str
     message: str | None = None
     type: str | None = None
     correlation: str
@@ -69,10 +65,27 @@ class _FunctionLine(BaseModel):
     trace: str | None = None
     outcome: str
     detail: str = ""
-    ms: Milliseconds
+    ms: Milliseconds = 0.0
     emitted: tuple[str, ...] = ()
     attempt: int = Field(default=1, ge=0, le=1_000_000)
     cold: bool = False
+
+
+class _FunctionLine(_FunctionExecution):
+    log: Literal["function"]
+    function: str
+    context: str
+    kind: str
+
+
+class _FunctionsLine(BaseModel):
+    """Of executions of one function that ended together (`runtime.execution.execution_log`)."""
+
+    log: Literal["functions"]
+    function: str
+    context: str
+    kind: str
+    executions: tuple[_FunctionExecution, ...]
 
 
 class _RequestLine(BaseModel):
@@ -87,26 +100,32 @@ class _RequestLine(BaseModel):
     trace: str | None = None
 
 
-def read(line: str) -> Execution | None:
-    """None for a line that is not an execution log entry."""
+def read(line: str) -> Sequence[Execution]:
+    """Return the executions of a line; none of a line that is not an entry of the execution log."""
     if not line.startswith("{"):
-        return None
+        return ()
+    found = _read(line)
+    return found if not found or _is_bounded(line) else [_bounded(each) for each in found]
+
+
+def _read(line: str) -> Sequence[Execution]:
+    if line.startswith(FUNCTIONS):
+        functions = _validated(_FunctionsLine, line)
+        return [_execution(each, functions.function, functions.context, functions.kind) for each in functions.executions] if functions else ()
     is_request = line.startswith(REQUEST)  # as the gateway writes it: not the other model first
-    execution = None if is_request else _of_function(line)
-    execution = execution or _of_request(line)
-    return execution if execution is None or _is_bounded(line) else _bounded(execution)
+    if not is_request and (function := _validated(_FunctionLine, line)) is not None:
+        return (_execution(function, function.function, function.context, function.kind),)
+    request = _of_request(line)
+    return () if request is None else (request,)
 
 
-def _of_function(line: str) -> Execution | None:
-    call = _validated(_FunctionLine, line)
-    if call is None:
-        return None
+def _execution(call: _FunctionExecution, name: str, context: str, kind: str) -> Execution:
     return Execution(
         at=call.at,
         correlation=call.correlation,
-        kind=call.kind,
-        context=call.context,
-        name=call.function,
+        kind=kind,
+        context=context,
+        name=name,
         outcome=call.outcome,
         detail=call.detail,
         duration_ms=call.ms,

@@ -22,8 +22,9 @@ async def on_application_created(
     created = [Application(event.application_id, event.user_id, event.name, created_at=event.at) for event in events]
     await applications.keep(created)
 
-    held = await unowned.release(ids)
+    released = unowned.release(ids)
     deliveries = await dispatcher.dispatch_all([(event.user_id, event, event.at) for event in events])
+    held = await released
     return [
         Done(None, *(usage.event(application) for usage in held if usage.application_id == application.id), *messages)
         for application, messages in zip(created, deliveries, strict=True)

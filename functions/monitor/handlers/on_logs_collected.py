@@ -25,8 +25,8 @@ async def on_logs_collected(event: LogsCollected, logs: Logs, executions: Execut
         if (workload := workload_of(entry.labels)) is not None:
             lines.append(_line(entry, workload, at))
         elif is_platform(entry.namespace, entry.labels):
-            if (execution := read(entry.line)) is not None:
-                done.append(execution if execution.at <= now else replace(execution, at=now))
+            if executions_of_line := read(entry.line):
+                done += (each if each.at <= now else replace(each, at=now) for each in executions_of_line)
             else:
                 lines.append(_line(entry, PLATFORM_WORKLOAD, at))
 

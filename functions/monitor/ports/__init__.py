@@ -109,8 +109,8 @@ class UnownedUsage(Protocol):
 
     async def add(self, uses: Sequence[MeasuredUse]) -> None: ...
 
-    async def release(self, application_ids: abc.Collection[UUID]) -> Sequence[MeasuredUse]:
-        """Remove and return the usage held for these applications, oldest first."""
+    def release(self, application_ids: abc.Collection[UUID]) -> abc.Awaitable[Sequence[MeasuredUse]]:
+        """Remove the usage held for these applications with the next statement. Await the result afterwards: the usage, oldest first."""
         ...
 
     async def forget(self, before: datetime) -> int: ...

@@ -3,7 +3,7 @@
 A function takes part by declaration (`Scale.batch`) if it uses nothing but the database. One transaction of a context runs at a time
 in a process; meanwhile messages queue, and the next transaction takes up to as many as the function declares. It waits for none.
 
-    BEGIN, claims of all messages, newest applied events             one round trip
+    BEGIN, claims of all messages, newest applied events             with the handler's first statement
     for each message: handler, of a command in a savepoint           the handler's own
     of a batch handler (a Sequence of messages): once for all        the handler's own
     outgoing messages and their numbers, replies, COMMIT             one round trip
@@ -12,11 +12,14 @@ The result is that of the same messages handled one after the other. Whatever co
 another transaction holds for LOCK_TIMEOUT, on a deadlock, on any exception but a command's Rejection, and on a failed or unknown commit
 everything is rolled back, and each message is handled alone (`transactions.execute_alone`), which decides. A message that was recorded
 before, or whose session has ended, is not claimed and goes alone too. docs/decisions/0037 has the reasons.
+
+The handlers run before their claims are known. If one was not made, everything is rolled back and done again, with the claims in a round trip
+of their own. So is what this process has attempted before (docs/decisions/0064).
 """
 
 import asyncio
 import logging
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,12 +27,26 @@ from operator import attrgetter
 
 from functions.kernel import Kind, Rejection
 from functions.runtime.execution.context import FunctionContext
-from functions.runtime.execution.transactions import SAVEPOINT, SKIPPED, Committed, Execution, Handled, execute_alone, run_batch_handler, run_handler
-from functions.runtime.reliability import inbox, ordering, outbox
+from functions.runtime.execution.transactions import (
+    SAVEPOINT,
+    SKIPPED,
+    Committed,
+    Execution,
+    Handled,
+    execute_alone,
+    run_batch_handler,
+    run_handler,
+    store,
+)
+from functions.runtime.reliability import inbox, ordering, revoked_sessions
 from functions.runtime.storage.database import Connection
+from functions.runtime.storage.session import QueuedStatement, Result
 
 LOCK_TIMEOUT = "50ms"
 """Longer waits are left to transactions of single messages, which block no others."""
+
+MAX_ATTEMPTED = 10_000
+"""Messages of which a process remembers that it has attempted them."""
 
 _log = logging.getLogger("capsule.batches")
 
@@ -47,6 +64,8 @@ class Batches:
         self._context = context
         self._queue: deque[_Entry] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._attempted: OrderedDict[int, None] = OrderedDict()
+        """Hashes of the keys of messages, the oldest first."""
 
     async def execute(self, execution: Execution) -> Committed | None:
         """Execute a message together with those that wait too. None: handle it alone."""
@@ -74,43 +93,53 @@ class Batches:
         keys: set[tuple[str, ...]] = set()
         while self._queue:
             execution = self._queue[0].execution
-            declaration, message = execution.function.declaration, execution.message
-            own = {inbox.key_of(message, declaration.name), ordering.subject_of(declaration, message) or ()} - {()}
-            if len(batch) >= declaration.scale.batch or not keys.isdisjoint(own):
+            if len(batch) >= execution.function.declaration.scale.batch or execution.key in keys or execution.subject in keys:
                 break
             entry = self._queue.popleft()
             if not entry.committed.done():  # its consumer has not given up
                 batch.append(entry)
-                keys |= own
+                keys.add(execution.key)
+                if execution.subject is not None:
+                    keys.add(execution.subject)
         return batch
 
     async def _commit(self, batch: Sequence[_Entry]) -> Sequence[Committed | None]:
         executions = [each.execution for each in batch]
         try:
-            if len(executions) == 1:  # costs PostgreSQL less than the statements for many
+            if not self._has_attempted(executions):
+                try:
+                    return await self._transact(executions, is_claim_awaited=False)
+                except NotClaimed as error:
+                    _log.info("%d messages are claimed first: %s", len(batch), error)
+            if len(executions) == 1:
                 return [await execute_alone(self._context, executions[0], LOCK_TIMEOUT)]
-            async with self._context.database.transaction(is_begin_queued=True, lock_timeout=LOCK_TIMEOUT) as connection:
-                results = await self._execute(connection, executions)
-            return [Committed.of(each) if isinstance(each, Handled) else each for each in results]
+            return await self._transact(executions, is_claim_awaited=True)
         except Exception as error:  # noqa: BLE001  each message meets it again alone, where it is settled
             _log.info("%d messages are handled one by one: %s: %.200s", len(batch), type(error).__name__, error)
             return [None] * len(batch)
 
-    async def _execute(self, connection: Connection, executions: Sequence[Execution]) -> list[Committed | Handled | None]:
-        claimed, newest = await _claim(connection, executions)
-        skipped: dict[Execution, Committed | Handled | None] = {}
-        for execution in executions:
-            declaration, message = execution.function.declaration, execution.message
-            subject = ordering.subject_of(declaration, message)
-            if inbox.key_of(message, declaration.name) not in claimed:
-                skipped[execution] = None
-            elif subject is not None and subject not in newest:
-                skipped[execution] = SKIPPED
+    def _has_attempted(self, executions: Sequence[Execution]) -> bool:
+        """Whether this process has attempted one of the messages before. From now on it has attempted them all."""
+        keys = [hash(each.key) for each in executions]
+        is_known = not self._attempted.keys().isdisjoint(keys)
+        self._attempted.update(dict.fromkeys(keys))
+        while len(self._attempted) > MAX_ATTEMPTED:
+            self._attempted.popitem(last=False)
+        return is_known
+
+    async def _transact(self, executions: Sequence[Execution], *, is_claim_awaited: bool) -> Sequence[Committed | None]:
+        async with self._context.database.transaction(is_begin_queued=True, lock_timeout=LOCK_TIMEOUT) as connection:
+            results = await self._execute(connection, executions, is_claim_awaited)
+        return [Committed.of(each) if isinstance(each, Handled) else each for each in results]
+
+    async def _execute(self, connection: Connection, executions: Sequence[Execution], is_claim_awaited: bool) -> list[Committed | Handled | None]:
+        claims = await _claim(connection, executions)
+        skipped = await claims.not_to_handle(connection) if is_claim_awaited else {}
         results = await self._run_handlers(connection, [each for each in executions if each not in skipped])
+        if not is_claim_awaited:
+            await claims.check(connection)
         results_in_order = [skipped[each] if each in skipped else results[each] for each in executions]
-        handled = [each for each in results_in_order if isinstance(each, Handled)]
-        outbox.enqueue(connection, [pending for each in handled for pending in each.pending])
-        inbox.queue_replies(connection, [each.reply for each in handled if each.reply is not None])
+        store(self._context, connection, [each for each in results_in_order if isinstance(each, Handled)])
         return results_in_order
 
     async def _run_handlers(self, connection: Connection, executions: Sequence[Execution]) -> dict[Execution, Handled]:
@@ -118,7 +147,7 @@ class Batches:
         results: dict[Execution, Handled] = {}
         for function, following in groupby(executions, attrgetter("function")):
             run = list(following)
-            if function.declaration.is_batch_handler and (handled := await self._run_batch_handler(connection, run)):
+            if len(run) > 1 and function.declaration.is_batch_handler and (handled := await self._run_batch_handler(connection, run)):
                 results |= zip(run, handled, strict=True)
                 connection.set_aside()
                 continue
@@ -143,13 +172,63 @@ class Batches:
             return ()
 
 
-async def _claim(connection: Connection, executions: Sequence[Execution]) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
-    """Return the keys of the messages that are claimed, and the subjects whose event is newer than the last applied one."""
+class NotClaimed(Exception):
+    """A message was recorded before, its session has ended, or a newer event of its subject was applied. Or it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """The claims of a batch: queued, or sent. `sessions`: of a single message, whose claim does not look for it."""
+
+    executions: Sequence[Execution]
+    claimed: QueuedStatement
+    advanced: QueuedStatement | None = None
+    session: QueuedStatement | None = None
+
+    async def check(self, connection: Connection) -> None:
+        """Raises NotClaimed unless each message is claimed, in its order. Sends the claims, if no statement of a handler has."""
+        if self.claimed.result is None:
+            await connection.flush()
+        number_of_events = sum(each.subject is not None for each in self.executions)
+        for queued, expected in ((self.claimed, len(self.executions)), (self.advanced, number_of_events), (self.session, 0)):
+            if queued is None:
+                continue
+            if queued.result is None:
+                raise NotClaimed("the statement of a handler that travelled with the claims has failed")
+            if queued.result.count != expected:
+                raise NotClaimed(f"{queued.result.count} instead of {expected}")
+
+    async def not_to_handle(self, connection: Connection) -> dict[Execution, Committed | None]:
+        """Return the executions, of several, whose handler must not be called, and how each ends. None: it goes alone."""
+        await connection.flush()
+        claimed = set(_result(self.claimed).rows)
+        newest = set(_result(self.advanced).rows) if self.advanced is not None else set()
+        found: dict[Execution, Committed | None] = {}
+        for execution in self.executions:
+            if execution.key not in claimed:
+                found[execution] = None
+            elif execution.subject is not None and execution.subject not in newest:
+                found[execution] = SKIPPED
+        return found
+
+
+def _result(queued: QueuedStatement) -> Result:
+    assert queued.result is not None, "it is sent"
+    return queued.result
+
+
+async def _claim(connection: Connection, executions: Sequence[Execution]) -> _Claims:
+    """Claim messages with the next statement."""
+    if len(executions) == 1:  # costs PostgreSQL less than the statements for many
+        [execution] = executions
+        declaration, message = execution.function.declaration, execution.message
+        advance, session = ordering.advance_if_newer(declaration, message), revoked_sessions.lookup(execution.caller)
+        claimed = connection.queue(*inbox.claim_one(message, declaration.name))
+        return _Claims(executions, claimed, connection.queue(*advance) if advance else None, connection.queue(*session) if session else None)
     claims, events = [], []
     for each in executions:
-        declaration, message = each.function.declaration, each.message
-        claims.append((message, declaration.name, each.caller.session_id if each.caller is not None else None))
-        if (subject := ordering.subject_of(declaration, message)) is not None:
-            events.append((*subject, message.number("sequence")))
-    claimed, *advanced = await connection.flush(inbox.claim_all(claims), *([ordering.advance_all(events)] if events else []))
-    return {tuple(row) for row in claimed.rows}, {tuple(row) for result in advanced for row in result.rows}
+        claims.append((each.message, each.function.name, each.caller.session_id if each.caller is not None else None))
+        if each.subject is not None:
+            events.append((*each.subject, each.message.number("sequence")))
+    claimed = connection.queue(*inbox.claim_all(claims))
+    return _Claims(executions, claimed, connection.queue(*ordering.advance_all(events)) if events else None)

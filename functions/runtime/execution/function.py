@@ -156,7 +156,7 @@ class Function:
             return await self._query(Execution(self, message, caller, inputs))
         if kind in (Kind.EFFECT, Kind.SCHEDULE):
             return await self._run_effect(message, inputs)
-        return await self._transact(Execution(self, message, caller, inputs))
+        return await self._transact(Execution.of(self, message, caller, inputs))
 
     async def _query(self, execution: Execution) -> ExecutionResult:
         message = execution.message

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString, Protocol
 
+from events.platform import AuditRecord
 from functions.kernel import Caller, Declaration, Done, Kind, Rejected, Rejection
 from functions.runtime.execution import contracts, failures, recent_facts, responses
 from functions.runtime.execution.context import FunctionContext
@@ -38,14 +39,22 @@ class Execution:
     message: Message
     caller: Caller | None
     inputs: tuple[Any, ...]
+    key: inbox.Key
+    subject: tuple[str, str] | None
+    """(function, subject) of an event that is applied only if it is newer; None of any other message."""
+
+    @classmethod
+    def of(cls, function: WritingFunction, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> "Execution":
+        return cls(function, message, caller, inputs, inbox.key_of(message, function.name), ordering.subject_of(function.declaration, message))
 
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What a handler has done, and what is stored with the commit: outgoing messages and, of a command, the reply."""
+    """What a handler has done, and what is stored with the commit: outgoing messages, the record for the audit log and, of a command, the reply."""
 
     response: Response
     pending: list[outbox.PendingMessage]
+    record: tuple[AuditRecord, Message] | None
     reply: inbox.Reply | None
 
 
@@ -91,10 +100,16 @@ async def execute_alone(context: FunctionContext, execution: Execution, lock_tim
             await inbox.release_claim(connection, message, function.name)
             return PARKED
         handled = await run_handler(context, connection, execution)
-        outbox.enqueue(connection, handled.pending)
-        if handled.reply is not None:
-            inbox.queue_reply(connection, handled.reply)
+        store(context, connection, [handled])
     return Committed.of(handled)
+
+
+def store(context: FunctionContext, connection: Connection, handled: Sequence[Handled]) -> None:
+    """Store with the commit what handlers have done. The first one's messages get the records of all for the audit log."""
+    if records := [each.record for each in handled if each.record is not None]:
+        handled[0].pending.append(audit.pending(records, context.name))
+    outbox.enqueue(connection, [pending for each in handled for pending in each.pending])
+    inbox.queue_replies(connection, [each.reply for each in handled if each.reply is not None])
 
 
 async def run_handler(context: FunctionContext, connection: Connection, execution: Execution) -> Handled:
@@ -122,18 +137,18 @@ async def _handled(
     actor, now = str(caller.user_id) if caller else message.get("actor"), context.clock.now()
     outgoing = (*events, *await ordering.release_successor(connection, declaration, message))
     pending = outbox.pending_events(outgoing, message, actor, context.event_routing, now)
-    change = result.change if result is not None else None
+    change, record = result.change if result is not None else None, None
     if declaration.is_audited or change is not None:
         output = result.output if isinstance(result, Done) else None
-        record = audit.record(
+        made = audit.record(
             declaration, message, caller, execution.inputs, output, response.outcome, response.reason, change, context.clock
         )  # fmt: skip
-        pending.append(audit.pending(record, message, context.name))
+        record = made, message
     reply = None
     if declaration.kind is Kind.COMMAND:
         is_secret = response.is_secret or (declaration.has_secret_response and response.outcome == "done")
         reply = inbox.Reply(message, name, response.outcome, response.status, None if is_secret else response.body)
-    return Handled(response, pending, reply)
+    return Handled(response, pending, record, reply)
 
 
 async def _call(context: FunctionContext, connection: Connection, execution: Execution) -> tuple[Response, Done[Any] | Rejected | None]:

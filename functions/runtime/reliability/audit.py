@@ -1,7 +1,7 @@
 """Records for the audit log: written with the change that they report, in the statement that is sent anyway.
 
-A record is an outbox row. The outbox publisher sends the rows of a process together, as one event, to auth, which chains them. So
-no command waits for the chain, and no two writers of a context wait for each other.
+The records of a transaction are an outbox row. The outbox publisher sends the rows of a process together, as one event, to auth, which chains
+them. So no command waits for the chain, and no two writers of a context wait for each other. Receivers know each record by its id.
 """
 
 import json
@@ -29,7 +29,9 @@ MAX_SAFE_INTEGER = 2**53 - 1
 REDACTED = "(secret)"
 
 _OPENING, _CLOSING = b'{"records":[', b"]}"
-"""A row is an event with one record, so that a release without `combine` can publish it too."""
+"""A row is an event, so that a release without `combine` can publish it too."""
+MAX_MESSAGE_BYTES = 262_144
+"""Of rows that are combined. A single row may be larger: a transaction has 100 records at most."""
 
 _VERSION = re.compile(r"^/v\d+/")
 _FIELD = re.compile(r"{(\w+)}")
@@ -68,29 +70,51 @@ def record(
     )
 
 
-def pending(record: AuditRecord, cause: Message, context: str) -> PendingMessage:
-    """Return the message with one record."""
+def pending(records: Sequence[tuple[AuditRecord, Message]], context: str) -> PendingMessage:
+    """Return the message with the records of a transaction: (record, the message whose handling it reports)."""
+    record, cause = records[0]
+    identity, correlation, causation = (str(record.id), cause.correlation, cause.id) if len(records) == 1 else _of_many()
     entry = new_message(
         AuditRecorded.type,
         f"/capsule/{context}",
-        _OPENING + record.model_dump_json(by_alias=True).encode() + _CLOSING,
+        _OPENING + b",".join([each.__pydantic_serializer__.to_json(each, by_alias=True) for each, _ in records]) + _CLOSING,
         record.at,
-        str(record.id),
-        correlationid=cause.correlation,
-        causation=cause.id,
+        identity,
+        correlationid=correlation,
+        causation=causation,
         dataversion=str(AuditRecorded.version),
     )
     return pending_message(EVENTS, AuditRecorded.type, entry)
+
+
+def _of_many() -> tuple[str, str, None]:
+    """Return the id, correlation id and cause of a message whose records have several causes."""
+    identity = str(new_id())
+    return identity, identity, None
 
 
 def is_record(row: OutboxRow) -> bool:
     return row.routing_key == AuditRecorded.type
 
 
+def groups(rows: Sequence[OutboxRow]) -> list[list[OutboxRow]]:
+    """Return the rows that make a message each, in their order."""
+    found: list[list[OutboxRow]] = []
+    size = 0
+    for row in rows:
+        size += len(row.body)
+        if not found or size > MAX_MESSAGE_BYTES:
+            found.append([])
+            size = len(row.body)
+        found[-1].append(row)
+    return found
+
+
 def combine(rows: Sequence[OutboxRow]) -> OutboxRow:
     """Return one event with the records of all rows. Its id is new: another batch may contain the same records."""
-    identity, records = str(new_id()), (row.body[len(_OPENING) : -len(_CLOSING)] for row in rows)
-    headers = {name: value for name, value in rows[0].headers.items() if name != "causation"} | {"id": identity, "correlationid": identity}
+    identity, correlation, _ = _of_many()
+    records = (row.body[len(_OPENING) : -len(_CLOSING)] for row in rows)
+    headers = {name: value for name, value in rows[0].headers.items() if name != "causation"} | {"id": identity, "correlationid": correlation}
     return replace(rows[0], id=identity, headers=headers, body=_OPENING + b",".join(records) + _CLOSING)
 
 

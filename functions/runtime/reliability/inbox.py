@@ -32,17 +32,21 @@ async def claim(connection: Connection, message: Message, function: str, *also: 
     `also`: statements that travel along and are executed in either case; their results are returned too. If another worker holds
     the claim for longer than LOCK_TIMEOUT the transaction fails with `Locked` and the message is retried.
     """
-    insert = Statement(
-        "INSERT INTO inbox (source, id, function, body_hash) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-        (message.source, message.id, function, message.fingerprint),
-    )
-    inserted, *results = await connection.flush(insert, *also)
+    inserted, *results = await connection.flush(claim_one(message, function), *also)
     if inserted.count == 1:
         return None, results
     row = await find(connection, message, function)
     if row is None:
         raise RuntimeError(f"message {message.id} is neither claimed nor recorded")
     return row, results
+
+
+def claim_one(message: Message, function: str) -> Statement:
+    """Return the statement that claims a message. It affects one row, or none if the message was recorded before."""
+    return Statement(
+        "INSERT INTO inbox (source, id, function, body_hash) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (message.source, message.id, function, message.fingerprint),
+    )
 
 
 async def find(connection: Connection, message: Message, function: str) -> InboxRow | None:
@@ -80,7 +84,11 @@ CLAIM_ALL = "SELECT source, id, function FROM claim_messages(%s)"
 REPLY_ALL = "SELECT store_replies(%s)"
 
 
-def key_of(message: Message, function: str) -> tuple[str, str, str]:
+Key = tuple[str, str, str]
+"""(source, id, function)."""
+
+
+def key_of(message: Message, function: str) -> Key:
     return message.source, message.id, function
 
 
@@ -98,6 +106,9 @@ def claim_all(claims: Iterable[tuple[Message, str, UUID | None]]) -> Statement:
 
 def queue_replies(connection: Connection, replies: Sequence[Reply]) -> None:
     """Store many replies with the commit."""
+    if len(replies) == 1:
+        queue_reply(connection, replies[0])
+        return
     rows = [
         {
             "source": each.message.source, "id": each.message.id, "function": each.function, "outcome": each.outcome, "status": each.status,

@@ -54,8 +54,9 @@ class OutboxPublisher:
 
     async def flush(self, rows: Sequence[OutboxRow]) -> None:
         """Publish rows and return when each is confirmed or left to the sweep. Does not wait for records of the audit log."""
-        self._collect_records([row for row in rows if audit.is_record(row)])
-        rows = [row for row in rows if not audit.is_record(row)]
+        if records := [row for row in rows if audit.is_record(row)]:
+            self._collect_records(records)
+            rows = [row for row in rows if not audit.is_record(row)]
         if rows and await self._publish(rows) < len(rows):
             self.sweep_soon()
 
@@ -91,9 +92,11 @@ class OutboxPublisher:
 
     async def _publish(self, batch: Sequence[OutboxRow]) -> int:
         """Publish rows and return the number of those that were confirmed: they are deleted soon. The others stay for the sweep."""
-        records = [row for row in batch if audit.is_record(row)]
-        results = await self._send([row for row in batch if not audit.is_record(row)], records)
-        batch = [*(row for row in batch if not audit.is_record(row)), *records]
+        if records := [row for row in batch if audit.is_record(row)]:
+            events = [row for row in batch if not audit.is_record(row)]
+            results, batch = await self._send(events, records), [*events, *records]
+        else:
+            results = await self._send(batch, ())
         confirmed = [row.position for row, result in zip(batch, results, strict=True) if result is None]
         for row, result in zip(batch, results, strict=True):
             if isinstance(result, AccessRefused):
@@ -126,10 +129,14 @@ class OutboxPublisher:
             self._deleting = None
 
     async def _send(self, events: Sequence[OutboxRow], records: Sequence[OutboxRow]) -> list[Exception | None]:
-        """Publish each event, and all records together. Returns a result for each row: None if RabbitMQ has confirmed it."""
-        messages = [*events, *([audit.combine(records)] if records else [])]
+        """Publish each event, and records together. Returns a result for each row: None if RabbitMQ has confirmed it."""
+        if len(events) == 1 and not records:
+            return [await self._try(events[0])]
+        groups = audit.groups(records)
+        messages = [*events, *map(audit.combine, groups)]
         results = [await self._try(messages[0])] if len(messages) == 1 else await asyncio.gather(*(self._try(row) for row in messages))
-        return [*results[: len(events)], *(results[len(events) :] * len(records))]
+        of_groups = zip(groups, results[len(events) :], strict=True)
+        return [*results[: len(events)], *(result for group, result in of_groups for _ in group)]
 
     async def _try(self, row: OutboxRow) -> Exception | None:
         try:
@@ -183,9 +190,13 @@ class OutboxPublisher:
         return swept
 
     async def flush_caused_by(self, message: Message) -> None:
-        """Publish the events of a message whose first worker died between its commit and its publishing."""
+        """Publish the events of a message whose first worker died between its commit and its publishing.
+
+        Its record for the audit log may be in a row with those of others: that is left to the sweep.
+        """
         rows = await self._read("headers->>'causation' = %s", message.id)
         await self.flush([row for row in rows if row.position not in self._confirmed])
+        self.sweep_soon()
 
     async def _read(self, condition: str, *parameters: str | int | list[int]) -> list[OutboxRow]:
         async with self._database.transaction(read_only=True) as connection:

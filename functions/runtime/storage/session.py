@@ -7,13 +7,14 @@ the client. Statements of handlers are sent one by one, as prepared statements. 
 query's look-up of its caller's session, a lock, an insert that cannot fail) travels with them.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString, NamedTuple, Self, TypeVar
 
 import psycopg
 from psycopg.abc import Params, PQGen
+from psycopg.rows import tuple_row
 
 T = TypeVar("T")
 WAIT_INTERVAL_SECONDS = 60.0
@@ -40,11 +41,13 @@ class QueuedStatement:
     statement: Statement
     is_scalar: bool = False
     """It selects one value, which is not null, of one row at most. So it can be a column of another statement."""
+    has_rows: bool = False
+    """Its result needs the rows, and not their number alone, if it is sent with a statement of a cursor."""
     result: Result | None = None
 
 
 class QueueCursor(psycopg.AsyncCursor[Any]):
-    """Sends the statements that are queued on its connection together with its own next one. Their results have a count and no rows."""
+    """Sends the statements that are queued on its connection together with its own next one."""
 
     async def execute(self, query: Any, params: Params | None = None, **options: Any) -> Self:
         connection = self.connection
@@ -53,14 +56,19 @@ class QueueCursor(psycopg.AsyncCursor[Any]):
         queued = connection.queued if isinstance(connection, Session) else []
         if not queued:
             return await super().execute(query, params, **options)
-        client = psycopg.AsyncClientCursor(connection)
-        texts = [client.mogrify(each.statement.text, each.statement.parameters or None) for each in queued]
-        statements = [*queued]
+        text, statements = _bound(connection, queued, query, params), [*queued]
         queued.clear()
-        await super().execute("; ".join([*texts, client.mogrify(query, params)]).encode(), prepare=False)
-        for each in statements:
-            each.result = Result(self.rowcount, command=self.statusmessage or "")
-            self.nextset()
+        row_factory, self.row_factory = self.row_factory, tuple_row
+        try:
+            await super().execute(text, prepare=False)
+            for each in statements:
+                rows = await self.fetchall() if each.has_rows else ()
+                each.result = Result(self.rowcount, rows, command=self.statusmessage or "")
+                if each is statements[-1]:
+                    self.row_factory = row_factory
+                self.nextset()
+        finally:
+            self.row_factory = row_factory
         return self
 
     @asynccontextmanager
@@ -74,6 +82,15 @@ class QueueCursor(psycopg.AsyncCursor[Any]):
         if isinstance(self.connection, Session):
             await self.connection.flush()
         await super().executemany(query, params_seq, **options)
+
+
+def _bound(connection: psycopg.AsyncConnection[Any], queued: Sequence[QueuedStatement], query: Any, params: Params | None) -> bytes:
+    """Return the queued statements and a query as one text with their values."""
+    client = psycopg.AsyncClientCursor(connection)
+    texts, values = [each.statement.text for each in queued], [value for each in queued for value in each.statement.parameters]
+    if isinstance(query, str) and params and not isinstance(params, Mapping):
+        return client.mogrify("; ".join([*texts, query]), [*values, *params]).encode()
+    return "; ".join([client.mogrify("; ".join(texts), values or None), client.mogrify(query, params)]).encode()
 
 
 class AsideFailed(Exception):
@@ -118,11 +135,18 @@ class Session(psycopg.AsyncConnection[Any]):
         scalar.result = Result(0 if rows[0][0] is None else 1)
         return [row[1:] for row in rows]
 
-    def queue(self, text: LiteralString, parameters: Sequence[Any] = (), *, is_scalar: bool = False) -> QueuedStatement:
-        """Send a statement with the next `flush`."""
-        queued = QueuedStatement(Statement(text, parameters), is_scalar)
+    def queue(self, text: LiteralString, parameters: Sequence[Any] = (), *, is_scalar: bool = False, has_rows: bool = False) -> QueuedStatement:
+        """Send a statement with the next one of a cursor, or with the next `flush`."""
+        queued = QueuedStatement(Statement(text, parameters), is_scalar, has_rows)
         self.queued.append(queued)
         return queued
+
+    async def rows_of(self, queued: QueuedStatement) -> Sequence[tuple[Any, ...]]:
+        """Return the rows of a statement that was queued with `has_rows`. Sends it, if nothing has sent it yet."""
+        if queued.result is None:
+            await self.flush()
+        assert queued.result is not None, "its transaction is over, or it has failed"
+        return queued.result.rows
 
     async def flush(self, *statements: Statement) -> list[Result]:
         """Send the queued statements, then these, in one round trip. Returns the results of these.
