@@ -1,4 +1,4 @@
-"""Assemble the parts of the one-machine Knative in the order in which they start: state and API first, then what acts on them, the controller, and
+"""Assemble the parts of the one-machine Knative in the order in which they start: state and API first, then what acts on them, the controllers, and
 last the front that accepts requests.
 
 Eventing needs serving to deliver to Services, and serving needs eventing's collector for its pods' lines. They are
@@ -37,6 +37,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     from knative.local.autoscaling.triggers import Triggers
     from knative.local.deployments import Deployments
     from knative.local.eventing import assembly as eventing
+    from knative.local.eventing.connected_controller import ConnectedController
     from knative.local.eventing.trigger import TriggerReconciler
     from knative.local.jobs import CronJobs, Jobs
     from knative.local.serving import Serving
@@ -53,7 +54,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     triggers = Triggers(store, serving.services, settings.services_dedicated_port, serving.redis_services, Destinations(settings.egress_allow))
     scaled_objects = ScaledObjects(store, triggers)
     workloads += [scaled_objects, HorizontalPodAutoscalers(store, serving.usage, scaled_objects.read_external)]
-    reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, *workloads, *events.reconcilers]
+    reconcilers = [*_common_reconcilers(store, kinds), *serving.reconcilers, *workloads]
     api = _api(store, kinds, settings, tokens, serving.pods.find_streams, serving.metrics.exposition, lambda: serving.front.is_open)
 
     def has_dispatchers() -> bool:
@@ -61,8 +62,8 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
         return events.dispatchers.has_all(key for key in keys if key[0] in PLATFORM_NAMESPACES)
 
     serving.front.wait_for(has_dispatchers)
-    controller = Controller(store, reconcilers)
-    return [OrphanReaper(), sockets, *serving.storage, *api, *events.runnables, *serving.parts, controller, serving.front]
+    controllers = [Controller(store, reconcilers), ConnectedController(events.rabbit, Controller(store, events.reconcilers))]
+    return [OrphanReaper(), sockets, *serving.storage, *api, *events.runnables, *serving.parts, *controllers, serving.front]
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:

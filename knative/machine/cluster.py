@@ -123,6 +123,14 @@ class Cluster(KubernetesApi):
                 raise Problem(f"Not ready:\n{lines}", "See ./taskw status and ./taskw logs NAME")
             time.sleep(0.1)
 
+    def is_ready(self) -> bool:
+        """Whether the one-machine Knative has started: what its state holds is reconciled, and requests are accepted."""
+        api = self.core.api_client
+        try:
+            return bool(api.rest_client.request("GET", f"{api.configuration.host}/readyz", _request_timeout=5).status == HTTPStatus.OK)
+        except (ApiException, urllib3.exceptions.HTTPError, OSError):
+            return False
+
     def _current(self, expected: list[Object]) -> list[Object]:
         kinds = {(item["apiVersion"], item["kind"], item["metadata"].get("namespace")) for item in expected}
         return [item for kind in kinds for item in self.read(*kind)]
@@ -137,17 +145,6 @@ def reachable(home: Home) -> bool:
     except (client.ApiException, urllib3.exceptions.HTTPError, config.ConfigException, yaml.YAMLError, OSError):
         return False
     return True
-
-
-def is_ready(home: Home) -> bool:
-    """Whether the one-machine Knative has started: what its state holds is reconciled, and requests are accepted."""
-    if not reachable(home):
-        return False
-    try:
-        api = config.new_client_from_config(str(home.kubeconfig))
-        return bool(api.rest_client.request("GET", f"{api.configuration.host}/readyz", _request_timeout=5).status == HTTPStatus.OK)
-    except (client.ApiException, urllib3.exceptions.HTTPError, OSError):
-        return False
 
 
 def key(item: Object) -> tuple[str, str | None, str]:

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -20,6 +21,9 @@ from knative.machine import https, keys, knative_credentials, leftovers, process
 from knative.machine.home import PROJECT, Home
 from knative.machine.preloaded_modules import PRELOADED_MODULES, REHEARSAL, TELEMETRY_MODULES
 from knative.machine.problems import Problem
+
+if TYPE_CHECKING:
+    from knative.machine.cluster import Cluster
 
 KNATIVE = "knative"
 LOAD_SECONDS = 120
@@ -72,12 +76,15 @@ def start_knative(home: Home) -> str:
     return reason
 
 
-def open_front(home: Home) -> None:
-    """Let the one-machine Knative accept requests, once it has the Secrets that its pods start with, and wait until it does. Raises: Problem."""
-    from knative.machine.cluster import is_ready
+def has_served(home: Home) -> bool:
+    """Whether a one-machine Knative has accepted requests in this state folder."""
+    return (home.path / "knative" / "store.db").exists() and not _held_front(home).exists()
 
+
+def open_front(home: Home, cluster: "Cluster") -> None:
+    """Let the one-machine Knative accept requests, once it has the Secrets that its pods start with, and wait until it does. Raises: Problem."""
     _held_front(home).unlink(missing_ok=True)
-    processes.wait_until_ready(home, KNATIVE, lambda: is_ready(home))
+    processes.wait_until_ready(home, KNATIVE, cluster.is_ready)
 
 
 def _held_front(home: Home) -> Path:

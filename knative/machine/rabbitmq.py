@@ -83,9 +83,10 @@ class RabbitMQ:
 
         A server that runs replaces an epmd that has ended (rabbit_epmd_monitor).
         """
-        processes.ensure_ready(self.home, self.name, self._start, self.is_ready)
+        processes.ensure_ready(self.home, self.name, self.launch, self.is_ready)
 
-    def _start(self) -> None:
+    def launch(self) -> None:
+        """Start epmd and the server, which must not run. It is configured when this returns, and ready some seconds later. Raises: Problem."""
         sbin = packages.find_rabbitmq()
         if sbin is None:
             raise Problem("RabbitMQ is not installed.", "./taskw up installs it.")

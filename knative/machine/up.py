@@ -1,4 +1,7 @@
-"""`up`: start the servers, migrate the databases, start the one-machine Knative, create the Secrets and apply the overlay. Idempotent."""
+"""`up`: start the servers, migrate the databases, start the one-machine Knative, create the Secrets and apply the overlay. Idempotent.
+
+RabbitMQ's start takes longer than everything else together. What does not need it runs meanwhile, up to the Secrets.
+"""
 
 import fcntl
 import os
@@ -6,7 +9,7 @@ import shutil
 import time
 import urllib.error
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from rich.markup import escape
@@ -25,13 +28,14 @@ from knative.machine import (
     knative_credentials,
     kustomize,
     packages,
+    processes,
     rabbitmq_users,
     repositories,
     services_redis,
     tls,
 )
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home, amqp_variable
-from knative.machine.knative_process import open_front, start_knative
+from knative.machine.knative_process import KNATIVE, has_served, open_front, start_knative
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
 from knative.machine.postgres import PostgreSQL
@@ -46,6 +50,7 @@ SAMPLE = "hello"
 MIN_FREE_BYTES = 512 * 1024 * 1024
 READY_TIMEOUT_SECONDS = 90
 GATEWAY_TIMEOUT_SECONDS = 30
+MAX_SERVERS = 4
 TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "capsule-topology", "namespace": keys.NAMESPACE}}
 
 
@@ -74,13 +79,7 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
         with progress.step("Packages") as step:
             install_packages(home, progress, step)
             bytecode.compile_modules()
-        start_servers(home, progress)
-        renew_certificate(home)
-        with progress.step("Migrations") as step:
-            step.detail = migrate_databases(home)
-        with progress.step("Knative") as step:
-            reason = start_knative(home)
-            step.detail = f"API {home.ports.api}, ingress {home.ports.ingress}{f' (restarted: {reason})' if reason else ''}"
+        start(home, progress)
         apply(home, progress, grouping.choose(home, requested_grouping))
         with progress.step("Gateway") as step:
             wait_for_gateway(home)
@@ -130,22 +129,54 @@ def install_packages(home: Home, progress: Progress, step: Step) -> None:
     step.detail = f"{len(tools)} programs installed"
 
 
+def start(home: Home, progress: Progress) -> None:
+    """Start the servers and the one-machine Knative, with the Secrets that its pods start with. Raises: Problem.
+
+    It starts beside a RabbitMQ that starts, and consumes queues when that one is ready. Not at the first time, when RabbitMQ's users do not exist,
+    and not in place of a process that serves, which ends only when everything that its successor needs is there.
+    """
+    rabbitmq = RabbitMQ(home)
+    is_beside = not home.external_amqp_url and has_served(home) and not rabbitmq.is_running() and processes.find_running(home, KNATIVE) is None
+    if is_beside:
+        rabbitmq.launch()
+    with ThreadPoolExecutor(MAX_SERVERS) as pool:
+        servers = _submit_servers(pool, home, progress)
+        for name, server in servers.items():
+            if name != RabbitMQ.name or not is_beside:
+                server.result()
+        renew_certificate(home)
+        with progress.step("Migrations") as step:
+            step.detail = migrate_databases(home)
+        with progress.step("Knative") as step:
+            reason = start_knative(home)
+            step.detail = f"API {home.ports.api}, ingress {home.ports.ingress}{f' (restarted: {reason})' if reason else ''}"
+        with progress.step("Secrets") as step:
+            step.detail = apply_secrets(home)
+        for server in servers.values():
+            server.result()
+
+
 def start_servers(home: Home, progress: Progress) -> None:
-    """Start RabbitMQ, PostgreSQL, that of data services and, if configured, Redis, at the same time: RabbitMQ takes several seconds."""
-    starts: list[Callable[[], None]] = []
+    """Start RabbitMQ, PostgreSQL, that of data services and, if configured, Redis, at the same time. Raises: Problem."""
+    with ThreadPoolExecutor(MAX_SERVERS) as pool:
+        for server in _submit_servers(pool, home, progress).values():
+            server.result()
+
+
+def _submit_servers(pool: ThreadPoolExecutor, home: Home, progress: Progress) -> dict[str, Future[None]]:
+    """Begin the starts of the servers, by name."""
+    starts: dict[str, Callable[[Home, Progress], None]] = {}
     if not home.external_amqp_url:
-        starts.append(lambda: _start_rabbitmq(home, progress))
+        starts[RabbitMQ.name] = _start_rabbitmq
     if home.local_contexts:
-        starts.append(lambda: _start_postgres(home, progress))
+        starts[PostgreSQL.name] = _start_postgres
     if home.has_services_postgres:
-        starts.append(lambda: _start_services_postgres(home, progress))
+        starts[ServicesPostgres.name] = _start_services_postgres
     if home.has_services_redis:
         services_redis.prepare(home)
     if home.has_local_redis:
-        starts.append(lambda: _start_redis(home, progress))
-    with ThreadPoolExecutor(4) as pool:
-        for future in [pool.submit(start) for start in starts]:
-            future.result()
+        starts[Redis.name] = _start_redis
+    return {name: pool.submit(start, home, progress) for name, start in starts.items()}
 
 
 def _start_rabbitmq(home: Home, progress: Progress) -> None:
@@ -201,25 +232,33 @@ def _migrate_database(home: Home, context: str) -> list[str]:
     return migrate(keys.migration_url(home, context), context, functions=functions, reader=reader)
 
 
-def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
-    """Apply the Secrets and the overlay through the Kubernetes API, wait until everything is ready, and remove the former grouping."""
-    from knative.machine import rotation
-    from knative.machine.cluster import OPERATOR, UP, Cluster
+def apply_secrets(home: Home) -> str:
+    """Apply the Secrets and ConfigMaps through the Kubernetes API. Returns a summary."""
+    from knative.machine.cluster import OPERATOR, Cluster
     from knative.machine.unchanged import apply_changed
 
-    with progress.step("Secrets") as step:
-        if home.has_https:
-            tls.ensure_https(home)
-            https.record(home)
-        tls.write_bundle(home)  # the operator's authorities may have changed since Knative started
-        repositories.create(home, SAMPLE, repositories.sample(SAMPLE))
-        cluster = Cluster(home)
-        knative_credentials.write_credentials(home)
-        secrets = keys.operator_objects(home)
-        changed = apply_changed(cluster, secrets, OPERATOR, home.run / "applied-secrets.json")
-        step.detail = f"{len(secrets)} Secrets and ConfigMaps, {changed} changed"
-        open_front(home)
+    if home.has_https:
+        tls.ensure_https(home)
+        https.record(home)
+    tls.write_bundle(home)  # the operator's authorities may have changed since Knative started
+    repositories.create(home, SAMPLE, repositories.sample(SAMPLE))
+    knative_credentials.write_credentials(home)
+    secrets = keys.operator_objects(home)
+    changed = apply_changed(Cluster(home), secrets, OPERATOR, home.run / "applied-secrets.json")
+    return f"{len(secrets)} Secrets and ConfigMaps, {changed} changed"
+
+
+def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
+    """Let requests in, apply the overlay through the Kubernetes API, wait until everything is ready, and remove the former grouping."""
+    from knative.machine import rotation
+    from knative.machine.cluster import UP, Cluster
+    from knative.machine.unchanged import apply_changed
+
+    cluster = Cluster(home)
+    with progress.step("Ingress") as step:
+        open_front(home, cluster)
         rotation.close_interrupted(home)
+        step.detail = f"{LOOPBACK}:{home.ports.ingress}"
     with progress.step("Manifests") as step:
         overlay = grouping.OVERLAYS[shape]
         objects = kustomize.render(home, overlay)

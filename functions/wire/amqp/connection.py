@@ -27,7 +27,7 @@ LostListener = Callable[[Exception], None]
 class Connection:
     """One connection at a time. Reconnects with exponential backoff until `close`. Must be used on one event loop."""
 
-    def __init__(self, url: Address, name: str) -> None:
+    def __init__(self, url: Address, name: str, max_reconnect_seconds: float = MAX_RECONNECT_SECONDS) -> None:
         """`name`: shown in RabbitMQ's management UI."""
         self._url = url
         self._name = name
@@ -35,7 +35,7 @@ class Connection:
         self._connection: Any = None
         self._on_connected: list[ConnectedListener] = []
         self._on_lost: list[LostListener] = []
-        self._reconnect_seconds = FIRST_RECONNECT_SECONDS
+        self._reconnect_seconds, self._max_reconnect_seconds = FIRST_RECONNECT_SECONDS, max_reconnect_seconds
         self._reconnecting: asyncio.TimerHandle | None = None
         self._is_closing = False
 
@@ -114,6 +114,6 @@ class Connection:
         reason = error if isinstance(error, Exception) else ConnectionError(error)
         if not self._is_closing:
             self._reconnecting = asyncio.get_running_loop().call_later(self._reconnect_seconds, self._connect)
-            self._reconnect_seconds = min(self._reconnect_seconds * 2, MAX_RECONNECT_SECONDS)
+            self._reconnect_seconds = min(self._reconnect_seconds * 2, self._max_reconnect_seconds)
         for listener in self._on_lost:
             listener(reason)

@@ -26,6 +26,7 @@ DEAD_LETTER = "dead-letter"
 class Eventing:
     """`runnables`: to start in this order and to stop in the reverse one. `collector` and `dispatchers`: for serving."""
 
+    rabbit: RabbitMQ
     runnables: tuple[Runnable, ...]
     reconcilers: tuple[Reconciler, ...]
     brokers: Brokers
@@ -51,6 +52,7 @@ def assemble(
     apiserver_sources = ApiServerSources(store, sinks)
     collector = Collector(brokers)
     return Eventing(
+        rabbit=rabbit,
         runnables=(rabbit, topology, sinks, collector, dispatchers, pings, apiserver_sources),
         reconcilers=(
             *topology.reconcilers,
