@@ -153,7 +153,7 @@ class Function:
     async def _attempt(self, message: Message, caller: Caller | None, inputs: tuple[Any, ...]) -> ExecutionResult:
         kind = self.declaration.kind
         if kind is Kind.QUERY:
-            return await self._query(Execution(self, message, caller, inputs))
+            return await self._query(Execution.of(self, message, caller, inputs))
         if kind in (Kind.EFFECT, Kind.SCHEDULE):
             return await self._run_effect(message, inputs)
         return await self._transact(Execution.of(self, message, caller, inputs))
