@@ -49,6 +49,8 @@ class OutboxPublisher:
         """Positions of rows that RabbitMQ has confirmed, until they are deleted."""
         self._deleting: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
+        self._sweep_at = 0.0
+        """On the loop's clock: when rows of the last call of `sweep_soon` are old enough for a sweep."""
         self._refused: set[int] = set()
         """Positions of rows that RabbitMQ refuses from this user. They stay for the next process: each attempt closes the channel."""
 
@@ -77,18 +79,23 @@ class OutboxPublisher:
             self._recording = None
 
     def sweep_soon(self) -> None:
-        """Sweep in the background, again and again until it succeeds."""
+        """Sweep in the background, again and again until it succeeds. If a sweep is due before rows of now are old enough, another follows."""
+        self._sweep_at = asyncio.get_running_loop().time() + SWEEP_AFTER_SECONDS + 1
         if self._sweeping is None or self._sweeping.done():
             self._sweeping = asyncio.create_task(self._sweep_until_done())
 
     async def _sweep_until_done(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(SWEEP_AFTER_SECONDS + 1)
+            due_at = self._sweep_at
+            await asyncio.sleep(due_at - loop.time())
             try:
                 await self.sweep()
-                return
             except (DatabaseUnavailable, BrokerUnavailable) as error:
                 _log.warning("the outbox cannot be swept yet: %s", error)
+                self._sweep_at = loop.time() + SWEEP_AFTER_SECONDS + 1
+            if self._sweep_at == due_at:
+                return
 
     async def _publish(self, batch: Sequence[OutboxRow]) -> int:
         """Publish rows and return the number of those that were confirmed: they are deleted soon. The others stay for the sweep."""
