@@ -62,7 +62,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
         return events.dispatchers.has_all(key for key in keys if key[0] in PLATFORM_NAMESPACES)
 
     serving.front.wait_for(has_dispatchers)
-    controllers = [Controller(store, reconcilers), ConnectedController(events.rabbit, Controller(store, events.reconcilers))]
+    controllers: list[Runnable] = [Controller(store, reconcilers), ConnectedController(events.rabbit, Controller(store, events.reconcilers))]
     return [OrphanReaper(), sockets, *serving.storage, *api, *events.runnables, *serving.parts, *controllers, serving.front]
 
 
