@@ -42,11 +42,15 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     def load(self) -> tuple[int, Iterator[tuple[Key, bytes]]]:
-        """Return the last version and every object, and start the writing thread."""
+        """Return the last version and every object. The writing thread starts when the last object has been read."""
         (version,) = self._database.execute("SELECT version FROM clock").fetchone()
-        rows = self._database.execute("SELECT kind, namespace, name, data FROM objects").fetchall()
+        return version, self._read()
+
+    def _read(self) -> Iterator[tuple[Key, bytes]]:
+        """Read one object after the other: all of them at once would leave the heap twice as large."""
+        for kind, namespace, name, data in self._database.execute("SELECT kind, namespace, name, data FROM objects"):
+            yield (kind, namespace, name), data
         self._thread.start()
-        return version, (((kind, namespace, name), data) for kind, namespace, name, data in rows)
 
     def write(self, key: Key, data: bytes | None, version: int) -> None:
         """Queue a change; `data` None deletes the object. Raises RuntimeError when an earlier write failed."""

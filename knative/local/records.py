@@ -1,6 +1,7 @@
 """Stored objects, changes, and streams of changes."""
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -13,20 +14,25 @@ from knative.local.objects import Object
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A stored object."""
+    """A stored object. Thousands of them repeat kinds, names, labels and uids, so each of these texts is in memory once (`sys.intern`)."""
 
     key: Key
     data: bytes
     uid: str
     version: int
     labels: Mapping[str, str]
-    owners: frozenset[str]
+    owners: tuple[str, ...]
+    """Their uids, each once."""
 
     @classmethod
-    def of(cls, key: Key, object: Object) -> Self:
-        metadata = object["metadata"]
-        owners = frozenset(str(reference["uid"]) for reference in metadata.get("ownerReferences", ()))
-        return cls(key, orjson.dumps(object), metadata["uid"], int(metadata["resourceVersion"]), metadata.get("labels") or {}, owners)
+    def of(cls, key: Key, object: Object, data: bytes = b"") -> Self:
+        """`data`: the object's JSON, if it is known."""
+        kind, namespace, name = map(sys.intern, key)
+        metadata, text = object["metadata"], sys.intern
+        labels = {text(label): text(value) for label, value in (metadata.get("labels") or {}).items()}
+        owners = tuple(text(uid) for uid in {str(reference["uid"]): None for reference in metadata.get("ownerReferences", ())})
+        data = data or orjson.dumps(object)
+        return cls((kind, namespace, name), data, text(metadata["uid"]), int(metadata["resourceVersion"]), labels, owners)
 
     def object(self) -> Object:
         found: Object = orjson.loads(self.data)

@@ -68,7 +68,7 @@ class Store:
         self.version, rows = self._journal.load()
         self.oldest = self.version
         for key, data in rows:
-            self._index(Entry.of(key, orjson.loads(data)))
+            self._index(Entry.of(key, orjson.loads(data), data))
 
     # --- reading
 

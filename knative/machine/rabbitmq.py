@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from knative.local.files import write_private
-from knative.machine import accounts, leftovers, packages, processes, rabbitmq_users, secrets, tls
+from knative.machine import accounts, leftovers, packages, processes, rabbitmq_libraries, rabbitmq_users, secrets, tls
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 from knative.machine.variables import BROKER_METRICS, TLS
@@ -100,6 +100,7 @@ class RabbitMQ:
         account = accounts.server_account("rabbitmq")
         accounts.own(self.data, account)
         self._start_epmd()
+        rabbitmq_libraries.link(sbin.resolve().parent, self._installation, self._plugins)
         self._configure(account)
         command = [str(sbin / "rabbitmq-server")]
         processes.start(self.home, self.name, command, environment=self.environment(), account=account, folder=self.data)
@@ -162,6 +163,15 @@ class RabbitMQ:
     def _has_metrics(self) -> bool:
         return BROKER_METRICS.read(self.home.environment)
 
+    @property
+    def _plugins(self) -> tuple[str, ...]:
+        return ("rabbitmq_management", "rabbitmq_prometheus") if self._has_metrics else ("rabbitmq_management",)
+
+    @property
+    def _installation(self) -> Path:
+        """Links to the installed server, without most plugins."""
+        return self.data / "server"
+
     def _configure(self, account: accounts.Account | None) -> None:
         """Write the configuration files."""
         ports, configuration = self.home.ports, self._configuration
@@ -197,7 +207,7 @@ vm_memory_high_watermark.relative = 0.3
 {metrics}"""
         )
         plugins = self.data / "enabled_plugins"
-        plugins.write_text("[rabbitmq_management,rabbitmq_prometheus].\n" if self._has_metrics else "[rabbitmq_management].\n")
+        plugins.write_text(f"[{','.join(self._plugins)}].\n")
         empty = self.data / "rabbitmq-env.conf"
         empty.write_text("# replaces /etc/rabbitmq/rabbitmq-env.conf, which is not read\n")
         for file in (configuration, plugins, empty):
@@ -216,6 +226,8 @@ vm_memory_high_watermark.relative = 0.3
             **inherited,
             "HOME": str(self.data),
             "RUNNING_UNDER_SYSTEMD": "true",  # the script then execs the Erlang VM: the recorded pid is the server's
+            "RABBITMQ_SCRIPTS_DIR": str(self._installation / "sbin"),  # the script finds libraries beside it
+            "RABBITMQ_PLUGINS_DIR": str(self._installation / "plugins"),
             "RABBITMQ_CONF_ENV_FILE": str(self.data / "rabbitmq-env.conf"),
             "RABBITMQ_CONFIG_FILE": str(self.data / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.data / "enabled_plugins"),
