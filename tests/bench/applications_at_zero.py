@@ -28,7 +28,7 @@ socketserver.TCPServer(("0.0.0.0", int(os.environ["PORT"])), http.server.BaseHTT
 """Of an application: it does nothing, so that what is measured is ours."""
 SERVER = "http.server"
 SETTLE_SECONDS, WAKE_SECONDS = 5, 300
-QUOTA_SQL = "UPDATE quotas SET applications = 1000000 WHERE applications < 1000000"
+QUOTA_SQL = "UPDATE quotas SET applications = 1000000, memory_mib = 100000000 WHERE applications < 1000000"
 
 
 def application(number: int) -> list[Json]:
