@@ -12,9 +12,16 @@ from cli.api.transport import Operations, segment
 
 
 class Billing(Operations):
-    def current_bill(self, *, team_id: str | None = None) -> BillView:
+    def current_bill(
+        self,
+        *,
+        team_id: str | None = None,
+        application_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> BillView:
         """Show the current bill: usage, charges, what is due and paid."""
-        return cast(BillView, self._call("GET", "/v1/billing/current", query={"teamId": team_id}))
+        return cast(BillView, self._call("GET", "/v1/billing/current", query={"teamId": team_id, "applicationId": application_id, "limit": limit, "cursor": cursor}))
 
     def customer(self, *, team_id: str | None = None) -> CustomerView:
         """Show your customer account: plan, balance, payment account."""

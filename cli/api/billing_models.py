@@ -62,13 +62,14 @@ class BillPlanView(TypedDict):
 
 
 class BillView(TypedDict):
-    """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges. `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `disputed`: the part of `paid` that banks have demanded back and have. `due`: all open invoices, to pay now. `not_measured_since`: usage of later moments is not contained, because nothing measures it; null if it is measured."""
+    """All lines together add up to the charges; `next` is the `cursor` of those that follow, null after the last ones. `total`, the cost of this period so far, is `advance` − `credited` + the charges. `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `disputed`: the part of `paid` that banks have demanded back and have. `due`: all open invoices, to pay now. `not_measured_since`: usage of later moments is not contained, because nothing measures it; null if it is measured."""
 
     customerId: str
     period: PeriodView
     notMeasuredSince: str | None
     plan: BillPlanView
     lines: list[BillLineView]
+    next: NotRequired[str | None]
     charges: list[BillChargeView]
     advance: Amount
     paid: Amount

@@ -16,6 +16,9 @@ from cli.render import billing as render
 from cli.session import Session
 from cli.team_lookup import Team, of_team
 
+LINES_AT_ONCE = 1000
+"""Of a bill."""
+
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="Number of the invoice, or the beginning of its id.", autocompletion=invoice_numbers)]
 
 
@@ -41,7 +44,7 @@ def plans(session: Session) -> None:
 def bill(session: Session, team: Team = None) -> None:
     """Show the current bill: cost of this period so far."""
     chosen = of_team(session, team)
-    view = session.api.get("/v1/billing/current", **chosen)
+    view = _whole_bill(session, chosen)
     if session.output.as_json:
         session.output.show(view)
         return
@@ -101,7 +104,7 @@ def pay(session: Session, invoice: Number, payment_method: PaymentMethod = None,
 
 def usage(session: Session, team: Team = None) -> None:
     """Show the usage of this period."""
-    view = session.api.get("/v1/billing/current", **of_team(session, team))
+    view = _whole_bill(session, of_team(session, team))
     document = {"period": view["period"], "charges": view["charges"], "lines": view["lines"]}
     names = {} if session.output.as_json else _application_names(session, view)
     session.output.show(document, render.usage(view), "", render.lines(view, names))
@@ -129,10 +132,20 @@ def show_warnings(session: Session, warnings: list[str]) -> None:
         session.output.note(f"! {each}")
 
 
+def _whole_bill(session: Session, team: dict[str, str]) -> Json:
+    """Return the current bill with all of its lines, as if they were one page."""
+    view = session.api.get("/v1/billing/current", limit=LINES_AT_ONCE, **team)
+    following = view.get("next")
+    while following:
+        page = session.api.get("/v1/billing/current", limit=LINES_AT_ONCE, cursor=following, **team)
+        view["lines"], following = [*view["lines"], *page["lines"]], page.get("next")
+    return {**view, "next": None}
+
+
 def _current_bill(session: Session, team: dict[str, str]) -> Json | None:
-    """Return the current bill; None before there is a customer, or while billing is unavailable."""
+    """Return the current bill without lines; None before there is a customer, or while billing is unavailable."""
     try:
-        return session.api.get("/v1/billing/current", **team)
+        return session.api.get("/v1/billing/current", limit=0, **team)
     except ApiError as error:
         if error.exit_code not in (ExitCode.NOT_FOUND, ExitCode.UNAVAILABLE):
             raise

@@ -31,7 +31,7 @@ def delete(session: Session, password_stdin: PasswordStdin = False) -> None:
     Until then everything keeps running, and `capsule account restore` keeps the account. What is owed in the end is on a
     final invoice.
     """
-    bill = session.api.get("/v1/billing/current")
+    bill = session.api.get("/v1/billing/current", limit=0)
     session.output.note(f"Due now: {money(bill['due'])}. Used in this period, for the final invoice: {money(bill['atPeriodEnd']['usage'])}.")
     password = ask_password(from_stdin=password_stdin, confirm=False, label="Current password")
     accepted = session.confirmed(lambda: session.api.post(PATH, {"password": password}), from_stdin=password_stdin)

@@ -1,8 +1,9 @@
 """Billing's stores of money on memory or PostgreSQL, with sample rows."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
@@ -110,6 +111,10 @@ class Store:
                 payment.settle(result, at)
                 await self.payments.save(payment)
         return payment
+
+
+async def balance_of(store: Store, customer_id: UUID) -> Mapping[tuple[str, str], int]:
+    return (await store.ledger.balances([customer_id]))[customer_id]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from functions.billing.domain.ledger import Transaction, TransactionKind
 from functions.billing.domain.money import Money
 from functions.kernel import new_id
 from functions.runtime.storage.database import Database
-from tests.adapters.billing_stores import NOW, PRO, Store, new_number
+from tests.adapters.billing_stores import NOW, PRO, Store, balance_of, new_number
 from tests.servers import Databases
 
 
@@ -109,7 +109,7 @@ async def test_an_unbalanced_transaction_is_rejected(store: Store, entries: list
                     "INSERT INTO ledger_entries VALUES (%s, %s, 'revenue', %s, %s, 'EUR')", (transaction, position, customer.id, amount)
                 )
     async with store.database.transaction():
-        assert await store.ledger.balance(customer.id) == {}
+        assert await balance_of(store, customer.id) == {}
 
 
 async def test_an_invoice_whose_lines_do_not_add_up_is_rejected(store: Store) -> None:

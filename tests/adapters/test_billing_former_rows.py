@@ -180,6 +180,17 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
 
     former.migrate_through(28)
     assert former.rows("SELECT missing_since FROM measurement") == [(None,)]
+
+    hours = former.rows("SELECT user_id, date_trunc('day', hour, 'UTC'), requests FROM usage_hours ORDER BY hour")
+    former.migrate_through(30)
+    assert former.rows("SELECT user_id, day, requests FROM usage_days ORDER BY user_id, day, requests") == sorted(hours)
+    totals: dict[tuple[UUID, datetime], int] = {}
+    for user, day, requests in hours:
+        totals[user, day] = totals.get((user, day), 0) + requests
+    assert former.rows("SELECT user_id, day, requests FROM usage_totals ORDER BY 1, 2") == [(*key, totals[key]) for key in sorted(totals)]
+    former.add_usage(free_user, MAY + HOUR, 11, 13)
+    assert former.rows("SELECT requests, cpu_milliseconds FROM usage_totals WHERE user_id = %s ORDER BY day DESC LIMIT 1", free_user) == [(11, 13)]
+    former.execute("DELETE FROM usage_hours WHERE requests = 11")
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

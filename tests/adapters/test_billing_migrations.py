@@ -13,7 +13,7 @@ from functions.billing.domain.plans import Meter
 from functions.billing.domain.rated_periods import BilledUsage
 from functions.runtime.storage.database import Database
 from knative.machine.migrations import migrate
-from tests.adapters.billing_stores import BUSINESS, FREE_PLAN, PRO, Store
+from tests.adapters.billing_stores import BUSINESS, FREE_PLAN, PRO, Store, balance_of
 from tests.adapters.former_schema import former_database
 from tests.servers import Databases
 
@@ -80,7 +80,7 @@ async def test_money_of_the_former_release_keeps_its_amounts_and_its_protection(
         assert await store.invoices.reserve_number("2026") == "2026-000002"
         paid = await store.payments.get(payment)
         assert paid is not None and (paid.amount, paid.status) == (Money(2000, "EUR"), PaymentStatus.SUCCEEDED)
-        assert await store.ledger.balance(customer) == {("receivable", "EUR"): 2000, ("revenue", "EUR"): -2000}
+        assert await balance_of(store, customer) == {("receivable", "EUR"): 2000, ("revenue", "EUR"): -2000}
         credit_note = await store.credit_notes.get(note)
         assert (credit_note.amount, credit_note.failure) == (Money(500, "EUR"), "expired card")
         assert not await store.webhook_events.add("evt_1", "payment_intent.succeeded", NEXT)

@@ -14,6 +14,7 @@ from functions.billing.adapters.postgres_subscriptions import PostgresSubscripti
 from functions.billing.adapters.postgres_usage import PostgresUsage
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.periods import Period
+from functions.billing.domain.plans import Meter
 from functions.billing.domain.subscriptions import Subscription
 from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
 from functions.kernel import new_id
@@ -116,6 +117,21 @@ async def test_usage_records_count_once_in_their_hour_and_period(store: Store) -
             EnvironmentUsage(APP, "production", new_record(user, MAY.begin).end, requests=6, cpu_milliseconds=10),
             EnvironmentUsage(APP, "staging", new_record(user, NOW + timedelta(hours=5)).end, requests=12, cpu_milliseconds=30),
         ]
+
+
+async def test_the_total_is_that_of_all_applications(store: Store) -> None:
+    user, others = new_id(), [new_id() for _ in range(3)]
+    async with store.transaction():
+        assert (await store.usage.total(user, MAY)).requests == 0
+        for application in (APP, *others):
+            await store.usage.record(replace(new_record(user, requests=3), application_id=application))
+        await store.usage.record(new_record(user, NOW + timedelta(days=2), 5))
+        await store.usage.record(new_record(user, MAY.end, 100))
+        await store.usage.record(new_record(new_id(), NOW, 100))
+    async with store.transaction():
+        total, lines = await store.usage.total(user, MAY), await store.usage.by_environment(user, MAY)
+        assert (total.requests, total.cpu_milliseconds) == (17, 50)
+        assert [sum(each.of(meter) for each in lines) for meter in Meter] == [total.of(meter) for meter in Meter]
 
 
 async def test_pruning_ids_keeps_the_sums(store: Store) -> None:

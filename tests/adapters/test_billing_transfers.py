@@ -52,7 +52,10 @@ async def transfer(store: Store, each: Transfer) -> None:
 async def sums(store: Store, owners: list[UUID]) -> list[tuple[int, int]]:
     async with store.transaction():
         used = [await store.usage.by_environment(each, PERIOD) for each in owners]
-    return [(sum(each.requests for each in found), sum(each.cpu_milliseconds for each in found)) for found in used]
+        totals = [await store.usage.total(each, PERIOD) for each in owners]
+    found = [(sum(each.requests for each in found), sum(each.cpu_milliseconds for each in found)) for found in used]
+    assert [(each.requests, each.cpu_milliseconds) for each in totals] == found, "the totals follow a transfer as the lines do"
+    return found
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -130,7 +130,7 @@ async def test_meters_are_due_by_time_and_belong_to_the_owner_of_now(world: Worl
         meter = await world.meter(application.id)
         assert meter is not None
         meter.measured_until = NOW + 5 * HOUR
-        await world.meters.save(meter)
+        await world.meters.save([meter])
         assert await world.meter(application.id, NOW + 5 * HOUR, NOW + 6 * HOUR) == meter
         assert await world.meter(application.id, NOW + 4 * HOUR, NOW + 6 * HOUR) is None
         assert await world.meter(application.id, NOW + 2 * HOUR, NOW + 4 * HOUR) == meter, "it is ahead: the clock was set back"
@@ -139,7 +139,7 @@ async def test_meters_are_due_by_time_and_belong_to_the_owner_of_now(world: Worl
         await world.stores.applications.transfer(application, former)
         moved = await world.meter(application.id)
         assert moved is not None and (moved.user_id, moved.measured_until) == (owner, NOW + 5 * HOUR)
-        await world.meters.delete(application.id)
+        await world.meters.delete([application.id])
         assert await world.meter(application.id) is None
 
 
@@ -162,7 +162,7 @@ async def test_what_was_deleted_is_listed_until_it_is_purged_and_measured(world:
         assert [each.is_purged for each in found] == [True, True], "not measured yet"
         meter.measured_until = NOW + 2 * HOUR
         assert application.id not in await world.meters.list_stored([meter])
-        await world.meters.delete(application.id)
+        await world.meters.delete([application.id])
         await world.meters.add_missing()
         assert await world.meter(application.id) is None, "nothing is left of it"
 

@@ -157,7 +157,7 @@ async def test_the_platforms_own_use_is_nobodys(store: Store) -> None:
 async def test_health_is_of_one_environment_since_a_moment(store: Store) -> None:
     application = new_id()
     async with store.transaction():
-        assert await store.requests.health(application, "staging", ALWAYS) == Health(0, 0, {})
+        assert await store.requests.health([(application, "staging", ALWAYS)]) == [Health(0, 0, {})]
         await store.requests.add(
             [
                 window(application, NOW - MINUTE, 200, 7, buckets={1: 7}),
@@ -168,8 +168,8 @@ async def test_health_is_of_one_environment_since_a_moment(store: Store) -> None
             ]
         )
     async with store.transaction():
-        assert await store.requests.health(application, "staging", NOW) == Health(4, 3, {1: 1, 3: 2})
-        assert await store.requests.health(application, "staging", NOW - MINUTE) == Health(11, 3, {1: 8, 3: 2})
+        since = [(application, "staging", NOW), (new_id(), "staging", NOW), (application, "staging", NOW - MINUTE)]
+        assert await store.requests.health(since) == [Health(4, 3, {1: 1, 3: 2}), Health(0, 0, {}), Health(11, 3, {1: 8, 3: 2})]
 
 
 async def test_markers_are_kept_once_and_found_by_time(store: Store) -> None:

@@ -5,7 +5,6 @@ import time
 from contextlib import suppress
 from typing import Any
 
-import httpx
 import psutil
 import psycopg
 
@@ -17,6 +16,7 @@ from tests.bench import usage
 from tests.bench.installations import Installation, Json
 from tests.bench.load import Missing
 from tests.bench.meter import Numbers
+from tests.bench.platform_rows import Platform
 from tests.bench.systems import until
 
 APPLICATION = "capsule.dev/application"
@@ -27,10 +27,8 @@ socketserver.TCPServer(("0.0.0.0", int(os.environ["PORT"])), http.server.BaseHTT
 """
 """Of an application: it does nothing, so that what is measured is ours."""
 SERVER = "http.server"
-PAGE_SIZE = 100
-PAGE = f"/v1/apps?limit={PAGE_SIZE}"
 SETTLE_SECONDS, WAKE_SECONDS = 5, 300
-QUOTA_SQL = "UPDATE quotas SET applications = 1000000 WHERE applications < 1000000"
+QUOTA_SQL = "UPDATE quotas SET applications = 1000000, memory_mib = 100000000 WHERE applications < 1000000"
 
 
 def application(number: int) -> list[Json]:
@@ -64,6 +62,7 @@ class Machine:
     def __init__(self, installation: Installation) -> None:
         self._installation, self.name = installation, installation.name
         self.home, self.cluster, self.created = installation.home, Cluster(installation.home), 0
+        self.platform = Platform(installation)
         self._awake: list[Json] = []
         with psycopg.connect(PostgreSQL(self.home).database("deploy").functions_url) as connection:
             connection.execute(QUOTA_SQL)
@@ -89,8 +88,7 @@ class Machine:
         self.created = count
         each = 1000 / (count - first)
         numbers = {"cpu": (self.cpu() - before) * each, "wall": (time.monotonic() - started_at) * each}
-        for number in range(first, count):
-            self._installation.api.post("/v1/apps", {"name": f"listed-{number}", "repository": "https://example.com/many.git"})
+        self.platform.grow(count)
         return numbers
 
     def memory(self) -> float:
@@ -102,16 +100,6 @@ class Machine:
         before = self.cpu()
         took = _timed(lambda: services.get(namespace=namespace, serialize=False), times)
         return {"ms": took[times // 2], "cpu": (self.cpu() - before) / times * 1000}
-
-    def page(self, times: int = 40) -> Numbers:
-        """Milliseconds of a page of the user's applications: uncached, while the function is awake."""
-        headers = {"authorization": f"Bearer {self._installation.login.token()}", "cache-control": "no-cache"}
-        with httpx.Client(base_url=self.home.gateway_url, headers=headers, timeout=60, trust_env=False) as client:
-            response = client.get(PAGE)
-            if response.is_error or len(response.json()["items"]) < min(self.created, PAGE_SIZE):
-                raise Missing(f"{PAGE} answered {response.status_code} without {min(self.created, PAGE_SIZE)} applications: {response.text[:200]}")
-            took = _timed(lambda: client.get(PAGE).raise_for_status(), times)
-        return {"p50": took[times // 2], "p95": took[int(times * 0.95)]}
 
     def at_rest(self, seconds: float) -> float:
         """Percent of one core."""

@@ -139,7 +139,7 @@ class World:
         """Account → sum in minor units of EUR."""
         customer = await self.customers.get_by_user(user)
         assert customer is not None
-        sums = await self.ledger.balance(customer.id)
+        sums = (await self.ledger.balances([customer.id]))[customer.id]
         assert sum(sums.values()) == 0, sums
         return {account: amount for (account, _), amount in sums.items()}
 

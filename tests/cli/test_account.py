@@ -17,7 +17,7 @@ ANSWERS = {
     ("POST", "/v1/password-resets/complete"): Response(200, {"email": "ada@example.org"}),
     ("PUT", "/v1/users/me/email-change"): Response(202, CHANGE),
     ("POST", "/v1/email-changes/confirm"): Response(200, CHANGE | {"unconfirmed": []}),
-    ("GET", "/v1/billing/current"): Response(200, BILL),
+    ("GET", "/v1/billing/current?limit=0"): Response(200, BILL),
     ("POST", "/v1/users/me/deletion"): Response(202, {"deletesAt": DELETES_AT, "message": ""}),
     ("DELETE", "/v1/users/me/deletion"): Response(204),
     **{("GET", f"/v1/users/me/exports/{context}"): Response(200, {"of": context}) for context in ("auth", "billing", "deploy", "monitor")},

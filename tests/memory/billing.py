@@ -1,6 +1,6 @@
 """In-memory customers, plans and usage. The contract suites in `tests/adapters` run on these and on PostgreSQL."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -9,10 +9,10 @@ from functions.billing.domain.applications import Application
 from functions.billing.domain.billing_details import BillingDetails
 from functions.billing.domain.customers import Customer, CustomerExists
 from functions.billing.domain.money import Money
-from functions.billing.domain.periods import Period
+from functions.billing.domain.periods import Period, day_start
 from functions.billing.domain.plans import FREE, MIB_SECONDS_PER_GIB_MONTH, Entitlements, Meter, Plan, Price, StorageEntitlements, Tier
 from functions.billing.domain.transfers import Transfer, owner_at
-from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
+from functions.billing.domain.usage import EnvironmentUsage, Quantities, UsageRecord
 
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
@@ -94,6 +94,9 @@ class MemoryCustomers:
             if customer.id == customer_id:
                 return customer
         raise LookupError(f"there is no customer {customer_id}")
+
+    async def get_many(self, customer_ids: Collection[UUID]) -> Mapping[UUID, Customer]:
+        return {each: await self.get(each) for each in customer_ids}
 
     async def set_provider_id(self, customer_id: UUID, provider_id: str) -> None:
         customer = await self.get(customer_id)
@@ -220,10 +223,14 @@ class MemoryUsage:
     async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
         sums: dict[tuple[UUID, str], EnvironmentUsage] = {}
         for (user, hour, application, environment), used in self.hours.items():
-            if user == user_id and period.begin <= hour < period.end:
+            if user == user_id and period.begin <= day_start(hour) < period.end:
                 key = (application, environment)
                 sums[key] = _sum(sums[key], used) if key in sums else used
         return [sums[key] for key in sorted(sums)]
+
+    async def total(self, user_id: UUID, period: Period) -> Quantities:
+        found = await self.by_environment(user_id, period)
+        return Quantities(**{meter.value: sum(each.of(meter) for each in found) for meter in Meter})
 
     async def prune_ids(self, before: datetime) -> int:
         expired = [id for id, record in self.records.items() if record.begin < before]

@@ -4,7 +4,7 @@ The contract suites in `tests/adapters` run on these and on PostgreSQL. Rows are
 are stored and stale rows are rejected.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -55,6 +55,10 @@ class MemorySubscriptions:
     async def get_current(self, customer_id: UUID) -> Subscription | None:
         current = self.subscriptions.where(lambda row: row.customer_id == customer_id and row.status is not SubscriptionStatus.ENDED)
         return current[0] if current else None
+
+    async def current_of(self, customer_ids: Collection[UUID]) -> Mapping[UUID, Subscription]:
+        found = {each: await self.get_current(each) for each in customer_ids}
+        return {customer_id: subscription for customer_id, subscription in found.items() if subscription}
 
     lock = get_current
 
@@ -207,13 +211,13 @@ class MemoryLedger:
             raise ValueError(f"{transaction.kind} of {transaction.reference} was posted before")
         self.transactions.append(transaction)
 
-    async def balance(self, customer_id: UUID) -> dict[tuple[str, str], int]:
-        sums: dict[tuple[str, str], int] = {}
+    async def balances(self, customer_ids: Collection[UUID]) -> Mapping[UUID, Mapping[tuple[str, str], int]]:
+        found: dict[UUID, dict[tuple[str, str], int]] = {each: {} for each in customer_ids}
         for entry in (entry for each in self.transactions for entry in each.entries):
-            if entry.customer_id == customer_id:
+            if (sums := found.get(entry.customer_id)) is not None:
                 key = (entry.account.value, entry.amount.currency)
                 sums[key] = sums.get(key, 0) + entry.amount.amount
-        return sums
+        return found
 
 
 class MemoryWebhookEvents:

@@ -73,11 +73,12 @@ class MemoryStorageMeters:
                 found[application_id].append(replace(resource))
         return found
 
-    async def save(self, meter: StorageMeter) -> None:
-        self._measured[meter.application_id] = meter.measured_until
+    async def save(self, meters: Collection[StorageMeter]) -> None:
+        self._measured |= {each.application_id: each.measured_until for each in meters}
 
-    async def delete(self, application_id: UUID) -> None:
-        self._measured.pop(application_id, None)
+    async def delete(self, application_ids: Collection[UUID]) -> None:
+        for each in application_ids:
+            self._measured.pop(each, None)
 
 
 class MemoryStorageUse:

@@ -168,7 +168,10 @@ class MemoryRequests:
             for key in sorted(found)
         ]
 
-    async def health(self, application_id: UUID, environment: str, since: datetime) -> Health:
+    async def health(self, of: Sequence[tuple[UUID, str, datetime]]) -> Sequence[Health]:
+        return [self._health(*each) for each in of]
+
+    def _health(self, application_id: UUID, environment: str, since: datetime) -> Health:
         windows = [
             window
             for window in self.windows

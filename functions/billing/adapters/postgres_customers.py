@@ -1,6 +1,6 @@
 """Customers, plans and usage in PostgreSQL. Constraints decide uniqueness: nothing is read before it is inserted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -59,6 +59,14 @@ class PostgresCustomers:
         if customer is None:
             raise LookupError(f"there is no customer {customer_id}")
         return customer
+
+    async def get_many(self, customer_ids: Collection[UUID]) -> Mapping[UUID, Customer]:
+        async with self._database.connection.cursor(row_factory=_customer_row) as cursor:
+            await cursor.execute(f"SELECT {CUSTOMER} FROM customers WHERE id = ANY(%s)", (list(customer_ids),))
+            found = {customer.id: customer for customer in await cursor.fetchall()}
+        if missing := set(customer_ids) - found.keys():
+            raise LookupError(f"there is no customer {min(missing)}")
+        return found
 
     async def set_provider_id(self, customer_id: UUID, provider_id: str) -> None:
         await self._database.connection.execute(

@@ -1,6 +1,6 @@
 """Payments, the ledger and webhook events in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -142,12 +142,15 @@ class PostgresLedger:
                 ],
             )
 
-    async def balance(self, customer_id: UUID) -> dict[tuple[str, str], int]:
+    async def balances(self, customer_ids: Collection[UUID]) -> Mapping[UUID, Mapping[tuple[str, str], int]]:
         cursor = await self._database.connection.execute(
-            "SELECT account, currency, sum(amount_minor)::bigint FROM ledger_entries WHERE customer_id = %s GROUP BY account, currency",
-            (customer_id,),
+            "SELECT customer_id, account, currency, sum(amount_minor)::bigint FROM ledger_entries WHERE customer_id = ANY(%s) GROUP BY 1, 2, 3",
+            (list(customer_ids),),
         )
-        return {(account, currency): amount for account, currency, amount in await cursor.fetchall()}
+        found: dict[UUID, dict[tuple[str, str], int]] = {each: {} for each in customer_ids}
+        for customer_id, account, currency, amount in await cursor.fetchall():
+            found[customer_id][account, currency] = amount
+        return found
 
 
 class PostgresWebhookEvents:

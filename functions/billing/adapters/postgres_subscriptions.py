@@ -3,7 +3,7 @@
 Locking a row also protects its customer's invoices and payments, which change only under that lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -51,6 +51,9 @@ class PostgresSubscriptions:
 
     async def get_current(self, customer_id: UUID) -> Subscription | None:
         return next(iter(await self._select("WHERE customer_id = %s AND status <> 'ended'", customer_id)), None)
+
+    async def current_of(self, customer_ids: Collection[UUID]) -> Mapping[UUID, Subscription]:
+        return {each.customer_id: each for each in await self._select("WHERE customer_id = ANY(%s) AND status <> 'ended'", list(customer_ids))}
 
     async def lock(self, customer_id: UUID) -> Subscription | None:
         return next(iter(await self._select("WHERE customer_id = %s AND status <> 'ended' FOR UPDATE", customer_id)), None)

@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Meter
 from functions.billing.domain.transfers import Transfer, owner_at
-from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
+from functions.billing.domain.usage import EnvironmentUsage, Quantities, UsageRecord
 from functions.runtime.storage.database import Database
 
 BATCH_SIZE = 10_000
@@ -18,6 +18,7 @@ HOUR: LiteralString = "date_trunc('hour', window_from, 'UTC')"
 METERS = ", ".join(Meter)
 VALUES = ", ".join(f"%({meter})s" for meter in Meter)
 SUMS = ", ".join(f"sum({meter})::bigint AS {meter}" for meter in Meter)
+TOTALS = ", ".join(f"coalesce(sum({meter}), 0)::bigint AS {meter}" for meter in Meter)
 ADDED = ", ".join(f"{meter} = sums.{meter} + excluded.{meter}" for meter in Meter)
 """Each meter is a column."""
 
@@ -95,6 +96,10 @@ class PostgresUsage:
 
     async def _sum_again(self, application_id: UUID, users: Sequence[UUID], hours: Sequence[datetime]) -> None:
         values = {"application": application_id, "users": list(users), "hours": list(hours), "first": min(hours)}
+        await self._database.connection.execute(  # in one order: two transfers between the same owners cannot wait for each other
+            "SELECT FROM usage_totals WHERE user_id = ANY(%(users)s) AND day >= date_trunc('day', %(first)s, 'UTC') ORDER BY user_id, day FOR UPDATE",
+            values,
+        )
         await self._database.connection.execute(
             "DELETE FROM usage_hours WHERE user_id = ANY(%(users)s) AND hour = ANY(%(hours)s) AND application_id = %(application)s", values
         )
@@ -126,12 +131,21 @@ class PostgresUsage:
             await cursor.execute(
                 f"""
                 SELECT application_id, environment, {SUMS}, max(cpu_until) AS cpu_until
-                FROM usage_hours WHERE user_id = %s AND hour >= %s AND hour < %s
+                FROM usage_days WHERE user_id = %s AND day >= %s AND day < %s
                 GROUP BY application_id, environment ORDER BY application_id, environment
                 """,
                 (user_id, period.begin, period.end),
             )
             return await cursor.fetchall()
+
+    async def total(self, user_id: UUID, period: Period) -> Quantities:
+        async with self._database.connection.cursor(row_factory=class_row(Quantities)) as cursor:
+            await cursor.execute(
+                f"SELECT {TOTALS} FROM usage_totals WHERE user_id = %s AND day >= %s AND day < %s", (user_id, period.begin, period.end)
+            )
+            found = await cursor.fetchone()
+        assert found is not None, "an aggregate has one row"
+        return found
 
     async def prune_ids(self, before: datetime) -> int:
         deleted = await self._database.connection.execute(

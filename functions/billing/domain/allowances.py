@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from events.billing import MeterAllowance, UsageAllowanceChanged, UsageThresholdReached
-from functions.billing.domain.bill import Bill
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.plans import Meter, Plan
+from functions.billing.domain.usage import Quantities
 
 WARNING_PERCENT, EXHAUSTED_PERCENT = 80, 100
 
@@ -43,9 +43,9 @@ class Allowance:
         )
 
 
-def limited_allowances(bill: Bill) -> Sequence[Allowance]:
+def limited_allowances(plan: Plan, used: Quantities) -> Sequence[Allowance]:
     """The meters of which the plan charges nothing beyond what it includes: the rest is not sold."""
-    return [Allowance(charge.meter, charge.quantity, charge.included) for charge in bill.charges if bill.plan.is_limited(charge.meter)]
+    return [Allowance(meter, used.of(meter), plan.prices[meter].included) for meter in Meter if plan.is_limited(meter)]
 
 
 def report_exhausted(exhausted: Iterable[Meter], plan: Plan, customer: Customer, period_end: datetime, at: datetime) -> UsageAllowanceChanged:

@@ -6,14 +6,14 @@ to the total exactly.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
 from functions.billing.domain.money import Money
 from functions.billing.domain.periods import Period
 from functions.billing.domain.plans import Meter, Plan
-from functions.billing.domain.usage import EnvironmentUsage
+from functions.billing.domain.usage import EnvironmentUsage, Quantities
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +44,21 @@ class Bill:
     total: Money
 
 
-def rate(plan: Plan, period: Period, usages: Sequence[EnvironmentUsage]) -> Bill:
+def rate_total(plan: Plan, period: Period, used: Quantities) -> Bill:
+    """A bill without lines, of what was used over all applications."""
     charges: list[Charge] = []
-    amounts = [Money.zero(plan.fee.currency) for _ in usages]
     for meter in Meter:
-        price = plan.prices.get(meter)
-        quantities = [usage.of(meter) for usage in usages]
-        quantity = sum(quantities)
+        price, quantity = plan.prices.get(meter), used.of(meter)
         if price is not None:
-            charge = Charge(meter, quantity, price.included, price.billable(quantity), price.charge(quantity))
+            charges.append(Charge(meter, quantity, price.included, price.billable(quantity), price.charge(quantity)))
         elif quantity:
-            charge = Charge(meter, quantity, quantity, 0, Money.zero(plan.fee.currency))
-        else:
-            continue
-        charges.append(charge)
-        amounts = [amount + share for amount, share in zip(amounts, charge.amount.shared(quantities), strict=True)]
-    total = reduce(add, (charge.amount for charge in charges), plan.fee)
-    return Bill(period, plan, tuple(charges), tuple(Line(usage, amount) for usage, amount in zip(usages, amounts, strict=True)), total)
+            charges.append(Charge(meter, quantity, quantity, 0, Money.zero(plan.fee.currency)))
+    return Bill(period, plan, tuple(charges), (), reduce(add, (charge.amount for charge in charges), plan.fee))
+
+
+def rate(plan: Plan, period: Period, usages: Sequence[EnvironmentUsage]) -> Bill:
+    bill = rate_total(plan, period, Quantities(**{meter.value: sum(usage.of(meter) for usage in usages) for meter in Meter}))
+    amounts = [Money.zero(plan.fee.currency) for _ in usages]
+    for charge in bill.charges:
+        amounts = [amount + share for amount, share in zip(amounts, charge.amount.shared([each.of(charge.meter) for each in usages]), strict=True)]
+    return replace(bill, lines=tuple(Line(usage, amount) for usage, amount in zip(usages, amounts, strict=True)))

@@ -1,6 +1,6 @@
 """Ports to the database of the billing context: invoices, payments, credit notes, disputes and the ledger."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -130,8 +130,8 @@ class Ledger(Protocol):
         """Append a transaction. Each kind is posted once per reference."""
         ...
 
-    async def balance(self, customer_id: UUID) -> dict[tuple[str, str], int]:
-        """(account, currency) → sum in minor units."""
+    async def balances(self, customer_ids: Collection[UUID]) -> Mapping[UUID, Mapping[tuple[str, str], int]]:
+        """Of each of the customers: (account, currency) → sum in minor units."""
         ...
 
 

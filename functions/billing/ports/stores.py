@@ -1,6 +1,6 @@
 """Ports to the database of the billing context: customers, plans, subscriptions and usage."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -17,7 +17,7 @@ from functions.billing.domain.rejections import CustomerNotFound
 from functions.billing.domain.subscribers import Subscriber
 from functions.billing.domain.subscriptions import Subscription
 from functions.billing.domain.transfers import Transfer
-from functions.billing.domain.usage import EnvironmentUsage, UsageRecord
+from functions.billing.domain.usage import EnvironmentUsage, Quantities, UsageRecord
 from functions.kernel import TeamAccess
 
 
@@ -56,6 +56,10 @@ class Customers(Protocol):
 
     async def erase(self, customer_id: UUID, at: datetime) -> None:
         """Close the customer: erase address, account and payment methods. Invoices keep the address of their buyer. Idempotent."""
+        ...
+
+    async def get_many(self, customer_ids: Collection[UUID]) -> Mapping[UUID, Customer]:
+        """By id. Raises LookupError if one does not exist."""
         ...
 
     async def list_matching(self, text: str, *, before: UUID | None, limit: int) -> Sequence[Customer]:
@@ -114,6 +118,10 @@ class Subscriptions(Protocol):
 
     async def get_current(self, customer_id: UUID) -> Subscription | None:
         """The customer's subscription that has not ended."""
+        ...
+
+    async def current_of(self, customer_ids: Collection[UUID]) -> Mapping[UUID, Subscription]:
+        """As `get_current`, by customer; without those that have none."""
         ...
 
     async def lock(self, customer_id: UUID) -> Subscription | None:
@@ -209,7 +217,11 @@ class Usage(Protocol):
         ...
 
     async def by_environment(self, user_id: UUID, period: Period) -> Sequence[EnvironmentUsage]:
-        """The usage of a period, summed by application and environment and sorted by both."""
+        """The usage of a period of whole days (UTC), summed by application and environment and sorted by both."""
+        ...
+
+    async def total(self, user_id: UUID, period: Period) -> Quantities:
+        """The same over all applications. Reads a row for each day, however many applications there are."""
         ...
 
     async def prune_ids(self, before: datetime) -> int:

@@ -3,14 +3,16 @@
 Usage is listed by application and environment. It is rated with the subscription's plan.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from functions.billing.domain import charges
 from functions.billing.domain.applications import Application
-from functions.billing.domain.bill import Bill, rate
+from functions.billing.domain.bill import Bill, Line, rate, rate_total
 from functions.billing.domain.credit_notes import RefundStatus, credited_amount
 from functions.billing.domain.disputes import disputed_amount
 from functions.billing.domain.invoices import InvoiceLine, InvoiceStatus, LineKind
@@ -27,7 +29,12 @@ from functions.kernel import Clock, Model, Permission, Permit, query
 
 
 class CurrentBill(OfTeam):
-    pass
+    """`limit`: of lines; 0 for none, which is faster. `cursor`: `next` of the previous answer."""
+
+    application_id: UUID | None = None
+    """Only lines of this application."""
+    limit: Annotated[int, Field(ge=0, le=1000)] = 100
+    cursor: Annotated[str | None, Field(pattern=r"^[0-9a-f-]{36}/[a-z0-9]{0,20}$")] = None
 
 
 class BillPlanView(Model):
@@ -82,7 +89,8 @@ class BillAtPeriodEndView(Model):
 
 
 class BillView(Model):
-    """The lines add up to the charges. `total`, the cost of this period so far, is `advance` − `credited` + the charges.
+    """All lines together add up to the charges; `next` is the `cursor` of those that follow, null after the last ones. `total`, the
+    cost of this period so far, is `advance` − `credited` + the charges.
 
     `advance`: fees on invoices for this period. `paid`: received for these invoices, which may contain usage of the period
     before. `credited`: credit notes of these invoices; `refunded`: the part that has been paid back. `disputed`: the part of `paid`
@@ -95,6 +103,7 @@ class BillView(Model):
     not_measured_since: datetime | None
     plan: BillPlanView
     lines: list[BillLineView]
+    next: str | None = None
     charges: list[BillChargeView]
     advance: Amount
     paid: Amount
@@ -130,7 +139,11 @@ async def current_bill(
     customer, subscription = subscriber.customer, subscriber.subscription
     plan = await plans.get(subscription.plan_code, subscription.plan_version)
     period = subscription.period_at(clock.now())
-    bill = rate(plan, period, await usage.by_environment(subscriber.customer.user_id, period))
+    if request.limit:
+        bill = rate(plan, period, await usage.by_environment(customer.user_id, period))
+    else:
+        bill = rate_total(plan, period, await usage.total(customer.user_id, period))
+    shown, following = _page(request, bill.lines)
 
     def money(minor: int) -> Amount:
         return Amount(amount=minor, currency=plan.fee.currency)
@@ -155,7 +168,8 @@ async def current_bill(
         period=PeriodView.of(period),
         not_measured_since=await measurement.missing_since(),
         plan=BillPlanView(code=plan.code, version=plan.version, name=plan.name, fee=Amount.of(plan.fee)),
-        lines=_line_views(bill, await applications.get_many({line.usage.application_id for line in bill.lines})),
+        lines=_line_views(shown, await applications.get_many({line.usage.application_id for line in shown})),
+        next=following,
         charges=_charge_views(bill),
         advance=money(advance),
         paid=money(sum(invoice.total.amount for invoice in issued if invoice.status is InvoiceStatus.PAID)),
@@ -176,7 +190,22 @@ async def current_bill(
     )
 
 
-def _line_views(bill: Bill, applications: Mapping[UUID, Application]) -> list[BillLineView]:
+def _page(request: CurrentBill, lines: Iterable[Line]) -> tuple[Sequence[Line], str | None]:
+    """The lines to show, and the cursor of the next ones. Lines are sorted by application and environment, as their cursors are."""
+    found = [
+        line
+        for line in lines
+        if (request.cursor is None or _cursor(line) > request.cursor) and request.application_id in (None, line.usage.application_id)
+    ]
+    shown = found[: request.limit]
+    return shown, _cursor(shown[-1]) if len(found) > len(shown) > 0 else None
+
+
+def _cursor(line: Line) -> str:
+    return f"{line.usage.application_id}/{line.usage.environment}"
+
+
+def _line_views(lines: Iterable[Line], applications: Mapping[UUID, Application]) -> list[BillLineView]:
     return [
         BillLineView(
             application_id=line.usage.application_id,
@@ -187,7 +216,7 @@ def _line_views(bill: Bill, applications: Mapping[UUID, Application]) -> list[Bi
             cpu_measured_until=line.usage.cpu_until,
             amount=Amount.of(line.amount),
         )
-        for line in bill.lines
+        for line in lines
     ]
 
 

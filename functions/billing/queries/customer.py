@@ -47,7 +47,7 @@ async def customer(
     subscriber = await subscribers.get(await control.to_team(permit, request.team_id))
     customer, subscription = subscriber.customer, subscriber.subscription
     plan = await plans.get(subscription.plan_code, subscription.plan_version)
-    balance = await ledger.balance(customer.id)
+    balance = (await ledger.balances([customer.id]))[customer.id]
     owes = [Amount(amount=amount, currency=currency) for (account, currency), amount in sorted(balance.items()) if account == Account.RECEIVABLE]
     return CustomerView(
         customer_id=customer.id,

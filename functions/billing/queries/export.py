@@ -8,7 +8,7 @@ from uuid import UUID
 
 from functions.billing.domain.credit_notes import credited_amount
 from functions.billing.domain.payments import PaymentStatus
-from functions.billing.domain.periods import Period
+from functions.billing.domain.periods import Period, day_start
 from functions.billing.domain.views import Amount, BillingDetailsView, InvoiceLineView, InvoiceSummaryView, UsageView
 from functions.billing.ports import CreditNotes, Customers, Invoices, Payments, Subscriptions, Usage
 from functions.kernel import OWN_ACCOUNT, Caller, Clock, Model, query
@@ -112,6 +112,6 @@ async def export(
         ],
         usage=[
             ExportedUsageView(application_id=each.application_id, environment=each.environment, **UsageView.quantities(each))
-            for each in await usage.by_environment(caller.user_id, Period(customer.created_at - HOUR, clock.now()))
+            for each in await usage.by_environment(caller.user_id, Period(day_start(customer.created_at - HOUR), clock.now()))
         ],
     )

@@ -37,8 +37,11 @@ async def operator_customers(
     request: ListCustomers, customers: Customers, subscriptions: Subscriptions, ledger: Ledger
 ) -> Page[OperatorCustomerView]:
     rows = []
-    for customer in await customers.list_matching(request.email, before=request.cursor, limit=request.limit + 1):
-        subscription, balance = await subscriptions.get_current(customer.id), await ledger.balance(customer.id)
+    found = await customers.list_matching(request.email, before=request.cursor, limit=request.limit + 1)
+    ids = [customer.id for customer in found]
+    subscription_of, balance_of = await subscriptions.current_of(ids), await ledger.balances(ids)
+    for customer in found:
+        subscription, balance = subscription_of.get(customer.id), balance_of[customer.id]
         view = OperatorCustomerView(
             customer_id=customer.id,
             user_id=customer.user_id,

@@ -29,10 +29,10 @@ async def operator_invoices(
 ) -> Page[OperatorInvoiceView]:
     rows = await invoices.list_all(request.customer_id, request.status, before=request.cursor, limit=request.limit + 1)
     credited = await credit_notes.sum_by_invoice([row.id for row in rows])
-    emails = {customer_id: (await customers.get(customer_id)).email for customer_id in {row.customer_id for row in rows}}
+    customer_of = await customers.get_many({row.customer_id for row in rows})
     views = [
         OperatorInvoiceView(
-            **InvoiceSummaryView.of(row, credited.get(row.id, 0)).model_dump(), customer_id=row.customer_id, email=emails[row.customer_id]
+            **InvoiceSummaryView.of(row, credited.get(row.id, 0)).model_dump(), customer_id=row.customer_id, email=customer_of[row.customer_id].email
         )
         for row in rows
     ]

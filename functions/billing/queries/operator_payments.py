@@ -43,13 +43,13 @@ async def operator_payments(request: ListAllPayments, payments: Payments, custom
     disputed: dict[UUID, list[DisputeView]] = {}
     for dispute in await disputes.list_for_payments([row.id for row in rows]):
         disputed.setdefault(dispute.payment_id, []).append(DisputeView.of(dispute))
-    emails = {customer_id: (await customers.get(customer_id)).email for customer_id in {row.customer_id for row in rows}}
+    customer_of = await customers.get_many({row.customer_id for row in rows})
     views = [
         OperatorPaymentView(
             payment_id=row.id,
             invoice_id=row.invoice_id,
             customer_id=row.customer_id,
-            email=emails[row.customer_id],
+            email=customer_of[row.customer_id].email,
             attempt=row.attempt,
             amount=Amount.of(row.amount),
             status=row.status,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from functions.billing.domain.bill import rate
+from functions.billing.domain.bill import rate_total
 from functions.billing.domain.charges import credit_lines, served_lines
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.invoices import Invoice, InvoiceLine, Purpose, invoice_series
@@ -42,7 +42,7 @@ class Invoicing:
         periods = []
         for rated in await self.rated_periods.list_open(subscription_id):
             plan = await self.plans.get(rated.plan_code, rated.plan_version)
-            periods.append((rated, rate(plan, rated.period, await self.usage.by_environment(user_id, rated.period))))
+            periods.append((rated, rate_total(plan, rated.period, await self.usage.total(user_id, rated.period))))
         return UnbilledUsage(periods)
 
     async def issue(self, invoice: Invoice, unbilled: UnbilledUsage, customer: Customer, now: datetime) -> Events:

@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.billing.domain.allowances import Allowance, limited_allowances, report_exhausted
-from functions.billing.domain.bill import rate
 from functions.billing.domain.customers import Customer
 from functions.billing.domain.plans import FREE
 from functions.billing.domain.subscribers import Subscriber
@@ -42,7 +41,7 @@ class UsageLimits:
         plan, period = await self.plans.get(subscription.plan_code, subscription.plan_version), subscription.period_at(now)
         allowances: Sequence[Allowance] = ()
         if plan.has_limits:
-            allowances = limited_allowances(rate(plan, period, await self.usage.by_environment(customer.user_id, period)))
+            allowances = limited_allowances(plan, await self.usage.total(customer.user_id, period))
         events: list[OutgoingMessage] = []
         for each in allowances:
             percent = each.threshold

@@ -140,12 +140,14 @@ class PostgresApplications:
         await self.save(application)
 
     async def page(self, team_ids: Collection[UUID], *, before: UUID | None, limit: int) -> Sequence[Application]:
+        """Reads at most `limit` rows of each team, in the order of an index, whatever other teams have."""
         async with self._database.connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
                 f"""
-                SELECT {COLUMNS} FROM applications
-                WHERE user_id = ANY(%(team_ids)s) AND status = 'active' AND (%(before)s::uuid IS NULL OR id < %(before)s)
-                ORDER BY id DESC LIMIT %(limit)s
+                SELECT {COLUMNS} FROM unnest(%(team_ids)s::uuid[]) AS team CROSS JOIN LATERAL (
+                    SELECT {COLUMNS} FROM applications
+                    WHERE user_id = team AND status = 'active' AND (%(before)s::uuid IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s
+                ) AS newest ORDER BY id DESC LIMIT %(limit)s
                 """,
                 {"team_ids": list(team_ids), "before": before, "limit": limit},
             )

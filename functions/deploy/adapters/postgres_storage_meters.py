@@ -73,10 +73,14 @@ class PostgresStorageMeters:
             found[application_id].append(resource)
         return found
 
-    async def save(self, meter: StorageMeter) -> None:
-        await self._database.connection.execute(
-            "UPDATE storage_meters SET measured_until = %s WHERE application_id = %s", (meter.measured_until, meter.application_id)
-        )
+    async def save(self, meters: Collection[StorageMeter]) -> None:
+        if meters:
+            await self._database.connection.execute(
+                "UPDATE storage_meters SET measured_until = read.measured_until FROM unnest(%s::uuid[], %s::timestamptz[])"
+                " AS read (application_id, measured_until) WHERE storage_meters.application_id = read.application_id",
+                ([each.application_id for each in meters], [each.measured_until for each in meters]),
+            )
 
-    async def delete(self, application_id: UUID) -> None:
-        await self._database.connection.execute("DELETE FROM storage_meters WHERE application_id = %s", (application_id,))
+    async def delete(self, application_ids: Collection[UUID]) -> None:
+        if application_ids:
+            await self._database.connection.execute("DELETE FROM storage_meters WHERE application_id = ANY(%s)", (list(application_ids),))

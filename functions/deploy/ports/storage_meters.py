@@ -25,10 +25,10 @@ class StorageMeters(Protocol):
         """
         ...
 
-    async def save(self, meter: StorageMeter) -> None: ...
+    async def save(self, meters: Collection[StorageMeter]) -> None: ...
 
-    async def delete(self, application_id: UUID) -> None:
-        """Of an application that has nothing any more. Idempotent."""
+    async def delete(self, application_ids: Collection[UUID]) -> None:
+        """Of applications that have nothing any more. Idempotent."""
         ...
 
 

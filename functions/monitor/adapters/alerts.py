@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from psycopg.sql import SQL, Identifier, Placeholder
+from psycopg.sql import SQL, Composable, Identifier, Placeholder
 
 from functions.monitor.domain.alerts import Alert, Notice, State
 from functions.monitor.domain.rules import NoData, Rule, RuleKind, presets
@@ -164,11 +164,12 @@ class PostgresAlerts:
         await self._database.connection.execute(UPSERT, {name: getattr(alert, name) for name in COLUMNS})
 
     async def page(self, application_ids: Collection[UUID], states: Collection[str], before: UUID | None, limit: int) -> Sequence[Alert]:
+        is_open = SQL("AND NOT closed") if State.RESOLVED not in states else SQL("")  # as a constraint says; has an index of its own
         return await self._read(
             SQL(
                 "application_id = ANY(%(applications)s) AND state = ANY(%(states)s) AND (fired_at IS NOT NULL OR state = 'pending')"
-                " AND (%(before)s::uuid IS NULL OR id < %(before)s) ORDER BY id DESC LIMIT %(limit)s"
-            ),
+                " AND (%(before)s::uuid IS NULL OR id < %(before)s) {} ORDER BY id DESC LIMIT %(limit)s"
+            ).format(is_open),
             {"applications": list(application_ids), "states": [*states], "before": before, "limit": limit},
         )
 
@@ -189,7 +190,7 @@ class PostgresAlerts:
         )
         return deleted.rowcount
 
-    async def _read(self, condition: SQL, parameters: Mapping[str, object]) -> list[Alert]:
+    async def _read(self, condition: Composable, parameters: Mapping[str, object]) -> list[Alert]:
         rows = await (await self._database.connection.execute(SQL("SELECT {} FROM alerts WHERE {}").format(ALERT, condition), parameters)).fetchall()
         return [_alert(dict(zip(COLUMNS, row, strict=True))) for row in rows]
 

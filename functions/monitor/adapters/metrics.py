@@ -85,21 +85,29 @@ class PostgresRequests:
             for at, environment, status_class, requests, duration_ms, buckets, counts in rows
         ]
 
-    async def health(self, application_id: UUID, environment: str, since: datetime) -> Health:
+    async def health(self, of: Sequence[tuple[UUID, str, datetime]]) -> Sequence[Health]:
+        if not of:
+            return ()
         rows = await self._database.connection.execute(
             """
-            WITH rows AS (SELECT status, requests, buckets, counts FROM request_windows
-                          WHERE application_id = %(application)s AND environment = %(environment)s AND at >= %(since)s),
-            cells AS (SELECT bucket, sum(n)::bigint AS n FROM rows, unnest(buckets, counts) AS cell (bucket, n) GROUP BY 1)
-            SELECT coalesce(sum(requests), 0)::bigint, coalesce(sum(requests) FILTER (WHERE status >= 500), 0)::bigint,
-                   (SELECT array_agg(bucket ORDER BY bucket) FROM cells), (SELECT array_agg(n ORDER BY bucket) FROM cells)
-            FROM rows
+            WITH rows AS (SELECT number, status, requests, buckets, counts
+                          FROM unnest(%(applications)s::uuid[], %(environments)s::text[], %(since)s::timestamptz[])
+                          WITH ORDINALITY AS part (application, environment, since, number)
+                          CROSS JOIN LATERAL (SELECT status, requests, buckets, counts FROM request_windows
+                              WHERE application_id = part.application AND environment = part.environment AND at >= part.since) AS windows),
+            sums AS (SELECT number, sum(requests)::bigint AS requests, coalesce(sum(requests) FILTER (WHERE status >= 500), 0)::bigint AS errors
+                     FROM rows GROUP BY 1),
+            cells AS (SELECT number, bucket, sum(n)::bigint AS n FROM rows, unnest(buckets, counts) AS cell (bucket, n) GROUP BY 1, 2),
+            merged AS (SELECT number, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(n ORDER BY bucket) AS counts FROM cells GROUP BY 1)
+            SELECT number, requests, errors, buckets, counts FROM sums LEFT JOIN merged USING (number)
             """,
-            {"application": application_id, "environment": environment, "since": since},
+            {"applications": [each[0] for each in of], "environments": [each[1] for each in of], "since": [each[2] for each in of]},
         )
-        row = await rows.fetchone()
-        assert row is not None
-        return Health(row[0], row[1], dict(zip(row[2] or (), row[3] or (), strict=True)))
+        found = {
+            number: Health(requests, errors, dict(zip(buckets or (), counts or (), strict=True)))
+            for number, requests, errors, buckets, counts in await rows.fetchall()
+        }
+        return [found.get(number) or Health(0, 0, {}) for number in range(1, len(of) + 1)]
 
     async def measured_until(self, application_id: UUID, environment: str | None) -> datetime | None:
         return await _measured_until(self._database, "request_windows", application_id, environment)

@@ -25,7 +25,8 @@ async def on_alert_check_requested(
     if rule.kind.is_of_platform:
         observation = rule.judge_dead_letters(await letters.last(alert.environment, now - rule.window), now)
     else:
-        observation = rule.judge(await requests.health(alert.application_id, alert.environment, now - rule.window))
+        [health] = await requests.health([(alert.application_id, alert.environment, now - rule.window)])
+        observation = rule.judge(health)
     messages = alert.observe(rule, observation, now) or alert.schedule_check(rule, observation)
     await alerts.save(alert)
     return Done(None, *messages)

@@ -1,6 +1,7 @@
 """Record requests, publish usage and evaluate alert rules."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from events.cluster import RequestsMeasured
 from events.monitor import AlertFired, AlertResolved, UsageMeasured
@@ -40,10 +41,13 @@ async def on_requests_measured(
 async def _evaluate_rules(windows: Sequence[Window], rules: Rules, alerts: Alerts, requests: Requests, clock: Clock) -> list[Event | Delayed]:
     served = {(window.application_id, window.environment) for window in windows}
     failing = {(window.application_id, window.environment) for window in windows if window.status >= 500}
+    environments: dict[UUID, list[str]] = {}
+    for application, environment in served:
+        environments.setdefault(application, []).append(environment)
     watched: dict[str, tuple[Rule, str]] = {}
-    for rule in await rules.of({application for application, _ in served}, (RuleKind.ERROR_RATE, RuleKind.LATENCY)):
-        for application, environment in served:
-            if rule.application_id == application and rule.applies_to(environment):
+    for rule in await rules.of(environments, (RuleKind.ERROR_RATE, RuleKind.LATENCY)):
+        for environment in environments[rule.application_id]:
+            if rule.applies_to(environment):
                 watched[incident_of(rule, environment)] = (rule, environment)
     known = await alerts.open(watched)
     suspected = {
@@ -57,9 +61,10 @@ async def _evaluate_rules(windows: Sequence[Window], rules: Rules, alerts: Alert
     await rules.add_missing_presets([rule for rule, _ in suspected.values() if rule.preset])
     known, now = await alerts.lock(suspected), clock.now()
     messages: list[Event | Delayed] = []
-    for incident, (rule, environment) in sorted(suspected.items()):
-        observation = rule.judge(await requests.health(rule.application_id, environment, now - rule.window))
-        changed, events = evaluate(known.get(incident), rule, environment, observation, now)
+    evaluated = sorted(suspected.items())
+    health = await requests.health([(rule.application_id, environment, now - rule.window) for _, (rule, environment) in evaluated])
+    for (incident, (rule, environment)), found in zip(evaluated, health, strict=True):
+        changed, events = evaluate(known.get(incident), rule, environment, rule.judge(found), now)
         for alert in changed:
             await alerts.save(alert)
         messages += events

@@ -144,7 +144,9 @@ class Requests(Protocol):
         """By step, environment and status class. Exact at any time, whatever has been rolled up."""
         ...
 
-    async def health(self, application_id: UUID, environment: str, since: datetime) -> Health: ...
+    async def health(self, of: Sequence[tuple[UUID, str, datetime]]) -> Sequence[Health]:
+        """What was counted of each application and environment since that time, in the order of `of`. One statement, however many they are."""
+        ...
 
     async def measured_until(self, application_id: UUID, environment: str | None) -> datetime | None:
         """The end of the newest window, within the retention of raw windows."""

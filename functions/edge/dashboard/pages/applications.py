@@ -34,7 +34,7 @@ async def home(visit: Visit) -> Response:
         permitted(visit.call("deploy.applications", limit="100", teamId=team_id)),
         optional(visit.call("monitor.alerts", state="firing")),
         optional(visit.call("deploy.quota", teamId=team_id)),
-        optional(visit.call("billing.current_bill", teamId=team_id)),
+        optional(visit.call("billing.current_bill", teamId=team_id, limit="0")),
     )
     choice = TeamChoice.of(visit, permissions)
     if team_id and not choice.chosen:

@@ -22,7 +22,7 @@ async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
     team_id = visit.team_id
     permissions, bill, subscription, plans, invoices, method, customer = await gather(
         visit.call("auth.permissions"),
-        optional(visit.call("billing.current_bill", teamId=team_id)),
+        optional(visit.call("billing.current_bill", teamId=team_id, cursor=visit.query("cursor") or None)),
         optional(visit.call("billing.subscription", teamId=team_id)),
         visit.call("billing.plans"),
         optional(visit.call("billing.invoices", limit="12", teamId=team_id)),

@@ -37,7 +37,7 @@ async def show(visit: Visit) -> Response:
     timeline, metrics, bill = await gather(
         optional(visit.call("monitor.timeline", correlationId=deployment["correlationId"])),
         optional(visit.call("monitor.metrics", applicationId=application_id, environment=deployment["environment"], **_around(visit, deployment))),
-        optional(visit.call("billing.current_bill", teamId=application["teamId"])),
+        optional(visit.call("billing.current_bill", teamId=application["teamId"], applicationId=application_id)),
     )
     commits = {each["number"]: each["commit"] for each in releases["items"]}
     return visit.render(
