@@ -44,7 +44,7 @@ def _with_next_step(arguments: tuple[str, ...], result: Result) -> Result:
 
 @pytest.fixture(scope="module")
 def home(request: pytest.FixtureRequest, whole: Whole, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A module with HAS_PROCESSES gets one whose commands are processes."""
+    """In a module with HAS_PROCESSES its commands are processes."""
     folder = tmp_path_factory.mktemp("home")
     (folder / "work").mkdir()
     terminal = Home(whole.gateway, folder / "config", folder / "work", has_processes=getattr(request.module, "HAS_PROCESSES", False))
