@@ -65,7 +65,7 @@ async def test_the_first_that_proves_a_host_has_it(stores: Stores, domains: Doma
     async with stores.transaction():
         await domains.add(one)
         await domains.add(two)
-        with pytest.raises(DomainTaken):
+        with pytest.raises(DomainTaken, match=f"is a domain of {one.environment} of this application already"):
             await domains.add(one)
     async with stores.transaction():
         assert await domains.save(verified(two))

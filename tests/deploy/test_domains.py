@@ -174,7 +174,7 @@ async def test_domains_are_limited_and_need_a_release(capsule: DeployCapsule, mo
         await capsule.call(AddDomain(application_id=created.id, environment="staging", host=HOST), caller=OWNER)
     serving = await capsule.release()
     await add(capsule, serving)
-    with pytest.raises(DomainTaken):
+    with pytest.raises(DomainTaken, match="is a domain of staging of this application already"):
         await add(capsule, serving)
     await add(capsule, serving, "b.example.com")
     with pytest.raises(TooManyDomains):

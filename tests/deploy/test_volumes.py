@@ -18,6 +18,7 @@ from functions.deploy.commands.delete_volume import DeleteVolume
 from functions.deploy.commands.delete_volume_snapshot import DeleteVolumeSnapshot
 from functions.deploy.commands.detach_volume import DetachVolume
 from functions.deploy.commands.resize_volume import ResizeVolume
+from functions.deploy.commands.restart_environment import RestartEnvironment
 from functions.deploy.commands.restore_volume import RestoreVolume
 from functions.deploy.commands.start_run import StartRun
 from functions.deploy.commands.undelete_volume import UndeleteVolume
@@ -235,6 +236,52 @@ async def test_a_snapshot_is_restored_in_place_and_beside(capsule: DeployCapsule
     await capsule.call(DeleteVolumeSnapshot(**ids, snapshot_id=snapshot.id), caller=OWNER)
     await capsule.settle()
     assert not storage(capsule).snapshots and (await capsule.call(ListVolumeSnapshots(**ids), caller=OWNER)).items == []
+
+
+async def test_a_restore_that_fails_leaves_the_files_and_may_be_repeated(capsule: DeployCapsule) -> None:
+    serving = await capsule.release()
+    accepted = await create(capsule, serving.application_id)
+    await capsule.complete((await attach(capsule, serving.application_id, accepted.id)).operation_id)
+    ids = {"application_id": serving.application_id, "volume_id": accepted.id}
+    first, second = [await capsule.call(CreateVolumeSnapshot(**ids), caller=OWNER) for _ in range(2)]
+    await capsule.settle()
+    [before] = storage(capsule).claims
+    storage(capsule).refusal = "this machine's disk has no room for 1.0 GiB"
+    failed = await capsule.call(RestoreVolume(**ids, snapshot_id=first.id), caller=OWNER)
+    another = RestoreVolume(**ids, snapshot_id=second.id)
+    for request in (ResizeVolume(**ids, size_mib=4096), DeleteVolumeSnapshot(**ids, snapshot_id=first.id), another):
+        with pytest.raises(VolumeNotReady, match="A snapshot is being restored into uploads"):
+            await capsule.call(request, caller=OWNER)
+    await capsule.settle()
+    capsule.dead_letters.clear()
+    operation = await capsule.call(ShowOperation(operation_id=failed.operation_id), caller=OWNER)
+    assert operation.state is OperationState.FAILED and operation.problem is not None and "no room" in operation.problem.detail
+    deployment = await capsule.call(RestartEnvironment(application_id=serving.application_id, environment="staging"), caller=OWNER)
+    restarted = await capsule.complete(deployment.id)
+    assert list(mounts(capsule.service(restarted)).values()) == [before[1]] and list(storage(capsule).claims) == [before]
+
+    storage(capsule).refusal = None
+    await capsule.call(another, caller=OWNER)
+    await capsule.settle()
+    assert len(storage(capsule).claims) == 2 and len(capsule.events(VolumeRestored)) == 1
+
+
+async def test_a_volume_that_is_deleted_while_it_is_restored_keeps_its_files(capsule: DeployCapsule) -> None:
+    serving = await capsule.release()
+    accepted = await create(capsule, serving.application_id)
+    ids = {"application_id": serving.application_id, "volume_id": accepted.id}
+    snapshot = await capsule.call(CreateVolumeSnapshot(**ids), caller=OWNER)
+    await capsule.settle()
+    [before] = storage(capsule).claims
+    restored = await capsule.call(RestoreVolume(**ids, snapshot_id=snapshot.id), caller=OWNER)
+    await capsule.call(DeleteVolume(**ids), caller=OWNER)
+    await capsule.settle()
+    operation = await capsule.call(ShowOperation(operation_id=restored.operation_id), caller=OWNER)
+    assert operation.state is OperationState.FAILED and list(storage(capsule).claims) == [before]
+    await capsule.call(UndeleteVolume(**ids), caller=OWNER)
+    await capsule.call(RestoreVolume(**ids, snapshot_id=snapshot.id), caller=OWNER)
+    await capsule.settle()
+    assert len(storage(capsule).claims) == 2
 
 
 async def test_the_owner_is_notified_once_when_it_is_nearly_full_and_once_when_it_is_full(capsule: DeployCapsule) -> None:

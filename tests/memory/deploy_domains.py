@@ -30,7 +30,10 @@ class MemoryDomains:
         self._accounts: dict[str, tuple[str, str]] = {}
 
     async def add(self, domain: Domain) -> None:
-        if any(each.host == domain.host and (each.verified_at or each.application_id == domain.application_id) for each in self._rows.values()):
+        same_host = [each for each in self._rows.values() if each.host == domain.host]
+        if own := next((each for each in same_host if each.application_id == domain.application_id), None):
+            raise DomainTaken.by_application(own.host, own.environment)
+        if any(each.verified_at for each in same_host):
             raise DomainTaken.of(domain.host)
         self._rows[domain.id] = deepcopy(domain)
 

@@ -12,6 +12,7 @@ from functions.deploy.domain.volume_manifests import VOLUME
 from functions.deploy.domain.volume_readings import ClaimReading, read_claim
 from functions.deploy.domain.volume_rejections import SnapshotNotFound, VolumeNameTaken, VolumeNotFound
 from functions.deploy.domain.volume_snapshot import SnapshotState, VolumeSnapshot
+from functions.deploy.ports import ClusterRefused
 
 
 class MemoryVolumes:
@@ -79,7 +80,9 @@ class MemoryVolumeSnapshots:
 
 @dataclass
 class MemoryVolumeStorage:
-    """`refusal`: why it provides nothing more. `used_bytes`: of every claim."""
+    """As a cluster, it keeps a claim that it cannot provide, and the source of a claim is immutable.
+
+    `refusal`: why it provides nothing more. `used_bytes`: of every claim."""
 
     claims: dict[tuple[str, str], Manifest] = field(default_factory=dict)
     snapshots: dict[tuple[str, str], Manifest] = field(default_factory=dict)
@@ -88,14 +91,16 @@ class MemoryVolumeStorage:
 
     async def provide(self, claim: Manifest) -> ClaimReading:
         requested = read_claim(claim)
+        if (present := self.claims.get(_key(claim))) and present["spec"].get("dataSource") != claim["spec"].get("dataSource"):
+            raise ClusterRefused("spec is immutable after creation")
+        self.claims[_key(claim)] = claim
         if self.refusal is not None:
             return ClaimReading(False, requested.requested_bytes, 0, self.refusal)
-        self.claims[_key(claim)] = claim
         return ClaimReading(True, requested.requested_bytes, requested.requested_bytes, used_bytes=self.used_bytes)
 
-    async def delete_claims(self, namespace: str, volume_id: UUID, except_for: str | None = None) -> None:
+    async def delete_claims(self, namespace: str, volume_id: UUID, except_for: Sequence[str] = ()) -> None:
         for (place, name), claim in list(self.claims.items()):
-            if place == namespace and name != except_for and claim["metadata"]["labels"][VOLUME] == str(volume_id):
+            if place == namespace and name not in except_for and claim["metadata"]["labels"][VOLUME] == str(volume_id):
                 del self.claims[place, name]
 
     async def read(self, namespace: str, claim: str) -> ClaimReading | None:

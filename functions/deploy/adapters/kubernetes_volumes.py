@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,7 @@ class KubernetesVolumes(KubernetesClient):
         return await asyncio.to_thread(self._refused_if_missing, self._provide, claim)
 
     @external_call
-    async def delete_claims(self, namespace: str, volume_id: UUID, except_for: str | None = None) -> None:
+    async def delete_claims(self, namespace: str, volume_id: UUID, except_for: Sequence[str] = ()) -> None:
         with suppress(NotFound):
             await asyncio.to_thread(self._delete_claims, namespace, volume_id, except_for)
 
@@ -75,10 +75,10 @@ class KubernetesVolumes(KubernetesClient):
     def _read(self, namespace: str, name: str) -> Any:
         return self._within(namespace, self._core().read_namespaced_persistent_volume_claim, name, namespace)
 
-    def _delete_claims(self, namespace: str, volume_id: UUID, except_for: str | None) -> None:
+    def _delete_claims(self, namespace: str, volume_id: UUID, except_for: Sequence[str]) -> None:
         found = self._within(namespace, self._core().list_namespaced_persistent_volume_claim, namespace, label_selector=f"{VOLUME}={volume_id}")
         for each in found["items"]:
-            if (name := each["metadata"]["name"]) != except_for:
+            if (name := each["metadata"]["name"]) not in except_for:
                 with suppress(NotFound):
                     self._within(namespace, self._core().delete_namespaced_persistent_volume_claim, name, namespace)
 

@@ -29,6 +29,8 @@ class PostgresDomains:
 
     async def add(self, domain: Domain) -> None:
         same_host = await self._many("host = %s AND (verified_at IS NOT NULL OR application_id = %s)", domain.host, domain.application_id)
+        if own := next((each for each in same_host if each.application_id == domain.application_id), None):
+            raise DomainTaken.by_application(own.host, own.environment)
         if same_host:
             raise DomainTaken.of(domain.host)
         try:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from events.volumes import VolumeSnapshotDeleted
 from functions.deploy.domain.rejections import ApplicationNotFound
-from functions.deploy.domain.volume_rejections import SnapshotNotFound, VolumeNotFound
+from functions.deploy.domain.volume_rejections import SnapshotNotFound, VolumeNotFound, VolumeNotReady
 from functions.deploy.domain.volume_views import VolumeSnapshotView
 from functions.deploy.ports import Applications, Volumes, VolumeSnapshots
 from functions.deploy.services.access_control import AccessControl
@@ -23,7 +23,7 @@ class DeleteVolumeSnapshot(Model):
 @command(
     http="DELETE /v1/apps/{application_id}/volumes/{volume_id}/snapshots/{snapshot_id}",
     permission=Permission.APP_CONFIGURE,
-    rejects=[ApplicationNotFound, VolumeNotFound, SnapshotNotFound],
+    rejects=[ApplicationNotFound, VolumeNotFound, VolumeNotReady, SnapshotNotFound],
     emits=[VolumeSnapshotDeleted],
 )
 async def delete_volume_snapshot(
@@ -41,6 +41,8 @@ async def delete_volume_snapshot(
     if volume.environment is not None:
         checked.require_in(volume.environment)
     snapshot = await snapshots.get(volume, request.snapshot_id)
+    if volume.restoring_snapshot_id == snapshot.id:
+        volume.require_no_restore()
     events = snapshot.delete(clock.now())
     await snapshots.save(snapshot)
 

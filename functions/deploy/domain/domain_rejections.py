@@ -23,11 +23,17 @@ class DomainReserved(Conflict):
 
 
 class DomainTaken(Conflict):
-    """The domain belongs to another environment. Remove it there first."""
+    """The domain is in use. One domain serves one environment."""
 
     @classmethod
     def of(cls, host: str) -> Self:
-        detail = f"{host} belongs to another environment of this installation. One domain serves one environment: remove it there first."
+        detail = f"{host} belongs to another environment of this installation. Remove it there first."
+        return cls(detail, errors=[FieldError("/host", "is taken")])
+
+    @classmethod
+    def by_application(cls, host: str, environment: str) -> Self:
+        """The application has it itself, proven or not."""
+        detail = f"{host} is a domain of {environment} of this application already: capsule domains show {host}"
         return cls(detail, errors=[FieldError("/host", "is taken")])
 
 

@@ -118,8 +118,8 @@ class Schedule:
     def _check(self) -> None:
         errors = [FieldError(pointer, detail) for pointer, detail in (
             ("/cron", self._cron_fault()), ("/timeZone", _zone_fault(self.time_zone)), ("/command", self._command_fault()),
-            ("/timeoutSeconds", "" if self.timeout_seconds in TIMEOUT_SECONDS else f"use {TIMEOUT_SECONDS.start}–{TIMEOUT_SECONDS.stop - 1} seconds"),
-            ("/stopSeconds", "" if self.stop_seconds in STOP_SECONDS else f"use {STOP_SECONDS.start}–{STOP_SECONDS.stop - 1} seconds"),
+            ("/timeoutSeconds", _seconds_fault("time limit", self.timeout_seconds, TIMEOUT_SECONDS)),
+            ("/stopSeconds", _seconds_fault("time to stop", self.stop_seconds, STOP_SECONDS)),
         ) if detail]  # fmt: skip
         if errors:
             raise InvalidSchedule.of(errors)
@@ -146,6 +146,10 @@ def scheduled_time(job_name: str) -> datetime | None:
     """Read the scheduled time in the name of a CronJob's Job."""
     match = JOB_NAME.fullmatch(job_name)
     return datetime.fromtimestamp(int(match[2]) * 60, UTC) if match else None
+
+
+def _seconds_fault(name: str, seconds: int, allowed: range) -> str:
+    return "" if seconds in allowed else f"{name} of {seconds} s: use {allowed.start}–{allowed.stop - 1} seconds"
 
 
 def _zone_fault(name: str) -> str:

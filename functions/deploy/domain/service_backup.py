@@ -169,13 +169,13 @@ class BackupPolicy:
                 next_at = parsed.next(now)
                 following = parsed.next(next_at) if next_at else None
                 if next_at is None or (following is not None and following - next_at < MIN_PERIOD):
-                    errors.append(FieldError("/schedule", f'"{schedule}" must have a tick, and at most one in an hour'))
+                    errors.append(FieldError("/schedule", f'"{schedule}" has no time, or comes more often than once in an hour'))
             except InvalidSchedule as error:
                 errors.append(FieldError("/schedule", str(error)))
         if not 1 <= keep_count <= MAX_BACKUPS - 5:
-            errors.append(FieldError("/keepCount", f"must be from 1 to {MAX_BACKUPS - 5}"))
+            errors.append(FieldError("/keepCount", f"keep {keep_count}: use 1–{MAX_BACKUPS - 5}"))
         if not 1 <= keep_days <= MAX_KEEP_DAYS:
-            errors.append(FieldError("/keepDays", f"must be from 1 to {MAX_KEEP_DAYS}"))
+            errors.append(FieldError("/keepDays", f"keep for {keep_days} days: use 1–{MAX_KEEP_DAYS}"))
         if errors:
             raise InvalidBackupPolicy.of(errors)
         return cls(service.id, service.application_id, schedule, keep_count, keep_days, next_at)

@@ -69,6 +69,8 @@ class Volume:
     generation: int = 1
     snapshot_id: UUID | None = None
     """What its present claim was filled with."""
+    restoring_snapshot_id: UUID | None = None
+    """What its next claim is being filled with. The present one serves until then, and stays if that fails."""
     error: str | None = None
     ready_at: datetime | None = None
     environment: str | None = None
@@ -98,6 +100,11 @@ class Volume:
         return f"volume-{self.id.hex[-12:]}-{self.generation}"
 
     @property
+    def claims(self) -> list[str]:
+        """Names of its present claim and of former ones, which may still exist."""
+        return [f"volume-{self.id.hex[-12:]}-{generation + 1}" for generation in range(self.generation)]
+
+    @property
     def is_deleted(self) -> bool:
         return self.state in (VolumeState.DELETED, VolumeState.PURGING, VolumeState.PURGED)
 
@@ -114,6 +121,11 @@ class Volume:
         if self.state is not VolumeState.READY:
             raise VolumeNotReady.of(self.name, self.state)
 
+    def require_no_restore(self) -> None:
+        """Raises VolumeNotReady while a snapshot replaces its files."""
+        if self.restoring_snapshot_id is not None:
+            raise VolumeNotReady(f"A snapshot is being restored into {self.name}. Wait until it has ended: capsule volumes show {self.name}")
+
     def refresh_event(self, operation: OperationKind | None, at: datetime) -> VolumeRefreshRequested:
         return VolumeRefreshRequested(volume_id=self.id, application_id=self.application_id, operation=operation or "", at=at)
 
@@ -124,9 +136,12 @@ class Volume:
         self.state, self.error, self.ready_at = VolumeState.READY, None, at
         return (VolumeCreated(**self._facts(owner), size_mib=self.size_mib, at=at),)
 
-    def fail(self, error: str) -> None:
+    def fail(self, operation: str, error: str) -> None:
+        """A restore that failed leaves the files that it was to replace."""
         if self.state is VolumeState.CREATING:
             self.state, self.error = VolumeState.FAILED, error[:500]
+        if operation == OperationKind.VOLUME_RESTORE:
+            self.restoring_snapshot_id = None
 
     def attach(self, environment: str, path: str, processes: Sequence[str], others: Iterable["Volume"], owner: UUID, at: datetime) -> Events:
         """`others`: volumes of the application. Idempotent. Raises VolumeNotReady, InvalidVolume, VolumeIsAttached, MountPathInUse."""
@@ -155,6 +170,7 @@ class Volume:
     def resize(self, size_mib: int, at: datetime) -> Events:
         """Volumes grow and never shrink. Raises VolumeNotReady and InvalidVolume."""
         self.require_ready()
+        self.require_no_restore()
         errors = size_errors(size_mib)
         if size_mib < self.size_mib:
             errors.append(FieldError("/sizeMib", f"size: {self.name} has {self.size_mib} MiB, and volumes do not shrink"))
@@ -167,13 +183,19 @@ class Volume:
         return VolumeResized(**self._facts(owner), size_mib=self.size_mib, at=at)
 
     def restore(self, snapshot_id: UUID, at: datetime) -> Events:
-        """Begin a claim with the files of a snapshot. Raises VolumeNotReady."""
+        """Begin a claim with the files of a snapshot, beside the present one. Raises VolumeNotReady."""
         self.require_ready()
-        self.generation, self.snapshot_id = self.generation + 1, snapshot_id
-        return self.refresh_event(OperationKind.VOLUME_RESTORE, at), after(FORMER_KEPT, self.refresh_event(None, at))
+        self.require_no_restore()
+        self.restoring_snapshot_id = snapshot_id
+        return (self.refresh_event(OperationKind.VOLUME_RESTORE, at),)
 
-    def restored(self, owner: UUID, at: datetime) -> VolumeRestored:
-        return VolumeRestored(**self._facts(owner), source=self.snapshot_id, at=at)
+    def switch_to_restored(self) -> None:
+        """Make the claim with the files of the snapshot the present one. Idempotent."""
+        if self.restoring_snapshot_id is not None:
+            self.generation, self.snapshot_id, self.restoring_snapshot_id = self.generation + 1, self.restoring_snapshot_id, None
+
+    def restored(self, owner: UUID, at: datetime) -> Events:
+        return VolumeRestored(**self._facts(owner), source=self.snapshot_id, at=at), after(FORMER_KEPT, self.refresh_event(None, at))
 
     def measurement_request(self) -> VolumeMeasurementRequested:
         return VolumeMeasurementRequested(volume_id=self.id, application_id=self.application_id)
@@ -197,7 +219,7 @@ class Volume:
             return ()
         if self.environment is not None:
             raise VolumeIsAttached.of(self.name, self.environment)
-        keeps_files = self.state is VolumeState.READY
+        keeps_files, self.restoring_snapshot_id = self.state is VolumeState.READY, None
         self.state, self.deleted_at, self.purge_at = VolumeState.DELETED, at, at + GRACE if keeps_files else at
         deleted = VolumeDeleted(**self._facts(owner), purge_at=self.purge_at, at=at)
         return deleted, after(GRACE, self.purge_request()) if keeps_files else self.purge_request()

@@ -74,8 +74,8 @@ class VolumeStorage(Protocol):
         """Create the claim, or let it grow. Returns when it is bound, when its provision has failed, or after some seconds."""
         ...
 
-    async def delete_claims(self, namespace: str, volume_id: UUID, except_for: str | None = None) -> None:
-        """Delete the claims of a volume. Pods that have one keep it until they end."""
+    async def delete_claims(self, namespace: str, volume_id: UUID, except_for: Sequence[str] = ()) -> None:
+        """Delete the claims of a volume, but for those of these names. Pods that have one keep it until they end."""
         ...
 
     async def read(self, namespace: str, claim: str) -> ClaimReading | None:

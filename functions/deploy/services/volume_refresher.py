@@ -40,8 +40,9 @@ class VolumeRefresher:
     starter: DeploymentStarter
     clock: Clock
 
-    async def provide(self, volume_id: UUID, work: Work) -> bool:
-        """Create the claim of the present generation, or let it grow. Returns False if there is nothing to do, since the volume is deleted.
+    async def provide(self, volume_id: UUID, operation: str, work: Work) -> bool:
+        """Create the claim of the present generation, or let it grow; of the next one for a restore. Returns False if there is nothing to do,
+        since the volume is deleted.
 
         Raises ClusterRefused with the cluster's reason.
         """
@@ -49,6 +50,8 @@ class VolumeRefresher:
             volume = await self.volumes.find(volume_id)
             if volume is None or volume.is_deleted:
                 return False
+            if operation == OperationKind.VOLUME_RESTORE:
+                volume.switch_to_restored()
             application = await self.applications.get_any(volume.application_id)
             snapshot = await self.snapshots.find(volume.snapshot_id) if volume.snapshot_id else None
         if application.status != ACTIVE:
@@ -71,15 +74,32 @@ class VolumeRefresher:
         if operation == OperationKind.VOLUME_RESIZE:
             events.append(volume.resized(application.user_id, self.clock.now()))
         if operation == OperationKind.VOLUME_RESTORE:
-            events.append(volume.restored(application.user_id, self.clock.now()))
+            volume.switch_to_restored()
+            events.extend(volume.restored(application.user_id, self.clock.now()))
             events.extend(await self._restart(application, volume, origin))
         await self.volumes.save(volume)
         return tuple(events)
 
-    async def fail(self, volume_id: UUID, error: Exception) -> None:
+    async def fail(self, volume_id: UUID, operation: str, error: Exception) -> None:
         _, volume = await self._lock(volume_id)
-        volume.fail(str(error))
+        volume.fail(operation, str(error))
         await self.volumes.save(volume)
+
+    async def delete_former(self, volume_id: UUID, work: Work) -> None:
+        """Delete the claims from before a restore, unless another one is in progress, which deletes them later."""
+        async with work.reading():
+            volume = await self.volumes.find(volume_id)
+            application = await self.applications.get_any(volume.application_id) if volume else None
+        if volume is not None and application is not None and volume.restoring_snapshot_id is None:
+            await self.storage.delete_claims(application.namespace, volume.id, except_for=[volume.claim])
+
+    async def delete_unrestored(self, volume_id: UUID, work: Work) -> None:
+        """Delete the claim of a restore that has ended without it."""
+        async with work.reading():
+            volume = await self.volumes.find(volume_id)
+            application = await self.applications.get_any(volume.application_id) if volume else None
+        if volume is not None and application is not None and volume.restoring_snapshot_id is None:
+            await self.storage.delete_claims(application.namespace, volume.id, except_for=volume.claims)
 
     async def _lock(self, volume_id: UUID) -> tuple[Application, Volume]:
         volume = await self.volumes.find(volume_id)
