@@ -143,7 +143,7 @@ async def current_bill(
         bill = rate(plan, period, await usage.by_environment(customer.user_id, period))
     else:
         bill = rate_total(plan, period, await usage.total(customer.user_id, period))
-    shown, following = _page(request, bill.lines)
+    lines_of_page, following = _page(request, bill.lines)
 
     def money(minor: int) -> Amount:
         return Amount(amount=minor, currency=plan.fee.currency)
@@ -168,7 +168,7 @@ async def current_bill(
         period=PeriodView.of(period),
         not_measured_since=await measurement.missing_since(),
         plan=BillPlanView(code=plan.code, version=plan.version, name=plan.name, fee=Amount.of(plan.fee)),
-        lines=_line_views(shown, await applications.get_many({line.usage.application_id for line in shown})),
+        lines=_line_views(lines_of_page, await applications.get_many({line.usage.application_id for line in lines_of_page})),
         next=following,
         charges=_charge_views(bill),
         advance=money(advance),
@@ -191,14 +191,14 @@ async def current_bill(
 
 
 def _page(request: CurrentBill, lines: Iterable[Line]) -> tuple[Sequence[Line], str | None]:
-    """The lines to show, and the cursor of the next ones. Lines are sorted by application and environment, as their cursors are."""
+    """The lines of a page, and the cursor of the next ones. Lines are sorted by application and environment, as their cursors are."""
     found = [
         line
         for line in lines
         if (request.cursor is None or _cursor(line) > request.cursor) and request.application_id in (None, line.usage.application_id)
     ]
-    shown = found[: request.limit]
-    return shown, _cursor(shown[-1]) if len(found) > len(shown) > 0 else None
+    page = found[: request.limit]
+    return page, _cursor(page[-1]) if len(found) > len(page) > 0 else None
 
 
 def _cursor(line: Line) -> str:
