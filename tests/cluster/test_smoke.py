@@ -18,5 +18,5 @@ def test_the_link_is_read_from_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_closed_pipe_is_a_problem_that_names_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
 
-    with pytest.raises(Problem, match="you@example.org"):
+    with pytest.raises(Problem, match=r"you@example\.org"):
         typed_link("you@example.org")
