@@ -40,8 +40,10 @@ GATEWAY_RESOURCES: Manifest = {"requests": {"cpu": "50m", "memory": "192Mi"}, "l
 READING = ("query", "group")
 """Kinds of workloads that get the URLs of the read-only database role and of replicas, if the operator has configured them."""
 MIN_SCALE, INITIAL_SCALE = "autoscaling.knative.dev/min-scale", "autoscaling.knative.dev/initial-scale"
-"""Annotation of what may be at zero: a new revision is ready without a pod, so that a roll-out does not start all Services at once, and a Secret
-that is not there yet fails no revision: the first pod waits for it. A cluster must allow it (config-autoscaler: allow-zero-initial-scale)."""
+"""Annotation of what may be at zero. "0": a new revision is ready without a pod, so that a roll-out does not start hundreds of Services at once, and
+a Secret that is not there yet fails no revision: the first pod waits for it. A cluster must allow it (config-autoscaler: allow-zero-initial-scale).
+"1", of the few Services of grouped functions: a new revision gets messages when its first pod is ready, so nobody waits for a cold start during a
+roll-out, and an image that cannot start never serves."""
 SUMMARY = "capsule.dev/summary"
 """Annotation of a Service: what it does, in one line. `kubectl get ksvc -o yaml` shows it."""
 LONG_TIMEOUT_SECONDS = 600
@@ -98,7 +100,7 @@ def service(workload: Workload) -> Manifest:
         service_labels["networking.knative.dev/visibility"] = "cluster-local"
     template_labels = {**labels, KIND: workload.kind, "capsule.dev/collect": str(workload.collected).lower(), **_reaches(workload)}
     annotations = {
-        **({} if workload.min_scale else {INITIAL_SCALE: "0"}),
+        **({} if workload.min_scale else {INITIAL_SCALE: "1" if workload.kind == "group" else "0"}),
         MIN_SCALE: str(workload.min_scale),
         "autoscaling.knative.dev/max-scale": str(workload.max_scale),
         "autoscaling.knative.dev/target-burst-capacity": "0",

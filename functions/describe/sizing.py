@@ -129,6 +129,6 @@ def _notes(ungrouped: Installation) -> str:
 - New revisions of functions start no pod (`autoscaling.knative.dev/initial-scale: "0"`): a roll-out starts what gets messages, not everything at
   once. The cluster must allow it: `allow-zero-initial-scale: "true"` in the ConfigMap `config-autoscaler`, which
   `knative/overlays/staging/knative-serving` sets. For the same reason a Secret that is missing fails no revision: the first pod waits for it
-  and starts when it appears.
+  and starts when it appears. Grouped, a new revision starts one pod and gets messages when that is ready (`"1"`).
 - Jobs of a roll-out (migrations) request at most 50m CPU and 64 MiB each, until they end.
 """

@@ -12,6 +12,8 @@ NAMESPACE, ACCOUNT = "capsule", "deploy-cluster"
 PATHS = {
     "ServiceAccount": "/api/v1/namespaces/capsule/serviceaccounts",
     "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "Role": "/apis/rbac.authorization.k8s.io/v1/namespaces/capsule/roles",
+    "RoleBinding": "/apis/rbac.authorization.k8s.io/v1/namespaces/capsule/rolebindings",
     "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     "ValidatingAdmissionPolicy": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
     "ValidatingAdmissionPolicyBinding": "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",

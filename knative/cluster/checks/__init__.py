@@ -11,7 +11,7 @@ from kubernetes.dynamic.exceptions import ApiException
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
-from knative.cluster.checks import broker, capacity, databases, kinds, names, operators, storage, traffic, values
+from knative.cluster.checks import authority, broker, capacity, databases, kinds, names, operators, storage, traffic, values
 from knative.cluster.connection import ClusterApi
 from knative.cluster.overlay import Overlay
 from knative.machine.cluster import reason_of
@@ -21,6 +21,7 @@ from knative.machine.problems import Problem
 Check = Callable[[ClusterApi, Overlay], Iterable[Finding]]
 CHECKS: dict[str, Check] = {
     "kubernetes": operators.check_kubernetes,
+    "authority": authority.check,
     "operators": operators.check_operators,
     "kinds": kinds.check,
     "namespace": kinds.check_namespace,

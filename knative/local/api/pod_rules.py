@@ -29,7 +29,7 @@ ADD_CAPABILITIES = "kubernetes.containerspec-addcapabilities"
 PROBE_HANDLERS = ("httpGet", "tcpSocket", "exec")
 IMAGE = re.compile(
     r"(?:(?:localhost|[A-Za-z0-9-]*[.:][A-Za-z0-9.:-]*)/)?"
-    r"[a-z0-9_./-]{1,255}(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
+    r"[a-z0-9_./-]{2,255}(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
     re.ASCII,
 )
 """go-containerregistry, pkg/name, weak validation."""

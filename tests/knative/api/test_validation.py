@@ -58,7 +58,7 @@ SERVICE = """
 apiVersion: serving.knative.dev/v1
 kind: Service
 metadata: {name: web}
-spec: {template: {metadata: {annotations: {}}, spec: {containers: [{image: x}]}}}
+spec: {template: {metadata: {annotations: {}}, spec: {containers: [{image: web}]}}}
 """
 
 

@@ -21,7 +21,7 @@ spec: {resources: [{apiVersion: apps/v1, kind: Deployment}], sink: {uri: http://
 
 
 def container(**values: Any) -> list[dict[str, Any]]:
-    return [{"image": "x", **values}]
+    return [{"image": "web", **values}]
 
 
 def mounted(*volumes: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +67,9 @@ ADMITTED: list[tuple[str, str, Any]] = [
 ]  # fmt: skip
 """Manifest, path of a value in it (`changed`), the value."""
 
+FEATURES = {POD + "securityContext": "kubernetes.podspec-securitycontext"}
+"""Where a refused value needs a feature that an operator may have turned on, as docs/cluster.md does: path → key of config-features."""
+
 IN_CONTAINER = "spec.template.spec.containers[0]."
 IN_TEMPLATE = "spec.template.metadata.annotations."
 
@@ -97,6 +100,7 @@ REFUSED: list[tuple[str, str, Any, str]] = [
     (ROUTE, "spec>traffic", [{"percent": 100, "revisionName": "web-1", "configurationName": "web"}], "spec.traffic[0]"),
     (SERVICE, CONTAINER + "image", "Not An Image", IN_CONTAINER + "image"),
     (SERVICE, CONTAINER + "image", "a:b:c", IN_CONTAINER + "image"),
+    (SERVICE, CONTAINER + "image", "x", IN_CONTAINER + "image"),  # a repository's name has two characters or more
     (SERVICE, CONTAINER + "image", "Owner/image", IN_CONTAINER + "image"),
     (SERVICE, CONTAINER + "image", "image:" + "a" * 129, IN_CONTAINER + "image"),
     (SERVICE, CONTAINER + "livenessProbe", {}, IN_CONTAINER + "livenessProbe"),

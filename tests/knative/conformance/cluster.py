@@ -115,6 +115,16 @@ class Cluster:
             return False
         return True
 
+    def features(self) -> dict[str, str]:
+        """Return the features of Knative Serving that the operator has set; none where the cluster has no such ConfigMap."""
+        try:
+            found = client.CoreV1Api(self.api.api_client).read_namespaced_config_map("config-features", "knative-serving")
+        except ApiException as error:
+            if error.status != 404:
+                raise
+            return {}
+        return dict(found.data or {})
+
     def patch(self, kind: str, name: str, change: Mapping[str, Any]) -> None:
         self.api.patch_namespaced_custom_object(*PLURALS[kind][:2], self.namespace, PLURALS[kind][2], name, dict(change))
 
@@ -184,10 +194,10 @@ class Cluster:
         self.create("Trigger", name, {"broker": broker, "subscriber": dict(subscriber), **spec}, annotations)
 
     def exchange(self, broker: str, is_for_dead_letters: bool = False) -> str:
-        """Return the name of a Broker's exchange, read from the cluster. The name of the dead-letter exchange contains dlx."""
+        """Return the name of a Broker's exchange, read from the cluster. A long name ends with a hash (knative.dev/pkg/kmeta, ChildName)."""
         labels = f"eventing.knative.dev/broker={broker},!eventing.knative.dev/trigger"
         names = [str(each["spec"]["name"]) for each in self.list("Exchange", labels)]
-        return next(name for name in names if (".dlx." in name) is is_for_dead_letters)
+        return next(name for name in names if name.startswith(f"b.{self.namespace}.{broker}.dlx") is is_for_dead_letters)
 
     def queue(self, trigger: str) -> str:
         """Return the name of a Trigger's queue, read from the cluster."""
