@@ -47,7 +47,14 @@ class CapsuleCommand(TyperCommand):
         return list(words)
 
 
+GLOBAL_FLAGS = frozenset({"--json", "--quiet", "-q", "--verbose"})
+
+
 class CapsuleGroup(TyperGroup):
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Accept the global options before the command too: `capsule --json apps list`."""
+        return super().parse_args(ctx, _behind_the_command(args))
+
     def resolve_command(self, ctx: "Context", args: list[str]) -> Any:
         """Explain commands of other tools."""
         if args and args[0] not in self.commands and not ctx.resilient_parsing:
@@ -78,6 +85,14 @@ class RootGroup(CapsuleGroup):
         if command is not None:
             vars(command)["rich_help_panel"] = next(panel for panel, names in self.panels.items() if cmd_name in names)
         return command
+
+
+def _behind_the_command(arguments: list[str]) -> list[str]:
+    """Move global options that precede the first word behind it, where the next group or the command parses them."""
+    options, words = [], [*arguments]
+    while words and (words[0] in GLOBAL_FLAGS or words[0].partition("=")[0] == "--api"):
+        options += [words.pop(0) for _ in range(2 if words[0] == "--api" and len(words) > 1 else 1)]
+    return [words[0], *options, *words[1:]] if words and not words[0].startswith("-") else arguments
 
 
 def default(text: str) -> str:

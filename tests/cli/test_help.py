@@ -79,6 +79,21 @@ def test_help_has_plain_usage_and_the_global_options(terminal: Terminal, path: t
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    "option", [("--json",), ("--quiet",), ("-q",), ("--verbose",), ("--api", "http://127.0.0.1:9"), ("--api=http://127.0.0.1:9",)]
+)
+def test_a_global_option_may_precede_the_command(terminal: Terminal, option: tuple[str, ...]) -> None:
+    expected = terminal.invoke("apps", "list", *option, code=3)
+    assert terminal.invoke(*option, "apps", "list", code=3) == expected
+    assert terminal.invoke("apps", *option, "list", code=3) == expected
+
+
+def test_options_of_the_program_that_run_starts_stay_its_own(terminal: Terminal) -> None:
+    assert terminal.invoke("--json", "run", "--app", "x", "ls", "--json", code=3) == terminal.invoke(
+        "run", "--json", "--app", "x", "ls", "--json", code=3
+    )
+
+
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_an_id_or_name_that_exists_is_completed(path: tuple[str, ...]) -> None:
     """By its own function, or, in FREE, a value that only the caller knows."""
