@@ -149,6 +149,9 @@ class Trial:
         handled.clear()
         for name, function in self._process._functions.items():
             function._batches = self._batches[name] if is_batched else None
+        for batches in self._batches.values():
+            if batches is not None:
+                batches._attempted.clear()  # as a process that has just started, to which each message is new
         for group in groups:
             await asyncio.gather(*(self._handle(each) for each in group))
         fault.what = "over"

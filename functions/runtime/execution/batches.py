@@ -178,7 +178,7 @@ class NotClaimed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    """The claims of a batch: queued, or sent. `sessions`: of a single message, whose claim does not look for it."""
+    """The claims of a batch: queued, or sent. `session`: of a single message, whose claim does not look for it."""
 
     executions: Sequence[Execution]
     claimed: QueuedStatement
