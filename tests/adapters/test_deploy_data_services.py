@@ -59,10 +59,24 @@ async def test_a_service_is_read_as_it_was_stored(adapters: tuple[Stores, DataSe
     async with stores.transaction():
         assert await services.get(application.id, service.id) == service == await services.lock_any(service.id)
         assert await services.list_of(application.id) == [service]
-        assert service.id in [each.id for each in await services.list_stored(1000)]
+        assert service.id in [each.id for each in await services.list_stored(1000, 0)]
         with pytest.raises(DataServiceNotFound):
             await services.get(uuid4(), service.id)
         assert await services.find(uuid4()) is None
+
+
+async def test_turns_reach_every_database(adapters: tuple[Stores, DataServices]) -> None:
+    stores, services = adapters
+    application = await add_application(stores)
+    own = [ready(application, name) for name in ("one", "two", "three")]
+    async with stores.transaction():
+        for each in own:
+            await services.add(each)
+    async with stores.transaction():
+        every = {each.id for each in await services.list_stored(1000, 7)}
+        turns = [[each.id for each in await services.list_stored(2, turn)] for turn in range(100, 100 + -(-len(every) // 2))]
+    assert {each.id for each in own} <= every == {each for turn in turns for each in turn}
+    assert all(0 < len(turn) <= 2 for turn in turns)
 
 
 async def test_a_name_is_free_again_when_its_service_is_purged(adapters: tuple[Stores, DataServices]) -> None:

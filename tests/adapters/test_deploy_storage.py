@@ -89,6 +89,17 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     await database.close()
 
 
+async def test_turns_reach_every_volume(world: World) -> None:
+    applications = [await add_application(world.stores) for _ in range(3)]
+    async with world.stores.transaction():
+        own = {(await world.volume(application, 64)).id for application in applications}
+    async with world.stores.transaction():
+        every = {each.id for each in await world.volumes.list_stored(1000, 7)}
+        turns = [[each.id for each in await world.volumes.list_stored(2, turn)] for turn in range(100, 100 + -(-len(every) // 2))]
+    assert own <= every == {each for turn in turns for each in turn}
+    assert all(0 < len(turn) <= 2 for turn in turns)
+
+
 async def test_everything_that_is_stored_is_listed_with_its_size_and_time(world: World) -> None:
     application, other = await add_application(world.stores), await add_application(world.stores)
     async with world.stores.transaction():

@@ -66,7 +66,7 @@ class MemoryServiceBackups:
         return deepcopy(due[:limit])
 
     async def list_without_policy(self, limit: int) -> Sequence[DataService]:
-        stored = await self._services.list_stored(1000)
+        stored = await self._services.list_stored(1000, 0)
         return [each for each in stored if each.state is ServiceState.READY and each.id not in self.policies][:limit]
 
     async def add_restore(self, restore: ServiceRestore) -> None:

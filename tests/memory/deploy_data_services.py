@@ -11,6 +11,7 @@ from functions.deploy.domain.data_service_rejections import DataServiceNameTaken
 from functions.deploy.domain.rejections import TicketNotFound
 from functions.deploy.domain.service_plans import Plan, ServiceKind
 from functions.deploy.domain.service_tunnel import ServiceTunnel
+from functions.deploy.domain.turns import offset_of_turn
 from functions.deploy.ports import Applications, ServiceEndpoint, ServiceStatistics, ServiceUsage, SlowStatement
 
 
@@ -54,8 +55,10 @@ class MemoryDataServices:
         owners = [await self._applications.get_any(each.application_id) for each in found]
         return sum(each.user_id == user_id for each in owners)
 
-    async def list_stored(self, limit: int) -> Sequence[DataService]:
-        return deepcopy([each for each in self.rows.values() if each.is_provisioned and each.state is ServiceState.READY][:limit])
+    async def list_stored(self, limit: int, turn: int) -> Sequence[DataService]:
+        found = [each for each in self.rows.values() if each.is_provisioned and each.state is ServiceState.READY]
+        offset = offset_of_turn(len(found), limit, turn)
+        return deepcopy(sorted(found, key=lambda each: each.id)[offset : offset + limit])
 
     async def list_due(self, before: datetime, limit: int) -> Sequence[DataService]:
         return deepcopy([each for each in self.rows.values() if _is_due(each, before)][:limit])

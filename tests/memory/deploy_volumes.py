@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.deploy.domain.manifests import Manifest
+from functions.deploy.domain.turns import offset_of_turn
 from functions.deploy.domain.volume import Volume, VolumeState
 from functions.deploy.domain.volume_manifests import VOLUME
 from functions.deploy.domain.volume_readings import ClaimReading, read_claim
@@ -46,8 +47,10 @@ class MemoryVolumes:
         found = [each for each in self.rows.values() if each.application_id == application_id and each.state is not VolumeState.PURGED]
         return deepcopy(sorted(found, key=lambda each: each.name))
 
-    async def list_stored(self, limit: int) -> Sequence[Volume]:
-        return deepcopy([each for each in self.rows.values() if each.state is VolumeState.READY][:limit])
+    async def list_stored(self, limit: int, turn: int) -> Sequence[Volume]:
+        found = sorted((each for each in self.rows.values() if each.state is VolumeState.READY), key=lambda each: each.id)
+        offset = offset_of_turn(len(found), limit, turn)
+        return deepcopy(found[offset : offset + limit])
 
     async def list_due(self, before: datetime, limit: int) -> Sequence[Volume]:
         states = (VolumeState.DELETED, VolumeState.PURGING)

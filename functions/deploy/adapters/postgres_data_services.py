@@ -12,12 +12,14 @@ from psycopg.rows import dict_row
 from functions.deploy.domain.data_service import OVERLAP, DataService, ServiceState
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, DataServiceNotFound
 from functions.deploy.domain.service_plans import PLANS, ServiceKind
+from functions.deploy.domain.turns import offset_of_turn
 from functions.runtime.storage.database import Database
 
 STORED = tuple(each.name for each in fields(DataService))
 COLUMNS = ", ".join(STORED)
 VALUES = ", ".join(f"%({name})s" for name in STORED)
 UPDATES = ", ".join(f"{name} = %({name})s" for name in STORED if name not in ("id", "application_id", "name", "kind", "requested_at"))
+IS_STORED: LiteralString = "kind <> 'external' AND state = 'ready'"
 
 
 class PostgresDataServices:
@@ -59,8 +61,10 @@ class PostgresDataServices:
         found = await (await self._database.connection.execute(query, (user_id, shared))).fetchone()
         return int(found[0]) if found else 0
 
-    async def list_stored(self, limit: int) -> Sequence[DataService]:
-        return await self._many("kind <> 'external' AND state = 'ready' ORDER BY id LIMIT %s", limit)
+    async def list_stored(self, limit: int, turn: int) -> Sequence[DataService]:
+        counted = await (await self._database.connection.execute(f"SELECT count(*) FROM data_services WHERE {IS_STORED}")).fetchone()
+        offset = offset_of_turn(counted[0] if counted else 0, limit, turn)
+        return await self._many(f"{IS_STORED} ORDER BY id LIMIT %s OFFSET %s", limit, offset)
 
     async def list_due(self, before: datetime, limit: int) -> Sequence[DataService]:
         return await self._many(

@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import errors
 from psycopg.rows import dict_row
 
+from functions.deploy.domain.turns import offset_of_turn
 from functions.deploy.domain.volume import Volume, VolumeState
 from functions.deploy.domain.volume_rejections import SnapshotNotFound, VolumeNameTaken, VolumeNotFound
 from functions.deploy.domain.volume_snapshot import SnapshotState, VolumeSnapshot
@@ -54,8 +55,10 @@ class PostgresVolumes:
     async def list_of(self, application_id: UUID) -> Sequence[Volume]:
         return await self._many("application_id = %s AND state <> 'purged' ORDER BY name", application_id)
 
-    async def list_stored(self, limit: int) -> Sequence[Volume]:
-        return await self._many("state = 'ready' ORDER BY id LIMIT %s", limit)
+    async def list_stored(self, limit: int, turn: int) -> Sequence[Volume]:
+        counted = await (await self._database.connection.execute("SELECT count(*) FROM volumes WHERE state = 'ready'")).fetchone()
+        offset = offset_of_turn(counted[0] if counted else 0, limit, turn)
+        return await self._many("state = 'ready' ORDER BY id LIMIT %s OFFSET %s", limit, offset)
 
     async def list_due(self, before: datetime, limit: int) -> Sequence[Volume]:
         return await self._many("(state = 'purging' OR state = 'deleted') AND purge_at < %s ORDER BY id LIMIT %s", before, limit)

@@ -41,7 +41,8 @@ from functions.kernel.sagas import STUCK_AFTER
 
 BATCH_SIZE = 100
 MAX_MEASURED = 1000
-"""Databases, and volumes."""
+"""Databases, and volumes. What is beyond has its turn ten minutes later."""
+INTERVAL_SECONDS = 600
 CHECK_DELAY = timedelta(minutes=2)
 """How late the reminders of checks are repeated."""
 MAX_ORDERS = 20
@@ -84,17 +85,18 @@ async def housekeeping(
     work: Work,
 ) -> None:
     await housekeeping.sweep()
+    turn = int(clock.now().timestamp()) // INTERVAL_SECONDS
 
     async with work.reading():
         stuck = await deployments.list_stuck(due_before=clock.now() - STUCK_AFTER, limit=BATCH_SIZE)
         overdue = await inspections.list_overdue(clock.now() - INSPECTION_STUCK_AFTER, BATCH_SIZE)
         due = await services.list_due(clock.now() - REMINDER_DELAY, BATCH_SIZE)
-        databases = await services.list_stored(MAX_MEASURED)
+        databases = await services.list_stored(MAX_MEASURED, turn)
         to_check = await domains.list_to_check(clock.now() - CHECK_DELAY, BATCH_SIZE)
         to_issue = await domains.list_to_issue(clock.now(), MAX_ORDERS) if policy.is_issued else ()
         to_ask = await domains.list_to_ask(clock.now(), BATCH_SIZE) if policy.directory else ()
         due_volumes = await volumes.list_due(clock.now() - REMINDER_DELAY, BATCH_SIZE)
-        stored_volumes = await volumes.list_stored(MAX_MEASURED)
+        stored_volumes = await volumes.list_stored(MAX_MEASURED, turn)
         to_pause = await quotas.list_to_pause(clock.now(), BATCH_SIZE)
 
     async with work.recording() as record:

@@ -97,8 +97,9 @@ class DataServices(Protocol):
         """How many PostgreSQL databases the account has on the shared server, deleted ones included until they are purged."""
         ...
 
-    async def list_stored(self, limit: int) -> Sequence[DataService]:
-        """Databases that exist and are not deleted, for their measurement."""
+    async def list_stored(self, limit: int, turn: int) -> Sequence[DataService]:
+        """Databases that exist and are not deleted, for their measurement: `limit` at most, all of them in as many consecutive
+        turns as that needs."""
         ...
 
     async def list_due(self, before: datetime, limit: int) -> Sequence[DataService]:

@@ -40,8 +40,8 @@ class Volumes(Protocol):
         """Volumes of an application by name, without purged ones."""
         ...
 
-    async def list_stored(self, limit: int) -> Sequence[Volume]:
-        """Volumes that are ready, for their measurement."""
+    async def list_stored(self, limit: int, turn: int) -> Sequence[Volume]:
+        """Volumes that are ready, for their measurement: `limit` at most, all of them in as many consecutive turns as that needs."""
         ...
 
     async def list_due(self, before: datetime, limit: int) -> Sequence[Volume]:
