@@ -8,6 +8,7 @@ import sys
 import tomllib
 
 from knative.builder.clone import read_commit
+from knative.builder.execution import log
 from knative.builder.failure import BUILD_FAILED, BuildFailure
 from knative.builder.outcome import report_failure, report_success
 from knative.builder.parameters import Parameters
@@ -24,6 +25,7 @@ def main() -> int:
         detail = f"The buildpacks lifecycle reported no image ({type(error).__name__}: {error})."
         return report_failure(parameters, BuildFailure(BUILD_FAILED, detail))
     outcome = {"image": f"{parameters.image}@{digest}", "commit": read_commit(parameters), "kind": "buildpacks"}
+    log(f"==> Stored {outcome['image']}")  # the end of the build log: `capsule deploy` waits for it
     return report_success(parameters, {**outcome, **declared})
 
 

@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from cli.follow import END_OF_BUILD_LOG
 from knative.builder.outcome import MAX_MESSAGE_BYTES, termination_message
 from tests.builder.conftest import ROOT
 from tests.builder.repositories import Repositories
@@ -24,7 +27,7 @@ def run(module: str, root: Path, url: str, host: str, **parameters: str) -> int:
     return subprocess.run([sys.executable, "-m", module], env=environment, cwd=ROOT).returncode
 
 
-def test_the_pushed_image_is_reported_with_its_commit(repositories: Repositories, tmp_path: Path) -> None:
+def test_the_pushed_image_is_reported_with_its_commit(repositories: Repositories, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     repository = repositories.create("app")
     commit = repository.commit({"index.html": "1"})
     root = tmp_path / "pod"
@@ -35,6 +38,7 @@ def test_the_pushed_image_is_reported_with_its_commit(repositories: Repositories
     digest = "sha256:" + "a" * 64
     (root / "workspace/report.toml").write_text(f'[image]\ntags = ["x"]\ndigest = "{digest}"\n')
     assert run("knative.builder.report", root, repository.url, repositories.host) == 0
+    assert any(line.startswith(END_OF_BUILD_LOG) for line in capfd.readouterr().out.splitlines()), "the command waits for the end of the log"
     message = json.loads((root / "dev/termination-log").read_text())
     assert message == {"image": f"registry.example.com/apps/sample@{digest}", "commit": commit, "kind": "buildpacks"}
 
