@@ -106,10 +106,17 @@ def python(operation: Schema, schemas: Schema) -> str | None:
     for each in parameters:
         if each["in"] == "query" and each["required"]:
             arguments.append(f"{_python_name(each['name'])}={sample(each['schema'], schemas, each['name'])!r}")
-    if any(each["name"] == "cursor" for each in parameters):
+    if _is_page(success, schemas) and any(each["name"] == "cursor" for each in parameters):
         return f"for each in api.{context}.all_{name}({', '.join(arguments)}):\n    print(each)"
     call = f"api.{context}.{name}({', '.join(arguments)})"
     return f"print({call})" if success.get("content", {}).get("application/json") else call
+
+
+def _is_page(answer: Schema, schemas: Schema) -> bool:
+    """Whether it is `items` and the cursor of the `next` ones: the Python client has an iterator over all of them."""
+    schema: Schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    named: Schema = schemas.get(str(schema.get("$ref", "")).rpartition("/")[2], schema)
+    return {"items", "next"} <= named.get("properties", {}).keys()
 
 
 def _python_name(name: str) -> str:
