@@ -7,7 +7,6 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 
 import typer
 
@@ -16,7 +15,7 @@ from cli.failures import Failure
 from cli.lookup import short_ids
 from cli.output import Output
 from cli.session import Session
-from cli.settings import read
+from cli.settings import read, working_folder
 from cli.tokens import StaticToken
 
 Completion = list[tuple[str, str]]
@@ -149,7 +148,7 @@ def complete(incomplete: str, list_values: Callable[[Client], Completion]) -> Co
 
 def _client() -> Client:
     """A client that tries once, with the stored token as it is."""
-    session = Session(read(None, os.environ, Path.cwd()), Output(True))
+    session = Session(read(None, os.environ, working_folder()), Output(True))
     login = session.credentials.login()
     token = session.settings.token or (login.access_token if login else None)
     return session.client(StaticToken(token) if token else None, max_attempts=1)
@@ -161,7 +160,7 @@ def application(client: Client, ctx: typer.Context) -> Json:
     Raises:
         Failure: there is none.
     """
-    selected = ctx.params.get("app") or read(None, os.environ, Path.cwd()).app
+    selected = ctx.params.get("app") or read(None, os.environ, working_folder()).app
     for each in client.page("/v1/apps", limit=100):
         if selected in (each["name"], each["id"]):
             return each

@@ -5,7 +5,6 @@ import shlex
 import time
 from collections.abc import Callable
 from functools import cached_property
-from pathlib import Path
 
 from cli.api import Api
 from cli.client import MAX_ATTEMPTS, Client, Json, TokenSource
@@ -15,7 +14,7 @@ from cli.failures import ApiError, Failure, NotFound, NotSignedIn, UsageError
 from cli.lookup import is_full_id, match_prefix, resolve_id
 from cli.output import Output
 from cli.prompts import ask_code, ask_password
-from cli.settings import Settings, is_loopback, read
+from cli.settings import Settings, is_loopback, read, working_folder
 from cli.tokens import StaticToken, StoredLogin
 
 MAX_NAMES = 8
@@ -30,7 +29,7 @@ class Session:
 
     @classmethod
     def open(cls, api: str | None, output: Output) -> "Session":
-        return cls(read(api, os.environ, Path.cwd()), output)
+        return cls(read(api, os.environ, working_folder()), output)
 
     @cached_property
     def anonymous(self) -> Client:

@@ -61,6 +61,14 @@ def resolve(folder: Path, api: str | None, environ: Mapping[str, str], user: Map
     )
 
 
+def working_folder() -> Path:
+    """Return the current folder. Raises UsageError if it was deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError("The current folder was deleted.", "Change to a folder that exists, for example with cd ~.") from error
+
+
 def config_folder(environ: Mapping[str, str]) -> Path:
     return Path(variables.CONFIG.read(environ) or platformdirs.user_config_dir("capsule", appauthor=False))
 

@@ -16,7 +16,7 @@ from cli.prompts import confirm, confirm_deletion, offer
 from cli.render import apps as render
 from cli.repositories import application_name, command_of_page, expand_address, image_name, is_address, without_credentials
 from cli.session import Session
-from cli.settings import PROJECT_FILE
+from cli.settings import PROJECT_FILE, working_folder
 from cli.team_lookup import Team, of_team
 
 Image = Annotated[str | None, typer.Option("--image", metavar="REFERENCE", help="Deploy an image, such as ghcr.io/ada/shop:1.4.")]
@@ -68,13 +68,13 @@ def create(
         body["repository"] = expand_address(repository)
     elif not image:
         body = {**_defaults_of_clone(session), **body}
-        name = name or application_name(Path.cwd().name)
+        name = name or application_name(working_folder().name)
     body["name"] = name or application_name(image_name(image) if image else body["repository"])
     if not body["name"]:
         raise UsageError("The application needs a name that begins with a letter", hint=EXAMPLES)
     created = session.api.post("/v1/apps", body | of_team(session, team))
     if is_linked:
-        _write_project_file(Path.cwd() / PROJECT_FILE, created["name"])
+        _write_project_file(working_folder() / PROJECT_FILE, created["name"])
     session.output.show(created, render.created(created))
     session.output.next_step("capsule deploy" if is_linked else session.command("deploy", created))
 
@@ -136,7 +136,7 @@ def link(session: Session, app: Annotated[str, typer.Argument(metavar="NAME", he
     Writes its name to capsule.toml, so that commands in this folder need no --app.
     """
     application = session.application(app)
-    path = Path.cwd() / PROJECT_FILE
+    path = working_folder() / PROJECT_FILE
     _write_project_file(path, application["name"])
     session.output.show({"app": application["name"], "path": str(path)}, f"✓ {path} selects {application['name']}.")
     session.output.next_step("capsule status", "capsule deploy")
@@ -179,7 +179,7 @@ def delete(session: Session, app: AppArgument = None, app_option: App = None, ye
 
 def _defaults_of_clone(session: Session) -> Json:
     """Return the address of origin, and the folder of a clone in which the command runs. Raises UsageError without an origin."""
-    clone = Clone.find(Path.cwd())
+    clone = Clone.find(working_folder())
     origin = clone.origin if clone else None
     if clone is None or origin is None:
         raise UsageError("Pass a repository or an image", "this folder is no clone with a remote origin", hint=EXAMPLES)

@@ -1,6 +1,5 @@
 """Deployments: start, follow, cancel. A deployment runs on the server, whether a command follows it or not."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +18,7 @@ from cli.options import App, Detach, Env, NoWait
 from cli.render import deployments as render
 from cli.render.failure_hints import failure_hint
 from cli.session import Session
+from cli.settings import working_folder
 
 
 def declare(app: typer.Typer) -> None:
@@ -78,10 +78,10 @@ def cancel(
 
 
 def _warn_of_unpublished_changes(session: Session, application: Json, ref: str | None) -> None:
-    if Clone.find(Path.cwd()) is None:
+    if Clone.find(working_folder()) is None:
         return
     view = application if "branch" in application else session.api.get(f"/v1/apps/{application['id']}")
-    for sentence in unpublished.warnings(view, ref, Path.cwd()):
+    for sentence in unpublished.warnings(view, ref, working_folder()):
         session.output.note(Text.assemble(("! ", "yellow"), sentence))
 
 

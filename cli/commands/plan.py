@@ -1,7 +1,6 @@
 """What the build of a repository would do, before there is an application."""
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from cli.git import Clone
 from cli.render import plan as render
 from cli.repositories import command_of_page, expand_address, without_credentials
 from cli.session import Session
+from cli.settings import working_folder
 from cli.team_lookup import Team, of_team
 
 POLL_SECONDS, TIMEOUT_SECONDS = 1.0, 180.0
@@ -57,7 +57,7 @@ def _source(repository: str | None) -> Json:
         if page := command_of_page(repository):
             raise UsageError(f"{repository} is a page, not the address of a repository", hint=page.replace("apps create", "plan"))
         return {"repository": expand_address(repository)}
-    clone = Clone.find(Path.cwd())
+    clone = Clone.find(working_folder())
     if clone is None or clone.origin is None:
         raise UsageError("Pass a repository", "this folder is no clone with a remote origin", hint="capsule plan REPOSITORY")
     return {"repository": without_credentials(clone.origin), **({"directory": clone.prefix} if clone.prefix else {})}

@@ -107,7 +107,9 @@ MONITOR: tuple[LiteralString, ...] = (
     """,
     f"""
     INSERT INTO alert_deliveries (id, application_id, target, notice, content, created_at, state, attempts, answer, finished_at)
-    SELECT gen_random_uuid(), id, 'ada@example.com', 'firing', '{{}}', at, 'delivered', 1, '250 OK', at
+    SELECT gen_random_uuid(), id, 'ada@example.com', 'firing',
+        jsonb_build_object('type', 'alert.fired', 'timestamp', at, 'applicationId', id, 'application', 'listed', 'alerts', '[]'::jsonb),
+        at, 'delivered', 1, '250 OK', at
     FROM {OWNED} AS a, generate_series(now() - interval '27 days', now() - interval '3 days', interval '3 days') AS at
     """,
     f"""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.failures import UsageError
-from cli.settings import DEFAULT_API, api_address, project_file, read, resolve
+from cli.settings import DEFAULT_API, api_address, project_file, read, resolve, working_folder
 
 FOLDER = Path("/nowhere")
 
@@ -89,3 +89,12 @@ def test_an_address_without_a_scheme_gets_https_except_on_this_machine(text: str
 def test_other_schemes_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
         api_address(text)
+
+
+def test_a_deleted_current_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(UsageError, match=r"current folder was deleted"):
+        working_folder()
