@@ -6,6 +6,7 @@ The applications are created over the API, which publishes their events; `applic
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -74,7 +75,7 @@ class Platform:
         with self._client() as client:
             for path in LISTS:
                 yield f"GET {path.replace('{id}', '…')}", _timed(client, path.replace("{id}", middle))
-        with self._dashboard() as client:
+        with closing(self._dashboard()) as client:
             yield "first page of the dashboard", _timed(client, "/")
 
     def schedules(self) -> Numbers:
