@@ -116,7 +116,7 @@ def _is_page(answer: Schema, schemas: Schema) -> bool:
     """Whether it is `items` and the cursor of the `next` ones: the Python client has an iterator over all of them."""
     schema: Schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
     named: Schema = schemas.get(str(schema.get("$ref", "")).rpartition("/")[2], schema)
-    return {"items", "next"} <= named.get("properties", {}).keys()
+    return {"items", "next"}.issubset(named.get("properties", {}))
 
 
 def _python_name(name: str) -> str:
