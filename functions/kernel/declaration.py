@@ -170,7 +170,7 @@ class Declaration:
         if self.kind not in (Kind.EVENT, Kind.COMMAND, Kind.QUERY) or self.order is Order.STRICT:
             raise TypeError(f"{self.name}: only a command, a query, or a handler of events which are not in strict order, takes a Sequence")
         if Sequence[Caller] in self.dependencies.values() and (self.kind is not Kind.QUERY or self.allow.anyone):
-            raise TypeError(f"{self.name}: only a query whose callers are all signed in takes a Sequence of callers")
+            raise TypeError(f"{self.name}: only a query that requires a signed-in caller takes a Sequence of callers")
         single = {Caller, Caller | None, Client, Origin, Permit, Work} & set(self.dependencies.values())
         if single:
             raise TypeError(f"{self.name} takes a Sequence of inputs and depends on one message: {', '.join(map(str, single))}")

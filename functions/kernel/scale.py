@@ -23,7 +23,7 @@ class Scale:
     """`min`, `max`: instances. `concurrency`: messages at a time in one instance. `pool`: database connections of one instance.
 
     `batch`: messages that may share a transaction (`runtime.execution.batches`), or queries that may share a call of their handler
-    (`runtime.execution.query_batches`). More than 1 only for a function whose handler does nothing but read and write the database, and keeps
+    (`runtime.execution.query_batches`). More than 1 only for a function with a handler that does nothing but read and write the database, and keeps
     nothing in the process.
 
     `metric`, `target`: another instance starts when the average of those that run is above `target`. Without a target, at 70 % of

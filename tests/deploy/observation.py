@@ -18,7 +18,7 @@ async def environment_summaries(capsule: DeployCapsule, deployment: Deployment) 
 
 
 async def observe_second_release(capsule: DeployCapsule, image: str = OTHER_IMAGE) -> tuple[Deployment, Deployment]:
-    """Release r1 to production, then r2, which has just taken the traffic. Returns both deployments."""
+    """Release r1 to production, then r2, which has just got the traffic. Returns both deployments."""
     good = await capsule.release(environment="production")
     assert good.status == "succeeded"
     await capsule.advance(minutes=1)

@@ -149,7 +149,7 @@ async def test_a_rejection_an_ended_session_and_a_bad_token_concern_their_own_qu
     profiles.calls.clear()
     replies = await profiles.ask(good[0], expired, good[1])
     assert [status for status, _ in replies] == ["200", "401", "200"]
-    assert profiles.calls == [2], "a query whose token is refused takes part in no call"
+    assert profiles.calls == [2], "a query with a refused token takes part in no call"
 
 
 async def test_an_ended_session_is_found_where_no_query_of_the_call_finds_a_row(profiles: Profiles) -> None:

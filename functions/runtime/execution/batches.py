@@ -178,7 +178,7 @@ class NotClaimed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    """The claims of a batch: queued, or sent. `session`: of a single message, whose claim does not look for it."""
+    """The claims of a batch: queued, or sent. `session`: of a single message; its claim does not look for it."""
 
     executions: Sequence[Execution]
     claimed: QueuedStatement
@@ -199,7 +199,7 @@ class _Claims:
                 raise NotClaimed(f"{queued.result.count} instead of {expected}")
 
     async def not_to_handle(self, connection: Connection) -> dict[Execution, Committed | None]:
-        """Return the executions, of several, whose handler must not be called, and how each ends. None: it goes alone."""
+        """Return the executions, of several, that must not be handled, and how each ends. None: it goes alone."""
         await connection.flush()
         claimed = set(_result(self.claimed).rows)
         newest = set(_result(self.advanced).rows) if self.advanced is not None else set()

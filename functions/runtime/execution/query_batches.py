@@ -92,7 +92,7 @@ class QueryBatches:
         batch: list[_Entry] = []
         while self._queue and len(batch) < self._function.declaration.scale.batch:
             entry = self._queue.popleft()
-            if not entry.output.done():  # its consumer has not given up
+            if not entry.output.done():  # its consumer still waits
                 batch.append(entry)
         return batch
 

@@ -71,7 +71,7 @@ def record(
 
 
 def pending(records: Sequence[tuple[AuditRecord, Message]], context: str) -> PendingMessage:
-    """Return the message with the records of a transaction: (record, the message whose handling it reports)."""
+    """Return the message with the records of a transaction: (record, the handled message)."""
     record, cause = records[0]
     identity, correlation, causation = (str(record.id), cause.correlation, cause.id) if len(records) == 1 else _of_many()
     entry = new_message(
@@ -88,7 +88,7 @@ def pending(records: Sequence[tuple[AuditRecord, Message]], context: str) -> Pen
 
 
 def _of_many() -> tuple[str, str, None]:
-    """Return the id, correlation id and cause of a message whose records have several causes."""
+    """Return the id, correlation id and cause of a message with records of several causes."""
     identity = str(new_id())
     return identity, identity, None
 

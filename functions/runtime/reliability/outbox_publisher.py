@@ -197,7 +197,7 @@ class OutboxPublisher:
         return swept
 
     async def flush_caused_by(self, message: Message) -> None:
-        """Publish the events of a message whose first worker died between its commit and its publishing.
+        """Publish the events of a message if its first worker died between its commit and its publishing.
 
         Its record for the audit log may be in a row with those of others: that is left to the sweep.
         """
