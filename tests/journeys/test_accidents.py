@@ -102,14 +102,22 @@ def requests_billed(person: Person) -> int:
     return sum(int(line["requests"]) for line in person.get("/v1/billing/current")["lines"])
 
 
+def uncached(person: Person, path: str) -> httpx.Response:
+    """The answer of the function, not of the gateway's cache."""
+    return person.send("GET", path, **{"Cache-Control": "no-cache"})
+
+
 def test_a_function_s_process_dies_and_no_other_is_touched(own_whole: Whole, grace: Person, url: str) -> None:
-    for path in ("/v1/users/me", "/v1/quota", "/v1/billing/customer"):
-        grace.get(path)
     own_whole.visit(url)
+    for path in ("/v1/users/me", "/v1/quota", "/v1/billing/customer"):
+        assert uncached(grace, path).status_code == 200
+    awake = {"capsule/auth-profile", "capsule/deploy-quota", "capsule/billing-customer"}
+    until(lambda: awake <= own_whole.pods().keys(), 10, "for the statuses of the pods, which follow the answers")
     before = own_whole.pods()
     (victim,) = before["capsule/auth-profile"]
     os.kill(victim, signal.SIGKILL)
-    assert grace.get("/v1/users/me")["email"] == grace.email
+    assert uncached(grace, "/v1/users/me").json()["email"] == grace.email
+    until(lambda: awake <= own_whole.pods().keys(), 10, "for the status of the new pod")
     after = own_whole.pods()
     assert victim not in after["capsule/auth-profile"]
     for name in ("capsule/deploy-quota", "capsule/billing-customer", f"capsule/{GATEWAY}", next(name for name in before if name.startswith("app-"))):
