@@ -95,6 +95,18 @@ async def test_a_queued_statement_travels_with_the_next_one(database: Database) 
         assert await (await connection.execute("SELECT count(*) FROM notes")).fetchone() == (1,)
 
 
+@pytest.mark.parametrize("values", [(), ("%",)])
+async def test_a_percent_sign_of_a_statement_without_values_stands_for_itself(database: Database, values: tuple[str, ...]) -> None:
+    async with database.transaction(read_only=True) as connection:
+        first = connection.queue("SELECT 1 WHERE '50 %s' LIKE '%s'", has_rows=True)
+        second = connection.queue("SELECT %s::text", values, has_rows=True) if values else connection.queue("SELECT '%'", has_rows=True)
+        assert await (await connection.execute("SELECT 7 %% %s::int", (4,))).fetchone() == (3,)
+        assert await connection.rows_of(first) == [(1,)] and await connection.rows_of(second) == [("%",)]
+        alone = connection.queue("SELECT 7 % 4", has_rows=True)
+        with_values = connection.queue("SELECT %s::text", values or ("%",), has_rows=True)
+        assert await connection.rows_of(alone) == [(3,)] and await connection.rows_of(with_values) == [("%",)]
+
+
 @pytest.mark.parametrize("is_revoked", [False, True])
 async def test_the_lookup_of_a_session_is_a_column_of_a_prepared_select(database: Database, is_revoked: bool) -> None:
     caller = Caller(uuid4(), session_id=uuid4())

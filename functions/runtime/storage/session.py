@@ -87,10 +87,15 @@ class QueueCursor(psycopg.AsyncCursor[Any]):
 def _bound(connection: psycopg.AsyncConnection[Any], queued: Sequence[QueuedStatement], query: Any, params: Params | None) -> bytes:
     """Return the queued statements and a query as one text with their values."""
     client = psycopg.AsyncClientCursor(connection)
-    texts, values = [each.statement.text for each in queued], [value for each in queued for value in each.statement.parameters]
+    texts, values = [_with_placeholders(each.statement) for each in queued], [value for each in queued for value in each.statement.parameters]
     if isinstance(query, str) and params and not isinstance(params, Mapping):
         return client.mogrify("; ".join([*texts, query]), [*values, *params]).encode()
-    return "; ".join([client.mogrify("; ".join(texts), values or None), client.mogrify(query, params)]).encode()
+    return "; ".join([client.mogrify("; ".join(texts), values), client.mogrify(query, params)]).encode()
+
+
+def _with_placeholders(statement: Statement) -> str:
+    """Return the text as of a statement with values: in one without, a percent sign stands for itself."""
+    return statement.text if statement.parameters else statement.text.replace("%", "%%")
 
 
 class AsideFailed(Exception):
@@ -181,7 +186,7 @@ class Session(psycopg.AsyncConnection[Any]):
     async def _send(self, statements: Sequence[Statement]) -> list[Result]:
         cursor = psycopg.AsyncClientCursor(self)
         parameters = [each for statement in statements for each in statement.parameters]
-        await cursor.execute("; ".join(statement.text for statement in statements), parameters or None)
+        await cursor.execute("; ".join(map(_with_placeholders, statements)), parameters)
         results = []
         for _ in statements:
             results.append(Result(cursor.rowcount, await cursor.fetchall() if cursor.description else (), cursor.statusmessage or ""))
