@@ -83,7 +83,7 @@ def test_a_query_may_take_a_sequence_with_the_caller_of_each_message() -> None:
     declaration.check_batch_handler()
     assert declaration.input is ShowBalance and declaration.output is Balance and declaration.needs_caller
     [declaration] = declarations_of(query(allow=ANYONE)(balances))
-    with pytest.raises(TypeError, match="signed in"):
+    with pytest.raises(TypeError, match="signed-in"):
         declaration.check_batch_handler()
     [declaration] = declarations_of(query()(balance))
     with pytest.raises(TypeError, match="takes one message"):
