@@ -11,8 +11,8 @@ from functions.deploy.domain.autoscaling import Autoscaling, Metric, MetricType
 from functions.deploy.domain.processes import ProcessSize, ProcessSizes
 from functions.deploy.domain.rejections import InvalidScale, MemoryQuotaExceeded
 from functions.deploy.domain.workload_rejections import InvalidAutoscaling
+from tests.deploy.data_services import bind
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
-from tests.deploy.test_data_services import bind
 from tests.deploy.test_processes import deployed, listed, scale, worker
 
 CPU, MEMORY = {"type": "cpu", "target": 70}, {"type": "memory", "target": 80}

@@ -22,8 +22,8 @@ from functions.deploy.domain.storage_amounts import StorageAmounts
 from functions.deploy.domain.storage_rejections import DataServiceQuotaExceeded
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
 from functions.deploy.queries.operation import ShowOperation
+from tests.deploy.data_services import show
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
-from tests.deploy.test_data_services import show
 from tests.memory.deploy_data_services import MemoryServiceMover, MemoryServiceProvisioners
 
 

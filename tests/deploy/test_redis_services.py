@@ -15,8 +15,8 @@ from functions.deploy.domain.data_service_rejections import DataServiceNotReady,
 from functions.deploy.domain.service_plans import ServiceKind
 from functions.deploy.queries.data_service_logs import ShowDataServiceLogs
 from functions.deploy.queries.data_service_metrics import ShowDataServiceMetrics
+from tests.deploy.data_services import ANNOTATION, bind, show
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
-from tests.deploy.test_data_services import ANNOTATION, bind, show
 from tests.memory.deploy_data_services import MemoryServiceProvisioners, MemoryServiceServer
 
 

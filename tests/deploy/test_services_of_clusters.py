@@ -23,8 +23,8 @@ from functions.deploy.domain.service_backup_rejections import NoBackups
 from functions.deploy.domain.service_plans import MEDIUM, SMALL, STANDARD_REDIS, Plan, ServiceKind
 from functions.deploy.queries.backup_policy import ShowBackupPolicy
 from functions.runtime.config.settings import Settings
+from tests.deploy.data_services import show
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
-from tests.deploy.test_data_services import show
 from tests.deploy.test_dedicated_services import allow, create
 from tests.memory.deploy_backups import MemoryServiceBackupStore
 

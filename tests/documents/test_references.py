@@ -1,6 +1,7 @@
 """References in documents: files, headings, tasks and commands exist, and security.md names every test of hostile tenants."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from knative.machine.home import PROJECT
 DOCS = PROJECT / "docs"
 SECURITY, DECISIONS = DOCS / "security.md", DOCS / "decisions"
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", PROJECT / "findings" / "README.md", *sorted(DOCS.rglob("*.md"))]
-FOLDERS = ("cli", "docs", "events", "functions", "knative", "schemas", "sql", "tests")
+FOLDERS = ("cli", "docs", "events", "findings", "functions", "knative", "schemas", "sql", "tests")
 CODE = [path.name for folder in ("functions", "knative") for path in (PROJECT / folder).rglob("*.py")]
 RECORD = re.compile(r"\d{4}-[a-z0-9-]+\.md")
+ROOT_FILES = {".dockerignore", ".gitignore", ".importlinter", "CONTRIBUTING.md", "README.md", "Taskfile.yml", "pyproject.toml", "taskw"}
 OTHER_PROJECTS = ("adding-a-function.md", "builds.md")
 """Documents that name files of a reader's own project."""
 HEADINGS = ["## Context", "## Decision", "## Consequences"]
@@ -53,6 +55,11 @@ def test_links_resolve(document: Path) -> None:
 def test_named_files_exist(document: Path) -> None:
     missing = [name for name in named_files(document) if not ((PROJECT / name).exists() if "/" in name else name in CODE)]
     assert missing == []
+
+
+def test_the_top_level_holds_only_what_the_architecture_names() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split()
+    assert {path.partition("/")[0] for path in listed} <= {".ci", *FOLDERS, *ROOT_FILES}
 
 
 def test_security_names_every_hostile_test() -> None:
