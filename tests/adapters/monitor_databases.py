@@ -15,6 +15,7 @@ from knative.machine import migrations
 from knative.machine.postgres import Database
 from tests.memory import monitor as memory
 from tests.memory import monitor_alerts as memory_alerts
+from tests.memory import monitor_metrics as memory_metrics
 from tests.memory.monitor_erasures import MemoryErasures
 from tests.servers import Databases
 
@@ -62,9 +63,9 @@ class Store:
         self.applications: ports.Applications = postgres.PostgresApplications(database) if database else memory.MemoryApplications(markers)
         self.logs: ports.Logs = logs.PostgresLogs(database) if database else memory.MemoryLogs()
         self.executions: ports.Executions = series.PostgresExecutions(database) if database else memory.MemoryExecutions()
-        self.requests: ports.Requests = metrics.PostgresRequests(database) if database else memory.MemoryRequests()
-        self.resources: ports.Resources = metrics.PostgresResources(database) if database else memory.MemoryResources()
-        self.disks: ports.DiskUsages = disk.PostgresDiskUsages(database) if database else memory.MemoryDiskUsages()
+        self.requests: ports.Requests = metrics.PostgresRequests(database) if database else memory_metrics.MemoryRequests()
+        self.resources: ports.Resources = metrics.PostgresResources(database) if database else memory_metrics.MemoryResources()
+        self.disks: ports.DiskUsages = disk.PostgresDiskUsages(database) if database else memory_metrics.MemoryDiskUsages()
         self.rules: ports.Rules = alerts.PostgresRules(database) if database else self._memory_rules()
         self.alerts: ports.Alerts = alerts.PostgresAlerts(database) if database else memory_alerts.MemoryAlerts()
         self.addresses: ports.Addresses = alerts.PostgresAddresses(database) if database else memory_alerts.MemoryAddresses()

@@ -56,6 +56,7 @@ from tests.memory import (
 from tests.memory import billing as memory_billing
 from tests.memory import deploy as memory_deploy
 from tests.memory import monitor as memory_monitor
+from tests.memory import monitor_metrics as memory_metrics
 from tests.memory.memberships import MemoryMemberships
 from tests.memory.monitor_erasures import erasures
 from tests.memory.runtime import MemoryHousekeeping, MemoryRevokedSessions
@@ -248,7 +249,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.DeadLetters: monitor_alerts.MemoryDeadLetters,
         monitor.Deliveries: monitor_alerts.MemoryDeliveries,
         monitor.Collection: memory_monitor.MemoryCollection,
-        monitor.DiskUsages: memory_monitor.MemoryDiskUsages,
+        monitor.DiskUsages: memory_metrics.MemoryDiskUsages,
         monitor.Erasures: erasures,
         monitor.Executions: memory_monitor.MemoryExecutions,
         monitor.Housekeeping: MemoryHousekeeping,
@@ -258,10 +259,10 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
         monitor.Markers: memory_monitor.MemoryMarkers,
         monitor.Operators: monitor_alerts.MemoryOperators,
         monitor.Queues: monitor_queues.MemoryQueues,
-        monitor.Requests: memory_monitor.MemoryRequests,
-        monitor.Resources: memory_monitor.MemoryResources,
+        monitor.Requests: memory_metrics.MemoryRequests,
+        monitor.Resources: memory_metrics.MemoryResources,
         monitor.Retention: memory_monitor.MemoryRetention,
-        monitor.Rollups: memory_monitor.MemoryRollups,
+        monitor.Rollups: memory_metrics.MemoryRollups,
         monitor.Rules: rules,
         monitor.UnownedUsage: memory_monitor.MemoryUnownedUsage,
         monitor.Vault: monitor_alerts.MemoryVault,
