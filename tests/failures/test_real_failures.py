@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -64,8 +64,8 @@ def subject(whole: Whole, ada: Person) -> Subject:
 
 
 @pytest.fixture(scope="module")
-def results(subject: Subject) -> Iterator[dict[str, str]]:
-    """The name of a commit → what is wrong with its deployment, or ""."""
+def examinations(subject: Subject) -> Iterator[dict[str, Future[str]]]:
+    """The name of a commit → what is wrong with its deployment, or "", as soon as it has ended: a run that is cut off shows what was examined."""
     for number, commit in enumerate(COMMITS):
         subject.repository.commit({**GOOD, **commit.files}, commit.name, f"case-{number}")
     environments: SimpleQueue[str] = SimpleQueue()
@@ -75,14 +75,21 @@ def results(subject: Subject) -> Iterator[dict[str, str]]:
     def run(number: int) -> str:
         environment = environments.get()
         try:
-            found = examine(subject, environment, COMMITS[number], f"case-{number}")
-            print(COMMITS[number].name, found and f"WRONG: {found}", sep=": ", flush=True)
-            return found
+            return examine(subject, environment, COMMITS[number], f"case-{number}")
         finally:
             environments.put(environment)
 
-    with ThreadPoolExecutor(len(ENVIRONMENTS)) as pool:
-        yield dict(zip([each.name for each in COMMITS], pool.map(run, range(len(COMMITS))), strict=True))
+    pool = ThreadPoolExecutor(len(ENVIRONMENTS))
+    try:
+        yield {each.name: pool.submit(run, number) for number, each in enumerate(COMMITS)}
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="module")
+def is_examined(examinations: dict[str, Future[str]]) -> None:
+    """All commits have been examined, and no environment has a deployment."""
+    wait(examinations.values())
 
 
 def examine(subject: Subject, environment: str, commit: Commit, ref: str) -> str:
@@ -100,11 +107,12 @@ def examine(subject: Subject, environment: str, commit: Commit, ref: str) -> str
 
 
 @pytest.mark.parametrize("commit", COMMITS, ids=[each.name for each in COMMITS])
-def test_a_commit_ends_as_it_must(results: dict[str, str], commit: Commit) -> None:
-    assert results[commit.name] == ""
+def test_a_commit_ends_as_it_must(examinations: dict[str, Future[str]], commit: Commit) -> None:
+    assert examinations[commit.name].result() == ""
 
 
-def test_a_missing_ref_ends_in_its_reason(subject: Subject, results: dict[str, str]) -> None:
+@pytest.mark.usefixtures("is_examined")
+def test_a_missing_ref_ends_in_its_reason(subject: Subject) -> None:
     ended = subject.deploy("staging", "no-such-branch")
     assert (ended["status"], ended["reason"]) == ("failed", "ref-not-found")
 
@@ -143,7 +151,8 @@ def test_a_missing_image_ends_in_its_reason(ada: Person) -> None:
     assert (ended["status"], ended["reason"]) == ("failed", "image-unavailable"), ended
 
 
-def test_a_cancelled_deployment_leaves_what_serves(subject: Subject, results: dict[str, str]) -> None:
+@pytest.mark.usefixtures("is_examined")
+def test_a_cancelled_deployment_leaves_what_serves(subject: Subject) -> None:
     before = subject.serving("staging")
     accepted = subject.owner.post(f"{subject.path}/deployments", {"environment": "staging", "ref": "main"}, 202)
     subject.owner.send("POST", f"{subject.path}/deployments/{accepted['id']}/cancellation")
@@ -152,7 +161,8 @@ def test_a_cancelled_deployment_leaves_what_serves(subject: Subject, results: di
     assert subject.serving("staging")["release"] == before["release"]
 
 
-def test_a_deployment_ends_with_its_environment(subject: Subject, results: dict[str, str]) -> None:
+@pytest.mark.usefixtures("is_examined")
+def test_a_deployment_ends_with_its_environment(subject: Subject) -> None:
     accepted = subject.owner.post(f"{subject.path}/deployments", {"environment": "fourth", "ref": "main"}, 202)
     assert subject.owner.send("DELETE", f"{subject.path}/environments/fourth").status_code in (200, 202)
     ended = subject.owner.ended(accepted)
