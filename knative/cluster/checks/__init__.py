@@ -11,7 +11,7 @@ from kubernetes.dynamic.exceptions import ApiException
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
-from knative.cluster.checks import authority, broker, capacity, databases, kinds, names, operators, storage, traffic, values
+from knative.cluster.checks import addresses, authority, broker, capacity, databases, kinds, names, operators, storage, traffic, values
 from knative.cluster.connection import ClusterApi
 from knative.cluster.overlay import Overlay
 from knative.machine.cluster import reason_of
@@ -37,6 +37,7 @@ CHECKS: dict[str, Check] = {
     "settings": values.check_settings,
     "database": databases.check,
     "capacity": capacity.check,
+    "addresses": addresses.check,
     "traffic": traffic.check,
 }
 """In the order in which they are printed."""
