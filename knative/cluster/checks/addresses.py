@@ -44,7 +44,10 @@ def service_finding(ranges: Iterable[Object], services: Iterable[Object], count:
     free = total - sum(each["metadata"]["namespace"] != NAMESPACE for each in addressed)
     kept = kept_revisions(garbage)
     once, with_kept = PER_REVISION * count, PER_REVISION * count * (1 + kept)
-    details = (f"{count} Services: {once} addresses a release, {with_kept} with {kept} former Revisions of each (config-gc)", f"{free} of {total} are free")
+    details = (
+        f"{count} Services: {once} addresses a release, {with_kept} with {kept} former Revisions of each (config-gc)",
+        f"{free} of {total} are free",
+    )
     if free < 2 * once:
         remedy = f"Add a ServiceCIDR, or one Service per context: {GROUPED}"
         return Finding(
