@@ -1,8 +1,8 @@
 """Whether the cluster has addresses enough for the Services and pods of the overlay.
 
-Knative makes two Services with an address for each Revision (ServerlessService: the public and the private one) and keeps them with the Revision until its
-garbage collector deletes that: by default the last 20 of each Service, and whatever is younger than 48 hours (config-gc). An overlay with one Service
-per function so takes twice its number of addresses with each release.
+Knative makes two Services with an address for each Revision (ServerlessService: the public and the private one) and keeps them with the Revision
+until its garbage collector deletes that: by default the last 20 of each Service, and whatever is younger than 48 hours (config-gc). An overlay
+with one Service per function so takes twice its number of addresses with each release.
 """
 
 import ipaddress
@@ -45,7 +45,7 @@ def service_finding(ranges: Iterable[Object], services: Iterable[Object], count:
     kept = kept_revisions(garbage)
     once, with_kept = PER_REVISION * count, PER_REVISION * count * (1 + kept)
     details = (
-        f"{count} Services: {once} addresses a release, {with_kept} with {kept} former Revisions of each (config-gc)",
+        f"{count} Services: {once} addresses a release, {with_kept} with {kept} former Revisions of each",
         f"{free} of {total} are free",
     )
     if free < 2 * once:
@@ -62,7 +62,7 @@ def service_finding(ranges: Iterable[Object], services: Iterable[Object], count:
 
 
 def kept_revisions(garbage: Mapping[str, str]) -> int:
-    """How many former Revisions of a Service remain when many releases followed each other slowly. `disabled`: no bound, so what the minimum names."""
+    """How many former Revisions of a Service remain when many releases followed each other slowly."""
     least, most = (garbage.get(name, DEFAULT_IDLE[name]) for name in (MIN_IDLE, MAX_IDLE))
     return min(int(each) for each in (least, most) if each != DISABLED) if (least, most) != (DISABLED, DISABLED) else int(DEFAULT_IDLE[MIN_IDLE])
 
