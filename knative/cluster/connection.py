@@ -1,5 +1,6 @@
 """The cluster of a kubeconfig and a context, as kubectl finds them."""
 
+from http import HTTPStatus
 from pathlib import Path
 
 import urllib3
@@ -34,7 +35,14 @@ class ClusterApi(KubernetesApi):
         try:
             return self.find(api_version, kind, namespace, labels)
         except ApiException as error:
-            raise Problem(f"{kind} objects cannot be listed: {reason_of(error)}", "Use a kubeconfig of an administrator of the cluster.") from error
+            raise Problem(f"{kind} objects cannot be listed: {reason_of(error)}", remedy_of(error)) from error
+
+
+def remedy_of(error: ApiException) -> str:
+    """What the operator does about a refusal: another account where it has no right, the same again where the API is not ready or too busy."""
+    if error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return "Use a kubeconfig of an administrator of the cluster."
+    return "Repeat the command: the API is not ready yet or has too much to do. What it says of itself: kubectl get --raw '/readyz?verbose'"
 
 
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> ClusterApi:

@@ -17,6 +17,10 @@ READY_CONDITION = {
 HOPELESS = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateContainerConfigError", "ErrImageNeverPull", "CrashLoopBackOff")
 """Reasons of waiting containers that seldom end by themselves."""
 LOG_LINES = 12
+DISPATCHERS = "eventing.knative.dev/broker={broker},eventing.knative.dev/brokerRole=dispatcher"
+"""eventing-rabbitmq gives the dispatchers of all Triggers of a Broker these labels and no others."""
+DISPATCHER_SUFFIX = "-dispatcher-"
+"""A dispatcher's Deployment is named `<trigger>-dispatcher`."""
 
 
 def unready(item: Object, present: Object | None) -> str | None:
@@ -54,14 +58,18 @@ def _unready_workload(present: Object) -> str | None:
 
 
 def pods_of(cluster: ClusterApi, item: Object) -> list[Object]:
-    """Pods of a workload, the newest first."""
+    """Pods of a workload, the newest first; of a Trigger, those of its dispatcher."""
     name, namespace = item["metadata"]["name"], item["metadata"].get("namespace")
     label = {"Job": f"job-name={name}", "Service": f"serving.knative.dev/service={name}"}.get(item["kind"])
     if label is None and item["kind"] in ("DaemonSet", "Deployment", "StatefulSet"):
         label = ",".join(f"{key}={value}" for key, value in item["spec"]["selector"].get("matchLabels", {}).items())
+    if item["kind"] == "Trigger":
+        label = DISPATCHERS.format(broker=item["spec"]["broker"])
     if not label:
         return []
     pods = cluster.find("v1", "Pod", namespace, label)
+    if item["kind"] == "Trigger":
+        pods = [each for each in pods if each["metadata"]["name"].startswith(f"{name}{DISPATCHER_SUFFIX}")]
     return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)
 
 

@@ -24,6 +24,8 @@ from knative.machine.problems import Problem
 from knative.machine.progress import Progress
 
 POLL_SECONDS = 1.0
+REST_OF_POLLS = 3
+"""A poll of many objects costs the API and this machine time: the pause after it is at least so many times its own duration."""
 PODS_AFTER_SECONDS = 10.0
 """From then on the pods of what is not ready are read, for a reason."""
 HOPELESS_AFTER_SECONDS = 45.0
@@ -103,24 +105,32 @@ def wait(
 ) -> None:
     """Wait until all are ready. `report(ready, title of the first that is not)` follows each poll.
 
-    A request to an API that does not answer is repeated until the time is over. Raises: Problem with a reason for each object, at once
-    where waiting is useless.
+    `timeout_seconds` begins anew whenever one more is ready: hundreds of dispatchers that start one after the other may take longer than one that
+    never starts. A request to an API that does not answer is repeated until the time is over. Raises: Problem with a reason for each object,
+    at once where waiting is useless.
     """
     items = list(items)
-    started_at = time.monotonic()
+    started_at = advanced_at = time.monotonic()
+    most_ready = 0
     hopeless_since: dict[tuple[str, str | None, str], float] = {}
     while True:
-        elapsed = time.monotonic() - started_at
+        polled_at = time.monotonic()
+        elapsed, idle = polled_at - started_at, polled_at - advanced_at
         try:
             present = _present(cluster, items)
             pending = [(item, reason) for item in items if (reason := readiness.unready(item, present.get(key(item)))) is not None]
             report(len(items) - len(pending), title(pending[0][0]) if pending else "")
             if not pending:
                 return
+            if len(items) - len(pending) > most_ready:
+                most_ready, advanced_at, idle = len(items) - len(pending), polled_at, 0.0
             if elapsed > PODS_AFTER_SECONDS:
-                pending = [(item, _with_pods(cluster, item, reason)) for item, reason in pending[:MAX_NAMED]] + pending[MAX_NAMED:]
+                count = (
+                    1 if pending[0][0]["kind"] == "Trigger" else MAX_NAMED
+                )  # all dispatchers of a Broker have the same labels: a list of them is long
+                pending = [(item, _with_pods(cluster, item, reason)) for item, reason in pending[:count]] + pending[count:]
         except (ApiException, urllib3.exceptions.HTTPError) as error:
-            if elapsed > timeout_seconds:
+            if idle > timeout_seconds:
                 raise Problem(f"The API does not answer: {error}", "Repeat: ./taskw cluster apply") from error
             time.sleep(poll_seconds)
             continue
@@ -132,9 +142,9 @@ def wait(
                     failed.append((item, reason))
             else:
                 hopeless_since.pop(key(item), None)
-        if failed or elapsed > timeout_seconds:
+        if failed or idle > timeout_seconds:
             raise _problem(cluster, failed or pending, None if failed else timeout_seconds)
-        time.sleep(poll_seconds)
+        time.sleep(max(poll_seconds, REST_OF_POLLS * (time.monotonic() - polled_at)))
 
 
 def _present(cluster: ClusterApi, items: list[Object]) -> dict[tuple[str, str | None, str], Object]:
@@ -145,7 +155,7 @@ def _present(cluster: ClusterApi, items: list[Object]) -> dict[tuple[str, str | 
 
 
 def _with_pods(cluster: ClusterApi, item: Object, reason: str) -> str:
-    """The reason, with what the pods of a Job or Service say."""
+    """The reason, with what the pods of a workload, or the dispatcher of a Trigger, say."""
     detail = readiness.reason_of_pods(readiness.pods_of(cluster, item))
     return f"{reason}; {detail}" if detail and detail not in reason else reason
 
@@ -157,7 +167,7 @@ def _problem(cluster: ClusterApi, pending: list[tuple[Object, str]], timeout_sec
     first = pending[0][0]
     log = readiness.log_of(cluster, readiness.pods_of(cluster, first))
     text = "\n".join([*lines, *([f"  Log of {title(first)}:"] if log else []), *(f"    {line}" for line in log)])
-    head = "Not ready:" if timeout_seconds is None else f"Not ready after {timeout_seconds:.0f} s:"
+    head = "Not ready:" if timeout_seconds is None else f"Not ready, and nothing became ready for {timeout_seconds:.0f} s:"
     return Problem(f"{head}\n{text}", "Mend the cause, then repeat: ./taskw cluster apply. What serves now: ./taskw cluster rollback")
 
 

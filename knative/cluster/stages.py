@@ -21,7 +21,8 @@ BATCH = 20
 
 @dataclass(frozen=True)
 class Stage:
-    """`batches`: applied one after the other, each until it is ready. `timeout_seconds`: for each.
+    """`batches`: applied one after the other, each until it is ready. `timeout_seconds`: how long nothing more
+    of a batch may become ready.
 
     `started`: applied before the batches. A later stage waits for them.
     """

@@ -11,8 +11,8 @@ from kubernetes.dynamic.exceptions import ApiException
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
-from knative.cluster.checks import authority, broker, capacity, databases, kinds, names, operators, storage, traffic, values
-from knative.cluster.connection import ClusterApi
+from knative.cluster.checks import addresses, authority, broker, capacity, databases, kinds, names, operators, storage, traffic, values
+from knative.cluster.connection import ClusterApi, remedy_of
 from knative.cluster.overlay import Overlay
 from knative.machine.cluster import reason_of
 from knative.machine.doctor.finding import Finding, Level
@@ -37,6 +37,7 @@ CHECKS: dict[str, Check] = {
     "settings": values.check_settings,
     "database": databases.check,
     "capacity": capacity.check,
+    "addresses": addresses.check,
     "traffic": traffic.check,
 }
 """In the order in which they are printed."""
@@ -51,7 +52,7 @@ def findings(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
         except InvalidSetting as error:
             yield Finding(name, Level.FAULT, str(error), "All settings and their values: docs/settings.md")
         except ApiException as error:
-            yield Finding(name, Level.FAULT, f"not checked: {reason_of(error)}", "Use a kubeconfig of an administrator of the cluster.")
+            yield Finding(name, Level.FAULT, f"not checked: {reason_of(error)}", remedy_of(error))
 
 
 def run(cluster: ClusterApi, overlay: Overlay, console: Console, *, as_json: bool = False, show_all: bool = False) -> bool:

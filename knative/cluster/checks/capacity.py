@@ -60,7 +60,7 @@ def check(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
 
 def capacity_findings(nodes: list[Object], others: Iterable[Object], overlay: Overlay) -> Iterator[Finding]:
     """`others`: pods that are not the platform's."""
-    usable = [each for each in nodes if _is_usable(each)]
+    usable = [each for each in nodes if is_usable(each)]
     if not usable:
         yield Finding("capacity", Level.FAULT, f"none of {len(nodes)} nodes is ready and schedulable", "kubectl get nodes")
         return
@@ -129,7 +129,8 @@ def _of_requests(requests: Mapping[str, Any]) -> Need:
     return Need(_quantity(requests.get("cpu")), _quantity(requests.get("memory")), 1)
 
 
-def _is_usable(node: Object) -> bool:
+def is_usable(node: Object) -> bool:
+    """Whether the node is ready and open to pods without tolerations."""
     taints = (node.get("spec") or {}).get("taints") or ()
     is_open = not (node.get("spec") or {}).get("unschedulable") and not any(each["effect"] in ("NoSchedule", "NoExecute") for each in taints)
     return is_open and conditions(node).get("Ready", {}).get("status") == "True"
