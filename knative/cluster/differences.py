@@ -9,6 +9,7 @@ from kubernetes.dynamic.exceptions import ApiException, NotFoundError
 from rich.console import Console
 from rich.markup import escape
 
+from knative.cluster.configuration_version import with_versions
 from knative.cluster.connection import ClusterApi
 from knative.cluster.jobs import versioned
 from knative.cluster.overlay import Overlay
@@ -54,7 +55,7 @@ def differences(cluster: ClusterApi, overlay: Overlay) -> Iterator[Difference]:
     """Compare each object, then what the last release had and this one has not."""
     accounts = [each for each in overlay.of_kind("ServiceAccount") if cluster.present(each) is None]
     missing = frozenset(each["metadata"]["name"] for each in accounts)
-    for item in overlay.objects:
+    for item in with_versions(cluster, overlay.objects):
         yield difference(cluster, versioned(item) if item["kind"] == "Job" else item, missing)
     last = next(iter(history(cluster)), None)
     for item in dropped(last.objects, overlay.objects) if last else ():
