@@ -41,13 +41,14 @@ class BuildSucceeded(DeploymentEvent, type="build.succeeded", subject="deploymen
 
 
 class BuildFailed(DeploymentEvent, type="build.failed", subject="deployment_id"):
-    """A build failed.
+    """A build failed, for whatever reason: its own, a time limit, an image that cannot be pulled, a cancelled deployment.
 
-    `reason`: a stable code, such as `build-failed`. `detail`: for people.
+    `reason`: a stable code, such as `build-failed`. `detail`: for people. `is_logged`: the build itself wrote it as the last line of its log.
     """
 
     reason: str
     detail: str = ""
+    is_logged: bool = False
 
 
 class DeploymentPreparationStarted(DeploymentEvent, type="deployment.preparation-started", subject="deployment_id"):
