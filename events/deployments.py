@@ -41,9 +41,9 @@ class BuildSucceeded(DeploymentEvent, type="build.succeeded", subject="deploymen
 
 
 class BuildFailed(DeploymentEvent, type="build.failed", subject="deployment_id"):
-    """A build failed, for whatever reason: its own, a time limit, an image that cannot be pulled, a cancelled deployment.
+    """A build failed.
 
-    `reason`: a stable code, such as `build-failed`. `detail`: for people. `is_logged`: the build itself wrote it as the last line of its log.
+    Also by a time limit, an image that cannot be pulled, an evicted pod, or a cancelled deployment. `reason`: a stable code, such as `build-failed`. `detail`: for people. `is_logged`: the build itself wrote it as the last line of its log.
     """
 
     reason: str

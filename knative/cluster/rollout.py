@@ -75,6 +75,14 @@ def roll_out(cluster: ClusterApi, objects: tuple[Object, ...], image: str, sourc
     return releases.finish(cluster, release, releases.APPLIED)
 
 
+def check_ready(cluster: ClusterApi, objects: tuple[Object, ...], progress: Progress, options: Options) -> None:
+    """Wait until everything is ready, without a change. Raises: Problem."""
+    with progress.step("Readiness") as step:
+        for stage in stages(objects, options.batch):
+            wait(cluster, stage.objects, stage.timeout_seconds, lambda *_: None, options.poll_seconds)
+        step.detail = "nothing changes, and everything is ready"
+
+
 def start_servers(cluster: ClusterApi, objects: tuple[Object, ...], progress: Progress, options: Options) -> None:
     """Apply only the namespaces and the servers that the overlay runs, and wait for them. Raises: Problem."""
     found = [stage for stage in stages(with_versions(cluster, objects)) if stage.title in ("Namespace", "Servers")]

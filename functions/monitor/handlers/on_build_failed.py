@@ -9,8 +9,8 @@ from functions.monitor.ports import Logs
 
 @on(emits=[LogClosingRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
 async def on_build_failed(event: BuildFailed, logs: Logs) -> Done[None]:
-    """A step that is another's program, an evicted pod and an image that cannot be pulled write no such line, and readers wait for it."""
     if event.is_logged:
         return Done(None)
+    # A step that is another's program, an evicted pod and an image that cannot be pulled write no last line, and readers wait for one.
     is_closing_due = await logs.add([end_of_build(event)])
     return Done(None, LogClosingRequested()) if is_closing_due else Done(None)
