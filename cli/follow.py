@@ -15,7 +15,7 @@ from cli.render import deployments as render
 
 UNCHANGED_SECONDS = 30.0  # a deployment without an event is requested nevertheless
 QUIET_SECONDS = 10.0  # a build log without an end marker is given up when no line came for this long
-QUIET_SECONDS_AFTER_FAILURE = 1.0  # the platform's own last line may precede lines that the collector has read, but not sent
+QUIET_SECONDS_AFTER_FAILURE = 1.5  # the platform's own last line may precede lines that the collector has read, but not sent
 END_OF_BUILD_LOG = ("==> Stored ", "==> Failed")  # as builder, registry, and the platform write it
 FAILURE = "==> Failed"  # the failure that ends the command says the same as this line and those that follow it
 

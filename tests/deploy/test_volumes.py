@@ -112,6 +112,19 @@ async def test_pods_that_share_a_volume_of_one_node_are_together(mode: str) -> N
     assert term == {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"} and volume.claim in next(iter(labels))
 
 
+async def test_a_process_that_the_application_does_not_have_is_named_with_those_that_it_has(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    accepted = await create(capsule, application.id)
+    early = await create(capsule, application.id, "early")
+    await attach(capsule, application.id, early.id, processes=["worker"])  # nothing is released, so nobody knows its processes
+    await capsule.release(application.id)
+    with pytest.raises(InvalidVolume) as rejected:
+        await attach(capsule, application.id, accepted.id, mount_path="/app/other", processes=["web", "worcer"])
+    assert [each.detail for each in rejected.value.errors] == ['the application has no process "worcer": use web, run or cron']
+    assert (await show(capsule, application.id)).environment is None
+    await attach(capsule, application.id, accepted.id, mount_path="/app/other", processes=["web", "cron"])
+
+
 async def test_it_is_mounted_by_the_processes_that_were_named(capsule: DeployCapsule) -> None:
     serving = await capsule.release()
     accepted = await create(capsule, serving.application_id)
