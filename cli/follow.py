@@ -15,7 +15,8 @@ from cli.render import deployments as render
 
 UNCHANGED_SECONDS = 30.0  # a deployment without an event is requested nevertheless
 QUIET_SECONDS = 10.0  # a build log without an end marker is given up when no line came for this long
-END_OF_BUILD_LOG = ("==> Stored ", "==> Failed")  # as builder and registry write it
+QUIET_SECONDS_AFTER_FAILURE = 1.5  # the platform's own last line may precede lines that the collector has read, but not sent
+END_OF_BUILD_LOG = ("==> Stored ", "==> Failed")  # as builder, registry, and the platform write it
 FAILURE = "==> Failed"  # the failure that ends the command says the same as this line and those that follow it
 
 
@@ -47,6 +48,7 @@ class DeploymentFollower:
         self._cursor = "0"
         self._printed_steps: list[str] = []
         self._is_build_log_complete = output.as_json
+        self._quiet_seconds = QUIET_SECONDS
 
     def follow(self) -> Json:
         """Return the deployment when it has ended, or serves."""
@@ -82,12 +84,12 @@ class DeploymentFollower:
         self._print_steps({**view, "steps": [each for each in view["steps"] if each["step"] in render.STEPS_OF_A_BUILD]})
         has_build = any(each["step"] == "building" for each in view["steps"])
         quiet_since = time.monotonic()
-        while has_build and not self._is_build_log_complete and time.monotonic() - quiet_since < QUIET_SECONDS:
+        while has_build and not self._is_build_log_complete and time.monotonic() - quiet_since < self._quiet_seconds:
             if self._print_build_lines():
                 quiet_since = time.monotonic()
             elif not self._is_build_log_complete:
                 time.sleep(POLL_SECONDS)
-        if has_build and not self._is_build_log_complete:
+        if has_build and not self._is_build_log_complete and self._quiet_seconds == QUIET_SECONDS:
             self._output.note(Text("   │ the end of the build log has not arrived: capsule logs --build", "dim"))
         self._is_build_log_complete = True
 
@@ -102,6 +104,9 @@ class DeploymentFollower:
         self._cursor = page["cursor"]
         for each in page["lines"]:
             line = each["line"]
+            if line.startswith(END_OF_BUILD_LOG) and not each["pod"]:
+                self._quiet_seconds = QUIET_SECONDS_AFTER_FAILURE
+                continue
             self._is_build_log_complete = self._is_build_log_complete or line.startswith(END_OF_BUILD_LOG)
             if line.startswith(FAILURE):
                 break

@@ -43,11 +43,14 @@ class BuildSucceeded(DeploymentEvent, type="build.succeeded", subject="deploymen
 class BuildFailed(DeploymentEvent, type="build.failed", subject="deployment_id"):
     """A build failed.
 
-    `reason`: a stable code, such as `build-failed`. `detail`: for people.
+    Also by a time limit, an image that cannot be pulled, an evicted pod, or a cancelled deployment.
+
+    `reason`: a stable code, such as `build-failed`. `detail`: for people. `is_logged`: the build itself wrote it as the last line of its log.
     """
 
     reason: str
     detail: str = ""
+    is_logged: bool = False
 
 
 class DeploymentPreparationStarted(DeploymentEvent, type="deployment.preparation-started", subject="deployment_id"):

@@ -322,6 +322,7 @@ class DataServiceView(TypedDict):
     plan: str
     state: ServiceState
     error: str | None
+    scalingPlan: str | None
     bindings: list[ServiceBindingView]
     maxConnections: int | None
     storageMib: int | None
@@ -560,6 +561,7 @@ class ExportedDataServiceView(TypedDict):
     plan: str
     state: ServiceState
     error: str | None
+    scalingPlan: str | None
     bindings: list[ServiceBindingView]
     maxConnections: int | None
     storageMib: int | None
@@ -639,6 +641,7 @@ class ExportedVolumeView(TypedDict):
     id: str
     name: str
     sizeMib: int
+    requestedSizeMib: int | None
     state: VolumeState
     error: str | None
     environment: str | None
@@ -1345,6 +1348,7 @@ class UsedDataServiceView(TypedDict):
     plan: str
     state: ServiceState
     error: str | None
+    scalingPlan: str | None
     bindings: list[ServiceBindingView]
     maxConnections: int | None
     storageMib: int | None
@@ -1365,6 +1369,7 @@ class VolumeAccepted(TypedDict):
     id: str
     name: str
     sizeMib: int
+    requestedSizeMib: int | None
     state: VolumeState
     error: str | None
     environment: str | None
@@ -1418,6 +1423,7 @@ class VolumeView(TypedDict):
     id: str
     name: str
     sizeMib: int
+    requestedSizeMib: int | None
     state: VolumeState
     error: str | None
     environment: str | None

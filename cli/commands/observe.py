@@ -19,6 +19,7 @@ from cli.session import Session
 
 POLL_SECONDS = 1.0  # the log collector sends once a second
 PAGE_SIZE = 1000
+PROCESSES_OF_ALL = ("web", "release", "run", "cron", "build")  # those that every application has
 Deployment = Annotated[
     str | None,
     typer.Option("--deployment", metavar="ID", help="Deployment, by the beginning of its id.", autocompletion=deployment_ids),
@@ -67,6 +68,7 @@ def logs(
     newest = page["lines"][-lines:] if lines else []
     _print_lines(session, newest, is_raw=raw)
     if not newest and lines:
+        _require_process(session, application, process)
         _explain_no_lines(session, application, is_filtered=any(filters.values()))
     try:
         while follow:
@@ -138,6 +140,17 @@ def _print_lines(session: Session, lines: list[Json], *, is_raw: bool) -> None:
             session.output.raw_line(line["line"])
         else:
             session.output.line(line, render.log_line(line))
+
+
+def _require_process(session: Session, application: Json, process: str | None) -> None:
+    """Raises NotFound for a process type without lines that no environment has."""
+    if process is None or process in PROCESSES_OF_ALL:
+        return
+    environments = session.api.page(f"/v1/apps/{application['id']}/instances")
+    known = {each["name"] for environment in environments for each in environment["processes"]}
+    if process not in known:
+        names = ", ".join([*sorted(known), *PROCESSES_OF_ALL])
+        raise NotFound(f'{application["name"]} has no process type "{process}"', f"Process types: {names}.")
 
 
 def _explain_no_lines(session: Session, application: Json, *, is_filtered: bool) -> None:

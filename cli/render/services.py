@@ -36,7 +36,7 @@ def service(view: Json) -> RenderableType:
         ("state", Text(view["state"], STYLES.get(view["state"], ""))),
         *((("error", view["error"]),) if view["error"] else ()),
         ("bound to", _bindings(view)),
-        *((("plan", view["plan"]),) if view["plan"] else ()),
+        *((("plan", f"{view['plan']}, moving to {view['scalingPlan']}" if view.get("scalingPlan") else view["plan"]),) if view["plan"] else ()),
         *((("storage", f"{or_none(view['storageUsedMib'])} of {view['storageMib']} MiB"),) if limits else ()),
         *((("connections", f"{or_none(view['connections'])} of {view['maxConnections']}"),) if limits else ()),
         *((("memory", f"{view['memoryMib']} MiB{EVICTION if view['kind'] == 'redis' else ''}"),) if view["memoryMib"] else ()),

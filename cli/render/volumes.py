@@ -20,7 +20,7 @@ def volumes(items: Sequence[Json]) -> RenderableType:
         return Text("No volumes yet.")
     table = Table(Column("volume"), Column("size"), Column("used"), Column("state"), Column("attached to"), Column("created", drop=1))
     for each in items:
-        table.add_row(Text(each["name"], "bold"), format_mib(each["sizeMib"]), _used(each), _state(each), _attachment(each), age(each["requestedAt"]))
+        table.add_row(Text(each["name"], "bold"), _size(each), _used(each), _state(each), _attachment(each), age(each["requestedAt"]))
     return table
 
 
@@ -30,7 +30,7 @@ def volume(view: Json) -> RenderableType:
         ("id", view["id"]),
         ("state", _state(view)),
         *((("error", view["error"]),) if view["error"] else ()),
-        ("size", format_mib(view["sizeMib"])),
+        ("size", _size(view)),
         ("used", _used(view)),
         ("attached to", _attachment(view)),
         ("created", time_and_age(view["requestedAt"])),
@@ -49,6 +49,14 @@ def snapshots(items: Sequence[Json]) -> RenderableType:
 
 def deletion(view: Json) -> str:
     return f"✓ {view['name']} is deleted. Its files are kept until {time_and_age(view['purgeAt'])}."
+
+
+def _size(view: Json) -> str:
+    """What it has, and what it is to have."""
+    size, requested = format_mib(view["sizeMib"]), view.get("requestedSizeMib")
+    if requested is None:
+        return size
+    return f"{size} (not {format_mib(requested)})" if view["error"] else f"{size}, growing to {format_mib(requested)}"
 
 
 def _state(view: Json) -> Text:

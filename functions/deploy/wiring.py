@@ -104,6 +104,7 @@ from functions.deploy.services.domain_publisher import DomainPublisher
 from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.deploy.services.operation_reader import OperationReader
 from functions.deploy.services.operation_recorder import OperationRecorder
+from functions.deploy.services.process_types import ProcessTypes
 from functions.deploy.services.renderings import Renderings
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.scaling_recorder import ScalingRecorder
@@ -160,6 +161,7 @@ wiring = Wiring(
         CertificateReader: X509Certificates,
         Cluster: KubernetesCluster,
         ConfigurationChanger: ConfigurationChanger,
+        ProcessTypes: ProcessTypes,
         Configurations: PostgresConfigurations,
         DataServices: PostgresDataServices,
         DeployKeys: Ed25519Keys,

@@ -85,11 +85,14 @@ def apply(options: argparse.Namespace, cluster: ClusterApi, console: Console) ->
     if not options.skip_checks and not checks.run(cluster, rendered, quiet):
         raise Problem("The cluster lacks something; nothing was changed.", "Mend what is marked, or apply all the same: --skip-checks")
     has_changes = differences.show(differences.differences(cluster, rendered), quiet, as_json=False)
-    if not has_changes:
-        quiet.print("Nothing changes. What exists is checked for readiness.")
-    elif not options.yes and not confirm(f"Apply this to the cluster {cluster.name} ({cluster.host})? [y/N] "):
-        raise Problem("Nothing was changed.", "Without a terminal: --yes")
     how = rollout.Options(options.batch, prune=options.prune)
+    last = next(iter(releases.history(cluster)), None)
+    if not has_changes and last is not None and last.state == releases.APPLIED:
+        rollout.check_ready(cluster, rendered.objects, Progress(quiet), how)
+        _print_release(last, console, as_json=options.json, is_unchanged=True)
+        return 0
+    if has_changes and not options.yes and not confirm(f"Apply this to the cluster {cluster.name} ({cluster.host})? [y/N] "):
+        raise Problem("Nothing was changed.", "Without a terminal: --yes")
     release = rollout.roll_out(cluster, rendered.objects, rendered.image, rendered.name, Progress(quiet), how)
     _print_release(release, console, as_json=options.json)
     return 0
@@ -120,9 +123,12 @@ def confirm(question: str) -> bool:
     return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
 
 
-def _print_release(release: releases.Release, console: Console, *, as_json: bool) -> None:
+def _print_release(release: releases.Release, console: Console, *, as_json: bool, is_unchanged: bool = False) -> None:
     if as_json:
-        console.print(json.dumps({"release": release.number, "image": release.image, "state": release.state}), markup=False, soft_wrap=True)
+        document = {"release": release.number, "image": release.image, "state": release.state, "unchanged": is_unchanged}
+        console.print(json.dumps(document), markup=False, soft_wrap=True)
+    elif is_unchanged:
+        console.print(f"\nUnchanged: release {release.number}, {release.image}, which is ready.", markup=False)
     else:
         console.print(f"\nRelease {release.number}: {release.image}. Try it: ./taskw cluster smoke", markup=False)
 

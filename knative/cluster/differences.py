@@ -1,4 +1,7 @@
-"""`diff`: what `apply` would change, object by object, by a dry run of server-side apply. Values of Secrets are not shown."""
+"""`diff`: what `apply` would change, object by object, by a dry run of server-side apply. Values of Secrets are not shown.
+
+Compared is what the manifests name, and what they named before: the rest is of the API server, of webhooks and of controllers.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -9,9 +12,11 @@ from kubernetes.dynamic.exceptions import ApiException, NotFoundError
 from rich.console import Console
 from rich.markup import escape
 
+from knative.cluster.configuration_version import with_versions
 from knative.cluster.connection import ClusterApi
 from knative.cluster.jobs import versioned
 from knative.cluster.overlay import Overlay
+from knative.cluster.owned_fields import owned_by, project
 from knative.cluster.releases import dropped, history
 from knative.machine.cluster import reason_of, title
 from knative.machine.installation_objects import Object
@@ -54,7 +59,7 @@ def differences(cluster: ClusterApi, overlay: Overlay) -> Iterator[Difference]:
     """Compare each object, then what the last release had and this one has not."""
     accounts = [each for each in overlay.of_kind("ServiceAccount") if cluster.present(each) is None]
     missing = frozenset(each["metadata"]["name"] for each in accounts)
-    for item in overlay.objects:
+    for item in with_versions(cluster, overlay.objects):
         yield difference(cluster, versioned(item) if item["kind"] == "Job" else item, missing)
     last = next(iter(history(cluster)), None)
     for item in dropped(last.objects, overlay.objects) if last else ():
@@ -82,7 +87,10 @@ def difference(cluster: ClusterApi, item: Object, missing_accounts: frozenset[st
         return Difference(item, "refused", detail=reason)
     if present is None:
         return Difference(item, "create")
-    found = tuple(changes(_comparable(present), _comparable(dict(response.to_dict())), is_secret=item["kind"] == "Secret"))
+    applied = dict(response.to_dict())
+    owned = owned_by(MANAGER, (present, applied))  # nothing else changes by `apply`, whatever the API server writes anew
+    before, after = (project(_comparable(each), owned) for each in (present, applied))
+    found = tuple(changes(before, after, is_secret=item["kind"] == "Secret"))
     return Difference(item, "change" if found else "keep", found)
 
 

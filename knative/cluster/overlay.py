@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from functions.runtime.config.variables import REQUIRE_TLS
-from knative.cluster.settings_version import SETTINGS, with_settings_version
 from knative.machine import kustomize
 from knative.machine.home import PROJECT, Home
 from knative.machine.installation_objects import NAMESPACE
@@ -16,6 +15,8 @@ from knative.machine.problems import Problem
 Object = dict[str, Any]
 OVERLAYS = PROJECT / "knative" / "overlays"
 GATEWAY = "edge-gateway"
+SETTINGS = "capsule-settings"
+"""The ConfigMap that every function reads."""
 PLACEHOLDER_IMAGES = ("capsule.local/", "registry.example.com/")
 """How images begin that no cluster can pull."""
 
@@ -41,7 +42,7 @@ class Overlay:
     def read(cls, home: Home, name: str) -> "Overlay":
         """Render with kubectl, which is downloaded into the state folder if it is not on PATH. Raises: Problem."""
         folder = folder_of(name)
-        return cls(name, tuple(with_settings_version(kustomize.render_folder(home, folder))))
+        return cls(name, tuple(kustomize.render_folder(home, folder)))
 
     def of_kind(self, *kinds: str) -> list[Object]:
         return [each for each in self.objects if each["kind"] in kinds]

@@ -13,11 +13,12 @@ import urllib3
 from kubernetes.dynamic.exceptions import ApiException
 
 from knative.cluster import readiness, releases
+from knative.cluster.configuration_version import Stale, with_versions
 from knative.cluster.connection import ClusterApi
 from knative.cluster.differences import MANAGER
 from knative.cluster.jobs import outdated, versioned
 from knative.cluster.stages import Stage, stages
-from knative.machine.cluster import key, title
+from knative.machine.cluster import OPERATOR, key, title
 from knative.machine.installation_objects import NAMESPACE, Object
 from knative.machine.pinned_traffic import description, pinned
 from knative.machine.problems import Problem
@@ -30,6 +31,7 @@ PODS_AFTER_SECONDS = 10.0
 """From then on the pods of what is not ready are read, for a reason."""
 HOPELESS_AFTER_SECONDS = 45.0
 """How long a reason that seldom ends by itself (an image that cannot be pulled) is waited for."""
+RESTART_SECONDS = 600.0
 MAX_NAMED = 8
 
 
@@ -49,7 +51,7 @@ class Options:
 def roll_out(cluster: ClusterApi, objects: tuple[Object, ...], image: str, source: str, progress: Progress, options: Options) -> releases.Release:
     """Apply the objects and wait until all are ready. Raises: Problem that names what is not ready and why; the release is then FAILED."""
     last = next(iter(releases.history(cluster)), None)
-    plan = stages(objects, options.batch, migrates=options.migrates)
+    plan = stages(with_versions(cluster, objects), options.batch, migrates=options.migrates)
     if plan[0].title == "Namespace":
         _run(cluster, plan.pop(0), progress, options)
     release = releases.begin(cluster, objects, image, source, getpass.getuser(), datetime.now(UTC))
@@ -75,13 +77,36 @@ def roll_out(cluster: ClusterApi, objects: tuple[Object, ...], image: str, sourc
     return releases.finish(cluster, release, releases.APPLIED)
 
 
+def check_ready(cluster: ClusterApi, objects: tuple[Object, ...], progress: Progress, options: Options) -> None:
+    """Wait until everything is ready, without a change. Raises: Problem."""
+    with progress.step("Readiness") as step:
+        for stage in stages(objects, options.batch):
+            wait(cluster, stage.objects, stage.timeout_seconds, lambda *_: None, options.poll_seconds)
+        step.detail = "nothing changes, and everything is ready"
+
+
 def start_servers(cluster: ClusterApi, objects: tuple[Object, ...], progress: Progress, options: Options) -> None:
     """Apply only the namespaces and the servers that the overlay runs, and wait for them. Raises: Problem."""
-    found = [stage for stage in stages(objects) if stage.title in ("Namespace", "Servers")]
+    found = [stage for stage in stages(with_versions(cluster, objects)) if stage.title in ("Namespace", "Servers")]
     if not any(stage.title == "Servers" for stage in found):
         raise Problem("The overlay runs no servers.", "Add a component: rabbitmq, cloudnativepg. docs/cluster.md, Servers in the cluster")
     for stage in found:
         _run(cluster, stage, progress, options)
+
+
+def restart(cluster: ClusterApi, items: list[Stale], progress: Progress, options: Options) -> None:
+    """Replace the pods of workloads that run with former values, in batches, and wait until they are ready. Raises: Problem."""
+    for start in range(0, len(items), options.batch):
+        batch = items[start : start + options.batch]
+        with progress.step("Restart") as step:
+            cluster.apply([each.change for each in batch], OPERATOR)  # as MANAGER it would remove what it does not name
+
+            def report(ready: int, first: str) -> None:
+                step.detail = f"{ready} of {len(batch)} ready{f', waiting for {first}' if first else ''}"  # noqa: B023  # called in this round
+
+            wait(cluster, [each.live for each in batch], RESTART_SECONDS, report, options.poll_seconds)
+            more = f" and {len(batch) - MAX_NAMED} more" if len(batch) > MAX_NAMED else ""
+            step.detail = ", ".join(each.live["metadata"]["name"] for each in batch[:MAX_NAMED]) + more
 
 
 def _run(cluster: ClusterApi, stage: Stage, progress: Progress, options: Options) -> None:

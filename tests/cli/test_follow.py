@@ -21,6 +21,10 @@ APPLICATION = {"id": "a-1", "name": "hello"}
 DEPLOYMENT = "01a20315-da05-70b5-a4cb-338095110690"
 
 
+PLATFORM = "platform: "
+"""Begins a line of no pod."""
+
+
 def view(status: str, *steps: str, finished: bool = False) -> Json:
     return {
         "status": status,
@@ -41,8 +45,15 @@ class ScriptedApi:
     def get(self, path: str, **query: Any) -> Json:
         if path.endswith("/logs"):
             lines = self._pages.pop(0) if self._pages else []
-            return {"cursor": "1", "lines": [{"line": each} for each in lines]}
+            return {
+                "cursor": "1",
+                "lines": [{"line": each.removeprefix(PLATFORM), "pod": "" if each.startswith(PLATFORM) else "p-1"} for each in lines],
+            }
         return self._views.pop(0) if len(self._views) > 1 else self._views[0]
+
+    @staticmethod
+    def _line(text: str) -> Json:
+        return {"line": text.removeprefix(PLATFORM), "pod": "" if text.startswith(PLATFORM) else "p-1"}
 
 
 class RecordingOutput(Output):
@@ -73,6 +84,13 @@ def test_no_build_output_follows_a_later_step() -> None:
 def test_a_failure_is_left_to_the_error() -> None:
     ended, notes = follow([view("failed", *BUILT, finished=True)], [["==> Installing", "==> Failed (build-failed): no", "  cause: x"]])
     assert (ended["status"], notes) == ("failed", ["── building", "│ ==> Installing"])
+
+
+def test_the_platform_ends_the_log_of_a_build_that_did_not() -> None:
+    """What the collector sends after the platform's line is printed too."""
+    pages = [["==> Detecting", f"{PLATFORM}==> Failed (not-recognized): no"], ["No buildpack groups passed detection."]]
+    _, notes = follow([view("failed", *BUILT, finished=True)], pages)
+    assert notes == ["── building", "│ ==> Detecting", "│ No buildpack groups passed detection."]
 
 
 def test_no_wait_ends_when_the_release_serves() -> None:

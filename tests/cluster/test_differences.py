@@ -8,6 +8,7 @@ import pytest
 from kubernetes.client import ApiException
 
 from knative.cluster import differences
+from knative.cluster.owned_fields import owned_by, project
 from tests.cluster import small
 
 NO_ACCOUNT = (
@@ -53,3 +54,57 @@ def test_a_service_whose_account_is_applied_with_it_is_not_refused(message: str,
     overlay = small.overlay(*([ACCOUNT] if has_account else []), small.service("deploy"))
     found = list(differences.differences(RefusingCluster(message), overlay))  # type: ignore[arg-type]
     assert [each.action for each in found if each.item["kind"] == "Service"] == [action]
+
+
+OWNED = {
+    "f:metadata": {"f:labels": {"f:app": {}}},
+    "f:spec": {
+        "f:template": {"f:spec": {"f:containers": {'k:{"name":"main"}': {".": {}, "f:image": {}, "f:name": {}}}}},
+        "f:finalizers": {'v:"a"': {}},
+        "f:rules": {},
+    },
+}
+
+
+def daemon_set(image: str = "x", **metadata: Any) -> small.Object:
+    """As an API server answers: with defaults, a sidecar of a webhook, and an annotation that it counts up."""
+    fields = [{"manager": differences.MANAGER, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": OWNED}]
+    containers = [{"name": "sidecar", "image": "y"}, {"name": "main", "image": image, "imagePullPolicy": "Always"}]
+    return {
+        "metadata": {"name": "collector", "labels": {"app": "x"}, "managedFields": fields, **metadata},
+        "spec": {"template": {"spec": {"containers": containers}}, "finalizers": ["a", "b"], "rules": [{"any": 1}], "updateStrategy": {"type": "x"}},
+    }
+
+
+def found_changes(before: small.Object, after: small.Object) -> list[tuple[str, str | None, str | None]]:
+    owned = owned_by(differences.MANAGER, (before, after))
+    return [(each.path, each.before, each.after) for each in differences.changes(project(before, owned), project(after, owned))]
+
+
+def test_what_the_api_server_sets_is_no_difference() -> None:
+    before = daemon_set(annotations={"deprecated.daemonset.template.generation": "1"}, generation=3)
+    after = daemon_set(annotations={"deprecated.daemonset.template.generation": "0"})
+    after["spec"]["updateStrategy"]["rollingUpdate"] = {"maxUnavailable": 1}
+    after["spec"]["template"]["spec"]["containers"].reverse()
+    after["spec"]["finalizers"].append("c")
+    assert found_changes(before, after) == []
+
+
+def test_what_the_manifest_names_is_a_difference() -> None:
+    [change] = found_changes(daemon_set(), daemon_set("other"))
+    assert change == (".spec.template.spec.containers[0].image", '"x"', '"other"')
+    changed = daemon_set()
+    changed["spec"]["rules"] = [{"any": 2}]
+    assert [path for path, *_ in found_changes(daemon_set(), changed)] == [".spec.rules[0].any"], "a list without keys is owned as a whole"
+
+
+def test_a_field_that_the_manifest_no_longer_names_is_a_difference() -> None:
+    after = daemon_set(labels={})
+    after["metadata"]["managedFields"] = [{**after["metadata"]["managedFields"][0], "fieldsV1": {"f:spec": OWNED["f:spec"]}}]
+    assert found_changes(daemon_set(), after) == [(".metadata.labels.app", '"x"', None)]
+
+
+def test_an_object_that_another_manager_applied_is_compared_by_the_manifest() -> None:
+    before = daemon_set("former")
+    before["metadata"]["managedFields"][0] = {**before["metadata"]["managedFields"][0], "manager": "kubectl"}
+    assert [path for path, *_ in found_changes(before, daemon_set())] == [".spec.template.spec.containers[0].image"]

@@ -74,7 +74,7 @@ def test_a_complete_job_without_a_valid_report_has_failed(message: str | None) -
 
 def test_a_failed_job_has_the_builder_s_reason() -> None:
     observation = read_build_job(job(FAILED), [pod(report(reason="ref-not-found", detail="no branch", commit=COMMIT))])
-    assert observation == BuildJobFailed("ref-not-found", "no branch", COMMIT)
+    assert observation == BuildJobFailed("ref-not-found", "no branch", COMMIT, is_logged=True)
 
 
 def test_an_unknown_reason_is_not_repeated() -> None:
@@ -106,9 +106,9 @@ def test_the_last_container_s_message_counts_or_else_an_earlier_one_s() -> None:
         pod(report(reason="too-large", detail="a"), "2026-11-22T12:00:00Z"),
         pod(report(reason="build-failed", detail="b"), "2026-11-22T12:01:00Z"),
     )
-    assert read_build_job(job(FAILED), [first, last]) == BuildJobFailed("build-failed", "b")
+    assert read_build_job(job(FAILED), [first, last]) == BuildJobFailed("build-failed", "b", is_logged=True)
     cloning = pod(report(reason="repository-private", detail="c"), kind="initContainerStatuses")
-    assert read_build_job(job(FAILED), [cloning, pod(None, "2026-11-22T12:01:00Z")]) == BuildJobFailed("repository-private", "c")
+    assert read_build_job(job(FAILED), [cloning, pod(None, "2026-11-22T12:01:00Z")]) == BuildJobFailed("repository-private", "c", is_logged=True)
 
 
 def test_a_release_phase_without_its_image_has_a_reason_of_its_own() -> None:

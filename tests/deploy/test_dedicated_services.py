@@ -152,10 +152,15 @@ async def test_a_failed_move_keeps_the_plan_and_can_be_repeated(capsule: DeployC
     await capsule.settle()
     ended = await operation(capsule, failed.operation_id)
     assert ended.state == "failed" and ended.problem is not None and "9,999 MiB" in str(ended.problem.detail)
-    assert (await show(capsule, application.id)).plan == "small"
+    kept = await show(capsule, application.id)
+    assert (kept.plan, kept.scaling_plan, kept.state) == ("small", None, "ready")
+    assert kept.error is not None and kept.error.startswith("The plan was not changed to medium: ") and "9,999 MiB" in kept.error
     await scale(capsule, application.id, service.id, "medium")
+    moving = await show(capsule, application.id)
+    assert (moving.plan, moving.scaling_plan, moving.error) == ("small", "medium", None)
     await capsule.settle()
-    assert (await show(capsule, application.id)).plan == "medium"
+    moved = await show(capsule, application.id)
+    assert (moved.plan, moved.scaling_plan, moved.error) == ("medium", None, None)
 
 
 async def test_what_is_deleted_while_it_moves_is_restored_where_its_data_are(capsule: DeployCapsule) -> None:

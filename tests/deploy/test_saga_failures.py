@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.deployments import DeploymentRequested
+from events.deployments import BuildFailed, DeploymentRequested
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from tests.deploy.deploy_capsule import COMMIT, IMAGE, DeployCapsule
 
@@ -196,3 +196,19 @@ async def test_a_job_applied_during_a_cancellation_is_deleted(capsule: DeployCap
     await capsule.settle()
     assert (await capsule.deployments.get(accepted.id)).status == status
     assert not [key for key in capsule.cluster.objects if key[0] == "Job"]
+
+
+async def test_a_failed_build_says_whether_its_log_has_the_reason(capsule: DeployCapsule) -> None:
+    """The builder writes its own; steps of others, time limits and cancelled builds do not."""
+    by_builder = await capsule.fail_build(await capsule.start_build())
+    by_step = await capsule.deploy(by_builder.application_id)
+    await capsule.settle()
+    await capsule.finish_build(await capsule.deployments.get(by_step.id), "ERROR: no buildpack groups passed detection", code=20)
+    stopped = await capsule.deploy(by_builder.application_id)
+    await capsule.settle()
+    await capsule.advance(minutes=21)
+    assert [(each.deployment_id, each.is_logged) for each in capsule.events(BuildFailed)] == [
+        (by_builder.id, True),
+        (by_step.id, False),
+        (stopped.id, False),
+    ]

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from events.volumes import VolumeAttached, VolumeCreated, VolumeDeleted, VolumeFilled, VolumeRestored
+from events.volumes import VolumeAttached, VolumeCreated, VolumeDeleted, VolumeFilled, VolumeMeasurementRequested, VolumeResized, VolumeRestored
 from functions.deploy import ports
 from functions.deploy.commands.attach_volume import AttachVolume
 from functions.deploy.commands.create_schedule import CreateSchedule
@@ -110,6 +110,19 @@ async def test_pods_that_share_a_volume_of_one_node_are_together(mode: str) -> N
         return
     (term,) = template["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     assert term == {"labelSelector": {"matchLabels": labels}, "topologyKey": "kubernetes.io/hostname"} and volume.claim in next(iter(labels))
+
+
+async def test_a_process_that_the_application_does_not_have_is_named_with_those_that_it_has(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    accepted = await create(capsule, application.id)
+    early = await create(capsule, application.id, "early")
+    await attach(capsule, application.id, early.id, processes=["worker"])  # nothing is released, so nobody knows its processes
+    await capsule.release(application.id)
+    with pytest.raises(InvalidVolume) as rejected:
+        await attach(capsule, application.id, accepted.id, mount_path="/app/other", processes=["web", "worcer"])
+    assert [each.detail for each in rejected.value.errors] == ['the application has no process "worcer": use web, run or cron']
+    assert (await show(capsule, application.id)).environment is None
+    await attach(capsule, application.id, accepted.id, mount_path="/app/other", processes=["web", "cron"])
 
 
 async def test_it_is_mounted_by_the_processes_that_were_named(capsule: DeployCapsule) -> None:
@@ -236,6 +249,41 @@ async def test_a_snapshot_is_restored_in_place_and_beside(capsule: DeployCapsule
     await capsule.call(DeleteVolumeSnapshot(**ids, snapshot_id=snapshot.id), caller=OWNER)
     await capsule.settle()
     assert not storage(capsule).snapshots and (await capsule.call(ListVolumeSnapshots(**ids), caller=OWNER)).items == []
+
+
+async def test_a_volume_that_cannot_grow_shows_what_it_has_and_why_and_the_request_may_be_repeated(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    accepted = await create(capsule, application.id)
+    request = ResizeVolume(application_id=application.id, volume_id=accepted.id, size_mib=2048)
+    storage(capsule).refusal = "this machine's disk has no room for 1.0 GiB"
+    growing = await capsule.call(request, caller=OWNER)
+    assert (growing.size_mib, growing.requested_size_mib) == (1024, 2048)
+    with pytest.raises(VolumeNotReady, match="uploads is growing to 2048 MiB"):
+        await capsule.call(request, caller=OWNER)
+    await capsule.settle()
+    capsule.dead_letters.clear()
+    failed = await show(capsule, application.id)
+    assert (failed.size_mib, failed.requested_size_mib, failed.state) == (1024, 2048, "ready")
+    assert "no room for 1.0 GiB" in (failed.error or "") and not capsule.events(VolumeResized)
+
+    storage(capsule).refusal = None
+    await capsule.call(request, caller=OWNER)
+    await capsule.settle()
+    grown = await show(capsule, application.id)
+    assert (grown.size_mib, grown.requested_size_mib, grown.error) == (2048, None, None) and len(capsule.events(VolumeResized)) == 1
+
+
+async def test_a_change_that_the_cluster_finishes_later_is_recorded(capsule: DeployCapsule) -> None:
+    application = await capsule.create()
+    accepted = await create(capsule, application.id)
+    storage(capsule).refusal = "no room"
+    await capsule.call(ResizeVolume(application_id=application.id, volume_id=accepted.id, size_mib=2048), caller=OWNER)
+    await capsule.settle()
+    capsule.dead_letters.clear()
+    storage(capsule).refusal = None
+    await capsule.publish(VolumeMeasurementRequested(volume_id=accepted.id, application_id=application.id))
+    found = await show(capsule, application.id)
+    assert (found.size_mib, found.requested_size_mib, found.error) == (2048, None, None)
 
 
 async def test_a_restore_that_fails_leaves_the_files_and_may_be_repeated(capsule: DeployCapsule) -> None:

@@ -101,5 +101,5 @@ class MemoryStorageUse:
         for service in services:
             total += StorageAmounts.of_service(service) if service.application_id in ids else StorageAmounts()
         for volume in volumes:
-            total += StorageAmounts(volumes=1, volumes_mib=volume.size_mib) if volume.application_id in ids else StorageAmounts()
+            total += StorageAmounts(volumes=1, volumes_mib=volume.claimed_mib) if volume.application_id in ids else StorageAmounts()
         return total

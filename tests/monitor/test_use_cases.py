@@ -9,6 +9,7 @@ import pytest
 
 from events.cluster import DiskUsage
 from events.deploy import ApplicationDeleted
+from events.deployments import BuildFailed
 from functions.monitor import ports
 from functions.monitor.domain.rejections import ApplicationNotFound, BadRange, BadSearch, TimelineNotFound
 from functions.monitor.queries.function_logs import ReadFunctionLogs
@@ -73,6 +74,26 @@ async def test_lines_that_came_before_their_owner_was_known_are_there(monitor: M
         await monitor.read()
     await monitor.created()
     assert [line.line for line in (await monitor.read()).lines] == ["early"]
+
+
+@pytest.mark.parametrize("is_logged", [True, False])
+async def test_the_log_of_a_failed_build_ends_once_with_its_reason(monitor: Monitor, is_logged: bool) -> None:
+    await monitor.created()
+    deployment = UUID(int=7)
+    event = BuildFailed(
+        deployment_id=deployment,
+        application_id=APP,
+        user_id=ADA.user_id,
+        environment="staging",
+        at=NOW,
+        reason="timed-out",
+        detail="The build exceeded\nits time limit.",
+        is_logged=is_logged,
+    )
+    await monitor.publish(event)
+    found = (await monitor.read(component="build", deployment=deployment)).lines
+    expected = [] if is_logged else [("==> Failed (timed-out): The build exceeded its time limit.", "", "build")]
+    assert [(line.line, line.pod, line.component) for line in found] == expected
 
 
 async def test_anothers_application_is_answered_like_none(monitor: Monitor) -> None:

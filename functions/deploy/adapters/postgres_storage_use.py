@@ -27,7 +27,8 @@ class PostgresStorageUse:
             SELECT kind, plan, count(*), 0::bigint FROM data_services WHERE kind <> 'external' AND state <> 'purged' AND {condition}
                 GROUP BY kind, plan
             UNION ALL
-            SELECT 'volume', '', count(*), coalesce(sum(size_mib), 0)::bigint FROM volumes WHERE state <> 'purged' AND {condition}
+            SELECT 'volume', '', count(*), coalesce(sum(greatest(size_mib, requested_size_mib)), 0)::bigint
+                FROM volumes WHERE state <> 'purged' AND {condition}
             UNION ALL
             SELECT 'backup', '', count(*), coalesce(sum(stored_bytes), 0)::bigint FROM data_service_backups WHERE state <> 'failed' AND {condition}
             UNION ALL

@@ -14,11 +14,13 @@ from functions.deploy.domain.configuration_views import ConfigurationAccepted
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, HostNameReserved
+from functions.deploy.domain.volume_names import unknown_process_errors
 from functions.deploy.domain.volume_rejections import InvalidVolume, MountPathInUse, VolumeIsAttached, VolumeNotFound, VolumeNotReady
 from functions.deploy.ports import Applications, Environments, Volumes
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.configuration_changer import ConfigurationChanger
 from functions.deploy.services.deployment_starter import REJECTIONS
+from functions.deploy.services.process_types import ProcessTypes
 from functions.kernel import Change, Clock, Done, Model, Origin, Permission, Permit, Text, command
 
 
@@ -49,6 +51,7 @@ async def attach_volume(
     applications: Applications,
     environments: Environments,
     volumes: Volumes,
+    process_types: ProcessTypes,
     changer: ConfigurationChanger,
     control: AccessControl,
     permit: Permit,
@@ -59,6 +62,8 @@ async def attach_volume(
     environment = await environments.get(application, request.environment)
     volume = await volumes.lock(application.id, request.volume_id)
     others = await volumes.list_of(application.id)
+    if (known := await process_types.of(application.id, environment)) and (errors := unknown_process_errors(request.processes, known)):
+        raise InvalidVolume.of(errors)
     attached = volume.attach(environment.name, request.mount_path, request.processes, others, application.user_id, clock.now())
     if not attached:
         return Done(ConfigurationAccepted.of(application))

@@ -1,6 +1,7 @@
 """Resize a volume: it only grows.
 
-Returns 202. It grows while it is in use; the operation says so where the storage cannot do that.
+Returns 202. It grows while it is in use. Until it has the new size, and where the storage cannot give it, `sizeMib` stays as it is;
+`error` has the reason then, and the request can be repeated.
 """
 
 from uuid import UUID
@@ -49,12 +50,12 @@ async def resize_volume(
     volume = await volumes.lock(application.id, request.volume_id)
     if volume.environment is not None:
         checked.require_in(volume.environment)
-    before, now = volume.size_mib, clock.now()
+    before, claimed, now = volume.size_mib, volume.claimed_mib, clock.now()
     events = volume.resize(request.size_mib, now)
-    await admission.admit(application.user_id, StorageAmounts(volumes_mib=volume.size_mib - before))
+    await admission.admit(application.user_id, StorageAmounts(volumes_mib=max(volume.claimed_mib - claimed, 0)))
     await volumes.save(volume)
     operation = Operation.start(OperationKind.VOLUME_RESIZE, application, None, now)
     await operations.add(operation)
 
-    change = Change(before={"volume": volume.name, "sizeMib": before}, after={"sizeMib": volume.size_mib})
+    change = Change(before={"volume": volume.name, "sizeMib": before}, after={"sizeMib": request.size_mib})
     return Done(VolumeAccepted.accepted(volume, operation.id), *events, change=change)

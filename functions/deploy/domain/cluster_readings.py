@@ -212,13 +212,14 @@ def _read_failure(report: Mapping[str, Any], failed: Mapping[str, Any], ended: M
     if reason in reasons.BUILD_REASONS:
         sentence, _, output = _text(report, "detail").partition(OUTPUT_MARK)
         detail = with_cause(sentence[:MAX_DETAIL_LENGTH], output)
-        return BuildJobFailed(reason, detail, commit if COMMIT.fullmatch(commit) else None)
+        return BuildJobFailed(reason, detail, commit if COMMIT.fullmatch(commit) else None, is_logged=True)
     was_interrupted = not report.keys() - {"text"} and is_interrupted(ended)
     if not was_interrupted and (failure := read_step_failure(ended)):
         return failure
     if text and not was_interrupted:
-        is_too_large = ended.get("reason") == PUSH_FAILED and re.search(r"\b(larger|more) than\b", text)
-        return BuildJobFailed(reasons.TOO_LARGE if is_too_large else reasons.BUILD_FAILED, text[:MAX_DETAIL_LENGTH])
+        is_push = ended.get("reason") == PUSH_FAILED
+        is_too_large = is_push and re.search(r"\b(larger|more) than\b", text)
+        return BuildJobFailed(reasons.TOO_LARGE if is_too_large else reasons.BUILD_FAILED, text[:MAX_DETAIL_LENGTH], is_logged=is_push)
     cause = failed.get("message") or "see its log"
     detail = f"The build was stopped before it reported a result: {cause}."
     return BuildJobFailed(reasons.BUILD_FAILED, detail, is_interrupted=was_interrupted)

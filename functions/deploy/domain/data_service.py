@@ -186,7 +186,7 @@ class DataService:
             raise DataServiceNotReady(f"{self.name} is a server elsewhere: change the password there, and add it again with its new URL.")
         if self.rotation_requested_at is not None or self.former_generation is not None:
             raise DataServiceNotReady(f"The credentials of {self.name} were rotated just now: the former ones are still valid. Try again in an hour.")
-        self.rotation_requested_at, self.sealed_password = at, seal(new_password())
+        self.rotation_requested_at, self.sealed_password, self.error = at, seal(new_password()), None
         return (DataServiceRotationRequested(service_id=self.id, application_id=self.application_id, user_id=owner, at=at),)
 
     def complete_rotation(self, sealed_url: str, owner: UUID, at: datetime) -> Events:
@@ -200,10 +200,11 @@ class DataService:
         )
         return rotated, after(OVERLAP, self.expiry())
 
-    def give_up_rotation(self, requested_at: datetime) -> None:
+    def give_up_rotation(self, requested_at: datetime, error: str) -> None:
         """Keep the credentials: another rotation may be requested."""
         if self.rotation_requested_at == requested_at:
             self.rotation_requested_at, self.sealed_password = None, None
+            self.error = f"The credentials were not rotated: {error}"[:500]
 
     def expiry(self) -> DataServiceCredentialsExpired:
         """The event that ends the validity of the former credentials."""
@@ -224,7 +225,7 @@ class DataService:
             others = ", ".join(each for each in PLANS[self.kind] if each != self.plan)
             text = f"it has the plan {plan} already: use {others}" if plan == self.plan else f'plan "{plan}" does not exist: use {others}'
             raise InvalidDataService.of([FieldError("/plan", text)])
-        self.scaling_plan, self.scaling_requested_at = plan, at
+        self.scaling_plan, self.scaling_requested_at, self.error = plan, at, None
         return (DataServiceScalingRequested(service_id=self.id, application_id=self.application_id, user_id=owner, at=at),)
 
     @property
@@ -244,8 +245,10 @@ class DataService:
             ),
         )
 
-    def give_up_scaling(self, requested_at: datetime) -> None:
+    def give_up_scaling(self, requested_at: datetime, error: str) -> None:
+        """Keep the plan: the change may be requested again."""
         if self.scaling_requested_at == requested_at:
+            self.error = f"The plan was not changed to {self.scaling_plan}: {error}"[:500]
             self.scaling_plan, self.scaling_requested_at = None, None
 
     def measurement_request(self, repeats: int = MEASUREMENTS - 1) -> DataServiceMeasurementRequested:

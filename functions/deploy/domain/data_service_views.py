@@ -27,7 +27,9 @@ class DataServiceView(Model):
     """Empty for an external service."""
     state: ServiceState
     error: str | None
-    """Why it could not be created."""
+    """Why it could not be created, or why its last change of plan or credentials failed, which can be repeated."""
+    scaling_plan: str | None
+    """The plan that it is moving to; null if it stays."""
     bindings: list[ServiceBindingView]
     max_connections: int | None
     """For all instances together; null for an external service."""
@@ -59,6 +61,7 @@ class DataServiceView(Model):
             plan=service.plan,
             state=service.state,
             error=service.error,
+            scaling_plan=service.scaling_plan,
             bindings=[
                 ServiceBindingView(environment=each.scope, variable=each.name, bound_at=each.created_at) for each in bindings_of(service, entries)
             ],

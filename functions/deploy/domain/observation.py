@@ -60,6 +60,8 @@ class BuildJobFailed:
     commit: str | None = None
     is_interrupted: bool = False
     """The Job was ended from outside, without a report: another attempt may succeed."""
+    is_logged: bool = False
+    """The build wrote the failure as the last line of its log."""
     host_keys: tuple[HostKey, ...] = ()
 
 

@@ -71,7 +71,10 @@ class Volume:
     """What its present claim was filled with."""
     restoring_snapshot_id: UUID | None = None
     """What its next claim is being filled with. The present one serves until then, and stays if that fails."""
+    requested_size_mib: int | None = None
+    """What it is to have. With an `error`: what it could not get. None: no change of its size is open."""
     error: str | None = None
+    """Why it was not created, or does not have the requested size."""
     ready_at: datetime | None = None
     environment: str | None = None
     processes: list[str] = field(default_factory=list)
@@ -137,9 +140,11 @@ class Volume:
         return (VolumeCreated(**self._facts(owner), size_mib=self.size_mib, at=at),)
 
     def fail(self, operation: str, error: str) -> None:
-        """A restore that failed leaves the files that it was to replace."""
+        """A restore that failed leaves the files that it was to replace, and a change of its size the size that it had."""
         if self.state is VolumeState.CREATING:
             self.state, self.error = VolumeState.FAILED, error[:500]
+        if operation == OperationKind.VOLUME_RESIZE and self.requested_size_mib is not None:
+            self.error = error[:500]
         if operation == OperationKind.VOLUME_RESTORE:
             self.restoring_snapshot_id = None
 
@@ -168,24 +173,44 @@ class Volume:
         return (VolumeDetached(**self._facts(owner), environment=environment, at=at),)
 
     def resize(self, size_mib: int, at: datetime) -> Events:
-        """Volumes grow and never shrink. Raises VolumeNotReady and InvalidVolume."""
+        """Volumes grow and never shrink. Raises VolumeNotReady, also while another change is in progress, and InvalidVolume."""
         self.require_ready()
         self.require_no_restore()
+        self.require_no_resize()
         errors = size_errors(size_mib)
         if size_mib < self.size_mib:
             errors.append(FieldError("/sizeMib", f"size: {self.name} has {self.size_mib} MiB, and volumes do not shrink"))
         if errors:
             raise InvalidVolume.of(errors)
-        self.size_mib = size_mib
+        self.requested_size_mib, self.error = size_mib, None
         return (self.refresh_event(OperationKind.VOLUME_RESIZE, at),)
 
-    def resized(self, owner: UUID, at: datetime) -> VolumeResized:
-        return VolumeResized(**self._facts(owner), size_mib=self.size_mib, at=at)
+    def complete_resize(self, owner: UUID, at: datetime) -> Events:
+        """Record that it has the requested size. Idempotent."""
+        if self.requested_size_mib is None:
+            return ()
+        self.size_mib, self.requested_size_mib, self.error = self.requested_size_mib, None, None
+        return (VolumeResized(**self._facts(owner), size_mib=self.size_mib, at=at),)
+
+    def has_grown(self, capacity_bytes: int) -> bool:
+        """Whether the cluster has finished a change of the size after it had failed for Capsule: clusters go on with it."""
+        return self.error is not None and self.requested_size_mib is not None and capacity_bytes >= self.requested_size_mib << 20
+
+    @property
+    def claimed_mib(self) -> int:
+        """What its claim on the cluster requests. A claim never requests less than before, so a failed change of its size stays in it."""
+        return max(self.size_mib, self.requested_size_mib or 0)
+
+    def require_no_resize(self) -> None:
+        """Raises VolumeNotReady."""
+        if self.requested_size_mib is not None and self.error is None:
+            raise VolumeNotReady(f"{self.name} is growing to {self.requested_size_mib} MiB. Wait until that has ended.")
 
     def restore(self, snapshot_id: UUID, at: datetime) -> Events:
         """Begin a claim with the files of a snapshot, beside the present one. Raises VolumeNotReady."""
         self.require_ready()
         self.require_no_restore()
+        self.require_no_resize()
         self.restoring_snapshot_id = snapshot_id
         return (self.refresh_event(OperationKind.VOLUME_RESTORE, at),)
 
@@ -193,6 +218,7 @@ class Volume:
         """Make the claim with the files of the snapshot the present one. Idempotent."""
         if self.restoring_snapshot_id is not None:
             self.generation, self.snapshot_id, self.restoring_snapshot_id = self.generation + 1, self.restoring_snapshot_id, None
+            self.requested_size_mib, self.error = None, None  # the next claim never requested another size
 
     def restored(self, owner: UUID, at: datetime) -> Events:
         return VolumeRestored(**self._facts(owner), source=self.snapshot_id, at=at), after(FORMER_KEPT, self.refresh_event(None, at))

@@ -35,7 +35,7 @@ class StoragePolicy:
 
 def claim(volume: Volume, application: Application, policy: StoragePolicy, snapshot: VolumeSnapshot | None) -> Manifest:
     """Render the PersistentVolumeClaim of a volume's present generation. `snapshot`: what it begins with."""
-    spec: Manifest = {"accessModes": [policy.access_mode], "resources": {"requests": {"storage": f"{volume.size_mib}Mi"}}}
+    spec: Manifest = {"accessModes": [policy.access_mode], "resources": {"requests": {"storage": f"{volume.claimed_mib}Mi"}}}
     if policy.storage_class:
         spec["storageClassName"] = policy.storage_class
     if snapshot is not None:

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from functions.kernel import FieldError
 
@@ -41,6 +41,15 @@ def path_errors(path: str) -> list[FieldError]:
 def process_errors(processes: Sequence[str]) -> list[FieldError]:
     if bad := [each for each in processes if not PROCESS.fullmatch(each)]:
         return [FieldError("/processes", f"processes: {', '.join(bad)}: use names of process types, `{RUN}` or `{CRON}`")]
+    return []
+
+
+def unknown_process_errors(processes: Iterable[str], known: Collection[str]) -> list[FieldError]:
+    """`known`: the process types of an application. `run` and `cron` are those of every application."""
+    if unknown := [each for each in processes if each not in {*known, RUN, CRON}]:
+        names = ", ".join(f'"{each}"' for each in unknown)
+        noun = "processes" if len(unknown) > 1 else "process"
+        return [FieldError("/processes", f"the application has no {noun} {names}: use {', '.join(sorted(known))}, {RUN} or {CRON}")]
     return []
 
 

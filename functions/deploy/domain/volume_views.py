@@ -13,8 +13,12 @@ class VolumeView(Model):
     id: UUID
     name: str
     size_mib: int
+    """That it has."""
+    requested_size_mib: int | None
+    """That it is to have, or with an `error` could not get; null if no change is open."""
     state: VolumeState
     error: str | None
+    """Why it was not created, or does not have the requested size."""
     environment: str | None
     """Where it is attached."""
     mount_path: str | None

@@ -43,6 +43,6 @@ async def on_data_service_rotation_requested(
             if work.is_final(error):
                 async with work.preparing():
                     if (stored := await services.lock_any(service.id)) is not None:
-                        stored.give_up_rotation(event.at)
+                        stored.give_up_rotation(event.at, str(error))
                         await services.save(stored)
             raise

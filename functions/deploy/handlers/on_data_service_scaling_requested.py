@@ -36,7 +36,7 @@ async def on_data_service_scaling_requested(
             if work.is_final(error):
                 async with work.preparing():
                     if (stored := await services.lock_any(service.id)) is not None:
-                        stored.give_up_scaling(event.at)
+                        stored.give_up_scaling(event.at, str(error))
                         await services.save(stored)
             raise
 

@@ -72,7 +72,7 @@ class VolumeRefresher:
         if volume.is_deleted:
             raise Transient("the volume was deleted while its storage was created")
         if operation == OperationKind.VOLUME_RESIZE:
-            events.append(volume.resized(application.user_id, self.clock.now()))
+            events.extend(volume.complete_resize(application.user_id, self.clock.now()))
         if operation == OperationKind.VOLUME_RESTORE:
             volume.switch_to_restored()
             events.extend(volume.restored(application.user_id, self.clock.now()))

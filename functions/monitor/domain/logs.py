@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from events.deployments import BuildFailed
 from functions.monitor.domain.labels import Workload
+from functions.monitor.domain.sanitizing import bounded
 from functions.monitor.domain.search import NONE, Condition, Terms
 
 
@@ -65,6 +67,13 @@ class LogFilter:
             and self.terms.match(kept.line)
             and all(condition.match(kept.line) for condition in self.fields)
         )
+
+
+def end_of_build(event: BuildFailed) -> LogLine:
+    """Return the last line of a failed build, in the form of the builder's own (`knative/builder/outcome.py`). It is of no pod."""
+    workload = Workload(event.application_id, event.environment, event.deployment_id, "build", "build")
+    detail = " ".join(event.detail.split())
+    return LogLine(event.at, workload, "", "", "stdout", bounded(f"==> Failed ({event.reason}): {detail}"))
 
 
 CLOSE_AFTER = 20_000

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,14 +12,17 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
+from knative.cluster import configuration_version, rollout
 from knative.cluster.connection import ClusterApi
 from knative.cluster.overlay import Overlay
 from knative.cluster.secrets import inputs, rotation
 from knative.cluster.secrets.catalog import AUTHORITIES_KEY, Catalog, has_payments
 from knative.cluster.secrets.external import external_objects, store_document
 from knative.cluster.secrets.planned import Planned, Replacements, State, is_external, values_of
+from knative.cluster.stages import BATCH
 from knative.machine.installation_objects import NAMESPACE, Object, is_login
 from knative.machine.problems import Problem
+from knative.machine.progress import Progress
 
 MANAGER = rotation.MANAGER
 NAMESPACE_OBJECT: Object = {
@@ -34,7 +38,8 @@ def run(options: argparse.Namespace, cluster: ClusterApi | None, overlay: Overla
     if options.rotate:
         if cluster is None:
             raise Problem("A rotation needs the cluster.", "Leave --offline out.")
-        detail = rotation.rotate(cluster, overlay, options.rotate, datetime.now(UTC), is_forced=options.force)
+        detail, written = rotation.rotate(cluster, overlay, options.rotate, datetime.now(UTC), is_forced=options.force)
+        restart_readers(cluster, overlay, written, progress_of(options, console))
         console.print(json.dumps({"rotated": options.rotate, "detail": detail}) if options.json else f"✓ {options.rotate}: {detail}", markup=False)
         return 0
     named = inputs.read(options.file, options.values, options.authorities, options.registry)
@@ -55,7 +60,8 @@ def run(options: argparse.Namespace, cluster: ClusterApi | None, overlay: Overla
         if cluster is None:
             raise Problem("--offline cannot apply anything.", "Use --print, or leave --offline out.")
         require_all(items)
-        apply(cluster, overlay, items, options.external)
+        written = apply(cluster, overlay, items, options.external)
+        restart_readers(cluster, overlay, written, progress_of(options, console))
     show(items, console, as_json=options.json, is_applied=options.apply)
     return 1 if any(item.keys_in(State.MISSING) for item in items) else 0
 
@@ -102,10 +108,10 @@ def require_all(items: Iterable[Planned]) -> None:
         raise Problem("Missing:\n" + "\n".join(missing), "Name them in a file (--file) or as arguments: docs/cluster.md")
 
 
-def apply(cluster: ClusterApi, overlay: Overlay, items: Iterable[Planned], store: str | None = None) -> None:
+def apply(cluster: ClusterApi, overlay: Overlay, items: Iterable[Planned], store: str | None = None) -> list[Object]:
     """Write what changed, after the namespaces, and the copies for other namespaces. Objects that another system writes are left alone.
 
-    Raises: Problem.
+    Returns what was written. Raises: Problem.
     """
     own = [item for item in items if not item.is_external]
     changed = [item for item in own if item.changes or (is_login(item.name) and item.values)]  # logins: for their label
@@ -115,7 +121,20 @@ def apply(cluster: ClusterApi, overlay: Overlay, items: Iterable[Planned], store
     for namespace in (NAMESPACE_OBJECT, *(each for each in overlay.of_kind("Namespace") if each["metadata"]["name"] in named)):
         if cluster.get(namespace) is None:
             cluster.apply([namespace], MANAGER)
-    cluster.apply([*(external_objects(changed, store) if store else [item.manifest for item in changed]), *copies], MANAGER)
+    written = [*(external_objects(changed, store) if store else [item.manifest for item in changed]), *copies]
+    cluster.apply(written, MANAGER)
+    return written
+
+
+def restart_readers(cluster: ClusterApi, overlay: Overlay, written: Iterable[Object], progress: Progress) -> None:
+    """Restart what runs with former values of Secrets and ConfigMaps. Raises: Problem that names what is not ready; all is written then."""
+    changed = frozenset(configuration_version.reference_of(each) for each in written)
+    rollout.restart(cluster, configuration_version.stale(cluster, overlay.objects, changed), progress, rollout.Options(BATCH))
+
+
+def progress_of(options: argparse.Namespace, console: Console) -> Progress:
+    """On standard error beside JSON."""
+    return Progress(Console(file=sys.stderr, highlight=False) if options.json else console)
 
 
 def show(items: list[Planned], console: Console, *, as_json: bool, is_applied: bool) -> None:

@@ -15,7 +15,7 @@ from knative.cluster.overlay import Object, Overlay
 from knative.cluster.secrets.catalog import amqp_url
 from knative.cluster.secrets.planned import is_external, values_of
 from knative.machine.home import AMQP_USERS, CONTEXTS
-from knative.machine.installation_objects import NAMESPACE, amqp_secret, reference, sealing_objects, signing_objects
+from knative.machine.installation_objects import amqp_secret, reference, sealing_objects, signing_objects
 from knative.machine.problems import NotApplicable, Problem
 from knative.machine.rotation.command import refuse_early
 from knative.machine.rotation.records import Record
@@ -40,15 +40,14 @@ class Rotation:
 Run = Callable[[ClusterApi, Overlay, datetime, bool], Rotation]
 
 
-def rotate(cluster: ClusterApi, overlay: Overlay, name: str, now: datetime, *, is_forced: bool = False) -> str:
-    """Rotate one of ROTATIONS and return a summary. Raises: Problem, NotApplicable."""
+def rotate(cluster: ClusterApi, overlay: Overlay, name: str, now: datetime, *, is_forced: bool = False) -> tuple[str, list[Object]]:
+    """Rotate one of ROTATIONS. Returns a summary and what was written. Raises: Problem, NotApplicable."""
     if name not in ROTATIONS:
         raise Problem(f'"{name}" cannot be rotated here.', OTHERS.get(name, f"One of: {', '.join(ROTATIONS)}"))
     rotation = ROTATIONS[name](cluster, overlay, now, is_forced)
-    cluster.apply([*rotation.objects, *overlay.copies_of(rotation.objects)], MANAGER)
-    if name == BROKER:
-        _reconcile_users(cluster, now)
-    return rotation.detail
+    objects = [*rotation.objects, *overlay.copies_of(rotation.objects)]
+    cluster.apply(objects, MANAGER)
+    return rotation.detail, objects
 
 
 def _rotate_signing(cluster: ClusterApi, _: Overlay, now: datetime, is_forced: bool) -> Rotation:
@@ -121,12 +120,3 @@ def _stamped(objects: list[Object], now: datetime | None) -> list[Object]:
         return objects
     stamp = {ROTATED_AT: now.isoformat(timespec="milliseconds")}
     return [{**item, "metadata": {**item["metadata"], "annotations": stamp}} for item in objects]
-
-
-def _reconcile_users(cluster: ClusterApi, now: datetime) -> None:
-    """Touch the users: the topology operator reads their Secrets when it reconciles them, and does not watch these."""
-    version, kind = USER_KIND
-    for user in cluster.find(version, kind, NAMESPACE):
-        annotations = {ROTATED_AT: now.isoformat(timespec="milliseconds")}
-        metadata = {"name": user["metadata"]["name"], "namespace": NAMESPACE, "annotations": annotations}
-        cluster.apply([{"apiVersion": version, "kind": kind, "metadata": metadata}], f"{MANAGER}-rotation")

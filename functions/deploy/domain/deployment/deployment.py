@@ -132,7 +132,7 @@ class Deployment(DeploymentState):
                 return self.fail(reasons.BUILD_FAILED, "The build Job was deleted before it ended.", at)
             case BuildJobFailed() if self.status in BUILD_STATUSES:
                 self.commit = observation.commit
-                return self.fail(observation.reason, observation.detail, at)
+                return self.fail(observation.reason, observation.detail, at, is_logged=observation.is_logged)
             case ReleasePhaseSucceeded() if self.status is Status.PREPARING:
                 return self._advance_to(Status.RELEASING, at)
             case ReleasePhaseFailed() if self.status is Status.PREPARING:
@@ -216,7 +216,8 @@ class Deployment(DeploymentState):
             return self.fail(reasons.CLUSTER_REFUSED, detail, at)
         return self.fail(reasons.CLUSTER_REFUSED, message, at)
 
-    def fail(self, reason: str, detail: str, at: datetime, *, status: Status = Status.FAILED) -> Events:
+    def fail(self, reason: str, detail: str, at: datetime, *, status: Status = Status.FAILED, is_logged: bool = False) -> Events:
+        """`is_logged`: the build wrote this failure as the last line of its log."""
         if not self.is_running:
             return ()
         is_build_failure = self.status in BUILD_STATUSES
@@ -226,7 +227,7 @@ class Deployment(DeploymentState):
             self.rolled_back_to = None
         self.reason, self.detail = reason, detail
         self.finish(status, at)
-        return events.failed_events(self, at, is_build_failure=is_build_failure)
+        return events.failed_events(self, at, is_build_failure=is_build_failure, is_logged=is_logged)
 
     def _fail_rollback(self, default_reason: str, problem: str, at: datetime) -> Events:
         """Keeps the reason of the rollback, and adds why the previous release does not serve."""

@@ -68,10 +68,10 @@ def succeeded_event(deployment: DeploymentState, at: datetime) -> DeploymentSucc
     return DeploymentSucceeded(**_common_fields(deployment, at), release_id=deployment.release_id, url=deployment.url, warning=deployment.detail)
 
 
-def failed_events(deployment: DeploymentState, at: datetime, *, is_build_failure: bool) -> tuple[Event, ...]:
+def failed_events(deployment: DeploymentState, at: datetime, *, is_build_failure: bool, is_logged: bool) -> tuple[Event, ...]:
     assert deployment.reason is not None and deployment.detail is not None, "a failed deployment has a reason"
     fields = _common_fields(deployment, at)
-    build = (BuildFailed(**fields, reason=deployment.reason, detail=deployment.detail),) if is_build_failure else ()
+    build = (BuildFailed(**fields, reason=deployment.reason, detail=deployment.detail, is_logged=is_logged),) if is_build_failure else ()
     return (*build, DeploymentFailed(**fields, reason=deployment.reason, detail=deployment.detail, rolled_back_to=deployment.rolled_back_to))
 
 
