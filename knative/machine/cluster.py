@@ -107,7 +107,8 @@ class Cluster(KubernetesApi):
         super().__init__(config.new_client_from_config(str(home.kubeconfig)), home.run / "discovery.json")
 
     def wait_until_ready(self, items: Iterable[Object], timeout_seconds: float, report: Callable[[int, int], None]) -> None:
-        """Wait until all objects are ready; `report(ready, total)` is called after each poll. One list request per kind.
+        """Wait until all objects are ready; `report(ready, total)` is called after each poll. One list request per kind of what is
+        not ready: hundreds of objects are 4 MB, which the API's process writes and this one reads while the last become ready.
 
         `timeout_seconds`: since an object became ready last, so that a slow machine has its time and a fault is noticed soon.
 
@@ -115,12 +116,16 @@ class Cluster(KubernetesApi):
         """
         expected = [item for item in items if item["kind"] in KINDS_WITH_READINESS]
         deadline, least = time.monotonic() + timeout_seconds, len(expected)
+        waiting = expected
         while True:
-            current = {key(item): item for item in self._current(expected)}
-            pending = [(item, reason) for item in expected if (reason := not_ready(current.get(key(item)))) is not None]
+            current = {key(item): item for item in self._current(waiting)}
+            pending = [(item, reason) for item in waiting if (reason := not_ready(current.get(key(item)))) is not None]
             report(len(expected) - len(pending), len(expected))
-            if not pending:
+            if not pending and waiting is expected:
                 return
+            waiting = [item for item, _ in pending] or expected  # in the end, all are ready at the same time
+            if not pending:
+                continue
             if len(pending) < least:
                 deadline, least = time.monotonic() + timeout_seconds, len(pending)
             failed = [(item, reason) for item, reason in pending if reason.startswith("failed")]
