@@ -11,7 +11,8 @@ from typing import Any
 
 from functions.billing.adapters.variables import STRIPE_WEBHOOK_SECRET
 from functions.deploy.adapters.domain_variables import HOOK_FILE
-from functions.deploy.adapters.variables import HEALTH_CHECK_KEY, REGISTRY_FILE, SERVICES_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
+from functions.deploy.adapters.shared_variables import HEALTH_CHECK_KEY
+from functions.deploy.adapters.variables import REGISTRY_FILE, SERVICES_KEY, SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.deploy.domain.registry_access import CONFIG as REGISTRY_CONFIG
 from functions.deploy.domain.registry_access import SECRET as REGISTRY_SECRET
 from functions.describe.grants import Grants

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
-from functions.deploy.adapters.variables import APPLICATION_URL, TERMINAL_URL
+from functions.deploy.adapters.shared_variables import APPLICATION_URL, TERMINAL_URL
 from functions.runtime.config.variables import DASHBOARD_URL, PUBLIC_URL
 from functions.wire.settings import InvalidSetting
 

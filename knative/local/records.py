@@ -29,7 +29,7 @@ class Entry:
         """`data`: the object's JSON, if it is known."""
         kind, namespace, name = map(sys.intern, key)
         metadata, text = object["metadata"], sys.intern
-        labels = {text(label): text(value) for label, value in (metadata.get("labels") or {}).items()}
+        labels = interned(metadata.get("labels") or {})
         owners = tuple(text(uid) for uid in {str(reference["uid"]): None for reference in metadata.get("ownerReferences", ())})
         data = data or orjson.dumps(object)
         return cls((kind, namespace, name), data, text(metadata["uid"]), int(metadata["resourceVersion"]), labels, owners)
@@ -37,6 +37,11 @@ class Entry:
     def object(self) -> Object:
         found: Object = orjson.loads(self.data)
         return found
+
+
+def interned(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return a copy with texts that are in memory once."""
+    return {sys.intern(label): sys.intern(value) for label, value in labels.items()}
 
 
 @dataclass(frozen=True, slots=True)

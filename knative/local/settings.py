@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
+from functions.deploy.adapters.shared_variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
 from functions.runtime.config.settings import Settings as MountedSettings
 from functions.runtime.config.variables import AMQP_URL
 from functions.wire.amqp.connection import Address

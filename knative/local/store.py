@@ -93,6 +93,10 @@ class Store:
         keys = sorted(found) if namespace is None else [(namespace, name) for name in sorted(self._names.get(namespace, {}).get(kind, ()))]
         return iter([found[key] for key in keys])
 
+    def stored(self, object: Object) -> Entry:
+        """Return how an object of the store is kept. Who keeps it instead of the object needs no memory for it. Raises NotFound."""
+        return self._entry(*self._key(object))
+
     def kinds_in(self, namespace: str) -> Names:
         return list(self._names.get(namespace, ()))
 

@@ -3,7 +3,7 @@
 import ipaddress
 import os
 
-from functions.deploy.adapters.variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
+from functions.deploy.adapters.shared_variables import EGRESS_ALLOW, HEALTH_CHECK_KEY
 from functions.runtime.config.variables import AMQP_URL
 from functions.wire.settings import Section, Setting, forms
 from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET, PUBLIC_HTTP_PORT, PUBLIC_HTTPS_PORT

@@ -1,12 +1,13 @@
 """The Kubernetes API for the tasks of `./taskw`: apply, wait and list, with the official client and a kubeconfig, as on any cluster."""
 
-import json
 import time
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import orjson
 import urllib3
 import yaml
 from kubernetes import client, config
@@ -32,8 +33,13 @@ class KubernetesApi:
     def __init__(self, api: client.ApiClient, discovery: Path | None = None) -> None:
         api.configuration.retries = False
         api.rest_client.pool_manager.connection_pool_kw["retries"] = False
-        self.core = client.CoreV1Api(api)
+        self._api = api
         self.dynamic = DynamicClient(api, cache_file=None if discovery is None else str(discovery))
+
+    @cached_property
+    def core(self) -> "client.CoreV1Api":
+        """Importing its class and models takes 0.6 s of CPU, and `up` does not need them."""
+        return client.CoreV1Api(self._api)
 
     def _resource(self, api_version: str, kind: str) -> Any:
         try:
@@ -73,7 +79,7 @@ class KubernetesApi:
     def read(self, api_version: str, kind: str, namespace: str | None = None) -> list[Object]:
         """List objects of a kind as the API sends them, which takes a fraction of `find` for hundreds. Each has its `apiVersion` and `kind`."""
         response = self.dynamic.get(self._resource(api_version, kind), namespace=namespace, serialize=False)
-        return [{**item, "apiVersion": api_version, "kind": kind} for item in json.loads(response.data)["items"]]
+        return [{**item, "apiVersion": api_version, "kind": kind} for item in orjson.loads(response.data)["items"]]
 
     def delete(self, item: Object, propagation: str = "Foreground") -> None:
         """Delete an object and wait until it no longer exists. Idempotent. `propagation`: `Background` does not wait for what it owns."""
@@ -101,7 +107,8 @@ class Cluster(KubernetesApi):
         super().__init__(config.new_client_from_config(str(home.kubeconfig)), home.run / "discovery.json")
 
     def wait_until_ready(self, items: Iterable[Object], timeout_seconds: float, report: Callable[[int, int], None]) -> None:
-        """Wait until all objects are ready; `report(ready, total)` is called after each poll. One list request per kind.
+        """Wait until all objects are ready; `report(ready, total)` is called after each poll. One list request per kind of what is
+        not ready: hundreds of objects are 4 MB, which the API's process writes and this one reads while the last become ready.
 
         `timeout_seconds`: since an object became ready last, so that a slow machine has its time and a fault is noticed soon.
 
@@ -109,12 +116,16 @@ class Cluster(KubernetesApi):
         """
         expected = [item for item in items if item["kind"] in KINDS_WITH_READINESS]
         deadline, least = time.monotonic() + timeout_seconds, len(expected)
+        waiting = expected
         while True:
-            current = {key(item): item for item in self._current(expected)}
-            pending = [(item, reason) for item in expected if (reason := not_ready(current.get(key(item)))) is not None]
+            current = {key(item): item for item in self._current(waiting)}
+            pending = [(item, reason) for item in waiting if (reason := not_ready(current.get(key(item)))) is not None]
             report(len(expected) - len(pending), len(expected))
-            if not pending:
+            if not pending and waiting is expected:
                 return
+            waiting = [item for item, _ in pending] or expected  # in the end, all are ready at the same time
+            if not pending:
+                continue
             if len(pending) < least:
                 deadline, least = time.monotonic() + timeout_seconds, len(pending)
             failed = [(item, reason) for item, reason in pending if reason.startswith("failed")]
@@ -125,9 +136,8 @@ class Cluster(KubernetesApi):
 
     def is_ready(self) -> bool:
         """Whether the one-machine Knative has started: what its state holds is reconciled, and requests are accepted."""
-        api = self.core.api_client
         try:
-            return bool(api.rest_client.request("GET", f"{api.configuration.host}/readyz", _request_timeout=5).status == HTTPStatus.OK)
+            return bool(self._api.rest_client.request("GET", f"{self._api.configuration.host}/readyz", _request_timeout=5).status == HTTPStatus.OK)
         except (ApiException, urllib3.exceptions.HTTPError, OSError):
             return False
 

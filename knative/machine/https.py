@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from functions.deploy.adapters.variables import APPLICATION_URL
+from functions.deploy.adapters.shared_variables import APPLICATION_URL
 from functions.runtime.config.variables import AUTHORITIES_FILE, DASHBOARD_URL, PUBLIC_URL
 from knative.certificates import dns_names
 from knative.local import variables

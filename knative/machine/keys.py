@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from functions.auth.adapters.variables import ADMINISTRATORS
 from functions.billing.adapters.variables import DAYS_AHEAD, STRIPE_API_BASE, STRIPE_API_KEY, STRIPE_WEBHOOK_SECRET
-from functions.deploy.adapters import variables as deploy
-from functions.deploy.adapters.variables import APPLICATION_URL, HEALTH_CHECK_KEY
+from functions.deploy.adapters.shared_variables import APPLICATION_URL, HEALTH_CHECK_KEY, TERMINAL_URL
 from functions.edge.gateway import variables as gateway
 from functions.edge.gateway.variables import REDIS_URL
 from functions.monitor.adapters.variables import MANAGEMENT_URL
@@ -211,7 +210,7 @@ def application_urls(home: Home) -> dict[str, str]:
 
 def terminal_address(home: Home) -> dict[str, str]:
     """Where clients attach to one-off commands, unless the operator names another address."""
-    return {deploy.TERMINAL_URL.name: f"{'wss' if home.has_https else 'ws'}://{LOOPBACK}:{home.ports.terminal}"}
+    return {TERMINAL_URL.name: f"{'wss' if home.has_https else 'ws'}://{LOOPBACK}:{home.ports.terminal}"}
 
 
 def _reader(home: Home, context: str) -> str | None:

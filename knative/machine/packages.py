@@ -67,6 +67,12 @@ def find_rabbitmq() -> Path | None:
     return None
 
 
+def find_erlang() -> Path | None:
+    """The folder of Erlang/OTP, which has the `erl` on PATH."""
+    program = shutil.which("erl")
+    return Path(program).resolve().parents[1] if program else None
+
+
 def rabbitmq_version(folder: Path) -> tuple[int, ...]:
     """Version from the path of the installation: asking the server would start an Erlang VM."""
     match = re.search(r"(\d+)\.(\d+)\.(\d+)", str(folder.resolve()))

@@ -101,6 +101,8 @@ class RabbitMQ:
         accounts.own(self.data, account)
         self._start_epmd()
         rabbitmq_libraries.link(sbin.resolve().parent, self._installation, self._plugins)
+        if (erlang := packages.find_erlang()) is not None:
+            rabbitmq_libraries.write_specifications(erlang / "lib", self._specifications)
         self._configure(account)
         command = [str(sbin / "rabbitmq-server")]
         processes.start(self.home, self.name, command, environment=self.environment(), account=account, folder=self.data)
@@ -172,6 +174,11 @@ class RabbitMQ:
         """Links to the installed server, without most plugins."""
         return self.data / "server"
 
+    @property
+    def _specifications(self) -> Path:
+        """Specifications of Erlang's libraries that are found before their own."""
+        return self.data / "applications"
+
     def _configure(self, account: accounts.Account | None) -> None:
         """Write the configuration files."""
         ports, configuration = self.home.ports, self._configuration
@@ -228,6 +235,7 @@ vm_memory_high_watermark.relative = 0.3
             "RUNNING_UNDER_SYSTEMD": "true",  # the script then execs the Erlang VM: the recorded pid is the server's
             "RABBITMQ_SCRIPTS_DIR": str(self._installation / "sbin"),  # the script finds libraries beside it
             "RABBITMQ_PLUGINS_DIR": str(self._installation / "plugins"),
+            "RABBITMQ_SERVER_CODE_PATH": str(self._specifications),
             "RABBITMQ_CONF_ENV_FILE": str(self.data / "rabbitmq-env.conf"),
             "RABBITMQ_CONFIG_FILE": str(self.data / "rabbitmq.conf"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.data / "enabled_plugins"),

@@ -1,7 +1,11 @@
-"""The libraries that the local RabbitMQ finds: those of the server and of the plugins that are enabled.
+"""The libraries that the local RabbitMQ finds: those of the server and of the plugins that are enabled, and what they say of themselves.
 
 An installation has some 60 libraries, most of them of plugins. While it starts, RabbitMQ looks for each of its modules in each library, and for
 feature flags in all of them: a fifth of the CPU of a start.
+
+It also loads every module of every application, to read the attributes in which its own modules declare boot steps, upgrades and feature flags
+(rabbit_misc:module_attributes_from_apps). Which modules there are is in the specification of an application. Those of Erlang/OTP and of other
+libraries, a third of all, declare nothing to RabbitMQ: it gets specifications without them, and Erlang loads them when they are called.
 """
 
 import re
@@ -14,6 +18,10 @@ PREFIX = "rabbitmq_"
 SERVER = ("rabbit", "rabbitmq_prelaunch")
 APPLICATIONS = re.compile(r"\{applications,\s*\[([^\]]*)\]")
 """Of a file with the specification of an application (app(4) of Erlang/OTP)."""
+MODULES = re.compile(r"\{\s*modules\s*,\s*\[[^\]]*\]\s*\}")
+SPECIFICATION = ".app"
+OWN = "rabbit"
+"""What the names of RabbitMQ's own libraries begin with. They find modules of their own by the specification, too."""
 
 
 def link(installation: Path, folder: Path, plugins: Iterable[str]) -> Path:
@@ -32,8 +40,41 @@ def link(installation: Path, folder: Path, plugins: Iterable[str]) -> Path:
     needed = _closure({_name(each): each for each in found}, (*SERVER, *plugins))
     for each in found:
         if not each.name.startswith(PREFIX) or not each.is_dir() or _name(each) in needed:
-            (libraries / each.name).symlink_to(each)
+            _link_library(each, libraries / each.name)
     return scripts
+
+
+def _link_library(library: Path, target: Path) -> None:
+    """RabbitMQ finds the specification of a plugin's library beside its modules only."""
+    if library.name.startswith(OWN) or not (library / "ebin").is_dir():
+        target.symlink_to(library)
+        return
+    ebin = target / "ebin"
+    ebin.mkdir(parents=True, mode=0o755)
+    for each in library.iterdir():
+        if each.name != ebin.name:
+            (target / each.name).symlink_to(each)
+    for each in (library / "ebin").iterdir():
+        if each.suffix == SPECIFICATION:
+            _write_without_modules(each, ebin)
+        else:
+            (ebin / each.name).symlink_to(each)
+
+
+def write_specifications(libraries: Path, target: Path) -> None:
+    """Write to `target` the specifications of Erlang's libraries without their modules. Erlang must find `target` first.
+
+    Replaces what a former version left.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(mode=0o755)
+    for file in libraries.glob(f"*/ebin/*{SPECIFICATION}"):
+        _write_without_modules(file, target)
+
+
+def _write_without_modules(specification: Path, folder: Path) -> None:
+    text = specification.read_text(errors="surrogateescape")
+    (folder / specification.name).write_text(MODULES.sub("{modules, []}", text, count=1), errors="surrogateescape")
 
 
 def _closure(libraries: dict[str, Path], names: Iterable[str]) -> set[str]:

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from functions.deploy.adapters.variables import SERVICES_POSTGRES_ADDRESS, SERVICES_POSTGRES_URL
-from functions.deploy.domain.postgres_manifests import LARGE_OBJECTS, TEMPLATE
+from functions.wire.service_databases import LARGE_OBJECTS, TEMPLATE
 from knative.local.serving.naming import POSTGRES_PORT
 from knative.machine import accounts, secrets
 from knative.machine.home import LOOPBACK, Home

@@ -96,7 +96,7 @@ def test_a_manifest_is_rendered_once_until_its_files_change(tmp_path: Path, monk
     (overlay / "a.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n")
     with pytest.raises(Problem, match="cannot be rendered"):
         kustomize.render(home)
-    stored = home.run / "rendered-local.yaml"
+    stored = home.run / "rendered-local.json"
     monkeypatch.undo()
     monkeypatch.setattr(kustomize, "PROJECT", project)
     kustomize.render(home)

@@ -19,6 +19,7 @@ from functions.auth.ports import Mailer, Users
 from functions.edge.dashboard.dashboard import Dashboard
 from functions.edge.dashboard.gateway_reports import GatewayReports
 from functions.edge.gateway.options import Options
+from functions.edge.gateway.routing import Table
 from functions.kernel import Caller, Client, Rejection, Unauthenticated
 from functions.runtime.execution import responses
 from functions.runtime.messaging.bus import NoReply, Reply
@@ -159,7 +160,14 @@ class Browser:
         self.requester = MemoryRequester(self.capsule, self.tokens)
         self.gateway = MemoryGateway()
         dashboard = Dashboard(
-            everything(), self.requester, self.tokens, PlainEncryptor(), self.capsule.clock, self.options, self.public_url, self.gateway
+            Table(everything().declarations),
+            self.requester,
+            self.tokens,
+            PlainEncryptor(),
+            self.capsule.clock,
+            self.options,
+            self.public_url,
+            self.gateway,
         )
         app = Starlette()
         app.router.default = request_response(dashboard.handle)

@@ -11,6 +11,7 @@ from starlette.routing import request_response
 
 from functions.edge.dashboard.dashboard import Dashboard
 from functions.edge.gateway.options import Options
+from functions.edge.gateway.routing import Table
 from tests.capsule import Capsule, everything
 from tests.dashboard.browser import Browser, MemoryRequester, MemoryTokens, PlainEncryptor
 
@@ -28,7 +29,8 @@ class Site:
         self.capsule = open_capsule(CAPSULE_DASHBOARD_URL=self.url)
         self.browser = browser(self.capsule, tokens=MemoryTokens(is_recent=True))
         requester = MemoryRequester(self.capsule, self.browser.tokens, letters=self.browser.requester.letters)
-        dashboard = Dashboard(everything(), requester, self.browser.tokens, PlainEncryptor(), self.capsule.clock, Options(), "", self.browser.gateway)
+        table = Table(everything().declarations)
+        dashboard = Dashboard(table, requester, self.browser.tokens, PlainEncryptor(), self.capsule.clock, Options(), "", self.browser.gateway)
         app = Starlette()
         app.router.default = request_response(dashboard.handle)
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error"))

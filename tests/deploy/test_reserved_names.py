@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from functions.deploy.adapters.variables import EGRESS_ALLOW
+from functions.deploy.adapters.shared_variables import EGRESS_ALLOW
 from functions.deploy.domain import names, tenancy
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.cluster_readings import read_service

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import httpx
 
-from functions.deploy.adapters.variables import HEALTH_CHECK_KEY
+from functions.deploy.adapters.shared_variables import HEALTH_CHECK_KEY
 from functions.deploy.domain.observation import DOES_NOT_ANSWER, FAILING_REQUESTS, ServiceFailed
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import AUTHORITIES_FILE

@@ -5,7 +5,7 @@ import logging
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 
-from functions.deploy.adapters import variables
+from functions.deploy.adapters import shared_variables, variables
 from functions.deploy.domain.network_policies import Egress, host_of, is_in_cluster
 from functions.deploy.ports import Builds
 from functions.runtime.config.settings import Settings
@@ -31,7 +31,7 @@ class ConfiguredNetworks:
         builds = _hosts([*value(variables.REPOSITORY_HOSTS), build.images, *(word for text in mirrors for word in text.split() if "://" in word)])
         services = (value(variables.SERVICES_POSTGRES_ADDRESS), value(variables.SERVICES_REDIS_ADDRESS))
         instances = _hosts(each.text for each in services)
-        return Egress(value(variables.EGRESS_ALLOW), await _resolve(builds), await _resolve(instances))
+        return Egress(value(shared_variables.EGRESS_ALLOW), await _resolve(builds), await _resolve(instances))
 
 
 def _hosts(values: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from functions.deploy.adapters.domain_variables import ACME_DIRECTORY, CLUSTER_ISSUER, DNS_CHALLENGES
-from functions.deploy.adapters.variables import APPLICATION_URL, TERMINAL_URL
+from functions.deploy.adapters.shared_variables import APPLICATION_URL, TERMINAL_URL
 from functions.deploy.domain.domains import PlatformNames
 from functions.deploy.ports import CertificatePolicy
 from functions.runtime.config.settings import Settings

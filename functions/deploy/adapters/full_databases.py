@@ -11,7 +11,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from functions.deploy.domain.postgres_manifests import LARGE_OBJECTS
+from functions.wire.service_databases import LARGE_OBJECTS
 
 VACUUM_TIMEOUT = "60s"
 LOCK_TIMEOUT = "2s"

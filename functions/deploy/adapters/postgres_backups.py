@@ -18,8 +18,8 @@ from psycopg import errors, sql
 from functions.deploy.adapters import full_databases, postgres_dumps
 from functions.deploy.adapters.postgres_dumps import CONNECT_TIMEOUT_SECONDS, end_sessions, execute
 from functions.deploy.domain.data_service import DataService
-from functions.deploy.domain.postgres_manifests import TEMPLATE
 from functions.kernel import Permanent
+from functions.wire.service_databases import TEMPLATE
 
 RENAME_ATTEMPTS = 20
 RENAME_DELAY_SECONDS = 0.25

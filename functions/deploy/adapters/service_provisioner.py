@@ -17,7 +17,6 @@ import psycopg
 from psycopg import errors, sql
 
 from functions.deploy.adapters import full_databases, variables
-from functions.deploy.domain.postgres_manifests import TEMPLATE
 from functions.deploy.domain.service_plans import Plan
 from functions.deploy.ports import (
     ServiceEndpoint,
@@ -30,6 +29,7 @@ from functions.deploy.ports import (
 )
 from functions.runtime.config.settings import Settings
 from functions.runtime.storage.external_call import external_call
+from functions.wire.service_databases import TEMPLATE
 from functions.wire.settings import MissingSetting
 
 PORT = 5432

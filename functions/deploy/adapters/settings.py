@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePosixPath
 
-from functions.deploy.adapters import variables
+from functions.deploy.adapters import shared_variables, variables
 from functions.deploy.domain.attach_ticket import TerminalAddress
 from functions.deploy.domain.build_template import with_images
 from functions.deploy.domain.environment import ObservationPolicy
@@ -27,11 +27,11 @@ def repository_policy(settings: Settings) -> RepositoryPolicy:
 
 
 def application_urls(settings: Settings) -> ApplicationUrls:
-    return settings.value(variables.APPLICATION_URL)
+    return settings.value(shared_variables.APPLICATION_URL)
 
 
 def terminal_address(settings: Settings) -> TerminalAddress:
-    return settings.value(variables.TERMINAL_URL)
+    return settings.value(shared_variables.TERMINAL_URL)
 
 
 def service_addresses(settings: Settings) -> ServiceAddresses:

@@ -1,12 +1,11 @@
 """The environment variables that functions of deploy read, beside those of every context."""
 
 from functions.deploy.adapters import domain_variables
-from functions.deploy.domain.attach_ticket import TerminalAddress
+from functions.deploy.adapters.shared_variables import APPLICATION_URL, EGRESS_ALLOW, HEALTH_CHECK_KEY, TERMINAL_URL
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
-from functions.deploy.domain.release_facts import ApplicationUrls
 from functions.deploy.domain.service_plans import ServiceAddress
 from functions.runtime.config.variables import PLACE
-from functions.wire.addresses import parse_allowed_hosts, parse_private_networks
+from functions.wire.addresses import parse_allowed_hosts
 from functions.wire.health_checks import MIN_KEY_LENGTH, require_key
 from functions.wire.settings import Section, Setting, forms
 from functions.wire.settings.forms import Form
@@ -39,25 +38,6 @@ SSH_KNOWN_HOSTS = Setting(
     forms.text("lines of known_hosts"),
     "Host keys of ssh servers for all applications. Without them the first clone of an application trusts what the server presents.",
 )
-APPLICATION_URL = Setting(
-    "CAPSULE_APPLICATION_URL",
-    Form("a URL with {name} and {namespace}, as in https://{name}.apps.example.com", ApplicationUrls),
-    "The form of application URLs, as config-network and config-domain make them. Containers find theirs in `CAPSULE_URL`.",
-    default_note="on one machine: `http://{name}.localhost:7080`, with the port offset",
-)
-TERMINAL_URL = Setting(
-    "CAPSULE_TERMINAL_URL",
-    Form("a WebSocket address, as in wss://terminal.example.com", TerminalAddress),
-    "Where clients attach to one-off commands and connect to data services: the address of the Service `edge-terminal`. Without it, `capsule run` "
-    "needs `--detach`, and there are no tunnels.",
-    default_note="on one machine: `ws://127.0.0.1:7082`, with the port offset",
-)
-EGRESS_ALLOW = Setting(
-    "CAPSULE_EGRESS_ALLOW",
-    Form("private networks in CIDR notation separated by commas or spaces, as in 10.1.2.0/24", parse_private_networks),
-    "Private networks that builds and applications may reach. The addresses of this machine stay closed. On one machine it takes effect after "
-    "`down` and `up`, on a cluster at an application's next deployment.",
-)
 OBSERVATION_SECONDS = Setting(
     "CAPSULE_OBSERVATION_SECONDS",
     forms.whole_number(0, MAX_OBSERVATION_SECONDS, "seconds"),
@@ -80,19 +60,6 @@ READY_SECONDS = Setting(
 )
 
 
-def _health_check_keys(text: str) -> tuple[str, ...]:
-    return tuple(require_key(key.strip()) for key in text.split(",") if key.strip())
-
-
-HEALTH_CHECK_KEY = Setting(
-    "CAPSULE_HEALTH_CHECK_KEY",
-    Form(f"at least {MIN_KEY_LENGTH} random characters; several, separated by commas, while it is rotated", _health_check_keys),
-    "Signs the request by which a deployment checks its URL, so that the ingress of one machine neither measures nor bills it: the first key signs, "
-    "each is accepted. Leave it empty on a "
-    "cluster, see [0015](decisions/0015-a-release-is-ready-when-it-serves.md).",
-    default_note="on one machine: generated",
-    is_secret=True,
-)
 SERVICES_POSTGRES_URL = Setting(
     "CAPSULE_SERVICES_POSTGRES_URL",
     forms.url("postgresql", "postgres", example="postgresql://provisioner:…@postgres.data.svc:5432/postgres"),

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from functions.deploy.domain.manifests import Manifest
 from functions.deploy.domain.service_plans import LARGE, Plan
 from functions.deploy.domain.service_tenancy import metadata_of, namespace_of_service
+from functions.wire.service_databases import LARGE_OBJECTS, TEMPLATE
 
 GROUP = "postgresql.cnpg.io"
 CLUSTER = "postgres"
 PROVISIONER = "provisioner"
 LOGIN = "provisioner"
 """The Secret with its password."""
-TEMPLATE = "capsule_template"
-"""A template database in which PUBLIC may not create large objects, and the provisioner may allow it."""
-LARGE_OBJECTS = ("lo_creat(integer)", "lo_create(oid)", "lo_from_bytea(oid, bytea)")
 RELOAD = "cnpg.io/reload"
 """Label: CloudNativePG follows changes of the Secret."""
 SPARE_CONNECTIONS = 30

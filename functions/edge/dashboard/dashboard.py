@@ -24,6 +24,7 @@ from functions.edge.dashboard.pages import PAGES, Page
 from functions.edge.dashboard.visit import Visit
 from functions.edge.gateway import envelope
 from functions.edge.gateway.ended_sessions import Verifier
+from functions.edge.gateway.installed import installed_table
 from functions.edge.gateway.options import Options
 from functions.edge.gateway.ports import Encryptor, Requester
 from functions.edge.gateway.problems import TOO_MANY
@@ -32,7 +33,6 @@ from functions.edge.gateway.rates.limiter import RateLimiter
 from functions.edge.gateway.routing import Table
 from functions.kernel import Client, Clock, Unauthenticated, Unavailable
 from functions.runtime.config.clock import SystemClock
-from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import AMQP_URL, DASHBOARD_URL
 from functions.runtime.messaging.bus import Bus
@@ -64,7 +64,7 @@ _log = logging.getLogger("capsule.dashboard")
 class Dashboard:
     def __init__(
         self,
-        registry: Registry,
+        table: Table,
         requester: Requester,
         tokens: Verifier,
         encryptor: Encryptor,
@@ -81,7 +81,7 @@ class Dashboard:
         self._is_secure = public_url.startswith("https://")
         self._strict_host = strict_host(public_url)
         limiter = RateLimiter(options.rate_limits, open_counters(options.redis_url, is_fail_open=options.is_rate_limit_fail_open))
-        self._api = Api(Table(registry.declarations), requester, encryptor, clock, limiter, gateway or GatewayReports.of(Settings({})))
+        self._api = Api(table, requester, encryptor, clock, limiter, gateway or GatewayReports.of(Settings({})))
         self._templates = TEMPLATES
         self._refreshes: dict[bytes, asyncio.Task[cookies.Tokens]] = {}
         """Refreshes that run now, by the hash of their token: pages that load at the same time share one."""
@@ -270,7 +270,7 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Dashboard
     bus = Bus(settings.following(AMQP_URL), name="edge.dashboard", timeout_seconds=2.0, replies=True)
     bus.open()
     return Dashboard(
-        Registry.load(),
+        installed_table(),
         bus,
         AccessTokens(settings),
         Sealer(settings),

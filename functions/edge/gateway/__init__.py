@@ -12,6 +12,16 @@ Invariants:
 It does not own sessions and quotas (contexts), TLS (Knative's ingress) and retries (clients repeat with an Idempotency-Key).
 """
 
-from functions.edge.gateway.opening import open_edge
+from typing import TYPE_CHECKING
 
-__all__ = ["open_edge"]
+if TYPE_CHECKING:
+    from functions.edge.gateway.gateway import Gateway
+    from functions.kernel import Clock
+    from functions.runtime.config.settings import Settings
+
+
+async def open_edge(settings: "Settings", clock: "Clock | None" = None) -> "Gateway":
+    """Open the gateway. Imported here: `up` reads the package's `variables` only."""
+    from functions.edge.gateway import opening
+
+    return await opening.open_edge(settings, clock)

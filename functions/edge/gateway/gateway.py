@@ -55,14 +55,16 @@ class Gateway:
         clock: Clock,
         options: Options,
         tracer: Tracer = NO_TRACER,
+        table: Table | None = None,
     ) -> None:
+        """`table`: the registry's routes, if they are built already."""
         self._tracer = tracer
         self._requester = requester
         self._verifier = verifier
         self._encrypt = encryptor.seal
         self._clock = clock
         self._options = options
-        self._table = Table(registry.declarations)
+        self._table = table or Table(registry.declarations)
         self._converter = ReplyConverter(self._table)
         self._streams = EventStreams()
         self._cors = Cors(options.cors_origins)

@@ -6,10 +6,10 @@ from socket import gethostname
 from functions.edge.gateway.api_tokens import ApiTokenExchange
 from functions.edge.gateway.ended_sessions import EndedSessions, SessionVerifier
 from functions.edge.gateway.gateway import Gateway
+from functions.edge.gateway.installed import installed, installed_table
 from functions.edge.gateway.options import Options
 from functions.kernel import Clock
 from functions.runtime.config.clock import SystemClock
-from functions.runtime.config.registry import Registry
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.telemetry import open_tracer
 from functions.runtime.config.variables import AMQP_URL
@@ -30,7 +30,7 @@ async def open_edge(settings: Settings, clock: Clock | None = None) -> Gateway:
     sealer = Sealer(settings)
     verifier = SessionVerifier(AccessTokens(settings), sessions, ApiTokenExchange(bus, sealer.seal, clock))
     tracer = open_tracer(settings, "capsule-gateway", f"{gethostname()}-{getpid()}")
-    gateway = Gateway(Registry.load(), bus, verifier, sealer, clock, Options.read(settings), tracer)
+    gateway = Gateway(installed(), bus, verifier, sealer, clock, Options.read(settings), tracer, installed_table())
     sessions.follow()
     gateway.purges.follow(bus)
     bus.receive(EXECUTIONS_COUNTED, gateway.on_executions_counted)

@@ -49,7 +49,7 @@ def rehearse() -> None:
 async def _rehearse() -> None:
     with socket.create_server((LOOPBACK, 0)) as listening:
         await _serve(listening)
-    _verify_token()
+    verify_token()
     async with _listening(rehearsal_servers.serve_rabbitmq) as address:
         await _publish(f"amqp://{address}")
     async with _listening(rehearsal_servers.refuse_login) as address:
@@ -93,7 +93,7 @@ class _WithKeys(Settings):
         return self._jwks
 
 
-def _verify_token() -> None:
+def verify_token() -> None:
     """Verify a token that is signed with a key of this moment, as the first message of a caller is."""
     key, now = tokens.new_signing_key(), datetime.now(UTC)
     claims = {

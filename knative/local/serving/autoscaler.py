@@ -6,7 +6,6 @@ because every pod is full count at once, and idle pods are removed one by one.
 """
 
 import math
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -155,7 +154,7 @@ class ConcurrencyMeter:
 
     def __init__(self, window_seconds: float, now: float) -> None:
         self._window_seconds = max(window_seconds, 1.0)
-        self._areas: deque[tuple[int, float]] = deque()
+        self._areas: list[tuple[int, float]] = []
         """(second, requests in flight × seconds)."""
         self._created_at = self._since = self.last_ended_at = now
         self.in_flight = 0
@@ -186,7 +185,7 @@ class ConcurrencyMeter:
             if self._areas[index][0] < second:
                 self._areas.insert(index + 1, (second, area))
                 return
-        self._areas.appendleft((second, area))
+        self._areas.insert(0, (second, area))
 
     def mean(self, window_seconds: float, now: float) -> float:
         """The mean over the window, of one second at least. Of the second in which the window begins, its part counts."""
@@ -209,4 +208,4 @@ class ConcurrencyMeter:
                 self._add_area(second, area)
             self._since = until
         while self._areas and self._areas[0][0] < now - self._window_seconds - 1:
-            self._areas.popleft()
+            del self._areas[0]

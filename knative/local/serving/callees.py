@@ -20,10 +20,12 @@ WAKE_AFTER_SECONDS = 0.01
 
 def callees(scaler: Scaler, exchange: Exchange) -> Sequence[str]:
     """Return the Services that a request will call; empty unless it starts the first pod of its own Service."""
-    declared: str | None = (scaler.revision["metadata"].get("annotations") or {}).get(ANNOTATION)
-    if declared is None or scaler.pods or scaler.namespace not in PLATFORM_NAMESPACES:
+    if scaler.pods or scaler.namespace not in PLATFORM_NAMESPACES:
         return ()
     if exchange.method != "GET" or exchange.header(b"cookie") is None:
+        return ()
+    declared: str | None = (scaler.revision["metadata"].get("annotations") or {}).get(ANNOTATION)
+    if declared is None:
         return ()
     by_path: dict[str, Sequence[str]] = json.loads(declared)
     return by_path.get(exchange.target.partition("?")[0], ())

@@ -8,7 +8,6 @@ Source: Knative, "Supported autoscaler types" and "Configuring metrics"; serving
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,7 +36,7 @@ class Demand:
         self.rescale(revision, defaults)
         self.meter = ConcurrencyMeter(self.scale.window_seconds, self._loop.time())
         self._arrivals = RateMeter(self.scale.window_seconds, self._loop.time())
-        self._recent: deque[tuple[float, int]] = deque()
+        self._recent: list[tuple[float, int]] = []
         """(time, pods): falling numbers of the last `scale-down-delay`."""
         self._history, self._decided, self._decided_at = History(), 1, float("-inf")
 
@@ -85,7 +84,7 @@ class Demand:
         if not self.scale.down_delay_seconds:
             return count
         while self._recent and self._recent[0][0] < now - self.scale.down_delay_seconds:
-            self._recent.popleft()
+            del self._recent[0]
         while self._recent and self._recent[-1][1] <= count:
             self._recent.pop()
         self._recent.append((now, count))

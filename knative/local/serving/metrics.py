@@ -19,8 +19,7 @@ Labels = tuple[str, str]
 
 
 def labels_of(scaler: Scaler) -> Labels:
-    labels = scaler.revision["metadata"].get("labels") or {}
-    return scaler.namespace, labels.get("serving.knative.dev/service", scaler.name)
+    return scaler.namespace, scaler.stored.labels.get("serving.knative.dev/service", scaler.name)
 
 
 class ServingMetrics:

@@ -1,14 +1,12 @@
 """Requests per second, averaged over windows (pure)."""
 
-from collections import deque
-
 
 class RateMeter:
     """Counts requests in whole seconds. `now`: seconds on a monotonic clock."""
 
     def __init__(self, window_seconds: float, now: float) -> None:
         self._window_seconds = max(window_seconds, 1.0)
-        self._counts: deque[tuple[int, int]] = deque()
+        self._counts: list[tuple[int, int]] = []
         """(second, requests that came in it)."""
         self._created_at = now
 
@@ -29,4 +27,4 @@ class RateMeter:
 
     def _forget(self, now: float) -> None:
         while self._counts and self._counts[0][0] < now - self._window_seconds - 1:
-            self._counts.popleft()
+            del self._counts[0]

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 REVISION = "Revision.serving.knative.dev"
 NAMESPACE = "knative-serving"
+SERVICE_LABEL = "serving.knative.dev/service"
 TICK_SECONDS = 2.0
 START_PUBLICATION_SECONDS = 0.2
 """How long the status of a revision that starts a pod for a request may wait, so that it is one with that of the ready pod, and of others that
@@ -39,7 +40,7 @@ Key = tuple[str, str]
 def _service_key(revision: Object) -> Key:
     """Return the (namespace, name) of the Service of a revision; the name is empty if it has none."""
     metadata = revision["metadata"]
-    return metadata["namespace"], (metadata.get("labels") or {}).get("serving.knative.dev/service", "")
+    return metadata["namespace"], (metadata.get("labels") or {}).get(SERVICE_LABEL, "")
 
 
 class Revisions:
@@ -180,7 +181,7 @@ class Revisions:
             self._publish(scaler)
         self._forget_service(key, scaler)
         self._of_service.setdefault(_service_key(object), set()).add(key)
-        scaler.revision = object
+        scaler.stored = self._store.stored(object)
         scaler.rescale(self._defaults())
         self._active.add(scaler)
         self._awake.set()
@@ -188,7 +189,8 @@ class Revisions:
     def _create_scaler(self, object: Object) -> Scaler:
         condition = find_condition(object, "Ready")
         retries_forever = self._pods.node.is_trusted(object, object["spec"]["containers"][0]["image"].startswith(PLATFORM))
-        scaler = Scaler(self._pods, object, self._defaults(), self._on_scaler_change, self._open_port, self._usage, retries_forever)
+        stored = self._store.stored(object)
+        scaler = Scaler(self._pods, stored, self._defaults(), self._on_scaler_change, self._open_port, self._usage, retries_forever)
         if not retries_forever and not scaler.has_been_ready and condition is not None and condition.status == "False":
             scaler.failure, scaler.has_failed = StartFailure(condition.reason, condition.message), True  # it failed before a restart, for good
         targets = self._route_targets.get(_service_key(object), set())
@@ -209,7 +211,7 @@ class Revisions:
             task.add_done_callback(self._stopping.discard)
 
     def _forget_service(self, key: Key, scaler: Scaler) -> None:
-        service = _service_key(scaler.revision)
+        service = key[0], scaler.stored.labels.get(SERVICE_LABEL, "")
         revisions = self._of_service.get(service, set())
         revisions.discard(key)
         if not revisions:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from knative.local.objects import Object
 from knative.local.own_hosts import OwnHosts
+from knative.local.records import interned
 from knative.local.serving.callees import callees, wake_later
 from knative.local.serving.domains import Domain, Domains
 from knative.local.serving.host_claims import HostClaims, Precedence
@@ -53,7 +54,7 @@ class RouteEntry:
     tag_hosts: Mapping[str, TrafficTarget] = field(default_factory=dict)
     """Host of a tag → its revision."""
     service: Object = field(default_factory=dict)
-    """The Service's metadata, for the collector."""
+    """What the collector needs of the Service: its name and labels."""
     created_at: str = ""
     stop_message: str | None = None
     """What visitors read; None: it is not stopped."""
@@ -74,7 +75,7 @@ class RouteEntry:
     ) -> "RouteEntry":
         """`tag_host`: tag → host."""
         metadata = route["metadata"]
-        known = {key: metadata[key] for key in ("name", "namespace", "uid", "labels", "annotations") if key in metadata}
+        known = {"name": metadata["name"], "namespace": metadata["namespace"], "labels": interned(metadata.get("labels") or {})}
         service = {"apiVersion": "serving.knative.dev/v1", "kind": "Service", "metadata": known}
         targets = tuple(targets)
         tag_hosts = {tag_host(target.tag).lower(): target for target in targets if target.tag and host is not None}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from knative.local.autoscaling.pod_usage import PodUsage
 from knative.local.objects import Object
+from knative.local.records import Entry
 from knative.local.serving.autoscaler import Scale
 from knative.local.serving.consumption import Consumption
 from knative.local.serving.demand import Demand
@@ -44,17 +45,20 @@ class Scaler:
     def __init__(
         self,
         pods: Pods,
-        revision: Object,
+        stored: Entry,
         defaults: Mapping[str, str],
         on_change: Callable[["Scaler"], None],
         open_port: Callable[[int], socket.socket | None],
         usage: PodUsage,
         retries_forever: bool = False,
     ) -> None:
-        """`defaults`: ConfigMap config-autoscaler. `open_port` returns a listening socket that outlives the pods; None: the ingress has the port."""
+        """`stored`: the revision. `defaults`: ConfigMap config-autoscaler. `open_port` returns a listening socket that outlives the pods; None: the
+        ingress has the port."""
+        self.stored = stored
+        """Parsed when a pod starts: parsed objects of all revisions would need twice their memory."""
+        revision = stored.object()
         metadata, spec = revision["metadata"], revision["spec"]
         annotations = metadata.get("annotations") or {}
-        self.revision = revision
         self.namespace, self.name, self.uid = metadata["namespace"], metadata["name"], metadata["uid"]
         self.timeout_seconds = float(spec.get("timeoutSeconds") or DEFAULT_TIMEOUT_SECONDS)
         self.progress_deadline_seconds = progress_deadline_seconds(annotations)
@@ -92,6 +96,10 @@ class Scaler:
         """Whether it still has to become ready for the first time."""
         if self._is_initial:
             self._loop.call_later(self.progress_deadline_seconds, self.tick)
+
+    @property
+    def revision(self) -> Object:
+        return self.stored.object()
 
     # --- observations
 

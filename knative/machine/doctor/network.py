@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from functions.deploy.adapters.variables import APPLICATION_URL
+from functions.deploy.adapters.shared_variables import APPLICATION_URL
 from functions.runtime.config.variables import DASHBOARD_URL, PUBLIC_URL
 from knative.machine import leftovers, processes
 from knative.machine.doctor.finding import Finding, Level

@@ -7,7 +7,7 @@ Source: https://www.postgresql.org/docs/current/app-postgres.html#APP-POSTGRES-S
 import os
 import tempfile
 
-from functions.deploy.domain.postgres_manifests import LARGE_OBJECTS, TEMPLATE
+from functions.wire.service_databases import LARGE_OBJECTS, TEMPLATE
 from knative.local.processes.process import Command, StartError
 from knative.local.serving.on_demand_server import Start
 from knative.local.serving.postgres_services.files import ServerFiles, find_binaries
