@@ -14,9 +14,9 @@ from tests.bench import load
 from tests.bench.load import Missing
 from tests.bench.meter import Meter, Numbers, drained, rates
 from tests.bench.peers import Peer
+from tests.bench.rows import WARM_UP_SECONDS
 from tests.bench.systems import Capsule, System, until
 
-WARM_UP_SECONDS = 2
 DRAIN_SECONDS = 120
 AT = "extract(epoch FROM pg_xact_commit_timestamp(xmin))"
 APPLICATIONS_SQL = f"SELECT id::text, {AT} FROM applications WHERE {AT} >= %s"

@@ -18,7 +18,7 @@ from tests.bench.peers import Peer
 from tests.bench.systems import Capsule, System, until
 
 WARM_UP_SECONDS = 2
-"""Of load before each measurement of GET and POST, which is not measured: functions went to zero while the other systems had their turns."""
+"""Of load on each system, not measured, before a measurement of requests: Capsule's functions go to zero while the other systems have their turns."""
 ZERO_SECONDS = 60
 """For functions to be at zero, whose stable window is `systems.STABLE_WINDOW`."""
 FIVE = ("/v1/users/me", "/v1/apps", "/v1/quota", "/v1/billing/customer", "/v1/billing/plans")
