@@ -13,7 +13,12 @@ TOGETHER = (
         *("tests/knative/images/test_unpack.py", "tests/monitor/test_log_index.py", "tests/wire/test_cloudevents.py"),
     ),
     ("tests/generated/test_manifests.py", "tests/generated/test_object_policy.py", "tests/generated/test_rbac.py"),
-    ("tests/cluster/test_configuration_version.py", "tests/cluster/test_rollout.py", "tests/cluster/test_unchanged.py"),
+    (
+        "tests/cluster/test_configuration_version.py",
+        "tests/cluster/test_rollout.py",
+        "tests/cluster/test_unchanged.py",
+        "tests/cluster/test_wrong_inputs.py",
+    ),
     ("tests/knative/conformance/",),
     ("tests/knative/api/deploy_account/",),
     ("tests/knative/api/",),

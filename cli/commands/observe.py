@@ -150,7 +150,7 @@ def _require_process(session: Session, application: Json, process: str | None) -
     known = {each["name"] for environment in environments for each in environment["processes"]}
     if process not in known:
         names = ", ".join([*sorted(known), *PROCESSES_OF_ALL])
-        raise NotFound(f'{application["name"]} has no process type "{process}"', f"Process types: {names}.")
+        raise NotFound(f'{application["name"]} has no process type "{process}"', f"its process types: {names}")
 
 
 def _explain_no_lines(session: Session, application: Json, *, is_filtered: bool) -> None:

@@ -68,7 +68,7 @@ def has_taken_traffic(view: Json) -> bool:
 def failure_title(view: Json) -> str:
     match view["status"]:
         case "cancelled":
-            return f"Deployment cancelled: {view['reason']}"
+            return "Deployment cancelled"
         case "rolled-back":
             return f"Deployment rolled back to {release_name(view['rolledBackTo'])}: {view['reason']}"
         case _ if is_ended_in_build(view):
@@ -80,7 +80,8 @@ def failure_title(view: Json) -> str:
 
 def failure_detail(view: Json) -> str:
     """Return the cause, and what serves now."""
-    return "\n".join([*(view["detail"] or "").splitlines(), *serving_after_failure(view)])
+    detail = "" if view["status"] == "cancelled" else view["detail"] or ""  # the title says the same
+    return "\n".join([*detail.splitlines(), *serving_after_failure(view)])
 
 
 def serving_after_failure(view: Json) -> list[str]:

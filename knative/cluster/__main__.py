@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+import urllib3
+from kubernetes.dynamic.exceptions import ApiException
 from rich.console import Console
 
 from cli.variables import TOKEN
@@ -13,7 +15,7 @@ from functions.runtime.config.variables import PUBLIC_URL
 from functions.wire.settings import InvalidSetting
 from knative.cluster import checks, differences, releases, rollback, rollout, smoke
 from knative.cluster.checks import probe
-from knative.cluster.connection import ClusterApi, connect
+from knative.cluster.connection import ClusterApi, connect, failure_of
 from knative.cluster.overlay import Overlay
 from knative.cluster.secrets import command as secrets
 from knative.cluster.stages import BATCH
@@ -22,6 +24,8 @@ from knative.machine.problems import Problem
 from knative.machine.progress import Progress, show_problem
 
 PIPE_WIDTH = 80
+INTERRUPTED = 130
+"""As shells report SIGINT."""
 
 
 def main(arguments: list[str]) -> int:
@@ -37,7 +41,9 @@ def main(arguments: list[str]) -> int:
     except InvalidSetting as error:
         show_problem(Problem(str(error), "All settings and their values: docs/settings.md"), console)
     except KeyboardInterrupt:
-        console.print(f"\nInterrupted. Repeat it: ./taskw cluster {options.command}")
+        quiet = Console(file=sys.stderr, highlight=False) if options.json else console
+        quiet.print(f"\nInterrupted. What was done stays; repeat it: ./taskw cluster {options.command}")
+        return INTERRUPTED
     return 1
 
 
@@ -46,6 +52,14 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if options.command == "secrets" and options.offline:
         return secrets.run(options, None, overlay(options), console)
     cluster = connect(options.kubeconfig, options.context)
+    try:
+        return run_on(cluster, options, console)
+    except (ApiException, urllib3.exceptions.HTTPError) as error:
+        raise failure_of(error, cluster.name, cluster.host) from error
+
+
+def run_on(cluster: ClusterApi, options: argparse.Namespace, console: Console) -> int:
+    """As `run`. Raises: also what the client of the API raises."""
     match options.command:
         case "secrets":
             return secrets.run(options, cluster, overlay(options), console)
@@ -84,7 +98,12 @@ def apply(options: argparse.Namespace, cluster: ClusterApi, console: Console) ->
         return 0
     if not options.skip_checks and not checks.run(cluster, rendered, quiet):
         raise Problem("The cluster lacks something; nothing was changed.", "Mend what is marked, or apply all the same: --skip-checks")
-    has_changes = differences.show(differences.differences(cluster, rendered), quiet, as_json=False)
+    found = list(differences.differences(cluster, rendered))
+    has_changes = differences.show(found, quiet, as_json=False)
+    if not options.skip_checks and (refused := [each for each in found if each.action == "refused"]):
+        raise Problem(
+            f"The API refuses {len(refused)} of the objects; nothing was changed.", "Mend what is marked, or apply all the same: --skip-checks"
+        )
     how = rollout.Options(options.batch, prune=options.prune)
     last = next(iter(releases.history(cluster)), None)
     if not has_changes and last is not None and last.state == releases.APPLIED:
@@ -120,7 +139,10 @@ def overlay(options: argparse.Namespace) -> Overlay:
 
 def confirm(question: str) -> bool:
     """Ask on the terminal. False without a terminal."""
-    return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
+    try:
+        return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def _print_release(release: releases.Release, console: Console, *, as_json: bool, is_unchanged: bool = False) -> None:
@@ -131,6 +153,13 @@ def _print_release(release: releases.Release, console: Console, *, as_json: bool
         console.print(f"\nUnchanged: release {release.number}, {release.image}, which is ready.", markup=False)
     else:
         console.print(f"\nRelease {release.number}: {release.image}. Try it: ./taskw cluster smoke", markup=False)
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not positive")
+    return number
 
 
 def parser() -> argparse.ArgumentParser:
@@ -153,7 +182,7 @@ def parser() -> argparse.ArgumentParser:
     for name, text in (("apply", "check, show the differences, then roll out in stages"), ("rollback", "apply an earlier release again")):
         command = commands.add_parser(name, parents=[common], help=text)
         command.add_argument("--yes", "-y", action="store_true", help="do not ask for confirmation")
-        command.add_argument("--batch", type=int, default=BATCH, metavar="N", help=f"functions that start at the same time (default: {BATCH})")
+        command.add_argument("--batch", type=positive, default=BATCH, metavar="N", help=f"functions that start at the same time (default: {BATCH})")
         command.add_argument("--prune", action="store_true", help="delete what the former release had and this one has not")
         if name == "apply":
             command.add_argument("--skip-checks", action="store_true", help="apply although check finds something")

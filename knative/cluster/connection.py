@@ -4,11 +4,14 @@ from http import HTTPStatus
 from pathlib import Path
 
 import urllib3
+import yaml
 from kubernetes import client, config
 from kubernetes.dynamic.exceptions import ApiException
 
 from knative.machine.cluster import KubernetesApi, Object, reason_of
 from knative.machine.problems import Problem
+
+USE_ANOTHER = "Pass --kubeconfig FILE and --context NAME, or set KUBECONFIG."
 
 
 class ClusterApi(KubernetesApi):
@@ -29,12 +32,14 @@ class ClusterApi(KubernetesApi):
         return self.get(item) if self.has(item["apiVersion"], item["kind"]) else None
 
     def listed(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> list[Object]:
-        """Objects of a kind; none when the kind does not exist. Raises: Problem when this account may not list them."""
+        """Objects of a kind; none when the kind does not exist. Raises: Problem when this login may not list them."""
         if not self.has(api_version, kind):
             return []
         try:
             return self.find(api_version, kind, namespace, labels)
         except ApiException as error:
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                raise failure_of(error, self.name, self.host) from error
             raise Problem(f"{kind} objects cannot be listed: {reason_of(error)}", remedy_of(error)) from error
 
 
@@ -46,18 +51,44 @@ def remedy_of(error: ApiException) -> str:
 
 
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> ClusterApi:
-    """Connect as kubectl does: --kubeconfig, else KUBECONFIG, else ~/.kube/config. Raises: Problem when there is none or the API does not answer."""
+    """Connect as kubectl does: --kubeconfig, else KUBECONFIG, else ~/.kube/config.
+
+    Raises: Problem when there is none, it cannot be read, or the API does not answer or refuses the login.
+    """
     path = None if kubeconfig is None else str(kubeconfig)
     try:
         contexts, active = config.list_kube_config_contexts(path)
+        name = context or str(active["name"])
+        if name not in (names := [str(each["name"]) for each in contexts]):
+            raise Problem(f'The kubeconfig has no context "{name}".', f"One of: {', '.join(names)}")
         api = config.new_client_from_config(path, context)
+    except yaml.YAMLError as error:
+        raise Problem(f"The kubeconfig {path or ''} is not YAML: {' '.join(str(error).split())}", USE_ANOTHER) from error
     except (config.ConfigException, OSError) as error:
-        raise Problem(f"No cluster: {error}", "Pass --kubeconfig FILE and --context NAME, or set KUBECONFIG.") from error
-    name = context or str(active["name"])
-    if name not in {each["name"] for each in contexts}:
-        raise Problem(f'The kubeconfig has no context "{name}".', f"One of: {', '.join(str(each['name']) for each in contexts)}")
+        raise Problem(f"No cluster: {error}", USE_ANOTHER) from error
+    except (TypeError, AttributeError, KeyError, ValueError, UnicodeDecodeError) as error:  # the library does not check what it reads
+        raise Problem(f"{path or 'The kubeconfig'} is no kubeconfig.", USE_ANOTHER) from error
     try:
         return ClusterApi(api, name)
     except (client.ApiException, urllib3.exceptions.HTTPError, OSError) as error:
-        reason = reason_of(error) if isinstance(error, client.ApiException) else str(error)
-        raise Problem(f"The API of the cluster {name} at {api.configuration.host} does not answer: {reason}", "kubectl cluster-info") from error
+        raise failure_of(error, name, str(api.configuration.host)) from error
+
+
+def being_deleted(namespace: str) -> Problem:
+    """A namespace that is being deleted takes what is applied into it away."""
+    return Problem(f"The namespace {namespace} is being deleted.", f"Wait until it no longer exists: kubectl wait --for=delete namespace/{namespace}")
+
+
+def failure_of(error: Exception, name: str, host: str) -> Problem:
+    """What an error of the client means to the operator. `name`: of the context. `host`: of the API server."""
+    if not isinstance(error, ApiException | client.ApiException):
+        return Problem(
+            f"The API of the cluster {name} at {host} does not answer: {error}", "Is the address right, and reachable? kubectl cluster-info"
+        )
+    match error.status:
+        case HTTPStatus.UNAUTHORIZED:
+            remedy = "Its token or certificate has expired, or is of another cluster. Sign in again, then: kubectl auth whoami"
+            return Problem(f"The cluster {name} at {host} does not accept the login of the kubeconfig.", remedy)
+        case HTTPStatus.FORBIDDEN:
+            return Problem(f"The login of the kubeconfig may not do this: {reason_of(error)}", "Use a kubeconfig of an administrator of the cluster.")
+    return Problem(f"The API of the cluster {name} at {host} answered {error.status}: {reason_of(error)}", "Repeat the command.")

@@ -42,7 +42,10 @@ class Overlay:
     def read(cls, home: Home, name: str) -> "Overlay":
         """Render with kubectl, which is downloaded into the state folder if it is not on PATH. Raises: Problem."""
         folder = folder_of(name)
-        return cls(name, tuple(kustomize.render_folder(home, folder)))
+        objects = tuple(kustomize.render_folder(home, folder))
+        if not objects:
+            raise Problem(f"The overlay {name} has no objects.", "Include knative/base in its resources: docs/cluster.md, The overlay")
+        return cls(name, objects)
 
     def of_kind(self, *kinds: str) -> list[Object]:
         return [each for each in self.objects if each["kind"] in kinds]

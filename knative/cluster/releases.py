@@ -67,7 +67,16 @@ class Release:
 
 def history(cluster: ClusterApi) -> list[Release]:
     """All records, the newest first."""
-    return sorted((Release.of(each) for each in cluster.listed("v1", "ConfigMap", NAMESPACE, LABEL)), key=lambda each: each.number, reverse=True)
+    return sorted((_read(each) for each in cluster.listed("v1", "ConfigMap", NAMESPACE, LABEL)), key=lambda each: each.number, reverse=True)
+
+
+def _read(item: Object) -> Release:
+    """Raises: Problem for a ConfigMap with the label that is no record of a release."""
+    try:
+        return Release.of(item)
+    except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
+        name = item["metadata"]["name"]
+        raise Problem(f"The ConfigMap {name} is no record of a release.", f"Was it edited? kubectl -n {NAMESPACE} delete configmap {name}") from error
 
 
 def begin(cluster: ClusterApi, objects: tuple[Object, ...], image: str, source: str, by: str, now: datetime) -> Release:

@@ -14,7 +14,7 @@ from kubernetes.dynamic.exceptions import ApiException
 
 from knative.cluster import readiness, releases
 from knative.cluster.configuration_version import Stale, with_versions
-from knative.cluster.connection import ClusterApi
+from knative.cluster.connection import ClusterApi, being_deleted
 from knative.cluster.differences import MANAGER
 from knative.cluster.jobs import outdated, versioned
 from knative.cluster.stages import Stage, stages
@@ -50,6 +50,9 @@ class Options:
 
 def roll_out(cluster: ClusterApi, objects: tuple[Object, ...], image: str, source: str, progress: Progress, options: Options) -> releases.Release:
     """Apply the objects and wait until all are ready. Raises: Problem that names what is not ready and why; the release is then FAILED."""
+    for each in objects:
+        if each["kind"] == "Namespace" and ((cluster.get(each) or {}).get("status") or {}).get("phase") == "Terminating":
+            raise being_deleted(each["metadata"]["name"])
     last = next(iter(releases.history(cluster)), None)
     plan = stages(with_versions(cluster, objects), options.batch, migrates=options.migrates)
     if plan[0].title == "Namespace":

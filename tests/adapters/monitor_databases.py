@@ -67,13 +67,17 @@ class Store:
         self.resources: ports.Resources = metrics.PostgresResources(database) if database else memory_metrics.MemoryResources()
         self.disks: ports.DiskUsages = disk.PostgresDiskUsages(database) if database else memory_metrics.MemoryDiskUsages()
         self.rules: ports.Rules = alerts.PostgresRules(database) if database else self._memory_rules()
-        self.alerts: ports.Alerts = alerts.PostgresAlerts(database) if database else memory_alerts.MemoryAlerts()
+        self.alerts: ports.Alerts = alerts.PostgresAlerts(database) if database else self._memory_alerts()
         self.addresses: ports.Addresses = alerts.PostgresAddresses(database) if database else memory_alerts.MemoryAddresses()
         self.letters: ports.DeadLetters = dead_letters.PostgresDeadLetters(database) if database else memory_alerts.MemoryDeadLetters()
         self.channels: ports.Channels = notifications.PostgresChannels(database) if database else memory_alerts.MemoryChannels()
         self.deliveries: ports.Deliveries = notifications.PostgresDeliveries(database) if database else memory_alerts.MemoryDeliveries()
 
         self.erasures: ports.Erasures = erasures.PostgresErasures(database) if database else self._memory_erasures()
+
+    def _memory_alerts(self) -> ports.Alerts:
+        assert isinstance(self.applications, memory.MemoryApplications)
+        return memory_alerts.MemoryAlerts(self.applications)
 
     def _memory_rules(self) -> ports.Rules:
         assert isinstance(self.applications, memory.MemoryApplications)

@@ -91,6 +91,30 @@ async def test_restricted_quotas_are_found_among_others(stores: Stores) -> None:
         }  # fmt: skip
 
 
+async def test_a_quota_that_was_lowered_is_found_restricted_until_it_has_room_again(stores: Stores) -> None:
+    """Also after it was found within its limits once: then its memory is not summed again until the quota is lowered."""
+    owner = uuid4()
+    application = new_application(owner)
+
+    async def is_restricted() -> bool:
+        async with stores.transaction():
+            return bool(await stores.quotas.lock_restricted([owner]))
+
+    async with stores.transaction():
+        await stores.quotas.set(Quota(owner, 2, 512, NOW))
+        await stores.applications.add([(application, Quota(owner, 2, 512, NOW))])
+        await stores.quotas.reserve_memory(application, STAGING, 400, Quota(owner, 2, 512, NOW))
+    assert not await is_restricted()
+    for memory_mib, expected in ((399, True), (400, False), (1024, False), (512, False), (256, True)):
+        async with stores.transaction():
+            await stores.quotas.set(Quota(owner, 2, memory_mib, NOW))
+        assert await is_restricted() is expected, memory_mib
+        assert await is_restricted() is expected
+    async with stores.transaction():
+        await stores.quotas.release_memory(application.id)
+    assert not await is_restricted()
+
+
 async def test_applications_count_against_the_quota_until_released(stores: Stores) -> None:
     owner = uuid4()
     async with stores.transaction():

@@ -131,6 +131,23 @@ async def test_alerts_are_listed_newest_first_without_those_that_came_to_nothing
         assert list(await store.alerts.page([], states, None, 10)) == []
 
 
+async def test_alerts_of_teams_are_those_of_their_applications(store: Store) -> None:
+    ada, bob = new_id(), new_id()
+    applications = [Application(new_id(), owner, f"shop-{number}") for number, owner in enumerate((ada, ada, bob))]
+    alerts = [failed(each.id) for each in applications]
+    other = failed(new_id())
+    async with store.transaction():
+        await store.applications.keep(applications)
+        for alert in (*alerts, other):
+            await store.alerts.save(alert)
+    async with store.transaction():
+        states = [*State]
+        assert list(await store.alerts.page_of_teams([ada], [], states, None, 10)) == [alerts[1], alerts[0]]
+        assert list(await store.alerts.page_of_teams([ada, bob], [other.application_id], states, None, 2)) == [other, alerts[2]]
+        assert list(await store.alerts.page_of_teams([ada, bob], [], states, alerts[1].id, 2)) == [alerts[0]]
+        assert list(await store.alerts.page_of_teams([], [], states, None, 10)) == []
+
+
 async def test_closed_alerts_are_forgotten_and_open_ones_are_not(store: Store) -> None:
     long_ago = datetime(2001, 1, 1, tzinfo=UTC)
     still, over = failed(new_id(), at=long_ago), failed(new_id(), at=long_ago)

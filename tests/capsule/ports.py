@@ -125,6 +125,11 @@ def stored_rows(
     return deploy_storage_meters.StoredRows(applications, services, backups, volumes, snapshots)
 
 
+def alerts(applications: monitor.Applications) -> monitor_alerts.MemoryAlerts:
+    assert isinstance(applications, memory_monitor.MemoryApplications)
+    return monitor_alerts.MemoryAlerts(applications)
+
+
 def rules(applications: monitor.Applications) -> monitor_alerts.MemoryRules:
     assert isinstance(applications, memory_monitor.MemoryApplications)
     return monitor_alerts.MemoryRules(applications)
@@ -243,7 +248,7 @@ PORTS: Mapping[str, Mapping[Any, Callable[..., Any]]] = {
     },
     "monitor": {
         monitor.Addresses: monitor_alerts.MemoryAddresses,
-        monitor.Alerts: monitor_alerts.MemoryAlerts,
+        monitor.Alerts: alerts,
         monitor.Applications: memory_monitor.MemoryApplications,
         monitor.Channels: monitor_alerts.MemoryChannels,
         monitor.DeadLetters: monitor_alerts.MemoryDeadLetters,

@@ -103,7 +103,8 @@ class MemoryOperators:
 
 
 class MemoryAlerts:
-    def __init__(self) -> None:
+    def __init__(self, applications: MemoryApplications) -> None:
+        self._applications = applications
         self.alerts: dict[UUID, Alert] = {}
         self.ended: dict[str, datetime] = {}
 
@@ -140,6 +141,12 @@ class MemoryAlerts:
             and (before is None or alert.id < before)
         ]
         return sorted(found, key=lambda alert: alert.id, reverse=True)[:limit]
+
+    async def page_of_teams(
+        self, team_ids: Collection[UUID], others: Collection[UUID], states: Collection[str], before: UUID | None, limit: int
+    ) -> Sequence[Alert]:
+        owned = [each.id for each in await self._applications.of_teams(team_ids)]
+        return await self.page([*owned, *others], states, before, limit)
 
     async def end_incident(self, incident: str, at: datetime) -> None:
         self.ended.setdefault(incident, at)

@@ -160,7 +160,7 @@ class NoEarlierRelease(Conflict):
 
     @classmethod
     def of(cls, release: int, environment: str) -> Self:
-        return cls(f"r{release} is the first release in {environment}: there is none to roll back to.")
+        return cls(f"r{release} is the first release in {environment}.")
 
 
 class DeploymentEnded(Conflict):

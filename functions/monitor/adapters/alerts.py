@@ -164,14 +164,23 @@ class PostgresAlerts:
         await self._database.connection.execute(UPSERT, {name: getattr(alert, name) for name in COLUMNS})
 
     async def page(self, application_ids: Collection[UUID], states: Collection[str], before: UUID | None, limit: int) -> Sequence[Alert]:
+        return await self._page(SQL("application_id = ANY(%(applications)s)"), {"applications": list(application_ids)}, states, before, limit)
+
+    async def page_of_teams(
+        self, team_ids: Collection[UUID], others: Collection[UUID], states: Collection[str], before: UUID | None, limit: int
+    ) -> Sequence[Alert]:
+        owned = SQL("(application_id = ANY(%(others)s) OR application_id IN (SELECT id FROM applications WHERE user_id = ANY(%(teams)s)))")
+        return await self._page(owned, {"teams": list(team_ids), "others": list(others)}, states, before, limit)
+
+    async def _page(
+        self, owned: Composable, arguments: Mapping[str, object], states: Collection[str], before: UUID | None, limit: int
+    ) -> Sequence[Alert]:
         is_open = SQL("AND NOT closed") if State.RESOLVED not in states else SQL("")  # as a constraint says; has an index of its own
-        return await self._read(
-            SQL(
-                "application_id = ANY(%(applications)s) AND state = ANY(%(states)s) AND (fired_at IS NOT NULL OR state = 'pending')"
-                " AND (%(before)s::uuid IS NULL OR id < %(before)s) {} ORDER BY id DESC LIMIT %(limit)s"
-            ).format(is_open),
-            {"applications": list(application_ids), "states": [*states], "before": before, "limit": limit},
-        )
+        condition = SQL(
+            "{} AND state = ANY(%(states)s) AND (fired_at IS NOT NULL OR state = 'pending')"
+            " AND (%(before)s::uuid IS NULL OR id < %(before)s) {} ORDER BY id DESC LIMIT %(limit)s"
+        ).format(owned, is_open)
+        return await self._read(condition, {**arguments, "states": [*states], "before": before, "limit": limit})
 
     async def end_incident(self, incident: str, at: datetime) -> None:
         await self._database.connection.execute("INSERT INTO ended_incidents (incident, at) VALUES (%s, %s) ON CONFLICT DO NOTHING", (incident, at))

@@ -1,4 +1,4 @@
-"""End the log of a failed build with its reason, unless the build did so itself."""
+"""End the log of a failed build with its reason."""
 
 from events.deployments import BuildFailed
 from functions.kernel import Done, Order, Scale, on
@@ -11,6 +11,6 @@ from functions.monitor.ports import Logs
 async def on_build_failed(event: BuildFailed, logs: Logs) -> Done[None]:
     if event.is_logged:
         return Done(None)
-    # A step that is another's program, an evicted pod and an image that cannot be pulled write no last line, and readers wait for one.
+    # The builder writes its own last line. A step that is another's program, an evicted pod and a missing image leave none, and readers wait for it.
     is_closing_due = await logs.add([end_of_build(event)])
     return Done(None, LogClosingRequested()) if is_closing_due else Done(None)

@@ -88,6 +88,12 @@ class Alerts(Protocol):
         """Newest first. Alerts that never fired are left out unless pending."""
         ...
 
+    async def page_of_teams(
+        self, team_ids: Collection[UUID], others: Collection[UUID], states: Collection[str], before: UUID | None, limit: int
+    ) -> Sequence[Alert]:
+        """As `page`, of all applications that the teams own, and of `others`. What it reads does not grow with the number of applications."""
+        ...
+
     async def forget(self, before: datetime) -> int:
         """Delete closed alerts that were resolved before, and ended incidents; return how many alerts."""
         ...

@@ -23,9 +23,9 @@ class ListAlerts(Model):
 @query(http="GET /v1/alerts", permission=Permission.ALERTS_READ, scale=Scale(max=3, pool=2))
 async def alerts(request: ListAlerts, memberships: Memberships, permit: Permit, applications: Applications, alerts: AlertStore) -> Page[AlertView]:
     teams = [each.team_id for each in await memberships.list_of(permit.caller.user_id) if each.allows(permit.permission)]
-    names = {application.id: application.name for application in await applications.of_teams(teams)}
-    if permit.caller.is_admin:
-        names[PLATFORM.id] = PLATFORM.name
+    others = [PLATFORM.id] if permit.caller.is_admin else []
     states = [request.state] if request.state else [*State]
-    rows = await alerts.page(names, states, request.cursor, request.limit + 1)
-    return Page.from_rows(rows, request.limit, lambda alert: AlertView.of(alert, names[alert.application_id]), cursor=lambda alert: alert.id)
+    rows = await alerts.page_of_teams(teams, others, states, request.cursor, request.limit + 1)
+    owned = await applications.find_many({alert.application_id for alert in rows} - {PLATFORM.id})
+    named = {**owned, PLATFORM.id: PLATFORM}
+    return Page.from_rows(rows, request.limit, lambda alert: AlertView.of(alert, named[alert.application_id].name), cursor=lambda alert: alert.id)

@@ -6,6 +6,7 @@ finding itself; the others go on.
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 
 from kubernetes.dynamic.exceptions import ApiException
 from rich.console import Console
@@ -52,6 +53,8 @@ def findings(cluster: ClusterApi, overlay: Overlay) -> Iterator[Finding]:
         except InvalidSetting as error:
             yield Finding(name, Level.FAULT, str(error), "All settings and their values: docs/settings.md")
         except ApiException as error:
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                raise  # no check can read anything
             yield Finding(name, Level.FAULT, f"not checked: {reason_of(error)}", remedy_of(error))
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from knative.cluster import configuration_version, rollout
-from knative.cluster.connection import ClusterApi
+from knative.cluster.connection import ClusterApi, being_deleted
 from knative.cluster.overlay import Overlay
 from knative.cluster.secrets import inputs, rotation
 from knative.cluster.secrets.catalog import AUTHORITIES_KEY, Catalog, has_payments
@@ -48,6 +48,7 @@ def run(options: argparse.Namespace, cluster: ClusterApi | None, overlay: Overla
     replacements = Replacements(frozenset(options.replace))
     existing, external = ({}, frozenset[str]()) if cluster is None else read(cluster)
     items = Catalog(overlay, named, existing, replacements, external).plan()
+    require_known(replacements, items)
     if options.store_values:
         console.print(json.dumps(store_document(items), indent=1), markup=False, soft_wrap=True)
         return 0
@@ -101,6 +102,14 @@ def _is_text(item: Object) -> bool:
     return True
 
 
+def require_known(replacements: Replacements, items: Iterable[Planned]) -> None:
+    """Raises: Problem for a name of `--replace` that names nothing."""
+    items = list(items)
+    known = {"all", *(item.name for item in items), *(name for item in items for key in item.states for name in (key, f"{item.name}/{key}"))}
+    if unknown := sorted(replacements.names - known):
+        raise Problem(f"Nothing is named {', '.join(unknown)}.", "--replace takes all, SECRET, SECRET/KEY or KEY, as they are listed without it.")
+
+
 def require_all(items: Iterable[Planned]) -> None:
     """Raises: Problem that names each value that only the operator knows."""
     missing = [f"  {item.kind} {item.name}: {item.hints[key] or key}" for item in items for key in item.keys_in(State.MISSING)]
@@ -119,9 +128,12 @@ def apply(cluster: ClusterApi, overlay: Overlay, items: Iterable[Planned], store
     copies = overlay.copies_of(external_objects(copied, store) if store else [item.manifest for item in copied])
     named = {each["metadata"]["namespace"] for each in copies}
     for namespace in (NAMESPACE_OBJECT, *(each for each in overlay.of_kind("Namespace") if each["metadata"]["name"] in named)):
-        if cluster.get(namespace) is None:
+        if (present := cluster.get(namespace)) is None:
             cluster.apply([namespace], MANAGER)
+        elif (present.get("status") or {}).get("phase") == "Terminating":
+            raise being_deleted(namespace["metadata"]["name"])
     written = [*(external_objects(changed, store) if store else [item.manifest for item in changed]), *copies]
+    cluster.apply(written, MANAGER, is_dry_run=True)  # all of them or none
     cluster.apply(written, MANAGER)
     return written
 

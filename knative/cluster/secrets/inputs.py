@@ -1,6 +1,8 @@
 """What an operator names: settings of docs/settings.md, in a file of NAME=VALUE lines and as arguments, and two files."""
 
 import io
+import json
+import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +46,7 @@ def read(file: Path | None, arguments: Iterable[str], authorities: Path | None =
     if unknown := sorted(set(values) - set(known)):
         raise Problem(f"Not settings of a cluster: {', '.join(unknown)}.", "All settings: docs/settings.md, docs/cluster.md")
     check(known.values(), values)
-    return Inputs(values, _text(authorities) if authorities else None, _text(registry) if registry else None)
+    return Inputs(values, _certificates(authorities) if authorities else None, _registry(registry) if registry else None)
 
 
 def known_settings() -> list[Setting[object]]:
@@ -64,3 +66,28 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise Problem(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Problem(f"{path} is no text in UTF-8.", "Is it the right file?") from error
+
+
+def _certificates(path: Path) -> str:
+    text = _text(path)
+    try:
+        ssl.create_default_context(cadata=text)
+    except (ssl.SSLError, ValueError) as error:
+        raise Problem(f"{path} has no certificates in PEM.", "It begins with -----BEGIN CERTIFICATE-----.") from error
+    return text
+
+
+def _registry(path: Path) -> str:
+    """As the API server checks Secrets of the type kubernetes.io/dockerconfigjson, before anything is written."""
+    text = _text(path)
+    try:
+        has_logins = isinstance(json.loads(text)["auths"], dict)
+    except (ValueError, TypeError, KeyError):
+        has_logins = False
+    if not has_logins:
+        raise Problem(
+            f"{path} is no Docker configuration with credentials.", 'As `docker login` writes it: {"auths": {"registry.example.org": {"auth": "…"}}}'
+        )
+    return text
