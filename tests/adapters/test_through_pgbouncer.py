@@ -18,6 +18,8 @@ SUITE = (
     *("test_billing_ports.py", "test_billing_money.py", "test_billing_constraints.py"),
     *("test_deploy_stores.py", "test_deploy_environments.py", "test_deploy_deployments.py", "test_deploy_at_once.py"),
     *("test_monitor_ports.py", "test_monitor_alerts.py", "test_monitor_metrics.py", "test_monitor_retention.py"),
+    *("test_auth_audit_log.py", "test_billing_transfers.py", "test_deploy_operations.py", "test_deploy_storage.py"),
+    *("test_many_applications.py", "test_monitor_applications.py", "test_monitor_dead_letters.py"),
 )
 
 
