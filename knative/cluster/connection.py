@@ -1,6 +1,9 @@
 """The cluster of a kubeconfig and a context, as kubectl finds them."""
 
+import itertools
 import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 
@@ -20,6 +23,11 @@ PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERV
 UNREACHABLE_WEBHOOK = "failed to call webhook"
 """What the API server answers, with 500, when it cannot reach a webhook or gets no answer in time."""
 
+AT_ONCE = 8
+"""Requests to the API at the same time. Most of one is waiting: for webhooks and for the store."""
+INDEPENDENT = frozenset({("serving.knative.dev/v1", "Service"), ("eventing.knative.dev/v1", "Trigger"), ("rabbitmq.com/v1beta1", "TopicPermission")})
+"""Kinds with hundreds of objects, in any order."""
+
 
 class ClusterApi(KubernetesApi):
     """A KubernetesApi that knows where it is. `name`: of the context. `host`: of the API server. `version`: as /version answers."""
@@ -29,6 +37,21 @@ class ClusterApi(KubernetesApi):
         self.name = name
         self.host = str(api.configuration.host)
         self.version: dict[str, str] = dict(self.dynamic.version["kubernetes"])
+
+    def apply(self, objects: Iterable[Object], manager: str, *, is_dry_run: bool = False) -> int:
+        """Apply the objects in their order; neighbours of a kind whose objects do not build on each other, some at a time. Returns their number.
+
+        Raises: Problem for the first that is refused. Others of its kind may have been applied.
+        """
+        count = 0
+        for kind, group in itertools.groupby(objects, key=lambda item: (item["apiVersion"], item["kind"])):
+            if kind not in INDEPENDENT:
+                count += super().apply(group, manager, is_dry_run=is_dry_run)
+                continue
+            self._resource(*kind)  # discovered once, by this thread
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                count += sum(pool.map(lambda item: KubernetesApi.apply(self, [item], manager, is_dry_run=is_dry_run), group))
+        return count
 
     def _apply(self, item: Object, manager: str, *, is_dry_run: bool = False) -> None:
         """Apply one object, and again while the refusal is one that passes: an API or a webhook of an operator that starts, or has too much to do."""

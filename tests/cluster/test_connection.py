@@ -1,6 +1,7 @@
 """An API that refuses: what passes is tried again, and an operator reads what to do about the rest."""
 
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ class Applied(list[str]):
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *refusals: Exception) -> None:
         self.refusals = list(refusals)
         self.now = 0.0
+        monkeypatch.setattr(KubernetesApi, "_resource", lambda *_: None)
         monkeypatch.setattr(KubernetesApi, "_apply", lambda _, item, manager, is_dry_run: self.arrive(item))
         monkeypatch.setattr(connection, "time", self)
 
@@ -58,7 +60,7 @@ def apply(*names: str) -> int:
 def test_a_webhook_that_starts_and_a_busy_api_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = urllib3.exceptions.ProtocolError("Connection aborted.")
     applied = Applied(monkeypatch, refusal(500, STARTING), refusal(429, "storage is (re)initializing"), lost, refusal(503, "shutting down"))
-    assert apply("a", "b") == 2 and applied == ["a", "b"] and applied.now == 4 * connection.PAUSE_SECONDS
+    assert apply("a", "b") == 2 and set(applied) == {"a", "b"} and applied.now == 4 * connection.PAUSE_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -82,3 +84,20 @@ def test_a_webhook_that_never_starts_is_named(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(Problem, match="https://w"):
         apply("a")
     assert connection.PATIENCE_SECONDS < applied.now < 2 * connection.PATIENCE_SECONDS
+
+
+def test_objects_are_applied_some_at_a_time_and_what_builds_on_another_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    applied = Applied(monkeypatch)
+    together = threading.Barrier(connection.AT_ONCE, timeout=10)
+
+    def arrive(item: dict[str, Any]) -> None:
+        if item["kind"] == "Trigger":
+            together.wait()
+        applied.append(f"{item['kind']} {item['metadata']['name']}")
+
+    applied.arrive = arrive  # type: ignore[method-assign]
+    triggers = [small.trigger(f"t-{number}") for number in range(connection.AT_ONCE * 2)]
+    jobs = [small.job(f"j-{number}") for number in range(5)]
+    assert ClusterApi.__new__(ClusterApi).apply([small.namespace(), *triggers, *jobs], "test") == len(triggers) + 6
+    assert applied[0] == "Namespace capsule" and applied[-5:] == [f"Job j-{number}" for number in range(5)]
+    assert sorted(applied[1:-5]) == sorted(f"Trigger t-{number}" for number in range(len(triggers)))
