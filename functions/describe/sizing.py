@@ -124,8 +124,8 @@ def _notes(ungrouped: Installation) -> str:
   zero: with fewer nodes than the table has, choose the component `grouped`, see [A Knative cluster](cluster.md#sizes).
 - A function requests {requests["cpu"]} CPU and {requests["memory"]} while it runs, and its limit is {limits["memory"]}; Knative's sidecar requests
   {QUEUE_PROXY_MILLICORES}m CPU beside it. There is no limit of CPU: it would slow down cold starts. Idle functions have no pod.
-- A dispatcher requests {dispatcher.millicores / dispatcher.pods:.0f}m CPU and {dispatcher.mebibytes / dispatcher.pods:.0f} MiB on average: idle it
-  has 8 MB in its cgroup (its binary's pages are shared), and a message takes 190 µs of its CPU.
+- A dispatcher requests {dispatcher.millicores / dispatcher.pods:.0f}m CPU and {dispatcher.mebibytes / dispatcher.pods:.0f} MiB on average:
+  idle its pod has 11 MiB (its binary's pages are shared), its node 5 MiB more for the pod's shim, and a message takes 190 µs of its CPU.
 - New revisions of functions start no pod (`autoscaling.knative.dev/initial-scale: "0"`): a roll-out starts what gets messages, not everything at
   once. The cluster must allow it: `allow-zero-initial-scale: "true"` in the ConfigMap `config-autoscaler`, which
   `knative/overlays/staging/knative-serving` sets. For the same reason a Secret that is missing fails no revision: the first pod waits for it

@@ -182,7 +182,9 @@ def parser() -> argparse.ArgumentParser:
     for name, text in (("apply", "check, show the differences, then roll out in stages"), ("rollback", "apply an earlier release again")):
         command = commands.add_parser(name, parents=[common], help=text)
         command.add_argument("--yes", "-y", action="store_true", help="do not ask for confirmation")
-        command.add_argument("--batch", type=positive, default=BATCH, metavar="N", help=f"functions that start at the same time (default: {BATCH})")
+        command.add_argument(
+            "--batch", type=positive, default=BATCH, metavar="N", help=f"functions that start pods at the same time (default: {BATCH})"
+        )
         command.add_argument("--prune", action="store_true", help="delete what the former release had and this one has not")
         if name == "apply":
             command.add_argument("--skip-checks", action="store_true", help="apply although check finds something")

@@ -1,5 +1,9 @@
 """The cluster of a kubeconfig and a context, as kubectl finds them."""
 
+import itertools
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 
@@ -12,6 +16,17 @@ from knative.machine.cluster import KubernetesApi, Object, reason_of
 from knative.machine.problems import Problem
 
 USE_ANOTHER = "Pass --kubeconfig FILE and --context NAME, or set KUBECONFIG."
+PATIENCE_SECONDS = 120.0
+"""How long a refusal that passes is waited for, for each object."""
+PAUSE_SECONDS = 2.0
+PASSING = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
+UNREACHABLE_WEBHOOK = "failed to call webhook"
+"""What the API server answers, with 500, when it cannot reach a webhook or gets no answer in time."""
+
+AT_ONCE = 8
+"""Requests to the API at the same time. Most of one is waiting: for webhooks and for the store."""
+INDEPENDENT = frozenset({("serving.knative.dev/v1", "Service"), ("eventing.knative.dev/v1", "Trigger"), ("rabbitmq.com/v1beta1", "TopicPermission")})
+"""Kinds with hundreds of objects, in any order."""
 
 
 class ClusterApi(KubernetesApi):
@@ -22,6 +37,36 @@ class ClusterApi(KubernetesApi):
         self.name = name
         self.host = str(api.configuration.host)
         self.version: dict[str, str] = dict(self.dynamic.version["kubernetes"])
+
+    def apply(self, objects: Iterable[Object], manager: str, *, is_dry_run: bool = False) -> int:
+        """Apply the objects in their order; neighbours of a kind whose objects do not build on each other, some at a time. Returns their number.
+
+        Raises: Problem for the first that is refused. Others of its kind may have been applied.
+        """
+        count = 0
+        for kind, group in itertools.groupby(objects, key=lambda item: (item["apiVersion"], item["kind"])):
+            if kind not in INDEPENDENT:
+                count += super().apply(group, manager, is_dry_run=is_dry_run)
+                continue
+            self._resource(*kind)  # discovered once, by this thread
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                count += sum(pool.map(lambda item: KubernetesApi.apply(self, [item], manager, is_dry_run=is_dry_run), group))
+        return count
+
+    def _apply(self, item: Object, manager: str, *, is_dry_run: bool = False) -> None:
+        """Apply one object, and again while the refusal is one that passes: an API or a webhook of an operator that starts, or has too much to do."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                super()._apply(item, manager, is_dry_run=is_dry_run)
+                return
+            except ApiException as error:
+                if time.monotonic() > deadline or not is_passing(error):
+                    raise
+            except urllib3.exceptions.HTTPError as error:
+                if time.monotonic() > deadline:
+                    raise Problem(f"The API does not answer: {error}", "Repeat the command.") from error
+            time.sleep(PAUSE_SECONDS)
 
     def has(self, api_version: str, kind: str) -> bool:
         """Whether the API serves a kind."""
@@ -41,6 +86,11 @@ class ClusterApi(KubernetesApi):
             if error.status == HTTPStatus.UNAUTHORIZED:
                 raise failure_of(error, self.name, self.host) from error
             raise Problem(f"{kind} objects cannot be listed: {reason_of(error)}", remedy_of(error)) from error
+
+
+def is_passing(error: ApiException) -> bool:
+    """Whether the same request may succeed in a moment. A webhook that denies a request answers 400 or 403."""
+    return error.status in PASSING or (error.status == HTTPStatus.INTERNAL_SERVER_ERROR and UNREACHABLE_WEBHOOK in reason_of(error))
 
 
 def remedy_of(error: ApiException) -> str:

@@ -5,6 +5,7 @@ Compared is what the manifests name, and what they named before: the rest is of 
 
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from knative.cluster.configuration_version import with_versions
-from knative.cluster.connection import ClusterApi
+from knative.cluster.connection import AT_ONCE, ClusterApi
 from knative.cluster.jobs import versioned
 from knative.cluster.overlay import Overlay
 from knative.cluster.owned_fields import owned_by, project
@@ -59,8 +60,12 @@ def differences(cluster: ClusterApi, overlay: Overlay) -> Iterator[Difference]:
     """Compare each object, then what the last release had and this one has not."""
     accounts = [each for each in overlay.of_kind("ServiceAccount") if cluster.present(each) is None]
     missing = frozenset(each["metadata"]["name"] for each in accounts)
-    for item in with_versions(cluster, overlay.objects):
-        yield difference(cluster, versioned(item) if item["kind"] == "Job" else item, missing)
+    for kind in overlay.kinds:
+        cluster.has(*kind)  # discovered once, by this thread
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from pool.map(
+            lambda item: difference(cluster, versioned(item) if item["kind"] == "Job" else item, missing), with_versions(cluster, overlay.objects)
+        )
     last = next(iter(history(cluster)), None)
     for item in dropped(last.objects, overlay.objects) if last else ():
         if cluster.present(item) is not None:

@@ -178,7 +178,7 @@ def wait(
 def _present(cluster: ClusterApi, items: list[Object]) -> dict[tuple[str, str | None, str], Object]:
     """The current state, with one list for each kind and namespace."""
     kinds = {(item["apiVersion"], item["kind"], item["metadata"].get("namespace")) for item in items}
-    found = [{"apiVersion": version, "kind": kind, **item} for version, kind, namespace in kinds for item in cluster.find(version, kind, namespace)]
+    found = [item for version, kind, namespace in kinds for item in cluster.read(version, kind, namespace)]
     return {key(item): item for item in found}
 
 

@@ -16,7 +16,11 @@ SENDERS = ("Trigger", "PingSource", "ApiServerSource", "DomainMapping")
 EXCHANGES = "capsule-topology"
 """The Deployment that declares the exchanges."""
 BATCH = 20
-"""Functions that start at the same time: each new Revision starts a pod once."""
+"""Functions that start at the same time, where each new Revision starts a pod once."""
+AT_ZERO_BATCH = 500
+"""Functions whose new Revisions start no pod (`initial-scale: "0"`): they cost the controllers alone, which mostly wait in small batches, for the
+digest of an image and for the ingress to confirm a route."""
+INITIAL_SCALE, MIN_SCALE = "autoscaling.knative.dev/initial-scale", "autoscaling.knative.dev/min-scale"
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def stages(objects: Iterable[Object], batch: int = BATCH, *, migrates: bool = Tr
         Stage("Policies", _one(basics), 300),
         Stage("Migrations", _one([each for each in jobs if is_migration(each)] if migrates else []), 1800),
         Stage("Broker", _one(brokers), 300),
-        Stage("Functions", tuple(tuple(services[start : start + batch]) for start in range(0, len(services), batch)), 600, exchanges),
+        Stage("Functions", _batches(services, batch), 600, exchanges),
         Stage("Triggers", _one(senders), 600),
         Stage("Workloads", _one(workloads), 600),
         Stage("Jobs", _one([each for each in jobs if not is_migration(each)]), 600),
@@ -65,3 +69,18 @@ def stages(objects: Iterable[Object], batch: int = BATCH, *, migrates: bool = Tr
 
 def _one(objects: list[Object]) -> tuple[tuple[Object, ...], ...]:
     return (tuple(objects),) if objects else ()
+
+
+def _batches(services: list[Object], batch: int) -> tuple[tuple[Object, ...], ...]:
+    """First those that start a pod, as the gateway and grouped functions, in batches of this size; then those that start none."""
+    starting = [each for each in services if starts_pod(each)]
+    at_zero = [each for each in services if not starts_pod(each)]
+    return tuple(
+        tuple(items[start : start + size]) for items, size in ((starting, batch), (at_zero, AT_ZERO_BATCH)) for start in range(0, len(items), size)
+    )
+
+
+def starts_pod(service: Object) -> bool:
+    """Whether a new Revision of this Knative Service starts a pod before a message arrives. Knative starts one unless `initial-scale` says 0."""
+    annotations = service["spec"]["template"].get("metadata", {}).get("annotations") or {}
+    return int(annotations.get(INITIAL_SCALE, 1)) > 0 or int(annotations.get(MIN_SCALE, 0)) > 0

@@ -52,19 +52,22 @@ class KubernetesApi:
 
         Raises: Problem that names the object which the API refuses. `is_dry_run`: only check whether it does.
         """
-        options = {"dry_run": "All"} if is_dry_run else {}
         count = 0
         for item in objects:
-            resource = self._resource(item["apiVersion"], item["kind"])
-            metadata = item["metadata"]
             try:
-                resource.server_side_apply(
-                    body=item, name=metadata["name"], namespace=metadata.get("namespace"), field_manager=manager, force_conflicts=True, **options
-                )
+                self._apply(item, manager, is_dry_run=is_dry_run)
             except ApiException as error:
                 raise Problem(f"The API refused {title(item)}: {reason_of(error)}", "Fix the manifest, then repeat the task.") from error
             count += 1
         return count
+
+    def _apply(self, item: Object, manager: str, *, is_dry_run: bool = False) -> None:
+        """Apply one object. Raises: ApiException when the API refuses it."""
+        options = {"dry_run": "All"} if is_dry_run else {}
+        metadata = item["metadata"]
+        self._resource(item["apiVersion"], item["kind"]).server_side_apply(
+            body=item, name=metadata["name"], namespace=metadata.get("namespace"), field_manager=manager, force_conflicts=True, **options
+        )
 
     def get(self, item: Object) -> Object | None:
         """The current state of an object; None when it does not exist."""

@@ -41,6 +41,18 @@ def test_migrations_come_before_functions_and_senders_after_them() -> None:
     assert sum(len(stage.objects) for stage in found) == len(objects), "no object is left out"
 
 
+def test_only_functions_that_start_a_pod_are_in_small_batches() -> None:
+    def at_zero(name: str, min_scale: int = 0) -> small.Object:
+        item = small.service(name, min_scale=min_scale)
+        item["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/initial-scale"] = "0"
+        return item
+
+    functions = [at_zero(f"f-{number}") for number in range(30)]
+    [stage] = stages([*functions, small.service("grouped"), at_zero("edge-gateway", min_scale=1), small.service("another")], batch=2)
+    names = [[each["metadata"]["name"] for each in batch] for batch in stage.batches]
+    assert names[:2] == [["grouped", "edge-gateway"], ["another"]] and [len(batch) for batch in names[2:]] == [30]
+
+
 def test_what_declares_the_exchanges_starts_before_the_functions_and_is_ready_after_the_triggers() -> None:
     watcher, other = ({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": small.metadata(name)} for name in ("capsule-topology", "another"))
     found = {stage.title: stage for stage in stages([small.trigger(), small.service(), watcher, other])}

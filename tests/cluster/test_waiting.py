@@ -29,14 +29,13 @@ class Dispatchers:
     def __init__(self, clock: Clock, names: list[str], every: float, most: int, takes: float = 0.0) -> None:
         self.clock, self.names, self.every, self.most, self.takes = clock, names, every, most, takes
         self.pods: list[dict[str, Any]] = []
-        self.pod_lists = 0
 
     def find(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> list[dict[str, Any]]:
+        assert (kind, labels) == ("Pod", "eventing.knative.dev/broker=capsule,eventing.knative.dev/brokerRole=dispatcher")
+        return self.pods
+
+    def read(self, api_version: str, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
         self.clock.now += self.takes
-        if kind == "Pod":
-            assert labels == "eventing.knative.dev/broker=capsule,eventing.knative.dev/brokerRole=dispatcher"
-            self.pod_lists += 1
-            return self.pods
         ready = min(int(self.clock.now // self.every), self.most)
         return [
             {**small.trigger(name), "status": {"conditions": [{"type": "Ready", "status": "True" if number < ready else "Unknown"}]}}
