@@ -19,8 +19,8 @@ HOPELESS = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "CreateConta
 LOG_LINES = 12
 DISPATCHERS = "eventing.knative.dev/broker={broker},eventing.knative.dev/brokerRole=dispatcher"
 """eventing-rabbitmq gives the dispatchers of all Triggers of a Broker these labels and no others."""
-DISPATCHER_SUFFIX = "-dispatcher-"
-"""A dispatcher's Deployment is named `<trigger>-dispatcher`."""
+DISPATCHER = "{trigger}-dispatcher"
+"""The name of a Trigger's dispatcher, a Deployment."""
 
 
 def unready(item: Object, present: Object | None) -> str | None:
@@ -57,6 +57,25 @@ def _unready_workload(present: Object) -> str | None:
     return None if min(updated, ready) >= count else f"{min(updated, ready)} of {count} pods are ready"
 
 
+def unready_dispatchers(cluster: ClusterApi, items: Iterable[Object]) -> list[tuple[Object, str]]:
+    """The Triggers among `items` that have a dispatcher without an available pod, and why.
+
+    eventing-rabbitmq calls a Trigger ready as soon as it has made the Deployment: without room on a node, no message is delivered. The Triggers
+    of the one-machine Knative have no Deployment.
+    """
+    triggers = [item for item in items if item["kind"] == "Trigger"]
+    if not triggers or not cluster.has("apps/v1", "Deployment"):
+        return []
+    scopes = {(item["metadata"].get("namespace"), item["spec"]["broker"]) for item in triggers}
+    found = {
+        (namespace, each["metadata"]["name"]): {"kind": "Deployment", **each}
+        for namespace, broker in scopes
+        for each in cluster.find("apps/v1", "Deployment", namespace, DISPATCHERS.format(broker=broker))
+    }
+    dispatchers = [(item, found.get((item["metadata"].get("namespace"), DISPATCHER.format(trigger=item["metadata"]["name"])))) for item in triggers]
+    return [(item, f"its dispatcher: {reason}") for item, each in dispatchers if each is not None and (reason := _unready_workload(each)) is not None]
+
+
 def pods_of(cluster: ClusterApi, item: Object) -> list[Object]:
     """Pods of a workload, the newest first; of a Trigger, those of its dispatcher."""
     name, namespace = item["metadata"]["name"], item["metadata"].get("namespace")
@@ -69,7 +88,7 @@ def pods_of(cluster: ClusterApi, item: Object) -> list[Object]:
         return []
     pods = cluster.find("v1", "Pod", namespace, label)
     if item["kind"] == "Trigger":
-        pods = [each for each in pods if each["metadata"]["name"].startswith(f"{name}{DISPATCHER_SUFFIX}")]
+        pods = [each for each in pods if each["metadata"]["name"].startswith(f"{DISPATCHER.format(trigger=name)}-")]
     return sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)
 
 

@@ -147,6 +147,7 @@ def wait(
         try:
             present = _present(cluster, items)
             pending = [(item, reason) for item in items if (reason := readiness.unready(item, present.get(key(item)))) is not None]
+            pending = pending or readiness.unready_dispatchers(cluster, items)
             report(len(items) - len(pending), title(pending[0][0]) if pending else "")
             if not pending:
                 return

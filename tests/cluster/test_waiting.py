@@ -29,10 +29,18 @@ class Dispatchers:
     def __init__(self, clock: Clock, names: list[str], every: float, most: int, takes: float = 0.0) -> None:
         self.clock, self.names, self.every, self.most, self.takes = clock, names, every, most, takes
         self.pods: list[dict[str, Any]] = []
+        self.available_at: float | None = None  # when the dispatchers have pods; None: Triggers without Deployments
+
+    def has(self, api_version: str, kind: str) -> bool:
+        return self.available_at is not None
+
+    def _deployment(self, name: str) -> dict[str, Any]:
+        pods = 1 if self.available_at is not None and self.clock.now >= self.available_at else 0
+        return {"metadata": {"name": f"{name}-dispatcher"}, "spec": {"replicas": 1}, "status": {"updatedReplicas": 1, "availableReplicas": pods}}
 
     def find(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> list[dict[str, Any]]:
-        assert (kind, labels) == ("Pod", "eventing.knative.dev/broker=capsule,eventing.knative.dev/brokerRole=dispatcher")
-        return self.pods
+        assert labels == "eventing.knative.dev/broker=capsule,eventing.knative.dev/brokerRole=dispatcher"
+        return self.pods if kind == "Pod" else [self._deployment(name) for name in self.names]
 
     def read(self, api_version: str, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
         self.clock.now += self.takes
@@ -72,6 +80,21 @@ def wait(cluster: Dispatchers, timeout_seconds: float) -> list[int]:
 def test_the_time_begins_anew_with_each_that_is_ready(clock: Clock) -> None:
     assert wait(Dispatchers(clock, NAMES, every=50, most=40), timeout_seconds=60)[-1] == 40
     assert clock.now >= 2000, "far longer than the timeout of one"
+
+
+def test_a_ready_trigger_is_waited_for_until_its_dispatcher_has_a_pod(clock: Clock) -> None:
+    cluster = Dispatchers(clock, NAMES, every=1, most=40)
+    cluster.available_at = 100
+    counts = wait(cluster, timeout_seconds=200)
+    assert clock.now >= 100
+    assert (max(counts[:-1]), counts[-1]) == (39, 40)
+
+
+def test_ready_triggers_without_dispatchers_are_named(clock: Clock) -> None:
+    cluster = Dispatchers(clock, NAMES, every=1, most=40)
+    cluster.available_at = 1e9
+    with pytest.raises(Problem, match="trigger-00: its dispatcher: 0 of 1 pods are ready"):
+        wait(cluster, timeout_seconds=60)
 
 
 def test_what_stays_behind_is_named_with_the_reason_of_its_dispatcher(clock: Clock) -> None:
