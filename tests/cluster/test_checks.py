@@ -196,7 +196,7 @@ REQUESTS = {"requests": {"cpu": "500m", "memory": "512Mi"}}
 def test_what_always_runs_is_summed() -> None:
     overlay = small.overlay(small.service(min_scale=3, resources=REQUESTS), small.service("a", resources=REQUESTS), *map(small.trigger, "abc"))
     need = capacity.always_on(overlay, 1)
-    assert (str(need.cpu), need.memory / (1 << 20), need.pods) == ("1.605", 3 * 512 + 3 * 64, 6), "queue-proxies count too"
+    assert (str(need.cpu), int(need.memory), need.pods) == ("1.605", (3 * 512 + 3 * 64) << 20, 6), "queue-proxies count too"
     assert capacity.burst(overlay).pods == 1, "only functions at zero"
 
 
@@ -223,14 +223,14 @@ def test_a_database_that_refuses_is_a_fault() -> None:
 
 
 def test_the_probe_reads_the_logins_like_a_migration() -> None:
-    mounted = {"volumeMounts": [{"name": "authorities", "mountPath": "/etc/capsule/authorities"}]}
-    migration = small.job(**mounted)
+    mounts = [{"name": "authorities", "mountPath": "/etc/capsule/authorities"}]
+    migration = small.job(volumeMounts=mounts)
     migration["spec"]["template"]["spec"]["volumes"] = [{"name": "authorities", "configMap": {"name": "capsule-authorities"}}]
     overlay = small.overlay(small.service(), migration)
     made = probe.probe_job(overlay, databases.addresses({("Secret", "auth-migration"): {"url": "postgresql://x"}}))
     container = made["spec"]["template"]["spec"]["containers"][0]
     assert container["env"][0]["valueFrom"]["secretKeyRef"] == {"name": "auth-migration", "key": "url"}
-    assert container["volumeMounts"] == mounted["volumeMounts"] and made["spec"]["template"]["spec"]["volumes"]
+    assert container["volumeMounts"] == mounts and made["spec"]["template"]["spec"]["volumes"]
     assert levels(probe.outcome_findings("ImagePullBackOff: no such image")) == [FAULT]
     assert levels(probe.outcome_findings([{"title": "a", "version": 150000}, {"title": "b", "error": "refused"}])) == [GOOD, FAULT]
 
