@@ -177,6 +177,9 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     assert former.rows("SELECT DISTINCT plan, scaling_plan, scaling_requested_at FROM data_services") == [("small", None, None)], (
         "none is on the move"
     )
+    former.migrate_through(57)
+    former.migrate_through(58)
+    assert former.rows("SELECT DISTINCT may_exceed_memory FROM quotas") == [(True,)], "not known yet: summed up at the next application"
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 
