@@ -39,7 +39,7 @@ class ClusterApi(KubernetesApi):
         self.version: dict[str, str] = dict(self.dynamic.version["kubernetes"])
 
     def apply(self, objects: Iterable[Object], manager: str, *, is_dry_run: bool = False) -> int:
-        """Apply the objects in their order; neighbours of a kind whose objects do not build on each other, some at a time. Returns their number.
+        """Apply the objects in their order; neighbours of a kind without dependencies on each other, some at a time. Returns their number.
 
         Raises: Problem for the first that is refused. Others of its kind may have been applied.
         """

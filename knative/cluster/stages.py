@@ -18,7 +18,7 @@ EXCHANGES = "capsule-topology"
 BATCH = 20
 """Functions that start at the same time, where each new Revision starts a pod once."""
 AT_ZERO_BATCH = 500
-"""Functions whose new Revisions start no pod (`initial-scale: "0"`): they cost the controllers alone, which mostly wait in small batches, for the
+"""Functions with new Revisions that start no pod (`initial-scale: "0"`): they cost the controllers alone, which mostly wait in small batches, for the
 digest of an image and for the ingress to confirm a route."""
 INITIAL_SCALE, MIN_SCALE = "autoscaling.knative.dev/initial-scale", "autoscaling.knative.dev/min-scale"
 
