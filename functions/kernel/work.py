@@ -45,7 +45,7 @@ class Work(Protocol):
         ...
 
     def reading(self) -> AbstractAsyncContextManager[None]:
-        """Open a read-only transaction."""
+        """Open a read-only transaction in which every statement reads the moment of the first one."""
         ...
 
     def preparing(self) -> AbstractAsyncContextManager[None]:

@@ -9,28 +9,38 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from functions.kernel import Caller, Unauthenticated
 from functions.runtime.reliability import revoked_sessions
 from functions.runtime.storage import database as storage
-from functions.runtime.storage.database import Database
+from functions.runtime.storage.database import Connection, Database
 from functions.runtime.storage.failures import DatabaseUnavailable, NothingCommitted
 from tests.waiting import wait_limit
 
 
 @pytest.fixture
-async def database(postgres: Any) -> AsyncIterator[Database]:
+def addresses(postgres: Any) -> Any:
     made = postgres.database("auth")
     with psycopg.connect(made.owner_url, autocommit=True) as owner:
         owner.execute("CREATE TABLE notes (note text PRIMARY KEY)")
-    opened = Database(made.functions_url, size=1, reader_url=made.reader_url)
+    return made
+
+
+@pytest.fixture
+async def database(addresses: Any) -> AsyncIterator[Database]:
+    opened = Database(addresses.functions_url, size=1, reader_url=addresses.reader_url)
     yield opened
     await opened.close()
 
 
 async def noted(database: Database) -> set[str]:
     async with database.transaction(read_only=True) as connection:
-        return {row[0] for row in await (await connection.execute("SELECT note FROM notes")).fetchall()}
+        return await noted_on(connection)
+
+
+async def noted_on(connection: Connection) -> set[str]:
+    return {row[0] for row in await (await connection.execute("SELECT note FROM notes")).fetchall()}
 
 
 async def note(connection: Any, text: str) -> None:
@@ -81,6 +91,36 @@ async def test_who_only_reads_cannot_write(database: Database) -> None:
         await connection.execute("SET default_transaction_read_only = off")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             await note(connection, "one")
+
+
+@pytest.mark.parametrize("has_reader", [True, False], ids=["with a reading role", "without one"])
+async def test_an_answer_from_two_statements_is_of_one_moment(addresses: Any, has_reader: bool) -> None:
+    """The payment method of a customer, and the change that has set it: never the one without the other."""
+    database = Database(addresses.functions_url, size=1, reader_url=addresses.reader_url if has_reader else None)
+    async with database.snapshot() as connection:
+        assert await noted_on(connection) == set()
+        with psycopg.connect(addresses.owner_url, autocommit=True) as other:
+            other.execute("INSERT INTO notes VALUES ('meanwhile')")
+        assert await noted_on(connection) == set()
+    async with database.snapshot() as connection:
+        assert connection.info.transaction_status is TransactionStatus.IDLE, "nothing is sent before the first statement"
+        assert await noted_on(connection) == {"meanwhile"}
+    with pytest.raises((psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.InsufficientPrivilege)):
+        async with database.snapshot() as connection:
+            await note(connection, "mine")
+    assert await noted(database) == {"meanwhile"}
+    await database.close()
+
+
+async def test_what_a_snapshot_refuses_leaves_its_connection_clean(database: Database) -> None:
+    for is_begun in (True, False):
+        with pytest.raises(KeyError):
+            async with database.snapshot() as connection:
+                if is_begun:
+                    await noted_on(connection)
+                raise KeyError
+        assert connection.info.transaction_status is TransactionStatus.IDLE and not connection.queued
+    assert await noted(database) == set()
 
 
 async def test_a_queued_statement_travels_with_the_next_one(database: Database) -> None:

@@ -180,7 +180,7 @@ class Function:
                     return await self.call(execution)
             except ReplicaFailed as error:
                 _log.info("%s is read from the primary: %s", self.name, error)
-        async with work.reading():
+        async with work.reading_one_statement() if self.declaration.is_batch_handler else work.reading():
             return await self.call(execution)
 
     async def _run_effect(self, message: Message, inputs: tuple[Any, ...]) -> ExecutionResult:

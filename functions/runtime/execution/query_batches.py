@@ -115,7 +115,7 @@ class QueryBatches:
         if len(executions) == 1:
             return [await self._function.read(executions[0])]
         async with (
-            self._context.database.replica_transaction() as connection,
+            self._context.database.replica_transaction(is_one_statement=True) as connection,
             revoked_sessions.refusing_ended(connection, *(each.caller for each in executions)),
         ):
             return await self._function.call_together(executions)

@@ -50,6 +50,15 @@ class UnitOfWork:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
         async with (
+            self._context.database.snapshot() as connection,
+            revoked_sessions.refusing_ended(connection, self._caller),
+        ):
+            yield
+
+    @asynccontextmanager
+    async def reading_one_statement(self) -> AsyncIterator[None]:
+        """As `reading`, without the round trip that ends a transaction."""
+        async with (
             self._context.database.transaction(read_only=True) as connection,
             revoked_sessions.refusing_ended(connection, self._caller),
         ):

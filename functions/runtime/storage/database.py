@@ -4,9 +4,9 @@ A pool is empty until the first message and holds at most the function's `Scale.
 stays within its budget (`functions.describe.pools`).
 
 Queries use a role that can only read (SELECT grants, `default_transaction_read_only`, `lock_timeout`: settings of the role, so
-they hold behind a pooler). Each of their statements is its own transaction; at READ COMMITTED a statement has its own snapshot
-anyway, and BEGIN and COMMIT would be two of three round trips. Without such a role a query runs in BEGIN READ ONLY. Where the operator
-names replicas, queries are read there (`storage.replicas`).
+they hold behind a pooler). They read in a snapshot, so that an answer from several statements is of one moment (docs/decisions/0075).
+What is one statement by its nature is its own transaction: BEGIN and COMMIT would be two of three round trips. Without such a role
+it runs in BEGIN READ ONLY. Where the operator names replicas, queries are read there (`storage.replicas`).
 
 A pool whose server was unavailable connects again with the next message. After a failover it finds the new primary if the URL
 names both servers: `host=a,b target_session_attrs=read-write`.
@@ -14,8 +14,8 @@ names both servers: `host=a,b target_session_attrs=read-write`.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, LiteralString
@@ -38,14 +38,12 @@ from functions.runtime.storage.failures import (
     is_server_refusal,
 )
 from functions.runtime.storage.replicas import OF_PRIMARY, Position, PrimaryPosition, Replicas, position_of
-from functions.runtime.storage.session import Session, Statement
+from functions.runtime.storage.session import BEGIN_SNAPSHOT, COMMIT, Session, Statement
 
 Connection = Session
 Pool = AsyncConnectionPool[Session]
 Address = str | Callable[[], str]
 """A URL, or a function that returns the present one: it is called for each new connection, so that passwords can change."""
-
-COMMIT = Statement("COMMIT")
 
 LOCK_TIMEOUT = "2s"
 IDLE_SECONDS = 60
@@ -109,13 +107,14 @@ class Database:
     ) -> AsyncIterator[Connection]:
         """Open a transaction for this task, on the primary. Commits at the end, rolls back on an exception.
 
+        `read_only`: for one statement; several may each be a transaction of its own (`snapshot` has them read the same moment).
         Statements queued on the connection are sent with the COMMIT. `is_begin_queued`: BEGIN is not
         sent alone but with the first flush. Raises DatabaseUnavailable and its subclasses; serialization failures and deadlocks pass through.
         """
         if in_transaction():
             raise RuntimeError("a transaction is already open in this task")
         autocommit_pool = self._reading if read_only else None
-        try:
+        with _named_failures():
             async with self._connection_of(autocommit_pool or self._writing) as connection:
                 if autocommit_pool is None:
                     connection.queue("BEGIN READ ONLY" if read_only else "BEGIN")
@@ -136,14 +135,33 @@ class Database:
                     raise
                 finally:
                     _open.reset(token)
-        except CLASHES:
-            raise
-        except psycopg.errors.LockNotAvailable as error:
-            raise Locked(error_text(error)) from error
-        except UNAVAILABLE_ERRORS as error:
-            if is_limit_exceeded(error):
-                raise
-            raise DatabaseUnavailable(error_text(error)) from error
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """Open a read-only transaction on the primary in which every statement reads the moment of the first one.
+
+        PostgreSQL documentation, section 13.2.2 (REPEATABLE READ). BEGIN travels with the first statement; without one, nothing is sent.
+        Raises DatabaseUnavailable and its subclasses.
+        """
+        if in_transaction():
+            raise RuntimeError("a transaction is already open in this task")
+        with _named_failures():
+            async with self._connection_of(self._reading or self._writing) as connection:
+                begin = connection.queue(*BEGIN_SNAPSHOT)
+                if self._reading is None:
+                    connection.queue(_set_lock_timeout(LOCK_TIMEOUT))
+                token = _open.set(connection)
+                try:
+                    yield connection
+                    if not connection.is_waiting(begin):
+                        await connection.flush(COMMIT)
+                except BaseException:
+                    if not connection.is_waiting(begin):
+                        await self._roll_back(connection)
+                    raise
+                finally:
+                    connection.queued.clear()
+                    _open.reset(token)
 
     @property
     def has_replicas(self) -> bool:
@@ -151,13 +169,14 @@ class Database:
         return self._replicas is not None
 
     @asynccontextmanager
-    async def replica_transaction(self) -> AsyncIterator[Connection]:
-        """Open a read-only transaction on a replica that has all that was committed before; on the primary where there is none.
+    async def replica_transaction(self, *, is_one_statement: bool = False) -> AsyncIterator[Connection]:
+        """Open a snapshot on a replica that has all that was committed before; on the primary where there is none.
 
-        Raises DatabaseUnavailable; ReplicaFailed if the primary can do what the replica could not.
+        `is_one_statement`: no more is read, so the primary needs no snapshot. Raises DatabaseUnavailable; ReplicaFailed if the primary can do
+        what the replica could not.
         """
         if self._replicas is None:
-            async with self.transaction(read_only=True) as connection:
+            async with self.transaction(read_only=True) if is_one_statement else self.snapshot() as connection:
                 yield connection
             return
         async with self._replicas.transaction() as replica:
@@ -168,7 +187,7 @@ class Database:
                 finally:
                     _open.reset(token)
                 return
-            async with self.transaction(read_only=True) as connection:
+            async with self.snapshot() as connection:
                 yield connection
 
     async def _position(self) -> Position:
@@ -254,6 +273,21 @@ class Database:
             await connection.execute("ROLLBACK")
         except psycopg.Error:
             await connection.close()
+
+
+@contextmanager
+def _named_failures() -> Iterator[None]:
+    """Raises Locked and DatabaseUnavailable for psycopg's errors of these kinds. All others pass through."""
+    try:
+        yield
+    except CLASHES:
+        raise
+    except psycopg.errors.LockNotAvailable as error:
+        raise Locked(error_text(error)) from error
+    except UNAVAILABLE_ERRORS as error:
+        if is_limit_exceeded(error):
+            raise
+        raise DatabaseUnavailable(error_text(error)) from error
 
 
 def _set_lock_timeout(timeout: LiteralString) -> LiteralString:

@@ -1,13 +1,15 @@
 """Queries on replicas that have applied everything that the primary had committed when they began. docs/decisions/0062 has the reasons.
 
     position of the primary       one round trip, shared by the queries that arrive meanwhile
-    BEGIN, position of a replica  one round trip, repeated for some milliseconds while it is behind
-    handler                       its own
+    position of a replica, BEGIN  one round trip, repeated for some milliseconds while it is behind
+    handler                       its own, in one snapshot
     COMMIT                        one round trip
 
 So a caller reads its own writes, and those of everybody who was answered before, through any gateway, without a token that clients must
 carry. A replica that stays behind, does not answer, follows another timeline or was promoted gets no queries for a while: they are read from
-the primary. It is one transaction, because a pooler in transaction mode may lead each transaction to another replica.
+the primary. Position and BEGIN are one message, because a pooler in transaction mode may lead each message outside a transaction to another
+replica. The position is read in a transaction of its own: a snapshot is of the moment before its first statement executes, so a position that
+this statement reads may be later than what the snapshot sees.
 
 A position is a timeline and a place in the write-ahead log. The timeline of a replica is that of its last restartpoint: after a failover it
 changes within `checkpoint_timeout` (5 minutes by default), and until then queries are read from the new primary. A former primary or a replica
@@ -25,10 +27,8 @@ from typing import NamedTuple
 import psycopg
 
 from functions.runtime.storage.failures import CLASHES, UNAVAILABLE_ERRORS, ReplicaFailed, error_text, is_limit_exceeded
-from functions.runtime.storage.session import Result, Session, Statement
+from functions.runtime.storage.session import BEGIN_SNAPSHOT, COMMIT, Result, Session, Statement
 
-BEGIN = (Statement("BEGIN READ ONLY"), Statement("SET LOCAL lock_timeout = '2s'"))
-COMMIT = Statement("COMMIT")
 OF_PRIMARY = Statement(
     "SELECT ('x' || left(pg_walfile_name(pg_current_wal_flush_lsn()), 8))::bit(32)::bigint,"
     " pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint"
@@ -114,15 +114,12 @@ class Replicas:
         required = await self._primary.current()
         try:
             connection = await stack.enter_async_context(self._connect())
-            found = (await connection.flush(*BEGIN, OF_REPLICA))[-1]
-            for seconds in WAITS_SECONDS:
+            for seconds in (0, *WAITS_SECONDS):
+                await asyncio.sleep(seconds)
+                found = await _begin_snapshot(connection)
                 if _is_current(found, required):
                     return connection
-                await asyncio.sleep(seconds)
-                [found] = await connection.flush(OF_REPLICA)
-            if _is_current(found, required):
-                return connection
-            await _roll_back(connection)
+                await _roll_back(connection)
         except UNAVAILABLE_ERRORS as error:
             self._pause(AWAY_SECONDS, f"no replica answers: {error_text(error)}")
             return None
@@ -132,6 +129,13 @@ class Replicas:
     def _pause(self, seconds: float, reason: str) -> None:
         self._paused_until = self._now() + seconds
         _log.warning("queries are read from the primary for %g s: %s", seconds, reason)
+
+
+async def _begin_snapshot(replica: Session) -> Result:
+    """Begin a transaction. Returns the replica's position before its snapshot."""
+    limit = Statement("SET LOCAL lock_timeout = '2s'")
+    _, position, *_ = await replica.flush(Statement("BEGIN READ ONLY"), OF_REPLICA, COMMIT, BEGIN_SNAPSHOT, limit)
+    return position
 
 
 def position_of(result: Result) -> Position:

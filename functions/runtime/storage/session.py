@@ -25,6 +25,11 @@ class Statement(NamedTuple):
     parameters: Sequence[Any] = ()
 
 
+BEGIN_SNAPSHOT = Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+"""Its statements read the moment of the first one (PostgreSQL documentation, section 13.2.2)."""
+COMMIT = Statement("COMMIT")
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """`count`: rows affected or returned. `command`: the server's command tag; COMMIT returns ROLLBACK if a statement failed before it."""
@@ -145,6 +150,10 @@ class Session(psycopg.AsyncConnection[Any]):
         queued = QueuedStatement(Statement(text, parameters), is_scalar, has_rows)
         self.queued.append(queued)
         return queued
+
+    def is_waiting(self, queued: QueuedStatement) -> bool:
+        """Whether nothing has sent it yet."""
+        return any(each is queued for each in self.queued)
 
     async def rows_of(self, queued: QueuedStatement) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a statement that was queued with `has_rows`. Sends it, if nothing has sent it yet."""
