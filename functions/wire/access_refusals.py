@@ -5,6 +5,7 @@ operation needs (https://www.rabbitmq.com/docs/access-control): publish, write o
 delete, configure; bind, write on the destination and read on the source.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,3 +68,11 @@ def login_refusal(error: object, user: str, vhost: str) -> str | None:
     if "access to vhost" in text:
         return f'RabbitMQ refused the user "{user}" the virtual host "{vhost}": it has no permission there. {_REMEDY}'
     return None
+
+
+def log_closed(log: logging.Logger, refusal: Refusal | str | None, error: object) -> None:
+    """Log why a channel or connection was closed. A missing permission is an error: an operator must grant it."""
+    if refusal is None:
+        log.warning("RabbitMQ: %s", error)
+    else:
+        log.error("%s", refusal)

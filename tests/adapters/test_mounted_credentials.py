@@ -76,7 +76,7 @@ async def test_a_new_connection_to_rabbitmq_uses_the_present_password(pod: Pod, 
     bus.open()
     try:
         pod.mount(AMQP_URL.name, url)
-        await bus._wait_for(bus._ready)
+        await bus.wait_until_ready()
         assert bus.connected
     finally:
         await bus.close()

@@ -127,7 +127,7 @@ async def test_functions_connect_to_postgresql_with_tls_and_verify_it(postgres: 
 async def test_functions_connect_to_rabbitmq_with_tls_and_verify_it(rabbitmq: RabbitMQ, tmp_path: Path) -> None:
     bus = Bus(rabbitmq.url, name="test", timeout_seconds=20.0)
     bus.open()
-    await bus._wait_for(bus._ready)
+    await bus.wait_until_ready()
     await bus.close()
     assert served_by_rabbitmq(rabbitmq.home) > 0
     other = rabbitmq.url.replace(str(tls.authority(rabbitmq.home)).replace("/", "%2F"), str(stranger(tmp_path)).replace("/", "%2F"))

@@ -42,10 +42,10 @@ class Line:
         self.function.open()
         async with asyncio.timeout(wait_limit(SECONDS)):
             await self._consuming.wait()
-            await self.requester._ready.wait()
-            await self.function._reply_ready.wait()
+            await self.requester.wait_until_ready()
+            await self.function._reply_channel._ready.wait()
         with pika.BlockingConnection(pika.URLParameters(self.url)) as connection:
-            connection.channel().queue_bind("copies", REPLIES, self.requester._reply_queue)
+            connection.channel().queue_bind("copies", REPLIES, self.requester._reply_queue.name)
 
     async def close(self) -> None:
         await self.requester.close()
@@ -90,7 +90,7 @@ class Line:
     def publish_reply(self, headers: Mapping[str, str], body: bytes, content_type: str | None) -> None:
         properties = pika.BasicProperties(headers=dict(headers), content_type=content_type)
         with pika.BlockingConnection(pika.URLParameters(self.url)) as connection:
-            connection.channel().basic_publish(REPLIES, self.requester._reply_queue, body, properties)
+            connection.channel().basic_publish(REPLIES, self.requester._reply_queue.name, body, properties)
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ Invariants:
 - `publish` returns only after RabbitMQ has confirmed the message.
 - When the connection is lost, everything in flight fails with BrokerUnavailable at once. The connection comes back by itself;
   a publisher waits up to `timeout_seconds` for that.
-- Replies are best effort. A caller without a reply repeats its request with the same idempotency key, and the inbox has the
-  reply. So replies use their own channel without confirms.
+- Replies use a channel of their own without confirms (`reply_channel`).
 
 The bus knows exchanges and headers, not what messages mean. Which exchange carries what is declared in `serving.topology`.
 """
@@ -14,29 +13,24 @@ The bus knows exchanges and headers, not what messages mean. Which exchange carr
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import pika
 
-from functions.kernel import new_id
-from functions.runtime.messaging.exchanges import COMMANDS, EVENTS, REPLIES
+from functions.runtime.messaging.exchanges import COMMANDS
 from functions.runtime.messaging.pending_requests import NoReply, PendingRequests, Reply
-from functions.runtime.messaging.reply_batches import ReplyBatches
-from functions.runtime.messaging.subscriptions import Announcements, Subscription
-from functions.wire import access_refusals, reply_batches
-from functions.wire.access_refusals import Refusal, login_refusal, refusal_in
+from functions.runtime.messaging.properties import properties
+from functions.runtime.messaging.reply_channel import ReplyChannel
+from functions.runtime.messaging.reply_queue import Announcements, ReplyQueue, Subscription
+from functions.wire import reply_batches
+from functions.wire.access_refusals import Refusal, log_closed, login_refusal, refusal_in
 from functions.wire.amqp.confirms import Publication, PublishConfirms, Unconfirmed, Unroutable
 from functions.wire.amqp.connection import Address, Connection
 
-__all__ = ["JSON", "AccessRefused", "BrokerUnavailable", "Bus", "NoReply", "Reply", "Unroutable"]
+__all__ = ["AccessRefused", "BrokerUnavailable", "Bus", "NoReply", "Reply", "Unroutable"]
 
-JSON = "application/json"
-
-PERSISTENT, TRANSIENT = 2, 1
 CHANNEL_REOPEN_SECONDS = 0.2
 MAX_CHANNEL_REOPEN_SECONDS = 5.0
-REPLY_CHANNEL_REOPEN_SECONDS = 1.0
 
 _log = logging.getLogger("capsule.bus")
 
@@ -58,19 +52,14 @@ class Bus:
         self._timeout_seconds = timeout_seconds
         self._has_replies = replies
         self._channel: Any = None
-        self._reply_channel: Any = None
         self._ready = asyncio.Event()
-        self._reply_ready = asyncio.Event()
         self._reopen_seconds = CHANNEL_REOPEN_SECONDS
         self._reopening: asyncio.TimerHandle | None = None
         self._last_error = "not connected yet"
         self._confirms = PublishConfirms()
-        self._required_permission = access_refusals.PUBLISH
         self._requests = PendingRequests()
-        self._reply_batches = ReplyBatches(self._publish_reply)
-        self._reply_queue = ""
-        self._subscriptions: list[Subscription] = []
-        self._announcements: Announcements | None = None
+        self._reply_queue = ReplyQueue(self._requests)
+        self._reply_channel = ReplyChannel(self._connection, timeout_seconds)
 
     # -- connection and channels --------------------------------------------------------------------------------------
 
@@ -100,44 +89,29 @@ class Bus:
         on_unbound: Callable[[], None],
     ) -> None:
         """Receive events of these types while connected, without a queue that outlives the connection. Call it before `open`."""
-        self._subscriptions.append(Subscription(frozenset(types), on_event, on_bound, on_unbound))
+        self._reply_queue.subscribe(Subscription(frozenset(types), on_event, on_bound, on_unbound))
 
     def receive(self, routing_key: str, on_message: Callable[[bytes], None]) -> None:
         """Receive what is published to `capsule.replies` with this routing key while connected. Call it before `open`."""
-        self._announcements = Announcements(routing_key, on_message)
+        self._reply_queue.receive(Announcements(routing_key, on_message))
 
     def _on_connected(self, connection: Any) -> None:
         connection.add_on_connection_blocked_callback(lambda *_: self._on_blocked())
         connection.add_on_connection_unblocked_callback(lambda *_: self._on_unblocked())
         if self._reopening is not None:
             self._reopening.cancel()
-        self._open_reply_channel()
+        self._reply_channel.open()
         self._open_channel()
 
     def _on_blocked(self) -> None:
         """RabbitMQ's memory or disk alarm: it reads nothing from publishers until the alarm ends."""
         self._last_error = "RabbitMQ has blocked publishers (memory or disk alarm)"
         self._ready.clear()
-        self._reply_ready.clear()
+        self._reply_channel.pause(self._last_error)
 
     def _on_unblocked(self) -> None:
         self._ready.set()
-        self._reply_ready.set()
-
-    def _open_reply_channel(self) -> None:
-        if self._connection.is_open:
-            self._connection.inner.channel(on_open_callback=self._on_reply_channel_open)
-
-    def _on_reply_channel_open(self, channel: Any) -> None:
-        self._reply_channel = channel
-        self._reply_ready.set()
-        channel.add_on_close_callback(self._on_reply_channel_closed)
-
-    def _on_reply_channel_closed(self, channel: Any, error: Exception) -> None:
-        """The exchange of replies is missing (404) or access to it is refused (403)."""
-        if not self._connection.is_closing and channel is self._reply_channel and self._connection.is_open:
-            _log_closed(refusal_in(error, access_refusals.PUBLISH), error)
-            asyncio.get_running_loop().call_later(REPLY_CHANNEL_REOPEN_SECONDS, self._open_reply_channel)
+        self._reply_channel.resume()
 
     def _open_channel(self) -> None:
         self._reopening = None
@@ -152,54 +126,35 @@ class Bus:
         channel.confirm_delivery(self._confirms.on_confirm, callback=lambda _: self._on_confirms_selected())
 
     def _on_confirms_selected(self) -> None:
-        if not self._has_replies:
+        if self._has_replies:
+            self._reply_queue.declare(self._channel, self._on_channel_ready)
+        else:
             self._on_channel_ready()
-            return
-        queue = f"{REPLIES}.{new_id()}"
-        self._required_permission = access_refusals.DECLARE
-        self._channel.queue_declare(queue, exclusive=True, auto_delete=True, callback=lambda _: self._bind_reply_queue(queue))
-
-    def _bind_reply_queue(self, queue: str) -> None:
-        self._required_permission = access_refusals.BIND_QUEUE
-        for type in sorted({type for each in self._subscriptions for type in each.types}):
-            self._channel.queue_bind(queue, EVENTS, routing_key=type)
-        if self._announcements is not None:
-            self._channel.queue_bind(queue, REPLIES, routing_key=self._announcements.routing_key)
-        self._channel.queue_bind(queue, REPLIES, routing_key=queue, callback=lambda _: self._consume_reply_queue(queue))
-
-    def _consume_reply_queue(self, queue: str) -> None:
-        self._reply_queue = queue
-        self._required_permission = access_refusals.CONSUME
-        self._channel.basic_consume(queue, self._on_reply, auto_ack=True, exclusive=True, callback=lambda _: self._on_channel_ready())
 
     def _on_channel_ready(self) -> None:
         self._reopen_seconds = CHANNEL_REOPEN_SECONDS
-        self._required_permission = access_refusals.PUBLISH
         self._ready.set()
-        for each in self._subscriptions:
-            each.on_bound()
 
     def _on_channel_closed(self, channel: Any, error: Exception) -> None:
         """RabbitMQ closed the channel: an exchange is missing (404), a permission is missing (403), … The connection stays open."""
         if self._connection.is_closing or channel is not self._channel or not self._connection.is_open:
             return
-        self._fail_all(error, refusal_in(error, self._required_permission))
+        self._fail_all(error, refusal_in(error, self._reply_queue.required_permission))
         self._reopening = asyncio.get_running_loop().call_later(self._reopen_seconds, self._open_channel)
         self._reopen_seconds = min(self._reopen_seconds * 2, MAX_CHANNEL_REOPEN_SECONDS)
 
     def _on_lost(self, error: Exception) -> None:
-        self._reply_ready.clear()
         self._fail_all(error)
+        self._reply_channel.pause(self._last_error)
 
     def _fail_all(self, error: Exception, refusal: Refusal | None = None) -> None:
         self._ready.clear()
-        for each in self._subscriptions:
-            each.on_unbound()
+        self._reply_queue.on_lost()
         parameters = self._connection.parameters
         login = login_refusal(error, parameters.credentials.username, parameters.virtual_host)
         self._last_error = str(refusal or login or error) or type(error).__name__
         if not self._connection.is_closing:
-            _log_closed(refusal or login, self._last_error)
+            log_closed(_log, refusal or login, self._last_error)
         if refusal is not None:
             self._confirms.fail(AccessRefused(str(refusal)), refusal.concerns)
         self._requests.fail_all(self._last_error)  # before the unconfirmed ones, which include them: whether RabbitMQ took the request is unknown
@@ -210,18 +165,19 @@ class Bus:
     def _publish(self, publication: Publication, headers: Mapping[str, str], body: bytes, *, is_mandatory: bool, is_persistent: bool = True) -> None:
         if is_mandatory:
             publication.message_id = self._confirms.next_message_id()
-        properties = _properties(headers, is_persistent, publication.message_id or None)
+        published = properties(headers, is_persistent, publication.message_id or None)
         try:
-            self._channel.basic_publish(publication.exchange, publication.routing_key, body, properties, mandatory=is_mandatory)
+            self._channel.basic_publish(publication.exchange, publication.routing_key, body, published, mandatory=is_mandatory)
         except pika.exceptions.AMQPError as error:
             raise BrokerUnavailable(str(error) or type(error).__name__) from error
         self._confirms.add(publication)
 
-    async def _wait_for(self, state: asyncio.Event) -> None:
-        if state.is_set():
+    async def wait_until_ready(self) -> None:
+        """Return when messages can be published. Raises BrokerUnavailable if they cannot within `timeout_seconds`."""
+        if self._ready.is_set():
             return
         try:
-            await asyncio.wait_for(state.wait(), self._timeout_seconds)
+            await asyncio.wait_for(self._ready.wait(), self._timeout_seconds)
         except TimeoutError:
             raise BrokerUnavailable(self._last_error) from None
 
@@ -230,7 +186,7 @@ class Bus:
 
         Raises BrokerUnavailable; AccessRefused without the permission; Unroutable if `mandatory` and no queue is bound.
         """
-        await self._wait_for(self._ready)
+        await self.wait_until_ready()
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._publish(Publication(confirmed, exchange, routing_key), headers, body, is_mandatory=mandatory)
         try:
@@ -242,35 +198,15 @@ class Bus:
             raise BrokerUnavailable(str(error)) from error
 
     async def publish_unconfirmed(self, exchange: str, routing_key: str, headers: Mapping[str, str], body: bytes) -> bool:
-        """Publish a transient message without a confirm, as soon as there is a connection. For replies. False if there was none in time."""
-        try:
-            await self._wait_for(self._reply_ready)
-            self._reply_channel.basic_publish(exchange, routing_key, body, _properties(headers, is_persistent=False))
-        except (BrokerUnavailable, pika.exceptions.AMQPError) as error:
-            _log_unsent(error)
-            return False
-        return True
+        """Publish a transient message without a confirm, as soon as there is a connection. False if there was none in time."""
+        return await self._reply_channel.publish(exchange, routing_key, headers, body)
 
     async def reply(self, queue: str, headers: Mapping[str, str], body: bytes, *, reads_batches: bool) -> bool:
         """Send a reply as `publish_unconfirmed` does. `reads_batches`: its requester reads several in one message (`wire.reply_batches`).
 
         `headers`: `correlationid`, `outcome` and `status`.
         """
-        if not reads_batches:
-            return await self.publish_unconfirmed(REPLIES, queue, headers, body)
-        try:
-            await self._wait_for(self._reply_ready)
-        except BrokerUnavailable as error:
-            _log_unsent(error)
-            return False
-        self._reply_batches.add(queue, headers, body)
-        return True
-
-    def _publish_reply(self, queue: str, headers: Mapping[str, str], body: bytes, content_type: str | None) -> None:
-        try:
-            self._reply_channel.basic_publish(REPLIES, queue, body, _properties(headers, is_persistent=False, content_type=content_type))
-        except pika.exceptions.AMQPError as error:
-            _log_unsent(error)
+        return await self._reply_channel.reply(queue, headers, body, reads_batches)
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
@@ -284,67 +220,16 @@ class Bus:
         `timeout`: seconds. `keep`: publish a persistent message. False for queries: they need not survive a restart of RabbitMQ.
         Raises BrokerUnavailable or Unroutable if RabbitMQ did not take the message; NoReply if it did, or may have, and no reply arrived.
         """
-        await self._wait_for(self._ready)
+        await self.wait_until_ready()
         correlation_id = headers["correlationid"]
         reply, timer = self._requests.start(correlation_id, timeout)
         try:
             publication = Publication(reply, COMMANDS, routing_key, is_done_when_confirmed=False)
             self._publish(
-                publication, {**headers, "replyto": self._reply_queue, reply_batches.ATTRIBUTE: "1"}, body, is_mandatory=True, is_persistent=keep
+                publication, {**headers, "replyto": self._reply_queue.name, reply_batches.ATTRIBUTE: "1"}, body, is_mandatory=True, is_persistent=keep
             )
             return await reply
         except Unconfirmed as error:
             raise BrokerUnavailable(str(error)) from error
         finally:
             self._requests.finish(correlation_id, timer)
-
-    def _on_reply(self, channel: Any, method: Any, properties: Any, body: bytes) -> None:
-        headers: Mapping[str, str] = properties.headers or {}
-        if method.exchange == EVENTS:
-            for each in self._subscriptions:
-                if method.routing_key in each.types:
-                    _hand_over(partial(each.on_event, headers, body), method.routing_key)
-            return
-        if self._announcements is not None and method.routing_key == self._announcements.routing_key:
-            _hand_over(partial(self._announcements.on_message, body), method.routing_key)
-            return
-        if properties.content_type == reply_batches.CONTENT_TYPE:
-            _hand_over(partial(self._settle_batch, body), method.routing_key)
-            return
-        self._requests.settle(properties.correlation_id or headers.get("correlationid", ""), headers, body)
-
-    def _settle_batch(self, batch: bytes) -> None:
-        for headers, body in reply_batches.decode(batch):
-            self._requests.settle(headers["correlationid"], headers, body)
-
-
-def _log_unsent(error: Exception) -> None:
-    _log.info("a reply was not sent: %s", error or type(error).__name__)
-
-
-def _hand_over(handle: Callable[[], None], routing_key: str) -> None:
-    """Give a message to its receiver. What is wrong with one message must not end the connection, as pika has it for a callback that raises."""
-    try:
-        handle()
-    except Exception as error:  # noqa: BLE001  whatever the receiver stumbles over
-        _log.error("a message with the routing key %s cannot be handled and is dropped: %.200r", routing_key, error)
-
-
-def _log_closed(refusal: Refusal | str | None, error: object) -> None:
-    """A missing permission is an error: an operator must grant it."""
-    if refusal is None:
-        _log.warning("RabbitMQ: %s", error)
-    else:
-        _log.error("%s", refusal)
-
-
-def _properties(
-    headers: Mapping[str, str], is_persistent: bool, message_id: str | None = None, content_type: str | None = None
-) -> pika.BasicProperties:
-    return pika.BasicProperties(
-        headers=dict(headers),
-        delivery_mode=PERSISTENT if is_persistent else TRANSIENT,
-        message_id=message_id,
-        content_type=JSON if "content-type" in headers else content_type,
-        correlation_id=headers.get("correlationid"),
-    )
