@@ -103,7 +103,7 @@ async def test_a_head_within_the_limits_is_served() -> None:
 async def test_a_head_that_does_not_end_is_a_408() -> None:
     async with server() as found, connection(found.port, GET) as (reader, _):
         await settled(found, 1)
-        await until(lambda: any(each._unread_bytes for each in found.clients))  # type: ignore[attr-defined]
+        await until(lambda: any(each._reader.unread_bytes for each in found.clients))  # type: ignore[attr-defined]
         await found.expire(HEAD_SECONDS - 5)
         assert sum(1 for _ in found.clients) == 1
         await found.expire(HEAD_SECONDS + 5)

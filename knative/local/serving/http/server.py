@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-import httptools
-
 from functions.wire.connections import detect_lost_peer
 from functions.wire.http_limits import (
     BODY_SECONDS,
@@ -19,14 +17,12 @@ from functions.wire.http_limits import (
     HEAD_SECONDS,
     HEAD_TOO_SLOW,
     TOO_MANY_CONNECTIONS,
-    incomplete_head_fault,
 )
-from functions.wire.http_parsing import parser_of_body
-from knative.local.serving.http.client import Headers
 from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.exchange import Exchange
-from knative.local.serving.http.framing import BadRequest, is_websocket_request, parser_fault, request_fault
+from knative.local.serving.http.framing import BadRequest
 from knative.local.serving.http.http1_exchange import Http1Exchange
+from knative.local.serving.http.request_reader import RequestHead, RequestReader
 
 log = logging.getLogger(__name__)
 
@@ -53,24 +49,14 @@ class ClientConnection(asyncio.Protocol):
         self._has_served = self._is_paused = self._has_ended = False
         self._serve, self._clients = serve, clients
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpRequestParser(self)
-        self._url = b""
-        self._headers: Headers = []
-        self._unread_bytes = 0
-        """Since the parser last had a whole head or a part of a body: of a head, of the extension of a chunk, or of trailers."""
-        self._is_in_head = True
+        self._reader = RequestReader(self)
         self._parsing: Http1Exchange | None = None
         self._current: Http1Exchange | None = None
         self._next: deque[Http1Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
         self._tunnel: Http1Exchange | None = None
         self._upgrading: Http1Exchange | None = None
-        """The request for another protocol: all that follows it is not HTTP."""
-        self._ignores_offer = False
-        """The parser takes the message that it reads to end with its head, because it offers another protocol."""
-        self._is_replaying = False
-        self._is_refused = False
-        """Nothing that still arrives is read as a request."""
+        """The request for another protocol."""
         self._lingering: asyncio.TimerHandle | None = None
         self._is_stopping = False
         """Whether its present request, or its next one, is the last."""
@@ -82,12 +68,12 @@ class ClientConnection(asyncio.Protocol):
 
     def expire(self, now: float) -> None:
         """End what takes too long: a connection without a request, a head, a body that does not go on. `now`: on the loop's clock."""
-        if self._is_refused or self._upgrading is not None:
+        if self._reader.is_stopped or self._upgrading is not None:
             return
         if self._current is None:
-            if self._unread_bytes and now - self._head_since > HEAD_SECONDS:
+            if self._reader.unread_bytes and now - self._head_since > HEAD_SECONDS:
                 self._refuse(BadRequest.of(HEAD_TOO_SLOW))
-            elif not self._unread_bytes and now - self._active_at > (KEEP_ALIVE_SECONDS if self._has_served else HEAD_SECONDS):
+            elif not self._reader.unread_bytes and now - self._active_at > (KEEP_ALIVE_SECONDS if self._has_served else HEAD_SECONDS):
                 self.close()
         elif self._parsing is not None and not self._is_paused and now - self._read_at > BODY_SECONDS and not self._parsing.status:
             self._refuse(BadRequest.of(BODY_TOO_SLOW))
@@ -178,44 +164,11 @@ class ClientConnection(asyncio.Protocol):
             self.close()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_refused:
-            return
-        if self._upgrading is not None:
-            self._upgrading.raw(data)
-            return
         self._read_at = asyncio.get_running_loop().time()
-        if self._is_in_head and not self._unread_bytes:
+        if self._reader.is_between_requests:
             self._head_since = self._read_at
-        self._unread_bytes += len(data)
-        self._parse(data)
-        target = self._url if self._is_in_head else b""
-        if not self._is_refused and self._upgrading is None and (fault := incomplete_head_fault(target, self._unread_bytes)) is not None:
-            self._refuse(BadRequest.of(fault))
-
-    def _parse(self, data: bytes) -> None:
-        while True:
-            try:
-                self._parser.feed_data(data)
-                return
-            except httptools.HttpParserUpgrade as upgrade:
-                data = data[upgrade.args[0] :]
-            except httptools.HttpParserError as error:
-                if not self._is_refused:
-                    self._refuse(parser_fault(error, self._url, data))
-                return
-            if self._upgrading is not None:
-                if data:
-                    self._upgrading.raw(data)
-                return
-            if self._is_refused:
-                return
-            self._resume_after_offer()
-
-    def _resume_after_offer(self) -> None:
-        """Go on with the body of a request whose offer is ignored."""
-        self._ignores_offer, self._is_replaying = False, True
-        self._parser = parser_of_body(self, self._headers)
-        self._is_replaying = False
+        if (fault := self._reader.feed(data)) is not None:
+            self._refuse(fault)
 
     def pause_writing(self) -> None:
         if self._current is not None:
@@ -225,48 +178,28 @@ class ClientConnection(asyncio.Protocol):
         if self._current is not None:
             self._current.read_paused(False)
 
-    # --- called by the parser
+    # --- called by the reader
 
-    def on_message_begin(self) -> None:
-        if not self._is_replaying:
-            self._url, self._headers, self._is_in_head = b"", [], True
-
-    def on_url(self, url: bytes) -> None:
-        if not self._is_replaying:
-            self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_in_head:  # a trailer is no header (RFC 9110 section 6.5.1)
-            self._headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        if self._is_replaying or self._is_refused:
-            return
-        self._is_in_head, self._unread_bytes = False, 0
-        method, version, offers = self._parser.get_method().decode(), self._parser.get_http_version(), self._parser.should_upgrade()
-        is_upgrade = offers and (method == "CONNECT" or is_websocket_request(method, version, self._headers))
-        self._ignores_offer = offers and not is_upgrade
-        target, keep_alive = self._url.decode("latin-1"), self._parser.should_keep_alive() and not self._is_stopping
-        fault = request_fault(self._url, self._headers, version)
-        exchange = Http1Exchange(self, method, target, version, self._headers, is_upgrade, keep_alive, fault)
-        if is_upgrade:
+    def on_head(self, head: RequestHead) -> None:
+        keep_alive = head.keep_alive and not self._is_stopping
+        exchange = Http1Exchange(self, head.method, head.target, head.version, head.headers, head.is_upgrade, keep_alive, head.fault)
+        if head.is_upgrade:
             self._upgrading = exchange
-        self._is_refused = fault is not None
-        self._parsing = None if self._is_refused else exchange
+        self._parsing = exchange if head.fault is None else None
         self._enqueue(exchange)
 
     def on_body(self, data: bytes) -> None:
-        self._unread_bytes = 0
         if self._parsing is not None:
             self._parsing.feed(data)
 
-    def on_message_complete(self) -> None:
-        if self._ignores_offer:
-            return
+    def on_end(self) -> None:
         exchange, self._parsing = self._parsing, None
-        self._is_in_head, self._unread_bytes = True, 0
         if exchange is not None:
             exchange.feed_end()
+
+    def on_raw(self, data: bytes) -> None:
+        if self._upgrading is not None:
+            self._upgrading.raw(data)
 
     # --- requests in order
 
@@ -304,7 +237,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _refuse(self, fault: BadRequest) -> None:
         """Read nothing more, and say why in the request's turn."""
-        self._is_refused = True
+        self._reader.stop()
         exchange, self._parsing = self._parsing, None
         if exchange is None:
             self._enqueue(Http1Exchange(self, "GET", "/", "1.1", [], False, False, fault))
@@ -328,7 +261,7 @@ class ClientConnection(asyncio.Protocol):
         if self._tunnel is not None or exchange.is_complete or not transport.can_write_eof():
             self.close()
             return
-        self._is_refused = True
+        self._reader.stop()
         transport.write_eof()
         self.pause(False)
         self._lingering = asyncio.get_running_loop().call_later(LINGER_SECONDS, self.abort)
