@@ -70,7 +70,7 @@ def domain_hosts(ctx: typer.Context, incomplete: str) -> Completion:
     return complete(incomplete, list_domains)
 
 
-def volume_names(ctx: typer.Context, incomplete: str) -> Completion:
+def volume_rules(ctx: typer.Context, incomplete: str) -> Completion:
     def list_volumes(client: Client) -> Completion:
         items = client.page(f"/v1/apps/{application(client, ctx)['id']}/volumes")
         return [(each["name"], f"{each['state']} {each['mountPath'] or ''}".strip()) for each in items]

@@ -6,7 +6,7 @@ import typer
 
 from cli.client import Json, segment
 from cli.commands.operations import UNCHANGED_SECONDS
-from cli.completion import environment_names, volume_names
+from cli.completion import environment_names, volume_rules
 from cli.declaration import command, subcommands
 from cli.failures import Failure, NotFound
 from cli.lookup import is_full_id
@@ -16,7 +16,7 @@ from cli.render import volumes as render
 from cli.session import Session
 from cli.sizes import parse_mib
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the volume: capsule volumes list", autocompletion=volume_names)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the volume: capsule volumes list", autocompletion=volume_rules)]
 NewName = Annotated[str, typer.Argument(metavar="NAME", help="A name for it: lower-case letters, digits and dashes.")]
 Environment = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="As in staging or production.", autocompletion=environment_names)]
 Size = Annotated[str, typer.Option("--size", metavar="SIZE", help="As in 512MB or 1GB.")]

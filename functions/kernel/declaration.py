@@ -19,9 +19,8 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
-from functions.kernel.access import ADMIN, ANYONE, OWN_ACCOUNT, SIGNED_IN, Allow, Caller, Client, Origin, Scope
+from functions.kernel.access import OWN_ACCOUNT, SIGNED_IN, Allow, Caller, Scope
 from functions.kernel.caching import Cache
-from functions.kernel.checked_access import Permit
 from functions.kernel.former_versions import FormerVersion
 from functions.kernel.message import Delayed, Event, OutgoingMessage
 from functions.kernel.outcome import Done, Forbidden, Invalid, RecentLoginRequired, Rejected, Rejection, Unauthenticated
@@ -30,7 +29,6 @@ from functions.kernel.rates import RateClass
 from functions.kernel.raw import RawRequest
 from functions.kernel.scale import Retry, Scale
 from functions.kernel.values import without_bounds
-from functions.kernel.work import Work
 
 Handler = Callable[..., Awaitable[Any]]
 
@@ -160,45 +158,6 @@ class Declaration:
     def is_batch_handler(self) -> bool:
         """Whether it handles several messages at once: a Sequence of inputs → a Sequence of results, one for each in their order."""
         return bool(self._parameters) and typing.get_origin(self._hints.get(self._parameters[0])) is Sequence
-
-    def check_batch_handler(self) -> None:
-        """Raises TypeError for a batch handler of what arrives alone, or one that depends on a single message."""
-        if not self.is_batch_handler:
-            if Sequence[Caller] in self.dependencies.values():
-                raise TypeError(f"{self.name} takes one message and the callers of several")
-            return
-        if self.kind not in (Kind.EVENT, Kind.COMMAND, Kind.QUERY) or self.order is Order.STRICT:
-            raise TypeError(f"{self.name}: only a command, a query, or a handler of events which are not in strict order, takes a Sequence")
-        if Sequence[Caller] in self.dependencies.values() and (self.kind is not Kind.QUERY or self.allow.anyone):
-            raise TypeError(f"{self.name}: only a query that requires a signed-in caller takes a Sequence of callers")
-        single = {Caller, Caller | None, Client, Origin, Permit, Work} & set(self.dependencies.values())
-        if single:
-            raise TypeError(f"{self.name} takes a Sequence of inputs and depends on one message: {', '.join(map(str, single))}")
-
-    def check_access(self) -> None:
-        """Raises TypeError unless a route declares who may use it, and a permission is received to be checked."""
-        if self.http is not None and self.permission is None and self.allow not in (ANYONE, OWN_ACCOUNT, ADMIN):
-            raise TypeError(f"{self.name} declares neither a permission nor who may call it: allow=ANYONE, OWN_ACCOUNT or ADMIN")
-        if self.permission is not None and self.allow is not SIGNED_IN:
-            raise TypeError(f"{self.name} declares a permission and allow={self.allow.name}")
-        permits = Sequence[Permit] if self.is_batch_handler else Permit
-        if (self.permission is not None) != (permits in self.dependencies.values()):
-            raise TypeError(
-                f"{self.name}: a function with a permission, and no other, has a parameter of the type Permit; a batch handler, of Permits"
-            )
-
-    def check_cache(self) -> None:
-        """Raises TypeError for a cached response that may not be kept."""
-        if self.cache is None:
-            return
-        if self.kind is not Kind.QUERY or self.route is None:
-            raise TypeError(f"{self.name}: only the response of a query with a route can be cached")
-        if self.permission is not None:
-            raise TypeError(f"{self.name} checks a permission, which its context learns of at its own time: its response cannot be cached")
-        if Client in self.dependencies.values():
-            raise TypeError(f"{self.name} depends on the client's address, so its response cannot be cached")
-        if self.cache.purged_by_own and not self.needs_caller:
-            raise TypeError(f"{self.name} takes no caller, so no event is about the caller: use purged_by")
 
     @cached_property
     def needs_caller(self) -> bool:

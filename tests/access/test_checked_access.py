@@ -11,6 +11,7 @@ import pytest
 
 from functions import deploy
 from functions.kernel import ANYONE, Caller, Forbidden, Membership, Model, NotFound, Permission, Permit, Role, TeamAccess, check_team, command
+from functions.kernel.declaration_rules import check_access
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry
 
@@ -91,6 +92,6 @@ def test_a_route_without_a_declared_permission_is_refused() -> None:
     for fields in ({}, {"permission": Permission.APP_READ}, {"permission": Permission.APP_READ, "allow": ANYONE}):
         [declaration] = declarations_of(command(http="POST /v1/asks", **fields)(ask))  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=r"declares|Permit"):
-            declaration.check_access()
+            check_access(declaration)
     [declaration] = declarations_of(command(http="POST /v1/asks", allow=ANYONE)(ask))
-    declaration.check_access()
+    check_access(declaration)

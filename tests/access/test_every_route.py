@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from functions.edge.gateway.routing import Route
 from functions.kernel import Kind, Scope
+from functions.kernel.declaration_rules import check_access
 from functions.runtime.config.registry import Registry
 from tests.access.inputs import OPERATIONS
 from tests.access.rules import BY_ROUTE, RULES, Access
@@ -63,7 +64,7 @@ def test_every_route_has_one_rule_and_every_rule_a_route() -> None:
     for route in ROUTES:
         assert (BY_ROUTE[route.name] is Access.ANYONE) == route.declaration.allow.anyone, route.name
         assert (BY_ROUTE[route.name] is Access.ADMIN) == (not route.declaration.allow.admits(OTHER)), route.name
-        route.declaration.check_access()
+        check_access(route.declaration)
         if BY_ROUTE[route.name] in (Access.TEAM, Access.OBJECT_OR_ADMIN):
             assert route.declaration.permission is not None or route.name in ("monitor.timeline", "auth.operation", "auth.operation_events")
 

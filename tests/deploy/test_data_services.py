@@ -11,7 +11,6 @@ from functions.deploy.commands.create_data_service import CreateDataService
 from functions.deploy.commands.delete_data_service import DeleteDataService
 from functions.deploy.commands.rotate_data_service import RotateDataService
 from functions.deploy.commands.start_run import StartRun
-from functions.deploy.domain.data_service import MAX_DATABASES, MAX_SERVICES
 from functions.deploy.domain.data_service_rejections import (
     DataServiceNameTaken,
     DataServiceNotFound,
@@ -27,6 +26,7 @@ from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailabl
 from functions.deploy.queries.data_service import ShowDataService
 from functions.deploy.queries.data_services import ListDataServices
 from functions.deploy.queries.operation import ShowOperation
+from functions.deploy.services.data_service_limits import MAX_DATABASES, MAX_SERVICES
 from functions.kernel import OperationState
 from knative.machine.home import Home
 from knative.machine.services_postgres import ServicesPostgres

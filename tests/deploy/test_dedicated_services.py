@@ -13,7 +13,7 @@ from functions.deploy.commands.delete_data_service import DeleteDataService
 from functions.deploy.commands.rotate_data_service import RotateDataService
 from functions.deploy.commands.scale_data_service import ScaleDataService, ScalingAccepted
 from functions.deploy.commands.undelete_data_service import UndeleteDataService
-from functions.deploy.domain.data_service import GRACE, MAX_DATABASES
+from functions.deploy.domain.data_service import GRACE
 from functions.deploy.domain.data_service_rejections import DataServiceNotReady, DataServicesUnavailable, InvalidDataService, TooManyDataServices
 from functions.deploy.domain.operation_views import OperationView
 from functions.deploy.domain.quota import Quota
@@ -22,6 +22,7 @@ from functions.deploy.domain.storage_amounts import StorageAmounts
 from functions.deploy.domain.storage_rejections import DataServiceQuotaExceeded
 from functions.deploy.ports import ServiceServerRefused, ServiceServerUnavailable
 from functions.deploy.queries.operation import ShowOperation
+from functions.deploy.services.data_service_limits import MAX_DATABASES
 from tests.deploy.data_services import show
 from tests.deploy.deploy_capsule import OWNER, DeployCapsule
 from tests.memory.deploy_data_services import MemoryServiceMover, MemoryServiceProvisioners

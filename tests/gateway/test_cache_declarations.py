@@ -9,6 +9,7 @@ from events.auth import EmailChanged
 from events.teams import TeamDeleted
 from functions.edge.gateway.cache.purges import ALWAYS_PURGED_BY, followed_events
 from functions.kernel import ANYONE, OWN_ACCOUNT, Cache, Caller, Client, Declaration, Done, Permission, command, query
+from functions.kernel.declaration_rules import check_cache
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry
 from tests.gateway.cached_shop import TasteChanged
@@ -49,4 +50,4 @@ def test_a_response_that_must_not_be_kept_cannot_be_declared() -> None:
         (replace(declared(command(http="PUT /v1/x", allow=OWN_ACCOUNT), changing), cache=Cache(60)), "only the response of a query"),
     ):
         with pytest.raises(TypeError, match=reason):
-            declaration.check_cache()
+            check_cache(declaration)

@@ -25,6 +25,7 @@ from functions.kernel import (
     query,
     saga,
 )
+from functions.kernel.declaration_rules import check_batch_handler
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.registry import Registry, UnknownFunction, find
 from functions.runtime.execution import contracts
@@ -52,12 +53,12 @@ async def opened_by(events: Sequence[Opened], origin: Origin) -> Sequence[Done[N
 
 def test_a_batch_handler_takes_a_sequence_and_depends_on_no_single_message() -> None:
     [declaration] = declarations_of(on()(opened))
-    declaration.check_batch_handler()
+    check_batch_handler(declaration)
     assert declaration.is_batch_handler and declaration.input is Opened and declaration.output is type(None)
     for refused in (on(order=Order.STRICT)(opened), on()(opened_by)):
         [declaration] = declarations_of(refused)
         with pytest.raises(TypeError, match="Sequence"):
-            declaration.check_batch_handler()
+            check_batch_handler(declaration)
 
 
 class ShowBalance(Model):
@@ -80,14 +81,14 @@ async def balance(request: ShowBalance, callers: Sequence[Caller]) -> Balance:
 
 def test_a_query_may_take_a_sequence_with_the_caller_of_each_message() -> None:
     [declaration] = declarations_of(query(scale=Scale(batch=8))(balances))
-    declaration.check_batch_handler()
+    check_batch_handler(declaration)
     assert declaration.input is ShowBalance and declaration.output is Balance and declaration.needs_caller
     [declaration] = declarations_of(query(allow=ANYONE)(balances))
     with pytest.raises(TypeError, match="signed-in"):
-        declaration.check_batch_handler()
+        check_batch_handler(declaration)
     [declaration] = declarations_of(query()(balance))
     with pytest.raises(TypeError, match="takes one message"):
-        declaration.check_batch_handler()
+        check_batch_handler(declaration)
 
 
 class Taken(Conflict):

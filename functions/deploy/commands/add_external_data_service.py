@@ -8,12 +8,14 @@ from uuid import UUID
 from pydantic import Field
 
 from events.data_services import DataServiceCreated
-from functions.deploy.domain.data_service import MAX_SERVICES, DataService
+from functions.deploy.domain.data_service import DataService
 from functions.deploy.domain.data_service_rejections import DataServiceNameTaken, InvalidDataService, TooManyDataServices
 from functions.deploy.domain.data_service_views import DataServiceView
 from functions.deploy.domain.rejections import ApplicationNotFound
+from functions.deploy.domain.service_plans import ServiceKind
 from functions.deploy.ports import Applications, DataServices, Vault
 from functions.deploy.services.access_control import AccessControl
+from functions.deploy.services.data_service_limits import require_room
 from functions.kernel import Change, Clock, Done, Model, Permission, Permit, SecretText, Text, command
 
 
@@ -41,8 +43,7 @@ async def add_external_data_service(
     clock: Clock,
 ) -> Done[DataServiceView]:
     application = await applications.lock(await control.to_application(permit, request.application_id))
-    if len(await services.list_of(application.id)) >= MAX_SERVICES:
-        raise TooManyDataServices.of(application.name, MAX_SERVICES)
+    await require_room(services, application, ServiceKind.EXTERNAL, plan="")
 
     service, events = DataService.add_external(application, request.name, request.url.get_secret_value(), vault.seal, clock.now())
     await services.add(service)

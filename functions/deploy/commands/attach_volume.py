@@ -14,8 +14,8 @@ from functions.deploy.domain.configuration_views import ConfigurationAccepted
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.names import EnvironmentName
 from functions.deploy.domain.rejections import ApplicationNotFound, EnvironmentNotFound, HostNameReserved
-from functions.deploy.domain.volume_names import unknown_process_errors
 from functions.deploy.domain.volume_rejections import InvalidVolume, MountPathInUse, VolumeIsAttached, VolumeNotFound, VolumeNotReady
+from functions.deploy.domain.volume_rules import unknown_process_errors
 from functions.deploy.ports import Applications, Environments, Volumes
 from functions.deploy.services.access_control import AccessControl
 from functions.deploy.services.configuration_changer import ConfigurationChanger

@@ -5,14 +5,12 @@ It is bound to environments: their configuration gets its URL as a secret. A del
 States: creating → ready or failed; any of them → deleted → purging → purged. `deleted` returns to what it was by `undelete`.
 """
 
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from events.data_services import (
@@ -30,19 +28,12 @@ from events.data_services import (
     DataServiceStorageExceeded,
 )
 from functions.deploy.domain.application import Application
-from functions.deploy.domain.data_service_rejections import (
-    DataServiceNotDeleted,
-    DataServiceNotReady,
-    InvalidDataService,
-)
+from functions.deploy.domain.data_service_rejections import DataServiceNotDeleted, DataServiceNotReady, InvalidDataService
+from functions.deploy.domain.names import name_errors
 from functions.deploy.domain.service_plans import PLANS, Plan, ServiceKind
+from functions.deploy.domain.service_url import url_errors
 from functions.kernel import Events, FieldError, after, new_id
 
-MAX_SERVICES = 5
-"""Of one application, deleted ones included until they are purged."""
-MAX_DATABASES = 10
-"""Of one account on the shared PostgreSQL server. With all connections of their plan, twice as many while credentials rotate, they use less than half
-of the server's: an account cannot keep others from connecting."""
 GRACE = timedelta(days=7)
 """How long a deleted service keeps its data."""
 OVERLAP = timedelta(hours=1)
@@ -50,9 +41,6 @@ OVERLAP = timedelta(hours=1)
 MEASUREMENTS = 9
 """In the ten minutes of a housekeeping, of a database that has more than half of its storage."""
 MEASUREMENT_INTERVAL = timedelta(minutes=1)
-NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
-URL_SCHEMES = ("postgresql", "postgres", "mysql", "redis", "rediss", "valkey", "mongodb", "mongodb+srv", "amqp", "amqps", "https", "http")
-MAX_URL_LENGTH = 2000
 
 
 class ServiceState(StrEnum):
@@ -99,7 +87,7 @@ class DataService:
         cls, application: Application, name: str, kind: ServiceKind, plan: str, seal: Callable[[str], str], at: datetime
     ) -> tuple[Self, Events]:
         """Request a database or a Redis. Raises InvalidDataService."""
-        errors = _name_errors(name)
+        errors = name_errors(name)
         if kind is ServiceKind.EXTERNAL:
             errors.append(FieldError("/kind", "an external service is added by its URL: POST /v1/apps/{applicationId}/external-services"))
         elif plan not in PLANS[kind]:
@@ -107,15 +95,12 @@ class DataService:
         if errors:
             raise InvalidDataService.of(errors)
         service = cls(new_id(), application.id, name, kind, plan, at, sealed_password=seal(new_password()))
-        return service, (DataServiceRequested(**service._ids(application), at=at),)
+        return service, (DataServiceRequested(**service._ids(application.user_id), at=at),)
 
     @classmethod
     def add_external(cls, application: Application, name: str, url: str, seal: Callable[[str], str], at: datetime) -> tuple[Self, Events]:
         """Raises InvalidDataService."""
-        errors = _name_errors(name)
-        if fault := _url_fault(url):
-            errors.append(FieldError("/url", fault))
-        if errors:
+        if errors := [*name_errors(name), *url_errors(url)]:
             raise InvalidDataService.of(errors)
         service = cls(new_id(), application.id, name, ServiceKind.EXTERNAL, "", at, ServiceState.READY, sealed_url=seal(url), ready_at=at)
         return service, (service._created(application.user_id, at),)
@@ -164,6 +149,10 @@ class DataService:
         if self.rotation_requested_at is not None:
             raise DataServiceNotReady(f"The credentials of {self.name} are being rotated. Wait until that has ended.")
 
+    def _require_one_login(self) -> None:
+        if self.rotation_requested_at is not None or self.former_generation is not None:
+            raise DataServiceNotReady(f"The credentials of {self.name} were rotated just now: the former ones are still valid. Try again in an hour.")
+
     def complete(self, sealed_url: str, owner: UUID, at: datetime) -> Events:
         """Record that the database exists. Idempotent."""
         if self.state not in (ServiceState.CREATING, ServiceState.FAILED):
@@ -184,10 +173,9 @@ class DataService:
         self.require_in_place()
         if not self.is_provisioned:
             raise DataServiceNotReady(f"{self.name} is a server elsewhere: change the password there, and add it again with its new URL.")
-        if self.rotation_requested_at is not None or self.former_generation is not None:
-            raise DataServiceNotReady(f"The credentials of {self.name} were rotated just now: the former ones are still valid. Try again in an hour.")
+        self._require_one_login()
         self.rotation_requested_at, self.sealed_password, self.error = at, seal(new_password()), None
-        return (DataServiceRotationRequested(service_id=self.id, application_id=self.application_id, user_id=owner, at=at),)
+        return (DataServiceRotationRequested(**self._ids(owner), at=at),)
 
     def complete_rotation(self, sealed_url: str, owner: UUID, at: datetime) -> Events:
         """Make the next generation the current one. Idempotent."""
@@ -195,9 +183,7 @@ class DataService:
             return ()
         self.former_generation, self.generation = self.generation, self.generation + 1
         self.sealed_url, self.sealed_password, self.rotation_requested_at, self.rotated_at = sealed_url, None, None, at
-        rotated = DataServiceCredentialsRotated(
-            service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, generation=self.generation, at=at
-        )
+        rotated = DataServiceCredentialsRotated(**self._ids(owner), name=self.name, generation=self.generation, at=at)
         return rotated, after(OVERLAP, self.expiry())
 
     def give_up_rotation(self, requested_at: datetime, error: str) -> None:
@@ -219,14 +205,13 @@ class DataService:
         """Raises DataServiceNotReady, also while its credentials change: both logins cannot be moved; and InvalidDataService."""
         self.require_provisioned()
         self.require_in_place()
-        if self.rotation_requested_at is not None or self.former_generation is not None:
-            raise DataServiceNotReady(f"The credentials of {self.name} were rotated just now: the former ones are still valid. Try again in an hour.")
+        self._require_one_login()
         if plan == self.plan or plan not in PLANS[self.kind]:
             others = ", ".join(each for each in PLANS[self.kind] if each != self.plan)
             text = f"it has the plan {plan} already: use {others}" if plan == self.plan else f'plan "{plan}" does not exist: use {others}'
             raise InvalidDataService.of([FieldError("/plan", text)])
         self.scaling_plan, self.scaling_requested_at, self.error = plan, at, None
-        return (DataServiceScalingRequested(service_id=self.id, application_id=self.application_id, user_id=owner, at=at),)
+        return (DataServiceScalingRequested(**self._ids(owner), at=at),)
 
     @property
     def scaling_limits(self) -> Plan:
@@ -239,11 +224,7 @@ class DataService:
             return ()
         plan, former, self.scaling_plan, self.scaling_requested_at = self.scaling_plan, self.plan, None, None
         self.plan = plan
-        return (
-            DataServiceScaled(
-                service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, plan=plan, former_plan=former, at=at
-            ),
-        )
+        return (DataServiceScaled(**self._ids(owner), name=self.name, plan=plan, former_plan=former, at=at),)
 
     def give_up_scaling(self, requested_at: datetime, error: str) -> None:
         """Keep the plan: the change may be requested again."""
@@ -256,34 +237,24 @@ class DataService:
 
     def next_measurement(self, size_bytes: int, repeats: int) -> Events:
         """A database that may soon be full is measured every minute, until housekeeping requests the next measurements."""
-        if not repeats or size_bytes < self.limits.storage_mib * 2**19:
+        if not repeats or size_bytes < self.limits.storage_bytes // 2:
             return ()
         return (after(MEASUREMENT_INTERVAL, self.measurement_request(repeats - 1)),)
 
     def crosses_limit(self, size_bytes: int) -> bool:
         """Whether it has become read-only, or writable again, by its size. It is writable again at nine tenths of its storage."""
-        limit_bytes = self.limits.storage_mib * 2**20
+        limit_bytes = self.limits.storage_bytes
         return size_bytes > limit_bytes if self.storage_exceeded_at is None else size_bytes < limit_bytes * 9 // 10
 
     def cross_limit(self, size_bytes: int, owner: UUID, at: datetime) -> Events:
         """Record that it has become read-only or writable again. Idempotent."""
         if not self.crosses_limit(size_bytes):
             return ()
-        if self.storage_exceeded_at is not None:
-            self.storage_exceeded_at = None
+        self.storage_exceeded_at = at if self.storage_exceeded_at is None else None
+        if self.storage_exceeded_at is None:
             return ()
-        self.storage_exceeded_at = at
-        return (
-            DataServiceStorageExceeded(
-                service_id=self.id,
-                application_id=self.application_id,
-                user_id=owner,
-                name=self.name,
-                size_mib=size_bytes // 2**20,
-                storage_mib=self.limits.storage_mib,
-                at=at,
-            ),
-        )
+        size_mib = size_bytes // 2**20
+        return (DataServiceStorageExceeded(**self._ids(owner), name=self.name, size_mib=size_mib, storage_mib=self.limits.storage_mib, at=at),)
 
     def delete(self, owner: UUID, at: datetime) -> Events:
         """Start the grace period. What has no data has none. Idempotent."""
@@ -291,9 +262,7 @@ class DataService:
             return ()
         has_data = self.is_provisioned and self.state is ServiceState.READY
         self.state, self.deleted_at, self.purge_at = ServiceState.DELETED, at, at + GRACE if has_data else at
-        deleted = DataServiceDeleted(
-            service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, kind=self.kind, purge_at=self.purge_at, at=at
-        )
+        deleted = DataServiceDeleted(**self._ids(owner), name=self.name, kind=self.kind, purge_at=self.purge_at, at=at)
         return deleted, after(GRACE, self.purge_request()) if has_data else self.purge_request()
 
     def purge_request(self) -> DataServicePurgeRequested:
@@ -304,7 +273,7 @@ class DataService:
         if self.state is not ServiceState.DELETED or self.purge_at is None or self.purge_at <= at or self.ready_at is None:
             raise DataServiceNotDeleted.of(self.name, self.state)
         self.state, self.deleted_at, self.purge_at = ServiceState.READY, None, None
-        return (DataServiceRestored(service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, at=at),)
+        return (DataServiceRestored(**self._ids(owner), name=self.name, at=at),)
 
     def begin_purge(self, at: datetime) -> bool:
         """Claim the deletion of its data: no `undelete` succeeds from then on. Returns False before the end of the grace period."""
@@ -319,35 +288,13 @@ class DataService:
         """Its data are deleted, and its name is free."""
         self.state, self.sealed_url, self.sealed_password = ServiceState.PURGED, None, None
 
-    def _ids(self, application: Application) -> dict[str, UUID]:
-        return {"service_id": self.id, "application_id": self.application_id, "user_id": application.user_id}
+    def _ids(self, owner: UUID) -> dict[str, UUID]:
+        return {"service_id": self.id, "application_id": self.application_id, "user_id": owner}
 
     def _created(self, owner: UUID, at: datetime) -> DataServiceCreated:
-        return DataServiceCreated(
-            service_id=self.id, application_id=self.application_id, user_id=owner, name=self.name, kind=self.kind, plan=self.plan, at=at
-        )
+        return DataServiceCreated(**self._ids(owner), name=self.name, kind=self.kind, plan=self.plan, at=at)
 
 
 def new_password() -> str:
     """192 random bits as hexadecimal digits: safe inside a URL."""
     return secrets.token_hex(24)
-
-
-def _name_errors(name: str) -> list[FieldError]:
-    if NAME.fullmatch(name):
-        return []
-    return [FieldError("/name", f'name "{name}": use 1–40 lower-case letters, digits and dashes; begin with a letter and do not end with a dash')]
-
-
-def _url_fault(url: str) -> str:
-    """The value is not repeated: it contains a password."""
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in URL_SCHEMES and bool(parts.hostname or parts.query) and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid or len(url) > MAX_URL_LENGTH or any(character.isspace() or character < " " for character in url):
-        return (
-            f"URL: use {', '.join(URL_SCHEMES)}, as in postgresql://user:password@db.example.com:5432/shop, with at most {MAX_URL_LENGTH} characters"
-        )
-    return ""

@@ -13,7 +13,8 @@ from pydantic import Field
 from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName, InvalidRef
 from functions.kernel import FieldError
 
-MAX_NAME_LENGTH = 40
+NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+NAME_RULE = "use 1–40 lower-case letters, digits and dashes; begin with a letter and do not end with a dash"
 STAGING, PRODUCTION = "staging", "production"
 
 RESERVED_NAMES = frozenset({"capsule", "default", "kube", "kubernetes", "knative", "localhost"})
@@ -43,9 +44,8 @@ class ApplicationName:
         if self.text.partition("-")[0] in RESERVED_NAMES:
             detail = f"choose a name that does not begin with {', '.join(sorted(RESERVED_NAMES))}"
             raise InvalidApplicationName(f'The name "{self.text}" is reserved: {detail}.', errors=[FieldError("/name", detail)])
-        if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", self.text) or len(self.text) > MAX_NAME_LENGTH:
-            detail = f"use 1–{MAX_NAME_LENGTH} lower-case letters, digits and dashes; begin with a letter and do not end with a dash"
-            raise InvalidApplicationName(f'The name "{self.text}" is not a valid host name: {detail}.', errors=[FieldError("/name", detail)])
+        if not NAME.fullmatch(self.text):
+            raise InvalidApplicationName(f'The name "{self.text}" is not a valid host name: {NAME_RULE}.', errors=[FieldError("/name", NAME_RULE)])
 
     def __str__(self) -> str:
         return self.text
@@ -72,6 +72,11 @@ class Ref:
 
     def __str__(self) -> str:
         return self.text
+
+
+def name_errors(name: str) -> list[FieldError]:
+    """Of what an application has by name: a volume, a data service."""
+    return [] if NAME.fullmatch(name) else [FieldError("/name", f'name "{name}": {NAME_RULE}')]
 
 
 def check_host_name(application: str, environment: str, pointer: str = "/environment") -> None:

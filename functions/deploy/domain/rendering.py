@@ -17,7 +17,7 @@ from functions.deploy.domain.release_facts import release_facts
 from functions.deploy.domain.schedule import Schedule
 from functions.deploy.domain.volume import Volume
 from functions.deploy.domain.volume_manifests import StoragePolicy, mounted, serving
-from functions.deploy.domain.volume_names import CRON, RUN
+from functions.deploy.domain.volume_rules import CRON, RUN
 
 WEB = "web"
 

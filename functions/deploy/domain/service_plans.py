@@ -37,6 +37,10 @@ class Plan:
     """PostgreSQL: of a dedicated server, in thousandths of a core. None: the plan has none, and databases share a server."""
 
     @property
+    def storage_bytes(self) -> int:
+        return self.storage_mib << 20
+
+    @property
     def is_dedicated(self) -> bool:
         """Whether a database has a server for itself, which no other one slows down."""
         return self.cpu_millis is not None

@@ -48,7 +48,7 @@ class StoredResource:
         limits = PLANS[kind][plan]
         if kind is ServiceKind.REDIS:
             return cls(StorageKind.REDIS, (limits.memory_mib or 0) * MIB, begin, end, is_purged)
-        return cls(StorageKind.DATABASE, limits.storage_mib * MIB, begin, end, is_purged)
+        return cls(StorageKind.DATABASE, limits.storage_bytes, begin, end, is_purged)
 
     def byte_microseconds(self, begin: datetime, end: datetime) -> int:
         """Within a window."""

@@ -28,8 +28,8 @@ from events.volumes import (
     VolumeRestored,
 )
 from functions.deploy.domain.application import Application
+from functions.deploy.domain.names import name_errors
 from functions.deploy.domain.operation import OperationKind
-from functions.deploy.domain.volume_names import name_errors, overlap, path_errors, process_errors, size_errors
 from functions.deploy.domain.volume_rejections import (
     InvalidVolume,
     MountPathInUse,
@@ -38,6 +38,7 @@ from functions.deploy.domain.volume_rejections import (
     VolumeNotDeleted,
     VolumeNotReady,
 )
+from functions.deploy.domain.volume_rules import overlap, path_errors, process_errors, size_errors
 from functions.kernel import Events, FieldError, after, new_id
 
 MAX_VOLUMES = 10

@@ -10,7 +10,7 @@ from functions.deploy.domain.release_facts import ApplicationUrls, release_facts
 from functions.deploy.domain.run import KEPT, RunOutcome, RunStreams
 from functions.deploy.domain.tenancy import attach_binding
 from functions.deploy.domain.volume_manifests import StoragePolicy, mounted, serving
-from functions.deploy.domain.volume_names import CRON, RUN
+from functions.deploy.domain.volume_rules import CRON, RUN
 from functions.deploy.ports import Applications, Cluster, ClusterRefused, Configurations, Releases, Runs, Vault, Volumes
 from functions.kernel import Clock, Work, effect
 

@@ -77,7 +77,7 @@ async def data_service_metrics(
         kind=service.kind,
         is_running=found.is_running,
         storage_bytes=found.size_bytes,
-        storage_limit_bytes=limits.storage_mib << 20,
+        storage_limit_bytes=limits.storage_bytes,
         connections=found.connections,
         max_connections=limits.max_connections,
         memory_bytes=found.memory_bytes,

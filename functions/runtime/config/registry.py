@@ -14,6 +14,7 @@ from pathlib import Path
 
 import functions
 from functions.kernel import Declaration, Kind, Order, check_operation
+from functions.kernel.declaration_rules import check_access, check_batch_handler, check_cache
 from functions.kernel.decorators import declarations_of
 from functions.runtime.config.wiring import Wiring
 
@@ -96,10 +97,10 @@ class Registry:
         """
         declarations = tuple(_load(contexts() if names is None else names))
         for declaration in declarations:
-            declaration.check_access()
+            check_access(declaration)
             check_operation(declaration)
-            declaration.check_cache()
-            declaration.check_batch_handler()
+            check_cache(declaration)
+            check_batch_handler(declaration)
             _check_batch(declaration)
         return cls(declarations)
 

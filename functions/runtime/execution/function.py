@@ -143,7 +143,7 @@ class Function:
         return arguments
 
     def _permit(self, caller: Caller | None) -> Permit:
-        assert caller is not None and self.declaration.permission is not None, "checked by Declaration.check_access and authorize"
+        assert caller is not None and self.declaration.permission is not None, "checked by check_access and authorize"
         return Permit(caller, self.declaration.permission)
 
     async def _execute(self, message: Message, caller: Caller | None) -> ExecutionResult:

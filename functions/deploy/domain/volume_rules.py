@@ -1,4 +1,4 @@
-"""Rules of a volume's name, size, path and processes."""
+"""Rules of a volume's size, path and processes."""
 
 import posixpath
 import re
@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 
 from functions.kernel import FieldError
 
-NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 PROCESS = re.compile(r"[a-z][a-z0-9-]{0,19}")
 PATH = re.compile(r"(/[A-Za-z0-9._-]{1,100}){1,10}")
 MIN_SIZE_MIB, MAX_SIZE_MIB = 64, 1 << 20
@@ -15,12 +14,6 @@ RUN, CRON = "run", "cron"
 SYSTEM_PATHS = ("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr")
 WHOLE_PATHS = ("/app", "/home", "/home/app", "/root", "/var", "/workspace")
 """Hidden by a volume there: the application itself, or what its system needs."""
-
-
-def name_errors(name: str) -> list[FieldError]:
-    if NAME.fullmatch(name):
-        return []
-    return [FieldError("/name", f'name "{name}": use 1–40 lower-case letters, digits and dashes; begin with a letter and do not end with a dash')]
 
 
 def size_errors(size_mib: int) -> list[FieldError]:
