@@ -1,4 +1,4 @@
-"""Limits of namespaces: ResourceQuotas, counted at creation, and LimitRanges, whose defaults are filled into pods and whose maxima are checked."""
+"""ResourceQuotas: what a namespace may have, counted at creation. LimitRanges are stored and have no effect on one machine."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
@@ -14,7 +14,7 @@ FINISHED = ("Succeeded", "Failed")
 
 
 class QuotaExceeded(Exception):
-    """A request exceeds a ResourceQuota or a LimitRange of its namespace."""
+    """A request exceeds a ResourceQuota of its namespace."""
 
 
 class Quotas:
@@ -36,24 +36,6 @@ class Quotas:
                 name = quota["metadata"]["name"]
                 texts = (_format_amounts(exceeded, amounts) for amounts in (requests, used, hard))
                 raise QuotaExceeded("exceeded quota: {}, requested: {}, used: {}, limited: {}".format(name, *texts))
-
-    def admit_pod(self, pod: Object) -> Object:
-        """Fill in the defaults of the namespace's LimitRanges, and check maxima and quotas.
-
-        Returns the pod. Raises QuotaExceeded.
-        """
-        for limits in self._store.list("LimitRange", pod["metadata"]["namespace"]):
-            for limit in limits["spec"]["limits"]:
-                for container in pod["spec"]["containers"] if limit["type"] == "Container" else ():
-                    resources = container.setdefault("resources", {})
-                    resources["limits"] = {**(limit.get("default") or {}), **(resources.get("limits") or {})}
-                    requests = {**resources["limits"], **(limit.get("defaultRequest") or {})}
-                    resources["requests"] = {**requests, **(resources.get("requests") or {})}
-                    for name, highest in (limit.get("max") or {}).items():
-                        if parse_quantity(resources["limits"].get(name, highest)) > parse_quantity(highest):
-                            raise QuotaExceeded(f"maximum {name} usage per Container is {highest}, but limit is {resources['limits'][name]}")
-        self.admit(pod)
-        return pod
 
     def used(self, namespace: str, names: Iterable[str]) -> dict[str, Decimal]:
         """Return what the objects of a namespace use of some quota names."""

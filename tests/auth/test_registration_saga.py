@@ -230,7 +230,7 @@ async def test_emails_to_administrators_are_limited() -> None:
     created = await world.verified_user()
     admin = world.users.rows[created.user_id]
     admin.roles = frozenset({Role.USER, Role.ADMIN})
-    world._delayed.clear()  # the administrator's own registration is not part of this test
+    world.forget_delayed()  # the administrator's own registration is not part of this test
     for number in range(MAX_PER_WINDOW + 2):
         scenario = await RegistrationScenario(world).start(f"user{number}@example.org")
         scenario.lose_reminders()

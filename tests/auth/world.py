@@ -175,7 +175,7 @@ class RegistrationScenario:
 
     def lose_reminders(self) -> None:
         """Drop all delayed messages, as if the broker had lost them."""
-        self.world._delayed.clear()
+        self.world.forget_delayed()
 
     async def housekeeping(self) -> list[Event]:
         """Run housekeeping and deliver the reminders it sends. Returns them."""

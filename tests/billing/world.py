@@ -155,7 +155,7 @@ class World:
 
     def lose_timers(self) -> None:
         """Drop all delayed messages, as if the broker had lost them."""
-        self.capsule._delayed.clear()
+        self.capsule.forget_delayed()
 
     async def housekeeping(self) -> None:
         await self.capsule.run("billing.housekeeping")

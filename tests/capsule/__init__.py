@@ -19,8 +19,6 @@ from tests.capsule.capsule import (
     DeadLetter,
     EventWithoutHandler,
     Published,
-    UndeclaredEvent,
-    UndeclaredRejection,
     everything,
 )
 from tests.capsule.clock import FixedClock
@@ -33,7 +31,5 @@ __all__ = [
     "FixedClock",
     "InsideTransaction",
     "Published",
-    "UndeclaredEvent",
-    "UndeclaredRejection",
     "everything",
 ]

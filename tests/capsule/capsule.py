@@ -1,12 +1,10 @@
 """The in-memory Capsule: finds functions in the registry, builds their arguments, runs them and delivers what they publish."""
 
-import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import count
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -35,11 +33,14 @@ from functions.kernel import (
 from functions.runtime.config.registry import Registry, contexts, wiring_of
 from functions.runtime.config.settings import Settings
 from functions.runtime.config.wiring import Container, Wiring
+from functions.runtime.execution.contracts import check_events, check_rejection
 from functions.runtime.messaging.delays import backoff_seconds
 from functions.runtime.reliability.email_suppressions import EmailSuppressions
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.capsule.clock import FixedClock
-from tests.capsule.ports import EXTERNAL, PORTS, PUBLISHED_ONLY, SETTINGS
+from tests.capsule.deliveries import Deliveries, Delivery
+from tests.capsule.ports import EXTERNAL, PORTS, SETTINGS
+from tests.capsule.published_only import PUBLISHED_ONLY
 from tests.capsule.records import record_of
 from tests.capsule.transactions import MemoryWork, external, transaction
 from tests.memory.runtime import MemoryEmailSuppressions, MemoryRevokedSessions
@@ -48,15 +49,7 @@ E = TypeVar("E", bound=Event)
 
 
 class EventWithoutHandler(AssertionError):
-    """No function of the registry handles this event, and `tests.capsule.ports.PUBLISHED_ONLY` does not name it."""
-
-
-class UndeclaredEvent(AssertionError):
-    """A function published an event that its `emits` does not name."""
-
-
-class UndeclaredRejection(AssertionError):
-    """A function rejected with a class that its `rejects` does not name."""
+    """No function of the registry handles this event, and `tests.capsule.published_only` does not name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +69,6 @@ class DeadLetter:
     function: str
     event: Event | None
     error: Exception
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    declaration: Declaration
-    event: Event | None
-    origin: Origin
-    attempt: int = 1
 
 
 @cache
@@ -110,9 +95,7 @@ class Capsule:
         self._settings = Settings({**SETTINGS, **(settings or {})})
         self._containers = {name: self._container(name, ports or {}) for name in (names or contexts())}
         self._declarations = [each for each in everything().declarations if each.context in self._containers]
-        self._queue: list[_Delivery] = []
-        self._delayed: list[tuple[datetime, int, _Delivery]] = []
-        self._order = count()
+        self._deliveries = Deliveries()
 
     def _container(self, context: str, replaced: Mapping[Any, Callable[..., Any]]) -> Container:
         wiring = wiring_of(context)
@@ -158,7 +141,7 @@ class Capsule:
             return result
         self._publish(declaration, result.events if result else (), origin)
         if isinstance(result, Rejected):
-            self._check_rejection(declaration, result.reason)
+            check_rejection(declaration, result.reason, is_strict=True)
             raise result.reason
         return result.output if result else None
 
@@ -173,29 +156,29 @@ class Capsule:
     async def publish(self, event: Event, *, correlation_id: str = "correlation-1", actor: str | None = None) -> None:
         """Deliver an event that another context or the cluster publishes, and what follows from it."""
         origin = Origin(correlation_id, actor)
-        self._queue.extend(_Delivery(each, event, origin) for each in self._handlers(event))
+        self._deliveries.add(Delivery(each, event, origin) for each in self._handlers(event))
         await self.settle()
 
     async def run(self, function: str) -> None:
         """Run a schedule, such as `billing.housekeeping`, and deliver what it publishes."""
         declaration = everything().by_name[function]
         assert declaration.kind is Kind.SCHEDULE, f"{function} is no schedule"
-        await self._deliver(_Delivery(declaration, None, Origin(f"schedule-{function}")))
+        await self._deliver(Delivery(declaration, None, Origin(f"schedule-{function}")))
         await self.settle()
 
     async def settle(self) -> None:
         """Deliver queued events until none is left. Time stands still."""
-        while self._queue:
-            await self._deliver(self._queue.pop(0))
+        while delivery := self._deliveries.pop():
+            await self._deliver(delivery)
 
     async def advance(self, until: datetime | None = None, **duration: float) -> None:
         """Move the clock, stopping at each reminder and retry that is due meanwhile and delivering it at its time."""
         end = until or self.clock.at + timedelta(**duration)
         await self.settle()
-        while self._delayed and self._delayed[0][0] <= end:
-            due, _, delivery = heapq.heappop(self._delayed)
-            self.clock.at = max(self.clock.at, due)
-            self._queue.append(delivery)
+        while found := self._deliveries.pop_delayed(end):
+            due_at, delivery = found
+            self.clock.at = max(self.clock.at, due_at)
+            self._deliveries.add([delivery])
             await self.settle()
         self.clock.at = end
 
@@ -209,11 +192,11 @@ class Capsule:
 
     def reminders(self) -> Sequence[tuple[datetime, Event]]:
         """Delayed events that have not arrived yet, and when they are due."""
-        return [(due, delivery.event) for due, _, delivery in sorted(self._delayed) if delivery.event is not None]
+        return self._deliveries.reminders()
 
     # -- running a function -------------------------------------------------------------------------------------------
 
-    async def _deliver(self, delivery: _Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         declaration = delivery.declaration
         try:
             await self._handle(delivery)
@@ -223,12 +206,12 @@ class Capsule:
                 return
             backoff = backoff_seconds(delivery.attempt, declaration.retry.first_delay_seconds, jitter=1.0)
             seconds = error.retry_after if isinstance(error, RateLimited) else backoff
-            again = _Delivery(declaration, delivery.event, delivery.origin, delivery.attempt + 1)
-            self._delay(self.clock.at + timedelta(seconds=seconds), again)
+            again = Delivery(declaration, delivery.event, delivery.origin, delivery.attempt + 1)
+            self._deliveries.delay(self.clock.at + timedelta(seconds=seconds), again)
         except (Permanent, Rejection) as error:
             self.dead_letters.append(DeadLetter(declaration.name, delivery.event, error))
 
-    async def _handle(self, delivery: _Delivery) -> None:
+    async def _handle(self, delivery: Delivery) -> None:
         declaration, stores = delivery.declaration, self._stores(delivery.declaration.context)
         # what is delivered was written as JSON: a handler must not get more than that carries
         inputs: list[Any] = (
@@ -253,7 +236,7 @@ class Capsule:
                 return result
             return await declaration.handler(*inputs, **arguments)
         except Rejection as rejection:
-            self._check_rejection(declaration, rejection)
+            check_rejection(declaration, rejection, is_strict=True)
             raise
 
     def _arguments(
@@ -279,8 +262,15 @@ class Capsule:
 
     def forget_queued(self) -> None:
         """Deliver nothing of what is queued or delayed."""
-        self._queue.clear()
-        self._delayed.clear()
+        self.forget_due()
+        self.forget_delayed()
+
+    def forget_due(self) -> None:
+        self._deliveries.forget_due()
+
+    def forget_delayed(self) -> None:
+        """Deliver no reminder and no retry that waits for its time."""
+        self._deliveries.forget_delayed()
 
     def memberships_of(self, context: str) -> Any:
         """The memberships as a context knows them: each has its own."""
@@ -299,25 +289,20 @@ class Capsule:
             return
         self.records.append(record)
         event = AuditRecorded(records=[record])
-        self._queue.extend(_Delivery(each, event, origin) for each in self._handlers(event))
+        self._deliveries.add(Delivery(each, event, origin) for each in self._handlers(event))
 
     # -- publishing ---------------------------------------------------------------------------------------------------
 
     def _publish(self, declaration: Declaration, messages: Sequence[OutgoingMessage], origin: Origin) -> None:
-        if undeclared := declaration.undeclared_events(messages):
-            names = ", ".join(event.__name__ for event in undeclared)
-            raise UndeclaredEvent(f"{declaration.name} publishes {names}: add to its `emits`")
+        check_events(declaration, messages, is_strict=True)
         for message in messages:
             if isinstance(message, Delayed):
                 for own in self._handlers(message.event, declaration.context):
-                    self._delay(self.clock.at + message.delay, _Delivery(own, message.event, origin))
+                    self._deliveries.delay(self.clock.at + message.delay, Delivery(own, message.event, origin))
                 continue
             assert isinstance(message, Event), f"{declaration.name} published {message!r}"
             self.published.append(Published(message, declaration.name, self.clock.at, origin))
-            self._queue.extend(_Delivery(each, message, origin) for each in self._handlers(message))
-
-    def _delay(self, due: datetime, delivery: _Delivery) -> None:
-        heapq.heappush(self._delayed, (due, next(self._order), delivery))
+            self._deliveries.add(Delivery(each, message, origin) for each in self._handlers(message))
 
     def _handlers(self, event: Event, context: str | None = None) -> Iterator[Declaration]:
         """Of the contexts of this Capsule. `context`: its own handlers only, for an event that it sends to itself. Raises EventWithoutHandler."""
@@ -325,7 +310,3 @@ class Capsule:
         if not everywhere and type(event) not in PUBLISHED_ONLY:
             raise EventWithoutHandler(f"no function{f' of {context}' if context else ''} handles {type(event).__name__}")
         return (each for each in everywhere if each.context in self._containers)
-
-    def _check_rejection(self, declaration: Declaration, rejection: Rejection) -> None:
-        if not declaration.is_declared_rejection(rejection):
-            raise UndeclaredRejection(f"{declaration.name} rejects with {type(rejection).__name__}: add it to its `rejects`") from rejection

@@ -21,7 +21,8 @@ from functions.deploy.queries.quota import ShowQuota
 from functions.kernel import Caller, Event, Forbidden, Rejection, Unauthenticated
 from functions.monitor import ports as monitor
 from functions.runtime.config.registry import contexts, wiring_of
-from tests.capsule import Capsule, EventWithoutHandler, InsideTransaction, UndeclaredEvent, UndeclaredRejection
+from functions.runtime.execution.context import UndeclaredEvent, UndeclaredRejection
+from tests.capsule import Capsule, EventWithoutHandler, InsideTransaction
 from tests.capsule.ports import PORTS
 from tests.capsule.transactions import external, transaction
 from tests.memory.deploy import MemoryApplications, MemoryQuotas

@@ -235,5 +235,4 @@ class DeployCapsule(Capsule):
 
     def lose_messages(self) -> None:
         """Drop queued and delayed messages, as a broker failure would."""
-        self._queue.clear()
-        self._delayed.clear()
+        self.forget_queued()

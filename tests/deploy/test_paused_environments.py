@@ -155,7 +155,7 @@ async def test_what_is_being_released_when_the_grace_period_ends_does_not_take_t
 async def test_housekeeping_ends_a_grace_period_with_a_lost_reminder(capsule: DeployCapsule) -> None:
     serving = await capsule.release()
     await exhaust(capsule, "requests")
-    capsule._delayed.clear()
+    capsule.forget_delayed()
     await capsule.advance(hours=25)
     await capsule.run("deploy.housekeeping")
     assert await paused(capsule, serving.application_id) == {("hello", "staging")}

@@ -174,7 +174,7 @@ async def test_housekeeping_requests_an_attempt_again_whose_request_was_lost(mon
     created = await add(monitor)
     monitor.webhooks.trouble = [Transient("away")]
     await create_environment(monitor)
-    monitor._delayed.clear()
+    monitor.forget_delayed()
     await monitor.advance(minutes=30)
     await monitor.run("monitor.housekeeping")
     assert [each.state for each in await deliveries(monitor, created.id)] == ["delivered"]

@@ -14,8 +14,6 @@ WARN_BEFORE = timedelta(days=14)
 """The end of an uploaded certificate, which nobody renews."""
 RENEWAL_INFO_PAUSE = timedelta(hours=6)
 """Until the next request to the authority, when it does not answer (RFC 9773 section 4.3.3)."""
-WARN_FAILURES = 3
-"""From so many failures in a row on, an alert is raised."""
 
 
 class CertificateSource(StrEnum):

@@ -67,10 +67,3 @@ class InvalidCertificate(Invalid):
     @classmethod
     def of(cls, field: str, detail: str) -> Self:
         return cls(detail, errors=[FieldError(f"/{field}", detail)])
-
-
-class CertificatesUnavailable(Conflict):
-    """This installation orders no certificates. Bring your own: `capsule domains certificate`.
-
-    An operator names a certificate authority with CAPSULE_ACME_DIRECTORY.
-    """

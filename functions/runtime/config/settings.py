@@ -57,9 +57,6 @@ class Settings:
         """Return where the mount with this absolute path is."""
         return self.value(ROOT) / mounted.lstrip("/")
 
-    def has_file(self, mounted: str) -> bool:
-        return self.path(mounted).is_file()
-
     def file(self, mounted: str) -> bytes:
         """Return the content of a mounted file. Raises MissingSetting if there is none."""
         path = self._paths.get(mounted) or self._paths.setdefault(mounted, self.path(mounted))  # cached: called for every message

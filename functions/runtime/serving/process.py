@@ -241,11 +241,6 @@ class Process:
         return SETTLED if failure is None else Response(f"{failure}\n", 503, media_type="text/plain")
 
     @property
-    def is_edge(self) -> bool:
-        """Whether it speaks HTTP with clients itself, and no message triggers it."""
-        return self._edge is not None
-
-    @property
     def has_websockets(self) -> bool:
         return hasattr(self._edge, "handle_websocket")
 

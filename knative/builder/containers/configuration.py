@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from knative.builder.failure import BUILD_FAILED, BuildFailure
 
 DOCKER_HUB = "docker.io"
-HUB_KEY = "docker.io"
 MIRROR = "REGISTRY_MIRROR"
 USERNAME, PASSWORD, SERVER = "REGISTRY_USERNAME", "REGISTRY_PASSWORD", "REGISTRY_SERVER"
 POLICY = {"default": [{"type": "insecureAcceptAnything"}]}

@@ -100,9 +100,3 @@ def required_secrets(text: str) -> frozenset[str]:
             if identifier and "required" in options and options["required"].lower() in ("", "true", "1"):
                 found.add(identifier)
     return frozenset(found)
-
-
-def base_images(text: str) -> tuple[str, ...]:
-    """Return the references after FROM, in order, as they are written."""
-    words = [[word for word in each.rest.split() if not word.startswith("--")] for each in parse(text) if each.name == "FROM"]
-    return tuple(each[0] for each in words if each)

@@ -11,7 +11,6 @@ from knative.builder.planning.tree import Tree, join
 
 SETTINGS = re.compile(r"DJANGO_SETTINGS_MODULE[\"']\s*\]?\s*[,=]\s*(?:os\.environ\.get\([^,]*,\s*)?[\"']([A-Za-z0-9_.]+)[\"']")
 STATIC_ROOT = re.compile(r"(?m)^\s*(?:\w+\s*,\s*)*STATIC_ROOT\s*(?:,\s*\w+\s*)*(?::[^=]+)?=(?!\s*(?:None|[\"']{2})\s*$)")
-WSGI_FACTORY = "django.core.wsgi"
 MISSING_SETTINGS = r"ImproperlyConfigured|UndefinedValueError|\bEnv(?:Validation)?Error\b|^KeyError: '[A-Z][A-Z0-9_]*'$"
 """Exceptions of settings that need a variable or another setting: Django's and django-environ's, python-decouple's, environs', `os.environ`'s.
 

@@ -96,9 +96,6 @@ class Identities:
             (self._folder / str(number)).unlink(missing_ok=True)
         self._retired.clear()
 
-    def allocated_count(self) -> int:
-        return sum(file.name.isdigit() for file in self._folder.iterdir())
-
     @property
     def platform_group(self) -> int:
         """The group of all components of the platform."""

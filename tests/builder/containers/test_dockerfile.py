@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from knative.builder.containers.dockerfile import base_images, declared_arguments, parse, required_secrets
+from knative.builder.containers.dockerfile import declared_arguments, parse, required_secrets
 
 TEXT = """# escape=`
 # a comment
@@ -30,7 +30,6 @@ def test_instructions_are_joined_across_lines_with_the_escape_of_the_file() -> N
 def test_arguments_and_secrets_are_found() -> None:
     assert declared_arguments(TEXT) == {"VERSION", "A", "B", "C"}
     assert required_secrets(TEXT) == {"TOKEN", "KEY"}
-    assert base_images(TEXT) == ("python:${VERSION}", "scratch")
 
 
 @pytest.mark.parametrize("text", ["", "\\", "# only a comment", "ARG", "FROM", "RUN --mount=type=secret x"])

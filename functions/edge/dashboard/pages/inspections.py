@@ -13,7 +13,6 @@ INSPECTED = ("repository", "branch", "directory", "builder", "buildCommand", "st
 """Fields of a new application that an inspection reads, and knows afterwards."""
 CARRIED = ("name", *(name for name in TEXT_SETTINGS if name not in INSPECTED and name != "image"))
 """Its other fields: the address of the result carries them."""
-FAILED_BUILD = "build-failed"
 
 
 async def start(visit: Visit) -> Response:
