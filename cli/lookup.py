@@ -1,6 +1,7 @@
-"""Ids as people type them: the beginning is enough, as long as it is unique."""
+"""Ids as people type them: the beginning or the end is enough, as long as it is unique, and a name where items have one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from cli.failures import NotFound, UsageError
@@ -30,6 +31,34 @@ def resolve_id(kind: str, text: str, list_ids: Callable[[], Iterable[str]], *, h
     if found is None:
         raise NotFound(f'There is no {kind} "{text}"', hint=hint)
     return found
+
+
+def resolve_ending(kind: str, text: str, list_ids: Callable[[], Iterable[str]], *, hint: str) -> str:
+    """Return the full id that ends in `text`, as lists show ids of one application. A full id is returned as it is, without listing.
+
+    Raises:
+        NotFound: no id ends in `text`, several do, or `text` is empty.
+    """
+    if is_full_id(text):
+        return text
+    found = [each for each in list_ids() if text and each.endswith(text.lower())]
+    if len(found) != 1:
+        raise NotFound(f'{len(found) or "no"} {kind}s end in "{text}"', hint=hint)
+    return found[0]
+
+
+def resolve_name(kind: str, text: str, owner: str, list_items: Callable[[], Iterable[Mapping[str, Any]]], *, hint: str) -> str:
+    """Return the id of the item of that name. A full id is returned as it is, without listing.
+
+    Raises:
+        NotFound: `owner` has no item of that name.
+    """
+    if is_full_id(text):
+        return text
+    for each in list_items():
+        if each["name"] == text:
+            return str(each["id"])
+    raise NotFound(f'{owner} has no {kind} "{text}"', hint=hint)
 
 
 def match_prefix(kind: str, prefix: str, ids: Iterable[str]) -> str | None:

@@ -8,8 +8,8 @@ import typer
 from cli.client import Json
 from cli.commands.service_lookup import Name, NoWait, service_path
 from cli.declaration import command
-from cli.failures import Failure, NotFound
-from cli.lookup import is_full_id
+from cli.failures import Failure
+from cli.lookup import resolve_ending
 from cli.options import App
 from cli.prompts import confirm
 from cli.render import service_backups as render
@@ -137,9 +137,8 @@ def restore(
 
 def _backup_id(session: Session, path: str, text: str) -> str:
     """Return the id of a backup by its id or the end of it. Raises NotFound."""
-    if is_full_id(text):
-        return text
-    found = [each["id"] for each in session.api.items(f"{path}/backups") if each["id"].endswith(text)]
-    if len(found) != 1:
-        raise NotFound(f'{len(found) or "no"} backups end in "{text}"', hint="capsule services backups NAME")
-    return str(found[0])
+
+    def list_ids() -> list[str]:
+        return [each["id"] for each in session.api.items(f"{path}/backups")]
+
+    return resolve_ending("backup", text, list_ids, hint="capsule services backups NAME")

@@ -8,8 +8,8 @@ from cli.client import Json, segment
 from cli.commands.operations import UNCHANGED_SECONDS
 from cli.completion import environment_names, volume_rules
 from cli.declaration import command, subcommands
-from cli.failures import Failure, NotFound
-from cli.lookup import is_full_id
+from cli.failures import Failure
+from cli.lookup import resolve_ending, resolve_name
 from cli.operation_events import OperationEvents, operation_path
 from cli.options import App
 from cli.render import volumes as render
@@ -196,22 +196,17 @@ def _base(application: Json) -> str:
 
 def _path(session: Session, application: Json, name: str) -> str:
     """Return the path of a volume by its name or id. Raises NotFound."""
-    if is_full_id(name):
-        return f"{_base(application)}/{name}"
-    for each in session.api.items(_base(application)):
-        if each["name"] == name:
-            return f"{_base(application)}/{each['id']}"
-    raise NotFound(f'{application["name"]} has no volume "{name}"', hint=session.command("volumes list", application))
+    path, hint = _base(application), session.command("volumes list", application)
+    return f"{path}/{resolve_name('volume', name, application['name'], lambda: session.api.items(path), hint=hint)}"
 
 
 def _snapshot_id(session: Session, path: str, text: str) -> str:
     """Return the id of a snapshot by its id or the end of it. Raises NotFound."""
-    if is_full_id(text):
-        return text
-    found = [each["id"] for each in session.api.items(f"{path}/snapshots") if each["id"].endswith(text)]
-    if len(found) != 1:
-        raise NotFound(f'{len(found) or "no"} snapshots end in "{text}"', hint="capsule volumes snapshots NAME")
-    return str(found[0])
+
+    def list_ids() -> list[str]:
+        return [each["id"] for each in session.api.items(f"{path}/snapshots")]
+
+    return resolve_ending("snapshot", text, list_ids, hint="capsule volumes snapshots NAME")
 
 
 def _redeployed(accepted: Json) -> str:

@@ -14,14 +14,9 @@ Not kept: the wire (authentication tokens, HTTP), concurrency, redelivery and di
 that adds up and forgets `Order.ANY` passes here. The real runtime is tested in `tests/runtime`.
 """
 
-from tests.capsule.capsule import (
-    Capsule,
-    DeadLetter,
-    EventWithoutHandler,
-    Published,
-    everything,
-)
+from tests.capsule.capsule import Capsule, EventWithoutHandler, everything
 from tests.capsule.clock import FixedClock
+from tests.capsule.outcomes import DeadLetter, Published
 from tests.capsule.transactions import InsideTransaction
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
@@ -39,6 +38,7 @@ from functions.runtime.reliability.email_suppressions import EmailSuppressions
 from functions.runtime.reliability.revoked_sessions import RevokedSessions
 from tests.capsule.clock import FixedClock
 from tests.capsule.deliveries import Deliveries, Delivery
+from tests.capsule.outcomes import DeadLetter, Published
 from tests.capsule.ports import EXTERNAL, PORTS, SETTINGS
 from tests.capsule.published_only import PUBLISHED_ONLY
 from tests.capsule.records import record_of
@@ -50,25 +50,6 @@ E = TypeVar("E", bound=Event)
 
 class EventWithoutHandler(AssertionError):
     """No function of the registry handles this event, and `tests.capsule.published_only` does not name it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """An event as it was published: by which function, when, and on whose behalf (`origin`)."""
-
-    event: Event
-    function: str
-    at: datetime
-    origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A message that no retry can mend, or that failed as often as its function's `Retry` allows."""
-
-    function: str
-    event: Event | None
-    error: Exception
 
 
 @cache

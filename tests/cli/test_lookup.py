@@ -3,7 +3,7 @@
 import pytest
 
 from cli.failures import NotFound, UsageError
-from cli.lookup import resolve_id, short_ids
+from cli.lookup import resolve_ending, resolve_id, resolve_name, short_ids
 
 ONE, TWO, THREE = "01a20315-da05-70b5-a4cb-338095110690", "01a20315-c69a-77dc-855f-a3b140186488", "01a20316-0000-7000-8000-000000000000"
 
@@ -34,3 +34,27 @@ def test_an_ambiguous_beginning_lists_the_candidates() -> None:
 def test_an_unknown_id_is_not_found(text: str) -> None:
     with pytest.raises(NotFound):
         resolve_id("deployment", text, lambda: [ONE, TWO])
+
+
+@pytest.mark.parametrize("text", ["095110690", "095110690".upper(), ONE])
+def test_a_unique_ending_is_resolved(text: str) -> None:
+    assert resolve_ending("snapshot", text, lambda: [ONE, TWO, THREE], hint="list") == ONE
+
+
+@pytest.mark.parametrize(("text", "count"), [("", "no"), ("ffff", "no"), ("0", "2")])
+def test_an_ending_of_none_or_several_is_not_found(text: str, count: str) -> None:
+    with pytest.raises(NotFound, match=f'{count} snapshots end in "{text}"'):
+        resolve_ending("snapshot", text, lambda: [ONE, THREE], hint="list")
+
+
+def test_an_empty_ending_is_not_that_of_the_only_one() -> None:
+    with pytest.raises(NotFound):
+        resolve_ending("snapshot", "", lambda: [ONE], hint="list")
+
+
+def test_an_item_is_found_by_its_name_or_id() -> None:
+    items = [{"id": ONE, "name": "media"}, {"id": TWO, "name": "cache"}]
+    assert resolve_name("volume", "cache", "shop", lambda: items, hint="list") == TWO
+    assert resolve_name("volume", THREE, "shop", list, hint="list") == THREE, "the API says that there is none"
+    with pytest.raises(NotFound, match='shop has no volume "medi"'):
+        resolve_name("volume", "medi", "shop", lambda: items, hint="list")

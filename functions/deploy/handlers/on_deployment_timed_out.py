@@ -4,31 +4,19 @@ A deployment sends itself this reminder, because a cluster event can be lost. At
 the URL still answers, and every other step fails.
 """
 
-from events.deployments import (
-    BuildFailed,
-    BuildSucceeded,
-    DeploymentFailed,
-    DeploymentPreparationStarted,
-    DeploymentReleaseStarted,
-    DeploymentRequested,
-    DeploymentRollbackStarted,
-    DeploymentRolledBack,
-    DeploymentSucceeded,
-)
 from events.workloads import WorkloadRefreshRequested
 from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.domain.manifests import health_path_of
 from functions.deploy.domain.observation import PROCESS_CRASHES, Observation, ServiceReady
 from functions.deploy.ports import ApplicationRequests, Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
-from functions.deploy.services.transitions import apply_observation, learn_host_keys
+from functions.deploy.services.transitions import OBSERVATION_EVENTS, apply_observation, learn_host_keys
 from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.kernel import Clock, Work, effect
 
 
 @effect(
     emits=[
-        *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
-        *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
+        *OBSERVATION_EVENTS,
         WorkloadRefreshRequested,
     ]
 )

@@ -4,33 +4,20 @@ The event only triggers the observation: the object's state is read from the clu
 """
 
 from events.cluster import ObjectUpdated
-from events.deployments import (
-    BuildFailed,
-    BuildSucceeded,
-    DeploymentFailed,
-    DeploymentPreparationStarted,
-    DeploymentReleaseStarted,
-    DeploymentRequested,
-    DeploymentRollbackStarted,
-    DeploymentRolledBack,
-    DeploymentSucceeded,
-)
 from events.workloads import ProcessScalingObserved, ScheduledRunFailed, ScheduledRunSucceeded, WorkloadRefreshRequested
-from functions.deploy.domain.deployment import DeploymentTimedOut
 from functions.deploy.ports import Applications, Cluster, Deployments, Quotas, Releases, RepositoryAccesses
 from functions.deploy.services.inspection_recorder import InspectionRecorder
 from functions.deploy.services.run_recorder import RunRecorder
 from functions.deploy.services.scaling_recorder import ScalingRecorder
 from functions.deploy.services.schedule_recorder import ScheduleRecorder
-from functions.deploy.services.transitions import apply_observation, learn_host_keys
+from functions.deploy.services.transitions import OBSERVATION_EVENTS, apply_observation, learn_host_keys
 from functions.deploy.services.workload_refresher import WorkloadRefresher
 from functions.kernel import Clock, Origin, Work, effect
 
 
 @effect(
     emits=[
-        *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
-        *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
+        *OBSERVATION_EVENTS,
         *(WorkloadRefreshRequested, ScheduledRunSucceeded, ScheduledRunFailed, ProcessScalingObserved),
     ]
 )

@@ -4,11 +4,28 @@ from collections.abc import Awaitable
 from datetime import datetime
 from uuid import UUID
 
-from functions.deploy.domain.deployment import Deployment, WatchedObject
+from events.deployments import (
+    BuildFailed,
+    BuildSucceeded,
+    DeploymentFailed,
+    DeploymentPreparationStarted,
+    DeploymentReleaseStarted,
+    DeploymentRequested,
+    DeploymentRollbackStarted,
+    DeploymentRolledBack,
+    DeploymentSucceeded,
+)
+from functions.deploy.domain.deployment import Deployment, DeploymentTimedOut, WatchedObject
 from functions.deploy.domain.observation import BuildJobFailed, BuildJobSucceeded, Observation
 from functions.deploy.ports import Applications, ClusterRefused, Deployments, Quotas, Releases, RepositoryAccesses
 from functions.deploy.services.work_admission import find_restriction
-from functions.kernel import Clock, Events, Work
+from functions.kernel import Clock, Event, Events, Work
+
+OBSERVATION_EVENTS: tuple[type[Event], ...] = (
+    *(BuildSucceeded, BuildFailed, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentSucceeded, DeploymentFailed),
+    *(DeploymentRequested, DeploymentRollbackStarted, DeploymentRolledBack, DeploymentTimedOut),
+)
+"""What `apply_observation` may publish."""
 
 
 async def apply_observation(

@@ -11,14 +11,13 @@ connection, or its request is complete and is being answered:
 
 import asyncio
 from collections import Counter
-from http import HTTPStatus
 from typing import cast
 
 import httptools
-import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from functions.runtime.serving.lingering import LingeringTransport
+from functions.runtime.serving.refusals import refusal_response
 from functions.wire.connections import detect_lost_peer
 from functions.wire.http_framing import framing_fault, host_fault, parse_fault
 from functions.wire.http_limits import (
@@ -36,17 +35,12 @@ from functions.wire.http_limits import (
     incomplete_head_fault,
 )
 from functions.wire.http_parsing import has_body, parser_of_body
-from functions.wire.problems import MEDIA_TYPE, type_uri
 
 DRAIN_SECONDS = 5.0
 MAX_DRAINED_BYTES = 256 << 10
 """Of a request that was answered before its end; a client that sends more loses the connection instead."""
 UNREAD_SECONDS = 60.0
 """How long a client may read nothing of a response."""
-SLUGS = {
-    400: "malformed-request", 408: "request-timeout", 414: "target-too-long", 431: "headers-too-large", 501: "not-implemented", 503: "unavailable",
-    505: "http-version-not-supported",
-}  # fmt: skip
 MALFORMED = RequestFault(400, "The request is not HTTP/1.1", "The request is not HTTP/1.1 (RFC 9112).")
 
 _connections: Counter[str] = Counter()
@@ -296,18 +290,5 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             if self._is_answering:
                 self.cycle.disconnected = True  # the application learns that the body has ended, and its response goes nowhere
                 self.cycle.message_event.set()
-            self.transport.write(_response(fault))
+            self.transport.write(refusal_response(fault))
             self.transport.linger()
-
-
-def _response(fault: RequestFault) -> bytes:
-    body = orjson.dumps({"type": type_uri(SLUGS[fault.status]), "title": fault.title, "status": fault.status, "detail": fault.detail})
-    lines = (
-        f"HTTP/1.1 {fault.status} {HTTPStatus(fault.status).phrase}",
-        f"content-type: {MEDIA_TYPE}",
-        f"content-length: {len(body)}",
-        "cache-control: private, no-store",
-        "connection: close",
-        *(["retry-after: 5"] if fault.status == HTTPStatus.SERVICE_UNAVAILABLE else []),
-    )
-    return "\r\n".join((*lines, "", "")).encode() + body
