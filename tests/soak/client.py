@@ -105,10 +105,6 @@ class Client:
         finally:
             self._http.close()
 
-    def final_views(self) -> list[Json]:
-        """The deployments when all have ended."""
-        return [self.person.ended(each, 300) for each in self.promises.deployments]
-
     def is_served(self) -> bool:
         """Whether its application answers; True for a client without one."""
         if not self.url:

@@ -156,10 +156,6 @@ def _recover(whole: Whole, clients: list[Client], rng: random.Random, report: Re
     return f"{describe(killed)}; back after {report.recovery_seconds[-1]:.1f} s"
 
 
-def _is_back(whole: Whole, clients: list[Client]) -> bool:
-    return whole.is_ready() and all(client.is_served() for client in clients)
-
-
 def _conclude(whole: Whole, clients: list[Client], report: Report) -> None:
     """Wait until all work has ended, audit, and stop the installation. Raises: AssertionError."""
     databases = sums.Databases(whole.home)
