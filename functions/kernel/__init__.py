@@ -63,13 +63,14 @@ from functions.kernel.raw import File, RawRequest
 from functions.kernel.scale import Retry, Scale, ScaleMetric
 from functions.kernel.streams import EventStream, StreamEvent, StreamRequest
 from functions.kernel.time import Clock, new_id, new_id_text
-from functions.kernel.values import Int32, Number, PositiveInt64, SecretText, Text, Timestamp
+from functions.kernel.values import ONE_LINE, Int32, Number, PositiveInt64, SecretText, Text, Timestamp, is_line
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
 from functions.kernel.work import Record, Work
 
 __all__ = [
     "ADMIN",
     "ANYONE",
+    "ONE_LINE",
     "OWN_ACCOUNT",
     "PERMISSIONS",
     "PROTECTED_ENVIRONMENTS",
@@ -155,6 +156,7 @@ __all__ = [
     "differences",
     "effect",
     "every",
+    "is_line",
     "json_pointer",
     "missing_steps",
     "names_operation",

@@ -4,6 +4,7 @@ They keep out what no function can mean. The rules of a use case, which are narr
 A test refuses inputs with numbers, texts and times of other types without bounds of their own.
 """
 
+import unicodedata
 from datetime import UTC, datetime
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -24,6 +25,34 @@ def _check_timestamp(value: datetime) -> datetime:
     return value
 
 
+_DISGUISES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of Unicode: control and format characters, halves of a character, line and paragraph separators."""
+_JOINERS = frozenset("\u200c\u200d")
+"""Invisible, and part of the spelling of Persian and Indic words and of emoji."""
+
+
+def is_line(text: str) -> bool:
+    """Whether the text stays one line wherever it is shown (a terminal, a subject, a page, an invoice), and looks like what it is.
+
+    Joiners count between characters of the scripts that need them only: elsewhere they make two equal-looking names.
+    """
+    if text.isascii():
+        return text.isprintable()
+    return not any(
+        unicodedata.category(each) in _DISGUISES
+        and not (each in _JOINERS and text[index - 1 : index] > "\x7f" and text[index + 1 : index + 2] > "\x7f")
+        for index, each in enumerate(text)
+    )
+
+
+def _check_line(text: str) -> str:
+    if not is_line(text):
+        raise ValueError("has control characters, invisible characters or line breaks: use one line of visible text")
+    return text
+
+
+ONE_LINE = AfterValidator(_check_line)
+"""A text for people, such as a name or a reason: `Annotated[str, Field(max_length=64), ONE_LINE]`, after the bounds of its length."""
 Int32 = Annotated[int, Field(ge=MIN_INT32, le=MAX_INT32)]
 """`integer` of PostgreSQL."""
 PositiveInt64 = Annotated[int, Field(gt=0, le=MAX_INT64)]

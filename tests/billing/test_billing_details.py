@@ -36,13 +36,39 @@ def test_spaces_are_cleaned_and_codes_are_upper_case() -> None:
         ("/address", ("Ada", ["x"] * 6, "DE", None)),
         ("/address", ("Ada", ["x" * 101], "DE", None)),
         ("/country", ("Ada", ["x"], "Germany", None)),
+        ("/name", ("\u200b", ["x"], "DE", None)),
+        ("/name", ("A\u202eda", ["x"], "DE", None)),
+        ("/address", ("Ada", ["x\u202e"], "DE", None)),
+        ("/country", ("Ada", ["x"], "ZZ", None)),
         ("/vatId", ("Ada", ["x"], "DE", "123456789")),
+        ("/vatId", ("Ada", ["x"], "DE", "DE12345678")),
+        ("/vatId", ("Ada", ["x"], "DE", "ATU12345678")),
+        ("/vatId", ("Ada", ["x"], "FR", "FR++")),
+        ("/vatId", ("Ada", ["x"], "US", "DE123456789")),
     ],
 )
 def test_what_cannot_be_on_an_invoice_is_refused_by_name(field: str, details: tuple[str, list[str], str, str | None]) -> None:
     with pytest.raises(InvalidBillingDetails) as refused:
         BillingDetails.parse(*details)
     assert [each.pointer for each in refused.value.errors] == [field]
+
+
+@pytest.mark.parametrize(("code", "fix"), [("UK", "use GB"), ("EL", "use GR"), ("ZZ", "ISO 3166-1")])
+def test_a_code_that_is_none_names_the_right_one(code: str, fix: str) -> None:
+    with pytest.raises(InvalidBillingDetails) as refused:
+        BillingDetails.parse("Ada", ["x"], code, None)
+    assert fix in refused.value.errors[0].detail
+
+
+@pytest.mark.parametrize(
+    ("country", "vat_id"),
+    [
+        ("GR", "EL123456789"), ("MC", "FR83404833048"), ("GB", "XI123456789"), ("GB", "GB123456789"), ("CH", "CHE-123.456.789"),
+        ("NL", "NL123456789B01"), ("ES", "ESX1234567X"), ("IE", "IE1234567WA"), ("AT", "ATU12345678"), ("NO", "NO123456789MVA"),
+    ],
+)  # fmt: skip
+def test_a_vat_number_begins_as_its_country_s_do(country: str, vat_id: str) -> None:
+    assert BillingDetails.parse("Ada", ["x"], country, vat_id).vat_id
 
 
 @pytest.mark.parametrize(
@@ -53,6 +79,8 @@ def test_what_cannot_be_on_an_invoice_is_refused_by_name(field: str, details: tu
         (GERMAN, business(None), 19, ""),
         (GERMAN, business("FR83404833048"), 0, REVERSE_CHARGE),
         (GERMAN, business("DE987654321"), 19, ""),
+        (GERMAN, business("FR++"), 19, ""),
+        (GERMAN, business("ATU12345678"), 19, ""),
         (GERMAN, business("XI123456789"), 19, ""),
         (GERMAN, business("CHE123456789"), 19, ""),
         (Seller(("Small",), "DE1234567", Fraction(0), "Exempt, § 19 UStG."), business("FR83404833048"), 0, "Exempt, § 19 UStG."),

@@ -16,6 +16,7 @@ from functions.deploy.domain.domain_rejections import (
     TooManyDomains,
 )
 from functions.deploy.domain.rejections import ApplicationNotFound, NothingReleased
+from functions.deploy.queries.domain import GetDomain
 from functions.deploy.queries.domains import ListDomains
 from tests.deploy.deploy_capsule import OWNER, STRANGER, DeployCapsule
 from tests.deploy.domain_world import HOST, add, authority, check, cluster, proven, resolver, show, strangers, target
@@ -151,6 +152,7 @@ async def test_what_ends_takes_domain_claim_and_certificate_with_it(
     [
         ("localhost", InvalidDomain), ("10.0.0.1", InvalidDomain), ("*.example.com", InvalidDomain), ("a..example.com", InvalidDomain),
         ("shop.internal", InvalidDomain), ("-a.example.com", InvalidDomain), ("a b.example.com", InvalidDomain),
+        ("xn--a.example.com", InvalidDomain),
         ("hello-staging.apps.example.net", DomainReserved), ("capsule.example.net", DomainReserved),
     ],
 )  # fmt: skip
@@ -165,6 +167,14 @@ async def test_names_that_nobody_may_have(host: str, rejection: type[Exception])
 async def test_an_international_name_is_stored_in_ascii(capsule: DeployCapsule) -> None:
     serving = await capsule.release()
     assert (await add(capsule, serving, "bücher.example")).host == "xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("name", ["bücher.example", "BÜCHER.example.", "xn--bcher-kva.example", "XN--BCHER-KVA.EXAMPLE"])
+async def test_a_domain_is_found_by_any_form_of_its_name(capsule: DeployCapsule, name: str) -> None:
+    serving = await capsule.release()
+    await add(capsule, serving, "bücher.example")
+    found = await capsule.call(GetDomain(application_id=serving.application_id, host=name), caller=OWNER)
+    assert found.host == "xn--bcher-kva.example"
 
 
 async def test_domains_are_limited_and_need_a_release(capsule: DeployCapsule, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,6 +173,9 @@ async def test_a_deleted_schedule_leaves_the_cluster_and_ends_its_run(capsule: D
         ({"cron": "TZ=UTC 0 3 * * *"}, "timeZone"),
         ({"cron": "0 0 30 2 *"}, "no time within five years"),
         ({"time_zone": "Mars/Olympus"}, "Europe/Berlin"),
+        ({"time_zone": "america/new_york"}, "America/New_York"),
+        ({"time_zone": "localtime"}, "Europe/Berlin"),
+        ({"time_zone": "right/UTC"}, "Europe/Berlin"),
         ({"command": " "}, "use 1–4000"),
         ({"timeout_seconds": 1}, "use 10–86400"),
     ],
@@ -181,6 +184,10 @@ async def test_an_invalid_schedule_is_refused(capsule: DeployCapsule, settings: 
     serving = await capsule.first_release()
     with pytest.raises(InvalidSchedule, match=message):
         await create(capsule, serving, **settings)
+
+
+async def test_an_expression_is_stored_in_one_line(capsule: DeployCapsule) -> None:
+    assert (await create(capsule, await capsule.first_release(), cron=" 0\n3\t* * * ")).cron == "0 3 * * *"
 
 
 async def test_it_needs_a_release(capsule: DeployCapsule) -> None:

@@ -85,6 +85,21 @@ async def test_every_fault_has_a_json_pointer(body: Any, errors: list[tuple[str,
     assert shop.bus.sent == []
 
 
+@pytest.mark.parametrize("count", ["5", "5.00", True])
+async def test_a_text_or_truth_value_is_no_number(count: Any) -> None:
+    """A refund of "5.00" would be one of 5 cents."""
+    shop = open_shop()
+    response = await shop.place({"item": "tea", "count": count})
+    assert response.status_code == 422
+    assert response.json()["errors"] == [{"pointer": "/count", "detail": "must be a whole number, as in 5, without quotation marks", "in": "body"}]
+    assert shop.bus.sent == []
+
+
+async def test_a_number_without_a_fraction_is_an_integer() -> None:
+    shop = open_shop()
+    assert (await shop.place({"item": "tea", "count": 5.0})).status_code == 200
+
+
 async def test_all_kinds_of_faults_are_named_at_once() -> None:
     shop = open_shop()
     response = await shop.client.patch("/v1/orders/seven", json={"count": "x", "colour": "red", "item\u0000": 1}, headers=signed_in())

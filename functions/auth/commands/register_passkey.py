@@ -18,9 +18,9 @@ from functions.auth.domain.sign_in_rejections import (
 )
 from functions.auth.domain.views import PasskeyView
 from functions.auth.ports import PasskeyCeremonies, PasskeyChallenges, Passkeys
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Rejected, Scale, command
+from functions.kernel import ONE_LINE, OWN_ACCOUNT, Caller, Clock, Done, Model, Rejected, Scale, command
 
-PasskeyName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+PasskeyName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), ONE_LINE]
 
 
 class RegisterPasskey(Model):

@@ -11,12 +11,12 @@ from functions.auth.domain.sign_in_rejections import (
 )
 from functions.auth.domain.views import PasskeyView
 from functions.auth.ports import Passkeys
-from functions.kernel import OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
+from functions.kernel import ONE_LINE, OWN_ACCOUNT, Caller, Clock, Done, Model, Scale, command
 
 
 class RenamePasskey(Model):
     passkey_id: UUID
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), ONE_LINE]
 
 
 @command(

@@ -18,12 +18,12 @@ from functions.auth.domain.rejections import (
 )
 from functions.auth.domain.session import EndReason
 from functions.auth.ports import ApiTokens, Sessions, Users
-from functions.kernel import ADMIN, Caller, Change, Clock, Done, Model, Scale, command
+from functions.kernel import ADMIN, ONE_LINE, Caller, Change, Clock, Done, Model, Scale, command
 
 
 class SuspendUser(Model):
     user_id: UUID
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")] = Field(
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), ONE_LINE] = Field(
         examples=["Repeated abuse reports."], description="For the user, as a sentence."
     )
 

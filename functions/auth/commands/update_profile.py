@@ -9,11 +9,11 @@ from functions.auth.domain.rejections import (
 )
 from functions.auth.domain.views import ProfileView
 from functions.auth.ports import Users
-from functions.kernel import OWN_ACCOUNT, Caller, Change, Clock, Done, Model, command
+from functions.kernel import ONE_LINE, OWN_ACCOUNT, Caller, Change, Clock, Done, Model, command
 
 
 class UpdateProfile(Model):
-    name: Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["Ada Lovelace"], description="To show. Empty: none.")]
+    name: Annotated[str, Field(max_length=100, examples=["Ada Lovelace"], description="To show. Empty: none."), ONE_LINE]
 
 
 @command(http="PATCH /v1/users/me", allow=OWN_ACCOUNT, rejects=[UnknownUser])

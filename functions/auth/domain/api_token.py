@@ -23,10 +23,10 @@ from functions.auth.domain.session import EndReason
 from functions.auth.domain.team_rejections import DisabledServiceAccount
 from functions.auth.domain.tokens import OpaqueToken
 from functions.auth.domain.user import Role, User
-from functions.kernel import Events, FieldError, Scope, new_id
+from functions.kernel import ONE_LINE, Events, FieldError, Scope, new_id
 from functions.wire import api_tokens
 
-ApiTokenName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+ApiTokenName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), ONE_LINE]
 MAX_LIFETIME_DAYS = 365
 MAX_TOKENS = 50
 """Of one user, expired ones included until they are pruned."""

@@ -6,7 +6,7 @@ Issues a credit note. The payment provider is called afterwards.
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from functions.billing.domain.credit_notes import CreditNote, RefundRequested, credit_note_series
 from functions.billing.domain.ledger import Transaction, TransactionKind
@@ -14,13 +14,13 @@ from functions.billing.domain.payment_policy import PaymentPolicy
 from functions.billing.domain.rejections import InvoiceNotFound, InvoiceNotPaid, PaymentsOff, RefundTooLarge
 from functions.billing.domain.views import Amount
 from functions.billing.ports import CreditNotes, Invoices, Ledger, Subscriptions
-from functions.kernel import ADMIN, Clock, Done, Model, PositiveInt64, command
+from functions.kernel import ADMIN, ONE_LINE, Clock, Done, Model, PositiveInt64, command
 
 
 class RefundInvoice(Model):
     invoice_id: UUID
     amount: Annotated[PositiveInt64 | None, Field(description="Minor units. Default: everything that has not been refunded.")] = None
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), ONE_LINE]
 
 
 class RefundAccepted(Model):

@@ -6,7 +6,7 @@ The invoice becomes void. Its usage is on the customer's next invoice. When no i
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import StringConstraints
 
 from events.billing import InvoiceVoided, SubscriptionChanged
 from functions.billing.domain.invoices import InvoiceStatus
@@ -17,12 +17,12 @@ from functions.billing.domain.subscriptions import SubscriptionStatus
 from functions.billing.domain.views import InvoiceSummaryView
 from functions.billing.ports import Customers, Invoices, Payments, Plans, Subscriptions
 from functions.billing.services.invoicing import Invoicing
-from functions.kernel import ADMIN, Clock, Done, Events, Model, command
+from functions.kernel import ADMIN, ONE_LINE, Clock, Done, Events, Model, command
 
 
 class VoidInvoice(Model):
     invoice_id: UUID
-    reason: Annotated[str, Field(min_length=1, max_length=500)]
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), ONE_LINE]
 
 
 @command(

@@ -5,18 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from functions.billing.domain.countries import COUNTRIES, hint_of
 from functions.billing.domain.rejections import InvalidBillingDetails
-from functions.kernel import FieldError
+from functions.billing.domain.vat_numbers import EU, is_vat_number, prefixes_of
+from functions.kernel import FieldError, is_line
 
 MAX_NAME_LENGTH = 200
 MAX_LINE_LENGTH = 100
 MAX_LINES = 5
-COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
-VAT_ID = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,13}", re.ASCII)
-"""Prefix of the country and what its tax office chose (Commission, VIES, "structure of VAT numbers"). Not looked up."""
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-EU = frozenset("AT BE BG CY CZ DE DK EE EL ES FI FR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK XI".split())  # noqa: SIM905
-"""Prefixes of VAT numbers in the Union. Greece has EL; XI is Northern Ireland, for goods only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +35,34 @@ class BillingDetails:
 
     def _faults(self) -> list[FieldError]:
         faults = []
-        if not 0 < len(self.name) <= MAX_NAME_LENGTH or CONTROL.search(self.name):
-            faults.append(FieldError("/name", f"a name of 1 to {MAX_NAME_LENGTH} characters is needed, of the person or company that pays"))
-        if not 0 < len(self.address) <= MAX_LINES or any(len(line) > MAX_LINE_LENGTH or CONTROL.search(line) for line in self.address):
+        if not 0 < len(self.name) <= MAX_NAME_LENGTH or not is_line(self.name):
+            faults.append(FieldError("/name", f"a name of 1 to {MAX_NAME_LENGTH} visible characters is needed, of the person or company that pays"))
+        if not 0 < len(self.address) <= MAX_LINES or any(len(line) > MAX_LINE_LENGTH or not is_line(line) for line in self.address):
             faults.append(
-                FieldError("/address", f"1 to {MAX_LINES} lines of at most {MAX_LINE_LENGTH} characters are needed: street, postal code, city")
+                FieldError(
+                    "/address", f"1 to {MAX_LINES} lines of at most {MAX_LINE_LENGTH} visible characters are needed: street, postal code, city"
+                )
             )
-        if not COUNTRY.fullmatch(self.country):
-            faults.append(FieldError("/country", f'"{self.country[:20]}" is no country code: use two letters such as DE or FR'))
-        if self.vat_id is not None and not VAT_ID.fullmatch(self.vat_id):
-            faults.append(FieldError("/vatId", f'"{self.vat_id[:20]}" is no VAT number: it begins with its country, as in DE123456789'))
+        if self.country not in COUNTRIES:
+            faults.append(FieldError("/country", f'"{self.country[:20]}" is no country code: {hint_of(self.country)}'))
+        elif self.vat_id is not None and (fault := self._vat_fault(self.vat_id)):
+            faults.append(FieldError("/vatId", fault))
         return faults
+
+    def _vat_fault(self, vat_id: str) -> str | None:
+        """A number of another country than the address would decide who owes the VAT (`Seller.parties`)."""
+        prefixes = prefixes_of(self.country)
+        if vat_id[:2] not in prefixes:
+            return f'"{vat_id[:20]}" is no VAT number of {self.country}: it begins with {" or ".join(prefixes)}'
+        if not is_vat_number(vat_id):
+            return f'"{vat_id[:20]}" has not the form of a VAT number of {self.country}: check its length and digits'
+        return None
+
+    @property
+    def is_business_of_the_union(self) -> bool:
+        """Whether it has a VAT number of the Union, of the country of its address. Details of older releases may have another one."""
+        vat_id = self.vat_id or ""
+        return vat_id[:2] in EU and vat_id[:2] in prefixes_of(self.country) and is_vat_number(vat_id)
 
     @property
     def lines(self) -> tuple[str, ...]:

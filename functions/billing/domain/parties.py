@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from functions.billing.domain.billing_details import EU, BillingDetails
+from functions.billing.domain.billing_details import BillingDetails
 from functions.billing.domain.money import Money
+from functions.billing.domain.vat_numbers import EU
 
 REVERSE_CHARGE = "Reverse charge: the recipient is liable for the VAT (Article 196, Directive 2006/112/EC)."
 
@@ -69,5 +70,6 @@ class Seller:
         return Parties(self.lines, self.vat_id, buyer, self.vat_percent, "" if self.vat_percent else self.vat_note)
 
     def _is_reverse_charge(self, buyer: BillingDetails | None) -> bool:
-        own, other = self.vat_id[:2].upper(), (buyer.vat_id or "")[:2] if buyer else ""
+        own = self.vat_id[:2].upper()
+        other = buyer.vat_id[:2] if buyer and buyer.vat_id and buyer.is_business_of_the_union else ""
         return bool(self.vat_percent) and own in EU and other in EU - {"XI"} and own != other

@@ -11,16 +11,16 @@ from pydantic import Field
 from events.domains import DomainRefreshRequested
 from functions.deploy.domain.domain_rejections import DomainNotFound
 from functions.deploy.domain.domain_views import DomainView
-from functions.deploy.domain.domains import MAX_HSTS_SECONDS, PlatformNames
+from functions.deploy.domain.domains import MAX_HSTS_SECONDS, Host, PlatformNames
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Domains
 from functions.deploy.services.access_control import AccessControl
-from functions.kernel import Change, Done, Model, Permission, Permit, Text, command, differences
+from functions.kernel import Change, Done, Model, Permission, Permit, command, differences
 
 
 class ChangeDomain(Model):
     application_id: UUID
-    host: Text
+    host: Host
     redirects: bool | None = None
     hsts_seconds: Annotated[int, Field(ge=0, le=MAX_HSTS_SECONDS, examples=[31536000])] | None = None
     """`max-age` of Strict-Transport-Security (RFC 6797): 0 tells browsers to forget it."""
@@ -37,7 +37,7 @@ async def change_domain(
 ) -> Done[DomainView]:
     checked = await control.to_some_environment(permit, request.application_id)
     application = await applications.lock(checked)
-    domain = await domains.lock(application.id, request.host.lower())
+    domain = await domains.lock(application.id, request.host)
     checked.require_in(domain.environment)
     before = {"redirects": domain.redirects, "hstsSeconds": domain.hsts_seconds}
     if request.redirects is not None:

@@ -8,16 +8,16 @@ from uuid import UUID
 from events.domains import DomainCheckRequested
 from functions.deploy.domain.domain_rejections import DomainNotFound
 from functions.deploy.domain.domain_views import DomainView
-from functions.deploy.domain.domains import PlatformNames
+from functions.deploy.domain.domains import Host, PlatformNames
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, Domains
 from functions.deploy.services.access_control import AccessControl
-from functions.kernel import Clock, Done, Model, Permission, Permit, Text, command
+from functions.kernel import Clock, Done, Model, Permission, Permit, command
 
 
 class CheckDomain(Model):
     application_id: UUID
-    host: Text
+    host: Host
 
 
 @command(
@@ -33,7 +33,7 @@ async def check_domain(
 ) -> Done[DomainView]:
     checked = await control.to_some_environment(permit, request.application_id)
     application = await applications.lock(checked)
-    domain = await domains.lock(application.id, request.host.lower())
+    domain = await domains.lock(application.id, request.host)
     checked.require_in(domain.environment)
     events = domain.request_check(clock.now())
     await domains.save(domain)

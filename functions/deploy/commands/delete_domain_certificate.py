@@ -9,16 +9,16 @@ from events.domains import DomainCertificateRequested, DomainRefreshRequested
 from functions.deploy.domain.certificate import Certificate
 from functions.deploy.domain.domain_rejections import DomainNotFound
 from functions.deploy.domain.domain_views import DomainView
-from functions.deploy.domain.domains import PlatformNames
+from functions.deploy.domain.domains import Host, PlatformNames
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, CertificatePolicy, Domains
 from functions.deploy.services.access_control import AccessControl
-from functions.kernel import Change, Done, Model, OutgoingMessage, Permission, Permit, Text, command
+from functions.kernel import Change, Done, Model, OutgoingMessage, Permission, Permit, command
 
 
 class DeleteDomainCertificate(Model):
     application_id: UUID
-    host: Text
+    host: Host
 
 
 @command(
@@ -38,7 +38,7 @@ async def delete_domain_certificate(
 ) -> Done[DomainView]:
     checked = await control.to_some_environment(permit, request.application_id)
     application = await applications.lock(checked)
-    domain = await domains.lock(application.id, request.host.lower())
+    domain = await domains.lock(application.id, request.host)
     checked.require_in(domain.environment)
     if domain.certificate.source is None:
         return Done(DomainView.of(domain, names))

@@ -12,7 +12,7 @@ from events.domains import DomainCertificateIssued, DomainRefreshRequested
 from functions.deploy.domain.certificate import CertificateSource
 from functions.deploy.domain.domain_rejections import DomainNotFound, DomainNotVerified, InvalidCertificate
 from functions.deploy.domain.domain_views import DomainView
-from functions.deploy.domain.domains import PlatformNames
+from functions.deploy.domain.domains import Host, PlatformNames
 from functions.deploy.domain.rejections import ApplicationNotFound
 from functions.deploy.ports import Applications, CertificateReader, Domains, Vault
 from functions.deploy.services.access_control import AccessControl
@@ -21,7 +21,7 @@ from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Sec
 
 class SetDomainCertificate(Model):
     application_id: UUID
-    host: Text
+    host: Host
     certificate: Annotated[Text, Field(max_length=32_000)]
     """PEM: the certificate, followed by its chain."""
     key: SecretText = Field(json_schema_extra={"writeOnly": True})
@@ -47,7 +47,7 @@ async def set_domain_certificate(
 ) -> Done[DomainView]:
     checked = await control.to_some_environment(permit, request.application_id)
     application = await applications.lock(checked)
-    domain = await domains.lock(application.id, request.host.lower())
+    domain = await domains.lock(application.id, request.host)
     checked.require_in(domain.environment)
     domain.require_verified()
 

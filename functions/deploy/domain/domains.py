@@ -16,10 +16,11 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import idna
+from pydantic import AfterValidator, Field
 
 from events.domains import (
     DomainAdded,
@@ -62,14 +63,36 @@ class DomainState(StrEnum):
     VERIFIED = "verified"
 
 
+def _to_ascii(name: str) -> str:
+    """Raises IDNAError, UnicodeError, also for an A-label that decodes to nothing (RFC 5890, 2.3.2.1): no authority certifies it."""
+    host = idna.encode(name, uts46=True).decode() if not name.isascii() else name
+    for label in host.split("."):
+        if label.startswith("xn--"):
+            idna.decode(label)
+    return host
+
+
+def _read_host(text: str) -> str:
+    """A name that no domain can have stays as it is: it is not found."""
+    name = text.strip().rstrip(".").lower()
+    try:
+        return _to_ascii(name)
+    except (idna.IDNAError, UnicodeError):
+        return name
+
+
+Host = Annotated[str, Field(max_length=300, examples=["shop.example.com"]), AfterValidator(_read_host)]
+"""The name of a domain that exists, in the form in which it was added: in any case, with the final dot, in Unicode or ASCII."""
+
+
 def parse_host(text: str) -> str:
     """Return a host name in ASCII and lower case (RFC 5891). Raises InvalidDomain."""
     name = text.strip().rstrip(".").lower()
     if name.startswith("*."):
         raise InvalidDomain.host("wildcards are not supported: add each name")
     try:
-        host = idna.encode(name, uts46=True).decode() if not name.isascii() else name
-    except idna.IDNAError as error:
+        host = _to_ascii(name)
+    except (idna.IDNAError, UnicodeError) as error:
         raise InvalidDomain.host(f"{text[:80]!r} is not a host name: {error}") from error
     labels = host.split(".")
     if len(host) > MAX_HOST_LENGTH or len(labels) < 2 or not all(_LABEL.fullmatch(each) for each in labels) or labels[-1].isdigit():

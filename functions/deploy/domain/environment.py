@@ -188,7 +188,7 @@ class Environment:
 
     def start_maintenance(self, application: Application, message: str | None, retry_after_seconds: int, at: datetime) -> Events:
         """Show visitors a page until `end_maintenance`, or another page from now on. Idempotent. Raises InvalidMaintenance."""
-        maintenance = Maintenance(self.maintenance.started_at if self.maintenance else at, message, retry_after_seconds)
+        maintenance = Maintenance.start(self.maintenance.started_at if self.maintenance else at, message, retry_after_seconds)
         if maintenance.says_the_same_as(self.maintenance):
             return ()
         self.maintenance = maintenance

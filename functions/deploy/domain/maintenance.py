@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from functions.deploy.domain.rejections import InvalidMaintenance
-from functions.kernel import FieldError, Model
+from functions.kernel import FieldError, Model, is_line
 
 MAX_MESSAGE_LENGTH = 500
 RETRY_AFTER_SECONDS = range(1, int(timedelta(days=7).total_seconds()) + 1)
@@ -33,6 +33,13 @@ class Maintenance:
             errors.append(FieldError("/retryAfterSeconds", f"retry after {self.retry_after_seconds} s: use {bounds} (seven days)"))
         if errors:
             raise InvalidMaintenance.of(errors)
+
+    @classmethod
+    def start(cls, at: datetime, message: str | None, retry_after_seconds: int) -> Self:
+        """Raises InvalidMaintenance, also for a message that stored ones of an older release may be."""
+        if message is not None and not is_line(message):
+            raise InvalidMaintenance.of([FieldError("/message", "message: use one line of visible characters")])
+        return cls(at, message, retry_after_seconds)
 
     def says_the_same_as(self, other: "Maintenance | None") -> bool:
         return other is not None and (self.message, self.retry_after_seconds) == (other.message, other.retry_after_seconds)

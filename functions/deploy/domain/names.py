@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from functions.deploy.domain.rejections import HostNameReserved, InvalidApplicationName, InvalidRef
 from functions.kernel import FieldError
@@ -27,7 +27,16 @@ host names with applications where config-network sets `{{.Name}}.{{.Domain}}`, 
 platform ends in `-staging` or `-production`, so `billing-staging` is free for an application. A test compares this
 set with every manifest in knative/."""
 
-EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$", examples=["staging"])]
+_ENVIRONMENT = r"^[a-z][a-z0-9]{0,19}$"
+
+
+def _check_environment(text: str) -> str:
+    if re.fullmatch(_ENVIRONMENT, text) is None:
+        raise ValueError(f'"{text[:40]}" is no name of an environment: use 1–20 lower-case letters and digits, and begin with a letter')
+    return text
+
+
+EnvironmentName = Annotated[str, AfterValidator(_check_environment), Field(json_schema_extra={"pattern": _ENVIRONMENT}, examples=["staging"])]
 """No dashes: `<application>-<environment>` must be unambiguous."""
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 from uuid import UUID
+from zoneinfo import available_timezones
 
 from functions.deploy.domain.application import Application
 from functions.deploy.domain.environment import Environment
@@ -75,7 +76,7 @@ class Schedule:
         stop_seconds: int = DEFAULT_STOP_SECONDS,
     ) -> Self:
         """Raises InvalidSchedule."""
-        schedule = cls(new_id(), application.id, environment.name, cron.strip(), time_zone, command, overlap, timeout_seconds, at)
+        schedule = cls(new_id(), application.id, environment.name, cron, time_zone, command, overlap, timeout_seconds, at)
         schedule.stop_seconds = stop_seconds
         schedule._check()
         schedule.expect_after(at)
@@ -116,6 +117,7 @@ class Schedule:
         )  # fmt: skip
 
     def _check(self) -> None:
+        self.cron = " ".join(self.cron.split())
         errors = [FieldError(pointer, detail) for pointer, detail in (
             ("/cron", self._cron_fault()), ("/timeZone", _zone_fault(self.time_zone)), ("/command", self._command_fault()),
             ("/timeoutSeconds", _seconds_fault("time limit", self.timeout_seconds, TIMEOUT_SECONDS)),
@@ -153,11 +155,15 @@ def _seconds_fault(name: str, seconds: int, allowed: range) -> str:
 
 
 def _zone_fault(name: str) -> str:
-    fault = f'unknown time zone "{name}": use a name of the IANA database, such as Europe/Berlin'
-    if name in ("", "Local"):
-        return fault
+    fault = f'unknown time zone "{name}": use a name of the IANA database, such as'
+    # Files of the machine's own, such as `localtime` and `right/UTC`, are no names: a cluster has others, or none.
+    if name in _NO_NAMES or name.startswith(("right/", "posix/")):
+        return f"{fault} Europe/Berlin"
     try:
         zone_of(name)
     except NoSchedule:
-        return fault
+        return f"{fault} {next((each for each in available_timezones() if each.casefold() == name.casefold()), 'Europe/Berlin')}"
     return ""
+
+
+_NO_NAMES = ("", "Local", "localtime", "posixrules", "Factory")

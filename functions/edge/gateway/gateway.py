@@ -175,7 +175,7 @@ class Gateway:
         if route.raw is not None:
             return parsing.parse_raw_request(route, raw, headers, path_values), None
         payload = parsing.parse_json(raw, headers.get("content-type", ""), headers.get("content-encoding", ""))
-        return parsing.parse_request(route, payload, path_values, self._encrypt), None
+        return parsing.parse_request(route, payload, path_values, self._encrypt, has_types=True), None
 
     def _without_input(self, route: Route) -> parsing.ParsedRequest:
         """The same for each request without a query and values in its path: it is checked once. Raises Problem 422."""

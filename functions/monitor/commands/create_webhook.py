@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Clock, Done, Model, Permission, Permit, Scale, Text, command
+from functions.kernel import ONE_LINE, Clock, Done, Model, Permission, Permit, Scale, Text, command
 from functions.monitor.domain.notifications import new_secret
 from functions.monitor.domain.rejections import InvalidEventTypes, InvalidWebhook, TeamNotFound, TooManyWebhooks
 from functions.monitor.domain.webhook import MAX_DESCRIPTION_LENGTH, MAX_WEBHOOKS, Webhook
@@ -23,7 +23,7 @@ class CreateWebhook(Model):
     url: Text
     event_types: Annotated[list[Text], Field(max_length=100)]
     """Types of `GET /v1/webhook-event-types`, or `*` for all."""
-    description: Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH)] = ""
+    description: Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH), ONE_LINE] = ""
     team_id: UUID | None = None
     """Default: the personal team."""
 

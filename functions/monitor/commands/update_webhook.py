@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Change, Clock, Done, Model, Permission, Permit, Scale, Text, command, differences
+from functions.kernel import ONE_LINE, Change, Clock, Done, Model, Permission, Permit, Scale, Text, command, differences
 from functions.monitor.domain.rejections import InvalidEventTypes, InvalidWebhook, WebhookNotFound
 from functions.monitor.domain.webhook import MAX_DESCRIPTION_LENGTH, Webhook, check_event_types
 from functions.monitor.domain.webhook_url import WebhookPolicy, address_of
@@ -22,7 +22,7 @@ class UpdateWebhook(Model):
     webhook_id: UUID
     url: Text | None = None
     event_types: Annotated[list[Text], Field(max_length=100)] | None = None
-    description: Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH)] | None = None
+    description: Annotated[str, Field(max_length=MAX_DESCRIPTION_LENGTH), ONE_LINE] | None = None
     enabled: bool | None = None
 
 

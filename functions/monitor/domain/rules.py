@@ -7,6 +7,7 @@ The platform itself is an application without an owner (`applications.PLATFORM`)
 that could not handle them. Operators are notified through the platform's webhooks and at the addresses in CAPSULE_OPERATORS.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from functions.monitor.domain.requests import Health
 MAX_WINDOW = timedelta(hours=6)
 MIN_WINDOW = timedelta(seconds=30)
 MAX_RULES = 20
+FUNCTION_NAME = re.compile(r"(auth|billing|deploy|monitor)\.[a-z][a-z0-9_]{0,62}")
 COUNT_LIFETIME = timedelta(minutes=50)
 """Contexts count their dead letters every ten minutes; an older count is ignored."""
 
@@ -127,6 +129,11 @@ class Rule:
         faults = []
         if kind.is_of_platform != (application_id == PLATFORM.id):
             faults.append(FieldError("/kind", "rules about dead letters belong to the platform, all other rules to applications"))
+        if kind.is_of_platform and environment is not None and not FUNCTION_NAME.fullmatch(environment):
+            detail = f'"{environment}" is no function: use context.function, such as deploy.on_user_created. List them: capsule admin functions'
+            faults.append(FieldError("/environment", detail))
+        if kind.is_of_platform and threshold is not None and threshold < 0:
+            faults.append(FieldError("/threshold", f"{threshold:g}: use 0 or more"))
         if kind.is_measured and threshold is None:
             faults.append(FieldError("/threshold", f"{kind} rules need a threshold"))
         if not kind.is_measured and threshold is not None:
