@@ -31,6 +31,7 @@ from functions.auth.domain.session import SessionLimits
 from functions.auth.services.access_control import AccessControl
 from functions.auth.services.code_check import CodeCheck
 from functions.auth.services.device_codes import DeviceCodes
+from functions.auth.services.grants import Grants
 from functions.auth.services.notices import Notices
 from functions.auth.services.operation_reader import OperationReader
 from functions.auth.services.password_check import PasswordCheck
@@ -129,6 +130,7 @@ wiring = Wiring(
         ports.ServiceAccounts: PostgresServiceAccounts,
         ports.Invitations: PostgresInvitations,
         AccessControl: AccessControl,
+        Grants: Grants,
         ServiceAccountTokens: ServiceAccountTokens,
         TeamAffiliations: TeamAffiliations,
         SessionLimits: session_limits,

@@ -139,6 +139,21 @@ async def test_applications_of_shared_teams_are_remembered_in_any_order(world: W
         assert await world.teams.list_applications(team.id) == []
 
 
+async def test_environments_are_remembered_in_any_order(world: World) -> None:
+    team, *_ = await world.team()
+    one, other = uuid4(), uuid4()
+    async with world.stores.transaction():
+        await world.teams.record_environment(one, "review", is_deleted=True, at=NOW)
+        await world.teams.record_environment(one, "review", is_deleted=False, at=NOW - timedelta(minutes=1))  # arrives late
+        for _ in range(2):
+            await world.teams.record_environment(one, "qa", is_deleted=False, at=NOW)
+        known = await world.teams.list_environments([one, other])
+        assert known[one].names == ["production", "qa", "staging"] and known[other].names == ["production", "staging"]
+        assert not known[one].may_have("review")
+        await world.teams.remove_application(team.id, one)
+        assert (await world.teams.list_environments([one]))[one].exists == {}
+
+
 async def test_the_last_transfer_of_an_application_counts_in_any_order(world: World) -> None:
     team, user, _ = await world.team()
     one, two = uuid4(), uuid4()

@@ -1,11 +1,12 @@
 """In-memory teams and invitations of the auth context."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from functions.auth.domain.email import Email
+from functions.auth.domain.environments import KnownEnvironments, created_at
 from functions.auth.domain.invitation import Invitation, hash_address
 from functions.auth.domain.service_account import MAX_SERVICE_ACCOUNTS, ServiceAccount
 from functions.auth.domain.team import Member, Team
@@ -32,6 +33,9 @@ class MemoryTeams:
         self.applications: dict[UUID, tuple[UUID | None, bool]] = {}
         """Application → (team, None for a personal one; whether it is deleted)."""
         self.transferred_at: dict[UUID, datetime] = {}
+        self.environments: dict[tuple[UUID, str], tuple[bool, datetime]] = {}
+        """(application, name) → (whether it is deleted, since when)."""
+        self.environments_known_since = datetime.fromtimestamp(0, UTC)
 
     async def add(self, team: Team, owner: Membership) -> None:
         self.teams[team.id] = deepcopy(team)
@@ -105,6 +109,7 @@ class MemoryTeams:
     async def remove_application(self, team_id: UUID, application_id: UUID) -> None:
         if team_id in self.teams:
             self.applications[application_id] = (team_id, True)
+        self.environments = {key: each for key, each in self.environments.items() if key[0] != application_id}
 
     async def transfer_application(self, application_id: UUID, team_id: UUID, at: datetime) -> None:
         if application_id in self.transferred_at and self.transferred_at[application_id] > at:
@@ -115,6 +120,20 @@ class MemoryTeams:
 
     async def list_applications(self, team_id: UUID) -> Sequence[UUID]:
         return [key for key, (team, is_deleted) in self.applications.items() if team == team_id and not is_deleted]
+
+    async def record_environment(self, application_id: UUID, name: str, *, is_deleted: bool, at: datetime) -> None:
+        known = self.environments.get((application_id, name))
+        if known is None or known[1] <= at:
+            self.environments[application_id, name] = (is_deleted, at)
+
+    async def list_environments(self, application_ids: Collection[UUID]) -> Mapping[UUID, KnownEnvironments]:
+        return {
+            each: KnownEnvironments(
+                {name: not is_deleted for (id, name), (is_deleted, _) in self.environments.items() if id == each},
+                created_at(each) >= self.environments_known_since,
+            )
+            for each in application_ids
+        }
 
 
 class MemoryServiceAccounts:

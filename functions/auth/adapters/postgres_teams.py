@@ -1,12 +1,13 @@
 """Teams and their members in PostgreSQL."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
 
+from functions.auth.domain.environments import KnownEnvironments, created_at
 from functions.auth.domain.team import Member, Team
 from functions.auth.domain.team_rejections import (
     AlreadyMember,
@@ -130,6 +131,7 @@ class PostgresTeams:
             """,
             (application_id, team_id),
         )
+        self._database.connection.queue("DELETE FROM application_environments WHERE application_id = %s", (application_id,))
 
     async def transfer_application(self, application_id: UUID, team_id: UUID, at: datetime) -> None:
         await self._database.connection.execute(
@@ -145,6 +147,33 @@ class PostgresTeams:
     async def list_applications(self, team_id: UUID) -> Sequence[UUID]:
         rows = await self._rows("SELECT application_id FROM team_applications WHERE team_id = %s AND NOT is_deleted", (team_id,))
         return [row[0] for row in rows]
+
+    async def record_environment(self, application_id: UUID, name: str, *, is_deleted: bool, at: datetime) -> None:
+        await self._database.connection.execute(
+            """
+            INSERT INTO application_environments AS known (application_id, environment, is_deleted, changed_at) VALUES (%s, %s, %s, %s)
+            ON CONFLICT (application_id, environment) DO UPDATE SET is_deleted = excluded.is_deleted, changed_at = excluded.changed_at
+            WHERE known.changed_at <= excluded.changed_at
+            """,
+            (application_id, name, is_deleted, at),
+        )
+
+    async def list_environments(self, application_ids: Collection[UUID]) -> Mapping[UUID, KnownEnvironments]:
+        rows = await self._rows(
+            """
+            SELECT application_id, max(since.at), array_agg(environment), array_agg(is_deleted)
+            FROM environments_known_since AS since, unnest(%s::uuid[]) AS each (application_id)
+                LEFT JOIN application_environments USING (application_id)
+            GROUP BY application_id
+            """,
+            (list(application_ids),),
+        )
+        return {
+            id: KnownEnvironments(
+                {name: not is_deleted for name, is_deleted in zip(names, deleted, strict=True) if name is not None}, created_at(id) >= since
+            )
+            for id, since, names, deleted in rows
+        }
 
     async def _one(self, statement: LiteralString, team_id: UUID) -> Team | None:
         async with self._database.connection.cursor(row_factory=class_row(Team)) as cursor:

@@ -16,11 +16,13 @@ from functions.auth.domain.team_rejections import (
     PersonalTeam,
     TeamNotFound,
     UnknownApplication,
+    UnknownEnvironment,
 )
 from functions.auth.domain.team_views import GrantView, MembershipView
 from functions.auth.ports import Teams
 from functions.auth.services.access_control import AccessControl
-from functions.kernel import Change, Clock, Done, FieldError, Model, Permission, Permit, command
+from functions.auth.services.grants import Grants
+from functions.kernel import Change, Clock, Done, Model, Permission, Permit, command
 
 
 class SetMemberGrants(Model):
@@ -32,21 +34,18 @@ class SetMemberGrants(Model):
 @command(
     http="PUT /v1/teams/{team_id}/members/{user_id}/grants",
     permission=Permission.TEAM_MANAGE,
-    rejects=[TeamNotFound, PersonalTeam, MemberNotFound, UnknownApplication],
+    rejects=[TeamNotFound, PersonalTeam, MemberNotFound, UnknownApplication, UnknownEnvironment],
     emits=[TeamMembershipChanged],
 )
-async def set_member_grants(request: SetMemberGrants, teams: Teams, control: AccessControl, permit: Permit, clock: Clock) -> Done[MembershipView]:
+async def set_member_grants(
+    request: SetMemberGrants, teams: Teams, checked: Grants, control: AccessControl, permit: Permit, clock: Clock
+) -> Done[MembershipView]:
     _, team = await control.lock_shared_team(permit, request.team_id)
-    known = set(await teams.list_applications(team.id))
-    if errors := [
-        FieldError(f"/grants/{index}/applicationId", "is no application of the team")
-        for index, each in enumerate(request.grants)
-        if each.application_id not in known
-    ]:
-        raise UnknownApplication(errors=errors)
+    grants = [each.grant for each in request.grants]
+    await checked.check(team.id, grants)
     roster = Roster.of(await teams.list_members(team.id))
     former = roster.get(request.user_id)
-    member = roster.change_grants(request.user_id, (each.grant for each in request.grants))
+    member = roster.change_grants(request.user_id, grants)
     await teams.save_member(member)
     change = Change({"grants": [str(each) for each in former.grants]}, {"grants": [str(each) for each in member.grants]})
     return Done(MembershipView.of(member), membership_event(member, clock.now()), change=change)

@@ -22,16 +22,17 @@ from functions.auth.domain.team_rejections import (
     ServiceAccountNotFound,
     TeamNotFound,
     UnknownApplication,
+    UnknownEnvironment,
 )
 from functions.auth.domain.team_views import GrantView, ServiceAccountView
-from functions.auth.ports import ServiceAccounts, Teams
+from functions.auth.ports import ServiceAccounts
 from functions.auth.services.access_control import AccessControl
+from functions.auth.services.grants import Grants
 from functions.auth.services.service_account_tokens import ServiceAccountTokens
 from functions.kernel import (
     Change,
     Clock,
     Done,
-    FieldError,
     Model,
     OutgoingMessage,
     Permission,
@@ -57,7 +58,7 @@ class UpdateServiceAccount(Model):
     permission=Permission.TEAM_MANAGE,
     rejects=[
         *(TeamNotFound, PersonalTeam, ServiceAccountNotFound, ServiceAccountHasTokens),
-        *(OwnerRole, UnknownApplication, RecentLoginRequired),
+        *(OwnerRole, UnknownApplication, UnknownEnvironment, RecentLoginRequired),
     ],
     emits=[TeamMembershipChanged, SessionEnded],
     scale=Scale(max=2),
@@ -65,7 +66,7 @@ class UpdateServiceAccount(Model):
 async def update_service_account(
     request: UpdateServiceAccount,
     accounts: ServiceAccounts,
-    teams: Teams,
+    checked: Grants,
     tokens: ServiceAccountTokens,
     control: AccessControl,
     permit: Permit,
@@ -73,17 +74,11 @@ async def update_service_account(
 ) -> Done[ServiceAccountView]:
     now = clock.now()
     access, team = await control.lock_shared_team(permit, request.team_id)
-    known = set(await teams.list_applications(team.id))
-    if errors := [
-        FieldError(f"/grants/{index}/applicationId", "is no application of the team")
-        for index, each in enumerate(request.grants or ())
-        if each.application_id not in known
-    ]:
-        raise UnknownApplication(errors=errors)
+    grants = None if request.grants is None else [each.grant for each in request.grants]
+    await checked.check(team.id, grants or ())
 
     account = await accounts.get(access, request.service_account_id)
     former = _audited(account)
-    grants = None if request.grants is None else [each.grant for each in request.grants]
     events: list[OutgoingMessage] = []
     gains_permissions = request.role is not None and account.gains_permissions(request.role)
     if request.role is not None or grants is not None:

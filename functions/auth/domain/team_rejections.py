@@ -84,5 +84,9 @@ class UnknownApplication(Invalid):
     """The team has no application with this id. A new application is known here after a second."""
 
 
+class UnknownEnvironment(Invalid):
+    """The application has no environment with this name. A new environment is known here after a second."""
+
+
 class OwnsTeams(Conflict):
     """You are the only owner of a team with other members or applications. Transfer or delete it first: `capsule teams transfer`."""

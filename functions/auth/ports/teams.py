@@ -1,11 +1,12 @@
 """Teams, their members and invitations."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from functions.auth.domain.email import Email
+from functions.auth.domain.environments import KnownEnvironments
 from functions.auth.domain.invitation import Invitation
 from functions.auth.domain.service_account import ServiceAccount
 from functions.auth.domain.team import Member, Team
@@ -71,7 +72,7 @@ class Teams(Protocol):
         ...
 
     async def remove_application(self, team_id: UUID, application_id: UUID) -> None:
-        """Idempotent, in whichever order the events arrive."""
+        """Forget its environments too. Idempotent, in whichever order the events arrive."""
         ...
 
     async def transfer_application(self, application_id: UUID, team_id: UUID, at: datetime) -> None:
@@ -80,6 +81,14 @@ class Teams(Protocol):
 
     async def list_applications(self, team_id: UUID) -> Sequence[UUID]:
         """Applications of a shared team that are not deleted."""
+        ...
+
+    async def record_environment(self, application_id: UUID, name: str, *, is_deleted: bool, at: datetime) -> None:
+        """Remember that an environment was created or deleted, unless something later is known of it. Idempotent."""
+        ...
+
+    async def list_environments(self, application_ids: Collection[UUID]) -> Mapping[UUID, KnownEnvironments]:
+        """Of each application, also of one without events."""
         ...
 
 
