@@ -8,7 +8,9 @@ CREATE TABLE application_environments (
 );
 
 -- Of an application that is older, environments may be missing above: nobody heard of them. An hour more, for what is created while an upgrade goes on.
+-- A new installation has nothing that is older.
 CREATE TABLE environments_known_since (
     at  timestamptz NOT NULL
 );
-INSERT INTO environments_known_since VALUES (now() + interval '1 hour');
+INSERT INTO environments_known_since
+SELECT CASE WHEN EXISTS (SELECT FROM users) THEN now() + interval '1 hour' ELSE 'epoch'::timestamptz END;
