@@ -179,7 +179,7 @@ def _typed_errors(route: Route, document: Mapping[str, Any], raw: bytes) -> list
         return _validation_errors(route, document, "body") or [
             FieldError(json_pointer(fault["loc"]), _TYPES_OF_JSON.get(fault["type"], fault["msg"]))
             for fault in error.errors(include_url=False, include_context=False)
-            if fault["loc"][0] not in route.path_names and not (fault["type"] == "int_type" and isinstance(fault["input"], float))
+            if not set(fault["loc"][:1]) & set(route.path_names) and not (fault["type"] == "int_type" and isinstance(fault["input"], float))
         ]
     return []
 
