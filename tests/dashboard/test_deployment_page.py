@@ -49,7 +49,7 @@ async def test_the_timeline_shows_each_function_with_its_bar(hello: tuple[Browse
     *_, first = re.findall(rf'href="({ada.path}/deployments/[^"]+)">r\d<', listed)
     page = await ada.open(first)
     assert "r1 served. r2 serves staging now." in text_of(page)
-    assert "deploy.on_build_succeeded" in page.text and "from zero" in page.text and "<rect " in page.text
+    assert "deploy.on_build_succeeded" in page.text and "cold start" in page.text and "<rect " in page.text
 
 
 async def test_lines_of_json_are_filtered_by_a_field_and_shown_with_their_context(hello: tuple[BrowserOfDeploy, str]) -> None:
