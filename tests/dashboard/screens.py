@@ -22,8 +22,8 @@ from tests.dashboard.furnished_site import OF_VISITORS, FurnishedSite, sign_in
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 WINDOWS = (("wide", 1200), ("narrow", 360))
 THEMES = ("light", "dark")
-MAX_HEIGHT = 1600
-QUALITY = 60
+MAX_HEIGHT = 1200
+QUALITY = 45
 
 
 async def take_all(folder: Path, only: str) -> int:

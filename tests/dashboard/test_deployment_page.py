@@ -30,6 +30,7 @@ async def test_a_failure_states_cause_and_next_step_first(hello: tuple[BrowserOf
     cause, step, log = page.index("requirements.txt asks for fastapi==0.999"), page.index("Next:"), page.index("Log All logs")
     assert cause < step < log and "r1 keeps serving staging" in page and "No solution found" in page
     assert "Promote" not in page and "Roll back" not in page
+    assert "with 5xx" not in page.partition("Log All logs")[0] and "observed" not in page, "requests of other releases"
 
 
 async def test_a_deployment_is_explained_from_commit_to_traffic(hello: tuple[BrowserOfDeploy, str]) -> None:
