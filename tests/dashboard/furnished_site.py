@@ -20,6 +20,11 @@ from tests.dashboard.site import Site
 PAST = timedelta(minutes=46)
 """What the application has behind it."""
 OF_VISITORS = ("/sign-in", "/sign-up", "/forgotten-password")
+OF_EVERYBODY = (
+    *("/new", "/shortcuts", "/nothing", "/teams", "/alerts", "/billing", "/accept-invitation", "/account", "/?team=all"),
+    *("/webhooks?team=all", "/device"),
+)
+"""Pages that each user has: of their own things."""
 OPERATIONS = (
     "",
     "/functions",

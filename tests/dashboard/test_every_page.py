@@ -6,7 +6,7 @@ from starlette.routing import compile_path
 
 from functions.edge.dashboard.pages import PAGES
 from tests.dashboard.browser import Browser
-from tests.dashboard.furnished_site import OF_VISITORS, FurnishedSite
+from tests.dashboard.furnished_site import OF_EVERYBODY, OF_VISITORS, FurnishedSite
 
 MAX_WAVES = 2
 WITHOUT_PICTURE = {
@@ -21,11 +21,6 @@ WITHOUT_PICTURE = {
     "/account/audit/export": "a file",
     "/operations/mailbox/{email}/html": "an e-mail in a frame",
 }
-OF_EVERYBODY = (
-    *("/new", "/shortcuts", "/nothing", "/teams", "/alerts", "/billing", "/accept-invitation", "/account", "/?team=all"),
-    *("/webhooks?team=all", "/device"),
-)
-"""Pages that each user has: of their own things."""
 
 
 async def test_every_page_opens_in_two_waves_and_is_closed_to_strangers() -> None:
