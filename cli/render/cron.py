@@ -49,7 +49,7 @@ def history(items: Sequence[Json]) -> RenderableType:
     table = Table(Column("run"), Column("status"), Column("exit code", is_right=True), Column("scheduled"), Column("started"), Column("took"))
     for each in items:
         took = duration(elapsed_seconds(each["requestedAt"], each["finishedAt"])) if each["finishedAt"] else "…"
-        scheduled = local_time(each["scheduledAt"]) if each["scheduledAt"] else "by hand"
+        scheduled = local_time(each["scheduledAt"]) if each["scheduledAt"] else "manual"
         status = Text(each["status"], RUN_STYLES[each["status"]])
         table.add_row(each["id"], status, or_none(each["exitCode"]), scheduled, age(each["requestedAt"]), took, details=[each["detail"] or ""])
     return table

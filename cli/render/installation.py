@@ -54,7 +54,7 @@ def functions(document: Json, *, is_complete: bool) -> Iterator[RenderableType]:
     table = Table(
         Column("service"), Column("state"), Column("instances", is_right=True), Column("restarts", drop=3, is_right=True),
         Column("executions", drop=2, is_right=True), Column("failed", drop=1, is_right=True), Column("p95", drop=4, is_right=True),
-        Column("from zero", drop=5, is_right=True),
+        Column("cold starts", drop=5, is_right=True),
     )  # fmt: skip
     for each in sorted(visible, key=lambda each: (each["state"] != "failed", each["service"])):
         found = [executed[name] for name in each["functions"] if name in executed]

@@ -37,7 +37,7 @@ def backup(view: Json) -> RenderableType:
 
 def policy(view: Json) -> RenderableType:
     return Facts(
-        ("schedule", f"{view['schedule']} (UTC)" if view["schedule"] else "none: by hand only"),
+        ("schedule", f"{view['schedule']} (UTC)" if view["schedule"] else "none: manual only"),
         ("next", time_and_age(view["nextAt"]) if view["nextAt"] else NONE),
         ("kept", f"{view['keepCount']}, for {view['keepDays']} days; the newest always"),
     )

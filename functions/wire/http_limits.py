@@ -14,6 +14,8 @@ MAX_HEADERS = 200
 HALF_CLOSED_SECONDS = 2.0
 """How long a response may take to begin after the client has closed its half of the connection. A client that has disconnected looks the same, and
 must not hold the capacity of an application for long."""
+DRAIN_IDLE_SECONDS = 1.0
+"""How long a server that stops waits for a request on a connection without one: the client may be sending it."""
 HEAD_SECONDS = 15.0
 """From a connection's start, or a request's first byte, to the end of the head; longer is a 408 (RFC 9110 section 15.5.9)."""
 BODY_SECONDS = 30.0

@@ -138,9 +138,9 @@ func main() {{
 }}
 """
     files = {
-        "go.mod": "module example.com/sample\n\ngo 1.21\n\nrequire example.com/greeting v1.0.0\n",
+        "go.mod": "module example.com/sample\n\ngo 1.19\n\nrequire example.com/greeting v1.0.0\n",
         "main.go": server,
-        "vendor/modules.txt": "# example.com/greeting v1.0.0\n## explicit; go 1.21\nexample.com/greeting\n",
+        "vendor/modules.txt": "# example.com/greeting v1.0.0\n## explicit; go 1.19\nexample.com/greeting\n",
         "vendor/example.com/greeting/greeting.go": f'package greeting\n\nconst Text = "{GREETING}"\n',
     }
     return read_files(write_files(folder, files))

@@ -85,7 +85,7 @@ def test_schedules_show_their_zone_and_last_run() -> None:
     assert "0 3 * * * Europe/Berlin" in listed and "failed" in listed
     assert "paused" in render(cron.schedules([{**SCHEDULE, "pausedAt": AT, "nextAt": None}]))
     assert "0 3 * * * (Europe/Berlin)" in render(cron.schedule(SCHEDULE))
-    assert "by hand" in render(cron.history([{**RUN, "scheduledAt": None}]))
+    assert "manual" in render(cron.history([{**RUN, "scheduledAt": None}]))
 
 
 def test_the_log_of_a_scheduled_run_is_read_between_its_times() -> None:

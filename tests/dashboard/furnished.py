@@ -1,6 +1,7 @@
 """A Capsule in memory with something on every page: a team with members, applications, tokens, alerts, dead letters, users with troubles."""
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ async def furnish(ada: Browser, *, with_hello: bool = True) -> str:
     await join(ada, team, BOB, "developer")
     await join(ada, team, CYD, "viewer")
     await ada.send(f"/teams/{team}/invitations", email="dan@example.org", role="admin")
+    accounts = f"/teams/{team}/service-accounts"
+    await ada.send(accounts, name="ci", role="developer")
+    [account] = set(re.findall(rf'href="({accounts}/[^"]+)"', (await ada.open(accounts)).text))
+    await ada.send(f"{account}/tokens", name="github-actions", days="30", **{"scope-read": "on", "scope-deploy": "on"})
     for name in ("shop", "api-gateway"):
         await capsule.call(CreateApplication(name=name, repository=f"https://git.example.com/{name}.git", team_id=UUID(team)), caller=ada.caller())
         await capsule.settle()

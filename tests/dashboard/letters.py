@@ -70,7 +70,7 @@ class MemoryLetters:
     def add(self, function: str, error: str, clock: Clock, body: bytes = b'{"userId": "42"}') -> UUID:
         id = new_id()
         headers = {"id": str(new_id()), "type": "user.created", "correlationid": "correlation-1"}
-        letter = DeadLetter(id, function, "user.created", error, f"{error}: it did not work", 5, "open", clock.now(), headers, body, "Traceback …")
+        letter = DeadLetter(id, function, "user.created", error, "it did not work", 5, "open", clock.now(), headers, body, "Traceback …")
         self.store(function.partition(".")[0], clock).rows[id] = letter
         return id
 

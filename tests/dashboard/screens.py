@@ -17,13 +17,13 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, async_playwright
 
 from knative.machine import packages
-from tests.dashboard.furnished_site import FurnishedSite, sign_in
+from tests.dashboard.furnished_site import OF_VISITORS, FurnishedSite, sign_in
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 WINDOWS = (("wide", 1200), ("narrow", 360))
 THEMES = ("light", "dark")
-MAX_HEIGHT = 1600
-QUALITY = 60
+MAX_HEIGHT = 1200
+QUALITY = 45
 
 
 async def take_all(folder: Path, only: str) -> int:
@@ -53,7 +53,7 @@ async def _take(chromium: Chromium, site: FurnishedSite, pages: dict[str, str], 
     site.listen(page)
     written = 0
     for name, path in pages.items():
-        if not path.startswith("/sign") and not await context.cookies():
+        if path not in OF_VISITORS and not await context.cookies():
             await sign_in(page)
         await page.goto(path)
         written += _write(await _picture(page, width), folder / f"{name}-{label}-{theme}.webp")

@@ -50,5 +50,5 @@ async def test_a_redis_moves_to_another_plan() -> None:
     assert "Change the plan" in text_of(await ada.open(backups))
     assert (await ada.send(f"{backups}/plan", plan="standard")).headers["location"] == f"{path}?done=service-scaling"
     await ada.capsule.settle()
-    assert "redis, standard" in text_of(await ada.open(path))
+    assert "Redis, standard" in text_of(await ada.open(path))
     assert (await ada.send(f"{backups}/plan", plan="standard")).status_code == 422

@@ -30,6 +30,7 @@ async def test_a_failure_states_cause_and_next_step_first(hello: tuple[BrowserOf
     cause, step, log = page.index("requirements.txt asks for fastapi==0.999"), page.index("Next:"), page.index("Log All logs")
     assert cause < step < log and "r1 keeps serving staging" in page and "No solution found" in page
     assert "Promote" not in page and "Roll back" not in page
+    assert "with 5xx" not in page.partition("Log All logs")[0] and "observed" not in page, "requests of other releases"
 
 
 async def test_a_deployment_is_explained_from_commit_to_traffic(hello: tuple[BrowserOfDeploy, str]) -> None:
@@ -49,7 +50,7 @@ async def test_the_timeline_shows_each_function_with_its_bar(hello: tuple[Browse
     *_, first = re.findall(rf'href="({ada.path}/deployments/[^"]+)">r\d<', listed)
     page = await ada.open(first)
     assert "r1 served. r2 serves staging now." in text_of(page)
-    assert "deploy.on_build_succeeded" in page.text and "from zero" in page.text and "<rect " in page.text
+    assert "deploy.on_build_succeeded" in page.text and "cold start" in page.text and "<rect " in page.text
 
 
 async def test_lines_of_json_are_filtered_by_a_field_and_shown_with_their_context(hello: tuple[BrowserOfDeploy, str]) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from functions.edge.dashboard.formats import age
+from functions.edge.dashboard.formats import age, last_day
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -22,3 +22,7 @@ def test_a_time_is_said_relative_to_now_in_either_direction(seconds: int, text: 
 
 def test_no_time_is_a_dash() -> None:
     assert age(None) == age("") == "–"
+
+
+def test_a_period_is_shown_with_its_last_day() -> None:
+    assert last_day("2026-12-30T00:00:00Z") == "2026-12-29" and last_day(None) == "–"

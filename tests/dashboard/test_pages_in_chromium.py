@@ -4,7 +4,7 @@ Needs Debian's package chromium, which the proof installs.
 """
 
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,9 @@ from functions.auth.domain import one_time_codes
 from functions.edge import dashboard
 from knative.local.serving.http.error_responses import Cause, error_response
 from knative.machine import packages
-from tests.dashboard.furnished_site import FurnishedSite, sign_in
+from tests.dashboard.application import BrowserOfDeploy, capsule
+from tests.dashboard.furnished_site import APPLICATION, OF_EVERYBODY, FurnishedSite, sign_in
+from tests.dashboard.site import Site
 from tests.proof import proof
 
 pytestmark = proof("dashboard")
@@ -43,12 +45,12 @@ async def chromium() -> AsyncIterator[Chromium]:
         await browser.close()
 
 
-async def test_every_page_is_accessible_in_both_themes_and_widths(furnished: FurnishedSite, chromium: Chromium) -> None:
+async def faults_of(site: Site, chromium: Chromium, paths: Iterable[str]) -> list[str]:
+    """What axe finds on pages, in each window and theme, and pages that are wider than the window."""
     faults: list[str] = []
-    pages = (await furnished.pages()).values()
     for width, scheme in WINDOWS:
         context = await chromium.new_context(
-            base_url=furnished.url,
+            base_url=site.url,
             viewport={"width": width, "height": 800},
             color_scheme=scheme,  # type: ignore[arg-type]
             reduced_motion="reduce",
@@ -56,14 +58,30 @@ async def test_every_page_is_accessible_in_both_themes_and_widths(furnished: Fur
         )
         page = await context.new_page()
         await sign_in(page)
-        for path in pages:
+        for path in paths:
             await page.goto(path)
             violations = (await Axe().run(page, options=LEVELS)).response["violations"]
             faults += [f"{path} {width} {scheme}: {each['id']} {each['nodes'][0]['html'][:120]}" for each in violations]
             if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
                 faults.append(f"{path} {width}: wider than the window")
         await context.close()
-    assert faults == []
+    return faults
+
+
+async def test_every_page_is_accessible_in_both_themes_and_widths(furnished: FurnishedSite, chromium: Chromium) -> None:
+    assert await faults_of(furnished, chromium, (await furnished.pages()).values()) == []
+
+
+async def test_pages_without_data_are_accessible_too(chromium: Chromium) -> None:
+    """Of a user who has just created an application."""
+    site = Site(capsule, BrowserOfDeploy)
+    await site.start()
+    await site.browser.sign_in()
+    application = await site.browser.create()
+    paths = (*OF_EVERYBODY, *(f"/account/{part}" for part in ("security", "tokens", "permissions", "audit")))
+    assert await faults_of(site, chromium, (*paths, application, *(f"{application}/{part}" for part in APPLICATION))) == []
+    await site.stop()
+    assert site.complaints == []
 
 
 async def test_pages_that_visitors_of_applications_see_are_accessible(chromium: Chromium) -> None:

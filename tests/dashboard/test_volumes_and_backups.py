@@ -59,7 +59,7 @@ async def test_a_database_is_backed_up_restored_and_its_backups_are_kept_as_set(
     assert "No backups yet" in text_of(await ada.open(path))
     assert await actor.act(path, "backups") == f"{path}?done=backup-requested"
     page = text_of(await ada.open(path))
-    assert "by hand" in page and "completed" in page
+    assert "manual" in page and "completed" in page
 
     backup = r"backups/[0-9a-f-]+"
     assert await actor.act(path, f"{backup}/restoration", into="before") == f"{services}?done=service-requested"

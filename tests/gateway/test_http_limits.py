@@ -12,7 +12,7 @@ import uvicorn
 
 from functions.runtime.serving import http_protocol, lingering
 from functions.runtime.serving.fault_responses import answer_faults
-from functions.runtime.serving.http_protocol import LimitedHttpProtocol
+from functions.runtime.serving.graceful_protocol import GracefulHttpProtocol
 from functions.wire.http_limits import HALF_CLOSED_SECONDS, MAX_HEAD_BYTES, MAX_HEADERS
 from tests.raw_http import CHUNKED, ENDLESS, GET, HOST, MAX_GROWTH_BYTES, OFFER, REFUSED, WAIT_SECONDS, answer, answers, connection, growth_bytes
 
@@ -64,7 +64,7 @@ async def test_a_client_that_closed_its_half_gets_an_answer_that_begins_soon(app
 async def serving(app: Any = echo, keep_alive_seconds: int = 5) -> AsyncIterator[int]:
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, http=LimitedHttpProtocol, ws="none", lifespan="off", log_config=None, server_header=False, timeout_keep_alive=keep_alive_seconds
+        app, http=GracefulHttpProtocol, ws="none", lifespan="off", log_config=None, server_header=False, timeout_keep_alive=keep_alive_seconds
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextless  # type: ignore[method-assign, assignment]

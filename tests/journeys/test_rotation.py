@@ -73,7 +73,7 @@ class Load:
                 if token:
                     self._send(person, 204, "DELETE", f"/v1/tokens/{token['id']}")
             except httpx.HTTPError as error:
-                self.failures.append(repr(error))
+                self.failures.append(f"{datetime.now(UTC):%H:%M:%S} {error!r}")
             self.rounds[number] += 1
 
     def _send(self, person: Person, expected: int, method: str, path: str, body: object = None) -> dict[str, str] | None:
@@ -195,5 +195,5 @@ def test_a_rotation_that_is_killed_anywhere_ends_well_when_it_is_repeated(own_wh
     load.wait_for_rounds()
     load.stop()
     print(f"{sum(load.requests.values())} requests, {dict(load.requests)}")
-    assert load.failures == []
+    assert not load.failures, "\n".join([*load.failures, (whole.home.log / records.LOG).read_text()])
     assert dead_letters(whole) == {}

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 
-from functions.runtime.serving.http_protocol import LimitedHttpProtocol
+from functions.runtime.serving.graceful_protocol import GracefulHttpProtocol
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -20,7 +20,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def test_a_websocket_is_accepted_and_outlives_the_timers_of_requests() -> None:
     config = uvicorn.Config(
-        echo, http=LimitedHttpProtocol, ws="websockets-sansio", lifespan="off", log_config=None, timeout_keep_alive=1, access_log=False
+        echo, http=GracefulHttpProtocol, ws="websockets-sansio", lifespan="off", log_config=None, timeout_keep_alive=1, access_log=False
     )
     server = uvicorn.Server(config)
     listening = socket.create_server(("127.0.0.1", 0))

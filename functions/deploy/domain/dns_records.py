@@ -73,15 +73,14 @@ def assess(records: DnsRecords, finding: Finding, *, is_verified: bool) -> str |
     """What is missing, as sentences with the record to create; None: nothing."""
     answers = finding.answers
     if not is_verified and finding.proof is None:
-        found = f"It has {answers.cname} instead." if answers.cname else _addresses(answers.addresses)
+        found = f"Its CNAME is {answers.cname}." if answers.cname else _addresses(answers.addresses)
         return (
-            f"Its ownership is not proven. Create: {records.host} CNAME {records.target}. {found} A name that cannot have a CNAME, such as a zone's "
+            f"Its ownership is not proven. {found} Create: {records.host} CNAME {records.target}. A name that cannot have a CNAME, such as a zone's "
             f"apex, needs two records: {records.txt_name} TXT {records.txt_value}, and {_address_record(records, answers)}."
         )
     if not finding.is_pointed_here:
-        return f"It does not lead here. Create: {records.host} CNAME {records.target}, or {_address_record(records, answers)}. " + _addresses(
-            answers.addresses
-        )
+        found = _addresses(answers.addresses)
+        return f"It does not lead here. {found} Create: {records.host} CNAME {records.target}, or {_address_record(records, answers)}."
     return None
 
 

@@ -1,6 +1,6 @@
 """What people read: times, amounts, sizes and counts."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from functions.edge.dashboard.log_parts import log_parts
@@ -54,6 +54,11 @@ def day(text: str | None) -> str:
     return parse_time(text).strftime("%Y-%m-%d") if text else "–"
 
 
+def last_day(text: str | None) -> str:
+    """The last day of a period, whose `end` is the first instant that does not belong to it."""
+    return (parse_time(text) - timedelta(microseconds=1)).strftime("%Y-%m-%d") if text else "–"
+
+
 def duration(begin: str | None, end: str | None) -> str:
     """`1.8 s` between two times; to now without an end."""
     if not begin:
@@ -101,7 +106,7 @@ def commit(text: str | None) -> str:
 
 
 FILTERS = {
-    "age": age, "exact": exact, "clock_time": clock_time, "minute": minute, "day": day,
+    "age": age, "exact": exact, "clock_time": clock_time, "minute": minute, "day": day, "last_day": last_day,
     "money": money, "count": count, "size": size, "commit": commit,
 }  # fmt: skip
 

@@ -30,7 +30,7 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import BIND, PORT
 from functions.runtime.config.wiring import NothingProvides
 from functions.runtime.serving.fault_responses import answer_faults
-from functions.runtime.serving.http_protocol import LimitedHttpProtocol
+from functions.runtime.serving.graceful_protocol import GracefulHttpProtocol
 from functions.runtime.serving.idle_server import IdleServer
 from functions.runtime.serving.process import Process
 from functions.wire.attach_channels import MAX_MESSAGE_BYTES
@@ -102,7 +102,7 @@ def server_of(app: ASGIApp, process: Process) -> Server:
     """Return the HTTP server of a process."""
     config = uvicorn.Config(
         with_websockets(app, process) if process.has_websockets else app,
-        http=LimitedHttpProtocol,
+        http=GracefulHttpProtocol,
         ws="websockets-sansio" if process.has_websockets else "none",
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_ping_timeout=PONG_SECONDS,

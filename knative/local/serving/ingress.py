@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from functions.wire.health_checks import HEADER, is_health_check
-from functions.wire.http_limits import HEAD_SECONDS, MAX_CONNECTIONS_PER_ADDRESS
+from functions.wire.http_limits import DRAIN_IDLE_SECONDS, HEAD_SECONDS, MAX_CONNECTIONS_PER_ADDRESS
 from knative.local.serving import waking
 from knative.local.serving.destinations import Lookup, Refusal, only_hosts, public_host, refuse_maintenance
 from knative.local.serving.domain_ports import PublicPorts
@@ -32,7 +32,7 @@ from knative.local.serving.http.exchange import Exchange
 from knative.local.serving.http.first_byte import is_tls
 from knative.local.serving.http.listeners import Listener
 from knative.local.serving.http.request_heads import head_of
-from knative.local.serving.http.server import DRAIN_IDLE_SECONDS, ClientConnection
+from knative.local.serving.http.server import ClientConnection
 from knative.local.serving.http.upstreams import Upstreams
 from knative.local.serving.pods.pod import Pod
 from knative.local.serving.request_queue import Unavailable

@@ -17,6 +17,8 @@ from functions.edge.dashboard.stream import Event, stream_response
 from functions.edge.dashboard.visit import Visit, gather, optional
 
 FINAL = frozenset({"succeeded", "failed", "cancelled", "rolled-back"})
+SERVED = frozenset({"succeeded", "rolled-back"})
+"""Its release got traffic: before, and after another failure, the requests are those of other releases."""
 LINES_AT_ONCE = "500"
 POLL_SECONDS = 1.0
 MAX_STREAM_SECONDS = 15 * 60
@@ -51,7 +53,8 @@ async def show(visit: Visit) -> Response:
         later=_later(application, deployment),
         targets=_targets(application, deployment),
         can_roll_back=_can_roll_back(application, deployment),
-        requests=metrics["total"] if metrics and deployment["status"] != "requested" else None,
+        has_served=deployment["status"] in SERVED,
+        requests=metrics["total"] if metrics and deployment["status"] in SERVED else None,
         charts=_charts(metrics),
         cost=_cost(bill, application, deployment["environment"]),
         timeline=bars(timeline["entries"]) if timeline else [],

@@ -24,7 +24,13 @@ MOMENTS = range(2000, 9000)
 UNPROCESSABLE = 422
 TAIL_SECONDS = 1.0
 MAX_TAIL_SECONDS = 15 * 60
-RANGES = {"1h": (timedelta(hours=1), 60), "6h": (timedelta(hours=6), 300), "24h": (timedelta(hours=24), 900), "7d": (timedelta(days=7), 3600)}
+RANGES = {
+    "1h": ("last hour", timedelta(hours=1), "minute", 60),
+    "6h": ("last 6 hours", timedelta(hours=6), "5 minutes", 300),
+    "24h": ("last 24 hours", timedelta(hours=24), "15 minutes", 900),
+    "7d": ("last 7 days", timedelta(days=7), "hour", 3600),
+}
+"""Its label, its length, and the time of one point: in words and in seconds."""
 """Name → length, and seconds of a point."""
 PLACE = ("environment", "component")
 FILTERS = (*PLACE, "process", "search", "where")
@@ -103,7 +109,7 @@ async def _tail(visit: Visit, after: str | None) -> AsyncIterator[Event]:
 async def metrics(visit: Visit) -> Response:
     application_id = visit.path_value("id")
     name = visit.query("range") if visit.query("range") in RANGES else "1h"
-    length, step = RANGES[name]
+    _, length, point, step = RANGES[name]
     environment = visit.query("environment") or None
     begin = (visit.now - length).isoformat()
     application, environments, view = await gather(
@@ -113,13 +119,13 @@ async def metrics(visit: Visit) -> Response:
     )
     points = view["points"]
     charts = [
-        line_chart("Requests", "per point", points, view["markers"], {"requests": lambda point: point["requests"]}),
+        line_chart("Requests", f"per {point}", points, view["markers"], {"requests": lambda point: point["requests"]}),
         line_chart("Errors", "% of requests answered with 5xx", points, view["markers"], {"errors": lambda point: (point["errorRate"] or 0) * 100}),
         line_chart(
             "Latency", "ms", points, view["markers"],
             {"p50": lambda point: point["p50LatencyMs"], "p95": lambda point: point["p95LatencyMs"], "p99": lambda point: point["p99LatencyMs"]},
         ),
-        line_chart("CPU", "seconds per point", points, view["markers"], {"cpu": lambda point: point["cpuMilliseconds"] / 1000}),
+        line_chart("CPU", f"seconds per {point}", points, view["markers"], {"cpu": lambda point: point["cpuMilliseconds"] / 1000}),
         line_chart("Memory", "MiB, highest", points, view["markers"], {"memory": lambda point: _mib(point["memoryMaxBytes"])}),
     ]  # fmt: skip
     return visit.render(
@@ -128,7 +134,7 @@ async def metrics(visit: Visit) -> Response:
         environments=[each["name"] for each in environments["items"]],
         environment=environment,
         range=name,
-        ranges=list(RANGES),
+        ranges={name: label for name, (label, *_) in RANGES.items()},
         view=view,
         charts=charts,
     )

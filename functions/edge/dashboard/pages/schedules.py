@@ -7,6 +7,7 @@ from functions.edge.dashboard.pages.forms import submit
 from functions.edge.dashboard.pages.page import Page
 from functions.edge.dashboard.visit import Visit, gather
 
+UNKNOWN = ApiProblem(404, "The application has no such schedule", "Its page of schedules lists them.")
 FIELDS = ("cron", "timeZone", "command", "overlap")
 
 
@@ -34,11 +35,15 @@ async def _page(visit: Visit, problem: ApiProblem | None = None) -> Response:
 
 async def history(visit: Visit) -> Response:
     application_id, schedule_id = visit.path_value("id"), visit.path_value("schedule")
-    application, page = await gather(
+    application, schedules, page = await gather(
         visit.call("deploy.application", applicationId=application_id),
+        visit.call("deploy.schedules", applicationId=application_id),
         visit.call("deploy.schedule_runs", applicationId=application_id, scheduleId=schedule_id, limit="50", cursor=visit.query("cursor") or None),
     )
-    return visit.render("schedule_runs.html", application=application, schedule_id=schedule_id, page=page)
+    schedule = next((each for each in schedules["items"] if each["id"] == schedule_id), None)
+    if schedule is None:
+        raise UNKNOWN
+    return visit.render("schedule_runs.html", application=application, schedule=schedule, page=page)
 
 
 async def add(visit: Visit) -> Response:

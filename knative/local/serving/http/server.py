@@ -13,6 +13,7 @@ from functions.wire.connections import detect_lost_peer
 from functions.wire.http_limits import (
     BODY_SECONDS,
     BODY_TOO_SLOW,
+    DRAIN_IDLE_SECONDS,
     HALF_CLOSED_SECONDS,
     HEAD_SECONDS,
     HEAD_TOO_SLOW,
@@ -28,8 +29,6 @@ log = logging.getLogger(__name__)
 
 LINGER_SECONDS = 10.0
 """How long a client that still sends a request may take to read the answer and close."""
-DRAIN_IDLE_SECONDS = 1.0
-"""How long a connection without a request stays open when the server stops: a request that is on its way is answered."""
 TUNNEL_CLOSE_SECONDS = 2.0
 """How long a client may take to close a WebSocket that the server ends."""
 KEEP_ALIVE_SECONDS = 75.0

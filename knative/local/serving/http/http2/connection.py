@@ -10,14 +10,14 @@ from h2.events import DataReceived, Event, RemoteSettingsChanged, RequestReceive
 from h2.exceptions import ProtocolError, StreamClosedError
 
 from functions.wire.connections import detect_lost_peer
-from functions.wire.http_limits import BODY_SECONDS, BODY_TOO_SLOW, HEAD_SECONDS
+from functions.wire.http_limits import BODY_SECONDS, BODY_TOO_SLOW, DRAIN_IDLE_SECONDS, HEAD_SECONDS
 from knative.local.serving.http.clients import Clients
 from knative.local.serving.http.http2.frame_gate import FrameFault, FrameGate
 from knative.local.serving.http.http2.library import LAST_STREAM_ID, MAX_STREAMS, goaway, limit_table, new_connection
 from knative.local.serving.http.http2.requests import request_of
 from knative.local.serving.http.http2.sending import Sender
 from knative.local.serving.http.http2.streams import Stream
-from knative.local.serving.http.server import DRAIN_IDLE_SECONDS, KEEP_ALIVE_SECONDS, Serve
+from knative.local.serving.http.server import KEEP_ALIVE_SECONDS, Serve
 
 log = logging.getLogger(__name__)
 
