@@ -4,18 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Any
-from uuid import uuid4
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
 from functions.kernel import Caller, Unauthenticated
+from functions.runtime.execution.batches import require_claims
+from functions.runtime.execution.transactions import Execution, WritingFunction
 from functions.runtime.reliability import revoked_sessions
 from functions.runtime.storage import database as storage
 from functions.runtime.storage.database import Connection, Database
-from functions.runtime.storage.failures import DatabaseUnavailable, NothingCommitted
+from functions.runtime.storage.failures import DatabaseUnavailable, NotExpected, NothingCommitted, RareRowsExist
+from functions.wire.cloudevents import new_message
 from tests.waiting import wait_limit
 
 
@@ -139,13 +143,67 @@ async def test_a_queued_statement_travels_with_the_next_one(database: Database) 
 @pytest.mark.parametrize("values", [(), ("%",)])
 async def test_a_percent_sign_of_a_statement_without_values_stands_for_itself(database: Database, values: tuple[str, ...]) -> None:
     async with database.transaction(read_only=True) as connection:
-        first = connection.queue("SELECT 1 WHERE '50 %s' LIKE '%s'", has_rows=True)
-        second = connection.queue("SELECT %s::text", values, has_rows=True) if values else connection.queue("SELECT '%'", has_rows=True)
+        first = connection.queue_rare("SELECT 1 WHERE '50 %s' LIKE '%s'")
+        second = connection.queue_rare("SELECT %s::text", values) if values else connection.queue_rare("SELECT '%'")
         assert await (await connection.execute("SELECT 7 %% %s::int", (4,))).fetchone() == (3,)
         assert await connection.rows_of(first) == [(1,)] and await connection.rows_of(second) == [("%",)]
-        alone = connection.queue("SELECT 7 % 4", has_rows=True)
-        with_values = connection.queue("SELECT %s::text", values or ("%",), has_rows=True)
+        alone = connection.queue_rare("SELECT 7 % 4")
+        with_values = connection.queue_rare("SELECT %s::text", values or ("%",))
         assert await connection.rows_of(alone) == [(3,)] and await connection.rows_of(with_values) == [("%",)]
+
+
+@pytest.mark.parametrize("travels_with", ["commit", "statement", "aside"])
+async def test_rare_rows_that_exist_undo_a_transaction_that_expects_none(database: Database, travels_with: str) -> None:
+    async def keep(text: str) -> None:
+        async with database.transaction(is_begin_queued=True, expects_no_rare_rows=True) as connection:
+            connection.queue("INSERT INTO notes VALUES (%s)", (text,))
+            found = connection.queue_rare("SELECT note FROM notes WHERE note LIKE '50 %%' AND note <> %s", (text,))
+            assert not await connection.rows_of(found)
+            if travels_with == "aside":
+                connection.set_aside()
+            if travels_with != "commit":
+                await note(connection, f"after {text}")
+            assert not await connection.rows_of(found)
+
+    await keep("50 % of it")
+    with pytest.raises(RareRowsExist):
+        await keep("all of it")
+    assert await noted(database) == {"50 % of it", *([] if travels_with == "commit" else ["after 50 % of it"])}
+    async with database.transaction() as connection:  # the connection expects nothing any more
+        found = connection.queue_rare("SELECT note FROM notes WHERE note LIKE '50 %'")
+        assert await connection.rows_of(found) == [("50 % of it",)]
+
+
+async def test_claims_that_are_not_made_undo_a_transaction(database: Database) -> None:
+    ended = uuid4()
+
+    async def claim(*executions: tuple[str, UUID | None, tuple[str, int] | None]) -> None:
+        async with database.transaction(is_begin_queued=True) as connection:
+            connection.queue(*require_claims([_execution(*each) for each in executions]))
+
+    async with database.transaction() as connection:
+        await revoked_sessions.add(connection, [ended], datetime.now(UTC))
+    await claim(("a", uuid4(), None))
+    await claim(("b", None, ("s", 2)))
+    await claim(("c", None, ("s", 3)), ("d", uuid4(), None), ("e", None, ("t", 1)))
+    for failing in [("a", None, None)], [("f", ended, None)], [("f", None, ("s", 3))]:
+        with pytest.raises(NotExpected, match=failing[0][0]):
+            await claim(*failing)
+        with pytest.raises(NotExpected):
+            await claim(*failing, ("g", None, ("u", 1)))
+    async with database.transaction(read_only=True) as connection:
+        assert await (await connection.execute("SELECT array_agg(id ORDER BY id) FROM inbox")).fetchone() == (list("abcde"),)
+        positions = await (await connection.execute("SELECT subject, sequence FROM positions ORDER BY 1")).fetchall()
+        assert positions == [("s", 3), ("t", 1)]
+
+
+def _execution(id: str, session_id: UUID | None, event: tuple[str, int] | None) -> Execution:
+    message = new_message("deposited", "/capsule/probe", b"{}", datetime.now(UTC), id, sequence=str(event[1]) if event else None)
+    caller = Caller(uuid4(), session_id=session_id) if session_id else None
+    subject = ("auth.on_deposited", event[0]) if event else None
+    return Execution(
+        cast(WritingFunction, SimpleNamespace(name="auth.on_deposited")), message, caller, (), (message.source, id, "auth.on_deposited"), subject
+    )
 
 
 @pytest.mark.parametrize("is_revoked", [False, True])

@@ -1,11 +1,12 @@
 """Contract of applications and quotas, run in memory and on PostgreSQL. `test_deploy_at_once.py` tests what only a database can decide."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from functions.deploy.domain.application_settings import ApplicationSettings, Builder
 from functions.deploy.domain.names import STAGING
 from functions.deploy.domain.quota import ExhaustedMeter, Quota
 from functions.deploy.domain.rejections import (
@@ -28,6 +29,16 @@ async def test_a_stored_application_is_read_unchanged(stores: Stores) -> None:
         assert await stores.applications.lock_any(application.id) == application
         with pytest.raises(ApplicationNotFound):
             await stores.applications.get_any(uuid4())
+
+
+async def test_an_application_is_added_with_every_setting(stores: Stores) -> None:
+    settings = ApplicationSettings("main", "api", Builder.NATIVE, "make", "serve", "migrate", "/up", 3001, waking_page=True)
+    assert all(getattr(settings, each.name) != each.default for each in fields(settings)), "a new setting belongs here, and into add_applications"
+    application = replace(new_application(), settings=settings)
+    async with stores.transaction():
+        await stores.applications.add([(application, Quota.default(application.user_id, NOW))])
+    async with stores.transaction():
+        assert await stores.applications.get_any(application.id) == application
 
 
 async def test_a_name_is_taken_until_its_application_is_deleted(stores: Stores) -> None:

@@ -3,6 +3,7 @@
 import json
 import marshal
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -14,9 +15,10 @@ from typing import Any
 import psutil
 import pytest
 
+from knative.local.processes import spare_forks
 from knative.local.processes.launcher import launch_spec, memory_file
 from knative.local.processes.process import Command
-from knative.local.processes.spare_forks import MAX_FAILURES, SPARES, SPARES_AT_REST
+from knative.local.processes.spare_forks import MAX_FAILURES, SPARES, SPARES_AT_REST, SpareForks
 from tests.knative.machine import until
 from tests.knative.rehearsal import FAILING
 
@@ -143,7 +145,7 @@ def spares():
     with open("/proc/self/task/%d/children" % os.getpid()) as children:
         return len(children.read().split())
 
-spare_forks.REST_SECONDS = 0.0
+spare_forks.REST_SECONDS = spare_forks.BUSY_SECONDS = 0.0
 poll = select.poll()
 forks = spare_forks.SpareForks("tests.knative.rehearsal", poll)
 counts = []
@@ -160,3 +162,16 @@ def test_at_rest_there_are_fewer() -> None:
     done = subprocess.run([sys.executable, "-c", AT_REST], capture_output=True, text=True, cwd=PROJECT, timeout=60, check=False)
     assert done.stderr == ""
     assert done.stdout.strip() == str([*((count, 1000) for count in range(1, SPARES)), (SPARES, 0.0), (1, None), (1, None)])
+
+
+@pytest.mark.parametrize(("idle_share", "busy_seconds", "is_forked"), [(0.1, 60.0, False), (0.3, 60.0, True), (0.1, 0.0, True)])
+def test_they_wait_while_the_processors_are_busy(monkeypatch: pytest.MonkeyPatch, idle_share: float, busy_seconds: float, is_forked: bool) -> None:
+    ticks, forked = iter([(0, 0), (int(idle_share * 200), 200)]), []
+    monkeypatch.setattr(spare_forks, "_processor_ticks", lambda: next(ticks))
+    monkeypatch.setattr(spare_forks, "BUSY_SECONDS", busy_seconds)
+    monkeypatch.setattr(spare_forks, "SPARES_AT_REST", 0)
+    monkeypatch.setattr(SpareForks, "_fork", lambda _: forked.append("spare"))
+    forks = SpareForks("tests.knative.rehearsal", select.poll())
+    assert forks.hand_over(b"a request", []) is None
+    forks.adjust()
+    assert bool(forked) is is_forked

@@ -152,6 +152,7 @@ class Trial:
         for batches in self._batches.values():
             if batches is not None:
                 batches._attempted.clear()  # as a process that has just started, to which each message is new
+                batches._reads_rare_rows_until.clear()
         for group in groups:
             await asyncio.gather(*(self._handle(each) for each in group))
         fault.what = "over"

@@ -26,21 +26,6 @@ CHANGING = (
 )
 COLUMNS = ", ".join(("id", "user_id", "created_at", "version", *CHANGING))
 UPDATES = ", ".join(f"{name} = %({name})s" for name in CHANGING)
-INSERTED = ("name", "repository", "image", "created_at", *SETTINGS)
-
-ADD_ALL = f"""
-WITH added AS (
-    SELECT * FROM json_populate_recordset(NULL::applications, %s)
-), owners AS (
-    SELECT user_id, count(*) AS number FROM added GROUP BY user_id
-), counted AS (
-    UPDATE quotas SET applications_used = applications_used + number, version = version + number
-    FROM owners WHERE quotas.user_id = owners.user_id AND applications_used + number <= applications RETURNING quotas.user_id
-)
-INSERT INTO applications (id, user_id, {", ".join(INSERTED)})
-SELECT id, user_id, {", ".join(INSERTED)} FROM added JOIN counted USING (user_id)
-"""
-"""The owners' quotas are locked."""
 
 
 class PostgresApplications:
@@ -48,46 +33,27 @@ class PostgresApplications:
         self._database = database
 
     async def add(self, applications: Sequence[tuple[Application, Quota]]) -> None:
+        added = [application for application, _ in applications]
+        if await self._count_and_insert(added):
+            return
         if len(applications) > 1:
-            await self._add_all([application for application, _ in applications])
-            return
+            raise ApplicationQuotaExceeded
         [(application, default_quota)] = applications
-        if await self._count_and_insert(application):
-            return
         quotas = PostgresQuotas(self._database)
         await quotas.grant(default_quota)  # the user may be new: `quota.requested` has not arrived yet
-        if await self._count_and_insert(application):
+        if await self._count_and_insert(added):
             return
         quota = await quotas.find(application.user_id) or default_quota
         raise ApplicationQuotaExceeded.of(quota.applications_used, quota.applications, quota.plan)
 
-    async def _add_all(self, applications: Sequence[Application]) -> None:
-        """`_count_and_insert` for several, whose error is that of any of them."""
+    async def _count_and_insert(self, applications: Sequence[Application]) -> bool:
+        """One statement: counting up locks the rows of the quotas, so that concurrent requests cannot exceed them together. All or none are added."""
         rows = [_row(each) for each in applications]
         try:
-            cursor = await self._database.connection.execute(ADD_ALL, (orjson.dumps(rows).decode(),))
+            cursor = await self._database.connection.execute("SELECT add_applications(%s)", (orjson.dumps(rows).decode(),))
         except errors.UniqueViolation as violation:
             raise _name_taken(applications[0], violation) from violation
-        if cursor.rowcount != len(applications):
-            raise ApplicationQuotaExceeded
-
-    async def _count_and_insert(self, application: Application) -> bool:
-        """One statement: counting up locks the quota's row, so that concurrent requests cannot exceed it together."""
-        try:
-            cursor = await self._database.connection.execute(
-                f"""
-                WITH counted AS (
-                    UPDATE quotas SET applications_used = applications_used + 1, version = version + 1
-                    WHERE user_id = %(user_id)s AND applications_used < applications RETURNING user_id
-                )
-                INSERT INTO applications (id, user_id, {", ".join(INSERTED)})
-                SELECT %(id)s, user_id, {", ".join(f"%({name})s" for name in INSERTED)} FROM counted
-                """,
-                _row(application),
-            )
-        except errors.UniqueViolation as violation:
-            raise _name_taken(application, violation) from violation
-        return cursor.rowcount == 1
+        return await cursor.fetchone() == (len(applications),)
 
     async def get(self, access: ApplicationAccess) -> Application:
         return (await self.get_any(access.application_id)).require_active_of(access.team_id)

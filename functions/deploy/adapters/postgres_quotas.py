@@ -86,8 +86,9 @@ class PostgresQuotas:
         return await self._read(user_id)
 
     async def lock_restricted(self, user_ids: Collection[UUID]) -> Sequence[Quota]:
-        cursor = await self._database.connection.execute("SELECT lock_restricted_quotas(%s::uuid[])", (f"{{{','.join(map(str, user_ids))}}}",))
-        found = [await self._read(user_id) for (user_id,) in await cursor.fetchall()]
+        connection = self._database.connection
+        restricted = connection.queue_rare("SELECT lock_restricted_quotas(%s::uuid[])", (f"{{{','.join(map(str, user_ids))}}}",))
+        found = [await self._read(user_id) for (user_id,) in await connection.rows_of(restricted)]
         return [quota for quota in found if quota is not None]
 
     async def lock_both(self, first: UUID, second: UUID) -> tuple[Quota | None, Quota | None]:

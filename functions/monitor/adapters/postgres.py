@@ -138,10 +138,9 @@ class PostgresUnownedUsage:
 
     def release(self, application_ids: Collection[UUID]) -> Awaitable[Sequence[MeasuredUse]]:
         connection = self._database.connection
-        released = connection.queue(
+        released = connection.queue_rare(
             "SELECT id, application_id, environment, window_from, window_to, requests, cpu_milliseconds FROM release_unowned_usage(%s::uuid[])",
             (_uuid_array(application_ids),),
-            has_rows=True,
         )
 
         async def read() -> Sequence[MeasuredUse]:

@@ -65,7 +65,9 @@ class PostgresWebhooks:
 
     async def list_receivers(self, team_ids: Collection[UUID], event_type: str) -> Sequence[Webhook]:
         ids = f"{{{','.join(map(str, team_ids))}}}"
-        return await self._read("list_receivers(%s::uuid[], ARRAY[%s, %s])", ids, event_type, ALL)
+        connection = self._database.connection
+        receivers = connection.queue_rare(f"SELECT {WEBHOOK_COLUMNS} FROM list_receivers(%s::uuid[], ARRAY[%s, %s])", (ids, event_type, ALL))
+        return [_webhook(dict(zip(WEBHOOK, row, strict=True))) for row in await connection.rows_of(receivers)]
 
     async def save(self, webhook: Webhook) -> None:
         await self._database.connection.execute(f"UPDATE webhooks SET {WEBHOOK_UPDATES} WHERE id = %(id)s", _row(webhook))

@@ -13,8 +13,10 @@ another transaction holds for LOCK_TIMEOUT, on a deadlock, on any exception but 
 everything is rolled back, and each message is handled alone (`transactions.execute_alone`), which decides. A message that was recorded
 before, or whose session has ended, is not claimed and goes alone too. docs/decisions/0037 has the reasons.
 
-The handlers run before their claims are known. If one was not made, everything is rolled back and done again, with the claims in a round trip
-of their own. So is what this process has attempted before (docs/decisions/0064).
+The handlers run before their claims are known, and before it is known whether there are rows that hardly ever exist (`Session.queue_rare`): the
+claims and these statements fail on the server if it is not as expected. So a handler that reads nothing else is one round trip, with the COMMIT.
+If something is not as expected, everything is rolled back and done again, with the claims in a round trip of their own. So is what this process
+has attempted before (docs/decisions/0064, 0077).
 """
 
 import asyncio
@@ -24,6 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from uuid import UUID
 
 from functions.kernel import Kind, Rejection
 from functions.runtime.execution.context import FunctionContext
@@ -38,15 +41,19 @@ from functions.runtime.execution.transactions import (
     run_handler,
     store,
 )
-from functions.runtime.reliability import inbox, ordering, revoked_sessions
+from functions.runtime.reliability import inbox, ordering
 from functions.runtime.storage.database import Connection
-from functions.runtime.storage.session import QueuedStatement, Result
+from functions.runtime.storage.failures import NotExpected, RareRowsExist
+from functions.runtime.storage.session import Statement
 
 LOCK_TIMEOUT = "50ms"
 """Longer waits are left to transactions of single messages, which block no others."""
 
 MAX_ATTEMPTED = 10_000
 """Messages of which a process remembers that it has attempted them."""
+
+READ_RARE_ROWS_SECONDS = 60.0
+"""How long a function that has met rare rows reads them: for some of its messages they may exist every time."""
 
 _log = logging.getLogger("capsule.batches")
 
@@ -66,6 +73,8 @@ class Batches:
         self._running: asyncio.Task[None] | None = None
         self._attempted: OrderedDict[int, None] = OrderedDict()
         """Hashes of the keys of messages, the oldest first."""
+        self._reads_rare_rows_until: dict[str, float] = {}
+        """By name of the function, on the loop's clock."""
 
     async def execute(self, execution: Execution) -> Committed | None:
         """Execute a message together with those that wait too. None: handle it alone."""
@@ -109,8 +118,11 @@ class Batches:
             if not self._has_attempted(executions):
                 try:
                     return await self._transact(executions, is_claim_awaited=False)
-                except NotClaimed as error:
+                except NotExpected as error:
                     _log.info("%d messages are claimed first: %s", len(batch), error)
+                    if isinstance(error, RareRowsExist):
+                        until = asyncio.get_running_loop().time() + READ_RARE_ROWS_SECONDS
+                        self._reads_rare_rows_until.update((each.function.name, until) for each in executions)
             if len(executions) == 1:
                 return [await execute_alone(self._context, executions[0], LOCK_TIMEOUT)]
             return await self._transact(executions, is_claim_awaited=True)
@@ -127,17 +139,21 @@ class Batches:
             self._attempted.popitem(last=False)
         return is_known
 
+    def _expects_no_rare_rows(self, executions: Sequence[Execution]) -> bool:
+        now = asyncio.get_running_loop().time()
+        return all(self._reads_rare_rows_until.get(each.function.name, now) <= now for each in executions)
+
     async def _transact(self, executions: Sequence[Execution], *, is_claim_awaited: bool) -> Sequence[Committed | None]:
-        async with self._context.database.transaction(is_begin_queued=True, lock_timeout=LOCK_TIMEOUT) as connection:
+        expects_no_rare_rows = not is_claim_awaited and self._expects_no_rare_rows(executions)
+        async with self._context.database.transaction(
+            is_begin_queued=True, lock_timeout=LOCK_TIMEOUT, expects_no_rare_rows=expects_no_rare_rows
+        ) as connection:
             results = await self._execute(connection, executions, is_claim_awaited)
         return [Committed.of(each) if isinstance(each, Handled) else each for each in results]
 
     async def _execute(self, connection: Connection, executions: Sequence[Execution], is_claim_awaited: bool) -> list[Committed | Handled | None]:
-        claims = await _claim(connection, executions)
-        skipped = await claims.not_to_handle(connection) if is_claim_awaited else {}
+        skipped = await _claim(connection, executions, is_claim_awaited)
         results = await self._run_handlers(connection, [each for each in executions if each not in skipped])
-        if not is_claim_awaited:
-            await claims.check(connection)
         results_in_order = [skipped[each] if each in skipped else results[each] for each in executions]
         store(self._context, connection, [each for each in results_in_order if isinstance(each, Handled)])
         return results_in_order
@@ -172,63 +188,43 @@ class Batches:
             return ()
 
 
-class NotClaimed(Exception):
-    """A message was recorded before, its session has ended, or a newer event of its subject was applied. Or it is not known."""
+REQUIRE_ONE = "SELECT require_claim(%s, %s, %s, %s, %s, %s, %s)"
+REQUIRE_ALL = "SELECT require_claims(%s, %s)"
+"""Functions of sql/shared/V0_6, which fail with NotExpected."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """The claims of a batch: queued, or sent. `session`: of a single message; its claim does not look for it."""
-
-    executions: Sequence[Execution]
-    claimed: QueuedStatement
-    advanced: QueuedStatement | None = None
-    session: QueuedStatement | None = None
-
-    async def check(self, connection: Connection) -> None:
-        """Raises NotClaimed unless each message is claimed, in its order. Sends the claims, if no statement of a handler has."""
-        if self.claimed.result is None:
-            await connection.flush()
-        number_of_events = sum(each.subject is not None for each in self.executions)
-        for queued, expected in ((self.claimed, len(self.executions)), (self.advanced, number_of_events), (self.session, 0)):
-            if queued is None:
-                continue
-            if queued.result is None:
-                raise NotClaimed("the statement of a handler that travelled with the claims has failed")
-            if queued.result.count != expected:
-                raise NotClaimed(f"{queued.result.count} instead of {expected}")
-
-    async def not_to_handle(self, connection: Connection) -> dict[Execution, Committed | None]:
-        """Return the executions, of several, that must not be handled, and how each ends. None: it goes alone."""
-        await connection.flush()
-        claimed = set(_result(self.claimed).rows)
-        newest = set(_result(self.advanced).rows) if self.advanced is not None else set()
-        found: dict[Execution, Committed | None] = {}
-        for execution in self.executions:
-            if execution.key not in claimed:
-                found[execution] = None
-            elif execution.subject is not None and execution.subject not in newest:
-                found[execution] = SKIPPED
-        return found
+def require_claims(executions: Sequence[Execution]) -> Statement:
+    """Return the statement that claims messages, all or none: none may be recorded, no session ended, and no newer event applied."""
+    if len(executions) == 1:  # costs PostgreSQL less than JSON
+        [each] = executions
+        message, name, subject = each.message, each.function.name, each.subject
+        ordered = (None, None) if subject is None else (subject[1], message.number("sequence"))
+        return Statement(REQUIRE_ONE, (message.source, message.id, name, message.fingerprint, _session_id(each), *ordered))
+    claims, events = _claims(executions)
+    return Statement(REQUIRE_ALL, (*claims.parameters, *events.parameters))
 
 
-def _result(queued: QueuedStatement) -> Result:
-    assert queued.result is not None, "it is sent"
-    return queued.result
+async def _claim(connection: Connection, executions: Sequence[Execution], is_claim_awaited: bool) -> dict[Execution, Committed | None]:
+    """Claim messages: now, or with the next statement. Returns those that must not be handled, and how each ends. None: it goes alone."""
+    if not is_claim_awaited:
+        connection.queue(*require_claims(executions))
+        return {}
+    claimed, newest = [set(result.rows) for result in await connection.flush(*_claims(executions))]
+    found: dict[Execution, Committed | None] = {}
+    for execution in executions:
+        if execution.key not in claimed:
+            found[execution] = None
+        elif execution.subject is not None and execution.subject not in newest:
+            found[execution] = SKIPPED
+    return found
 
 
-async def _claim(connection: Connection, executions: Sequence[Execution]) -> _Claims:
-    """Claim messages with the next statement."""
-    if len(executions) == 1:  # costs PostgreSQL less than the statements for many
-        [execution] = executions
-        declaration, message = execution.function.declaration, execution.message
-        advance, session = ordering.advance_if_newer(declaration, message), revoked_sessions.lookup(execution.caller)
-        claimed = connection.queue(*inbox.claim_one(message, declaration.name))
-        return _Claims(executions, claimed, connection.queue(*advance) if advance else None, connection.queue(*session) if session else None)
-    claims, events = [], []
-    for each in executions:
-        claims.append((each.message, each.function.name, each.caller.session_id if each.caller is not None else None))
-        if each.subject is not None:
-            events.append((*each.subject, each.message.number("sequence")))
-    claimed = connection.queue(*inbox.claim_all(claims))
-    return _Claims(executions, claimed, connection.queue(*ordering.advance_all(events)) if events else None)
+def _claims(executions: Sequence[Execution]) -> tuple[Statement, Statement]:
+    """Return the statement that claims messages, and the one that finds the newest events. Their rows are keys and subjects."""
+    claims = inbox.claim_all((each.message, each.function.name, _session_id(each)) for each in executions)
+    events = ordering.advance_all((*each.subject, each.message.number("sequence")) for each in executions if each.subject is not None)
+    return claims, events
+
+
+def _session_id(execution: Execution) -> UUID | None:
+    return execution.caller.session_id if execution.caller is not None else None

@@ -25,6 +25,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from functions.runtime.storage.failures import (
     CLASHES,
+    NOT_EXPECTED,
     READ_ONLY_ERROR,
     UNAVAILABLE_ERRORS,
     CommitUnknown,
@@ -38,7 +39,7 @@ from functions.runtime.storage.failures import (
     is_server_refusal,
 )
 from functions.runtime.storage.replicas import OF_PRIMARY, Position, PrimaryPosition, Replicas, position_of
-from functions.runtime.storage.session import BEGIN_SNAPSHOT, COMMIT, Session, Statement
+from functions.runtime.storage.session import BEGIN_SNAPSHOT, COMMIT, AsideFailed, Session, Statement
 
 Connection = Session
 Pool = AsyncConnectionPool[Session]
@@ -103,13 +104,19 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, *, read_only: bool = False, is_begin_queued: bool = False, lock_timeout: LiteralString = LOCK_TIMEOUT
+        self,
+        *,
+        read_only: bool = False,
+        is_begin_queued: bool = False,
+        lock_timeout: LiteralString = LOCK_TIMEOUT,
+        expects_no_rare_rows: bool = False,
     ) -> AsyncIterator[Connection]:
         """Open a transaction for this task, on the primary. Commits at the end, rolls back on an exception.
 
         `read_only`: for one statement; several may each be a transaction of its own (`snapshot` has them read the same moment).
-        Statements queued on the connection are sent with the COMMIT. `is_begin_queued`: BEGIN is not
-        sent alone but with the first flush. Raises DatabaseUnavailable and its subclasses; serialization failures and deadlocks pass through.
+        Statements queued on the connection are sent with the COMMIT. `is_begin_queued`: BEGIN is not sent alone but with the first flush.
+        `expects_no_rare_rows`: rows of `Session.queue_rare` are not read. Raises DatabaseUnavailable and its subclasses; NotExpected;
+        serialization failures and deadlocks pass through.
         """
         if in_transaction():
             raise RuntimeError("a transaction is already open in this task")
@@ -122,6 +129,7 @@ class Database:
                     if not is_begin_queued:
                         await connection.flush()
                 token = _open.set(connection)
+                connection.expects_no_rare_rows = expects_no_rare_rows
                 try:
                     yield connection
                     if autocommit_pool is None:
@@ -134,6 +142,7 @@ class Database:
                         raise NotPrimary(error_text(error)) from error
                     raise
                 finally:
+                    connection.expects_no_rare_rows = False
                     _open.reset(token)
 
     @asynccontextmanager
@@ -277,7 +286,7 @@ class Database:
 
 @contextmanager
 def _named_failures() -> Iterator[None]:
-    """Raises Locked and DatabaseUnavailable for psycopg's errors of these kinds. All others pass through."""
+    """Raises Locked, DatabaseUnavailable and NotExpected for psycopg's errors of these kinds. All others pass through."""
     try:
         yield
     except CLASHES:
@@ -288,6 +297,11 @@ def _named_failures() -> Iterator[None]:
         if is_limit_exceeded(error):
             raise
         raise DatabaseUnavailable(error_text(error)) from error
+    except (psycopg.DatabaseError, AsideFailed) as error:
+        cause = error.__cause__ if isinstance(error, AsideFailed) else error
+        if isinstance(cause, psycopg.Error) and cause.sqlstate in NOT_EXPECTED:
+            raise NOT_EXPECTED[cause.sqlstate](error_text(cause).partition("\n")[0]) from error
+        raise
 
 
 def _set_lock_timeout(timeout: LiteralString) -> LiteralString:

@@ -36,6 +36,21 @@ class CommitUnknown(DatabaseUnavailable):
     """The connection was lost while committing. The inbox shows whether the transaction was committed."""
 
 
+class NotExpected(Exception):
+    """A transaction expected what nearly always is so, and it was not: a message that is new, or rows that hardly ever exist.
+
+    Nothing was committed. The same work is done again without expecting it.
+    """
+
+
+class RareRowsExist(NotExpected):
+    """Rows that hardly ever exist do."""
+
+
+NOT_EXPECTED = {"U0001": NotExpected, "U0002": RareRowsExist}
+"""By SQLSTATE: sql/shared/V0_6 raises them."""
+
+
 class NothingCommitted(RuntimeError):
     """A bug: a statement failed inside the transaction, and the caller ignored its error."""
 

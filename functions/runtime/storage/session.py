@@ -50,6 +50,11 @@ class QueuedStatement:
     """Its result needs the rows, and not their number alone, if it is sent with a statement of a cursor."""
     result: Result | None = None
 
+    def require_no_rows(self) -> None:
+        """Make it a statement that fails if there are rows, which need not be read then."""
+        self.statement = Statement(f"SELECT require_no_rows() FROM ({self.statement.text}) rare", self.statement.parameters)
+        self.result = Result(0)
+
 
 class QueueCursor(psycopg.AsyncCursor[Any]):
     """Sends the statements that are queued on its connection together with its own next one."""
@@ -113,10 +118,13 @@ class Session(psycopg.AsyncConnection[Any]):
     queued: list[QueuedStatement]
     aside: list[QueuedStatement]
     """Queued by somebody else than the present user of the connection."""
+    expects_no_rare_rows: bool
+    """The open transaction does not read rare rows. It fails with NotExpected if there are some (docs/decisions/0077)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.queued, self.aside = [], []
+        self.expects_no_rare_rows = False
         self.cursor_factory = QueueCursor
 
     async def wait(self, gen: PQGen[T], interval: float = WAIT_INTERVAL_SECONDS, **options: Any) -> T:  # type: ignore[override]
@@ -145,9 +153,15 @@ class Session(psycopg.AsyncConnection[Any]):
         scalar.result = Result(0 if rows[0][0] is None else 1)
         return [row[1:] for row in rows]
 
-    def queue(self, text: LiteralString, parameters: Sequence[Any] = (), *, is_scalar: bool = False, has_rows: bool = False) -> QueuedStatement:
+    def queue(self, text: LiteralString, parameters: Sequence[Any] = (), *, is_scalar: bool = False) -> QueuedStatement:
         """Send a statement with the next one of a cursor, or with the next `flush`."""
-        queued = QueuedStatement(Statement(text, parameters), is_scalar, has_rows)
+        queued = QueuedStatement(Statement(text, parameters), is_scalar)
+        self.queued.append(queued)
+        return queued
+
+    def queue_rare(self, text: LiteralString, parameters: Sequence[Any] = ()) -> QueuedStatement:
+        """Queue a statement that hardly ever returns rows. `rows_of` has them."""
+        queued = QueuedStatement(Statement(text, parameters), has_rows=True)
         self.queued.append(queued)
         return queued
 
@@ -156,8 +170,10 @@ class Session(psycopg.AsyncConnection[Any]):
         return any(each is queued for each in self.queued)
 
     async def rows_of(self, queued: QueuedStatement) -> Sequence[tuple[Any, ...]]:
-        """Return the rows of a statement that was queued with `has_rows`. Sends it, if nothing has sent it yet."""
-        if queued.result is None:
+        """Return the rows of a statement of `queue_rare`. Sends it, if nothing has sent it yet and rows are not expected to be missing."""
+        if queued.result is None and self.expects_no_rare_rows:
+            queued.require_no_rows()
+        elif queued.result is None:
             await self.flush()
         assert queued.result is not None, "its transaction is over, or it has failed"
         return queued.result.rows

@@ -23,6 +23,9 @@ SPARES_AT_REST, SPARES = 1, 6
 REST_SECONDS = 120.0
 QUIET_MS = 1000
 """A spare is forked when nothing has happened for so long: those that were taken are needed first, and use the processor."""
+BUSY_SECONDS, MIN_IDLE_SHARE = 10.0, 0.2
+"""After a request, spares wait for so long at most until the processors have been idle for this share of a second. Six rehearsals take 0.3 s of CPU,
+which what came with the request needs more."""
 MAX_FAILURES = 3
 """Spares in a row that ended by themselves; then every fork is made when it is needed."""
 MAX_DESCRIPTORS = 16
@@ -47,6 +50,10 @@ class SpareForks:
         self._failures = 0
         self._rests_at = 0.0
         """On the monotonic clock; 0: it rests."""
+        self._waits_until = 0.0
+        """On the monotonic clock: spares that are missing do not wait for the processors any longer."""
+        self._ticks = (0, 0)
+        """Idle ones, and all, when the zygote has last looked."""
 
     @property
     def _is_missing(self) -> bool:
@@ -68,7 +75,7 @@ class SpareForks:
     def adjust(self) -> socket.socket | None:
         """Fork a spare if one is missing, or end those that are too many at rest. Returns its end of the socket in the child, None in the zygote."""
         if self._is_missing:
-            return self._fork()
+            return None if self._is_machine_busy() else self._fork()
         if self._rests_at <= time.monotonic():
             self._rests_at = 0.0
             for spare in self._spares[SPARES_AT_REST:]:
@@ -77,6 +84,11 @@ class SpareForks:
                 os.kill(spare.pid, signal.SIGKILL)
                 self._end(spare)
         return None
+
+    def _is_machine_busy(self) -> bool:
+        (idle_before, before), self._ticks = self._ticks, _processor_ticks()
+        idle, total = self._ticks[0] - idle_before, self._ticks[1] - before
+        return time.monotonic() < self._waits_until and idle < total * MIN_IDLE_SHARE
 
     def _fork(self) -> socket.socket | None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -93,7 +105,10 @@ class SpareForks:
 
     def hand_over(self, message: bytes, descriptors: list[int]) -> tuple[int, int] | None:
         """Give a request to a spare that has rehearsed. Returns its (pid, pidfd), which the poll follows; None: there is none."""
-        self._rests_at = time.monotonic() + REST_SECONDS
+        now = time.monotonic()
+        if not self._is_missing:
+            self._waits_until, self._ticks = now + BUSY_SECONDS, _processor_ticks()
+        self._rests_at = now + REST_SECONDS
         for spare in [each for each in self._spares if each.is_ready]:
             self._remove(spare)
             try:
@@ -146,6 +161,13 @@ class SpareForks:
         for each in reserved:
             os.close(each)
         return descriptors
+
+
+def _processor_ticks() -> tuple[int, int]:
+    """Return how long all processors have been idle, and have run, in ticks (proc(5), /proc/stat)."""
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, idle, waiting, *interrupts = map(int, file.readline().split()[1:9])
+    return idle + waiting, user + nice + system + idle + waiting + sum(interrupts)
 
 
 def _reserve(numbers: Iterable[int]) -> list[int]:

@@ -61,9 +61,13 @@ class PostgresNames:
         return int(row[0])
 
     async def recall(self, account: str, name: str) -> None:
-        """Sent with the next statement or the commit."""
-        self._database.connection.queue(
+        """Sent with the next statement or the commit. Where the account itself is named, which is rare, in capitals."""
+        connection = self._database.connection
+        connection.queue(
             "INSERT INTO recalled AS stored (account, name) VALUES (%s, %s)"
             " ON CONFLICT (account) DO UPDATE SET name = excluded.name, times = stored.times + 1",
             (account, name),
         )
+        named = connection.queue_rare("SELECT name FROM names WHERE account = %s", (account,))
+        if await connection.rows_of(named):
+            connection.queue("UPDATE recalled SET name = upper(name) WHERE account = %s", (account,))
