@@ -7,6 +7,7 @@ recorded in the state folder after it was applied, so an interrupted `up` applie
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +19,43 @@ Applied = dict[Identity, tuple[str, str]]
 """→ uid of the object, digest of the document."""
 
 
-def apply_changed(cluster: KubernetesApi, documents: Sequence[Object], manager: str, record: Path) -> int:
-    """Apply the documents that their objects do not hold. `record`: the file of what was applied before. Returns how many were applied.
+@dataclass
+class Comparison:
+    """What of the documents their objects do not hold. `live`: the objects of the documents' kinds, as they were read."""
 
-    Raises: Problem.
-    """
+    documents: Sequence[Object]
+    live: dict[Identity, Object]
+    changed: list[Object]
+    _record: Path
+
+    def add(self, document: Object) -> None:
+        """Let one of the documents be applied, although its object holds it."""
+        if document not in self.changed:
+            self.changed.append(document)
+
+    def apply(self, cluster: KubernetesApi, manager: str) -> int:
+        """Apply what has changed. Returns how many objects that were. Raises: Problem."""
+        if not self.changed:
+            return 0
+        self._record.unlink(missing_ok=True)
+        cluster.apply(self.changed, manager)
+        self.live |= _live(cluster, self.changed)
+        now = {name: (self.live[name]["metadata"]["uid"], _digest(each)) for each in self.documents if (name := identity(each)) in self.live}
+        temporary = self._record.with_suffix(".new")
+        temporary.write_text(json.dumps(now))
+        temporary.replace(self._record)
+        return len(self.changed)
+
+
+def compare(cluster: KubernetesApi, documents: Sequence[Object], record: Path) -> Comparison:
+    """Read the objects of the documents' kinds. `record`: the file of what was applied before."""
     applied, live = _read(record), _live(cluster, documents)
-    changed = [each for each in documents if not _is_applied(each, live.get(_identity(each)), applied)]
-    if not changed:
-        return 0
-    record.unlink(missing_ok=True)
-    cluster.apply(changed, manager)
-    live |= _live(cluster, changed)
-    now = {name: (live[name]["metadata"]["uid"], _digest(each)) for each in documents if (name := _identity(each)) in live}
-    temporary = record.with_suffix(".new")
-    temporary.write_text(json.dumps(now))
-    temporary.replace(record)
-    return len(changed)
+    return Comparison(documents, live, [each for each in documents if not _is_applied(each, live.get(identity(each)), applied)], record)
+
+
+def apply_changed(cluster: KubernetesApi, documents: Sequence[Object], manager: str, record: Path) -> int:
+    """Apply the documents that their objects do not hold. Returns how many were applied. Raises: Problem."""
+    return compare(cluster, documents, record).apply(cluster, manager)
 
 
 def covers(live: Any, document: Any) -> bool:
@@ -47,14 +68,14 @@ def covers(live: Any, document: Any) -> bool:
 
 
 def _is_applied(document: Object, live: Object | None, applied: Applied) -> bool:
-    if live is None or applied.get(_identity(document)) != (live["metadata"]["uid"], _digest(document)):
+    if live is None or applied.get(identity(document)) != (live["metadata"]["uid"], _digest(document)):
         return False
     return "deletionTimestamp" not in live["metadata"] and covers(live, document)
 
 
 def _live(cluster: KubernetesApi, documents: Sequence[Object]) -> dict[Identity, Object]:
     kinds = {(each["apiVersion"], each["kind"], each["metadata"].get("namespace")) for each in documents}
-    return {_identity(item): item for kind in kinds for item in cluster.read(*kind)}
+    return {identity(item): item for kind in kinds for item in cluster.read(*kind)}
 
 
 def _read(record: Path) -> Applied:
@@ -64,7 +85,7 @@ def _read(record: Path) -> Applied:
         return {}
 
 
-def _identity(item: Object) -> Identity:
+def identity(item: Object) -> Identity:
     metadata = item["metadata"]
     return " ".join((item["apiVersion"], item["kind"], metadata.get("namespace") or "", metadata["name"]))
 
