@@ -40,7 +40,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     from knative.local.eventing.connected_controller import ConnectedController
     from knative.local.eventing.trigger import TriggerReconciler
     from knative.local.jobs import CronJobs, Jobs
-    from knative.local.serving import Serving
+    from knative.local.serving.assembly import Serving
     from knative.local.serving.node import PLATFORM_NAMESPACES
 
     tokens = _tokens(store, settings)
