@@ -65,7 +65,7 @@ def await_turn(channel: socket.socket) -> None:
     """Import what `everything` needs, and wait until the former process has ended, or `up` has."""
     import knative.local.eventing.assembly
     import knative.local.jobs
-    import knative.local.serving  # noqa: F401 - loaded here, so that it is not while nobody serves
+    import knative.local.serving.assembly  # noqa: F401 - loaded here, so that it is not while nobody serves
 
     with channel:
         channel.sendall(LOADED)

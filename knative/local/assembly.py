@@ -40,13 +40,14 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     from knative.local.eventing.connected_controller import ConnectedController
     from knative.local.eventing.trigger import TriggerReconciler
     from knative.local.jobs import CronJobs, Jobs
-    from knative.local.serving import Serving
+    from knative.local.serving.assembly import Serving
     from knative.local.serving.node import PLATFORM_NAMESPACES
 
     tokens = _tokens(store, settings)
     sockets = ListeningSockets(settings.state / "listening.sock", settings.listening_sockets)
     serving = Serving(store, settings, tokens, Certificates.within(settings.state / "tls").authority, sockets)
-    events = eventing.assemble(store, settings.amqp_url, serving.services, is_consumed=serving.is_consuming)
+    mark = settings.state / "rabbitmq-mark"
+    events = eventing.assemble(store, settings.amqp_url, serving.services, is_consumed=serving.is_consuming, mark_file=mark)
     serving.set_collector(events.collector)
     serving.set_queues(events.dispatchers.queues)
     events.collector.set_sources(serving.pods, serving.disks)
@@ -62,7 +63,8 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
         return events.dispatchers.has_all(key for key in keys if key[0] in PLATFORM_NAMESPACES)
 
     serving.front.wait_for(has_dispatchers)
-    controllers: list[Runnable] = [Controller(store, reconcilers), ConnectedController(events.rabbit, Controller(store, events.reconcilers))]
+    of_events = ConnectedController(events.rabbit, Controller(store, events.reconcilers), events.topology.wait_until_recognized)
+    controllers: list[Runnable] = [Controller(store, reconcilers), of_events]
     return [OrphanReaper(), sockets, *serving.storage, *api, *events.runnables, *serving.parts, *controllers, serving.front]
 
 

@@ -100,11 +100,9 @@ class _Worker:
     def handle(self, change: Change) -> None:
         kind = change.kind
         if kind == self._reconciler.kind:
-            metadata = change.object["metadata"]
-            key = (metadata.get("namespace"), metadata["name"])
             if change.type == "DELETED":
-                self._deleted.setdefault(key, []).append(change.object)
-            self._enqueue(key)
+                self._deleted.setdefault(change.key, []).append(change.object)
+            self._enqueue(change.key)
         mapping = self._watches.get(kind) or self._watches.get("*")
         if mapping is not None:
             try:

@@ -13,6 +13,8 @@ from knative.local.store import Change, Store
 log = logging.getLogger(__name__)
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
+DELETION = b'"deletionTimestamp"'
+"""In the JSON of an object that may be marked for deletion. One without it need not be parsed."""
 
 
 class GarbageCollector:
@@ -35,23 +37,25 @@ class GarbageCollector:
             try:
                 self._collect(change)
             except Exception:
-                log.exception("collecting the children of %s %s failed", change.kind, change.object["metadata"]["name"])
+                log.exception("collecting the children of %s %s failed", change.kind, change.key[1])
 
     def _collect(self, change: Change) -> None:
-        metadata = change.object["metadata"]
-        references = metadata.get("ownerReferences") or ()
         if change.type == "DELETED":
-            for child in self._store.children(metadata["uid"]):
-                self._remove_dead_owners(child)
-            for reference in references:
-                owner = self._store.find(kind_of(reference), metadata.get("namespace"), reference["name"])
-                if owner is not None and owner["metadata"]["uid"] == reference["uid"]:
-                    self._terminate(owner)
-        elif (found := self._store.find(change.kind, metadata.get("namespace"), metadata["name"])) is not None:
-            if any(not self._store.exists(reference["uid"]) for reference in references):
-                self._remove_dead_owners(found)
-            elif "deletionTimestamp" in metadata:
-                self._terminate(found)
+            self._collect_deleted(change.object)
+            return
+        has_dead_owner = any(not self._store.exists(uid) for uid in change.entry.owners)
+        is_marked = DELETION in change.entry.data and "deletionTimestamp" in change.object["metadata"]
+        if (has_dead_owner or is_marked) and (found := self._store.find(change.kind, *change.key)) is not None:
+            (self._remove_dead_owners if has_dead_owner else self._terminate)(found)
+
+    def _collect_deleted(self, object: Object) -> None:
+        metadata = object["metadata"]
+        for child in self._store.children(metadata["uid"]):
+            self._remove_dead_owners(child)
+        for reference in metadata.get("ownerReferences") or ():
+            owner = self._store.find(kind_of(reference), metadata.get("namespace"), reference["name"])
+            if owner is not None and owner["metadata"]["uid"] == reference["uid"]:
+                self._terminate(owner)
 
     def _terminate(self, object: Object) -> None:
         metadata = object["metadata"]

@@ -10,7 +10,6 @@ import uuid
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,14 +42,31 @@ class VersionExpired(Exception):
     """The changes since a version are no longer kept (410 Gone): the client must list again."""
 
 
-@dataclass(frozen=True, slots=True)
 class Change:
-    type: Literal["ADDED", "MODIFIED", "DELETED"]
-    object: Object
+    """A change of an object, which is parsed when it is read: a start is a change of every object, and most readers need few of them."""
+
+    __slots__ = ("_object", "entry", "type")
+
+    def __init__(self, type: Literal["ADDED", "MODIFIED", "DELETED"], entry: Entry) -> None:
+        self.type, self.entry = type, entry
+        self._object: Object | None = None
+
+    @property
+    def object(self) -> Object:
+        """The object after the change, or before its deletion. All readers of this change share it."""
+        if self._object is None:
+            self._object = self.entry.object()
+        return self._object
 
     @property
     def kind(self) -> str:
-        return kind_of(self.object)
+        return self.entry.key[0]
+
+    @property
+    def key(self) -> tuple[str | None, str]:
+        """Namespace (None: it has none) and name."""
+        _, namespace, name = self.entry.key
+        return namespace or None, name
 
 
 class Store:
@@ -289,7 +305,7 @@ class Store:
 async def _changes(watch: Watch) -> AsyncIterator[Change]:
     while True:
         record = await watch.next()
-        yield Change(record.type, record.entry.object())
+        yield Change(record.type, record.entry)
 
 
 def finalizers(object: Object) -> Names:

@@ -47,6 +47,8 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
                 supervise(home, progress, lambda is_needed: up(home, progress, options.grouping, is_needed))
             else:
                 up(home, progress, options.grouping)
+            if options.timings:
+                progress.print_timings()
         case "down":
             from knative.machine.down import down
 
@@ -136,6 +138,7 @@ def parser() -> argparse.ArgumentParser:
     shape.add_argument("--ungrouped", dest="grouping", action="store_const", const="function", help=ungrouped)
     foreground = "stay, start again what ends, and stop everything on SIGTERM; for service managers"
     up.add_argument("--foreground", action="store_true", help=foreground)
+    up.add_argument("--timings", action="store_true", help="print when each step began and ended")
     tasks.add_parser("down", help="stop everything; data stays")
     status = tasks.add_parser("status", help="show what runs")
     status.add_argument("-a", "--all", action="store_true", help="list every function and application")

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -185,8 +185,17 @@ def code_digest() -> str:
     """A digest of the paths, sizes and times of the project's Python files, of its dependencies and of Python's version."""
     digest = hashlib.sha256(sys.version.encode())
     for folder in (PROJECT / "functions", PROJECT / "events", PROJECT / "knative"):
-        for path in sorted(folder.rglob("*.py")):
-            info = path.stat()
+        for path, info in sorted(_python_files(str(folder)), key=lambda each: each[0]):
             digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())
     digest.update((PROJECT / "pyproject.toml").read_bytes())
     return digest.hexdigest()
+
+
+def _python_files(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Python files below a folder, in no order. Several times as fast as pathlib, for 2,000 files."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _python_files(entry.path)
+            elif entry.name.endswith(".py"):
+                yield entry.path, entry.stat()

@@ -6,8 +6,11 @@ does not contain them.
 """
 
 import ast
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 from knative.machine.home import Home
 from knative.machine.variables import AUTHORITIES, INDEXES, MIRRORS, PROXIES, REGISTRY_MIRROR
@@ -27,7 +30,9 @@ def build_settings(home: Home) -> dict[str, str]:
 
 
 def _pip_configuration() -> dict[str, str]:
-    """Settings from `pip config list`: pip itself knows the files that it reads."""
+    """Settings from `pip config list`: pip itself knows how it reads its files. Where there are none, it is not started, which takes 0.4 s of CPU."""
+    if sys.platform == "linux" and not any(file.exists() for file in _pip_files()):
+        return {}
     result = subprocess.run([sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check"], capture_output=True, text=True)
     settings: dict[str, str] = {}
     for line in result.stdout.splitlines():
@@ -36,3 +41,15 @@ def _pip_configuration() -> dict[str, str]:
         if section in ("global", "install") and option in CONFIGURED:
             settings[CONFIGURED[option]] = str(ast.literal_eval(value))
     return settings
+
+
+def _pip_files() -> Iterator[Path]:
+    """Where pip looks for its configuration on Linux (https://pip.pypa.io/en/stable/topics/configuration/)."""
+    if file := os.environ.get("PIP_CONFIG_FILE"):
+        yield Path(file)
+    for folder in os.environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(os.pathsep):
+        yield Path(folder, "pip", "pip.conf")
+    yield Path("/etc/pip.conf")
+    yield Path.home() / ".pip" / "pip.conf"
+    yield Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", "pip", "pip.conf")
+    yield Path(sys.prefix, "pip.conf")

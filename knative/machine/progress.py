@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,11 +13,23 @@ from rich.status import Status
 from knative.machine.problems import NotApplicable, Problem
 
 
+@dataclass(frozen=True)
+class Timing:
+    """When a step began and ended, in seconds since the task began."""
+
+    title: str
+    began: float
+    ended: float
+
+
 class Progress:
     """Prints `✓ title  detail  1.2 s` for each step. Steps may run in threads."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False)
+        self.timings: list[Timing] = []
+        """Of the steps that have ended."""
+        self._began_at = time.monotonic()
         self._lock = threading.Lock()
         self._active: list[Step] = []
         self._status: Status | None = None
@@ -41,8 +54,19 @@ class Progress:
             self.console.print(f"[red]✗[/] {title}")
             raise
         self._end(step)
-        seconds = time.monotonic() - started_at
+        ended_at = time.monotonic()
+        self.timings.append(Timing(title, started_at - self._began_at, ended_at - self._began_at))
+        seconds = ended_at - started_at
         self.console.print(f"[green]✓[/] {title:<11} [dim]{escape(f'{step.detail:<56}')}[/] {seconds:5.1f} s", soft_wrap=True)
+
+    def print_timings(self) -> None:
+        """Print when each step began and ended, in the order of their beginnings: what runs at the same time, and what all wait for."""
+        total = max((each.ended for each in self.timings), default=0.0)
+        width = 40
+        for each in sorted(self.timings, key=lambda each: each.began):
+            begin, end = (round(at / total * width) if total else 0 for at in (each.began, each.ended))
+            bar = " " * begin + "█" * max(end - begin, 1)
+            self.console.print(f"{each.title:<11} {each.began:6.2f} {each.ended:6.2f} s  {bar}", soft_wrap=True)
 
     def _begin(self, step: "Step") -> None:
         with self._lock:

@@ -21,6 +21,8 @@ USER = "capsule"
 
 # Schedulers do not busy-wait while idle (+sbwt none); few async threads; distribution on loopback only.
 ERLANG = "+sbwt none +sbwtdcpu none +sbwtdio none +A 4 -kernel inet_dist_use_interface {127,0,0,1}"
+MAX_PROCESSES = 262144
+"""Of Erlang's; RabbitMQ's default is four times as many. The VM writes to the whole table at its start. A queue has two, a channel six."""
 VHOST_TIMEOUT_SECONDS = 10
 MANAGEMENT_TIMEOUT_SECONDS = 30
 COOKIE_BYTES = 20
@@ -246,6 +248,7 @@ vm_memory_high_watermark.relative = 0.3
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.data / "advanced.config"),
             "RABBITMQ_DIST_PORT": str(self.home.ports.distribution),
             "RABBITMQ_LOGS": "-",
+            "RABBITMQ_MAX_NUMBER_OF_PROCESSES": str(MAX_PROCESSES),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG,
             "ERL_EPMD_ADDRESS": LOOPBACK,
             "ERL_EPMD_PORT": str(self.home.ports.epmd),

@@ -8,6 +8,7 @@ It also loads every module of every application, to read the attributes in which
 libraries, a third of all, declare nothing to RabbitMQ: it gets specifications without them, and Erlang loads them when they are called.
 """
 
+import hashlib
 import re
 import shutil
 from collections.abc import Iterable
@@ -22,25 +23,32 @@ MODULES = re.compile(r"\{\s*modules\s*,\s*\[[^\]]*\]\s*\}")
 SPECIFICATION = ".app"
 OWN = "rabbit"
 """What the names of RabbitMQ's own libraries begin with. They find modules of their own by the specification, too."""
+STAMP = ".made-from"
+FORMAT = 1
+"""Of what is written here. Another number makes everything anew."""
 
 
 def link(installation: Path, folder: Path, plugins: Iterable[str]) -> Path:
     """Make `folder` an installation of links to another one, without the plugins that neither `plugins` nor the server need.
 
-    Returns its folder of scripts. Replaces what a former version left.
+    Returns its folder of scripts. Replaces what was made from another version or for other plugins, or was not completed.
     """
-    shutil.rmtree(folder, ignore_errors=True)
+    found = sorted((installation / "plugins").iterdir())
+    needed = _closure({_name(each): each for each in found}, (*SERVER, *plugins))
+    kept = [each for each in found if not each.name.startswith(PREFIX) or not each.is_dir() or _name(each) in needed]
     scripts, libraries = folder / "sbin", folder / "plugins"
+    stamp = _stamp([installation, *(specification for each in kept for specification in (each, *each.glob(f"ebin/*{SPECIFICATION}")))])
+    if _is_made(folder, stamp):
+        return scripts
+    shutil.rmtree(folder, ignore_errors=True)
     for each in (folder, scripts, libraries):
         each.mkdir(mode=0o755)
     for script in (installation / "sbin").iterdir():
         (scripts / script.name).symlink_to(script)
     (folder / "escript").symlink_to(installation / "escript")
-    found = list((installation / "plugins").iterdir())
-    needed = _closure({_name(each): each for each in found}, (*SERVER, *plugins))
-    for each in found:
-        if not each.name.startswith(PREFIX) or not each.is_dir() or _name(each) in needed:
-            _link_library(each, libraries / each.name)
+    for each in kept:
+        _link_library(each, libraries / each.name)
+    (folder / STAMP).write_text(stamp)
     return scripts
 
 
@@ -61,15 +69,36 @@ def _link_library(library: Path, target: Path) -> None:
             (ebin / each.name).symlink_to(each)
 
 
+def _stamp(inputs: Iterable[Path]) -> str:
+    """A digest of the paths, sizes and times of what a folder is made from."""
+    digest = hashlib.sha256(str(FORMAT).encode())
+    for each in inputs:
+        info = each.lstat()
+        digest.update(f"\n{each} {info.st_size} {info.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def _is_made(folder: Path, stamp: str) -> bool:
+    try:
+        return (folder / STAMP).read_text() == stamp
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def write_specifications(libraries: Path, target: Path) -> None:
     """Write to `target` the specifications of Erlang's libraries without their modules. Erlang must find `target` first.
 
-    Replaces what a former version left.
+    Replaces what was written for another version, or not completed.
     """
+    files = sorted(libraries.glob(f"*/ebin/*{SPECIFICATION}"))
+    stamp = _stamp(files)
+    if _is_made(target, stamp):
+        return
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(mode=0o755)
-    for file in libraries.glob(f"*/ebin/*{SPECIFICATION}"):
+    for file in files:
         _write_without_modules(file, target)
+    (target / STAMP).write_text(stamp)
 
 
 def _write_without_modules(specification: Path, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """`up`: start the servers, migrate the databases, start the one-machine Knative, create the Secrets and apply the overlay. Idempotent.
 
-RabbitMQ's start takes longer than everything else together. What does not need it runs meanwhile, up to the Secrets.
+RabbitMQ's start takes longer than everything else together. What does not need it runs meanwhile, up to the Secrets and the comparison of the
+overlay's objects with what is there.
 """
 
 import fcntl
@@ -11,6 +12,7 @@ import urllib.error
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
@@ -33,6 +35,7 @@ from knative.machine import (
     repositories,
     services_redis,
     tls,
+    topology_record,
 )
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home, amqp_variable
 from knative.machine.knative_process import KNATIVE, has_served, open_front, start_knative
@@ -46,12 +49,17 @@ from knative.machine.redis_server import Redis
 from knative.machine.row_privileges import role_of
 from knative.machine.services_postgres import ServicesPostgres
 
+if TYPE_CHECKING:
+    from knative.machine.cluster import Cluster
+    from knative.machine.unchanged import Comparison
+
 SAMPLE = "hello"
 MIN_FREE_BYTES = 512 * 1024 * 1024
 READY_TIMEOUT_SECONDS = 90
 GATEWAY_TIMEOUT_SECONDS = 30
 MAX_SERVERS = 4
-TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "capsule-topology", "namespace": keys.NAMESPACE}}
+TOPOLOGY_NAME = "capsule-topology"
+TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": TOPOLOGY_NAME, "namespace": keys.NAMESPACE}}
 
 
 @contextmanager
@@ -78,9 +86,11 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
         check(home, progress)
         with progress.step("Packages") as step:
             install_packages(home, progress, step)
+            is_beside = launch_rabbitmq(home)
             bytecode.compile_modules()
-        start(home, progress)
-        apply(home, progress, grouping.choose(home, requested_grouping))
+        shape = grouping.choose(home, requested_grouping)
+        comparison = start(home, progress, is_beside, grouping.OVERLAYS[shape])
+        apply(home, progress, comparison, shape)
         with progress.step("Gateway") as step:
             wait_for_gateway(home)
             step.detail = home.gateway_url
@@ -129,16 +139,24 @@ def install_packages(home: Home, progress: Progress, step: Step) -> None:
     step.detail = f"{len(tools)} programs installed"
 
 
-def start(home: Home, progress: Progress) -> None:
-    """Start the servers and the one-machine Knative, with the Secrets that its pods start with. Raises: Problem.
+def launch_rabbitmq(home: Home) -> bool:
+    """Launch RabbitMQ where the one-machine Knative may start beside it. Returns whether it does. Raises: Problem.
 
-    It starts beside a RabbitMQ that starts, and consumes queues when that one is ready. Not at the first time, when RabbitMQ's users do not exist,
-    and not in place of a process that serves, which ends only when everything that its successor needs is there.
+    Knative consumes queues when RabbitMQ is ready. Not at the first time, when RabbitMQ's users do not exist, and not in place of a process that
+    serves, which ends only when everything that its successor needs is there.
     """
     rabbitmq = RabbitMQ(home)
     is_beside = not home.external_amqp_url and has_served(home) and not rabbitmq.is_running() and processes.find_running(home, KNATIVE) is None
     if is_beside:
         rabbitmq.launch()
+    return is_beside
+
+
+def start(home: Home, progress: Progress, is_beside: bool, overlay: str) -> "Comparison":
+    """Start the servers and the one-machine Knative, with the Secrets that its pods start with, and compare what it has with the overlay.
+
+    `is_beside`: RabbitMQ starts already (`launch_rabbitmq`). Raises: Problem.
+    """
     with ThreadPoolExecutor(MAX_SERVERS) as pool:
         servers = _submit_servers(pool, home, progress)
         for name, server in servers.items():
@@ -152,8 +170,12 @@ def start(home: Home, progress: Progress) -> None:
             step.detail = f"API {home.ports.api}, ingress {home.ports.ingress}{f' (restarted: {reason})' if reason else ''}"
         with progress.step("Secrets") as step:
             step.detail = apply_secrets(home)
+        with progress.step("Comparison") as step:
+            comparison = compare_manifests(home, overlay)
+            step.detail = f"{len(comparison.changed)} of {len(comparison.documents)} objects of knative/overlays/{overlay} have changed"
         for server in servers.values():
             server.result()
+    return comparison
 
 
 def start_servers(home: Home, progress: Progress) -> None:
@@ -248,11 +270,18 @@ def apply_secrets(home: Home) -> str:
     return f"{len(secrets)} Secrets and ConfigMaps, {changed} changed"
 
 
-def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
-    """Let requests in, apply the overlay through the Kubernetes API, wait until everything is ready, and remove the former grouping."""
+def compare_manifests(home: Home, overlay: str) -> "Comparison":
+    """Render the overlay, and compare its objects with those that exist. Raises: Problem."""
+    from knative.machine.cluster import Cluster
+    from knative.machine.unchanged import compare
+
+    return compare(Cluster(home), kustomize.render(home, overlay), home.run / "applied-manifests.json")
+
+
+def apply(home: Home, progress: Progress, comparison: "Comparison", shape: grouping.Grouping) -> None:
+    """Let requests in, apply what has changed through the Kubernetes API, wait until everything is ready, and remove the former grouping."""
     from knative.machine import rotation
     from knative.machine.cluster import UP, Cluster
-    from knative.machine.unchanged import apply_changed
 
     cluster = Cluster(home)
     with progress.step("Ingress") as step:
@@ -260,20 +289,33 @@ def apply(home: Home, progress: Progress, shape: grouping.Grouping) -> None:
         rotation.close_interrupted(home)
         step.detail = f"{LOOPBACK}:{home.ports.ingress}"
     with progress.step("Manifests") as step:
-        overlay = grouping.OVERLAYS[shape]
-        objects = kustomize.render(home, overlay)
-        cluster.delete(TOPOLOGY)  # a Job runs once: a new one binds what this overlay adds
-        changed = apply_changed(cluster, objects, UP, home.run / "applied-manifests.json")
-        step.detail = f"{len(objects)} objects of knative/overlays/{overlay}, {changed} changed"
+        is_bound = prepare_topology(home, cluster, comparison)
+        changed = comparison.apply(cluster, UP)
+        step.detail = f"{len(comparison.documents)} objects of knative/overlays/{grouping.OVERLAYS[shape]}, {changed} changed"
     with progress.step("Ready") as step:
 
         def report(ready: int, total: int) -> None:
             step.detail = f"{ready} of {total} resources"
 
-        cluster.wait_until_ready(objects, READY_TIMEOUT_SECONDS, report)
+        cluster.wait_until_ready(comparison.documents, READY_TIMEOUT_SECONDS, report)
+        if not is_bound:
+            topology_record.record(home, comparison.live)
     if former := grouping.find_other_objects(cluster, shape):
         with progress.step("Grouping") as step:
             step.detail = grouping.remove(cluster, home, former)
+
+
+def prepare_topology(home: Home, cluster: "Cluster", comparison: "Comparison") -> bool:
+    """Let the topology Job run again, unless RabbitMQ has what it would declare. Returns whether that is so.
+
+    A Job runs once: a new one binds what this overlay adds, or what RabbitMQ has lost.
+    """
+    job = next(each for each in comparison.documents if each["kind"] == TOPOLOGY["kind"] and each["metadata"]["name"] == TOPOLOGY_NAME)
+    if not comparison.changed and topology_record.is_current(home, comparison.live, cluster.get(job)):
+        return True
+    cluster.delete(TOPOLOGY)
+    comparison.add(job)
+    return False
 
 
 def wait_for_gateway(home: Home) -> None:

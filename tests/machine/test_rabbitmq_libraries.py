@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from knative.machine.packages import find_erlang, find_rabbitmq
-from knative.machine.rabbitmq_libraries import link, write_specifications
+from knative.machine.rabbitmq_libraries import STAMP, link, write_specifications
 
 COWBOY = """{application,cowboy,
  [{vsn,"2.8.0"},
@@ -55,6 +55,26 @@ def test_a_former_version_is_replaced(installation: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "server" / "plugins" / "rabbitmq_mqtt-4.1.0").exists()
 
 
+def test_what_is_complete_and_current_is_left_alone(installation: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "server"
+    link(installation, folder, ["rabbitmq_management"])
+    before = folder.stat().st_ino
+    link(installation, folder, ["rabbitmq_management"])
+    assert folder.stat().st_ino == before
+    library(installation, "rabbitmq_new-4.1.1")
+    link(installation, folder, ["rabbitmq_management", "rabbitmq_new"])
+    assert (folder / "plugins" / "rabbitmq_new-4.1.1").exists()
+
+
+def test_what_an_interrupted_start_left_is_made_anew(installation: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "server"
+    link(installation, folder, ["rabbitmq_management"])
+    (folder / STAMP).unlink()
+    (folder / "plugins" / "rabbit-4.1.0").unlink()
+    link(installation, folder, ["rabbitmq_management"])
+    assert (folder / "plugins" / "rabbit-4.1.0").exists()
+
+
 def test_half_of_the_installed_plugins_are_left_out(tmp_path: Path) -> None:
     sbin = find_rabbitmq()
     assert sbin is not None
@@ -90,7 +110,7 @@ def test_erlangs_libraries_have_specifications_without_modules(tmp_path: Path) -
     (ebin / "cowboy.app").write_text(COWBOY)
     for _ in range(2):
         write_specifications(tmp_path / "lib", tmp_path / "applications")
-    assert [each.name for each in (tmp_path / "applications").iterdir()] == ["cowboy.app"]
+    assert {each.name for each in (tmp_path / "applications").iterdir()} == {"cowboy.app", STAMP}
     assert "{modules, []}" in (tmp_path / "applications" / "cowboy.app").read_text()
 
 

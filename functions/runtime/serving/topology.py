@@ -1,8 +1,8 @@
 """Bind Capsule's exchanges to the Broker's: the Job `python -m functions.runtime.serving.topology`, after the Broker is ready.
 
 The Broker's exchange and its Triggers' queues have UIDs in their names, so they are read from the cluster's objects. On one machine
-every `up` runs the Job, on a cluster `topology_watcher` does the same whenever the Broker or a Trigger was created anew. All declarations
-are idempotent and use AMQP. No connection is open while the Job waits: RabbitMQ closes one without heartbeats.
+`up` runs the Job when something has changed, on a cluster `topology_watcher` does the same whenever the Broker or a Trigger was created
+anew. All declarations are idempotent and use AMQP. No connection is open while the Job waits: RabbitMQ closes one without heartbeats.
 
     capsule.commands  ──name of each function──────────▶ its Trigger's queue                 (direct)
     capsule.commands  ──type of a foreign Trigger──────▶ the Broker's exchange

@@ -127,9 +127,8 @@ class ApiServerSources:
 
     async def _handle_changes(self, changes: AsyncIterator[Change]) -> None:
         async for change in changes:
-            version = int(change.object["metadata"]["resourceVersion"])
             for watch in list(self._watches.values()):
-                if version > watch.since:
+                if change.entry.version > watch.since:
                     self._enqueue(watch, change)
 
     def _enqueue(self, watch: Watch, change: Change) -> None:

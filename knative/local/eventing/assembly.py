@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from functions.wire.amqp.connection import Address
 from knative.local.controller import Reconciler, Runnable
@@ -27,6 +28,7 @@ class Eventing:
     """`runnables`: to start in this order and to stop in the reverse one. `collector` and `dispatchers`: for serving."""
 
     rabbit: RabbitMQ
+    topology: Topology
     runnables: tuple[Runnable, ...]
     reconcilers: tuple[Reconciler, ...]
     brokers: Brokers
@@ -41,10 +43,11 @@ def assemble(
     services: Services,
     environment: Mapping[str, str] = os.environ,
     is_consumed: Callable[[str, str], bool] = lambda namespace, service: False,
+    mark_file: Path | None = None,
 ) -> Eventing:
-    """Create eventing. `is_consumed`: whether the pods of a Service consume the queues of its Triggers themselves."""
+    """Create eventing. `is_consumed`: whether the pods of a Service consume the queues of its Triggers themselves. `mark_file`: see Topology."""
     rabbit = RabbitMQ(amqp_url)
-    topology = Topology(store, rabbit)
+    topology = Topology(store, rabbit, mark_file)
     brokers = Brokers(rabbit)
     sinks = Sinks(store, services, brokers)
     dispatchers = Dispatchers(rabbit, sinks, brokers, topology, DISPATCHER_STOP.read(environment) == DEAD_LETTER, is_consumed)
@@ -53,6 +56,7 @@ def assemble(
     collector = Collector(brokers)
     return Eventing(
         rabbit=rabbit,
+        topology=topology,
         runnables=(rabbit, topology, sinks, collector, dispatchers, pings, apiserver_sources),
         reconcilers=(
             *topology.reconcilers,

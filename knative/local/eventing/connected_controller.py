@@ -6,6 +6,7 @@ each of their exchanges, queues and bindings, and get it back some seconds later
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
 from knative.local.controller import Controller
 from knative.local.eventing.rabbit import RabbitMQ
@@ -17,10 +18,13 @@ TIMEOUT_SECONDS = 60.0
 
 
 class ConnectedController:
-    """A Runnable that starts the controller when RabbitMQ is connected."""
+    """A Runnable that starts the controller when RabbitMQ is connected and recognized.
 
-    def __init__(self, rabbit: RabbitMQ, controller: Controller) -> None:
-        self._rabbit, self._controller = rabbit, controller
+    `wait_until_recognized`: returns when both are the case.
+    """
+
+    def __init__(self, rabbit: RabbitMQ, controller: Controller, wait_until_recognized: Callable[[], Awaitable[None]]) -> None:
+        self._rabbit, self._controller, self._wait_until_recognized = rabbit, controller, wait_until_recognized
         self._starting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -28,7 +32,7 @@ class ConnectedController:
 
     async def _start(self) -> None:
         try:
-            await asyncio.wait_for(self._rabbit.wait_until_up(), TIMEOUT_SECONDS)
+            await asyncio.wait_for(self._wait_until_recognized(), TIMEOUT_SECONDS)
         except TimeoutError:
             log.warning("RabbitMQ at %s is not connected after %.0f s", self._rabbit.address, TIMEOUT_SECONDS)
         await self._controller.start()

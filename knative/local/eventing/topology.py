@@ -4,50 +4,36 @@ Brokers and Triggers write these objects, and whoever needs the name of an excha
 machine has one RabbitMQ and one virtual host: `rabbitmqClusterReference` and `vhost` are stored but not followed. After
 a reconnect everything is declared again, since RabbitMQ may have lost it. A finalizer keeps a deleted object until
 RabbitMQ has deleted its counterpart, as with the operator.
+
+After a start, a RabbitMQ that is recognized (`broker_mark`) has what is ready: thousands of declarations that would change nothing follow later and
+slowly, for what somebody has deleted by hand. One that is not recognized gets everything first.
 """
 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from knative.local.controller import Key, RequeueAfter
+from knative.local.eventing.administration import Administration
+from knative.local.eventing.broker_mark import BrokerMark
 from knative.local.eventing.conditions import Condition, condition_list, condition_of, false
-from knative.local.eventing.rabbit import Channel, ChannelRefused, RabbitMQ, RabbitMQUnavailable
+from knative.local.eventing.rabbit import ChannelRefused, RabbitMQ, RabbitMQUnavailable
 from knative.local.objects import Object
 from knative.local.store import Conflict, NotFound, Store
 
 log = logging.getLogger(__name__)
 
-NOT_FOUND = 404
 PRECONDITION_FAILED = 406
 UNAVAILABLE_REQUEUE_SECONDS = 1.0
 REFUSED_REQUEUE_SECONDS = 10.0
-
-
-class Administration:
-    """Calls AMQP methods one at a time on one channel: a refusal closes the channel and must be reported to the call that caused it."""
-
-    def __init__(self, rabbit: RabbitMQ) -> None:
-        self._rabbit = rabbit
-        self._channel: Channel | None = None
-        self._lock = asyncio.Lock()
-
-    async def call(self, method: str, /, **arguments: Any) -> Any:
-        """Raises ChannelRefused and RabbitMQUnavailable."""
-        async with self._lock:
-            if self._channel is None or not self._channel.is_open:
-                self._channel = await self._rabbit.channel()
-            return await self._channel.call(method, **arguments)
-
-    async def call_if_exists(self, method: str, /, **arguments: Any) -> None:
-        """Call a method that deletes; something that does not exist counts as deleted."""
-        try:
-            await self.call(method, **arguments)
-        except ChannelRefused as refused:
-            if refused.code != NOT_FOUND:
-                raise
+MARK_POLL_SECONDS = 1.0
+VERIFY_AFTER_SECONDS = 30.0
+"""After the start beside a RabbitMQ that is recognized: `up` and the first requests come first."""
+VERIFY_PAUSE_SECONDS = 0.02
+"""Between two objects."""
 
 
 class _TopologyReconciler(ABC):
@@ -57,6 +43,10 @@ class _TopologyReconciler(ABC):
     def __init__(self, store: Store, administration: Administration) -> None:
         self._store = store
         self._administration = administration
+        self.trusts_conditions = False
+        """Whether RabbitMQ has what is ready, so that it is not declared again."""
+        self._declared: set[str] = set()
+        """The uids of what was declared since the connection was established, while conditions are not trusted."""
 
     @abstractmethod
     async def declare(self, spec: Mapping[str, Any]) -> None: ...
@@ -71,6 +61,16 @@ class _TopologyReconciler(ABC):
         return None
 
     async def reconcile(self, object: Object) -> None:
+        is_trusted = self.trusts_conditions or object["metadata"]["uid"] in self._declared
+        if not (is_trusted and self._is_declared(object)):
+            await self._declare(object)
+
+    def _is_declared(self, object: Object) -> bool:
+        metadata, status = object["metadata"], object.get("status") or {}
+        is_current = status.get("observedGeneration") == metadata.get("generation", 1) and "deletionTimestamp" not in metadata
+        return is_current and self.finalizer in metadata.get("finalizers", []) and condition_of(object).status == "True"
+
+    async def _declare(self, object: Object) -> None:
         metadata = object["metadata"]
         try:
             if "deletionTimestamp" in metadata:
@@ -87,6 +87,8 @@ class _TopologyReconciler(ABC):
             self.set_ready(object, false("FailedCreateOrUpdate", str(error)))
             raise RequeueAfter(REFUSED_REQUEUE_SECONDS, str(error)) from error
         self.set_ready(object, Condition("True", "SuccessfulCreateOrUpdate"))
+        if not self.trusts_conditions:
+            self._declared.add(metadata["uid"])
 
     async def _finalize(self, object: Object) -> None:
         finalizers = object["metadata"].get("finalizers", [])
@@ -104,21 +106,36 @@ class _TopologyReconciler(ABC):
             log.debug("%s %s was deleted while it was declared", self.kind, metadata["name"])
 
     def mark_unavailable(self) -> None:
-        """Set Ready to False on all objects of this kind after the connection was lost: RabbitMQ may return without them.
+        """Set Ready to False on all objects of this kind: the connection was lost and RabbitMQ may return without them, or it does not have them.
 
         Brokers and Triggers derive their condition from it.
         """
+        self.trusts_conditions = False
+        self._declared.clear()
         for object in self._store.list(self.kind):
             if condition_of(object).status == "True":
                 self.set_ready(object, false("FailedCreateOrUpdate", "RabbitMQ is unavailable"))
 
-    async def declare_all(self) -> None:
-        """Declare every object of this kind again, after a reconnect."""
-        for object in self._store.list(self.kind):
+    def trust_conditions(self) -> None:
+        """From now on, what is ready is not declared again."""
+        self.trusts_conditions = True
+        self._declared.clear()
+
+    def has_declared_all(self) -> bool:
+        """Whether each object was declared since the connection was established, while conditions are not trusted."""
+        return all(entry.uid in self._declared for entry in self._store.entries(self.kind))
+
+    async def declare_all(self, pause_seconds: float = 0.0) -> None:
+        """Declare every object of this kind again, with a pause after each."""
+        for entry in list(self._store.entries(self.kind)):
+            if (object := self._store.find(*entry.key)) is None:
+                continue
             try:
-                await self.reconcile(object)
+                await self._declare(object)
             except (RequeueAfter, Conflict) as error:
                 log.debug("%s %s is left to the controller: %s", self.kind, object["metadata"]["name"], error)
+            if pause_seconds:
+                await asyncio.sleep(pause_seconds)
 
 
 class Exchanges(_TopologyReconciler):
@@ -195,16 +212,19 @@ def _binding(spec: Mapping[str, Any], destination: str, source: str) -> dict[str
 
 
 class Topology:
-    """The three reconcilers, and the Runnable that declares everything again after a reconnect."""
+    """The three reconcilers, and the Runnable that recognizes RabbitMQ and declares everything again after a reconnect."""
 
-    def __init__(self, store: Store, rabbit: RabbitMQ) -> None:
+    def __init__(self, store: Store, rabbit: RabbitMQ, mark_file: Path | None = None) -> None:
+        """`mark_file`: names the mark of the RabbitMQ in which everything was declared; None: none is recognized."""
         self.administration = Administration(rabbit)
         self.exchanges = Exchanges(store, self.administration)
         self.queues = Queues(store, self.administration)
         self.bindings = Bindings(store, self.administration)
         self._store = store
-        self._declaring: asyncio.Task[None] | None = None
+        self._mark = BrokerMark(self.administration, mark_file)
+        self._following: asyncio.Task[None] | None = None
         self._was_connected = False
+        self._recognized = asyncio.Event()
         rabbit.add_listener(self._on_connection)
 
     @property
@@ -215,24 +235,69 @@ class Topology:
         return None
 
     async def stop(self) -> None:
-        if self._declaring is not None:
-            self._declaring.cancel()
-            await asyncio.gather(self._declaring, return_exceptions=True)
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    async def wait_until_recognized(self) -> None:
+        """Return when RabbitMQ is connected and it is known whether it has what is ready."""
+        await self._recognized.wait()
 
     def _on_connection(self, is_up: bool) -> None:
-        if self._declaring is not None:
-            self._declaring.cancel()
-            self._declaring = None
-        if not is_up:
-            for reconciler in self.reconcilers:
-                reconciler.mark_unavailable()
-        elif self._was_connected:
-            self._declaring = asyncio.create_task(self._declare_all(), name="declare topology")
+        if self._following is not None:
+            self._following.cancel()
+            self._following = None
+        if is_up:
+            self._following = asyncio.create_task(self._follow_connection(is_first=not self._was_connected), name="declare topology")
+        else:
+            self._recognized.clear()
+            self._mark_unavailable()
         self._was_connected = True
 
-    async def _declare_all(self) -> None:
+    async def _follow_connection(self, is_first: bool) -> None:
+        try:
+            is_known = await self._recognize()
+            if is_known and is_first:
+                self._trust_conditions()
+                self._recognized.set()
+                await asyncio.sleep(VERIFY_AFTER_SECONDS)
+                await self._declare_all(VERIFY_PAUSE_SECONDS)
+                return
+            await self._declare_all()  # in order: a binding needs its ends
+            self._recognized.set()
+            while not all(reconciler.has_declared_all() for reconciler in self.reconcilers):  # noqa: ASYNC110 - once, and nothing waits for it
+                await asyncio.sleep(MARK_POLL_SECONDS)
+            await self._mark.declare()
+            self._trust_conditions()
+        except RabbitMQUnavailable as error:
+            log.debug("left to the next connection: %s", error)
+        except ChannelRefused as refused:
+            log.warning("RabbitMQ is not marked, so everything is declared at each start: %s", refused)
+
+    async def _recognize(self) -> bool:
+        """Return whether this RabbitMQ has what is ready. Raises RabbitMQUnavailable."""
+        try:
+            if await self._mark.is_present():
+                return True
+            if self._mark.is_chosen:  # it is another RabbitMQ, or it was reset
+                log.warning("RabbitMQ does not have what was declared before: everything is declared again")
+                self._mark_unavailable()
+            self._mark.renew()
+        except (ChannelRefused, OSError) as error:
+            log.warning("RabbitMQ is not recognized, so everything is declared: %s", error)
+        return False
+
+    def _mark_unavailable(self) -> None:
         for reconciler in self.reconcilers:
-            await reconciler.declare_all()
+            reconciler.mark_unavailable()
+
+    def _trust_conditions(self) -> None:
+        for reconciler in self.reconcilers:
+            reconciler.trust_conditions()
+
+    async def _declare_all(self, pause_seconds: float = 0.0) -> None:
+        for reconciler in self.reconcilers:
+            await reconciler.declare_all(pause_seconds)
 
     async def restore_queue(self, queue: str) -> None:
         """Declare and bind a queue again that was deleted from RabbitMQ. Raises ChannelRefused and RabbitMQUnavailable."""

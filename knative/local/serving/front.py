@@ -1,8 +1,9 @@
 """The front: what accepts requests from outside. It opens last and closes first.
 
 While it closes, all else still runs, so requests that have begun are answered. When it opens, each Route leads to its revisions, messages to
-the platform's functions are dispatched, and the functions that were awake before a restart are awake again. So no request that waited in a
-listening socket's backlog gets the answer of an incomplete routing table, or spends its deadline on the start.
+the platform's functions are dispatched, and the functions that were awake before a restart are waking. Where it takes over from a former process,
+they are awake again. So no request that waited in a listening socket's backlog gets the answer of an incomplete routing table, or spends its deadline
+on the start.
 """
 
 import asyncio
@@ -23,10 +24,12 @@ POLL_SECONDS = 0.05
 class Front:
     """A Runnable. Start it after the controller."""
 
-    def __init__(self, ingress: Ingress, revisions: Revisions, is_loaded: Callable[[], bool], state: Path) -> None:
-        """`is_loaded`: whether each stored Route and Revision has been reconciled since the start. `state`: the state folder."""
+    def __init__(self, ingress: Ingress, revisions: Revisions, is_loaded: Callable[[], bool], state: Path, has_backlog: bool) -> None:
+        """`is_loaded`: whether each stored Route and Revision has been reconciled since the start. `state`: the state folder. `has_backlog`:
+        whether requests may have waited since a former process closed its front."""
         self._ingress, self._revisions = ingress, revisions
         self._conditions: list[Callable[[], bool]] = [is_loaded, lambda: not (state / HELD_FRONT).exists()]
+        self._has_backlog = has_backlog
         self.is_open = False
         """Whether requests are accepted."""
 
@@ -38,7 +41,7 @@ class Front:
         if not await _wait_until(lambda: all(condition() for condition in self._conditions), OPEN_TIMEOUT_SECONDS):
             log.warning("some Routes, Triggers or Secrets are not there after %g s; requests are accepted now", OPEN_TIMEOUT_SECONDS)
         self._revisions.wake_functions()
-        if not await _wait_until(self._revisions.are_functions_awake, AWAKE_TIMEOUT_SECONDS):
+        if self._has_backlog and not await _wait_until(self._revisions.are_functions_awake, AWAKE_TIMEOUT_SECONDS):
             log.warning("some functions that were awake are not yet after %g s; requests are accepted now", AWAKE_TIMEOUT_SECONDS)
         self._revisions.open_host_ports()
         await self._ingress.start()

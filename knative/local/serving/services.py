@@ -8,7 +8,7 @@ from knative.local.serving.conditions import TRUE, Condition, condition_entries,
 from knative.local.serving.configurations import CONFIGURATION, PREFIX
 from knative.local.serving.naming import traffic_of
 from knative.local.serving.routes import ROUTE
-from knative.local.store import Store
+from knative.local.store import Store, kind_of
 
 SERVICE = "Service.serving.knative.dev"
 NOT_MIGRATED = Condition("Unknown", "TrafficNotMigrated", "Traffic is not yet migrated to the latest revision.")
@@ -35,10 +35,18 @@ class ServiceReconciler:
         if "deletionTimestamp" in object["metadata"]:
             return
         metadata = object["metadata"]
-        configuration = self._store.apply(child(object, "Configuration", {"template": object["spec"]["template"]}))
-        route = self._store.apply(child(object, "Route", {"traffic": [_route_target(metadata["name"], each) for each in traffic_of(object)]}))
+        configuration = self._ensure(child(object, "Configuration", {"template": object["spec"]["template"]}))
+        route = self._ensure(child(object, "Route", {"traffic": [_route_target(metadata["name"], each) for each in traffic_of(object)]}))
         status = status_of(object, configuration, route)
         self._store.set_status(SERVICE, metadata["namespace"], metadata["name"], status)
+
+    def _ensure(self, desired: Object) -> Object:
+        """Apply a child that does not hold exactly what is desired. A start reconciles every Service, and almost all have such children."""
+        metadata = desired["metadata"]
+        live = self._store.find(kind_of(desired), metadata["namespace"], metadata["name"])
+        if live is not None and live["spec"] == desired["spec"] and all(live["metadata"].get(field) == value for field, value in metadata.items()):
+            return live
+        return self._store.apply(desired)
 
 
 def child(service: Object, kind: str, spec: Mapping[str, Any]) -> Object:

@@ -9,6 +9,7 @@ import pytest
 
 from knative.local import definitions
 from knative.local.controller import Controller, RequeueAfter
+from knative.local.records import Entry
 from knative.local.store import AlreadyExists, Change, Conflict, NotFound, Object, Store, VersionExpired
 
 
@@ -222,5 +223,15 @@ async def test_a_stale_write_is_retried_without_a_log_line(store: Store, caplog:
     assert caplog.text == ""
 
 
-def test_a_change_knows_its_kind() -> None:
-    assert Change("ADDED", {"apiVersion": "batch/v1", "kind": "Job"}).kind == "Job.batch"
+def test_a_change_knows_its_object_without_parsing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[Entry] = []
+    of_entry = Entry.object
+    monkeypatch.setattr(Entry, "object", lambda self: (parsed.append(self), of_entry(self))[1])
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "a", "namespace": "n", "uid": "u", "resourceVersion": "1"}}
+    change = Change("ADDED", Entry.of(("Job.batch", "n", "a"), job))
+    assert (change.kind, change.key) == ("Job.batch", ("n", "a"))
+    assert not parsed
+    assert change.object == job and change.object is change.object
+    assert len(parsed) == 1
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n", "uid": "v", "resourceVersion": "2"}}
+    assert Change("ADDED", Entry.of(("Namespace", "", "n"), namespace)).key == (None, "n")

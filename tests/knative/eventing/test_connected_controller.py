@@ -26,7 +26,8 @@ async def test_conditions_stay_until_rabbitmq_is_connected(tmp_path: Path, vhost
     eventing = assemble(store, lambda: addresses[0], NoServices(), {})
     failures: list[bool] = []
     eventing.rabbit._connection.add_lost_listener(lambda _: failures.append(is_ready(store.get(TRIGGER, "test", "one"))))
-    runnables = [*eventing.runnables, ConnectedController(eventing.rabbit, Controller(store, eventing.reconcilers))]
+    controller = ConnectedController(eventing.rabbit, Controller(store, eventing.reconcilers), eventing.topology.wait_until_recognized)
+    runnables = [*eventing.runnables, controller]
     version = store.get(TRIGGER, "test", "one")["metadata"]["resourceVersion"]
     try:
         for runnable in runnables:
@@ -47,7 +48,7 @@ async def test_conditions_stay_until_rabbitmq_is_connected(tmp_path: Path, vhost
 async def test_it_stops_while_it_waits(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db", load())
     eventing = assemble(store, NOBODY, NoServices(), {})
-    waiting = ConnectedController(eventing.rabbit, Controller(store, eventing.reconcilers))
+    waiting = ConnectedController(eventing.rabbit, Controller(store, eventing.reconcilers), eventing.topology.wait_until_recognized)
     await waiting.start()
     await asyncio.wait_for(waiting.stop(), 5)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "controller of eventing"]
