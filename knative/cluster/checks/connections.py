@@ -28,7 +28,8 @@ METRICS_PORTS = ("{name}:prometheus", "https:{name}:prometheus-tls")
 CONNECTION_MAX = re.compile(r"^\s*connection_max\s*=\s*(\d+)\s*$", re.MULTILINE)
 """In rabbitmq.conf, for each node; without it there is no limit (https://www.rabbitmq.com/docs/connections#limiting)."""
 FILES_OF_A_NODE = 50
-"""What a node without queues and connections has open: its log, its stores, sockets of the other nodes. Measured: 43, RabbitMQ 4.0."""
+"""What a node without queues and connections has open: its log, its stores, sockets of the other nodes. Measured with RabbitMQ 4.0: 57 files with 14
+connections and 14 queues."""
 GUIDE = "docs/cluster.md, Connections"
 
 ROOM = """
