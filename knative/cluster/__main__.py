@@ -16,6 +16,7 @@ from functions.wire.settings import InvalidSetting
 from knative.cluster import checks, differences, releases, rollback, rollout, smoke
 from knative.cluster.checks import probe
 from knative.cluster.connection import ClusterApi, connect, failure_of
+from knative.cluster.lease import exclusive
 from knative.cluster.overlay import Overlay
 from knative.cluster.secrets import command as secrets
 from knative.cluster.stages import BATCH
@@ -93,13 +94,15 @@ def apply(options: argparse.Namespace, cluster: ClusterApi, console: Console) ->
     rendered = overlay(options)
     quiet = Console(file=sys.stderr, highlight=False) if options.json else console
     if options.servers:
-        rollout.start_servers(cluster, rendered.objects, Progress(quiet), rollout.Options(options.batch))
+        with exclusive(cluster):
+            rollout.start_servers(cluster, rendered.objects, Progress(quiet), rollout.Options(options.batch))
         quiet.print("\nThe servers are ready. Their authorities: ./taskw cluster secrets --apply", markup=False)
         return 0
     if not options.skip_checks and not checks.run(cluster, rendered, quiet):
         raise Problem("The cluster lacks something; nothing was changed.", "Mend what is marked, or apply all the same: --skip-checks")
     found = list(differences.differences(cluster, rendered))
-    has_changes = differences.show(found, quiet, as_json=False)
+    differences.show(found, quiet, as_json=False)
+    has_changes = any(each.action != "keep" and (each.action != "remove" or options.prune) for each in found)
     if not options.skip_checks and (refused := [each for each in found if each.action == "refused"]):
         raise Problem(
             f"The API refuses {len(refused)} of the objects; nothing was changed.", "Mend what is marked, or apply all the same: --skip-checks"
@@ -112,7 +115,8 @@ def apply(options: argparse.Namespace, cluster: ClusterApi, console: Console) ->
         return 0
     if has_changes and not options.yes and not confirm(f"Apply this to the cluster {cluster.name} ({cluster.host})? [y/N] "):
         raise Problem("Nothing was changed.", "Without a terminal: --yes")
-    release = rollout.roll_out(cluster, rendered.objects, rendered.image, rendered.name, Progress(quiet), how)
+    with exclusive(cluster):
+        release = rollout.roll_out(cluster, rendered.objects, rendered.image, rendered.name, Progress(quiet), how)
     _print_release(release, console, as_json=options.json)
     return 0
 
@@ -128,7 +132,8 @@ def go_back(options: argparse.Namespace, cluster: ClusterApi, console: Console) 
         raise Problem("Nothing was changed.", "Without a terminal: --yes")
     quiet = Console(file=sys.stderr, highlight=False) if options.json else console
     how = rollout.Options(options.batch, migrates=False, prune=options.prune)
-    release = rollback.roll_back(cluster, target.number, Progress(quiet), how)
+    with exclusive(cluster):
+        release = rollback.roll_back(cluster, target.number, Progress(quiet), how)
     _print_release(release, console, as_json=options.json)
     return 0
 
@@ -185,7 +190,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--batch", type=positive, default=BATCH, metavar="N", help=f"functions that start pods at the same time (default: {BATCH})"
         )
-        command.add_argument("--prune", action="store_true", help="delete what the former release had and this one has not")
+        command.add_argument("--prune", action="store_true", help="delete what former releases had and this one has not")
         if name == "apply":
             command.add_argument("--skip-checks", action="store_true", help="apply although check finds something")
             command.add_argument("--servers", action="store_true", help="only the servers that the overlay runs: RabbitMQ, PostgreSQL, issuers")

@@ -2,10 +2,11 @@
 
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 import urllib3
 import yaml
@@ -14,6 +15,8 @@ from kubernetes.dynamic.exceptions import ApiException
 
 from knative.machine.cluster import KubernetesApi, Object, reason_of
 from knative.machine.problems import Problem
+
+Answer = TypeVar("Answer")
 
 USE_ANOTHER = "Pass --kubeconfig FILE and --context NAME, or set KUBECONFIG."
 PATIENCE_SECONDS = 120.0
@@ -31,6 +34,9 @@ INDEPENDENT = frozenset({("serving.knative.dev/v1", "Service"), ("eventing.knati
 
 class ClusterApi(KubernetesApi):
     """A KubernetesApi that knows where it is. `name`: of the context. `host`: of the API server. `version`: as /version answers."""
+
+    before_writes: Callable[[], None] | None = None
+    """Called before each write; raises Problem when this process must not write any more (`lease.exclusive`)."""
 
     def __init__(self, api: client.ApiClient, name: str) -> None:
         super().__init__(api)
@@ -55,18 +61,23 @@ class ClusterApi(KubernetesApi):
 
     def _apply(self, item: Object, manager: str, *, is_dry_run: bool = False) -> None:
         """Apply one object, and again while the refusal is one that passes: an API or a webhook of an operator that starts, or has too much to do."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                super()._apply(item, manager, is_dry_run=is_dry_run)
-                return
-            except ApiException as error:
-                if time.monotonic() > deadline or not is_passing(error):
-                    raise
-            except urllib3.exceptions.HTTPError as error:
-                if time.monotonic() > deadline:
-                    raise Problem(f"The API does not answer: {error}", "Repeat the command.") from error
-            time.sleep(PAUSE_SECONDS)
+
+        def once() -> None:
+            if self.before_writes is not None and not is_dry_run:
+                self.before_writes()
+            KubernetesApi._apply(self, item, manager, is_dry_run=is_dry_run)
+
+        patiently(once, time.monotonic() + PATIENCE_SECONDS)
+
+    def begin_deletion(self, item: Object, propagation: str) -> bool:
+        """As KubernetesApi.begin_deletion, and again as `_apply`. Raises: also Problem when this process must not write any more."""
+
+        def once() -> bool:
+            if self.before_writes is not None:
+                self.before_writes()
+            return KubernetesApi.begin_deletion(self, item, propagation)
+
+        return patiently(once, time.monotonic() + PATIENCE_SECONDS)
 
     def has(self, api_version: str, kind: str) -> bool:
         """Whether the API serves a kind."""
@@ -75,6 +86,11 @@ class ClusterApi(KubernetesApi):
     def present(self, item: Object) -> Object | None:
         """The current state of an object; None when it, or its kind, does not exist."""
         return self.get(item) if self.has(item["apiVersion"], item["kind"]) else None
+
+    def text(self, path: str) -> str:
+        """What the API answers at a path as text, such as the metrics of a pod through its proxy. Raises: ApiException."""
+        response = self.dynamic.request("get", path, header_params={"Accept": "text/plain"}, serialize=False)
+        return str(response.data.decode())
 
     def listed(self, api_version: str, kind: str, namespace: str | None = None, labels: str | None = None) -> list[Object]:
         """Objects of a kind; none when the kind does not exist. Raises: Problem when this login may not list them."""
@@ -86,6 +102,23 @@ class ClusterApi(KubernetesApi):
             if error.status == HTTPStatus.UNAUTHORIZED:
                 raise failure_of(error, self.name, self.host) from error
             raise Problem(f"{kind} objects cannot be listed: {reason_of(error)}", remedy_of(error)) from error
+
+
+def patiently(call: Callable[[], Answer], deadline: float) -> Answer:
+    """Call, and again while it fails in a way that passes, until `deadline` (time.monotonic()).
+
+    Raises: ApiException for any other refusal and for the last one, Problem when there is no answer.
+    """
+    while True:
+        try:
+            return call()
+        except ApiException as error:
+            if time.monotonic() > deadline or not is_passing(error):
+                raise
+        except urllib3.exceptions.HTTPError as error:
+            if time.monotonic() > deadline:
+                raise Problem(f"The API does not answer: {error}", "Repeat the command.") from error
+        time.sleep(PAUSE_SECONDS)
 
 
 def is_passing(error: ApiException) -> bool:

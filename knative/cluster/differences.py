@@ -4,9 +4,11 @@ Compared is what the manifests name, and what they named before: the rest is of 
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kubernetes.dynamic.exceptions import ApiException, NotFoundError
@@ -14,11 +16,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from knative.cluster.configuration_version import with_versions
-from knative.cluster.connection import AT_ONCE, ClusterApi
+from knative.cluster.connection import AT_ONCE, PATIENCE_SECONDS, ClusterApi, patiently
 from knative.cluster.jobs import versioned
 from knative.cluster.overlay import Overlay
 from knative.cluster.owned_fields import owned_by, project
-from knative.cluster.releases import dropped, history
+from knative.cluster.releases import history, left_over
 from knative.machine.cluster import reason_of, title
 from knative.machine.installation_objects import Object
 
@@ -57,32 +59,37 @@ class Difference:
 
 
 def differences(cluster: ClusterApi, overlay: Overlay) -> Iterator[Difference]:
-    """Compare each object, then what the last release had and this one has not."""
+    """Compare each object, then what former releases had and this one has not.
+
+    A webhook that starts, or an API that has too much to do, is waited for, PATIENCE_SECONDS for all objects together.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
     accounts = [each for each in overlay.of_kind("ServiceAccount") if cluster.present(each) is None]
     missing = frozenset(each["metadata"]["name"] for each in accounts)
     for kind in overlay.kinds:
         cluster.has(*kind)  # discovered once, by this thread
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield from pool.map(
-            lambda item: difference(cluster, versioned(item) if item["kind"] == "Job" else item, missing), with_versions(cluster, overlay.objects)
+            lambda item: difference(cluster, versioned(item) if item["kind"] == "Job" else item, missing, deadline),
+            with_versions(cluster, overlay.objects),
         )
-    last = next(iter(history(cluster)), None)
-    for item in dropped(last.objects, overlay.objects) if last else ():
-        if cluster.present(item) is not None:
-            yield Difference(item, "remove")
+    for item in left_over(cluster, history(cluster), overlay.objects):
+        yield Difference(item, "remove")
 
 
-def difference(cluster: ClusterApi, item: Object, missing_accounts: frozenset[str] = frozenset()) -> Difference:
-    """`missing_accounts`: names of ServiceAccounts that the overlay has and the cluster does not: Knative refuses a Service without its account."""
+def difference(cluster: ClusterApi, item: Object, missing_accounts: frozenset[str] = frozenset(), deadline: float = 0.0) -> Difference:
+    """`missing_accounts`: names of ServiceAccounts that the overlay has and the cluster does not: Knative refuses a Service without its account.
+
+    `deadline`: until when a refusal that passes is waited for (time.monotonic()); by default it is none.
+    """
     present = cluster.present(item)
     if not cluster.has(item["apiVersion"], item["kind"]):
         return Difference(item, "unknown", detail=f"the API does not serve {item['kind']}")
     resource = cluster.dynamic.resources.get(api_version=item["apiVersion"], kind=item["kind"])
     metadata = item["metadata"]
     try:
-        response = resource.server_side_apply(
-            body=item, name=metadata["name"], namespace=metadata.get("namespace"), field_manager=MANAGER, force_conflicts=True, dry_run="All"
-        )
+        apply = partial(resource.server_side_apply, field_manager=MANAGER, force_conflicts=True, dry_run="All")
+        response = patiently(lambda: apply(body=item, name=metadata["name"], namespace=metadata.get("namespace")), deadline)
     except NotFoundError:
         return Difference(item, "create", detail="its namespace does not exist yet")
     except ApiException as error:

@@ -7,6 +7,7 @@ operators who apply at the same time notice each other.
 import base64
 import gzip
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -116,6 +117,14 @@ def dropped(former_objects: tuple[Object, ...], objects: tuple[Object, ...]) -> 
     """Objects of a former release that the next one does not have. Jobs have their own rule (`jobs.outdated`)."""
     current = {key(each) for each in objects}
     return [each for each in former_objects if key(each) not in current and each["kind"] not in ("Job", "Namespace")]
+
+
+def left_over(cluster: ClusterApi, former: Iterable[Release], objects: tuple[Object, ...]) -> list[Object]:
+    """What any of the former releases had, the present one has not, and the cluster still has: more than one release may have left something."""
+    found = {key(each): each for release in former for each in dropped(release.objects, objects)}
+    kinds = {(each["apiVersion"], each["kind"], each["metadata"].get("namespace")) for each in found.values()}
+    present = {key(item) for kind in kinds if cluster.has(*kind[:2]) for item in cluster.read(*kind)}
+    return [each for name, each in found.items() if name in present]
 
 
 def key(item: Object) -> tuple[str, str, str | None, str]:

@@ -6,6 +6,7 @@ Interrupted, it can be repeated: what is applied and ready is passed quickly, an
 import getpass
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,7 +15,7 @@ from kubernetes.dynamic.exceptions import ApiException
 
 from knative.cluster import readiness, releases
 from knative.cluster.configuration_version import Stale, with_versions
-from knative.cluster.connection import ClusterApi, being_deleted
+from knative.cluster.connection import AT_ONCE, ClusterApi, being_deleted
 from knative.cluster.differences import MANAGER
 from knative.cluster.jobs import outdated, versioned
 from knative.cluster.stages import Stage, stages
@@ -32,6 +33,8 @@ PODS_AFTER_SECONDS = 10.0
 HOPELESS_AFTER_SECONDS = 45.0
 """How long a reason that seldom ends by itself (an image that cannot be pulled) is waited for."""
 RESTART_SECONDS = 600.0
+PRUNE_SECONDS = 300.0
+"""How long none of the deleted objects may disappear."""
 MAX_NAMED = 8
 
 
@@ -39,7 +42,7 @@ MAX_NAMED = 8
 class Options:
     """`batch`: functions that start at the same time. `migrates`: False for a rollback.
 
-    `prune`: delete what the last release had and this one has not.
+    `prune`: delete what former releases had and this one has not.
     """
 
     batch: int
@@ -53,7 +56,7 @@ def roll_out(cluster: ClusterApi, objects: tuple[Object, ...], image: str, sourc
     for each in objects:
         if each["kind"] == "Namespace" and ((cluster.get(each) or {}).get("status") or {}).get("phase") == "Terminating":
             raise being_deleted(each["metadata"]["name"])
-    last = next(iter(releases.history(cluster)), None)
+    former = releases.history(cluster)
     plan = stages(with_versions(cluster, objects), options.batch, migrates=options.migrates)
     if plan[0].title == "Namespace":
         _run(cluster, plan.pop(0), progress, options)
@@ -65,14 +68,11 @@ def roll_out(cluster: ClusterApi, objects: tuple[Object, ...], image: str, sourc
     except BaseException:
         releases.finish(cluster, release, releases.FAILED)
         raise
-    left = [each for each in releases.dropped(last.objects, objects) if cluster.present(each) is not None] if last else []
+    left = releases.left_over(cluster, former, objects)
     if left and options.prune:
-        with progress.step("Prune") as step:
-            for item in left:
-                cluster.delete(item)
-            step.detail = f"{len(left)} objects of release {last.number if last else 0} deleted"
+        _prune(cluster, left, progress, options)
     elif left:
-        progress.print(f"[yellow]![/] {len(left)} objects of the former release are left: {', '.join(title(each) for each in left[:MAX_NAMED])}")
+        progress.print(f"[yellow]![/] {len(left)} objects of former releases are left: {', '.join(title(each) for each in left[:MAX_NAMED])}")
         progress.print("  → When their queues are empty: ./taskw cluster apply --prune")
     for service in pinned(cluster.listed("serving.knative.dev/v1", "Service", NAMESPACE)):
         progress.print(f"[yellow]![/] pinned, the new version gets no requests: {description(service)}")
@@ -198,6 +198,27 @@ def _problem(cluster: ClusterApi, pending: list[tuple[Object, str]], timeout_sec
     text = "\n".join([*lines, *([f"  Log of {title(first)}:"] if log else []), *(f"    {line}" for line in log)])
     head = "Not ready:" if timeout_seconds is None else f"Not ready, and nothing became ready for {timeout_seconds:.0f} s:"
     return Problem(f"{head}\n{text}", "Mend the cause, then repeat: ./taskw cluster apply. What serves now: ./taskw cluster rollback")
+
+
+def _prune(cluster: ClusterApi, left: list[Object], progress: Progress, options: Options) -> None:
+    """Delete objects, some at a time, and wait as long as fewer of them exist. Raises: Problem."""
+    with progress.step("Prune") as step:
+        for kind in {(each["apiVersion"], each["kind"]) for each in left}:
+            cluster.has(*kind)  # discovered once, by this thread
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda item: cluster.begin_deletion(item, "Background"), left))
+        fewest, advanced_at = len(left), time.monotonic()
+        while present := _present(cluster, left).keys() & {key(each) for each in left}:
+            now = time.monotonic()
+            if len(present) < fewest:
+                fewest, advanced_at = len(present), now
+            if now - advanced_at > PRUNE_SECONDS:
+                names = ", ".join(title(each) for each in left if key(each) in present)
+                text = f"Not deleted, and nothing was deleted for {PRUNE_SECONDS:.0f} s: {names}"
+                raise Problem(text, "See their finalizers, and what removes these.")
+            step.detail = f"{len(left) - len(present)} of {len(left)} deleted"
+            time.sleep(max(options.poll_seconds, REST_OF_POLLS * (time.monotonic() - now)))
+        step.detail = f"{len(left)} objects of former releases deleted"
 
 
 def _remove_jobs(cluster: ClusterApi, current: list[Object], progress: Progress) -> None:

@@ -88,13 +88,19 @@ class KubernetesApi:
         response = self.dynamic.get(self._resource(api_version, kind), namespace=namespace, serialize=False)
         return [{**item, "apiVersion": api_version, "kind": kind} for item in orjson.loads(response.data)["items"]]
 
-    def delete(self, item: Object, propagation: str = "Foreground") -> None:
-        """Delete an object and wait until it no longer exists. Idempotent. `propagation`: `Background` does not wait for what it owns."""
+    def begin_deletion(self, item: Object, propagation: str) -> bool:
+        """Ask for the deletion of an object, and return whether it exists. `propagation`: `Background` does not wait for what it owns."""
         metadata = item["metadata"]
         resource = self._resource(item["apiVersion"], item["kind"])
         try:
             resource.delete(name=metadata["name"], namespace=metadata.get("namespace"), body={"propagationPolicy": propagation})
         except NotFoundError:
+            return False
+        return True
+
+    def delete(self, item: Object, propagation: str = "Foreground") -> None:
+        """Delete an object and wait until it no longer exists. Idempotent. `propagation`: as of `begin_deletion`."""
+        if not self.begin_deletion(item, propagation):
             return
         deadline = time.monotonic() + DELETE_TIMEOUT_SECONDS
         while self.get(item) is not None:

@@ -1,6 +1,9 @@
 """A small installation: what an overlay has, a few objects of each kind that matters."""
 
+import json
 from typing import Any
+
+from kubernetes.dynamic.exceptions import ApiException
 
 from knative.cluster.overlay import Overlay
 
@@ -73,3 +76,15 @@ def trigger(name: str = "auth-register") -> Object:
 def overlay(*objects: Object, tls: bool = False) -> Overlay:
     values = {"CAPSULE_PUBLIC_URL": "https://capsule.test", **({"CAPSULE_REQUIRE_TLS": "on"} if tls else {})}
     return Overlay("small", (namespace(), settings(**values), broker_config(), *objects))
+
+
+def refusal(status: int, message: str) -> ApiException:
+    """What the API answers to a request that it does not carry out."""
+    error = ApiException(status=status, reason="refused")
+    error.body = json.dumps({"message": message})
+    return error
+
+
+STARTING = (
+    'Internal error occurred: failed calling webhook "defaulting": failed to call webhook: Post "https://w.ns.svc:443": connect: connection refused'
+)

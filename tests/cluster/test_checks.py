@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from knative.cluster.checks import broker, capacity, databases, kinds, names, operators, probe, storage, traffic, values
+from knative.cluster.checks import broker, capacity, connections, databases, kinds, names, operators, probe, storage, traffic, values
 from knative.cluster.secrets.inputs import known_settings
 from knative.machine import installation_objects
 from knative.machine.doctor.finding import Finding, Level
@@ -175,6 +175,73 @@ def test_a_setting_that_functions_would_refuse_is_named_before() -> None:
     assert [each.level for each in found] == [FAULT, GOOD] and "CAPSULE_OBSERVATION_SECONDS" in found[0].summary
     without_mail = list(values.setting_findings({}, {}, known))
     assert [each.level for each in without_mail] == [FAULT, FAULT, GOOD]
+
+
+# -- connections --------------------------------------------------------------------------------------------------------------------
+
+METRICS = """# TYPE rabbitmq_process_max_fds gauge
+rabbitmq_process_max_fds 1024
+rabbitmq_queue_messages{queue="a"} 3
+"""
+
+
+def limited(configuration: str = "", replicas: int = 1) -> dict[str, Any]:
+    return {"spec": {"replicas": replicas, "rabbitmq": {"additionalConfig": configuration}}}
+
+
+@pytest.mark.parametrize(
+    ("present", "metrics", "triggers", "level", "text"),
+    [
+        (limited(), METRICS, 100, WARNING, "accepts 874 connections (1024 open files on each node), and functions open 1000"),
+        (
+            limited(),
+            METRICS,
+            500,
+            FAULT,
+            "accepts 474 connections (1024 open files on each node), and what always runs and 20 functions at work open 520",
+        ),
+        (limited(replicas=3), METRICS, 500, GOOD, "accepts 1422 connections"),
+        (limited("log.console = true\nconnection_max = 100\n"), METRICS, 100, FAULT, "connection_max = 100"),
+        (limited(), "", 100, NOTE, "does not say"),
+    ],
+)
+def test_rabbitmq_has_a_connection_for_each_dispatcher_and_function(present: Any, metrics: str, triggers: int, level: Level, text: str) -> None:
+    need = connections.Need(triggers + 20, 1000)
+    found = connections.broker_finding("rabbitmq/rabbitmq", present, connections.metrics_of(metrics), need, triggers)
+    assert found.level is level and text in found.summary
+
+
+def test_what_always_runs_has_a_connection_and_so_have_twenty_functions() -> None:
+    overlay = small.overlay(small.service(min_scale=1), *(small.service(f"f{number}") for number in range(30)), small.trigger())
+    assert connections.of_broker(overlay, 3) == connections.Need(2 + 20, 2 + 30)
+
+
+OWN = {"auth": connections.Pools((4, 2) + (2,) * 30, 700), "deploy": connections.Pools((2,) * 40, 900)}
+
+
+def room(shared: int = 97, own: int | None = None, *, is_pooled: bool = False) -> dict[str, connections.Room]:
+    return dict.fromkeys(OWN, connections.Room(shared, own, is_pooled))
+
+
+@pytest.mark.parametrize(
+    ("rooms", "expected"),
+    [
+        (room(1600), [(GOOD, "accepts 1600 connections, 42 to 1600 are opened")]),
+        (room(97), [(WARNING, "accepts 97 connections, and functions open 1600")]),
+        (room(41), [(FAULT, "accepts 41 connections, and 20 functions at work open 42")]),
+        (room(1600, 10), [(FAULT, "auth may open 10"), (FAULT, "deploy may open 10"), (GOOD, "accepts 1600")]),
+        (room(10, is_pooled=True), [(GOOD, "is a pooler: functions open 42 to 1600")]),
+    ],
+)
+def test_postgresql_has_connections_for_functions_at_work(rooms: Any, expected: list[tuple[Level, str]]) -> None:
+    found = list(connections.server_findings("db:5432", rooms, OWN))
+    assert [each.level for each in found] == [level for level, _ in expected]
+    assert all(text in each.summary for each, (_, text) in zip(found, expected, strict=True))
+
+
+def test_the_pools_are_those_of_the_declarations() -> None:
+    found = connections.need_of(connections.pools().values())
+    assert capacity.BURST < found.burst < found.full
 
 
 # -- capacity, databases, traffic ---------------------------------------------------------------------------------------------------

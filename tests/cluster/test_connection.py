@@ -1,6 +1,5 @@
 """An API that refuses: what passes is tried again, and an operator reads what to do about the rest."""
 
-import json
 import threading
 from typing import Any
 
@@ -18,17 +17,6 @@ from tests.cluster import small
 @pytest.mark.parametrize(("status", "text"), [(401, "administrator"), (403, "administrator"), (429, "Repeat"), (503, "Repeat")])
 def test_a_busy_api_gets_the_same_again_and_not_with_another_account(status: int, text: str) -> None:
     assert text in remedy_of(ApiException(status=status, reason="storage is (re)initializing"))
-
-
-def refusal(status: int, message: str) -> ApiException:
-    error = ApiException(status=status, reason="refused")
-    error.body = json.dumps({"message": message})
-    return error
-
-
-STARTING = (
-    'Internal error occurred: failed calling webhook "defaulting": failed to call webhook: Post "https://w.ns.svc:443": connect: connection refused'
-)
 
 
 class Applied(list[str]):
@@ -59,7 +47,8 @@ def apply(*names: str) -> int:
 
 def test_a_webhook_that_starts_and_a_busy_api_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     lost = urllib3.exceptions.ProtocolError("Connection aborted.")
-    applied = Applied(monkeypatch, refusal(500, STARTING), refusal(429, "storage is (re)initializing"), lost, refusal(503, "shutting down"))
+    busy, stopping = small.refusal(429, "storage is (re)initializing"), small.refusal(503, "shutting down")
+    applied = Applied(monkeypatch, small.refusal(500, small.STARTING), busy, lost, stopping)
     assert apply("a", "b") == 2 and set(applied) == {"a", "b"} and applied.now == 4 * connection.PAUSE_SECONDS
 
 
@@ -73,14 +62,14 @@ def test_a_webhook_that_starts_and_a_busy_api_are_waited_for(monkeypatch: pytest
     ],
 )
 def test_what_is_denied_is_denied_at_once(monkeypatch: pytest.MonkeyPatch, status: int, message: str) -> None:
-    applied = Applied(monkeypatch, refusal(status, message))
+    applied = Applied(monkeypatch, small.refusal(status, message))
     with pytest.raises(Problem, match="refused Trigger a") as problem:
         apply("a")
     assert message in problem.value.message and not applied and applied.now == 0
 
 
 def test_a_webhook_that_never_starts_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    applied = Applied(monkeypatch, *[refusal(500, STARTING)] * 1000)
+    applied = Applied(monkeypatch, *[small.refusal(500, small.STARTING)] * 1000)
     with pytest.raises(Problem, match="https://w"):
         apply("a")
     assert connection.PATIENCE_SECONDS < applied.now < 2 * connection.PATIENCE_SECONDS

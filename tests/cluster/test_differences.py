@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes.client import ApiException
 
-from knative.cluster import differences
+from knative.cluster import connection, differences
 from knative.cluster.owned_fields import owned_by, project
 from tests.cluster import small
 
@@ -108,3 +108,21 @@ def test_an_object_that_another_manager_applied_is_compared_by_the_manifest() ->
     before = daemon_set("former")
     before["metadata"]["managedFields"][0] = {**before["metadata"]["managedFields"][0], "manager": "kubectl"}
     assert [path for path, *_ in found_changes(before, daemon_set())] == [".spec.template.spec.containers[0].image"]
+
+
+def test_a_webhook_that_starts_is_waited_for_and_not_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    cluster = RefusingCluster("")
+    answers = [small.refusal(500, small.STARTING)] * 2
+
+    def apply(**_: Any) -> Any:
+        if answers:
+            raise answers.pop()
+        return SimpleNamespace(to_dict=dict)
+
+    monkeypatch.setattr(cluster, "get", lambda **_: SimpleNamespace(server_side_apply=apply))
+    monkeypatch.setattr(connection, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=waited.append))
+    found = differences.difference(cluster, small.service("deploy"), deadline=1.0)  # type: ignore[arg-type]
+    assert found.action == "create" and waited == [connection.PAUSE_SECONDS] * 2
+    answers.append(small.refusal(500, small.STARTING))
+    assert differences.difference(cluster, small.service("deploy"), deadline=-1.0).action == "refused"  # type: ignore[arg-type]

@@ -99,8 +99,11 @@ def test_what_the_next_release_has_not_is_named_and_pruned_only_on_request(clust
     assert "left-over" in output.text and cluster.get(left) is not None
     cluster.apply([left], "test")
     roll_out(cluster, left)
+    assert "left-over" in names(differences.differences(cluster, overlay), "remove")
+    roll_out(cluster)
+    assert "left-over" in names(differences.differences(cluster, overlay), "remove"), "also after a release that does not know it"
     rollout.roll_out(cluster, overlay.objects, "image", "small", progress()[0], rollout.Options(1, prune=True, poll_seconds=0.1))
-    assert cluster.get(left) is None
+    assert cluster.get(left) is None and not names(differences.differences(cluster, overlay), "remove")
 
 
 def test_values_of_secrets_are_not_in_a_difference(cluster: ClusterApi) -> None:

@@ -3,13 +3,16 @@
 import asyncio
 import socket
 import time
+from types import SimpleNamespace
+from typing import cast
 
 import httpx
 import uvicorn
 from starlette.applications import Starlette
 
 from functions.runtime.serving.idle_server import IdleServer
-from functions.runtime.serving.serve import Server
+from functions.runtime.serving.process import Process
+from functions.runtime.serving.serve import Server, server_of
 from knative.local.api.server import _Server
 
 
@@ -40,3 +43,9 @@ async def test_it_wakes_once_a_second_and_ends_at_once() -> None:
 
 def test_functions_and_the_api_are_served_by_it() -> None:
     assert issubclass(Server, IdleServer) and issubclass(_Server, IdleServer)
+
+
+def test_a_proxy_closes_idle_connections_and_not_the_server() -> None:
+    """queue-proxy keeps one for 90 s (Go's http.DefaultTransport); a request on one that the server is closing is a 502."""
+    config = server_of(Starlette(), cast(Process, SimpleNamespace(has_websockets=False))).config
+    assert config.timeout_keep_alive > 90

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 FIRST_INHERITED_DESCRIPTOR = 3
 DRAIN_TIMEOUT_SECONDS = 20
+IDLE_CONNECTION_SECONDS = 120
+"""How long a connection stays open without a request. Longer than the proxy before it keeps one for its next request: queue-proxy 90 s, as Go's
+http.DefaultTransport. A server that closes first may do so while a request arrives; with a body that is a 502, because it cannot be sent again."""
 PONG_SECONDS = 600.0
 """How long a client may leave a WebSocket's ping unanswered. Pings wait behind data, and data behind a slow reader, such as a COPY behind a lock."""
 CONSUME_AFTER_SECONDS = 0.3
@@ -109,6 +112,7 @@ def server_of(app: ASGIApp, process: Process) -> Server:
         lifespan="off",
         access_log=False,
         log_config=None,
+        timeout_keep_alive=IDLE_CONNECTION_SECONDS,
         timeout_graceful_shutdown=DRAIN_TIMEOUT_SECONDS,
         server_header=False,
         proxy_headers=False,  # which proxies to trust is the gateway's decision (CAPSULE_TRUSTED_PROXIES)

@@ -12,7 +12,7 @@ from kubernetes.dynamic.exceptions import ApiException
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
-from knative.cluster.checks import addresses, authority, broker, capacity, databases, kinds, names, operators, storage, traffic, values
+from knative.cluster.checks import addresses, authority, broker, capacity, connections, databases, kinds, names, operators, storage, traffic, values
 from knative.cluster.connection import ClusterApi, remedy_of
 from knative.cluster.overlay import Overlay
 from knative.machine.cluster import reason_of
@@ -28,6 +28,7 @@ CHECKS: dict[str, Check] = {
     "namespace": kinds.check_namespace,
     "rabbitmq": broker.check,
     "broker": broker.check_class,
+    "connections": connections.check_broker,
     "image": names.check_image,
     "names": names.check_placeholders,
     "domain": names.check_domain,

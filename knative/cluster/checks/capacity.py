@@ -86,7 +86,7 @@ def always_on(overlay: Overlay, node_count: int) -> Need:
 
 def burst(overlay: Overlay) -> Need:
     """The BURST largest functions that are at zero."""
-    at_zero = sorted((_pod_need(each) for each in overlay.services if _min_scale(each) == 0), key=lambda need: need.memory, reverse=True)
+    at_zero = sorted((_pod_need(each) for each in overlay.services if min_scale(each) == 0), key=lambda need: need.memory, reverse=True)
     return sum(at_zero[:BURST], Need())
 
 
@@ -94,7 +94,7 @@ def _always_on(item: Object, node_count: int) -> Need:
     spec, annotations = item.get("spec") or {}, item["metadata"].get("annotations") or {}
     match item["kind"]:
         case "Service" if item["apiVersion"].startswith("serving.knative.dev/"):
-            return _pod_need(item).times(_min_scale(item))
+            return _pod_need(item).times(min_scale(item))
         case "Trigger" | "Broker":
             return Need(_quantity(annotations.get(f"{DISPATCHER}cpu-request")), _quantity(annotations.get(f"{DISPATCHER}memory-request")), 1)
         case "ApiServerSource":
@@ -120,7 +120,8 @@ def _pod_need(item: Object) -> Need:
     return Need(total.cpu + proxy, total.memory, 1)
 
 
-def _min_scale(service: Object) -> int:
+def min_scale(service: Object) -> int:
+    """Pods that a Knative Service always has."""
     annotations = service["spec"]["template"].get("metadata", {}).get("annotations") or {}
     return int(annotations.get(MIN_SCALE, 0))
 

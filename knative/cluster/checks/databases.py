@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from knative.cluster.checks.connections import Room, database_findings
 from knative.cluster.connection import ClusterApi
 from knative.cluster.overlay import Overlay
 from knative.cluster.secrets.command import read
@@ -14,6 +15,7 @@ from knative.cluster.secrets.planned import Existing
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import CONTEXTS
 
+DEFAULT_PORT = 5432
 TIMEOUT_SECONDS = 4
 MIN_VERSION = 15
 INSIDE = (".svc", ".svc.cluster.local")
@@ -30,13 +32,26 @@ class Address:
 
     @property
     def host(self) -> str:
+        """Raises: psycopg.Error when the URL is none."""
         return str(conninfo_to_dict(self.url).get("host") or "")
+
+    @property
+    def server(self) -> str:
+        """Host and port. Raises: psycopg.Error when the URL is none."""
+        return f"{self.host}:{conninfo_to_dict(self.url).get('port') or DEFAULT_PORT}"
+
+    @property
+    def is_of_functions(self) -> bool:
+        """Whether it is the address that every function has."""
+        return self.title.endswith("-database/url")
 
 
 def check(cluster: ClusterApi, _: Overlay) -> Iterator[Finding]:
     existing, _external = read(cluster)
+    rooms: list[tuple[str, str, Room]] = []
     for address in addresses(existing):
-        yield probe(address)
+        yield probe(address, rooms)
+    yield from database_findings(rooms)
 
 
 def addresses(existing: Existing) -> list[Address]:
@@ -48,8 +63,8 @@ def addresses(existing: Existing) -> list[Address]:
     ]
 
 
-def probe(address: Address) -> Finding:
-    """Log in once. A name that only the cluster's DNS knows is a note."""
+def probe(address: Address, rooms: list[tuple[str, str, Room]] | None = None) -> Finding:
+    """Log in once. A name that only the cluster's DNS knows is a note. What functions may open there is added to `rooms`."""
     try:
         host = address.host
     except psycopg.Error as error:
@@ -58,6 +73,8 @@ def probe(address: Address) -> Finding:
         return Finding("database", Level.NOTE, f"{address.title}: {host} is a name of the cluster, not tried from here", PROBE)
     try:
         with psycopg.connect(address.url, connect_timeout=TIMEOUT_SECONDS) as connection:
+            if rooms is not None and address.is_of_functions:
+                rooms.append((address.server, address.context, Room.read(connection)))
             return login_finding(address.title, host, connection.info.server_version)
     except psycopg.Error as error:
         remedy = "Create roles and databases as docs/cluster.md says, or pass the right URL: ./taskw cluster secrets --apply --replace all …"

@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from knative.cluster import configuration_version, rollout
 from knative.cluster.connection import ClusterApi, being_deleted
+from knative.cluster.lease import NAMESPACE_OBJECT, exclusive
 from knative.cluster.overlay import Overlay
 from knative.cluster.secrets import inputs, rotation
 from knative.cluster.secrets.catalog import AUTHORITIES_KEY, Catalog, has_payments
@@ -25,11 +26,6 @@ from knative.machine.problems import Problem
 from knative.machine.progress import Progress
 
 MANAGER = rotation.MANAGER
-NAMESPACE_OBJECT: Object = {
-    "apiVersion": "v1",
-    "kind": "Namespace",
-    "metadata": {"name": NAMESPACE, "labels": {"app.kubernetes.io/part-of": "capsule"}},
-}
 STYLES = {State.DIFFERS: "yellow", State.MISSING: "red", State.KEPT: "dim"}
 
 
@@ -38,17 +34,14 @@ def run(options: argparse.Namespace, cluster: ClusterApi | None, overlay: Overla
     if options.rotate:
         if cluster is None:
             raise Problem("A rotation needs the cluster.", "Leave --offline out.")
-        detail, written = rotation.rotate(cluster, overlay, options.rotate, datetime.now(UTC), is_forced=options.force)
-        restart_readers(cluster, overlay, written, progress_of(options, console))
+        with exclusive(cluster):
+            detail, written = rotation.rotate(cluster, overlay, options.rotate, datetime.now(UTC), is_forced=options.force)
+            restart_readers(cluster, overlay, written, progress_of(options, console))
         console.print(json.dumps({"rotated": options.rotate, "detail": detail}) if options.json else f"✓ {options.rotate}: {detail}", markup=False)
         return 0
     named = inputs.read(options.file, options.values, options.authorities, options.registry)
-    if named.authorities is None and cluster is not None:
-        named = replace(named, authorities=read_authorities(cluster, overlay))
     replacements = Replacements(frozenset(options.replace))
-    existing, external = ({}, frozenset[str]()) if cluster is None else read(cluster)
-    items = Catalog(overlay, named, existing, replacements, external).plan()
-    require_known(replacements, items)
+    items = plan(cluster, overlay, named, replacements)
     if options.store_values:
         console.print(json.dumps(store_document(items), indent=1), markup=False, soft_wrap=True)
         return 0
@@ -61,10 +54,23 @@ def run(options: argparse.Namespace, cluster: ClusterApi | None, overlay: Overla
         if cluster is None:
             raise Problem("--offline cannot apply anything.", "Use --print, or leave --offline out.")
         require_all(items)
-        written = apply(cluster, overlay, items, options.external)
-        restart_readers(cluster, overlay, written, progress_of(options, console))
+        with exclusive(cluster):
+            items = plan(cluster, overlay, named, replacements)  # anew: another operator may have written passwords and keys meanwhile
+            require_all(items)
+            written = apply(cluster, overlay, items, options.external)
+            restart_readers(cluster, overlay, written, progress_of(options, console))
     show(items, console, as_json=options.json, is_applied=options.apply)
     return 1 if any(item.keys_in(State.MISSING) for item in items) else 0
+
+
+def plan(cluster: ClusterApi | None, overlay: Overlay, named: inputs.Inputs, replacements: Replacements) -> list[Planned]:
+    """What the operator's values and the cluster make of each Secret and ConfigMap. Raises: Problem."""
+    if named.authorities is None and cluster is not None:
+        named = replace(named, authorities=read_authorities(cluster, overlay))
+    existing, external = ({}, frozenset[str]()) if cluster is None else read(cluster)
+    items = Catalog(overlay, named, existing, replacements, external).plan()
+    require_known(replacements, items)
+    return items
 
 
 def read(cluster: ClusterApi) -> tuple[dict[tuple[str, str], dict[str, str]], frozenset[str]]:
