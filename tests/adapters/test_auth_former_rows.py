@@ -123,6 +123,11 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.migrate_through(36)
     assert former.rows("SELECT user_id, erased_at FROM audit_erasures") == [(erased, THEN)]
 
+    former.migrate_through(37)
+    former.migrate_through(38)
+    ((known_since, last_start),) = former.rows("SELECT at, now() + interval '1 hour' FROM environments_known_since")
+    assert THEN < known_since <= last_start, "applications of these accounts may have environments that nobody heard of"
+
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 

@@ -6,7 +6,7 @@ the same way.
 """
 
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol
-from functions.wire.http_limits import DRAIN_IDLE_SECONDS
+from functions.wire.http_limits import PROXY_DRAIN_IDLE_SECONDS
 
 
 class GracefulHttpProtocol(LimitedHttpProtocol):
@@ -37,7 +37,7 @@ class GracefulHttpProtocol(LimitedHttpProtocol):
             self.cycle.keep_alive = False
 
     def _close_unless_used(self) -> None:
-        self.loop.call_later(DRAIN_IDLE_SECONDS, lambda: None if self._is_used else self.transport.close())
+        self.loop.call_later(PROXY_DRAIN_IDLE_SECONDS, lambda: None if self._is_used else self.transport.close())
 
     @property
     def _is_used(self) -> bool:
