@@ -90,7 +90,7 @@ def _become(request: Mapping[str, Any]) -> int:
     log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     for stream in (1, 2):
         os.dup2(log, stream)
-    os.close(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # closed, it would be the number of a socket, and uvloop ends a process that closes 0
     return worker.main()
 
 
