@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from knative.machine import bytecode, packages
 from knative.machine.home import Home, Ports
@@ -15,6 +16,9 @@ from knative.machine.postgres import PostgreSQL
 from knative.machine.rabbitmq import USER, RabbitMQ
 from tests import http_clients, proof, rewriting, selection
 from tests.servers import HOME, Brokers, Databases, Servers, discard, fresh_home
+
+settings.register_profile("capsule", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how long an example takes says nothing
+settings.load_profile("capsule")
 
 _THROWN_AWAY = pytest.StashKey[Path]()
 _servers: Servers | None = None

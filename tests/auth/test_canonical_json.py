@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.auth.domain.audit import MAX_SAFE_INTEGER, _canonical
@@ -15,7 +15,7 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.di
 
 
 @given(st.dictionaries(TEXTS, VALUES, max_size=4))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_any_document_is_written_as_rfc_8785_says(document: dict[str, Any]) -> None:
     assert _canonical(document) == rfc8785.dumps(document).decode()
 

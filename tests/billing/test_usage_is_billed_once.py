@@ -126,7 +126,7 @@ class History:
         await world.balance()
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(steps)
 def test_every_record_is_on_one_line(history: list[tuple[Any, ...]]) -> None:
     async def live() -> None:

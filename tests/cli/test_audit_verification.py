@@ -55,7 +55,7 @@ def test_a_part_of_the_log_and_an_empty_log_verify() -> None:
     assert not check(exported([])).faults
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(position=st.integers(0, len(TEXT) - 1), character=st.characters(codec="utf-8"), kind=st.sampled_from(["replace", "insert", "delete"]))
 def test_any_change_of_a_character_is_found(position: int, character: str, kind: str) -> None:
     tail = TEXT[position + 1 :] if kind != "insert" else TEXT[position:]
@@ -70,7 +70,7 @@ def test_any_missing_or_repeated_line_is_found(index: int) -> None:
     assert check(LINES[: index + 1] + LINES[index:]).faults
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000))
 def test_any_other_order_of_lines_is_found(seed: int) -> None:
     shuffled = LINES.copy()

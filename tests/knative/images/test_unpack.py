@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knative.local.unpacking import unpack
@@ -135,7 +135,7 @@ likely = st.tuples(
     st.sampled_from([0, 600, 9_000, 9_000]).map(bytes),
 )
 """Plausible entries, so that many are accepted before one is refused."""
-common = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+common = settings(max_examples=200)
 
 
 @common
