@@ -17,7 +17,7 @@ must not hold the capacity of an application for long."""
 DRAIN_IDLE_SECONDS = 1.0
 """How long a server that stops waits for a request on a connection without one: the client may be sending it."""
 PROXY_DRAIN_IDLE_SECONDS = 0.2
-"""The same, of a server behind a proxy on its machine, which is told before that the server stops."""
+"""The same, of a server behind a proxy on its machine, which stops sending requests before."""
 HEAD_SECONDS = 15.0
 """From a connection's start, or a request's first byte, to the end of the head; longer is a 408 (RFC 9110 section 15.5.9)."""
 BODY_SECONDS = 30.0

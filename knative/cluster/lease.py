@@ -1,7 +1,7 @@
 """One operator at a time changes the platform: a Lease, held while `apply`, `rollback` and `secrets` write.
 
 As client-go's leader election, which controllers use: the holder renews the Lease, and who wants it looks whether it is renewed, by a clock of
-its own. Clocks of two machines are never compared. A holder that ended without a word is succeeded after SECONDS. One whose Lease was succeeded
+its own. Clocks of two machines are never compared. A holder that ended without a word is succeeded after SECONDS. One with a Lease that was succeeded
 meanwhile (its machine slept) writes nothing more.
 
 Source: https://kubernetes.io/docs/concepts/architecture/leases/, k8s.io/client-go/tools/leaderelection.

@@ -2,7 +2,7 @@
 -- for ten (PostgreSQL documentation, "plan_cache_mode").
 ALTER FUNCTION lock_restricted_quotas(uuid[]) SET plan_cache_mode = force_generic_plan;
 
--- Inserts applications of owners whose quota has room for all of theirs, counts them, and returns their number. A function, so that its statement can
+-- Inserts applications of owners with room in their quota for all of theirs, counts them, and returns their number. A function, so that its statement can
 -- travel with others and the server keeps its plan (docs/decisions/0055, 0077).
 CREATE FUNCTION add_applications(applications json) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,4 +1,4 @@
-"""An account whose user signs in with passkeys, from an authenticator in software."""
+"""An account of a user who signs in with passkeys, from an authenticator in software."""
 
 from dataclasses import replace
 from uuid import UUID

@@ -40,7 +40,7 @@ class Grants:
             raise UnknownEnvironment(errors=errors)
 
     async def end(self, team_id: UUID, has_ended: Callable[[Grant], bool], now: datetime) -> Sequence[OutgoingMessage]:
-        """Take grants from all members and service accounts of a team, whose lock the caller holds. Return the events."""
+        """Take grants from all members and service accounts of a team that the caller has locked. Return the events."""
         events: list[OutgoingMessage] = []
         for member in Roster.of(await self._teams.list_members(team_id)).members:
             if kept := _without(member.membership, has_ended):

@@ -1,6 +1,6 @@
 """VAT numbers: their prefixes and their form. Not looked up.
 
-Those of the Union: European Commission, VIES, frequently asked questions, "structure of VAT numbers".
+Those of the Union: European Commission, VIES, FAQ, "structure of VAT numbers".
 """
 
 import re

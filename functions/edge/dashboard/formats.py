@@ -55,7 +55,7 @@ def day(text: str | None) -> str:
 
 
 def last_day(text: str | None) -> str:
-    """The last day of a period, whose `end` is the first instant that does not belong to it."""
+    """The last day of a period. Its `end` is the first instant that does not belong to it."""
     return (parse_time(text) - timedelta(microseconds=1)).strftime("%Y-%m-%d") if text else "–"
 
 

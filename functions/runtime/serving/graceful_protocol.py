@@ -1,8 +1,8 @@
 """How a connection ends when its server stops: after its present request, or after the next one if it begins within a moment.
 
-uvicorn closes a connection at once on which nothing is being answered. A client that has just connected, or whose request is on its
-way, then loses it without a response, and cannot know whether it was carried out. The ingress of one machine ends its connections in
-the same way.
+uvicorn closes a connection at once on which nothing is being answered. A client that has just connected, or has sent a request that
+is on its way, then loses the connection without a response, and cannot know whether it was carried out. The ingress of one machine ends
+its connections in the same way.
 """
 
 from functions.runtime.serving.http_protocol import LimitedHttpProtocol

@@ -52,7 +52,7 @@ class Need:
 class Room:
     """What a login may open. `connections`: on the server, for all roles but superusers. `own`: the limit of its role or database, if there is one.
 
-    `is_pooled`: a pooler answers, whose own limit cannot be read.
+    `is_pooled`: a pooler answers, and its own limit cannot be read.
     """
 
     connections: int

@@ -98,7 +98,7 @@ class RequestReader:
             self._resume_after_offer()
 
     def _resume_after_offer(self) -> None:
-        """Go on with the body of a request whose offer is ignored."""
+        """Go on with the body of a request after its offer was ignored."""
         self._ignores_offer, self._is_replaying = False, True
         self._parser = parser_of_body(self, self._headers)
         self._is_replaying = False
