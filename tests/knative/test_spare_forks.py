@@ -20,7 +20,7 @@ from knative.local.processes.launcher import launch_spec, memory_file
 from knative.local.processes.process import Command
 from knative.local.processes.spare_forks import MAX_FAILURES, SPARES, SPARES_AT_REST, SpareForks
 from tests.knative.machine import until
-from tests.knative.rehearsal import FAILING
+from tests.knative.rehearsal import FAILING, HELD
 
 PROJECT = Path(__file__).parents[2]
 
@@ -56,16 +56,30 @@ class Zygote:
         children = psutil.Process(self.process.pid).children()
         return {each.pid for each in children if "recv" in Path(f"/proc/{each.pid}/wchan").read_text() or each.status() == psutil.STATUS_SLEEPING}
 
+    def release(self) -> None:
+        """End that rehearsals are held."""
+        (self.folder / HELD).unlink()
+        for each in self.children():
+            os.kill(each, signal.SIGCONT)
+
     def run(self, *arguments: str, listen: tuple[int, ...] = ()) -> tuple[int, dict[str, Any], int]:
         """Return (the pid that it reports, what the program found, its exit status)."""
+        return self.finish(self.start(*arguments, listen=listen))
+
+    def start(self, *arguments: str, listen: tuple[int, ...] = ()) -> int:
+        """Return the end of a pipe to read the program's output from."""
         command = Command(("python", "-m", "tests.knative.rehearsed_program", *arguments), {"ONLY": "this"}, str(self.folder), listen=listen)
         reading, writing = os.pipe()
         spec = memory_file(marshal.dumps(launch_spec(command)))
         socket.send_fds(self.channel, [json.dumps({"request": 7}).encode()], [spec, writing, writing, *listen])
         for each in (spec, writing):
             os.close(each)
+        return reading
+
+    def finish(self, output_end: int) -> tuple[int, dict[str, Any], int]:
+        """Return what `run` does, of a program that `start` has started."""
         started = self._receive()
-        with os.fdopen(reading) as output:
+        with os.fdopen(output_end) as output:
             text = output.read()
         ended = self._receive()
         assert started["request"] == 7 and ended["pid"] == started["pid"]
@@ -98,9 +112,26 @@ def test_a_request_goes_to_a_child_that_has_rehearsed(zygote: Zygote) -> None:
 
 def test_a_request_that_finds_no_spare_is_forked(zygote: Zygote) -> None:
     until(lambda: len(zygote.rehearsed()) == SPARES_AT_REST)
+    (zygote.folder / HELD).touch()  # no other spare is ready, however long a run takes
     runs = [zygote.run() for _ in range(SPARES_AT_REST + 1)]
+    zygote.release()
     assert [found["rehearsed_in"] for _, found, _ in runs] == [pid for pid, _, _ in runs[:SPARES_AT_REST]] + [None]
     assert runs[-1][1]["descriptors"] == [0, 1, 2] and runs[-1][2] == 0
+
+
+def test_a_spare_that_was_ready_just_before_the_request_gets_it(tmp_path: Path) -> None:
+    (tmp_path / HELD).touch()
+    zygote = Zygote(tmp_path, "tests.knative.rehearsal")
+    until(lambda: any(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in zygote.children()))
+    os.kill(zygote.process.pid, signal.SIGSTOP)  # the byte and the request wait for it together
+    (spare,) = zygote.children()
+    zygote.release()
+    until(lambda: zygote.rehearsed() == {spare})
+    output_end = zygote.start()
+    os.kill(zygote.process.pid, signal.SIGCONT)
+    assert zygote.finish(output_end)[1]["rehearsed_in"] == spare
+    zygote.channel.close()
+    assert zygote.process.wait(20) == 0
 
 
 def test_a_spare_that_was_killed_is_not_given_a_request(zygote: Zygote) -> None:

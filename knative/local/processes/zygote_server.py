@@ -70,7 +70,8 @@ def serve(channel: socket.socket, rehearsal: str = "") -> None:
             if (spare_channel := spares.adjust()) is not None:
                 _leave_zygote(channel, inner)
                 raise Child(_prepare_child(spares.wait(spare_channel)))
-        for descriptor, _ in readable:
+        # A request comes last: a spare whose byte came with it is ready, and the numbers of descriptors that have just been closed are free.
+        for descriptor in sorted((each for each, _ in readable), key=channel.fileno().__eq__):
             if descriptor == channel.fileno():
                 message, descriptors, _, _ = socket.recv_fds(channel, 4096, len(LISTENING_DESCRIPTORS) + 3)
                 if not message:
@@ -81,10 +82,7 @@ def serve(channel: socket.socket, rehearsal: str = "") -> None:
                 children[pidfd] = pid
                 channel.send(json.dumps({"request": json.loads(message)["request"], "pid": pid}).encode())
             elif descriptor in children:
-                pid, status = os.waitpid(children[descriptor], os.WNOHANG)
-                if not pid:  # the descriptor of a spare that ended had this number until now
-                    continue
-                del children[descriptor]
+                pid, status = os.waitpid(children.pop(descriptor), 0)
                 poll.unregister(descriptor)
                 os.close(descriptor)
                 channel.send(json.dumps({"pid": pid, "status": os.waitstatus_to_exitcode(status)}).encode())
