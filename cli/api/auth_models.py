@@ -275,6 +275,18 @@ class DeviceAuthorizationView(TypedDict):
     interval: int
 
 
+class EllipticCurveKeyView(TypedDict):
+    """An elliptic curve key (RFC 7518, 6.2.1), of a former version of Capsule."""
+
+    kid: str
+    use: str
+    alg: str
+    kty: Literal['EC']
+    crv: str
+    x: str
+    y: str
+
+
 class EmailChangeAccepted(TypedDict):
     """The pending change."""
 
@@ -414,19 +426,7 @@ KernelRole: TypeAlias = "Literal['owner', 'admin', 'developer', 'viewer', 'billi
 
 
 class KeySetView(TypedDict):
-    keys: list[KeyView]
-
-
-class KeyView(TypedDict):
-    """An elliptic curve key (RFC 7518, 6.2.1). `kid` is its thumbprint (RFC 7638)."""
-
-    kty: str
-    crv: str
-    x: str
-    y: str
-    kid: str
-    use: str
-    alg: str
+    keys: list[RsaKeyView | EllipticCurveKeyView]
 
 
 class Login(TypedDict):
@@ -650,6 +650,17 @@ class RevokedSessionsView(TypedDict):
 
 
 RoleInput: TypeAlias = "Literal['owner', 'admin', 'developer', 'viewer', 'billing']"
+
+
+class RsaKeyView(TypedDict):
+    """An RSA key (RFC 7518, 6.3.1)."""
+
+    kid: str
+    use: str
+    alg: str
+    kty: Literal['RSA']
+    n: str
+    e: str
 
 
 Scope: TypeAlias = "Literal['read', 'deploy', 'monitor', 'billing', 'admin']"

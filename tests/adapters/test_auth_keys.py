@@ -38,7 +38,6 @@ from functions.runtime.security.tokens import (
     new_signing_key,
     public_jwks,
     rotated_signing_jwks,
-    thumbprint,
     with_fresh_keys,
 )
 from functions.wire.settings import MissingSetting
@@ -99,7 +98,7 @@ def test_an_issued_token_names_its_caller(machine: Machine) -> None:
 
 def test_the_claims_of_a_token(machine: Machine) -> None:
     first, second = machine.issue(), machine.issue()
-    assert jwt.get_unverified_header(first) == {"alg": "ES256", "typ": "at+jwt", "kid": machine.private["keys"][0]["kid"]}
+    assert jwt.get_unverified_header(first) == {"alg": "RS256", "typ": "at+jwt", "kid": machine.private["keys"][0]["kid"]}
     claims = jwt.decode(first, options={"verify_signature": False})
     jti = claims.pop("jti")
     assert jti != jwt.decode(second, options={"verify_signature": False})["jti"]
@@ -238,22 +237,32 @@ def test_missing_private_keys_are_named_in_the_error(tmp_path: Path) -> None:
         SigningKeys(Settings({"CAPSULE_ROOT": str(tmp_path)})).current()
 
 
-def test_the_thumbprint_follows_rfc_7638() -> None:
-    """The example of RFC 9449, figure 1, whose `jkt` is given in its section 6.1."""
-    key = {
-        "kty": "EC",
-        "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
-        "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
-        "crv": "P-256",
-    }
-    assert thumbprint(key) == "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
-
-
 async def test_published_keys_contain_no_private_part(machine: Machine) -> None:
     machine.mount(rotated_signing_jwks(machine.private))
     published = (await jwks(ShowKeys(), MountedPublicKeys(machine.settings))).model_dump(by_alias=True)
-    assert [set(key) for key in published["keys"]] == [{"kty", "crv", "x", "y", "kid", "use", "alg"}] * 3
+    assert [set(key) for key in published["keys"]] == [{"kty", "n", "e", "kid", "use", "alg"}] * 3
     assert published == public_jwks(machine.private)
+
+
+FORMER_KEY = {
+    "kty": "EC", "crv": "P-256", "kid": "former", "use": "sig", "alg": "ES256",
+    "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+    "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+    "d": "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI",
+}  # fmt: skip
+"""As Capsule made them before RS256. RFC 7515, appendix A.3."""
+
+
+async def test_a_rotation_leads_from_a_former_algorithm_to_the_present_one(machine: Machine) -> None:
+    machine.mount({"keys": [FORMER_KEY, {**FORMER_KEY, "kid": "former-next"}], "derivation": machine.private["derivation"]})
+    issued = []
+    for number, algorithm in enumerate(("ES256", "ES256", "RS256")):
+        at = NOW + number * timedelta(minutes=1)
+        issued.append(machine.issue(at))
+        assert jwt.get_unverified_header(issued[-1])["alg"] == algorithm
+        assert (await jwks(ShowKeys(), MountedPublicKeys(machine.settings))).model_dump(by_alias=True) == public_jwks(machine.private)
+        assert [machine.tokens.verify(each, at).user_id for each in issued[-2:]] == [USER.id] * len(issued[-2:])
+        machine.mount(rotated_signing_jwks(machine.private))
 
 
 @pytest.mark.parametrize("is_of_former_version", [False, True])

@@ -249,7 +249,7 @@ def test_invalid_input_is_rejected_with_pointers(visitor: Visitor) -> None:
 
 def test_public_keys_and_health_are_served(visitor: Visitor) -> None:
     status, keys = visitor.call("jwks")
-    assert (status, [key["kty"] for key in keys["keys"]]) == (200, ["EC", "EC"])
+    assert (status, [key["kty"] for key in keys["keys"]]) == (200, ["RSA", "RSA"])
     status, health = visitor.call("health")
     assert (status, health["status"], health["service"]) == (200, "healthy", "auth-service")
     assert set(health["metadata"]) == {"version", "memory", "database", "messages", "notices"}

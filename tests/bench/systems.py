@@ -18,7 +18,7 @@ import psycopg
 
 from functions.kernel import new_id
 from functions.runtime.config.variables import ISSUER
-from functions.runtime.security.tokens import ALGORITHM, AUDIENCE, TYPE, current_signing_key
+from functions.runtime.security.tokens import AUDIENCE, TYPE, current_signing_key
 from knative.machine import keys, processes
 from knative.machine.cluster import Cluster
 from knative.machine.home import LOOPBACK, PROJECT, Home
@@ -207,4 +207,4 @@ def _token(key: jwt.PyJWK, user: UUID, now: datetime) -> str:
         "iss": ISSUER.default, "aud": AUDIENCE, "sub": str(user), "sid": str(uuid4()), "roles": ["user"],
         "iat": now, "exp": now + TOKEN_LIFETIME, "jti": str(uuid4()),
     }  # fmt: skip
-    return jwt.encode(claims, key, ALGORITHM, headers={"kid": key.key_id, "typ": TYPE})
+    return jwt.encode(claims, key, key.algorithm_name, headers={"kid": key.key_id, "typ": TYPE})

@@ -102,7 +102,7 @@ class RunningSystem(World):
         key = self.signing["keys"][0]
         now = int(time.time())
         claims = {"iss": "capsule", "aud": "capsule", "sub": str(user), "sid": str(uuid4()), "roles": ["user", *roles], "jti": "j"}
-        return jwt.encode({**claims, "iat": now, "exp": now + 600}, jwt.PyJWK(key, "ES256"), "ES256", {"kid": key["kid"], "typ": "at+jwt"})
+        return jwt.encode({**claims, "iat": now, "exp": now + 600}, jwt.PyJWK(key), key["alg"], {"kid": key["kid"], "typ": "at+jwt"})
 
     def mails(self, to: str) -> list[EmailMessage]:
         mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in (self.folder / "mail" / "new").glob("*")]

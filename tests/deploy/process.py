@@ -124,7 +124,7 @@ class DeployWorld(World):
         now = int(datetime.now(UTC).timestamp())
         claims = {"iss": "capsule", "aud": "capsule", "sub": str(user), "sid": str(uuid.uuid4()), "roles": ["user"], "jti": "1"}
         key = self.signing["keys"][0]
-        return jwt.encode({**claims, "iat": now, "exp": now + 600}, jwt.PyJWK(key, "ES256"), "ES256", {"kid": key["kid"], "typ": "at+jwt"})
+        return jwt.encode({**claims, "iat": now, "exp": now + 600}, jwt.PyJWK(key), key["alg"], {"kid": key["kid"], "typ": "at+jwt"})
 
 
 @dataclass

@@ -109,7 +109,9 @@ def test_rejections_are_problem_documents_of_different_types(live: Live) -> None
     header, payload, signature = token.split(".")
     forged = [f"{header}.{payload}.{signature[:-4]}AAAA", jwt.encode({"sub": "x"}, "k" * 32), "nonsense", jwt.encode({}, "", algorithm="none")]
     key = jwt.PyJWK(tokens.new_signing_key())
-    forged.append(jwt.encode(jwt.decode(token, options={"verify_signature": False}), key, "ES256", headers={"kid": key.key_id, "typ": "at+jwt"}))
+    forged.append(
+        jwt.encode(jwt.decode(token, options={"verify_signature": False}), key, key.algorithm_name, headers={"kid": key.key_id, "typ": "at+jwt"})
+    )
     for text in forged:
         refused = live.client.get("/v1/users/me", headers={"Authorization": f"Bearer {text}"})
         assert (refused.status_code, refused.json()["type"]) == (401, "/problems/unauthenticated")

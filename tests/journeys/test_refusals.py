@@ -57,7 +57,7 @@ def test_without_a_token_or_with_a_bad_one_every_closed_address_is_closed(whole:
 
     def signed(key: Json, **over: Any) -> str:
         header = {"kid": key["kid"], "typ": "at+jwt"}
-        return jwt.encode({**claims, **over}, jwt.PyJWK(key, "ES256"), "ES256", header)
+        return jwt.encode({**claims, **over}, jwt.PyJWK(key), key["alg"], header)
 
     whole_again = signed(key)
     assert whole.send("GET", "/v1/users/me", headers={"Authorization": f"Bearer {whole_again}"}).status_code == 200, "the test forges badly"

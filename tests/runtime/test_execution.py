@@ -113,7 +113,7 @@ def token(world: World, **changed: object) -> str:
     claims = {"iss": "capsule", "aud": "capsule", "sub": str(uuid.uuid4()), "sid": str(uuid.uuid4()), "roles": ["user"], "jti": "1"}
     claims |= {"iat": now, "exp": now + 60, **changed}
     key = world.signing["keys"][0]
-    return jwt.encode(claims, jwt.PyJWK(key, "ES256"), "ES256", {"kid": key["kid"], "typ": "at+jwt"})
+    return jwt.encode(claims, jwt.PyJWK(key), key["alg"], {"kid": key["kid"], "typ": "at+jwt"})
 
 
 def test_a_secret_travels_sealed_and_its_answer_is_not_kept(world: World, worker: Worker) -> None:

@@ -26,7 +26,6 @@ from functions.runtime.config.settings import Settings
 from functions.runtime.config.variables import ISSUER
 from functions.runtime.security.tokens import (
     ACCESS_TOKEN_LIFETIME,
-    ALGORITHM,
     AUDIENCE,
     PUBLIC_KEYS,
     TYPE,
@@ -62,7 +61,7 @@ class SigningKeys:
         if source != self._source:
             private = json.loads(source)
             key, derivation = current_signing_key(private), derivation_secret(private)
-            self._kid, self._key = key["kid"], jwt.PyJWK(key, algorithm=ALGORITHM)
+            self._kid, self._key = key["kid"], jwt.PyJWK(key)
             self._derivation_secret = base64.urlsafe_b64decode(derivation + "=" * (-len(derivation) % 4))
             self._source = source
 
@@ -94,7 +93,7 @@ class JwtIssuer:
             claims |= {"auth_time": int(grant.authenticated_at.timestamp()), "amr": list(grant.methods)}
         if grant.scopes is not None:
             claims["scope"] = " ".join(sorted(grant.scopes))
-        text = jwt.encode(claims, key.key, algorithm=ALGORITHM, headers={"kid": kid, "typ": TYPE})
+        text = jwt.encode(claims, key.key, algorithm=key.algorithm_name, headers={"kid": kid, "typ": TYPE})
         return AccessToken(text, int((expires_at - now).total_seconds()))
 
 

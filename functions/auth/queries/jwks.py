@@ -1,5 +1,7 @@
 """Get the public keys that verify access tokens (RFC 7517)."""
 
+from typing import Literal
+
 from functions.auth.ports import PublicKeys
 from functions.kernel import ANYONE, Model, query
 
@@ -9,21 +11,34 @@ class ShowKeys(Model):
 
 
 class KeyView(Model):
-    """An elliptic curve key (RFC 7518, 6.2.1). `kid` is its thumbprint (RFC 7638)."""
+    """A key (RFC 7517, section 4). `kid` is its thumbprint (RFC 7638)."""
 
-    kty: str
-    crv: str
-    x: str
-    y: str
     kid: str
     use: str
     alg: str
 
 
+class RsaKeyView(KeyView):
+    """An RSA key (RFC 7518, 6.3.1)."""
+
+    kty: Literal["RSA"]
+    n: str
+    e: str
+
+
+class EllipticCurveKeyView(KeyView):
+    """An elliptic curve key (RFC 7518, 6.2.1), of a former version of Capsule."""
+
+    kty: Literal["EC"]
+    crv: str
+    x: str
+    y: str
+
+
 class KeySetView(Model):
-    keys: list[KeyView]
+    keys: list[RsaKeyView | EllipticCurveKeyView]
 
 
 @query(http="GET /.well-known/jwks.json", allow=ANYONE)
 async def jwks(request: ShowKeys, keys: PublicKeys) -> KeySetView:
-    return KeySetView(keys=[KeyView(**key) for key in keys.jwks()])
+    return KeySetView.model_validate({"keys": keys.jwks()})

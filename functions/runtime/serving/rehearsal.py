@@ -13,6 +13,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from uuid import uuid4
 
 import jwt
@@ -94,14 +95,20 @@ class _WithKeys(Settings):
 
 
 def verify_token() -> None:
-    """Verify a token that is signed with a key of this moment, as the first message of a caller is."""
+    """Verify a token, as the first message of a caller is."""
+    key, token, now = _signed_token()
+    tokens.AccessTokens(_WithKeys({"keys": [key]})).verify(token, now)
+
+
+@cache
+def _signed_token() -> tuple[tokens.Jwk, str, datetime]:
+    """A token, and its key, of the first call: a new key takes 0.1 s of CPU. Forks have that of their parent."""
     key, now = tokens.new_signing_key(), datetime.now(UTC)
     claims = {
         "iss": variables.ISSUER.default, "aud": tokens.AUDIENCE, "sub": str(uuid4()), "sid": str(uuid4()), "roles": [NAME],
         "iat": now, "exp": now + timedelta(minutes=1), "jti": NAME,
     }  # fmt: skip
-    token = jwt.encode(claims, jwt.PyJWK(key), tokens.ALGORITHM, headers={"kid": key["kid"], "typ": tokens.TYPE})
-    tokens.AccessTokens(_WithKeys({"keys": [key]})).verify(token, now)
+    return key, jwt.encode(claims, jwt.PyJWK(key), tokens.ALGORITHM, headers={"kid": key["kid"], "typ": tokens.TYPE}), now
 
 
 async def _publish(url: str) -> None:
