@@ -11,7 +11,7 @@ import pytest
 from functions.deploy.adapters.kubernetes import KubernetesCluster
 from functions.deploy.domain.observation import Observation
 from functions.runtime.config.settings import Settings
-from functions.runtime.storage import database
+from functions.runtime.storage import pools
 from tests.adapters.auth_stores import Stores, in_memory, in_postgres
 from tests.adapters.deploy_applications import App, wait_for_outcome
 from tests.builder.conftest import INHERITED
@@ -21,7 +21,7 @@ from tests.knative.machine import Machine
 from tests.servers import POOLER_PORT, Databases, free_offset
 
 if os.environ.get(POOLER_PORT):  # as CAPSULE_PREPARED_STATEMENTS=off does for a process
-    database.PREPARE_AFTER_EXECUTIONS = None
+    pools.PREPARE_AFTER_EXECUTIONS = None
 
 
 @pytest.fixture(scope="module")

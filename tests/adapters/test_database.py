@@ -16,7 +16,7 @@ from functions.kernel import Caller, Unauthenticated
 from functions.runtime.execution.batches import require_claims
 from functions.runtime.execution.transactions import Execution, WritingFunction
 from functions.runtime.reliability import revoked_sessions
-from functions.runtime.storage import database as storage
+from functions.runtime.storage import pools
 from functions.runtime.storage.database import Connection, Database
 from functions.runtime.storage.failures import DatabaseUnavailable, NotExpected, NothingCommitted, RareRowsExist
 from functions.wire.cloudevents import new_message
@@ -220,7 +220,7 @@ async def test_the_lookup_of_a_session_is_a_column_of_a_prepared_select(database
                     assert await connection.select_row("SELECT note, note FROM notes WHERE note = %s", ("one",)) == ("one", "one")
                     assert await connection.select_row("SELECT note FROM notes WHERE note <> %s", ("one",)) is None
             prepared = await (await connection.execute("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%revoked_at%'")).fetchall()
-            threshold = storage.PREPARE_AFTER_EXECUTIONS  # None behind a pooler, see conftest
+            threshold = pools.PREPARE_AFTER_EXECUTIONS  # None behind a pooler, see conftest
             assert bool(prepared) is (threshold is not None and number >= threshold)
 
 
@@ -259,10 +259,11 @@ async def test_messages_wait_for_a_connection_in_their_order_and_not_without_end
     try:
         holder = asyncio.create_task(hold())
         await asyncio.wait_for(is_held.wait(), wait_limit(20))
-        database._timeout_seconds, timeout_seconds = 0.1, database._timeout_seconds
+        pool = database._writing
+        pool._timeout_seconds, timeout_seconds = 0.1, pool._timeout_seconds
         with pytest.raises(DatabaseUnavailable, match="connection after"):
             await use(0)
-        database._timeout_seconds = timeout_seconds
+        pool._timeout_seconds = timeout_seconds
         cancelled = asyncio.create_task(use(-1))
         waiting = [asyncio.create_task(use(number)) for number in range(1, 20)]
         await asyncio.sleep(0)

@@ -228,7 +228,7 @@ async def test_what_comes_while_it_is_summed_up_is_not_lost(database: Database) 
     at = NOW - 10 * MINUTE
     async with database.transaction():
         await requests.add([window(application, at, requests=1)])
-    other = Database(database._writing.conninfo)  # type: ignore[arg-type]
+    other = Database(database._writing.address)
     late = PostgresRequests(other)
     async with other.transaction():
         await late.add([window(application, at, requests=2)])  # marked and not committed: the rollup sees neither

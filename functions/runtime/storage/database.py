@@ -1,27 +1,18 @@
-"""A context's database: a small pool, and the transaction that is open around a handler.
-
-A pool is empty until the first message and holds at most the function's `Scale.pool`; the sum over all functions of a context
-stays within its budget (`functions.describe.pools`).
+"""A context's database: small pools, and the transaction that is open around a handler.
 
 Queries use a role that can only read (SELECT grants, `default_transaction_read_only`, `lock_timeout`: settings of the role, so
 they hold behind a pooler). They read in a snapshot, so that an answer from several statements is of one moment (docs/decisions/0075).
 What is one statement by its nature is its own transaction: BEGIN and COMMIT would be two of three round trips. Without such a role
 it runs in BEGIN READ ONLY. Where the operator names replicas, queries are read there (`storage.replicas`).
-
-A pool whose server was unavailable connects again with the next message. After a failover it finds the new primary if the URL
-names both servers: `host=a,b target_session_attrs=read-write`.
 """
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from functions.runtime.storage.failures import (
     CLASHES,
@@ -38,21 +29,15 @@ from functions.runtime.storage.failures import (
     is_limit_exceeded,
     is_server_refusal,
 )
+from functions.runtime.storage.pools import Address, ConnectionPool
 from functions.runtime.storage.replicas import OF_PRIMARY, Position, PrimaryPosition, Replicas, position_of
 from functions.runtime.storage.session import BEGIN_SNAPSHOT, COMMIT, AsideFailed, Session, Statement
 
 Connection = Session
-Pool = AsyncConnectionPool[Session]
-Address = str | Callable[[], str]
-"""A URL, or a function that returns the present one: it is called for each new connection, so that passwords can change."""
 
 LOCK_TIMEOUT = "2s"
-IDLE_SECONDS = 60
-CONNECT_TIMEOUT_SECONDS = 3
 REPLICA_TIMEOUT_SECONDS = 1.0
 """How long a query waits for a connection to a replica before it is read from the primary."""
-PREPARE_AFTER_EXECUTIONS: int | None = 5
-"""psycopg's default: a statement is prepared when a connection executes it more often."""
 
 _log = logging.getLogger("capsule.database")
 
@@ -79,19 +64,18 @@ class Database:
         `reader_url`: connects with a role that can only read. `replica_url`: connects to replicas, with such a role.
         `has_prepared_statements`: False behind PgBouncer before 1.21.
         """
-        prepare_threshold = PREPARE_AFTER_EXECUTIONS if has_prepared_statements else None
-        self._writing = _new_pool(url, size, timeout_seconds, prepare_threshold)
-        self._reading = _new_pool(reader_url, size, timeout_seconds, prepare_threshold) if reader_url else None
-        replicas = _new_pool(replica_url, size, min(timeout_seconds, REPLICA_TIMEOUT_SECONDS), prepare_threshold) if replica_url else None
-        self._replicas = Replicas(partial(self._connection_of, replicas), PrimaryPosition(self._position)) if replicas else None
-        self._opened: set[Pool] = set()
-        self._timeout_seconds = timeout_seconds
-        self._places = {pool: asyncio.Semaphore(size) for pool in (self._writing, self._reading, replicas) if pool is not None}
-        """As many as a pool has connections, so that nobody waits inside of it: there a wait is a task and three conditions, and half of a
-        query's CPU where messages come faster than connections return."""
+
+        def pool(address: Address, timeout_seconds: float = timeout_seconds) -> ConnectionPool:
+            return ConnectionPool(address, size, timeout_seconds, has_prepared_statements=has_prepared_statements)
+
+        self._writing = pool(url)
+        self._reading = pool(reader_url) if reader_url else None
+        replicas = pool(replica_url, min(timeout_seconds, REPLICA_TIMEOUT_SECONDS)) if replica_url else None
+        self._replicas = Replicas(replicas.connection, PrimaryPosition(self._position)) if replicas else None
+        self._pools = [each for each in (self._writing, self._reading, replicas) if each is not None]
 
     async def close(self) -> None:
-        for pool in tuple(self._opened):
+        for pool in self._pools:
             await pool.close()
 
     @property
@@ -122,7 +106,7 @@ class Database:
             raise RuntimeError("a transaction is already open in this task")
         autocommit_pool = self._reading if read_only else None
         with _named_failures():
-            async with self._connection_of(autocommit_pool or self._writing) as connection:
+            async with (autocommit_pool or self._writing).connection() as connection:
                 if autocommit_pool is None:
                     connection.queue("BEGIN READ ONLY" if read_only else "BEGIN")
                     connection.queue(_set_lock_timeout(lock_timeout))
@@ -155,7 +139,7 @@ class Database:
         if in_transaction():
             raise RuntimeError("a transaction is already open in this task")
         with _named_failures():
-            async with self._connection_of(self._reading or self._writing) as connection:
+            async with (self._reading or self._writing).connection() as connection:
                 begin = connection.queue(*BEGIN_SNAPSHOT)
                 if self._reading is None:
                     connection.queue(_set_lock_timeout(LOCK_TIMEOUT))
@@ -202,7 +186,7 @@ class Database:
     async def _position(self) -> Position:
         """Return what the primary has flushed. Raises DatabaseUnavailable."""
         try:
-            async with self._connection_of(self._reading or self._writing) as connection:
+            async with (self._reading or self._writing).connection() as connection:
                 return position_of((await connection.flush(OF_PRIMARY))[0])
         except UNAVAILABLE_ERRORS as error:
             raise DatabaseUnavailable(error_text(error)) from error
@@ -211,7 +195,7 @@ class Database:
         """Connect before the first message arrives. A failure is only logged: the message reports it if it persists."""
         pool = self._reading if read_only and self._reading is not None else self._writing
         try:
-            async with self._connection_of(pool):
+            async with pool.connection():
                 return
         except UNAVAILABLE_ERRORS as error:
             _log.info("the database is not available yet: %s", error)
@@ -222,7 +206,7 @@ class Database:
         After a crash of PostgreSQL within the next second the write may be lost (`synchronous_commit = off`). Raises DatabaseUnavailable.
         """
         try:
-            async with self._connection_of(self._writing) as connection:
+            async with self._writing.connection() as connection:
                 connection.queue("BEGIN")
                 connection.queue(_set_lock_timeout(LOCK_TIMEOUT))
                 connection.queue("SET LOCAL synchronous_commit = off")
@@ -239,30 +223,6 @@ class Database:
             return
         async with self.transaction(read_only=True) as connection:
             await connection.execute("SELECT 1")
-
-    @asynccontextmanager
-    async def _connection_of(self, pool: Pool) -> AsyncIterator[Connection]:
-        """Take a connection, first come, first served. Raises PoolTimeout."""
-        places = self._places[pool]
-        if places.locked():
-            try:
-                async with asyncio.timeout(self._timeout_seconds):
-                    await places.acquire()
-            except TimeoutError:
-                raise PoolTimeout(f"couldn't get a connection after {self._timeout_seconds:.2f} sec") from None
-        else:
-            await places.acquire()
-        try:
-            async with (await self._opened_pool(pool)).connection() as connection:
-                yield connection
-        finally:
-            places.release()
-
-    async def _opened_pool(self, pool: Pool) -> Pool:
-        if pool not in self._opened:
-            await pool.open()
-            self._opened.add(pool)
-        return pool
 
     async def _commit(self, connection: Connection) -> None:
         try:
@@ -306,22 +266,3 @@ def _named_failures() -> Iterator[None]:
 
 def _set_lock_timeout(timeout: LiteralString) -> LiteralString:
     return f"SET LOCAL lock_timeout = '{timeout}'"
-
-
-def _new_pool(url: Address, size: int, timeout_seconds: float, prepare_threshold: int | None) -> Pool:
-    return AsyncConnectionPool(
-        url,
-        connection_class=Session,
-        min_size=0,
-        max_size=size,
-        timeout=timeout_seconds,
-        reconnect_timeout=timeout_seconds,
-        max_idle=IDLE_SECONDS,
-        open=False,
-        kwargs={
-            "autocommit": True,
-            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "application_name": "capsule",
-            "prepare_threshold": prepare_threshold,
-        },
-    )
