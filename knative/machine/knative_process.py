@@ -17,7 +17,7 @@ from knative.local import listening_sockets, variables
 from knative.local.own_hosts import OwnHosts
 from knative.local.settings import HELD_FRONT, Https
 from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
-from knative.machine import https, keys, knative_credentials, leftovers, processes, tls
+from knative.machine import https, keys, knative_credentials, leftovers, processes, stops, tls
 from knative.machine.home import PROJECT, Home
 from knative.machine.preloaded_modules import PRELOADED_MODULES, REHEARSAL, TELEMETRY_MODULES
 from knative.machine.problems import Problem
@@ -25,11 +25,9 @@ from knative.machine.problems import Problem
 if TYPE_CHECKING:
     from knative.machine.cluster import Cluster
 
-KNATIVE = "knative"
+KNATIVE = stops.KNATIVE.names[0]
 LOAD_SECONDS = 120
 """How long a newer version may take to load its code."""
-STOP_SECONDS = 60
-"""How long a Knative may take to answer the requests that have begun and to end."""
 CODE = "its code changed"
 Digests = Mapping[str, str]
 """Why a process is started again → a digest of what it was started with."""
@@ -51,7 +49,7 @@ def start_knative(home: Home) -> str:
     if reason:
         sockets = listening_sockets.take(home.path / "knative" / "listening.sock")
         successor = Successor(home, sockets)
-        processes.stop(home, KNATIVE, timeout_seconds=STOP_SECONDS)
+        stops.KNATIVE.run(home)
 
     def start() -> None:
         ports = home.ports

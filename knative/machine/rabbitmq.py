@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from knative.local.files import write_private
-from knative.machine import accounts, leftovers, packages, processes, rabbitmq_libraries, rabbitmq_users, secrets, tls
+from knative.machine import accounts, leftovers, packages, processes, rabbitmq_libraries, rabbitmq_shutdown, rabbitmq_users, secrets, stops, tls
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
-from knative.machine.variables import BROKER_METRICS, TLS
+from knative.machine.server_variables import BROKER_METRICS, TLS
 
 USER = "capsule"
 
@@ -106,8 +106,9 @@ class RabbitMQ:
         if (erlang := packages.find_erlang()) is not None:
             rabbitmq_libraries.write_specifications(erlang / "lib", self._specifications)
         self._configure(account)
-        command = [str(sbin / "rabbitmq-server")]
-        processes.start(self.home, self.name, command, environment=self.environment(), account=account, folder=self.data)
+        evaluation = rabbitmq_shutdown.write_script(self.data / "on-sigterm.script")
+        environment = self.environment() | {"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{ERLANG} {evaluation}"}
+        processes.start(self.home, self.name, [str(sbin / "rabbitmq-server")], environment=environment, account=account, folder=self.data)
 
     def _start_epmd(self) -> None:
         port = self.home.ports.epmd
@@ -128,8 +129,7 @@ class RabbitMQ:
 
     def stop(self) -> bool:
         """Stop the server and its epmd. Returns False when neither was running."""
-        is_stopped = processes.stop(self.home, self.name, timeout_seconds=30)
-        return processes.stop(self.home, self.epmd, timeout_seconds=5) or is_stopped
+        return stops.RABBITMQ.run(self.home)
 
     def management(self, method: str, path: str, body: object = None) -> Any:
         """Call the management API. Returns the decoded JSON, or None for an empty body. Raises: urllib.error.URLError."""

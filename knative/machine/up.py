@@ -4,14 +4,12 @@ RabbitMQ's start takes longer than everything else together. What does not need 
 overlay's objects with what is there.
 """
 
-import fcntl
 import os
 import shutil
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -48,6 +46,7 @@ from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.redis_server import Redis
 from knative.machine.row_privileges import role_of
 from knative.machine.services_postgres import ServicesPostgres
+from knative.machine.state_lock import lock
 
 if TYPE_CHECKING:
     from knative.machine.cluster import Cluster
@@ -60,15 +59,6 @@ GATEWAY_TIMEOUT_SECONDS = 30
 MAX_SERVERS = 4
 TOPOLOGY_NAME = "capsule-topology"
 TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": TOPOLOGY_NAME, "namespace": keys.NAMESPACE}}
-
-
-@contextmanager
-def lock(home: Home) -> Iterator[None]:
-    """Hold the lock of the state folder: a second `up` or `down` waits for the first."""
-    home.create()
-    with (home.run / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | None = None, is_needed: Callable[[], bool] | None = None) -> None:
