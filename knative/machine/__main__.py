@@ -47,13 +47,16 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
     progress = Progress(console)
     match options.task:
         case "up":
+            from knative.machine.early_rabbitmq import launch_early
+
+            is_launched = not options.foreground and launch_early(home)
             from knative.machine.supervision import supervise
             from knative.machine.up import up
 
             if options.foreground:
                 supervise(home, progress, lambda is_needed: up(home, progress, options.grouping, is_needed))
             else:
-                up(home, progress, options.grouping)
+                up(home, progress, options.grouping, is_launched=is_launched)
             if options.timings:
                 progress.print_timings()
         case "down":

@@ -15,9 +15,10 @@ from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
 from functions.wire.backups.variables import BACKUP_STORE
 from knative.local import listening_sockets, variables
 from knative.local.own_hosts import OwnHosts
-from knative.local.settings import HELD_FRONT, Https
+from knative.local.settings import Https
 from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
 from knative.machine import https, keys, knative_credentials, leftovers, processes, stops, tls
+from knative.machine.held_front import held_front
 from knative.machine.home import PROJECT, Home
 from knative.machine.preloaded_modules import PRELOADED_MODULES, REHEARSAL, TELEMETRY_MODULES
 from knative.machine.problems import Problem
@@ -60,8 +61,8 @@ def start_knative(home: Home) -> str:
         processes.require_free_ports({title: port for title, port in titles.items() if port not in sockets})
         _create_shared_folders(home)
         _prepare_https(home)
-        _held_front(home).parent.mkdir(mode=0o700, exist_ok=True)
-        _held_front(home).touch()
+        held_front(home).parent.mkdir(mode=0o700, exist_ok=True)
+        held_front(home).touch()
         file.write_text(json.dumps(digests))  # before the start: `up` may be killed between both
         if successor is None:
             processes.record(home, KNATIVE, _launch(home, sockets))
@@ -74,19 +75,10 @@ def start_knative(home: Home) -> str:
     return reason
 
 
-def has_served(home: Home) -> bool:
-    """Whether a one-machine Knative has accepted requests in this state folder."""
-    return (home.path / "knative" / "store.db").exists() and not _held_front(home).exists()
-
-
 def open_front(home: Home, cluster: "Cluster") -> None:
     """Let the one-machine Knative accept requests, once it has the Secrets that its pods start with, and wait until it does. Raises: Problem."""
-    _held_front(home).unlink(missing_ok=True)
+    held_front(home).unlink(missing_ok=True)
     processes.wait_until_ready(home, KNATIVE, cluster.is_ready)
-
-
-def _held_front(home: Home) -> Path:
-    return home.path / "knative" / HELD_FRONT
 
 
 class Successor:

@@ -14,3 +14,16 @@ def lock(home: Home) -> Iterator[None]:
     with (home.run / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def try_lock(home: Home) -> Iterator[bool]:
+    """Hold that lock, unless another command does. Yields whether it is held."""
+    home.create()
+    with (home.run / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
