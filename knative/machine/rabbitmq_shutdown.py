@@ -4,8 +4,8 @@ By itself the VM stops its application controller, which then waits for RabbitMQ
 its application while it ends (rabbit_mgmt_db_handler), which is a call to that controller: it gets no answer for five seconds, the time-out of such
 calls. After that the VM waits a second for the process of its standard input and output.
 
-`rabbit:stop/0`, which `rabbitmqctl stop` calls too, ends the applications one after the other while the controller answers, and closes what is on
-disk. `rabbitmqctl` starts a second VM for that, half a second of CPU or more, so SIGTERM does it here.
+Here that handler ends first, while the controller answers. `rabbit:stop/0`, which `rabbitmqctl stop` calls too, then ends the applications and closes
+what is on disk. `rabbitmqctl` would start a second VM for that, half a second of CPU or more.
 """
 
 from pathlib import Path
@@ -15,7 +15,11 @@ STOP_SECONDS = 15
 
 SCRIPT = f"""%% Written at each start of RabbitMQ by Capsule and evaluated by it. See knative/machine/rabbitmq_shutdown.py.
 %% Functions of sys:install/2 see each event before the handlers of Erlang's signal server do.
-Stop = fun() -> rabbit:stop(), erlang:halt(0) end,
+Stop = fun() ->
+               catch gen_event:delete_handler(rabbit_event, rabbit_mgmt_db_handler, stop),
+               rabbit:stop(),
+               erlang:halt(0)
+       end,
 OnEvent = fun(State, {{in, {{notify, sigterm}}}}, _) ->
                   {{_, Monitor}} = spawn_monitor(Stop),
                   receive {{'DOWN', Monitor, process, _, _}} -> State after {STOP_SECONDS * 1000} -> State end;

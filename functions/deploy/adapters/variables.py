@@ -5,10 +5,10 @@ from functions.deploy.adapters.shared_variables import (
     APPLICATION_URL,
     EGRESS_ALLOW,
     HEALTH_CHECK_KEY,
-    SERVICES_POSTGRES_URL,
-    SERVICES_REDIS_URL,
     TERMINAL_URL,
 )
+from functions.deploy.adapters.shared_variables import SERVICES_POSTGRES_URL as SERVICES_POSTGRES_URL
+from functions.deploy.adapters.shared_variables import SERVICES_REDIS_URL as SERVICES_REDIS_URL
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
 from functions.deploy.domain.service_plans import ServiceAddress
 from functions.runtime.config.variables import PLACE
