@@ -74,6 +74,7 @@ def test_sigterm_ends_the_applications_before_the_vm_and_loses_no_message(own_ra
         channel.queue_declare(f"kept-{kind}", durable=True, arguments={"x-queue-type": kind})
         channel.basic_publish("", f"kept-{kind}", b"accepted", pika.BasicProperties(delivery_mode=2))
     process_file = own_rabbitmq.data / "mnesia" / f"{own_rabbitmq.node}.pid"
+    time.sleep(1)  # the VM evaluates the script a moment after the management API answers; before that it stops by itself
     assert own_rabbitmq.stop()
     assert process_file.exists(), "the VM deletes it when it stops by itself"
 
