@@ -36,3 +36,5 @@ PUBLIC_HTTPS_PORT = Setting(
     default="0",
     default_note="7084, with the port offset",
 )
+HELD_FRONT = "held-front"
+"""A file in the state folder: while it exists, no requests are accepted, because `up` applies Secrets and ConfigMaps that pods must start with."""

@@ -33,6 +33,7 @@ from knative.local.store import Store
 log = logging.getLogger("knative.local")
 
 STOP_SECONDS = 25.0
+LONG_STOP_SECONDS = 0.05
 LOADED = b"1"
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -100,12 +101,19 @@ async def run(settings: Settings, is_api_only: bool) -> None:
 
 
 async def _stop(started: Sequence[Runnable]) -> None:
-    """Stop in reverse order. A part that fails to stop does not keep the others running."""
+    """Stop in reverse order. A part that fails to stop does not keep the others running. Logs which parts took long."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    long: list[str] = []
     for part in reversed(started):
+        part_began = loop.time()
         try:
             await asyncio.wait_for(part.stop(), STOP_SECONDS)
         except Exception:
             log.exception("%s did not stop cleanly", type(part).__name__)
+        if (seconds := loop.time() - part_began) >= LONG_STOP_SECONDS:
+            long.append(f"{type(part).__name__} {seconds:.2f} s")
+    log.info("stopped after %.2f s%s", loop.time() - began, f", of which {', '.join(long)}" if long else "")
 
 
 @contextmanager

@@ -16,8 +16,6 @@ from knative.local import variables
 from knative.local.ordered_certificates import OrderedCertificate, ordered_certificates
 from knative.local.own_hosts import OwnHosts
 
-HELD_FRONT = "held-front"
-"""A file in the state folder: while it exists, no requests are accepted, because `up` applies Secrets and ConfigMaps that pods must start with."""
 LOOPBACK = "127.0.0.1"
 
 

@@ -3,7 +3,6 @@
 import argparse
 import sys
 
-import psycopg
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
@@ -24,15 +23,23 @@ def main(arguments: list[str]) -> int:
         show_problem(problem, console)
     except InvalidSetting as error:
         show_problem(Problem(str(error), "All settings and their values: docs/settings.md"), console)
-    except psycopg.OperationalError as error:
-        remedy = "See what runs: ./taskw status. Start everything: ./taskw up"
-        show_problem(Problem(f"PostgreSQL does not answer: {error}".strip(), remedy), console)
     except OSError as error:
         remedy = "Check free space and permissions, or use another folder: CAPSULE_HOME=…"
         show_problem(Problem(f"{error.strerror or str(error) or type(error).__name__}: {error.filename or ''}", remedy), console)
     except KeyboardInterrupt:
         console.print("\nInterrupted. ./taskw up continues; ./taskw down stops everything.")
+    except Exception as error:
+        if not _is_of_postgres(error):
+            raise
+        remedy = "See what runs: ./taskw status. Start everything: ./taskw up"
+        show_problem(Problem(f"PostgreSQL does not answer: {error}".strip(), remedy), console)
     return 1
+
+
+def _is_of_postgres(error: Exception) -> bool:
+    """Whether PostgreSQL did not answer. Not an `except` clause: that would import psycopg for tasks that do not use it, such as `down`."""
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(error, psycopg.OperationalError)
 
 
 def run(options: argparse.Namespace, home: Home, console: Console) -> int:
@@ -40,19 +47,24 @@ def run(options: argparse.Namespace, home: Home, console: Console) -> int:
     progress = Progress(console)
     match options.task:
         case "up":
+            from knative.machine.early_rabbitmq import launch_early
+
+            is_launched = not options.foreground and launch_early(home)
             from knative.machine.supervision import supervise
             from knative.machine.up import up
 
             if options.foreground:
                 supervise(home, progress, lambda is_needed: up(home, progress, options.grouping, is_needed))
             else:
-                up(home, progress, options.grouping)
+                up(home, progress, options.grouping, is_launched=is_launched)
             if options.timings:
                 progress.print_timings()
         case "down":
             from knative.machine.down import down
 
             down(home, progress)
+            if options.timings:
+                progress.print_timings()
         case "reset":
             from knative.machine.down import reset
 
@@ -139,7 +151,8 @@ def parser() -> argparse.ArgumentParser:
     foreground = "stay, start again what ends, and stop everything on SIGTERM; for service managers"
     up.add_argument("--foreground", action="store_true", help=foreground)
     up.add_argument("--timings", action="store_true", help="print when each step began and ended")
-    tasks.add_parser("down", help="stop everything; data stays")
+    down = tasks.add_parser("down", help="stop everything; data stays")
+    down.add_argument("--timings", action="store_true", help="print when each step began and ended")
     status = tasks.add_parser("status", help="show what runs")
     status.add_argument("-a", "--all", action="store_true", help="list every function and application")
     doctor = tasks.add_parser("doctor", help="check what Capsule needs of this machine")

@@ -3,15 +3,10 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
-from knative.machine import leftovers, processes
+from knative.machine import leftovers, processes, stops
 from knative.machine.home import Home
-from knative.machine.knative_process import KNATIVE, STOP_SECONDS
-from knative.machine.postgres import PostgreSQL
 from knative.machine.progress import Progress
-from knative.machine.rabbitmq import RabbitMQ
-from knative.machine.redis_server import Redis
-from knative.machine.services_postgres import ServicesPostgres
-from knative.machine.up import lock
+from knative.machine.state_lock import lock
 
 NOT_RUNNING = "Capsule is not running."
 
@@ -23,20 +18,19 @@ def down(home: Home, progress: Progress) -> None:
         return
     with lock(home):
         is_stopped = False
-        if processes.find_running(home, KNATIVE):
-            with progress.step("Knative"):
-                is_stopped = processes.stop(home, KNATIVE, timeout_seconds=STOP_SECONDS)
+        if stops.KNATIVE.is_running(home):
+            with progress.step(stops.KNATIVE.title):
+                is_stopped = stops.KNATIVE.run(home)
         orphaned_pods = leftovers.find_pods(home)
         if orphaned_pods:
             with progress.step("Pods") as step:
                 processes.terminate(orphaned_pods, timeout_seconds=10)
                 step.detail = f"{len(orphaned_pods)} of a Knative that was killed"
-        servers = [server for server in (RabbitMQ(home), PostgreSQL(home), ServicesPostgres(home), Redis(home)) if server.is_running()]
+        servers = [server for server in stops.SERVERS if server.is_running(home)]
         if servers:
-            with progress.step("Servers") as step, ThreadPoolExecutor(4) as pool:
-                step.detail = ", ".join(type(server).__name__ for server in servers)
-                list(pool.map(lambda server: server.stop(), servers))
-        RabbitMQ(home).stop()  # its epmd, when the server itself was killed
+            with ThreadPoolExecutor(len(servers)) as pool:
+                list(pool.map(lambda server: _stop_server(server, home, progress), servers))
+        stops.RABBITMQ.run(home)  # its epmd, when the server itself was killed
         left = processes.wait_until_ended(leftovers.find_leftovers(home), 1)  # helpers of a server end shortly after it
         if left:
             with progress.step("Leftovers") as step:
@@ -45,6 +39,11 @@ def down(home: Home, progress: Progress) -> None:
         leftovers.remove_control_groups(home)
         leftovers.unmount_volumes(home)
     progress.print("Capsule is stopped. Data stays. Start it: ./taskw up" if is_stopped or servers or left else NOT_RUNNING)
+
+
+def _stop_server(server: stops.Stop, home: Home, progress: Progress) -> None:
+    with progress.step(server.title):
+        server.run(home)
 
 
 def reset(home: Home, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from knative.machine.home import Home
 from knative.machine.postgres import PostgreSQL
 from knative.machine.problems import Problem
 from knative.machine.rabbitmq import RabbitMQ
-from knative.machine.variables import TLS
+from knative.machine.server_variables import TLS
 
 
 def check(home: Home) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from functions.deploy.adapters.variables import SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
+from functions.deploy.adapters.shared_variables import SERVICES_POSTGRES_URL, SERVICES_REDIS_URL
 from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_URL, REPLICA_URL
 from knative.installation import HOME, PORT_OFFSET, PUBLIC_HTTP_PORT, PUBLIC_HTTPS_PORT
-from knative.machine.variables import DATA_SERVICES, MIGRATION_URL, USER_AMQP_URL
+from knative.machine.server_variables import DATA_SERVICES, MIGRATION_URL, USER_AMQP_URL
 
 LOOPBACK = "127.0.0.1"
 PROJECT = Path(__file__).resolve().parents[2]

@@ -15,9 +15,10 @@ from functions.runtime.config.variables import OTLP_ENDPOINT, ROOT
 from functions.wire.backups.variables import BACKUP_STORE
 from knative.local import listening_sockets, variables
 from knative.local.own_hosts import OwnHosts
-from knative.local.settings import HELD_FRONT, Https
+from knative.local.settings import Https
 from knative.local.variables import HTTPS, LISTENING_SOCKETS, PRELOAD_MODULES, READABLE_FOLDERS, SHARED_FOLDERS
-from knative.machine import https, keys, knative_credentials, leftovers, processes, tls
+from knative.machine import https, keys, knative_credentials, leftovers, processes, stops, tls
+from knative.machine.held_front import held_front
 from knative.machine.home import PROJECT, Home
 from knative.machine.preloaded_modules import PRELOADED_MODULES, REHEARSAL, TELEMETRY_MODULES
 from knative.machine.problems import Problem
@@ -25,11 +26,9 @@ from knative.machine.problems import Problem
 if TYPE_CHECKING:
     from knative.machine.cluster import Cluster
 
-KNATIVE = "knative"
+KNATIVE = stops.KNATIVE.names[0]
 LOAD_SECONDS = 120
 """How long a newer version may take to load its code."""
-STOP_SECONDS = 60
-"""How long a Knative may take to answer the requests that have begun and to end."""
 CODE = "its code changed"
 Digests = Mapping[str, str]
 """Why a process is started again → a digest of what it was started with."""
@@ -51,7 +50,7 @@ def start_knative(home: Home) -> str:
     if reason:
         sockets = listening_sockets.take(home.path / "knative" / "listening.sock")
         successor = Successor(home, sockets)
-        processes.stop(home, KNATIVE, timeout_seconds=STOP_SECONDS)
+        stops.KNATIVE.run(home)
 
     def start() -> None:
         ports = home.ports
@@ -62,8 +61,8 @@ def start_knative(home: Home) -> str:
         processes.require_free_ports({title: port for title, port in titles.items() if port not in sockets})
         _create_shared_folders(home)
         _prepare_https(home)
-        _held_front(home).parent.mkdir(mode=0o700, exist_ok=True)
-        _held_front(home).touch()
+        held_front(home).parent.mkdir(mode=0o700, exist_ok=True)
+        held_front(home).touch()
         file.write_text(json.dumps(digests))  # before the start: `up` may be killed between both
         if successor is None:
             processes.record(home, KNATIVE, _launch(home, sockets))
@@ -76,19 +75,10 @@ def start_knative(home: Home) -> str:
     return reason
 
 
-def has_served(home: Home) -> bool:
-    """Whether a one-machine Knative has accepted requests in this state folder."""
-    return (home.path / "knative" / "store.db").exists() and not _held_front(home).exists()
-
-
 def open_front(home: Home, cluster: "Cluster") -> None:
     """Let the one-machine Knative accept requests, once it has the Secrets that its pods start with, and wait until it does. Raises: Problem."""
-    _held_front(home).unlink(missing_ok=True)
+    held_front(home).unlink(missing_ok=True)
     processes.wait_until_ready(home, KNATIVE, cluster.is_ready)
-
-
-def _held_front(home: Home) -> Path:
-    return home.path / "knative" / HELD_FRONT
 
 
 class Successor:

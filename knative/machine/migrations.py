@@ -26,7 +26,7 @@ from knative.machine import row_privileges
 from knative.machine.home import CONTEXTS, PROJECT
 from knative.machine.problems import Problem
 from knative.machine.row_privileges import HISTORY, role_of
-from knative.machine.variables import MIGRATION_URL
+from knative.machine.server_variables import MIGRATION_URL
 
 FOLDER = PROJECT / "sql"
 NAME = re.compile(r"V(?P<version>\d+(?:_\d+)*)__\w+")

@@ -11,7 +11,6 @@ from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
-from functions.runtime.config import telemetry
 from functions.runtime.config.variables import OTLP_ENDPOINT
 from knative.machine.home import PROJECT
 from knative.machine.problems import Problem
@@ -177,6 +176,8 @@ def _run(command: list[str], names: str, announce: Callable[[str], None]) -> Non
 
 def install_telemetry(report: Callable[[str], None]) -> None:
     """Install the optional Python packages that export traces, if they are missing. Raises: Problem."""
+    from functions.runtime.config import telemetry  # it imports pydantic
+
     if telemetry.is_installed():
         return
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())

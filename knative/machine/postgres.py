@@ -15,7 +15,7 @@ from knative.machine import accounts, postgres_roles, row_privileges, secrets, t
 from knative.machine.home import CONTEXTS, LOOPBACK
 from knative.machine.postgres_roles import ROLES
 from knative.machine.postgres_server import SUPERUSER, PostgresServer
-from knative.machine.variables import TLS
+from knative.machine.server_variables import TLS
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,14 @@
 
 import os
 import shutil
-import signal
 import subprocess
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 
-from knative.machine import accounts, leftovers, packages, processes
+from knative.machine import accounts, leftovers, packages, processes, stops
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
@@ -110,8 +110,8 @@ class PostgresServer(ABC):
         return True
 
     def stop(self) -> bool:
-        """Stop with SIGINT, PostgreSQL's "fast" shutdown: it ends sessions and writes a checkpoint. SIGTERM would wait for clients."""
-        return processes.stop(self.home, self.name, timeout_seconds=30, signal_number=signal.SIGINT)
+        """Stop the server, also while clients are connected. Returns False when it was not running."""
+        return replace(stops.POSTGRES, names=(self.name,)).run(self.home)
 
     def superuser(self, database: str = "postgres") -> psycopg.Connection:
         """Connect as the superuser, with autocommit."""

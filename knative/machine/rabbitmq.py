@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from knative.local.files import write_private
-from knative.machine import accounts, leftovers, packages, processes, rabbitmq_libraries, rabbitmq_users, secrets, tls
+from knative.machine import accounts, leftovers, packages, processes, rabbitmq_libraries, rabbitmq_shutdown, secrets, stops
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
-from knative.machine.variables import BROKER_METRICS, TLS
+from knative.machine.server_variables import BROKER_METRICS, TLS
 
 USER = "capsule"
 
@@ -50,6 +50,8 @@ class RabbitMQ:
 
     def user_url(self, user: str) -> str:
         """AMQP URL of the current login of a user that `rabbitmq_users` creates, on the default virtual host."""
+        from knative.machine import rabbitmq_users  # not before the launch (`early_rabbitmq`), as tls below
+
         login = rabbitmq_users.user(self.home, user).current
         return self.login_url(login.name, login.password)
 
@@ -61,6 +63,8 @@ class RabbitMQ:
         address = f"{name}:{password}@{LOOPBACK}:{self.home.ports.amqp}/{quote(vhost, safe='')}"
         if not self.has_tls:
             return f"amqp://{address}"
+        from knative.machine import tls
+
         options = {"cafile": str(tls.authority(self.home)), "server_hostname": LOOPBACK}  # pika's form (pika.URLParameters)
         return f"amqps://{address}?{urlencode({'ssl_options': options})}"
 
@@ -75,6 +79,8 @@ class RabbitMQ:
 
     def renew_certificate(self) -> None:
         """Use the present certificate for new connections. Erlang caches the former one for two minutes at most (ssl, `ssl_pem_cache_clean`)."""
+        from knative.machine import tls
+
         tls.install(self.home, self.data, accounts.server_account("rabbitmq"))
 
     def is_running(self) -> bool:
@@ -106,8 +112,9 @@ class RabbitMQ:
         if (erlang := packages.find_erlang()) is not None:
             rabbitmq_libraries.write_specifications(erlang / "lib", self._specifications)
         self._configure(account)
-        command = [str(sbin / "rabbitmq-server")]
-        processes.start(self.home, self.name, command, environment=self.environment(), account=account, folder=self.data)
+        evaluation = rabbitmq_shutdown.write_script(self.data / "on-sigterm.script")
+        environment = self.environment() | {"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"{ERLANG} {evaluation}"}
+        processes.start(self.home, self.name, [str(sbin / "rabbitmq-server")], environment=environment, account=account, folder=self.data)
 
     def _start_epmd(self) -> None:
         port = self.home.ports.epmd
@@ -128,8 +135,7 @@ class RabbitMQ:
 
     def stop(self) -> bool:
         """Stop the server and its epmd. Returns False when neither was running."""
-        is_stopped = processes.stop(self.home, self.name, timeout_seconds=30)
-        return processes.stop(self.home, self.epmd, timeout_seconds=5) or is_stopped
+        return stops.RABBITMQ.run(self.home)
 
     def management(self, method: str, path: str, body: object = None) -> Any:
         """Call the management API. Returns the decoded JSON, or None for an empty body. Raises: urllib.error.URLError."""
@@ -186,6 +192,8 @@ class RabbitMQ:
         ports, configuration = self.home.ports, self._configuration
         listeners = f"listeners.tcp.default = {LOOPBACK}:{ports.amqp}\n"
         if TLS.read(self.home.environment):
+            from knative.machine import tls
+
             tls.ensure(self.home)
             file = tls.install(self.home, self.data, account)
             listeners = f"""listeners.tcp = none

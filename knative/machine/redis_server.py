@@ -6,7 +6,7 @@ Its counters live for two minutes, so nothing is written to disk. Valkey serves 
 import shutil
 from pathlib import Path
 
-from knative.machine import accounts, leftovers, packages, processes, secrets
+from knative.machine import accounts, leftovers, packages, processes, secrets, stops
 from knative.machine.home import LOOPBACK, Home
 from knative.machine.problems import Problem
 
@@ -44,7 +44,7 @@ class Redis:
 
     def stop(self) -> bool:
         """Stop the server. Returns False when it was not running."""
-        return processes.stop(self.home, self.name, timeout_seconds=10)
+        return stops.REDIS.run(self.home)
 
     def _configure(self, account: accounts.Account | None) -> Path:
         """Write the configuration file: it has the password, which a command line would show to all.

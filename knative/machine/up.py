@@ -4,14 +4,12 @@ RabbitMQ's start takes longer than everything else together. What does not need 
 overlay's objects with what is there.
 """
 
-import fcntl
 import os
 import shutil
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -30,15 +28,16 @@ from knative.machine import (
     knative_credentials,
     kustomize,
     packages,
-    processes,
     rabbitmq_users,
     repositories,
     services_redis,
+    stops,
     tls,
     topology_record,
 )
+from knative.machine.early_rabbitmq import may_start_beside
 from knative.machine.home import AMQP_USERS, CONTEXTS, LOOPBACK, Home, amqp_variable
-from knative.machine.knative_process import KNATIVE, has_served, open_front, start_knative
+from knative.machine.knative_process import open_front, start_knative
 from knative.machine.migrations import migrate
 from knative.machine.next_steps import next_steps
 from knative.machine.postgres import PostgreSQL
@@ -48,6 +47,7 @@ from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.redis_server import Redis
 from knative.machine.row_privileges import role_of
 from knative.machine.services_postgres import ServicesPostgres
+from knative.machine.state_lock import lock
 
 if TYPE_CHECKING:
     from knative.machine.cluster import Cluster
@@ -62,20 +62,18 @@ TOPOLOGY_NAME = "capsule-topology"
 TOPOLOGY = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": TOPOLOGY_NAME, "namespace": keys.NAMESPACE}}
 
 
-@contextmanager
-def lock(home: Home) -> Iterator[None]:
-    """Hold the lock of the state folder: a second `up` or `down` waits for the first."""
-    home.create()
-    with (home.run / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | None = None, is_needed: Callable[[], bool] | None = None) -> None:
+def up(
+    home: Home,
+    progress: Progress,
+    requested_grouping: grouping.Grouping | None = None,
+    is_needed: Callable[[], bool] | None = None,
+    *,
+    is_launched: bool = False,
+) -> None:
     """Start everything and print the next steps.
 
     `requested_grouping`: how functions are grouped into Services from now on; None keeps the current grouping. `is_needed`: asked while the lock is
-    held; False: another `up` has started everything meanwhile, and nothing is done.
+    held; False: another `up` has started everything meanwhile, and nothing is done. `is_launched`: `launch_early` has launched RabbitMQ.
 
     Raises: Problem, with a remedy, at the first step that fails. A later `up` continues from there.
     """
@@ -83,7 +81,12 @@ def up(home: Home, progress: Progress, requested_grouping: grouping.Grouping | N
     with lock(home):
         if is_needed is not None and not is_needed():
             return
-        check(home, progress)
+        try:
+            check(home, progress)
+        except BaseException:
+            if is_launched:
+                stops.RABBITMQ.run(home)
+            raise
         with progress.step("Packages") as step:
             install_packages(home, progress, step)
             is_beside = launch_rabbitmq(home)
@@ -140,14 +143,10 @@ def install_packages(home: Home, progress: Progress, step: Step) -> None:
 
 
 def launch_rabbitmq(home: Home) -> bool:
-    """Launch RabbitMQ where the one-machine Knative may start beside it. Returns whether it does. Raises: Problem.
-
-    Knative consumes queues when RabbitMQ is ready. Not at the first time, when RabbitMQ's users do not exist, and not in place of a process that
-    serves, which ends only when everything that its successor needs is there.
-    """
+    """Launch RabbitMQ, if it does not run, where the one-machine Knative may start beside it. Returns whether it does. Raises: Problem."""
     rabbitmq = RabbitMQ(home)
-    is_beside = not home.external_amqp_url and has_served(home) and not rabbitmq.is_running() and processes.find_running(home, KNATIVE) is None
-    if is_beside:
+    is_beside = may_start_beside(home)
+    if is_beside and not rabbitmq.is_running():
         rabbitmq.launch()
     return is_beside
 

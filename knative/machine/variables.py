@@ -4,50 +4,15 @@ from functions.runtime.config.variables import AMQP_URL, DATABASE_URL, READER_UR
 from functions.wire.backups.variables import BACKUP_KEY, BACKUP_STORE
 from functions.wire.settings import Section, Setting, forms
 from knative.installation import DISK_RESERVE_GIB, HOME, PORT_OFFSET
+from knative.machine.server_variables import BROKER_METRICS, DATA_SERVICES, MIGRATION_URL, TLS, USER_AMQP_URL
 
 READER = "`./taskw`"
 PLACE = "In the environment of `./taskw up`."
 
-USER_AMQP_URL = Setting(
-    "CAPSULE_<USER>_AMQP_URL",
-    AMQP_URL.form,
-    "The server of `CAPSULE_AMQP_URL` as the user of `AUTH`, `BILLING`, `DEPLOY`, `MONITOR`, `EDGE` (gateway), `RUNTIME` (dead-letter router) or "
-    "`TOPOLOGY` (topology Job), with the permissions in [`knative/base/rabbitmq.yaml`](../knative/base/rabbitmq.yaml). Without it, components share "
-    "one user, and `up` warns.",
-    default_note="`CAPSULE_AMQP_URL`",
-    is_secret=True,
-)
-MIGRATION_URL = Setting(
-    "CAPSULE_<CONTEXT>_MIGRATION_URL",
-    DATABASE_URL.form,
-    "The database of `CAPSULE_<CONTEXT>_DATABASE_URL` as its owner, who migrates.",
-    default_note="`CAPSULE_<CONTEXT>_DATABASE_URL`",
-    is_secret=True,
-)
 REGISTRY_MIRROR = Setting(
     "CAPSULE_BUILD_REGISTRY_MIRROR",
     forms.text("URLs separated by spaces"),
     "Mirrors for images: of docker.io, or `registry=URL` of another. See [Dockerfiles and images](builds-dockerfile.md#for-operators).",
-)
-BROKER_METRICS = Setting(
-    "CAPSULE_BROKER_METRICS",
-    forms.switch(),
-    "Whether the local RabbitMQ serves metrics, see [Metrics for Prometheus](operations.md#metrics-for-prometheus). Takes effect when it starts.",
-    default="off",
-)
-TLS = Setting(
-    "CAPSULE_TLS",
-    forms.switch(),
-    "Whether the local PostgreSQL and RabbitMQ accept TLS 1.3 only, with certificates of an authority that `up` makes, see "
-    "[Encrypted connections](operations.md#encrypted-connections). Takes effect when they start.",
-    default="off",
-)
-DATA_SERVICES = Setting(
-    "CAPSULE_DATA_SERVICES",
-    forms.switch(),
-    "Whether applications get PostgreSQL databases and Redis services on this machine, see [Data services](services.md). With `off`, services are "
-    "added by their URL.",
-    default="on",
 )
 BACKUP_KEEP = Setting(
     "CAPSULE_BACKUP_KEEP",

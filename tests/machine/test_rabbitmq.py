@@ -63,3 +63,22 @@ def test_rabbitmq_starts_after_a_kill_with_a_torn_cookie_and_an_epmd_that_is_not
     own_rabbitmq.start()
     assert own_rabbitmq.management("GET", "/api/whoami")["name"] == "capsule"
     assert processes.wait_until_ended([server], 0) == []
+
+
+@proof("recovery")
+def test_sigterm_ends_the_applications_before_the_vm_and_loses_no_message(own_rabbitmq: RabbitMQ) -> None:
+    connection = pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url))
+    channel = connection.channel()
+    channel.confirm_delivery()
+    for kind in ("classic", "quorum"):
+        channel.queue_declare(f"kept-{kind}", durable=True, arguments={"x-queue-type": kind})
+        channel.basic_publish("", f"kept-{kind}", b"accepted", pika.BasicProperties(delivery_mode=2))
+    process_file = own_rabbitmq.data / "mnesia" / f"{own_rabbitmq.node}.pid"
+    time.sleep(1)  # the VM evaluates the script a moment after the management API answers; before that it stops by itself
+    assert own_rabbitmq.stop()
+    assert process_file.exists(), "the VM deletes it when it stops by itself"
+
+    own_rabbitmq.start()
+    channel = pika.BlockingConnection(pika.URLParameters(own_rabbitmq.url)).channel()
+    for kind in ("classic", "quorum"):
+        assert channel.basic_get(f"kept-{kind}", auto_ack=True)[2] == b"accepted"

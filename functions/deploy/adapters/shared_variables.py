@@ -1,13 +1,13 @@
-"""The environment variables of deploy that the one-machine Knative reads too.
+"""The environment variables of deploy that the one-machine Knative and `./taskw` read too.
 
-Its process needs nothing else of a context. What a value is parsed to is imported when one is parsed: with pydantic and the domain it takes 8 MB.
+Their processes need nothing else of a context. What a value is parsed to is imported when one is parsed: with pydantic and the domain it takes 8 MB.
 """
 
 from typing import TYPE_CHECKING
 
 from functions.wire.addresses import parse_private_networks
 from functions.wire.health_checks import MIN_KEY_LENGTH, require_key
-from functions.wire.settings import Setting
+from functions.wire.settings import Setting, forms
 from functions.wire.settings.forms import Form
 
 if TYPE_CHECKING:
@@ -59,5 +59,22 @@ HEALTH_CHECK_KEY = Setting(
     "each is accepted. Leave it empty on a "
     "cluster, see [0015](decisions/0015-a-release-is-ready-when-it-serves.md).",
     default_note="on one machine: generated",
+    is_secret=True,
+)
+SERVICES_POSTGRES_URL = Setting(
+    "CAPSULE_SERVICES_POSTGRES_URL",
+    forms.url("postgresql", "postgres", example="postgresql://provisioner:…@postgres.data.svc:5432/postgres"),
+    "The PostgreSQL server (15 or newer) on which databases of applications are created, as a role with CREATEDB and CREATEROLE. Never the server of "
+    "the platform. Functions get it from the Secret `deploy-services`.",
+    default=None,
+    default_note="on one machine: a server of its own",
+    is_secret=True,
+)
+SERVICES_REDIS_URL = Setting(
+    "CAPSULE_SERVICES_REDIS_URL",
+    forms.url("redis", example="redis://provisioner:…@127.0.0.1:7113"),
+    "Where the one-machine Knative provisions Redis services of applications. Functions get it from the Secret `deploy-services`.",
+    default=None,
+    default_note="on one machine: set by `up`",
     is_secret=True,
 )

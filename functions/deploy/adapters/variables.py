@@ -1,7 +1,14 @@
 """The environment variables that functions of deploy read, beside those of every context."""
 
 from functions.deploy.adapters import domain_variables
-from functions.deploy.adapters.shared_variables import APPLICATION_URL, EGRESS_ALLOW, HEALTH_CHECK_KEY, TERMINAL_URL
+from functions.deploy.adapters.shared_variables import (
+    APPLICATION_URL,
+    EGRESS_ALLOW,
+    HEALTH_CHECK_KEY,
+    TERMINAL_URL,
+)
+from functions.deploy.adapters.shared_variables import SERVICES_POSTGRES_URL as SERVICES_POSTGRES_URL
+from functions.deploy.adapters.shared_variables import SERVICES_REDIS_URL as SERVICES_REDIS_URL
 from functions.deploy.domain.environment import MAX_OBSERVATION_SECONDS
 from functions.deploy.domain.service_plans import ServiceAddress
 from functions.runtime.config.variables import PLACE
@@ -60,15 +67,6 @@ READY_SECONDS = Setting(
 )
 
 
-SERVICES_POSTGRES_URL = Setting(
-    "CAPSULE_SERVICES_POSTGRES_URL",
-    forms.url("postgresql", "postgres", example="postgresql://provisioner:…@postgres.data.svc:5432/postgres"),
-    "The PostgreSQL server (15 or newer) on which databases of applications are created, as a role with CREATEDB and CREATEROLE. Never the server of "
-    "the platform. Functions get it from the Secret `deploy-services`.",
-    default=None,
-    default_note="on one machine: a server of its own",
-    is_secret=True,
-)
 SERVICES_POSTGRES_ADDRESS = Setting(
     "CAPSULE_SERVICES_POSTGRES_ADDRESS",
     Form("host:port, as in postgres.data.svc:5432", ServiceAddress),
@@ -102,14 +100,6 @@ SERVICES_KEY = Setting(
     "`deploy-services`. With another key Capsule does not reach existing servers.",
     default=None,
     default_note="on a cluster: generated",
-    is_secret=True,
-)
-SERVICES_REDIS_URL = Setting(
-    "CAPSULE_SERVICES_REDIS_URL",
-    forms.url("redis", example="redis://provisioner:…@127.0.0.1:7113"),
-    "Where the one-machine Knative provisions Redis services of applications. Functions get it from the Secret `deploy-services`.",
-    default=None,
-    default_note="on one machine: set by `up`",
     is_secret=True,
 )
 SERVICES_REDIS_ADDRESS = Setting(

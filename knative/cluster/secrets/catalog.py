@@ -37,7 +37,7 @@ from knative.machine.installation_objects import (
     signing_objects,
 )
 from knative.machine.secrets import new_password
-from knative.machine.variables import MIGRATION_URL, USER_AMQP_URL
+from knative.machine.server_variables import MIGRATION_URL, USER_AMQP_URL
 
 AUTHORITIES, AUTHORITIES_KEY, AUTHORITIES_FILE = "capsule-authorities", "ca.crt", "/etc/capsule/authorities/ca.crt"
 REGISTRY, REGISTRY_KEY, REGISTRY_TYPE = "capsule-registry", ".dockerconfigjson", "kubernetes.io/dockerconfigjson"

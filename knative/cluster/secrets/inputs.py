@@ -17,7 +17,7 @@ from functions.wire.settings import Setting, check, settings_of
 from knative.machine.home import AMQP_USERS, CONTEXTS
 from knative.machine.installation_objects import CONTEXT_SECTIONS
 from knative.machine.problems import Problem
-from knative.machine.variables import MIGRATION_URL, USER_AMQP_URL
+from knative.machine.server_variables import MIGRATION_URL, USER_AMQP_URL
 
 
 @dataclass(frozen=True)

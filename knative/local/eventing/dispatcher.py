@@ -264,8 +264,9 @@ class Dispatcher:
         if session is None or not session.channel.is_open:
             return
         session.is_accepting = False
-        for tag in session.channel.inner.consumer_tags:
-            await self._cancel_consumer(session.channel, tag)
+        if session.in_flight or self._dead_letter_on_stop:  # what arrives meanwhile would be for nobody; closing the channel ends the consumer too
+            for tag in session.channel.inner.consumer_tags:
+                await self._cancel_consumer(session.channel, tag)
         if self._dead_letter_on_stop:
             await self._dead_letter_all(session)
         elif session.in_flight:

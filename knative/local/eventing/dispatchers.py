@@ -79,7 +79,8 @@ class Dispatchers:
         if (running := self._running.pop(name, None)) is not None:
             self._of_sink.get((running.spec.sink.namespace, running.spec.sink.name), {}).pop(name, None)
             await running.stop()
-            log.info("%s: dispatcher stopped: %s", running.spec.name, dict(running.counts))
+            if running.counts or not self._is_stopped:  # at the end of the process, hundreds have nothing to tell
+                log.info("%s: dispatcher stopped: %s", running.spec.name, dict(running.counts))
 
     async def start(self) -> None:
         return None

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from knative.installation import HELD_FRONT
 from knative.local.serving.ingress import Ingress
 from knative.local.serving.revisions import Revisions
-from knative.local.settings import HELD_FRONT
 
 log = logging.getLogger(__name__)
 

@@ -82,7 +82,8 @@ class Revisions:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await asyncio.gather(*(scaler.stop(SHUTDOWN_GRACE_SECONDS) for scaler in self._scalers.values()))
+        # Those of Jobs and Deployments too: the grace of one does not begin when that of another is over.
+        await asyncio.gather(self._pods.end_all(), *(scaler.stop(SHUTDOWN_GRACE_SECONDS) for scaler in self._scalers.values()))
         for task in self._stopping:
             task.cancel()  # `Pods.stop` ends their pods
         for each in self._sockets.values():

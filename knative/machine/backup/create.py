@@ -25,7 +25,8 @@ from knative.machine.processes import find_running
 from knative.machine.progress import Progress
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.services_postgres import ServicesPostgres
-from knative.machine.up import lock, start_servers
+from knative.machine.state_lock import lock
+from knative.machine.up import start_servers
 
 ABANDONED_AFTER = timedelta(hours=24)
 """Parts without a manifest whose newest is this old are of a backup that was killed."""

@@ -20,7 +20,8 @@ from knative.machine.processes import find_running
 from knative.machine.progress import Progress
 from knative.machine.rabbitmq import RabbitMQ
 from knative.machine.services_postgres import ServicesPostgres
-from knative.machine.up import install_packages, lock, start_servers
+from knative.machine.state_lock import lock
+from knative.machine.up import install_packages, start_servers
 
 
 def restore(home: Home, progress: Progress, source: str, keys: BackupKeys, backup_id: str = "", *, is_forced: bool = False) -> Manifest:

@@ -16,7 +16,7 @@ from functions.runtime.config.variables import DASHBOARD_URL, PUBLIC_URL
 from knative.machine import leftovers, processes
 from knative.machine.doctor.finding import Finding, Level
 from knative.machine.home import Home
-from knative.machine.variables import BROKER_METRICS
+from knative.machine.server_variables import BROKER_METRICS
 
 NFT_SECONDS = 10
 

@@ -17,7 +17,7 @@ from knative.machine.problems import NotApplicable, Problem
 from knative.machine.progress import Progress
 from knative.machine.rotation import key_sets, records, servers, services, shared
 from knative.machine.rotation.records import Record
-from knative.machine.up import lock
+from knative.machine.state_lock import lock
 
 SIGNING, SEALING, WEBHOOK, HEALTH_CHECK, TLS = "signing", "sealing", "stripe-webhook", "health-check", "tls"
 ALL = "all"

@@ -46,9 +46,13 @@ class Pods:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(pod.stop(SHUTDOWN_GRACE_SECONDS) for pod in self._pods.values()))
+        await self.end_all()
         await self.node.zygote.stop()
         await asyncio.to_thread(self.node.close)
+
+    async def end_all(self) -> None:
+        """End all pods at the same time, before the platform itself ends. Idempotent."""
+        await asyncio.gather(*(pod.stop(SHUTDOWN_GRACE_SECONDS) for pod in self._pods.values()))
 
     def create(self, owner: Object, prefix: str, template: Mapping[str, Any], labels: Mapping[str, str]) -> Object:
         """Create the Pod object of a template under a generated name. It does not run until `run`."""
