@@ -1,4 +1,4 @@
-"""Close the alerts of a deleted environment, and delete the alert rules that name it.
+"""Close alerts and delete rules of a deleted environment.
 
 A rule that fires without data would fire again and again. Another environment of the same name, created later, has none of these rules.
 """
