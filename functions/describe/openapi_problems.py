@@ -51,7 +51,7 @@ def problems_of(route: Route) -> Mapping[int, Mapping[str, str]]:
     if route.takes_body and route.raw is None:
         kinds += [problems.INVALID_JSON, problems.NOT_JSON]
     if route.mutates:
-        kinds += [problems.BAD_KEY, problems.OUTCOME_UNKNOWN]
+        kinds += [problems.BAD_KEY, problems.PRECONDITION, problems.OUTCOME_UNKNOWN]
     else:
         kinds.append(problems.NO_ANSWER)
     titles: dict[int, dict[str, str]] = {}

@@ -63,7 +63,7 @@ from functions.kernel.raw import File, RawRequest
 from functions.kernel.scale import Retry, Scale, ScaleMetric
 from functions.kernel.streams import EventStream, StreamEvent, StreamRequest
 from functions.kernel.time import Clock, new_id, new_id_text
-from functions.kernel.values import ONE_LINE, Int32, Number, PositiveInt64, SecretText, Text, Timestamp, is_line
+from functions.kernel.values import ONE_LINE, Form, Int32, LaterThan, Number, Position, PositiveInt64, SecretText, Text, Timestamp, is_line
 from functions.kernel.versions import MissingUpcaster, Payload, missing_steps, upcast, upcasts
 from functions.kernel.work import Record, Work
 
@@ -93,12 +93,14 @@ __all__ = [
     "FieldError",
     "File",
     "Forbidden",
+    "Form",
     "FormerVersion",
     "Gone",
     "Grant",
     "Int32",
     "Invalid",
     "Kind",
+    "LaterThan",
     "Location",
     "Membership",
     "Memberships",
@@ -122,6 +124,7 @@ __all__ = [
     "Permanent",
     "Permission",
     "Permit",
+    "Position",
     "PositiveInt64",
     "RateClass",
     "RateLimited",

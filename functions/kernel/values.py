@@ -4,12 +4,16 @@ They keep out what no function can mean. The rules of a use case, which are narr
 A test refuses inputs with numbers, texts and times of other types without bounds of their own.
 """
 
+import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Union, get_args, get_origin
 
-from pydantic import AfterValidator, AwareDatetime, Field, SecretStr
+from pydantic import AfterValidator, AwareDatetime, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 MIN_INT32, MAX_INT32 = -(2**31), 2**31 - 1
 MAX_INT64 = 2**63 - 1
@@ -53,6 +57,57 @@ def _check_line(text: str) -> str:
 
 ONE_LINE = AfterValidator(_check_line)
 """A text for people, such as a name or a reason: `Annotated[str, Field(max_length=64), ONE_LINE]`, after the bounds of its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of a text: a regular expression for machines, and in words what is right. Errors have the words.
+
+    `Annotated[str, Form("^[0-9a-f]{64}$", "64 hexadecimal digits")]`. `pattern` is a regular expression of JSON Schema and of Python, and matches the
+    whole text. A test refuses `Field(pattern=…)`, which would show people the expression.
+    """
+
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _check(self, value: str) -> str:
+        if not re.fullmatch(self.pattern.removeprefix("^").removesuffix("$"), value):
+            raise ValueError(f"must be {self.words}")
+        return value
+
+
+LATER_THAN: Final = "x-later-than"
+"""The member of a schema that names the field of the earlier time."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaterThan:
+    """The end of a time range whose begin is another field, declared before: `Annotated[Timestamp | None, LaterThan("from_")]`.
+
+    An empty range has no answer that says so: an empty list would look as if there was nothing. Each of the two may be missing.
+    """
+
+    begin: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), LATER_THAN: self.begin.rstrip("_")}
+
+    def _check(self, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        begin = info.data.get(self.begin)
+        if value is not None and begin is not None and value <= begin:
+            raise ValueError(f"must be later than `{self.begin.rstrip('_')}`, which is {begin.isoformat()}")
+        return value
+
+
 Int32 = Annotated[int, Field(ge=MIN_INT32, le=MAX_INT32)]
 """`integer` of PostgreSQL."""
 PositiveInt64 = Annotated[int, Field(gt=0, le=MAX_INT64)]
@@ -66,6 +121,8 @@ Timestamp = Annotated[
     Field(json_schema_extra={"x-minimum": MIN_TIMESTAMP.isoformat(), "x-maximum": MAX_TIMESTAMP.isoformat()}),
 ]
 """A point in time with a time zone."""
+Position = Annotated[str, Form("^[0-9]{1,18}$", "the `cursor` of a former response, or 0 for all from the first on")]
+"""Where a reader of a stream goes on."""
 
 
 def without_bounds(annotation: Any) -> Any:

@@ -96,8 +96,8 @@ async def test_environments_are_those_that_were_created_or_deployed_to(store: St
     await keep(store, first, second)
     async with store.transaction():
         for name in ("review", "preview7", "review"):
-            await store.applications.keep_environment(first.id, name)
-        await store.applications.keep_environment(second.id, "other")
+            await store.applications.record_environment(first.id, name, is_deleted=False, at=NOW)
+        await store.applications.record_environment(second.id, "other", is_deleted=False, at=NOW)
         for environment in ("old", "review"):
             await store.markers.add(Marker(new_id(), MarkerKind.FAILED, first.id, environment, NOW, None, "build-failed"))
     async with store.transaction():
@@ -105,10 +105,22 @@ async def test_environments_are_those_that_were_created_or_deployed_to(store: St
         assert sorted(await store.applications.environments(second.id)) == ["other"]
 
 
+async def test_the_last_change_of_an_environment_counts_in_whatever_order_events_arrive(store: Store) -> None:
+    first = application()
+    await keep(store, first)
+    changes = [("review", True, 2), ("review", False, 1), ("again", False, 3), ("again", True, 2), ("kept", False, 1), ("staging", True, 1)]
+    async with store.transaction():
+        for name, is_deleted, minute in changes:
+            await store.applications.record_environment(first.id, name, is_deleted=is_deleted, at=NOW + minute * MINUTE)
+    async with store.transaction():
+        assert sorted(await store.applications.deleted_environments(first.id)) == ["review", "staging"]
+        assert sorted(await store.applications.environments(first.id)) == ["again", "kept", "review", "staging"], "deleted ones stay readable"
+
+
 async def test_an_environment_may_be_reported_before_its_application(store: Store) -> None:
     late = application()
     async with store.transaction():
-        await store.applications.keep_environment(late.id, "review")
+        await store.applications.record_environment(late.id, "review", is_deleted=False, at=NOW)
     await keep(store, late)
     async with store.transaction():
         assert list(await store.applications.environments(late.id)) == ["review"]
@@ -120,7 +132,7 @@ async def test_a_forgotten_application_takes_its_environments_with_it(store: Sto
     await keep(store, gone, kept)
     async with store.transaction():
         for each in (gone, kept):
-            await store.applications.keep_environment(each.id, "review")
+            await store.applications.record_environment(each.id, "review", is_deleted=False, at=NOW)
         assert await store.applications.forget_deleted(long_ago) == 0, "deleted at that time is not before it"
         assert await store.applications.forget_deleted(long_ago + MINUTE) == 1
     async with store.transaction():

@@ -96,6 +96,10 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
     former.migrate_through(29)
     for kind in OF_INCIDENTS:
         add_rule(former, application, kind)
+    former.migrate_through(34)
+    former.rows("INSERT INTO environments (application_id, name) VALUES (%s, 'review') RETURNING name", application)
+    former.migrate_through(35)
+    assert former.rows("SELECT name, is_deleted, changed_at = '-infinity' FROM environments") == [("review", False, True)], "any event is later"
     former.migrate_to_newest()
     assert not former.unvisited(since=FIRST), "apply these versions here, one at a time, to rows of the version before"
 
@@ -107,7 +111,9 @@ async def test_rows_of_each_version_are_what_they_were(postgres: Databases, tmp_
                 assert found is not None
                 assert (found.kind, found.no_data) == (kind, NoData.RESOLVE if kind.is_of_platform else NoData.KEEP)
             applications = PostgresApplications(store)
-            assert set(await applications.environments(application)) == {"preview7"}, "one that was deployed to is known, though nobody reported it"
+            assert set(await applications.environments(application)) == {"preview7", "review"}, (
+                "one that was deployed to is known, though nobody reported it"
+            )
             assert {each.id for each in await applications.of_teams([owner])} == {application, deleted}
             assert await PostgresAddresses(store).of(owner) == "ada@example.org"
             logs = PostgresLogs(store)

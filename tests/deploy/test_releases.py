@@ -14,6 +14,7 @@ from functions.deploy.domain.rejections import (
     NoEarlierRelease,
     NothingReleased,
     ReleaseNotFound,
+    SameEnvironment,
 )
 from functions.deploy.queries.application_configuration import ShowApplicationConfiguration
 from functions.deploy.queries.environment_configuration import ShowEnvironmentConfiguration
@@ -74,6 +75,10 @@ async def test_invalid_promotions_are_rejected(capsule: DeployCapsule) -> None:
         await capsule.promote(staging.application_id, "staging", "production", release=9)
     with pytest.raises(EnvironmentNotFound):
         await capsule.promote(staging.application_id, "staging", "moon")
+    for name in ("staging", "production"):
+        with pytest.raises(SameEnvironment, match=f"{name} is both source and target. Name another target") as caught:
+            await capsule.promote(staging.application_id, name, name, release=1)
+        assert [(each.pointer, each.location) for each in caught.value.errors] == [("/to", "body")]
     await capsule.promote(staging.application_id, "staging", "production")
     with pytest.raises(DeploymentInProgress):
         await capsule.promote(staging.application_id, "staging", "production")

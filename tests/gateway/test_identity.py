@@ -69,6 +69,14 @@ async def test_a_malformed_key_is_rejected(key: str) -> None:
     assert shop.bus.sent == []
 
 
+@pytest.mark.parametrize("header", ["If-Match", "If-None-Match", "If-Unmodified-Since"])
+async def test_a_change_under_a_precondition_is_refused_and_not_done(header: str) -> None:
+    shop = open_shop()
+    response = await shop.client.patch(f"/v1/orders/{uuid4()}", json={"count": 1}, headers={**signed_in(), header: '"an-older-state"'})
+    assert (response.status_code, response.json()["type"]) == (400, "/problems/precondition-not-supported")
+    assert header in response.json()["detail"] and shop.bus.sent == []
+
+
 async def test_a_well_formed_request_id_is_kept_and_others_are_replaced() -> None:
     shop = open_shop()
     kept = await shop.place(X_Request_Id="client-request-1")

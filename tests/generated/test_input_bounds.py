@@ -1,14 +1,17 @@
 """Every number, text, time and list in the input of a command or query has bounds."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
 
-from functions.kernel import Declaration, Kind, Model, Timestamp
+from functions.kernel import Declaration, Kind, LaterThan, Model, Position, Timestamp
+from functions.kernel.values import LATER_THAN
 from functions.runtime.config.registry import Registry
+from functions.wire.problems import field_errors
 
 INPUTS = [each for each in Registry.load().declarations if each.kind in (Kind.COMMAND, Kind.QUERY) and each.input is not None]
 BOUNDED_FORMATS = frozenset({"uuid", "base64url"})
@@ -54,6 +57,25 @@ def is_bounded_text(schema: Mapping[str, Any]) -> bool:
     return bool(pattern.startswith("^") and pattern.endswith("$") and re._parser.parse(pattern).getwidth()[1] <= MAX_PATTERN_LENGTH)  # type: ignore[attr-defined]
 
 
+def texts_with_patterns(schema: Any, at: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (place, pattern) of a core schema: what pydantic itself would show as a regular expression."""
+    if isinstance(schema, Mapping):
+        if schema.get("type") == "str" and "pattern" in schema:
+            yield at, schema["pattern"]
+        for name, inner in schema.items():
+            yield from texts_with_patterns(inner, f"{at}/{name}")
+    elif isinstance(schema, list | tuple):
+        for index, inner in enumerate(schema):
+            yield from texts_with_patterns(inner, f"{at}/{index}")
+
+
+def ends_without_begin(model: type[BaseModel]) -> list[str]:
+    """Return the later of two times of an input if it may be before the earlier: all times but the first need `LaterThan`."""
+    fields = model.model_json_schema().get("properties", {})
+    times = {name: field for name, field in fields.items() if '"date-time"' in json.dumps(field)}
+    return [name for name, field in list(times.items())[1:] if LATER_THAN not in field]
+
+
 def places(model: type[BaseModel]) -> list[str]:
     schema = model.model_json_schema()
     return list(unbounded(schema, schema.get("$defs", {})))
@@ -63,6 +85,23 @@ def places(model: type[BaseModel]) -> list[str]:
 def test_every_value_of_an_input_is_bounded(declaration: Declaration) -> None:
     assert declaration.input is not None
     assert places(declaration.input) == []
+
+
+@pytest.mark.parametrize("declaration", INPUTS, ids=lambda declaration: declaration.name)
+def test_errors_say_in_words_which_form_a_text_has(declaration: Declaration) -> None:
+    for model in inputs(declaration):
+        assert list(texts_with_patterns(model.__pydantic_core_schema__)) == [], "use functions.kernel.Form, with words for people"
+
+
+@pytest.mark.parametrize("declaration", INPUTS, ids=lambda declaration: declaration.name)
+def test_a_time_range_ends_after_its_begin(declaration: Declaration) -> None:
+    for model in inputs(declaration):
+        assert ends_without_begin(model) == [], "use functions.kernel.LaterThan"
+
+
+def inputs(declaration: Declaration) -> list[type[BaseModel]]:
+    former = [each.request for each in declaration.former if each.request is not None]
+    return [model for model in (declaration.input, *former) if model is not None]
 
 
 class Open(Model):
@@ -76,6 +115,41 @@ class Open(Model):
 
 def test_an_open_value_is_found() -> None:
     assert [place.partition(":")[0] for place in places(Open)] == ["/number", "/ratio", "/text/*", "/names/*", "/pattern"]
+
+
+class Between(Model):
+    from_: Timestamp | None = Field(default=None, alias="from")
+    to: Annotated[Timestamp | None, LaterThan("from_")] = None
+    after: Position | None = None
+
+
+def test_patterns_and_ends_without_begin_are_found() -> None:
+    class Never(Between):
+        until: Timestamp | None = None
+
+    assert [pattern for _, pattern in texts_with_patterns(Open.__pydantic_core_schema__)] == ["^[a-z]+$"]
+    assert ends_without_begin(Never) == ["until"] and ends_without_begin(Between) == []
+
+
+@pytest.mark.parametrize("end", ["2026-05-01T10:00:00Z", "2026-05-01T12:00:00+02:00", "2026-05-01T09:59:59Z"])
+def test_an_end_that_is_not_after_the_begin_is_refused_with_the_begin(end: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Between.model_validate({"from": "2026-05-01T10:00:00Z", "to": end})
+    assert [(each.pointer, each.detail) for each in field_errors(caught.value)] == [
+        ("/to", "must be later than `from`, which is 2026-05-01T10:00:00+00:00")
+    ]
+
+
+@pytest.mark.parametrize("times", [{}, {"from": "2026-05-01T10:00:00Z"}, {"to": "2026-05-01T10:00:00Z"}])
+def test_either_end_of_a_range_may_be_missing(times: dict[str, str]) -> None:
+    assert Between.model_validate(times).model_dump(mode="json", by_alias=True, exclude_none=True) == times
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "1.5", "1" * 19, "1\n", "\u0663", ""])
+def test_a_text_of_another_form_is_refused_in_words(text: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Between(after=text)
+    assert [each.detail for each in field_errors(caught.value)] == ["must be the `cursor` of a former response, or 0 for all from the first on"]
 
 
 class When(Model):

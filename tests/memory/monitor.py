@@ -24,7 +24,7 @@ class MemoryApplications:
     def __init__(self, markers: "MemoryMarkers | None" = None) -> None:
         self._markers = markers
         self.applications: dict[UUID, Application] = {PLATFORM.id: PLATFORM}
-        self.environment_names: set[tuple[UUID, str]] = set()
+        self.environment_changes: dict[tuple[UUID, str], tuple[datetime, bool]] = {}
         self.transferred_at: dict[UUID, datetime] = {}
 
     async def get(self, access: ApplicationAccess) -> Application:
@@ -68,20 +68,25 @@ class MemoryApplications:
         known = self.applications.get(application.id, application)
         self.applications[application.id] = replace(known, name=application.name)
 
-    async def keep_environment(self, application_id: UUID, name: str) -> None:
-        self.environment_names.add((application_id, name))
+    async def record_environment(self, application_id: UUID, name: str, *, is_deleted: bool, at: datetime) -> None:
+        known = self.environment_changes.get((application_id, name))
+        if known is None or known[0] <= at:
+            self.environment_changes[application_id, name] = (at, is_deleted)
+
+    async def deleted_environments(self, application_id: UUID) -> Collection[str]:
+        return [name for (known, name), (_, is_deleted) in self.environment_changes.items() if known == application_id and is_deleted]
 
     async def environments(self, application_id: UUID) -> Collection[str]:
         deployed_to = (
             {marker.environment for marker in self._markers.markers.values() if marker.application_id == application_id} if self._markers else set()
         )
-        return {name for known, name in self.environment_names if known == application_id} | deployed_to
+        return {name for known, name in self.environment_changes if known == application_id} | deployed_to
 
     async def forget_deleted(self, before: datetime) -> int:
         old = [key for key, known in self.applications.items() if known.deleted_at is not None and known.deleted_at < before]
         for key in old:
             del self.applications[key]
-        self.environment_names = {each for each in self.environment_names if each[0] not in old}
+        self.environment_changes = {key: each for key, each in self.environment_changes.items() if key[0] not in old}
         return len(old)
 
 

@@ -196,7 +196,7 @@ async def test_metrics_are_counted_by_step_class_and_environment(monitor: Monito
     assert (await monitor.metrics(**{"from": "2026-05-20T08:00:00Z", "to": "2026-05-20T09:00:00Z"})).total.requests == 7
     assert (await monitor.metrics(environment="production")).total.requests == 5
     with pytest.raises(BadRange):
-        await monitor.metrics(**{"from": "2026-05-21T08:00:00Z", "to": "2026-05-20T09:00:00Z"})
+        await monitor.metrics(**{"from": "2026-05-21T08:00:00Z"})  # after now
 
 
 async def test_deployments_are_marked_beside_the_figures(monitor: Monitor) -> None:

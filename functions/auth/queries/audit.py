@@ -15,9 +15,9 @@ from events.platform import ActorKind
 from functions.auth.domain.audit import AuditEntry
 from functions.auth.ports import AuditLog, ServiceAccounts, Teams
 from functions.auth.ports.audit import AuditFilter
-from functions.kernel import OWN_ACCOUNT, Caller, Model, Page, Permission, PositiveInt64, Text, Timestamp, query
+from functions.kernel import OWN_ACCOUNT, Caller, LaterThan, Model, Page, Permission, PositiveInt64, Text, Timestamp, query
 
-ShortText = Annotated[Text, Field(max_length=300, pattern=r"^[^\x00]*$")]
+ShortText = Annotated[Text, Field(max_length=300)]
 
 
 class ListAudit(Model):
@@ -27,7 +27,7 @@ class ListAudit(Model):
     action: ShortText | None = Field(default=None, examples=["deploy.roll_back"], description="A function, or a context with all its functions.")
     target: ShortText | None = Field(default=None, description="The path of a resource, with everything below it.")
     since: Timestamp | None = Field(default=None, description="The first time that is included.")
-    until: Timestamp | None = Field(default=None, description="The first time that is not included.")
+    until: Annotated[Timestamp | None, LaterThan("since")] = Field(default=None, description="The first time that is not included.")
 
 
 class AuditEntryView(Model):

@@ -8,7 +8,7 @@ from functions.auth.domain.email_delivery import EmailSuppressionView
 from functions.auth.ports import Suppressions
 from functions.kernel import ADMIN, Model, Page, Scale, Text, query
 
-Address = Annotated[Text, Field(max_length=320, pattern=r"^[^\x00]*$")]
+Address = Annotated[Text, Field(max_length=320)]
 
 
 class ListEmailSuppressions(Model):

@@ -10,7 +10,7 @@ from functions.kernel import ADMIN, Model, Scale, Text, Work, query
 
 
 class ShowMailboxEmail(Model):
-    email_id: Annotated[Text, Field(max_length=255, pattern=r"^[^\x00]*$")]
+    email_id: Annotated[Text, Field(max_length=255)]
 
 
 @query(http="GET /v1/operations/mailbox/{email_id}", allow=ADMIN, rejects=[NoMailbox, EmailNotFound], is_session_only=True, scale=Scale(max=1))

@@ -11,7 +11,7 @@ from functions.kernel import ADMIN, Model, Page, Scale, Text, query
 
 
 class ListUsers(Model):
-    search: Annotated[Text, Field(max_length=320, pattern=r"^[^\x00]*$", description="Part of the e-mail address or the name.")] = ""
+    search: Annotated[Text, Field(max_length=320, description="Part of the e-mail address or the name.")] = ""
     suspended: bool | None = Field(default=None, description="Only suspended accounts, or only the others.")
     cursor: UUID | None = None
     limit: int = Field(default=50, ge=1, le=200)

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from functions.billing.domain.payments import PaymentStatus, ProviderResult
-from functions.kernel import Event, Events, new_id
+from functions.kernel import Event, Events, Form, new_id
 
 
 def _refuse_card_number(text: str) -> str:
@@ -22,7 +22,12 @@ def _refuse_card_number(text: str) -> str:
     return text
 
 
-PaymentMethodId = Annotated[str, Field(min_length=3, max_length=255, pattern=r"^[A-Za-z0-9_]+$"), AfterValidator(_refuse_card_number)]
+PaymentMethodId = Annotated[
+    str,
+    Field(min_length=3, max_length=255),
+    Form("^[A-Za-z0-9_]+$", "the id of a payment method, as in pm_1N2b3C, of letters, digits and _"),
+    AfterValidator(_refuse_card_number),
+]
 """Of a payment method at the provider."""
 
 

@@ -25,7 +25,7 @@ from functions.billing.domain.views import Amount, PeriodView, UsageView
 from functions.billing.ports import Applications, CreditNotes, Disputes, Invoices, MeasurementState, Payments, Plans, Subscribers, Usage
 from functions.billing.services.access_control import AccessControl
 from functions.billing.services.invoicing import Invoicing
-from functions.kernel import Clock, Model, Permission, Permit, query
+from functions.kernel import Clock, Form, Model, Permission, Permit, query
 
 
 class CurrentBill(OfTeam):
@@ -34,7 +34,7 @@ class CurrentBill(OfTeam):
     application_id: UUID | None = None
     """Only lines of this application."""
     limit: Annotated[int, Field(ge=0, le=1000)] = 100
-    cursor: Annotated[str | None, Field(pattern=r"^[0-9a-f-]{36}/[a-z0-9]{0,20}$")] = None
+    cursor: Annotated[str, Form("^[0-9a-f-]{36}/[a-z0-9]{0,20}$", "`next` of a former response")] | None = None
 
 
 class BillPlanView(Model):

@@ -14,7 +14,7 @@ from functions.kernel import ADMIN, Model, Page, query
 
 
 class ListCustomers(Model):
-    email: Annotated[str, Field(max_length=254, pattern=r"^[^\x00]*$", description="Only addresses that contain this text.")] = ""
+    email: Annotated[str, Field(max_length=254, description="Only addresses that contain this text.")] = ""
     cursor: UUID | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 

@@ -20,6 +20,7 @@ from functions.deploy.domain.rejections import (
     HostNameReserved,
     NothingReleased,
     ReleaseNotFound,
+    SameEnvironment,
 )
 from functions.deploy.ports import Applications, Configurations, Deployments, Environments, Releases
 from functions.deploy.services.access_control import AccessControl
@@ -41,7 +42,7 @@ class Promote(Model):
     status=202,
     rejects=[
         *(ApplicationNotFound, EnvironmentNotFound, EnvironmentIsStopped, HostNameReserved, ReleaseNotFound),
-        NothingReleased,
+        *(NothingReleased, SameEnvironment),
         *REJECTIONS,
     ],
     emits=[DeploymentRequested, DeploymentPreparationStarted, DeploymentReleaseStarted, DeploymentTimedOut],
@@ -60,6 +61,8 @@ async def promote(
     clock: Clock,
 ) -> Done[DeploymentAccepted]:
     application = await applications.lock(await control.to_environment(permit, request.application_id, request.to))
+    if request.from_ == request.to:
+        raise SameEnvironment.of(request.to, "/to")
     source = await environments.get(application, request.from_)
     target = await environments.get(application, request.to)
     check_host_name(application.name, target.name, "/to")

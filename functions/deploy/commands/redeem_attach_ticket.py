@@ -7,17 +7,15 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
-
 from functions.deploy.domain.rejections import ApplicationNotFound, RunHasEnded, RunIsLogged, RunNotFound, TicketNotFound
 from functions.deploy.domain.run import COMPONENT, RunStreams
 from functions.deploy.ports import Applications, Runs
 from functions.deploy.services.access_control import AccessControl
-from functions.kernel import ANYONE, Caller, Clock, Done, Model, Permission, Permit, command
+from functions.kernel import ANYONE, Caller, Clock, Done, Form, Model, Permission, Permit, command
 
 
 class RedeemAttachTicket(Model):
-    token_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    token_hash: Annotated[str, Form("^[0-9a-f]{64}$", "a SHA-256 in 64 hexadecimal digits")]
     """SHA-256 of the ticket."""
 
 

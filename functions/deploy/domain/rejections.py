@@ -119,6 +119,18 @@ class EnvironmentIsStopped(Conflict):
         return cls(f"Environment {environment} of {application} is stopped. Start it first.")
 
 
+class SameEnvironment(Invalid):
+    """The source and the target are the same environment. Name another target.
+
+    To return to an earlier release, roll back. To start what serves again, for example with changed variables, restart.
+    """
+
+    @classmethod
+    def of(cls, name: str, pointer: str) -> Self:
+        detail = f"{name} is both source and target. Name another target, or use `capsule rollback` or `capsule restart`."
+        return cls(detail, errors=[FieldError(pointer, "must be another environment than `from`")])
+
+
 class InvalidMaintenance(InvalidFields):
     """Invalid maintenance page."""
 

@@ -7,17 +7,15 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
-
 from functions.deploy.domain.data_service_rejections import DataServiceNotFound, DataServiceNotReady
 from functions.deploy.domain.rejections import ApplicationNotFound, TicketNotFound
 from functions.deploy.ports import ServiceProvisioners, ServiceTunnels
 from functions.deploy.services.service_access import ServiceAccess
-from functions.kernel import ANYONE, Caller, Clock, Model, Permission, Permit, query
+from functions.kernel import ANYONE, Caller, Clock, Form, Model, Permission, Permit, query
 
 
 class ShowServiceTunnel(Model):
-    token_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    token_hash: Annotated[str, Form("^[0-9a-f]{64}$", "a SHA-256 in 64 hexadecimal digits")]
     """SHA-256 of the ticket."""
 
 

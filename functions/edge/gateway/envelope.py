@@ -8,13 +8,13 @@ fingerprint of the input before it repeats a response.
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from uuid import UUID, uuid5
 
 from functions.edge.gateway.parsing import ParsedRequest
-from functions.edge.gateway.problems import BAD_KEY, Problem
+from functions.edge.gateway.problems import BAD_KEY, PRECONDITION, Problem
 from functions.edge.gateway.routing import Route
 from functions.edge.gateway.variables import Network
 from functions.kernel import Caller, Client, new_id_text
@@ -26,6 +26,7 @@ MESSAGE_NAMESPACE = UUID("7a0f4f0e-6c52-5a3f-9d53-3c1f0f5f1c9e")
 """The namespace of message ids that are derived from an Idempotency-Key."""
 KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 REQUEST_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:-]{7,127}$")
+PRECONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
 MIN_ANONYMOUS_KEY_LENGTH = 20
 MAX_USER_AGENT_LENGTH = 256
 
@@ -40,6 +41,15 @@ def message_id(route: Route, caller: Caller | None, key: str | None) -> str:
         detail = f"The key has {len(key)} characters. Without an access token it needs at least {MIN_ANONYMOUS_KEY_LENGTH}, such as a UUID."
         raise Problem(BAD_KEY, detail)
     return str(uuid5(MESSAGE_NAMESPACE, f"{caller.user_id if caller else 'anonymous'}\n{route.method} {route.successor or route.path}\n{key}"))
+
+
+def refuse_preconditions(route: Route, headers: Mapping[str, str]) -> None:
+    """Raise Problem 400 if a change is to depend on a state that the gateway does not compare (RFC 9110, 13.1).
+
+    Ignored, the change of somebody else that the client guards against would be overwritten.
+    """
+    if route.mutates and (names := [name for name in PRECONDITIONS if name.lower() in headers]):
+        raise Problem(PRECONDITION, f"{' and '.join(names)} cannot be a condition of a change. Nothing was changed.")
 
 
 def correlation_id(request_id: str | None, ids_in_progress: Container[str]) -> str:

@@ -133,6 +133,7 @@ class Gateway:
                 return self._cors.preflight(methods), None
             raise Problem(NO_METHOD, f"{exchange.path} supports {methods}.", headers={"allow": methods})
         exchange.route, exchange.path_values = route, path_values
+        envelope.refuse_preconditions(route, exchange.headers)
         authorization = exchange.headers.get("authorization")
         self._traffic.shed(route, has_token=authorization is not None)
         client = self._client(exchange)

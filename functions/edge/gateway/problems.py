@@ -58,6 +58,11 @@ BAD_KEY = ProblemType(
     "A key has 1 to 255 visible ASCII characters, and at least 20 in a request without an access token.",
     "Use a random UUID as the key of each new request, and the same key when you repeat it.",
 )  # fmt: skip
+PRECONDITION = ProblemType(
+    "precondition-not-supported", 400, "Preconditions of changes are not supported",
+    "The request changes something and has `If-Match`, `If-None-Match` or `If-Unmodified-Since`. Nothing was changed.",
+    "Leave the header out. Read the current state right before the change; an `Idempotency-Key` makes repeating it safe.",
+)  # fmt: skip
 UNKNOWN_FIELD = ProblemType(
     "unknown-field", 400, "The response has no such field",
     "The query parameter `fields` names a field that the response does not have. `detail` lists the fields that it has.",
@@ -150,7 +155,7 @@ OWN = {
     kind.slug: kind
     for kind in (
         INVALID_JSON, BAD_KEY, UNAUTHENTICATED, NO_ROUTE, NO_METHOD, SLOW_BODY, TOO_LARGE, NOT_JSON, INVALID, TOO_MANY, FAULT, UNAVAILABLE,
-        MALFORMED, TARGET_TOO_LONG, HEADERS_TOO_LARGE, UNKNOWN_FIELD, NOT_IMPLEMENTED, WRONG_VERSION,
+        MALFORMED, TARGET_TOO_LONG, HEADERS_TOO_LARGE, UNKNOWN_FIELD, PRECONDITION, NOT_IMPLEMENTED, WRONG_VERSION,
         OUTCOME_UNKNOWN, NO_ANSWER,
     )
 }  # fmt: skip

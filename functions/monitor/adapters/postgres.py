@@ -88,10 +88,19 @@ class PostgresApplications:
             (application.id, application.user_id, application.name),
         )
 
-    async def keep_environment(self, application_id: UUID, name: str) -> None:
+    async def record_environment(self, application_id: UUID, name: str, *, is_deleted: bool, at: datetime) -> None:
         await self._database.connection.execute(
-            "INSERT INTO environments (application_id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (application_id, name)
+            """
+            INSERT INTO environments AS known (application_id, name, is_deleted, changed_at) VALUES (%s, %s, %s, %s)
+            ON CONFLICT (application_id, name) DO UPDATE SET is_deleted = excluded.is_deleted, changed_at = excluded.changed_at
+            WHERE known.changed_at <= excluded.changed_at
+            """,
+            (application_id, name, is_deleted, at),
         )
+
+    async def deleted_environments(self, application_id: UUID) -> Collection[str]:
+        rows = await self._database.connection.execute("SELECT name FROM environments WHERE application_id = %s AND is_deleted", (application_id,))
+        return [str(name) for (name,) in await rows.fetchall()]
 
     async def environments(self, application_id: UUID) -> Collection[str]:
         rows = await self._database.connection.execute(

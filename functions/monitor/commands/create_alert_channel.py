@@ -9,6 +9,7 @@ from functions.monitor.domain.rejections import ApplicationNotFound, InvalidWebh
 from functions.monitor.domain.webhook_url import WebhookPolicy
 from functions.monitor.ports import Applications, Channels, Vault
 from functions.monitor.services.access_control import AccessControl
+from functions.monitor.services.environments import check_existing
 
 
 class CreateAlertChannel(Model):
@@ -45,6 +46,7 @@ async def create_alert_channel(
 ) -> Done[NewAlertChannelView]:
     url = policy.admit(request.url)
     application = await applications.get(await control.to_application(permit, request.application_id))
+    check_existing(application)
     await applications.lock([application.id])
     if len(await channels.of(application.id)) >= MAX_CHANNELS:
         raise TooManyChannels

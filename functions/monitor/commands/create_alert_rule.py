@@ -11,7 +11,7 @@ from functions.monitor.domain.rejections import ApplicationNotFound, Environment
 from functions.monitor.domain.rules import MAX_RULES, NoData, Rule, RuleKind
 from functions.monitor.ports import Applications, Rules
 from functions.monitor.services.access_control import AccessControl
-from functions.monitor.services.environments import check_environment
+from functions.monitor.services.environments import check_existing_environment
 
 
 class CreateAlertRule(Model):
@@ -49,8 +49,8 @@ async def create_alert_rule(
     request: CreateAlertRule, control: AccessControl, permit: Permit, applications: Applications, rules: Rules, clock: Clock
 ) -> Done[NewAlertRuleView]:
     application = await applications.get(await control.to_application(permit, request.application_id))
-    await check_environment(applications, application, request.environment)
     await applications.lock([application.id])  # concurrent requests must not exceed the limit together
+    await check_existing_environment(applications, application, request.environment)
     if len(await rules.of([application.id])) >= MAX_RULES:
         raise TooManyRules
 

@@ -11,6 +11,10 @@ from functions.kernel import Conflict, FieldError, Invalid, NotFound, Unavailabl
 class ApplicationNotFound(NotFound):
     """No such application, or it is not yours."""
 
+    @classmethod
+    def deleted(cls, name: str, at: datetime) -> Self:
+        return cls(f"Application {name} was deleted at {at:%Y-%m-%d %H:%M:%S} UTC. Its logs, metrics and alerts can only be read.")
+
 
 class EnvironmentNotFound(NotFound):
     """The application has no such environment."""

@@ -9,5 +9,5 @@ from functions.monitor.services.webhook_dispatcher import WebhookDispatcher
 
 @on(emits=[WebhookDeliveryRequested], order=Order.ANY, scale=Scale(max=2, pool=2))
 async def on_environment_created(event: EnvironmentCreated, applications: Applications, dispatcher: WebhookDispatcher) -> Done[None]:
-    await applications.keep_environment(event.application_id, event.environment)
+    await applications.record_environment(event.application_id, event.environment, is_deleted=False, at=event.at)
     return Done(None, *await dispatcher.dispatch(event.user_id, event, event.at))

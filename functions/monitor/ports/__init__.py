@@ -93,12 +93,16 @@ class Applications(Protocol):
         """Set the name. Inserts an application that is not known yet."""
         ...
 
-    async def keep_environment(self, application_id: UUID, name: str) -> None:
-        """Remember an environment. Idempotent."""
+    async def record_environment(self, application_id: UUID, name: str, *, is_deleted: bool, at: datetime) -> None:
+        """Remember that an environment was created or deleted, unless something later is known. Idempotent."""
         ...
 
     async def environments(self, application_id: UUID) -> abc.Collection[str]:
         """Names of environments that users created or deployed to, beside those that every application has. Also of deleted ones."""
+        ...
+
+    async def deleted_environments(self, application_id: UUID) -> abc.Collection[str]:
+        """Names of environments that were deleted and not created again, as far as events said so."""
         ...
 
     async def forget_deleted(self, before: datetime) -> int: ...

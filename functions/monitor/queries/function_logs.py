@@ -1,10 +1,11 @@
 """Read log lines of a platform function (admin)."""
 
 from datetime import date, datetime
+from typing import Annotated
 
 from pydantic import Field
 
-from functions.kernel import ADMIN, FormerVersion, Model, Payload, Scale, Timestamp, query, upcasts
+from functions.kernel import ADMIN, FormerVersion, LaterThan, Model, Payload, Position, Scale, Timestamp, query, upcasts
 from functions.monitor.domain.labels import PLATFORM_ID
 from functions.monitor.domain.logs import LogFilter, first_within, last_within
 from functions.monitor.domain.rejections import BadSearch
@@ -16,11 +17,11 @@ class FunctionLogSelection(Model):
     """Without `after`: the newest lines. `function` like `auth.register`, or the name of a Service. `search` and `where` as for applications."""
 
     function: str | None = Field(default=None, max_length=100)
-    after: str | None = Field(default=None, pattern=r"^\d{1,18}$")
+    after: Position | None = None
     limit: int = Field(default=200, ge=1, le=1000)
     search: str | None = Field(default=None, min_length=1, max_length=200)
     from_: Timestamp | None = Field(default=None, alias="from")
-    to: Timestamp | None = None
+    to: Annotated[Timestamp | None, LaterThan("from_")] = None
 
 
 class ReadFunctionLogs(FunctionLogSelection):

@@ -1,10 +1,11 @@
 """Read executions, CPU and memory of functions (admin)."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 from pydantic import Field
 
-from functions.kernel import ADMIN, Clock, Model, Scale, Timestamp, query
+from functions.kernel import ADMIN, Clock, LaterThan, Model, Scale, Timestamp, query
 from functions.monitor.domain.functions import FunctionTally
 from functions.monitor.domain.labels import PLATFORM_ID
 from functions.monitor.domain.metrics import HOUR, MINUTE, Range
@@ -19,7 +20,7 @@ class ReadFunctionMetrics(Model):
 
     context: str | None = Field(default=None, max_length=50)
     from_: Timestamp | None = Field(default=None, alias="from")
-    to: Timestamp | None = None
+    to: Annotated[Timestamp | None, LaterThan("from_")] = None
 
 
 class FunctionMetricsView(Model):

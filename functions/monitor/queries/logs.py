@@ -1,12 +1,12 @@
 """Read log lines of builds and instances, oldest first."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import FormerVersion, Model, Payload, Permission, Permit, Text, Timestamp, query, upcasts
+from functions.kernel import FormerVersion, LaterThan, Model, Payload, Permission, Permit, Position, Text, Timestamp, query, upcasts
 from functions.monitor.domain.logs import LogFilter, first_within, last_within
 from functions.monitor.domain.rejections import ApplicationNotFound, BadSearch, EnvironmentNotFound
 from functions.monitor.domain.search import Terms, conditions
@@ -27,7 +27,7 @@ class LogSelection(Model):
     deployment: UUID | None = Field(default=None, description="Id of a deployment, or of a one-off command.")
     component: Literal["build", "run"] | None = None
     process: Text | None = Field(default=None, description="Process type: `web`, `worker` …; `release`, `run` or `cron`.")
-    after: str | None = Field(default=None, pattern=r"^\d{1,18}$")
+    after: Position | None = None
     limit: int = Field(default=200, ge=1, le=1000)
     search: str | None = Field(
         default=None,
@@ -36,7 +36,7 @@ class LogSelection(Model):
         description='Texts that all occur in the line, in upper or lower case; `"a phrase"`, `-not this`.',
     )
     from_: Timestamp | None = Field(default=None, alias="from")
-    to: Timestamp | None = None
+    to: Annotated[Timestamp | None, LaterThan("from_")] = None
 
 
 class ReadLogs(LogSelection):

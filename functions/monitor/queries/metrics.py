@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import Clock, Model, Permission, Permit, Text, Timestamp, query
+from functions.kernel import Clock, LaterThan, Model, Permission, Permit, Text, Timestamp, query
 from functions.monitor.domain.disk import DiskUsage
 from functions.monitor.domain.markers import Marker
 from functions.monitor.domain.metrics import HOUR, Point, Range, points, total
@@ -24,7 +25,7 @@ class ReadMetrics(Model):
     application_id: UUID
     environment: Text | None = None
     from_: Timestamp | None = Field(default=None, alias="from")
-    to: Timestamp | None = None
+    to: Annotated[Timestamp | None, LaterThan("from_")] = None
     step: int = Field(default=60, ge=1, le=86_400)
 
 

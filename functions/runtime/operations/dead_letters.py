@@ -3,12 +3,12 @@
 import base64
 import json
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
 
-from functions.kernel import ADMIN, Model, Scale, Text, query
+from functions.kernel import ADMIN, Form, Model, Scale, Text, query
 from functions.runtime.reliability import dead_letters as store
 from functions.runtime.reliability.dead_letters import DeadLetters, Selection
 
@@ -19,7 +19,7 @@ class ListDeadLetters(Model):
     id: UUID | None = None
     function: Text | None = None
     error: Text | None = None
-    state: str = Field(default="open", pattern="^(open|replayed|discarded)$")
+    state: Annotated[str, Form("^(open|replayed|discarded)$", "open, replayed or discarded")] = "open"
     limit: int = Field(default=50, ge=1, le=200)
 
 
