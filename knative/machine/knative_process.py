@@ -43,7 +43,7 @@ def start_knative(home: Home) -> str:
     from knative.machine.cluster import reachable
 
     digests, file = current_digests(home), home.run / "knative.code"
-    is_running = processes.find_running(home, KNATIVE) is not None
+    is_running = processes.find_running(home, KNATIVE) is not None and not processes.is_ending(home, KNATIVE)
     reason = find_change(file.read_text(), digests) if is_running and file.exists() else ""
     sockets: Mapping[int, socket.socket] = {}
     successor: Successor | None = None

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +29,8 @@ NAME_MARK = STARTED_AS.name
 UNKNOWN_HOLDER = "a process that does not listen, or of another user"
 PORT_RELEASE_SECONDS = 3.0
 KILL_WAIT_SECONDS = 5.0
+STOP_SECONDS = 60.0
+"""As long as the one-machine Knative may take."""
 START_SECONDS = 300.0
 """How long a server may take until it is ready: after a crash it reads its log first. One that ends is reported at once."""
 
@@ -50,6 +52,8 @@ class ProcessRecord:
     """Seconds since the epoch. Records of version 0.2.0 have only this."""
     started_ticks: int = 0
     boot: str = ""
+    is_ending: bool = False
+    """`stop` has begun to end it."""
 
     @classmethod
     def of(cls, name: str, process: psutil.Process) -> Self:
@@ -103,9 +107,12 @@ def start(
 
 def record(home: Home, name: str, process: psutil.Process) -> psutil.Process:
     """Record a process as the one of that name."""
-    content = json.dumps(asdict(ProcessRecord.of(name, process)))
-    write_private(record_path(home, name), content.encode())
+    _write_record(home, ProcessRecord.of(name, process))
     return process
+
+
+def _write_record(home: Home, content: ProcessRecord) -> None:
+    write_private(record_path(home, content.name), json.dumps(asdict(content)).encode())
 
 
 def launch(
@@ -160,8 +167,10 @@ def wait_until_ready(home: Home, name: str, is_ready: Callable[[], bool], timeou
 def ensure_ready(home: Home, name: str, start: Callable[[], None], is_ready: Callable[[], bool]) -> None:
     """Call `start` unless the process runs, and wait until it is ready.
 
-    A process that is being killed still runs for a moment: one that ends before it is ready is started as if it had not run.
+    A process that is being killed still runs for a moment: one that ends before it is ready is started as if it had not run. So is one that an
+    interrupted `stop` has begun to end, which may seem ready until it has ended. Raises: Problem.
     """
+    wait_until_stopped(home, name)
     if find_running(home, name) is not None:
         try:
             return wait_until_ready(home, name, is_ready)
@@ -171,10 +180,24 @@ def ensure_ready(home: Home, name: str, start: Callable[[], None], is_ready: Cal
     wait_until_ready(home, name, is_ready)
 
 
+def wait_until_stopped(home: Home, name: str) -> None:
+    """Wait for the end of a process that an interrupted `stop` has begun to end. Raises: Problem if it does not end."""
+    process = find_running(home, name)
+    if process is not None and is_ending(home, name) and wait_until_ended([process], STOP_SECONDS):
+        raise Problem(f"{name} is ending, and has not ended in {STOP_SECONDS:.0f} s (pid {process.pid}).", "./taskw down ends it. Then ./taskw up")
+
+
+def is_ending(home: Home, name: str) -> bool:
+    """Whether `stop` has begun to end the recorded process."""
+    found = read_record(home, name)
+    return found is not None and found.is_ending
+
+
 def stop(home: Home, name: str, *, timeout_seconds: float = 20, signal_number: int = signal.SIGTERM) -> bool:
     """Stop a recorded process and remove its record. Returns False when it was not running."""
-    process = find_running(home, name)
-    if process is not None:
+    process, found = find_running(home, name), read_record(home, name)
+    if process is not None and found is not None:
+        _write_record(home, replace(found, is_ending=True))
         terminate([process], timeout_seconds=timeout_seconds, signal_number=signal_number)
     record_path(home, name).unlink(missing_ok=True)
     return process is not None

@@ -172,6 +172,43 @@ def test_a_process_that_is_being_killed_while_it_is_found_is_started_again(home:
     assert [processes.find_running(home, "sleeper")] == started
 
 
+SLOW_TO_END = (
+    "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), sys.exit())); print('runs', flush=True); time.sleep(60)"
+)
+
+
+def interrupt_stop(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a `down` that is killed after it has sent the signal."""
+
+    def terminate(signalled: list[psutil.Process], **_: object) -> None:
+        signalled[0].terminate()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(processes, "terminate", terminate)
+        processes.stop(home, "sleeper")
+
+
+def test_a_process_that_an_interrupted_down_has_signalled_is_started_again_after_its_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    ending = processes.start(home, "sleeper", [sys.executable, "-c", SLOW_TO_END])
+    until(lambda: processes.log_tail(home, "sleeper") == "runs")
+    interrupt_stop(home, monkeypatch)
+    assert processes.find_running(home, "sleeper") == ending
+    started: list[psutil.Process] = []
+    processes.ensure_ready(home, "sleeper", lambda: started.append(processes.start(home, "sleeper", SLEEPER)), lambda: True)
+    assert [processes.find_running(home, "sleeper")] == started
+    assert not processes.wait_until_ended([ending], 0)
+
+
+def test_a_process_that_does_not_end_is_named_and_not_started_twice(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    stubborn = processes.start(home, "sleeper", [sys.executable, "-c", SLOW_TO_END.replace("sys.exit()", "None")])
+    until(lambda: processes.log_tail(home, "sleeper") == "runs")
+    interrupt_stop(home, monkeypatch)
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0.1)
+    with pytest.raises(Problem, match=rf"sleeper is ending, and has not ended in 0 s \(pid {stubborn.pid}\)"):
+        processes.ensure_ready(home, "sleeper", lambda: None, lambda: True)
+
+
 def test_down_removes_the_control_groups_of_a_platform_that_was_killed(home: Home) -> None:
     groups = ControlGroups(group_names(home.path)[0])
     if groups.are_available:
