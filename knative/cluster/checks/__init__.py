@@ -12,7 +12,21 @@ from kubernetes.dynamic.exceptions import ApiException
 from rich.console import Console
 
 from functions.wire.settings import InvalidSetting
-from knative.cluster.checks import addresses, authority, broker, capacity, connections, databases, kinds, names, operators, storage, traffic, values
+from knative.cluster.checks import (
+    addresses,
+    authority,
+    broker,
+    capacity,
+    connections,
+    controllers,
+    databases,
+    kinds,
+    names,
+    operators,
+    storage,
+    traffic,
+    values,
+)
 from knative.cluster.connection import ClusterApi, remedy_of
 from knative.cluster.overlay import Overlay
 from knative.machine.cluster import reason_of
@@ -40,6 +54,7 @@ CHECKS: dict[str, Check] = {
     "database": databases.check,
     "capacity": capacity.check,
     "addresses": addresses.check,
+    "controllers": controllers.check,
     "traffic": traffic.check,
 }
 """In the order in which they are printed."""

@@ -99,7 +99,7 @@ def component_finding(component: Component, deployments: Iterable[Object]) -> Fi
     by_name: dict[str, list[Object]] = {}
     for each in deployments:
         by_name.setdefault(each["metadata"]["name"], []).append(each)
-    found = [_nearest(by_name.get(name, []), component.namespace) for name in component.deployments]
+    found = [nearest(by_name.get(name, []), component.namespace) for name in component.deployments]
     missing = [name for name, each in zip(component.deployments, found, strict=True) if each is None]
     if missing:
         need = f"Install {_named(component)}: {component.source}"
@@ -118,7 +118,8 @@ def component_finding(component: Component, deployments: Iterable[Object]) -> Fi
     return Finding(component.name, Level.GOOD, f"version {text}" if text else "available")
 
 
-def _nearest(found: list[Object], namespace: str) -> Object | None:
+def nearest(found: list[Object], namespace: str) -> Object | None:
+    """The one in its usual namespace, else the first."""
     return next((each for each in found if each["metadata"]["namespace"] == namespace), found[0] if found else None)
 
 
