@@ -100,7 +100,7 @@ def _readers(catalog: Catalog, kind: str, type: str) -> list[Declaration]:
 def _as_it_was_sent(schema: Mapping[str, Any], whole: bool, seal: Callable[[str], str]) -> bytes:
     payload = example(schema, whole)
     jsonschema_rs.Draft202012Validator(dict(schema)).validate(payload)
-    if {"from", "to"} <= payload.keys():
+    if payload.get("to") == payload.get("from") == "2026-01-01T00:00:00Z":
         payload["to"] = "2027-01-01T00:00:00Z"  # an example has the same time everywhere
     for name, field in schema.get("properties", {}).items():
         if field.get("format") == "password" and name in payload:
