@@ -88,7 +88,7 @@ LATER_THAN: Final = "x-later-than"
 
 @dataclass(frozen=True, slots=True)
 class LaterThan:
-    """The end of a time range whose begin is another field, declared before: `Annotated[Timestamp | None, LaterThan("from_")]`.
+    """The end of a time range. Its begin is another field, declared before: `Annotated[Timestamp | None, LaterThan("from_")]`.
 
     An empty range has no answer that says so: an empty list would look as if there was nothing. Each of the two may be missing.
     """

@@ -65,7 +65,7 @@ def everything(store: Store, kinds: Definitions, settings: Settings) -> Sequence
     serving.front.wait_for(has_dispatchers)
     of_events = ConnectedController(events.rabbit, Controller(store, events.reconcilers), events.topology.wait_until_recognized)
     controllers: list[Runnable] = [Controller(store, reconcilers), of_events]
-    return [OrphanReaper(), sockets, *serving.storage, *api, *events.runnables, *serving.parts, *controllers, serving.front]
+    return [OrphanReaper(), sockets, *serving.storage, *api, *events.runnables, *serving.parts, events.dispatchers, *controllers, serving.front]
 
 
 def _tokens(store: Store, settings: Settings) -> Tokens:

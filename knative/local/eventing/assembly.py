@@ -25,7 +25,9 @@ DEAD_LETTER = "dead-letter"
 
 @dataclass(frozen=True)
 class Eventing:
-    """`runnables`: to start in this order and to stop in the reverse one. `collector` and `dispatchers`: for serving."""
+    """`runnables`: to start in this order and to stop in the reverse one. `collector`: for serving.
+
+    `dispatchers`: one more, which stops before the functions that it delivers to."""
 
     rabbit: RabbitMQ
     topology: Topology
@@ -57,7 +59,7 @@ def assemble(
     return Eventing(
         rabbit=rabbit,
         topology=topology,
-        runnables=(rabbit, topology, sinks, collector, dispatchers, pings, apiserver_sources),
+        runnables=(rabbit, topology, sinks, collector, pings, apiserver_sources),
         reconcilers=(
             *topology.reconcilers,
             BrokerReconciler(store, brokers, sinks, dispatchers),

@@ -62,6 +62,8 @@ class Message:
     headers: dict[str, Any] | None
     content_type: str | None
     body: bytes
+    is_retrying: bool = False
+    """The sink has failed, and gets it again after a while."""
 
 
 @dataclass
@@ -205,9 +207,12 @@ class Dispatcher:
             if not isinstance(outcome, Retry):
                 break
             self.counts["retried"] += 1
-            await asyncio.sleep(outcome.after_seconds)
-            if not session.channel.is_open:
+            message.is_retrying = True
+            if session.is_accepting:
+                await asyncio.sleep(outcome.after_seconds)
+            if not session.channel.is_open or not session.is_accepting:
                 return
+            message.is_retrying = False
         if isinstance(outcome, Acknowledged) and outcome.reply is not None and response is not None:
             try:
                 await self._brokers.publish(*self.spec.broker, outcome.reply, request.trace)
@@ -269,8 +274,8 @@ class Dispatcher:
                 await self._cancel_consumer(session.channel, tag)
         if self._dead_letter_on_stop:
             await self._dead_letter_all(session)
-        elif session.in_flight:
-            await asyncio.wait(session.in_flight, timeout=STOP_TIMEOUT_SECONDS)
+        elif answering := [task for task, message in session.in_flight.items() if not message.is_retrying]:
+            await asyncio.wait(answering, timeout=STOP_TIMEOUT_SECONDS)  # what would be tried again is requeued
         await self._cancel_deliveries(session)
         session.acks.flush()
         session.channel.close()

@@ -116,7 +116,7 @@ async def machine_at(folder: Path, url: str, environment: Mapping[str, str] | No
     store = Store(folder / "store.db", load())
     eventing = assemble(store, url, NoServices(), environment or {})
     controller = Controller(store, eventing.reconcilers)
-    runnables = [*eventing.runnables, controller]
+    runnables = [*eventing.runnables, eventing.dispatchers, controller]
     for runnable in runnables:
         await runnable.start()
     try:

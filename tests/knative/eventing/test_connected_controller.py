@@ -27,7 +27,7 @@ async def test_conditions_stay_until_rabbitmq_is_connected(tmp_path: Path, vhost
     failures: list[bool] = []
     eventing.rabbit._connection.add_lost_listener(lambda _: failures.append(is_ready(store.get(TRIGGER, "test", "one"))))
     controller = ConnectedController(eventing.rabbit, Controller(store, eventing.reconcilers), eventing.topology.wait_until_recognized)
-    runnables = [*eventing.runnables, controller]
+    runnables = [*eventing.runnables, eventing.dispatchers, controller]
     version = store.get(TRIGGER, "test", "one")["metadata"]["resourceVersion"]
     try:
         for runnable in runnables:

@@ -46,7 +46,7 @@ async def start(folder: Path, url: str) -> AsyncIterator[tuple[Store, Eventing]]
     store = Store(folder / "store.db", load())
     eventing = assemble(store, url, NoServices(), {}, mark_file=folder / "mark")
     controller = ConnectedController(eventing.rabbit, Controller(store, eventing.reconcilers), eventing.topology.wait_until_recognized)
-    runnables = [*eventing.runnables, controller]
+    runnables = [*eventing.runnables, eventing.dispatchers, controller]
     for runnable in runnables:
         await runnable.start()
     try:

@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
+import pytest
 from aiohttp import web
 
+from knative.local.eventing import dispatcher
 from tests.knative.eventing.conftest import broker, machine_at, trigger, until
 from tests.knative.eventing.test_brokers import CreateSubscriber, connected, exchange_of, headers
 
@@ -30,6 +32,24 @@ async def test_queued_messages_survive_a_stop(tmp_path: Any, vhost: str, subscri
     async with machine_at(tmp_path, vhost):
         await until(lambda: len({request.headers["ce-n"] for request in sink.received}) == 20)
     assert len(sink.received) == 20, "deliveries in flight were completed"
+    assert not letters.received
+    await rabbit.stop()
+
+
+async def test_a_stop_does_not_wait_for_a_retry(tmp_path: Any, vhost: str, subscriber: CreateSubscriber, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher, "STOP_TIMEOUT_SECONDS", 3600.0)
+    sink, letters = await subscriber(), await subscriber()
+    sink.respond, respond = lambda _: web.Response(status=503), sink.respond
+    delivery = {"retry": 3, "backoffPolicy": "linear", "backoffDelay": "PT1H", "deadLetterSink": {"uri": letters.url}}
+    async with machine_at(tmp_path, vhost) as first:
+        first.apply(*broker(delivery=delivery), trigger("one", sink.url, "a"))
+        await first.ready("Trigger.eventing.knative.dev", "one")
+        rabbit, publisher = await connected(vhost)
+        await publisher.publish(await exchange_of(first), "", headers("a"), b"{}")
+        await until(lambda: first.eventing.dispatchers._running["trigger", "test", "one"].counts["retried"])
+        sink.respond = respond
+    async with machine_at(tmp_path, vhost):
+        await until(lambda: len(sink.received) == 2)
     assert not letters.received
     await rabbit.stop()
 
