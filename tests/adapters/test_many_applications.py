@@ -150,3 +150,37 @@ async def test_the_total_of_a_period_reads_a_row_for_each_day(database: Database
 async def _count(connection: Connection, table: str, user_id: UUID) -> int:
     row = await (await connection.execute(f"SELECT count(*) FROM {table} WHERE user_id = %s", (user_id,))).fetchone()
     return int(row[0]) if row else 0
+
+
+MESSAGES = (
+    "json_agg(json_build_object('source', '/test', 'id', number::text, 'function', 'test.do', 'body_hash', '', "
+    "'session_id', gen_random_uuid(), 'outcome', 'done'))"
+)
+"""Claims and replies of a batch, by their numbers: more fields than either function reads."""
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("function", ["claim_messages", "store_replies"])
+def test_a_batch_reads_the_rows_of_its_messages_only(postgres: Databases, context: str, function: str) -> None:
+    """Its plan was kept when the tables were empty, and they grow by thousands of rows before the server analyzes them again."""
+    call = f"SELECT {function}((SELECT {MESSAGES} FROM generate_series(%s::int, %s::int) AS number))"
+    with psycopg.connect(postgres.database(context).owner_url) as connection:
+        connection.execute("TRUNCATE inbox, revoked_sessions")
+        connection.execute("ANALYZE inbox, revoked_sessions")
+        for batch in range(10):  # the first five are planned anew each time
+            connection.execute(call, (batch * 10, batch * 10 + 9))
+        connection.execute("INSERT INTO revoked_sessions (session_id, revoked_at) SELECT gen_random_uuid(), now() FROM generate_series(1, 5000)")
+        connection.execute(
+            "INSERT INTO inbox (source, id, function, body_hash) SELECT '/test', n::text, 'test.do', '' FROM generate_series(100, 5000) AS n"
+        )
+        before = _sequential_scans(connection)
+        connection.execute(call, (101, 110))
+        assert _sequential_scans(connection) == before
+        connection.rollback()
+
+
+def _sequential_scans(connection: psycopg.Connection[Any]) -> list[tuple[str, int]]:
+    """Of this transaction, by table."""
+    return connection.execute(
+        "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN ('inbox', 'revoked_sessions') ORDER BY 1"
+    ).fetchall()
