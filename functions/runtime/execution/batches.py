@@ -1,7 +1,9 @@
 """Group commit: messages that wait for the database at the same time share a transaction.
 
 A function takes part by declaration (`Scale.batch`) if it uses nothing but the database. One transaction of a context runs at a time
-in a process; meanwhile messages queue, and the next transaction takes up to as many as the function declares. It waits for none.
+in a process; meanwhile messages queue, and the next transaction takes up to as many as the function declares. It waits for none, but after
+a transaction of several a moment passes in which more arrive: what a transaction costs whatever it holds is shared by more of them then
+(docs/decisions/0082).
 
     BEGIN, claims of all messages, newest applied events             with the handler's first statement
     for each message: handler, of a command in a savepoint           the handler's own
@@ -28,7 +30,7 @@ from itertools import groupby
 from operator import attrgetter
 from uuid import UUID
 
-from functions.kernel import Kind, Rejection
+from functions.kernel import Declaration, Kind, Rejection
 from functions.runtime.execution.context import FunctionContext
 from functions.runtime.execution.transactions import (
     SAVEPOINT,
@@ -52,6 +54,12 @@ LOCK_TIMEOUT = "50ms"
 MAX_ATTEMPTED = 10_000
 """Messages of which a process remembers that it has attempted them."""
 
+PAUSE_AFTER = 8
+"""Messages of a transaction after which more are let arrive. Fewer follow each other too slowly to be worth it."""
+
+COMMAND_PAUSE_SECONDS, EVENT_PAUSE_SECONDS = 0.003, 0.02
+"""How long they are, at most. A command's client waits for it."""
+
 READ_RARE_ROWS_SECONDS = 60.0
 """How long a function that has met rare rows reads them: for some of its messages they may exist every time."""
 
@@ -64,6 +72,23 @@ class _Entry:
     committed: "asyncio.Future[Committed | None]"
 
 
+class _Pause:
+    """A moment in which messages of a function arrive. It ends when there are enough for a transaction, or when one of another function waits."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration, self._enough = declaration, min(declaration.scale.batch, declaration.scale.concurrency)
+        self.seconds = COMMAND_PAUSE_SECONDS if declaration.kind is Kind.COMMAND else EVENT_PAUSE_SECONDS
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def look_at(self, newest: _Entry, waiting: int) -> None:
+        if waiting >= self._enough or newest.execution.function.declaration is not self._declaration:
+            self.end()
+
+    def end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
 class Batches:
     """Of one context in one process."""
 
@@ -71,6 +96,7 @@ class Batches:
         self._context = context
         self._queue: deque[_Entry] = deque()
         self._running: asyncio.Task[None] | None = None
+        self._pause: _Pause | None = None
         self._attempted: OrderedDict[int, None] = OrderedDict()
         """Hashes of the keys of messages, the oldest first."""
         self._reads_rare_rows_until: dict[str, float] = {}
@@ -84,6 +110,8 @@ class Batches:
         self._queue.append(entry)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
+        elif self._pause is not None:
+            self._pause.look_at(entry, len(self._queue))
         return await entry.committed
 
     async def _run(self) -> None:
@@ -93,8 +121,21 @@ class Batches:
                 for entry, committed in zip(batch, results, strict=True):
                     if not entry.committed.done():
                         entry.committed.set_result(committed)
+                if len(batch) >= PAUSE_AFTER:
+                    await self._let_arrive(batch[-1].execution.function.declaration)
         finally:
             self._running = None
+
+    async def _let_arrive(self, declaration: Declaration) -> None:
+        self._pause = pause = _Pause(declaration)
+        for waiting, entry in enumerate(self._queue, 1):
+            pause.look_at(entry, waiting)
+        timer = asyncio.get_running_loop().call_later(pause.seconds, pause.end)
+        try:
+            await pause.ended
+        finally:
+            timer.cancel()
+            self._pause = None
 
     def _next(self) -> list[_Entry]:
         """Take the messages of the next transaction from the queue, in their order. It ends before a message or a subject of events that it has."""
